@@ -1,0 +1,93 @@
+//! The detectors, one folder each.
+//!
+//! Adding a check touches its folder and two lines here. The order of [`ALL`] is causal: a detector sees what those
+//! before it found, so that it can name a cause (`causedBy`) and leave alone what is already explained.
+
+mod promiscuity;
+
+use serde::Serialize;
+
+use crate::{
+    evidence::EvidenceWindow,
+    finding::{Claim, Finding, FindingId, Unchecked},
+};
+
+/// Every detector, causes before their effects; the one for what is left over comes last.
+pub static ALL: &[&dyn Detector] = &[&promiscuity::Promiscuity];
+
+/// The detector of this name.
+pub fn by_name(name: &str) -> Option<&'static dyn Detector> {
+    ALL.iter().copied().find(|detector| detector.meta().name == name)
+}
+
+/// A check: turns a window's evidence into findings.
+pub trait Detector: Sync {
+    /// What it is called and what it needs.
+    fn meta(&self) -> Meta;
+
+    /// Looks at the evidence. Never fails and never reads a clock: missing evidence becomes an `unchecked` entry.
+    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome;
+}
+
+/// What a detector is, for documents, metrics and messages.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Meta {
+    /// The check's name, as `spec.checks` and findings have it.
+    pub name: &'static str,
+    /// Its causes, as findings have them.
+    pub causes: &'static [&'static str],
+    /// The evidence it cannot do without.
+    pub needs: &'static [EvidenceKind],
+    /// What it finds, one line.
+    pub summary: &'static str,
+}
+
+/// Kinds of evidence that can be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum EvidenceKind {
+    /// Links with their counters (netlink).
+    Links,
+    /// Dropped packets (the drop probe).
+    Drops,
+    /// Packet sockets (BPF iterators).
+    PacketSockets,
+    /// Registered protocol receivers (/proc/net/ptype).
+    ProtocolHandlers,
+    /// Protocol counters of namespaces (/proc/net/snmp and others).
+    ProtocolCounters,
+}
+
+/// What detectors said so far, or one detector said.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Proved symptoms.
+    pub findings: Vec<Finding>,
+    /// Which drops they explain. A drop is claimed once; the first claim stands.
+    pub claims: Vec<Claim>,
+    /// What could not be checked.
+    pub unchecked: Vec<Unchecked>,
+}
+
+impl Outcome {
+    /// Whether some detector has explained this drop key.
+    pub fn is_claimed(&self, drop: usize) -> bool {
+        self.claims.iter().any(|claim| claim.drop == drop)
+    }
+
+    /// The finding with this id.
+    pub fn finding(&self, id: &FindingId) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.id == *id)
+    }
+
+    /// Adds what another detector said.
+    pub fn extend(&mut self, other: Self) {
+        let Self { findings, claims, unchecked } = other;
+        for claim in claims {
+            if !self.is_claimed(claim.drop) {
+                self.claims.push(claim);
+            }
+        }
+        self.findings.extend(findings);
+        self.unchecked.extend(unchecked);
+    }
+}

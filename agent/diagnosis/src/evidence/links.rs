@@ -1,0 +1,177 @@
+//! Network devices as RTM_GETLINK, sysfs and ethtool show them.
+
+use serde::{Deserialize, Serialize};
+
+use super::NetnsId;
+
+/// One network device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// The namespace it is in.
+    pub netns: NetnsId,
+    /// Its index there.
+    pub ifindex: u32,
+    /// Its name there.
+    pub name: String,
+    /// Link kind (IFLA_INFO_KIND): `veth`, `bridge`, `bond`, ..; absent for a physical device.
+    pub kind: Option<String>,
+    /// Kind of its master (IFLA_INFO_SLAVE_KIND): `bridge`, `bond`, `openvswitch`, ..
+    pub slave_kind: Option<String>,
+    /// Index of its master in the same namespace (IFLA_MASTER).
+    pub master: Option<u32>,
+    /// Its lower device or veth peer (IFLA_LINK, IFLA_LINK_NETNSID).
+    pub peer: Option<Peer>,
+    /// Link layer address, colon separated; absent where the device has none.
+    pub address: Option<String>,
+    /// IFLA_MTU, bytes.
+    pub mtu: u32,
+    /// IFLA_TXQLEN, packets.
+    pub tx_queue_length: u32,
+    /// `ifi_flags`: IFF_PROMISC and IFF_ALLMULTI here are a user's request, never a bridge's (FIELD-GUIDE: `gflags`).
+    pub requested_flags: u32,
+    /// `net_device.flags`: what is in force. Absent when neither BPF nor sysfs could be read.
+    pub effective_flags: Option<u32>,
+    /// IFLA_PROMISCUITY: how many users want the device promiscuous.
+    pub promiscuity: u32,
+    /// The same before the window; absent for a link that appeared within it.
+    pub promiscuity_before: Option<u32>,
+    /// IFLA_ALLMULTI (6.1 on): how many users want every multicast frame.
+    pub allmulti: Option<u32>,
+    /// `net_device.uc_promisc`: promiscuous because the device cannot filter one more unicast address.
+    pub unicast_promiscuous: Option<bool>,
+    /// Driver name (ethtool), bounded.
+    pub driver: Option<String>,
+    /// ethtool feature `tx-checksum-*`: the sender may leave checksums to the device.
+    pub tx_checksum_offload: Option<bool>,
+    /// Settings of a bridge.
+    pub bridge: Option<BridgeSettings>,
+    /// Settings of a bridge's port.
+    pub bridge_port: Option<BridgePort>,
+    /// Settings of a bond.
+    pub bond: Option<BondSettings>,
+    /// State of a bond's slave.
+    pub bond_slave: Option<BondSlave>,
+    /// Settings of a VLAN device.
+    pub vlan: Option<VlanSettings>,
+    /// Settings of a macvlan or macvtap device.
+    pub macvlan: Option<MacvlanSettings>,
+    /// Counters at the start; absent for a link that appeared within the window.
+    pub stats_before: Option<LinkStats>,
+    /// Counters at the end.
+    pub stats: LinkStats,
+}
+
+/// Where IFLA_LINK points.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Index of the other device.
+    pub ifindex: u32,
+    /// Namespace of the other device; absent when it is none that this node could name.
+    pub netns: Option<NetnsId>,
+}
+
+/// IFLA_STATS64: packets, bytes and drops since the device was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the kernel's own counter names, documented in statistics.rst")]
+pub struct LinkStats {
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+    pub rx_bytes: u64,
+    pub tx_bytes: u64,
+    pub rx_errors: u64,
+    pub tx_errors: u64,
+    pub rx_dropped: u64,
+    pub tx_dropped: u64,
+    pub rx_nohandler: u64,
+    pub multicast: u64,
+    pub rx_missed_errors: u64,
+    pub rx_fifo_errors: u64,
+    pub rx_over_errors: u64,
+    pub rx_crc_errors: u64,
+}
+
+/// IFLA_BR_*.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeSettings {
+    /// IFLA_BR_VLAN_FILTERING.
+    pub vlan_filtering: bool,
+    /// IFLA_BR_STP_STATE is not 0.
+    pub stp: bool,
+    /// IFLA_BR_GROUP_FWD_MASK.
+    pub group_forward_mask: u16,
+}
+
+/// IFLA_BRPORT_*.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgePort {
+    /// IFLA_BRPORT_LEARNING.
+    pub learning: bool,
+    /// IFLA_BRPORT_UNICAST_FLOOD.
+    pub unicast_flood: bool,
+    /// IFLA_BRPORT_STATE: 3 is forwarding.
+    pub state: u8,
+}
+
+/// IFLA_BOND_*.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BondSettings {
+    /// The mode's name as iproute2 prints it: `active-backup`, `802.3ad`, ..
+    pub mode: String,
+    /// Index of the active slave (IFLA_BOND_ACTIVE_SLAVE).
+    pub active_slave: Option<u32>,
+}
+
+/// IFLA_BOND_SLAVE_*.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BondSlave {
+    /// IFLA_BOND_SLAVE_STATE is active.
+    pub active: bool,
+    /// IFLA_BOND_SLAVE_MII_STATUS is up.
+    pub mii_up: bool,
+}
+
+/// IFLA_VLAN_*.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VlanSettings {
+    /// IFLA_VLAN_ID.
+    pub id: u16,
+}
+
+/// IFLA_MACVLAN_*.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MacvlanSettings {
+    /// The mode's name as iproute2 prints it: `bridge`, `private`, `vepa`, `passthru`, `source`.
+    pub mode: String,
+    /// MACVLAN_FLAG_NOPROMISC: a passthru device that does not raise its lower device's promiscuity.
+    pub no_promiscuity: bool,
+}
+
+/// IFF_PROMISC of `<linux/if.h>`.
+const IFF_PROMISC: u32 = 0x100;
+/// IFF_ALLMULTI of `<linux/if.h>`.
+const IFF_ALLMULTI: u32 = 0x200;
+
+impl Link {
+    /// A person or program asked for promiscuity through `ip link set promisc on` or SIOCSIFFLAGS.
+    pub fn promiscuity_requested(&self) -> bool {
+        self.requested_flags & IFF_PROMISC != 0
+    }
+
+    /// The device is promiscuous now, whoever asked.
+    pub fn is_promiscuous(&self) -> bool {
+        self.promiscuity > 0 || self.effective_flags.is_some_and(|flags| flags & IFF_PROMISC != 0)
+    }
+
+    /// The device takes every multicast frame, whoever asked.
+    pub fn is_all_multicast(&self) -> bool {
+        self.allmulti.is_some_and(|users| users > 0)
+            || self.effective_flags.is_some_and(|flags| flags & IFF_ALLMULTI != 0)
+    }
+
+    /// How much a counter rose within the window. A link that appeared within it counts from 0, and a counter that
+    /// went back (the device was replaced under its name) counts as 0.
+    pub fn increase(&self, counter: impl Fn(&LinkStats) -> u64) -> u64 {
+        let before = self.stats_before.as_ref().map_or(0, &counter);
+        counter(&self.stats).saturating_sub(before)
+    }
+}

@@ -1,0 +1,117 @@
+//! What the agent saw in one window, as plain data.
+//!
+//! The agent's sources and probes fill these types; detectors only read them. They are also the recording format, so
+//! every field is serialised under its own name and absent evidence is explicit ([`Observed`]).
+
+mod drops;
+mod links;
+mod namespaces;
+mod observed;
+
+pub use drops::{DropCount, Drops, PacketSample};
+pub use links::{
+    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkStats, MacvlanSettings, Peer, VlanSettings,
+};
+pub use namespaces::{
+    Address, Membership, MembershipKind, Namespace, NetnsId, Owner, PacketSocket, Pod, ProtocolHandler, TunHolder,
+};
+pub use observed::Observed;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything seen in one window on one node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceWindow {
+    /// The node and its kernel.
+    pub node: NodeFacts,
+    /// When the window began, Unix time in milliseconds, by the node's wall clock. For display only.
+    pub start_unix_ms: i64,
+    /// How long the window really lasted, in milliseconds, by the monotonic clock.
+    pub duration_ms: u64,
+    /// Every network namespace of this node that was seen at the start or the end, the node's own first.
+    pub namespaces: Vec<Namespace>,
+    /// Every link of those namespaces, as of the end of the window.
+    pub links: Observed<Vec<Link>>,
+    /// Packets that the kernel freed as dropped (`kfree_skb`).
+    pub drops: Observed<Drops>,
+    /// Packet sockets (AF_PACKET) of every process, with their memberships.
+    pub packet_sockets: Observed<Vec<PacketSocket>>,
+    /// Processes that hold a TUN or TAP device open.
+    pub tun_holders: Observed<Vec<TunHolder>>,
+    /// Kernel log lines that were written within the window.
+    pub kernel_log: Observed<Vec<KernelLogLine>>,
+    /// Counters that were lost to a full map or ring.
+    pub lost: Lost,
+}
+
+/// The node and its kernel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeFacts {
+    /// Node name in a cluster, host name elsewhere.
+    pub name: String,
+    /// `uname -r`.
+    pub kernel: String,
+    /// Machine architecture as `uname -m` gives it.
+    pub architecture: String,
+}
+
+/// One line of the kernel's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KernelLogLine {
+    /// Milliseconds since the window began.
+    pub at_ms: u64,
+    /// syslog severity, 0 (emergency) to 7 (debug).
+    pub level: u8,
+    /// The text, bounded and with control characters escaped.
+    pub text: String,
+}
+
+/// What a full map or ring lost within the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Drops that could not be counted under their key, because the counting map was full.
+    pub counts: u64,
+    /// Packet samples that found the ring full.
+    pub samples: u64,
+}
+
+impl EvidenceWindow {
+    /// The node's own network namespace.
+    pub fn node_namespace(&self) -> Option<&Namespace> {
+        self.namespaces.iter().find(|namespace| namespace.is_node)
+    }
+
+    /// The namespace with this id, if it is one of this node's.
+    pub fn namespace(&self, id: NetnsId) -> Option<&Namespace> {
+        self.namespaces.iter().find(|namespace| namespace.id == id)
+    }
+
+    /// All links that were read; empty where links are unavailable.
+    pub fn links(&self) -> &[Link] {
+        self.links.value().map_or(&[], Vec::as_slice)
+    }
+
+    /// The link with this index in this namespace.
+    pub fn link(&self, netns: NetnsId, ifindex: u32) -> Option<&Link> {
+        self.links().iter().find(|link| link.netns == netns && link.ifindex == ifindex)
+    }
+
+    /// The device that this link is enslaved to (bridge, bond, team, Open vSwitch, VRF).
+    pub fn master(&self, link: &Link) -> Option<&Link> {
+        self.link(link.netns, link.master?)
+    }
+
+    /// The other end of a veth, wherever it lives on this node.
+    pub fn veth_peer(&self, link: &Link) -> Option<&Link> {
+        if link.kind.as_deref() != Some("veth") {
+            return None;
+        }
+        let peer = link.peer.as_ref()?;
+        self.link(peer.netns?, peer.ifindex)
+    }
+
+    /// Slaves (ports) of this device.
+    pub fn slaves<'a>(&'a self, master: &'a Link) -> impl Iterator<Item = &'a Link> + 'a {
+        self.links().iter().filter(move |link| link.netns == master.netns && link.master == Some(master.ifindex))
+    }
+}

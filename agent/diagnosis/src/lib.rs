@@ -1,0 +1,17 @@
+//! Evidence in, findings and a drop ledger out.
+//!
+//! This crate is pure: no clock, no file, no socket, no async runtime. Everything a detector knows is in the
+//! [`EvidenceWindow`]; the same window gives the same [`Diagnosis`] on any machine, which is what makes recordings
+//! replayable and detectors testable.
+
+pub mod evidence;
+pub mod finding;
+pub mod ledger;
+
+pub mod detectors;
+mod diagnose;
+mod settings;
+
+pub use diagnose::{Diagnosis, diagnose};
+pub use evidence::EvidenceWindow;
+pub use settings::{Settings, SettingsError};

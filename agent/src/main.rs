@@ -1,0 +1,2 @@
+//! The controller of netdiag.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Custom resources of netdiag.dev/v1alpha1.
