@@ -36,13 +36,25 @@ pub fn diagnose(window: &EvidenceWindow, settings: &Settings) -> Diagnosis {
     raise_causes(&mut outcome.findings);
     let mut findings = keep_wanted(outcome.findings, settings);
     findings.sort_by(|a, b| (b.severity, a.check, &a.id).cmp(&(a.severity, b.check, &b.id)));
-    let mut unchecked: Vec<Unchecked> =
-        outcome.unchecked.into_iter().filter(|entry| settings.wants_check(entry.check)).collect();
+    let mut unchecked: Vec<Unchecked> = outcome
+        .unchecked
+        .into_iter()
+        .filter(|entry| settings.wants_check(entry.check))
+        .collect();
     unchecked.sort();
     unchecked.dedup();
-    let checks =
-        detectors::ALL.iter().map(|detector| detector.meta().name).filter(|name| settings.wants_check(name)).collect();
-    Diagnosis { findings, ledger, unchecked, lost: window.lost, checks }
+    let checks = detectors::ALL
+        .iter()
+        .map(|detector| detector.meta().name)
+        .filter(|name| settings.wants_check(name))
+        .collect();
+    Diagnosis {
+        findings,
+        ledger,
+        unchecked,
+        lost: window.lost,
+        checks,
+    }
 }
 
 /// A finding that another names in `caused_by` takes the worst severity of what it causes, along the whole chain.
@@ -51,11 +63,20 @@ fn raise_causes(findings: &mut [Finding]) {
     for _ in 0..findings.len() {
         let raised: Vec<(FindingId, Severity)> = findings
             .iter()
-            .flat_map(|finding| finding.caused_by.iter().map(|cause| (cause.clone(), finding.severity)))
+            .flat_map(|finding| {
+                finding
+                    .caused_by
+                    .iter()
+                    .map(|cause| (cause.clone(), finding.severity))
+            })
             .collect();
         let mut changed = false;
         for finding in findings.iter_mut() {
-            let worst = raised.iter().filter(|(id, _)| *id == finding.id).map(|(_, severity)| *severity).max();
+            let worst = raised
+                .iter()
+                .filter(|(id, _)| *id == finding.id)
+                .map(|(_, severity)| *severity)
+                .max();
             if let Some(severity) = worst.filter(|severity| *severity > finding.severity) {
                 finding.severity = severity;
                 changed = true;
@@ -69,17 +90,26 @@ fn raise_causes(findings: &mut [Finding]) {
 
 /// What was asked for, and the causes of it, however far back.
 fn keep_wanted(findings: Vec<Finding>, settings: &Settings) -> Vec<Finding> {
-    let mut kept: Vec<FindingId> =
-        findings.iter().filter(|finding| settings.wants(finding)).map(|finding| finding.id.clone()).collect();
+    let mut kept: Vec<FindingId> = findings
+        .iter()
+        .filter(|finding| settings.wants(finding))
+        .map(|finding| finding.id.clone())
+        .collect();
     let mut next = 0;
     while let Some(id) = kept.get(next).cloned() {
         next += 1;
-        let causes = findings.iter().filter(|finding| finding.id == id).flat_map(|finding| &finding.caused_by);
+        let causes = findings
+            .iter()
+            .filter(|finding| finding.id == id)
+            .flat_map(|finding| &finding.caused_by);
         for cause in causes {
             if !kept.contains(cause) {
                 kept.push(cause.clone());
             }
         }
     }
-    findings.into_iter().filter(|finding| kept.contains(&finding.id)).collect()
+    findings
+        .into_iter()
+        .filter(|finding| kept.contains(&finding.id))
+        .collect()
 }

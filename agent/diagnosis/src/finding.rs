@@ -72,7 +72,10 @@ pub struct Subject {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ifindex: Option<u32>,
     /// The namespace, absent for the node's own.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "serialize_netns")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "serialize_netns"
+    )]
     pub netns: Option<NetnsId>,
     /// Name of the namespace under /run/netns.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +94,10 @@ pub struct Subject {
     pub protocol: Option<String>,
 }
 
-fn serialize_netns<S: Serializer>(netns: &Option<NetnsId>, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_netns<S: Serializer>(
+    netns: &Option<NetnsId>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match netns {
         Some(netns) => serializer.collect_str(netns),
         None => serializer.serialize_none(),
@@ -147,7 +153,17 @@ impl Subject {
                 (None, None) => netns.to_string(),
             });
         }
-        parts.extend([&self.interface, &self.container, &self.process, &self.protocol].into_iter().flatten().cloned());
+        parts.extend(
+            [
+                &self.interface,
+                &self.container,
+                &self.process,
+                &self.protocol,
+            ]
+            .into_iter()
+            .flatten()
+            .cloned(),
+        );
         parts.join("/")
     }
 }
@@ -168,8 +184,18 @@ pub struct Proof {
 
 impl Proof {
     /// A fact with its value and source.
-    pub fn new(name: impl Into<String>, value: impl ToString, unit: &'static str, source: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.to_string(), unit, source: source.into() }
+    pub fn new(
+        name: impl Into<String>,
+        value: impl ToString,
+        unit: &'static str,
+        source: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            value: value.to_string(),
+            unit,
+            source: source.into(),
+        }
     }
 }
 
@@ -189,7 +215,10 @@ pub struct Remedy {
 impl Remedy {
     /// A remedy that needs no command.
     pub fn advice(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ..Self::default() }
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
     }
 
     /// A remedy by a command, made of words that are quoted for a shell where they need it.
@@ -202,7 +231,11 @@ impl Remedy {
             let quoted: Vec<String> = words.iter().map(|word| shell_quote(word)).collect();
             quoted.join(" ")
         });
-        Self { text: text.into(), command, effect: None }
+        Self {
+            text: text.into(),
+            command,
+            effect: None,
+        }
     }
 
     /// The same with what it changes.
@@ -215,7 +248,9 @@ impl Remedy {
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('-')
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte))
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte))
 }
 
 fn shell_quote(word: &str) -> String {
@@ -271,9 +306,18 @@ pub struct Finding {
 
 impl Finding {
     /// A finding with its identity and nothing said about it yet; the detector fills the rest.
-    pub fn new(check: &'static str, cause: &'static str, severity: Severity, subject: Subject) -> Self {
+    pub fn new(
+        check: &'static str,
+        cause: &'static str,
+        severity: Severity,
+        subject: Subject,
+    ) -> Self {
         let key = subject.key();
-        let id = if key.is_empty() { format!("{check}/{cause}") } else { format!("{check}/{cause}/{key}") };
+        let id = if key.is_empty() {
+            format!("{check}/{cause}")
+        } else {
+            format!("{check}/{cause}/{key}")
+        };
         Self {
             id: FindingId(id),
             check,

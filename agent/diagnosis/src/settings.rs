@@ -41,11 +41,21 @@ impl std::fmt::Display for SettingsError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::UnknownCheck { name } => {
-                let known: Vec<&str> = detectors::ALL.iter().map(|detector| detector.meta().name).collect();
-                write!(formatter, "unknown check {name:?}; the checks are {}", known.join(", "))
+                let known: Vec<&str> = detectors::ALL
+                    .iter()
+                    .map(|detector| detector.meta().name)
+                    .collect();
+                write!(
+                    formatter,
+                    "unknown check {name:?}; the checks are {}",
+                    known.join(", ")
+                )
             }
             Self::BadGlob { pattern, reason } => {
-                write!(formatter, "{pattern:?} is not an interface glob ({reason}); allowed are *, ? and [..]")
+                write!(
+                    formatter,
+                    "{pattern:?} is not an interface glob ({reason}); allowed are *, ? and [..]"
+                )
             }
         }
     }
@@ -55,7 +65,13 @@ impl std::error::Error for SettingsError {}
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { checks: Vec::new(), include: Vec::new(), exclude: Vec::new(), pods: true, min_severity: Severity::Info }
+        Self {
+            checks: Vec::new(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            pods: true,
+            min_severity: Severity::Info,
+        }
     }
 }
 
@@ -71,10 +87,19 @@ impl Settings {
         pods: bool,
         min_severity: Severity,
     ) -> Result<Self, SettingsError> {
-        if let Some(name) = checks.iter().find(|name| detectors::by_name(name).is_none()) {
+        if let Some(name) = checks
+            .iter()
+            .find(|name| detectors::by_name(name).is_none())
+        {
             return Err(SettingsError::UnknownCheck { name: name.clone() });
         }
-        Ok(Self { checks, include: compile(include)?, exclude: compile(exclude)?, pods, min_severity })
+        Ok(Self {
+            checks,
+            include: compile(include)?,
+            exclude: compile(exclude)?,
+            pods,
+            min_severity,
+        })
     }
 
     /// Whether this check is asked for.
@@ -105,7 +130,10 @@ fn compile(patterns: &[String]) -> Result<Vec<GlobMatcher>, SettingsError> {
         .map(|pattern| {
             Glob::new(pattern)
                 .map(|glob| glob.compile_matcher())
-                .map_err(|error| SettingsError::BadGlob { pattern: pattern.clone(), reason: error.kind().to_string() })
+                .map_err(|error| SettingsError::BadGlob {
+                    pattern: pattern.clone(),
+                    reason: error.kind().to_string(),
+                })
         })
         .collect()
 }

@@ -17,7 +17,9 @@ pub static ALL: &[&dyn Detector] = &[&promiscuity::Promiscuity];
 
 /// The detector of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Detector> {
-    ALL.iter().copied().find(|detector| detector.meta().name == name)
+    ALL.iter()
+        .copied()
+        .find(|detector| detector.meta().name == name)
 }
 
 /// A check: turns a window's evidence into findings.
@@ -81,7 +83,11 @@ impl Outcome {
 
     /// Adds what another detector said.
     pub fn extend(&mut self, other: Self) {
-        let Self { findings, claims, unchecked } = other;
+        let Self {
+            findings,
+            claims,
+            unchecked,
+        } = other;
         for claim in claims {
             if !self.is_claimed(claim.drop) {
                 self.claims.push(claim);

@@ -91,7 +91,9 @@ mod hex_bytes {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
         if text.len() % 2 != 0 || !text.is_ascii() {
-            return Err(D::Error::custom("packet bytes must be an even number of hex digits"));
+            return Err(D::Error::custom(
+                "packet bytes must be an even number of hex digits",
+            ));
         }
         (0..text.len())
             .step_by(2)

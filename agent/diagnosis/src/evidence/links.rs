@@ -72,7 +72,10 @@ pub struct Peer {
 
 /// IFLA_STATS64: packets, bytes and drops since the device was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the kernel's own counter names, documented in statistics.rst")]
+#[expect(
+    missing_docs,
+    reason = "the kernel's own counter names, documented in statistics.rst"
+)]
 pub struct LinkStats {
     pub rx_packets: u64,
     pub tx_packets: u64,
@@ -159,13 +162,18 @@ impl Link {
 
     /// The device is promiscuous now, whoever asked.
     pub fn is_promiscuous(&self) -> bool {
-        self.promiscuity > 0 || self.effective_flags.is_some_and(|flags| flags & IFF_PROMISC != 0)
+        self.promiscuity > 0
+            || self
+                .effective_flags
+                .is_some_and(|flags| flags & IFF_PROMISC != 0)
     }
 
     /// The device takes every multicast frame, whoever asked.
     pub fn is_all_multicast(&self) -> bool {
         self.allmulti.is_some_and(|users| users > 0)
-            || self.effective_flags.is_some_and(|flags| flags & IFF_ALLMULTI != 0)
+            || self
+                .effective_flags
+                .is_some_and(|flags| flags & IFF_ALLMULTI != 0)
     }
 
     /// How much a counter rose within the window. A link that appeared within it counts from 0, and a counter that

@@ -10,10 +10,12 @@ mod observed;
 
 pub use drops::{DropCount, Drops, PacketSample};
 pub use links::{
-    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkStats, MacvlanSettings, Peer, VlanSettings,
+    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkStats, MacvlanSettings, Peer,
+    VlanSettings,
 };
 pub use namespaces::{
-    Address, Membership, MembershipKind, Namespace, NetnsId, Owner, PacketSocket, Pod, ProtocolHandler, TunHolder,
+    Address, Membership, MembershipKind, Namespace, NetnsId, Owner, PacketSocket, Pod,
+    ProtocolHandler, TunHolder,
 };
 pub use observed::Observed;
 
@@ -93,7 +95,9 @@ impl EvidenceWindow {
 
     /// The link with this index in this namespace.
     pub fn link(&self, netns: NetnsId, ifindex: u32) -> Option<&Link> {
-        self.links().iter().find(|link| link.netns == netns && link.ifindex == ifindex)
+        self.links()
+            .iter()
+            .find(|link| link.netns == netns && link.ifindex == ifindex)
     }
 
     /// The device that this link is enslaved to (bridge, bond, team, Open vSwitch, VRF).
@@ -112,6 +116,8 @@ impl EvidenceWindow {
 
     /// Slaves (ports) of this device.
     pub fn slaves<'a>(&'a self, master: &'a Link) -> impl Iterator<Item = &'a Link> + 'a {
-        self.links().iter().filter(move |link| link.netns == master.netns && link.master == Some(master.ifindex))
+        self.links()
+            .iter()
+            .filter(move |link| link.netns == master.netns && link.master == Some(master.ifindex))
     }
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// The kernel reuses these numbers at once, so the agent tells namespaces apart by cookie while it reads and hands a
 /// detector only numbers that meant one namespace for the whole window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct NetnsId(pub u32);
 

@@ -47,6 +47,8 @@ impl<T> Observed<T> {
 
 impl<T> Default for Observed<T> {
     fn default() -> Self {
-        Self::Unavailable { reason: "not read".to_owned() }
+        Self::Unavailable {
+            reason: "not read".to_owned(),
+        }
     }
 }
