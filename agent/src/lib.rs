@@ -1,0 +1,2 @@
+//! The node agent: gathers evidence, hands it to the pure detectors, and reports what they say.
+
