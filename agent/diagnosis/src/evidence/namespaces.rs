@@ -31,13 +31,16 @@ pub struct Namespace {
     pub is_node: bool,
     /// Its name under /run/netns, if it has one.
     pub name: Option<String>,
+    /// A process in it, in the agent's view, so that a person can enter it (`nsenter --target PID --net`).
+    pub pid: Option<u32>,
     /// The pod it belongs to. Never set for the node's own.
     pub pod: Option<Pod>,
     /// Addresses of its links.
     pub addresses: Vec<Address>,
     /// Registered receivers of link layer protocols (/proc/net/ptype); `None` when it could not be read.
     pub protocol_handlers: Option<Vec<ProtocolHandler>>,
-    /// /proc/net/{snmp,snmp6,netstat} at the start, as `Tcp.InCsumErrors`, `Udp6.InErrors`, `TcpExt.TCPTimeouts`.
+    /// /proc/net/{snmp,snmp6,netstat} at the start, as `Tcp.InCsumErrors`, `Udp6.InErrors`, `TcpExt.TCPTimeouts`, and
+    /// /proc/net/stat/nf_conntrack summed over the CPUs, as `Conntrack.invalid`, `Conntrack.drop`.
     pub counters_before: BTreeMap<String, u64>,
     /// The same at the end. Empty when it could not be read.
     pub counters: BTreeMap<String, u64>,
