@@ -10,6 +10,7 @@ pub mod ledger;
 
 pub mod detectors;
 mod diagnose;
+mod packets;
 mod settings;
 
 pub use diagnose::{Diagnosis, diagnose};
