@@ -1,2 +1,7 @@
 #![no_std]
-//! Types that the eBPF programs and the agent share, byte for byte.
+//! Types that the eBPF programs and the agent share, byte for byte: one module a probe.
+//!
+//! Every type is `repr(C)`, holds integers alone and has no padding, so that the verifier sees it initialised and the
+//! agent may read it from a map's bytes.
+
+pub mod drop;

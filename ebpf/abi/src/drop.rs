@@ -1,0 +1,185 @@
+//! What the `drop` probe counts by, and what it samples.
+
+/// Most keys that are counted apart within one window; further ones share [`OVERFLOW`].
+pub const MAX_KEYS: u32 = 4096;
+
+/// Index of the counter for drops whose key found no room.
+pub const OVERFLOW: u32 = 0;
+
+/// The first samples of a key are taken at once, up to this many on the whole node.
+pub const FIRST_SAMPLES: u32 = 4;
+
+/// After the first, every so-manieth drop of a key on one CPU is sampled. A power of two.
+pub const SAMPLE_EVERY: u64 = 1024;
+
+/// Bytes of a packet that a sample holds.
+pub const SAMPLE_BYTES: usize = 128;
+
+/// The same for protocols whose content is the diagnosis: LLDP and 802.2 (CDP), which carry text far inside.
+pub const LONG_SAMPLE_BYTES: usize = 512;
+
+/// Offset of a header that the kernel had not set, and a `location` or `vlan_tci` offset that is absent.
+pub const ABSENT: u16 = u16::MAX;
+
+/// What drops are counted by.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DropKey {
+    /// `net->net_cookie`, or the address of the `struct net` where the kernel gives no cookie at creation.
+    pub net: u64,
+    /// Return address of the call that freed the packet.
+    pub location: u64,
+    /// `net->ns.inum`, the number of the namespace's nsfs file.
+    pub inum: u32,
+    /// Index of the device in that namespace.
+    pub ifindex: u32,
+    /// `enum skb_drop_reason`; 0 where the kernel gives no reason.
+    pub reason: u32,
+    /// `skb->protocol` in host order.
+    pub protocol: u16,
+    /// Where `net` and `ifindex` come from: one of the `origin` constants.
+    pub origin: u16,
+}
+
+/// Where a key's namespace and device come from.
+pub mod origin {
+    /// Nowhere: there was no believable device, and `net`, `inum` and `ifindex` are 0.
+    pub const NONE: u16 = 0;
+    /// `skb->dev`.
+    pub const DEVICE: u16 = 1;
+    /// `skb->skb_iif`, in the namespace of the receiving socket that the tracepoint names.
+    pub const SOCKET: u16 = 2;
+    /// `skb->skb_iif`, in the namespace of the running task: right only where that task itself freed the packet.
+    pub const TASK: u16 = 3;
+}
+
+/// A slot of the per-CPU cache that spares most drops the lookup in the shared key map.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CacheSlot {
+    /// The key that was last seen in this slot.
+    pub key: DropKey,
+    /// Its counter; [`OVERFLOW`] while the slot is empty.
+    pub index: u32,
+    /// No meaning; keeps the size a multiple of eight.
+    pub reserved: u32,
+}
+
+/// What precedes the packet's bytes in a sample.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SampleHeader {
+    /// CLOCK_MONOTONIC, nanoseconds.
+    pub at_ns: u64,
+    /// The key's counter.
+    pub index: u32,
+    /// Full length of the packet from the first copied byte.
+    pub length: u32,
+    /// `skb->skb_iif`.
+    pub skb_iif: u32,
+    /// How many of the bytes that follow are the packet's.
+    pub copied: u16,
+    /// Offset of the network header from the first copied byte, or [`ABSENT`].
+    pub network_offset: u16,
+    /// Offset of the transport header from the first copied byte, or [`ABSENT`].
+    pub transport_offset: u16,
+    /// `skb->vlan_tci`, when `flags` says that there is one.
+    pub vlan_tci: u16,
+    /// `skb->pkt_type`.
+    pub packet_type: u8,
+    /// `skb->ip_summed`.
+    pub ip_summed: u8,
+    /// Bits of [`sample_flags`].
+    pub flags: u16,
+}
+
+/// Bits of [`SampleHeader::flags`].
+pub mod sample_flags {
+    /// The bytes begin with the link layer header.
+    pub const LINK_HEADER: u16 = 1;
+    /// The device had taken a VLAN tag out of the frame.
+    pub const VLAN: u16 = 2;
+}
+
+/// A sample of an ordinary packet.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// What is known about the packet.
+    pub header: SampleHeader,
+    /// Its first bytes.
+    pub bytes: [u8; SAMPLE_BYTES],
+}
+
+/// A sample of a packet whose content matters.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct LongSample {
+    /// What is known about the packet.
+    pub header: SampleHeader,
+    /// Its first bytes.
+    pub bytes: [u8; LONG_SAMPLE_BYTES],
+}
+
+/// Layout of the kernel structures the probe reads: byte offsets from the running kernel's BTF. The agent writes it
+/// into the program's read-only data, where the verifier takes it for constants.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DropLayout {
+    /// `sk_buff.dev`.
+    pub skb_dev: u32,
+    /// `sk_buff.protocol`.
+    pub skb_protocol: u32,
+    /// `sk_buff.skb_iif`.
+    pub skb_iif: u32,
+    /// `sk_buff.head`.
+    pub skb_head: u32,
+    /// `sk_buff.data`.
+    pub skb_data: u32,
+    /// `sk_buff.len`.
+    pub skb_len: u32,
+    /// `sk_buff.data_len`.
+    pub skb_data_len: u32,
+    /// `sk_buff.mac_header`.
+    pub skb_mac_header: u32,
+    /// `sk_buff.network_header`.
+    pub skb_network_header: u32,
+    /// `sk_buff.transport_header`.
+    pub skb_transport_header: u32,
+    /// `sk_buff.vlan_tci`.
+    pub skb_vlan_tci: u32,
+    /// Byte that says whether there is a VLAN tag: the bit field `vlan_present`, or the first of `vlan_proto`.
+    pub skb_vlan_present: u32,
+    /// The bits of that byte that say so; 0 where the 16 bits of `vlan_proto` and the tag say so by not being zero.
+    pub skb_vlan_present_mask: u32,
+    /// Byte that holds `sk_buff.pkt_type`.
+    pub skb_packet_type: u32,
+    /// Lowest bit of `pkt_type` (3 bits) in that byte.
+    pub skb_packet_type_shift: u32,
+    /// Byte that holds `sk_buff.ip_summed`.
+    pub skb_ip_summed: u32,
+    /// Lowest bit of `ip_summed` (2 bits) in that byte.
+    pub skb_ip_summed_shift: u32,
+    /// `net_device.ifindex`.
+    pub device_ifindex: u32,
+    /// `net_device.nd_net.net`.
+    pub device_net: u32,
+    /// `net.ns.inum`.
+    pub net_inum: u32,
+    /// `net.net_cookie`; meaningless without `has_cookie`.
+    pub net_cookie: u32,
+    /// `sock.__sk_common.skc_net.net`.
+    pub sock_net: u32,
+    /// `task_struct.nsproxy`.
+    pub task_nsproxy: u32,
+    /// `nsproxy.net_ns`.
+    pub nsproxy_net: u32,
+    /// Not 0 where a namespace gets its cookie at creation (5.12 on).
+    pub has_cookie: u32,
+    /// Number of arguments of the tracepoint: 2 without reasons, 3 with, 4 with the receiving socket.
+    pub arguments: u32,
+    /// `SKB_CONSUMED`: not a drop.
+    pub reason_consumed: u32,
+    /// `SKB_NOT_DROPPED_YET`: not a drop.
+    pub reason_not_dropped: u32,
+}
