@@ -1,5 +1,7 @@
 //! What a detector says: a symptom (`check`), its proved cause, whom it hurts, and what ends it.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
 use crate::evidence::{Link, Namespace, NetnsId, Pod};
@@ -269,8 +271,8 @@ pub struct Finding {
     pub id: FindingId,
     /// The symptom: a detector's name.
     pub check: &'static str,
-    /// What was proved about it.
-    pub cause: &'static str,
+    /// What was proved about it: one of the detector's causes, or the kernel's own drop reason.
+    pub cause: Cow<'static, str>,
     /// How bad.
     pub severity: Severity,
     /// How sure.
@@ -308,10 +310,11 @@ impl Finding {
     /// A finding with its identity and nothing said about it yet; the detector fills the rest.
     pub fn new(
         check: &'static str,
-        cause: &'static str,
+        cause: impl Into<Cow<'static, str>>,
         severity: Severity,
         subject: Subject,
     ) -> Self {
+        let cause = cause.into();
         let key = subject.key();
         let id = if key.is_empty() {
             format!("{check}/{cause}")
