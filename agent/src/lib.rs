@@ -1,2 +1,4 @@
 //! The node agent: gathers evidence, hands it to the pure detectors, and reports what they say.
 
+pub mod probes;
+pub mod render;

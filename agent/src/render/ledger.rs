@@ -1,0 +1,101 @@
+//! The ledger's lines: `bond0 rx_dropped  +3 = 3 LLDP (benign) + 0 unexplained`.
+
+use netdiag_diagnosis::{
+    finding::Verdict,
+    ledger::{Booking, LedgerEntry},
+};
+
+use super::text::{printable, wrap};
+
+/// Wider names are not aligned; the others would be pushed too far to the right.
+const ALIGN_AT_MOST: usize = 40;
+
+/// One line a counter, those that hurt first.
+pub fn ledger(entries: &[LedgerEntry], width: usize) -> String {
+    let mut entries: Vec<&LedgerEntry> = entries.iter().collect();
+    entries.sort_by_key(|entry| {
+        let booked = |verdict| total(entry, verdict);
+        std::cmp::Reverse((
+            booked(Verdict::Harmful),
+            booked(Verdict::Unknown).saturating_add(entry.unexplained),
+        ))
+    });
+    let names: Vec<String> = entries.iter().map(|entry| name(entry)).collect();
+    let column = names
+        .iter()
+        .map(|name| textwrap::core::display_width(name))
+        .filter(|width| *width <= ALIGN_AT_MOST)
+        .max()
+        .unwrap_or(0);
+    let lines: Vec<String> = names
+        .iter()
+        .zip(&entries)
+        .map(|(name, entry)| {
+            let line = format!("{name:<column$}  {}", sum(entry));
+            wrap("  ", "      ", &line, width)
+        })
+        .collect();
+    lines.join("\n")
+}
+
+fn total(entry: &LedgerEntry, verdict: Verdict) -> u64 {
+    entry
+        .explained
+        .iter()
+        .filter(|booking| booking.verdict == verdict)
+        .fold(0, |sum, booking| sum.saturating_add(booking.count))
+}
+
+fn name(entry: &LedgerEntry) -> String {
+    let parts = [
+        entry.place.as_deref(),
+        entry.interface.as_deref(),
+        Some(entry.counter),
+    ];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    printable(&parts.join(" ")).into_owned()
+}
+
+fn sum(entry: &LedgerEntry) -> String {
+    let mut terms: Vec<(String, u64)> = Vec::new();
+    for booking in &entry.explained {
+        let term = term(booking);
+        match terms.iter_mut().find(|(known, _)| *known == term) {
+            Some((_, count)) => *count = count.saturating_add(booking.count),
+            None => terms.push((term, booking.count)),
+        }
+    }
+    if terms.is_empty() {
+        terms.push(("explained".to_owned(), 0));
+    }
+    terms.push(("unexplained".to_owned(), entry.unexplained));
+    let terms: Vec<String> = terms
+        .iter()
+        .map(|(term, count)| format!("{count} {term}"))
+        .collect();
+    let mut line = format!("+{} = {}", entry.increase, terms.join(" + "));
+    if entry.uncertainty > 0 {
+        line.push_str(&format!(
+            "  (read at the edges: {} more or less)",
+            entry.uncertainty
+        ));
+    }
+    line
+}
+
+/// Harmless frames are known by their protocol, the rest by the kernel's reason.
+fn term(booking: &Booking) -> String {
+    let verdict = match booking.verdict {
+        Verdict::Benign => "benign",
+        Verdict::Harmful => "harmful",
+        Verdict::Unknown => "unknown",
+    };
+    let what = match &booking.protocol {
+        Some(protocol) if booking.verdict == Verdict::Benign => protocol.clone(),
+        Some(protocol) if !booking.reason.contains(protocol.as_str()) => {
+            format!("{} {protocol}", booking.reason)
+        }
+        _ => booking.reason.clone(),
+    };
+    format!("{what} ({verdict})")
+}

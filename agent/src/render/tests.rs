@@ -1,0 +1,371 @@
+//! What a person reads, word by word.
+
+use netdiag_diagnosis::{
+    evidence::{Drops, Lost, NetnsId, NodeFacts, Observed},
+    finding::{Confidence, Finding, Proof, Remedy, Subject, Unchecked, Verdict},
+    ledger::{Booking, LedgerEntry},
+};
+
+use super::*;
+
+fn window(node: &str) -> EvidenceWindow {
+    EvidenceWindow {
+        node: NodeFacts {
+            name: node.to_owned(),
+            ..NodeFacts::default()
+        },
+        duration_ms: 35_000,
+        links: Observed::Complete { value: Vec::new() },
+        drops: Observed::Complete {
+            value: Drops::default(),
+        },
+        ..EvidenceWindow::default()
+    }
+}
+
+fn diagnosis() -> Diagnosis {
+    Diagnosis {
+        findings: Vec::new(),
+        ledger: Vec::new(),
+        unchecked: Vec::new(),
+        lost: Lost::default(),
+        checks: detectors::ALL
+            .iter()
+            .map(|detector| detector.meta().name)
+            .collect(),
+    }
+}
+
+fn entry(interface: &str, increase: u64, explained: Vec<Booking>, unexplained: u64) -> LedgerEntry {
+    LedgerEntry {
+        interface: Some(interface.to_owned()),
+        ifindex: Some(2),
+        netns: NetnsId(1),
+        place: None,
+        counter: "rx_dropped",
+        increase,
+        explained,
+        unexplained,
+        uncertainty: 0,
+    }
+}
+
+fn booking(count: u64, protocol: &str, reason: &str, verdict: Verdict) -> Booking {
+    Booking {
+        reason: reason.to_owned(),
+        protocol: Some(protocol.to_owned()),
+        count,
+        verdict,
+        finding: None,
+    }
+}
+
+fn on(interface: &str) -> Subject {
+    Subject {
+        interface: Some(interface.to_owned()),
+        ..Subject::default()
+    }
+}
+
+fn lldp_on_a_bridged_bond() -> Diagnosis {
+    let mut promiscuity = Finding::new("Promiscuity", "BridgePort", Severity::Info, on("bond0"));
+    promiscuity.explanation =
+        "eth0 and eth1 are promiscuous because br0 enslaved bond0:  eth0, eth1 <- bond0 <- br0"
+            .to_owned();
+    promiscuity.impact =
+        "By design: br0 must see frames for MAC addresses behind its ports".to_owned();
+    promiscuity.consequence =
+        "br0 makes the NICs take frames that they would filter out".to_owned();
+    promiscuity.remedies = vec![Remedy::advice("None needed")];
+    let mut lldp = Finding::new(
+        "UnhandledProtocol",
+        "NoReceiver",
+        Severity::Info,
+        on("bond0").with_protocol("LLDP"),
+    );
+    lldp.explanation =
+        "LLDP from leaf-3a and leaf-3b is dropped on bond0: no program on this node listens for it"
+            .to_owned();
+    lldp.impact =
+        "None. Announcements of the switches, nobody's traffic; 1 frame in 30 s from each"
+            .to_owned();
+    lldp.details = vec![
+        ("Sender", "leaf-3a  port Ethernet17  on eth0".to_owned()),
+        ("Sender", "leaf-3b  port Ethernet17  on eth1".to_owned()),
+    ];
+    lldp.evidence = vec![
+        Proof::new(
+            "UNHANDLED_PROTO at __netif_receive_skb_core, dev bond0, 0x88CC",
+            3,
+            "",
+            "kfree_skb",
+        ),
+        Proof::new("bond0 rx_dropped", "+3", "", "netlink"),
+    ];
+    lldp.caused_by = vec![promiscuity.id.clone()];
+    lldp.remedies = vec![
+        Remedy::advice("Nothing to mend: leave Benign drops out of the alert."),
+        Remedy::command(
+            "Drop them before they are counted",
+            &["nft", "add", "table", "netdev", "lldp"],
+            &[],
+        )
+        .with_effect("undo with nft delete table netdev lldp"),
+    ];
+    lldp.count = 3;
+    lldp.first_ms = 1200;
+    lldp.last_ms = 31_000;
+    Diagnosis {
+        findings: vec![lldp, promiscuity],
+        ledger: vec![entry(
+            "bond0",
+            3,
+            vec![booking(3, "LLDP", "UNHANDLED_PROTO", Verdict::Benign)],
+            0,
+        )],
+        ..diagnosis()
+    }
+}
+
+fn plain(width: u16) -> Style {
+    Style::new(Some(width), false, false)
+}
+
+/// The last line as it must be for a full window of 35 s, whatever checks there are.
+fn all_checked() -> String {
+    format!(
+        "Checked: all {} checks, 35 s. Lost: 0 counts, 0 samples. Not seen in 35 s can still exist (CDP: every 60 s).\n",
+        detectors::ALL.len()
+    )
+}
+
+#[test]
+fn harmless_frames_are_called_harmless_and_explained_in_full() {
+    let text = render(&window("node-17"), &lldp_on_a_bridged_bond(), plain(110));
+    let expected = "\
+node-17: no packet loss found. One counter rose; harmless frames explain all of it.
+
+  bond0 rx_dropped  +3 = 3 LLDP (benign) + 0 unexplained
+
+[1] Info  UnhandledProtocol/NoReceiver  bond0  LLDP  (certain)
+    LLDP from leaf-3a and leaf-3b is dropped on bond0: no program on this node listens for it.
+    Impact   None. Announcements of the switches, nobody's traffic; 1 frame in 30 s from each.
+    Sender   leaf-3a  port Ethernet17  on eth0
+             leaf-3b  port Ethernet17  on eth1
+    Proof    UNHANDLED_PROTO at __netif_receive_skb_core, dev bond0, 0x88CC: 3  kfree_skb
+             bond0 rx_dropped: +3                                               netlink
+    Because  [2] br0 makes the NICs take frames that they would filter out.
+    Remedy   1. Nothing to mend: leave Benign drops out of the alert.
+             2. Drop them before they are counted:
+                nft add table netdev lldp
+                Effect: undo with nft delete table netdev lldp.
+
+[2] Info  Promiscuity/BridgePort  bond0  (certain)
+    eth0 and eth1 are promiscuous because br0 enslaved bond0:  eth0, eth1 <- bond0 <- br0.
+    Impact   By design: br0 must see frames for MAC addresses behind its ports.
+    Remedy   None needed.
+
+"
+    .to_owned()
+        + &all_checked();
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_healthy_node_takes_two_lines() {
+    let text = render(&window("node-31"), &diagnosis(), plain(110));
+    let expected = format!(
+        "node-31: no packet loss found. No drop counter rose.\n\n{}",
+        all_checked()
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_run_that_could_not_look_gives_no_verdict_of_health() {
+    let mut window = window("node-204");
+    window.drops = Observed::Unavailable {
+        reason: "bpf(BPF_PROG_LOAD) gave EPERM".to_owned(),
+    };
+    let mut diagnosis = diagnosis();
+    diagnosis.checks = vec!["Promiscuity", "ChecksumDrop", "LinkMtu"];
+    let unchecked = |check, partly, reason: &str| Unchecked {
+        check,
+        partly,
+        reason: reason.to_owned(),
+    };
+    diagnosis.unchecked = vec![
+        unchecked("ChecksumDrop", false, "needs the drop probe: EPERM"),
+        unchecked("LinkMtu", false, "needs the drop probe: EPERM"),
+        unchecked("Promiscuity", true, "owners of packet sockets need BPF"),
+    ];
+    let last = "
+Not checked
+  ChecksumDrop, LinkMtu: needs the drop probe: EPERM
+  Promiscuity: checked in part; owners of packet sockets need BPF
+
+Checked: 0 of 3 checks, 1 in part (Promiscuity), 35 s.
+";
+    assert_eq!(
+        render(&window, &diagnosis, plain(110)),
+        format!(
+            "node-204: no verdict: 2 of 3 checks could not be made. No drop counter rose.\n{last}"
+        )
+    );
+    diagnosis.ledger = vec![entry("eth0", 37, Vec::new(), 37)];
+    assert_eq!(
+        render(&window, &diagnosis, plain(110)),
+        format!(
+            "node-204: eth0 rx_dropped rose by 37; harmful or harmless is not known. The drop probe could not look.
+
+  eth0 rx_dropped  +37 = 0 explained + 37 unexplained
+{last}"
+        )
+    );
+}
+
+#[test]
+fn unreadable_counters_are_not_counters_that_did_not_rise() {
+    let mut window = window("n");
+    window.links = Observed::Unavailable {
+        reason: "netlink gave EPERM".to_owned(),
+    };
+    let text = render(&window, &diagnosis(), plain(110));
+    assert!(
+        text.starts_with(
+            "n: no verdict: the drop counters could not be read: netlink gave EPERM.\n"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn loss_is_the_first_thing_said_with_what_to_do() {
+    let mut diagnosis = diagnosis();
+    let mut finding = Finding::new("LinkMtu", "PeerMtuSmaller", Severity::Critical, on("veth1"));
+    finding.summary = "veth1 sends up to 9000 bytes, its peer takes 1500".to_owned();
+    finding.count = 12;
+    finding.confidence = Confidence::Certain;
+    finding.remedies = vec![Remedy::command(
+        "Give both ends the same MTU",
+        &["ip", "link", "set", "dev", "veth1", "mtu", "1500"],
+        &["veth1"],
+    )];
+    diagnosis.findings = vec![finding.clone(), {
+        let mut other = Finding::new(
+            "OtherDrop",
+            "NoSocket",
+            Severity::Warning,
+            Subject::default(),
+        );
+        other.summary = "x".to_owned();
+        other
+    }];
+    let text = render(&window("n"), &diagnosis, plain(110));
+    assert_eq!(
+        text.lines().take(3).collect::<Vec<_>>(),
+        [
+            "n: packet loss found. Critical: veth1 sends up to 9000 bytes, its peer takes 1500. To do: Give both ends the",
+            "same MTU. 1 more finding needs attention.",
+            ""
+        ]
+    );
+    let coloured = render(&window("n"), &diagnosis, Style::new(None, true, false));
+    assert!(coloured.contains("\x1b["), "{coloured}");
+    assert_eq!(without_escapes(&coloured), text);
+}
+
+fn without_escapes(text: &str) -> String {
+    let mut plain = String::new();
+    let mut in_escape = false;
+    for character in text.chars() {
+        match character {
+            '\x1b' => in_escape = true,
+            'm' if in_escape => in_escape = false,
+            _ if in_escape => {}
+            _ => plain.push(character),
+        }
+    }
+    plain
+}
+
+#[test]
+fn what_one_diagnosis_leaves_out_is_not_called_healthy() {
+    let mut diagnosis = diagnosis();
+    diagnosis.ledger = vec![entry(
+        "eth0",
+        7,
+        vec![booking(7, "TCP", "TCP_CSUM", Verdict::Harmful)],
+        0,
+    )];
+    let text = render(&window("n"), &diagnosis, plain(110));
+    assert!(
+        text.starts_with("n: packet loss found, 7 packets, but"),
+        "{text}"
+    );
+    assert!(
+        text.contains("+7 = 7 TCP_CSUM (harmful) + 0 unexplained"),
+        "{text}"
+    );
+}
+
+#[test]
+fn many_alike_findings_are_told_in_short_and_keep_their_numbers() {
+    let mut diagnosis = diagnosis();
+    diagnosis.findings = (0..40)
+        .map(|index| {
+            let name = format!("veth{index}");
+            let mut finding = Finding::new("Promiscuity", "BridgePort", Severity::Info, on(&name));
+            finding.summary = format!("{name} is a port of br0");
+            finding.impact = "By design".to_owned();
+            finding
+        })
+        .collect();
+    let text = render(&window("n"), &diagnosis, plain(110));
+    assert_eq!(text.matches("    Impact").count(), 2);
+    assert!(
+        text.contains("\n[40] Info  Promiscuity/BridgePort  veth39: veth39 is a port of br0.\n"),
+        "{text}"
+    );
+    let wide = render(&window("n"), &diagnosis, Style::new(None, false, true));
+    assert_eq!(wide.matches("    Impact").count(), 40);
+    assert!(
+        wide.contains("    Docs     docs/checks/Promiscuity.md"),
+        "{wide}"
+    );
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_nothing_hostile_gets_through() {
+    let hostile = "ev\x1b]0;owned\x07il\u{202e}".repeat(12);
+    let mut diagnosis = lldp_on_a_bridged_bond();
+    for finding in &mut diagnosis.findings {
+        finding.subject.interface = Some(hostile.clone());
+        finding.summary.push_str(&hostile);
+        finding.explanation.push_str(&hostile);
+        finding.impact.push_str(&hostile);
+        finding.details.push(("Sender", hostile.clone()));
+        finding
+            .evidence
+            .push(Proof::new(&hostile, &hostile, "frames", &hostile));
+        finding.remedies.push(Remedy {
+            text: hostile.clone(),
+            command: Some(format!("ip link show {hostile}")),
+            effect: Some(hostile.clone()),
+        });
+    }
+    diagnosis.ledger = vec![entry(&hostile, 1, Vec::new(), 1)];
+    let mut window = window(&hostile);
+    window.node.name.clone_from(&hostile);
+    for width in [0, 60, 80, 200] {
+        let text = render(&window, &diagnosis, Style::new(Some(width), false, true));
+        assert!(!text.contains(['\x1b', '\x07', '\u{202e}']));
+        // A command is broken only where a shell allows it, so its lines may be longer.
+        let longest = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with(['e', 'i']))
+            .map(textwrap::core::display_width)
+            .max();
+        assert!(longest <= Some(usize::from(width).clamp(60, 110)), "{text}");
+    }
+}
