@@ -1,0 +1,324 @@
+//! Layout of the running kernel's structures, from the type information (BTF) that it carries.
+//!
+//! aya cannot relocate field accesses of programs written in Rust, so the agent looks every offset up here and hands
+//! it to the programs as a constant. Parsing takes some megabytes and a tenth of a second: parse once, look up all
+//! offsets, drop it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use btf_rs::{Btf, BtfType, Type};
+
+/// Where the kernel shows its own type information.
+const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+
+/// How deep structures are searched and types followed; real ones stay far below.
+const MAX_DEPTH: usize = 16;
+
+/// Why the layout of a structure is unknown.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error(
+        "failed to find type information at {path:?}: the kernel was built without CONFIG_DEBUG_INFO_BTF"
+    )]
+    Missing { path: PathBuf },
+    #[error("failed to parse the kernel's type information at {path:?}")]
+    Parse {
+        path: PathBuf,
+        source: btf_rs::Error,
+    },
+    #[error("failed to find {structure}.{path} in the kernel's type information")]
+    NoMember { structure: String, path: String },
+}
+
+/// Type information of the running kernel.
+pub struct KernelTypes {
+    btf: Btf,
+}
+
+/// Where a member lies in its structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Offset from the beginning of the structure, in bits.
+    pub bit_offset: u32,
+    /// Width in bits if it is a bit field.
+    pub bit_width: Option<u32>,
+    /// It is a plain integer, pointer or enum, not a structure such as `atomic64_t`.
+    pub is_scalar: bool,
+    type_id: u32,
+}
+
+impl Member {
+    /// Offset of the byte in which the member begins.
+    pub fn byte_offset(&self) -> u32 {
+        self.bit_offset / 8
+    }
+
+    /// Lowest bit of the member within that byte.
+    pub fn bit_shift(&self) -> u32 {
+        self.bit_offset % 8
+    }
+}
+
+impl KernelTypes {
+    /// Reads the running kernel's type information.
+    ///
+    /// # Errors
+    /// There is none, or it is malformed.
+    pub fn read() -> Result<Self, Error> {
+        Self::read_from(Path::new(VMLINUX))
+    }
+
+    fn read_from(path: &Path) -> Result<Self, Error> {
+        let btf = Btf::from_file(path).map_err(|source| match source {
+            btf_rs::Error::IO(error) if error.kind() == io::ErrorKind::NotFound => Error::Missing {
+                path: path.to_owned(),
+            },
+            source => Error::Parse {
+                path: path.to_owned(),
+                source,
+            },
+        })?;
+        Ok(Self { btf })
+    }
+
+    /// Byte offset of a member, such as `offset_of("net_device", "nd_net.net")`. Members of anonymous structures and
+    /// unions are found under the outer structure, as in C.
+    ///
+    /// # Errors
+    /// This kernel's structure has no such member.
+    pub fn offset_of(&self, structure: &str, path: &str) -> Result<u32, Error> {
+        self.member(structure, path)
+            .map(|member| member.byte_offset())
+    }
+
+    /// Where a member lies, for bit fields and for asking whether it exists.
+    ///
+    /// # Errors
+    /// This kernel's structure has no such member.
+    pub fn member(&self, structure: &str, path: &str) -> Result<Member, Error> {
+        self.structure(structure)
+            .and_then(|outer| self.follow(outer, path))
+            .ok_or_else(|| Error::NoMember {
+                structure: structure.to_owned(),
+                path: path.to_owned(),
+            })
+    }
+
+    /// Names and values of an enum, found by the enum's own name: several enums may share a prefix and their values
+    /// (`SKB_DROP_REASON_` since 6.10). Empty where this kernel has no such enum.
+    pub fn enumeration(&self, name: &str) -> Vec<(u32, String)> {
+        let Some(Type::Enum(found)) = self.find(name, |kind| matches!(kind, Type::Enum(_))) else {
+            return Vec::new();
+        };
+        found
+            .members
+            .iter()
+            .filter_map(|member| Some((member.val(), self.btf.resolve_name(member).ok()?)))
+            .collect()
+    }
+
+    /// Number of arguments that a tracepoint hands to its probes; `None` where this kernel has no such tracepoint.
+    pub fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
+        // `typedef void (*btf_trace_<name>)(void *, <TP_PROTO>)`, made by __DEFINE_EVENT in include/trace/bpf_probe.h.
+        let typedef = self.find(&format!("btf_trace_{name}"), |kind| {
+            matches!(kind, Type::Typedef(_))
+        })?;
+        let Type::Ptr(pointer) = self.btf.resolve_chained_type(typedef.as_btf_type()?).ok()? else {
+            return None;
+        };
+        let Type::FuncProto(prototype) = self.btf.resolve_chained_type(&pointer).ok()? else {
+            return None;
+        };
+        prototype.parameters.len().checked_sub(1)
+    }
+
+    /// Whether the kernel itself (not a module) has a function of this name.
+    pub fn has_function(&self, name: &str) -> bool {
+        self.find(name, |kind| matches!(kind, Type::Func(_)))
+            .is_some()
+    }
+
+    /// The structure or union of this name; a forward declaration does not count.
+    fn structure(&self, name: &str) -> Option<Type> {
+        self.find(name, |kind| {
+            matches!(kind, Type::Struct(_) | Type::Union(_))
+        })
+    }
+
+    fn find(&self, name: &str, wanted: impl Fn(&Type) -> bool) -> Option<Type> {
+        self.btf
+            .resolve_types_by_name(name)
+            .ok()?
+            .into_iter()
+            .find(wanted)
+    }
+
+    fn follow(&self, outer: Type, path: &str) -> Option<Member> {
+        let mut current = outer;
+        let mut base = 0u32;
+        let mut names = path.split('.').peekable();
+        while let Some(name) = names.next() {
+            let found = self.search(&current, name, 0)?;
+            let bit_offset = base.checked_add(found.bit_offset)?;
+            if names.peek().is_none() {
+                return Some(Member {
+                    bit_offset,
+                    ..found
+                });
+            }
+            base = bit_offset;
+            current = self.bare_type(found.type_id)?;
+        }
+        None
+    }
+
+    /// A member by name, looking into anonymous structures and unions.
+    fn search(&self, structure: &Type, name: &str, depth: usize) -> Option<Member> {
+        let (Type::Struct(body) | Type::Union(body)) = structure else {
+            return None;
+        };
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        for member in &body.members {
+            let type_id = member.get_type_id()?;
+            let member_name = self.btf.resolve_name(member).unwrap_or_default();
+            if member_name == name {
+                let resolved = self.bare_type(type_id)?;
+                return Some(Member {
+                    bit_offset: member.bit_offset(),
+                    bit_width: member.bitfield_size().filter(|width| *width > 0),
+                    is_scalar: matches!(
+                        resolved,
+                        Type::Int(_) | Type::Ptr(_) | Type::Enum(_) | Type::Enum64(_)
+                    ),
+                    type_id,
+                });
+            }
+            if member_name.is_empty()
+                && let Some(inner) = self.bare_type(type_id)
+                && let Some(found) = self.search(&inner, name, depth + 1)
+            {
+                return Some(Member {
+                    bit_offset: member.bit_offset().checked_add(found.bit_offset)?,
+                    ..found
+                });
+            }
+        }
+        None
+    }
+
+    /// A type without its typedefs and qualifiers.
+    fn bare_type(&self, type_id: u32) -> Option<Type> {
+        let mut current = self.btf.resolve_type_by_id(type_id).ok()?;
+        for _ in 0..MAX_DEPTH {
+            match &current {
+                Type::Typedef(_)
+                | Type::Const(_)
+                | Type::Volatile(_)
+                | Type::Restrict(_)
+                | Type::TypeTag(_) => {
+                    current = self.btf.resolve_chained_type(current.as_btf_type()?).ok()?;
+                }
+                _ => return Some(current),
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The running kernel's types, or nothing with the reason printed: not every kernel carries them.
+    fn running_kernel() -> Option<KernelTypes> {
+        KernelTypes::read()
+            .inspect_err(|error| println!("skipped: {error}"))
+            .ok()
+    }
+
+    #[test]
+    fn members_are_found_through_typedefs_and_anonymous_structures() {
+        let Some(types) = running_kernel() else {
+            return;
+        };
+        // First in its structure since struct list_head was introduced.
+        assert_eq!(types.offset_of("list_head", "next").unwrap(), 0);
+        assert_eq!(
+            types.offset_of("list_head", "prev").unwrap(),
+            size_of::<usize>() as u32
+        );
+        // possible_net_t is a typedef of an anonymous structure.
+        assert_eq!(
+            types.offset_of("net_device", "nd_net.net").unwrap(),
+            types.offset_of("net_device", "nd_net").unwrap()
+        );
+        // dev lies in a structure in a union, all without names.
+        assert!(types.offset_of("sk_buff", "dev").unwrap() > 0);
+    }
+
+    #[test]
+    fn bit_fields_have_a_width_and_other_members_none() {
+        let Some(types) = running_kernel() else {
+            return;
+        };
+        let packet_type = types.member("sk_buff", "pkt_type").unwrap();
+        assert_eq!(packet_type.bit_width, Some(3));
+        assert_eq!(
+            types.member("sk_buff", "ip_summed").unwrap().bit_width,
+            Some(2)
+        );
+        assert_eq!(types.member("sk_buff", "len").unwrap().bit_width, None);
+    }
+
+    #[test]
+    fn a_missing_member_is_an_error_that_names_it() {
+        let Some(types) = running_kernel() else {
+            return;
+        };
+        let error = types.offset_of("sk_buff", "no_such_member").unwrap_err();
+        assert!(error.to_string().contains("sk_buff.no_such_member"));
+        assert!(types.offset_of("no_such_structure", "x").is_err());
+    }
+
+    #[test]
+    fn drop_reasons_come_from_the_enum_of_that_name_alone() {
+        let Some(types) = running_kernel() else {
+            return;
+        };
+        let reasons = types.enumeration("skb_drop_reason");
+        if reasons.is_empty() {
+            println!("skipped: this kernel gives no drop reasons");
+            return;
+        }
+        assert!(
+            reasons
+                .iter()
+                .any(|(_, name)| name == "SKB_DROP_REASON_NOT_SPECIFIED")
+        );
+        assert!(!reasons.iter().any(|(_, name)| name.contains("SUBSYS")));
+    }
+
+    #[test]
+    fn the_tracepoint_has_two_to_four_arguments() {
+        let Some(types) = running_kernel() else {
+            return;
+        };
+        let arguments = types.tracepoint_arguments("kfree_skb").unwrap();
+        assert!((2..=4).contains(&arguments), "{arguments}");
+        assert_eq!(types.tracepoint_arguments("no_such_tracepoint"), None);
+    }
+
+    #[test]
+    fn a_kernel_without_type_information_is_told_apart_from_a_broken_one() {
+        let missing = KernelTypes::read_from(Path::new("/nonexistent/vmlinux"));
+        assert!(matches!(missing, Err(Error::Missing { .. })));
+        let broken = KernelTypes::read_from(Path::new("/dev/null"));
+        assert!(matches!(broken, Err(Error::Parse { .. })));
+    }
+}
