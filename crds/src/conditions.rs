@@ -1,0 +1,110 @@
+//! Types and reasons of conditions, and how a condition moves.
+
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
+
+/// NodeNetDiagnosis: work is going on.
+pub const PROGRESSING: &str = "Progressing";
+/// NodeNetDiagnosis: every node has finished, failed or is unreachable.
+pub const COMPLETE: &str = "Complete";
+/// NodeNetDiagnosis: packets are lost.
+pub const FINDINGS_PRESENT: &str = "FindingsPresent";
+/// NodeNetDiagnosis: something could not be looked at.
+pub const DEGRADED: &str = "Degraded";
+/// NodeNetReport: the agent is at work.
+pub const READY: &str = "Ready";
+
+/// Reasons of conditions.
+pub mod reasons {
+    /// Complete: every selected node reported.
+    pub const ALL_REPORTED: &str = "AllReported";
+    /// Complete: some nodes failed or did not answer in time.
+    pub const GRACE_PERIOD_OVER: &str = "GracePeriodOver";
+    /// Complete: the spec selects no node.
+    pub const NO_NODES_SELECTED: &str = "NoNodesSelected";
+    /// Complete or Progressing: windows are running.
+    pub const RUNNING: &str = "Running";
+    /// Progressing: nothing left to do.
+    pub const COMPLETED: &str = "Complete";
+    /// Progressing: `spec.suspend` is set.
+    pub const SUSPENDED: &str = "Suspended";
+    /// FindingsPresent: nothing worse than Info.
+    pub const NO_LOSS: &str = "NoLoss";
+    /// FindingsPresent: the worst is a Warning.
+    pub const WARNING: &str = "Warning";
+    /// FindingsPresent: the worst is Critical.
+    pub const CRITICAL: &str = "Critical";
+    /// FindingsPresent: nobody has reported yet.
+    pub const NO_REPORT_YET: &str = "NoReportYet";
+    /// Degraded: every check was made on every node that reported.
+    pub const ALL_CHECKED: &str = "AllChecked";
+    /// Degraded: some nodes were not checked, or in part.
+    pub const NODES_UNCHECKED: &str = "NodesUnchecked";
+    /// Degraded: some nodes already have as many diagnoses as an agent takes.
+    pub const TOO_MANY_DIAGNOSES: &str = "TooManyDiagnoses";
+    /// Ready: the agent watches its assignments.
+    pub const AGENT_RUNNING: &str = "AgentRunning";
+    /// Ready: the API server refused the full status, since its CRD is older than the agent.
+    pub const SCHEMA_MISMATCH: &str = "SchemaMismatch";
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Kubernetes' own names")]
+pub enum Status {
+    True,
+    False,
+    Unknown,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl From<bool> for Status {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+/// Whether a condition of this type is there and holds.
+pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == type_ && condition.status == Status::True.as_str())
+}
+
+/// A condition as it is now. The time of its transition is that of the previous one of its type, unless the status
+/// changed.
+pub fn condition(
+    previous: &[Condition],
+    type_: &str,
+    status: Status,
+    reason: &str,
+    message: impl Into<String>,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Condition {
+    let unchanged = previous
+        .iter()
+        .find(|condition| condition.type_ == type_ && condition.status == status.as_str());
+    Condition {
+        type_: type_.to_owned(),
+        status: status.as_str().to_owned(),
+        reason: reason.to_owned(),
+        message: message.into(),
+        observed_generation: generation,
+        last_transition_time: unchanged.map_or_else(
+            || Time::from(now),
+            |condition| condition.last_transition_time.clone(),
+        ),
+    }
+}

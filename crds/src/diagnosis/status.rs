@@ -1,0 +1,218 @@
+//! What the controller answers.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::limits;
+
+/// What was found on the selected nodes. Written by the controller alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeNetDiagnosisStatus {
+    /// The generation of the spec that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The generation at which the run last began anew: results of another one are not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_generation: Option<i64>,
+    /// `Progressing`, `Complete`, `FindingsPresent` and `Degraded`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::CONDITIONS))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The columns of `kubectl get`, derived from the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
+    /// How many nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<NodeCounts>,
+    /// Counters that rose, all nodes together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::FLEET_LEDGER))]
+    pub ledger: Vec<FleetCounter>,
+    /// Findings of all nodes by check, cause, severity and protocol, worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::FLEET_FINDINGS))]
+    pub findings: Vec<FleetFinding>,
+    /// Every node with a finding, worst first. The proof is in the node's NodeNetReport.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::NODE_FINDINGS))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub node_findings: Vec<NodeFindings>,
+    /// What did not fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omitted: Option<Omitted>,
+    /// When the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When the run was complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+}
+
+/// The columns of `kubectl get nnd`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// `Once` or `Continuous`.
+    #[schemars(length(max = limits::WORD))]
+    pub mode: String,
+    /// Where the run stands: `Running`, `Complete`, `Degraded`, ..
+    #[schemars(length(max = limits::WORD))]
+    pub state: String,
+    /// Nodes that reported, of those selected: `212/300`.
+    #[schemars(length(max = limits::WORD))]
+    pub nodes: String,
+    /// Nodes with a finding of Warning or worse.
+    #[schemars(length(max = limits::WORD))]
+    pub affected: String,
+    /// Worst severity; empty for none.
+    #[schemars(length(max = limits::WORD))]
+    pub severity: String,
+    /// The worst finding in a few words.
+    #[schemars(length(max = limits::LINE))]
+    pub top_finding: String,
+}
+
+/// How many nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeCounts {
+    /// Selected by the spec.
+    pub selected: i32,
+    /// Reported a result of this run, a failed one too.
+    pub reported: i32,
+    /// Have a finding of Warning or worse.
+    pub affected: i32,
+    /// Gave no answer in time.
+    pub unreachable: i32,
+    /// Reported that they failed.
+    pub failed: i32,
+}
+
+/// A counter over all nodes: `increase` is the sum of the four parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetCounter {
+    /// The counter in the kernel's spelling.
+    #[schemars(length(max = limits::WORD))]
+    pub counter: String,
+    /// How much it rose.
+    pub increase: i64,
+    /// Booked to something that hurts nobody.
+    pub benign: i64,
+    /// Booked to loss.
+    pub harmful: i64,
+    /// Booked to something of which it is not known whether it hurts.
+    pub unknown: i64,
+    /// Booked to nothing.
+    pub unexplained: i64,
+}
+
+/// A finding over all nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetFinding {
+    /// The symptom.
+    #[schemars(length(max = limits::WORD))]
+    pub check: String,
+    /// What was proved about it.
+    #[schemars(length(max = limits::WORD))]
+    pub cause: String,
+    /// How bad.
+    #[schemars(length(max = limits::WORD))]
+    pub severity: String,
+    /// The protocol, where the finding is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::LINE))]
+    pub protocol: Option<String>,
+    /// Nodes that have it.
+    pub nodes: i32,
+    /// Some of them.
+    #[schemars(length(max = limits::EXAMPLE_NODES), inner(length(max = limits::NAME)))]
+    pub example_nodes: Vec<String>,
+    /// One line.
+    #[schemars(length(max = limits::LINE))]
+    pub summary: String,
+    /// What its nodes have in common and the others have not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::COMMON_FACTORS))]
+    pub common_factors: Vec<CommonFactor>,
+}
+
+/// Something that nodes with a finding have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommonFactor {
+    /// What it is: `kernel 6.1.0-56-cloud-amd64`, `node label pool=vm-small`.
+    #[schemars(length(max = limits::LINE))]
+    pub factor: String,
+    /// Nodes with the finding that have it, of all with the finding: `12/12`.
+    #[schemars(length(max = limits::WORD))]
+    pub affected: String,
+    /// Nodes without the finding that have it, of all without: `4/288`.
+    #[schemars(length(max = limits::WORD))]
+    pub unaffected: String,
+}
+
+/// The findings of one node in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeFindings {
+    /// The node.
+    #[schemars(length(max = limits::NAME))]
+    pub name: String,
+    /// Its findings, worst first.
+    #[schemars(length(max = limits::FINDINGS_PER_NODE))]
+    pub findings: Vec<NodeFinding>,
+}
+
+/// A finding of one node in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeFinding {
+    /// The symptom.
+    #[schemars(length(max = limits::WORD))]
+    pub check: String,
+    /// What was proved about it.
+    #[schemars(length(max = limits::WORD))]
+    pub cause: String,
+    /// How bad.
+    #[schemars(length(max = limits::WORD))]
+    pub severity: String,
+    /// The interface it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::LINE))]
+    pub interface: Option<String>,
+    /// The pod it is about, as `namespace/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::FINDING_ID))]
+    pub pod: Option<String>,
+    /// The protocol it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::LINE))]
+    pub protocol: Option<String>,
+    /// One line.
+    #[schemars(length(max = limits::LINE))]
+    pub summary: String,
+    /// What makes it happen, as check/cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::LINE))]
+    pub caused_by: Option<String>,
+    /// The first remedy's command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::COMMAND))]
+    pub command: Option<String>,
+}
+
+/// What did not fit into the status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Omitted {
+    /// Nodes with findings that `nodeFindings` leaves out, the mildest.
+    pub nodes: i32,
+    /// Rolled-up findings that `findings` leaves out, the mildest.
+    pub findings: i32,
+}

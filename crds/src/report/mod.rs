@@ -1,0 +1,14 @@
+//! `NodeNetReport`: what one node is to do, and what its agent found.
+
+mod finding;
+mod ledger;
+mod spec;
+mod status;
+
+pub use finding::{Evidence, Finding, Pod, Remedy, Subject};
+pub use ledger::{Explained, LedgerEntry};
+pub use spec::{Assignment, Mode, NodeNetReport, NodeNetReportSpec};
+pub use status::{
+    AgentInfo, Lost, NodeNetReportStatus, Omitted, Probe, ReportSummary, RunResult, Unchecked,
+    Window,
+};

@@ -1,0 +1,119 @@
+//! What a node's agent is to do.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::NodeNetReportStatus;
+use crate::{interfaces::Interfaces, limits, severity::Severity};
+
+/// The diagnoses that a node works on. Written by the controller alone.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "netdiag.dev",
+    version = "v1alpha1",
+    kind = "NodeNetReport",
+    plural = "nodenetreports",
+    shortname = "nnr",
+    category = "netdiag",
+    status = "NodeNetReportStatus",
+    derive = "PartialEq",
+    doc = "What one node is to look for and what its agent found. Named after the node; made by the controller.",
+    printcolumn(name = "Agent", type_ = "string", json_path = ".status.agent.version"),
+    printcolumn(name = "Kernel", type_ = "string", json_path = ".status.agent.kernel"),
+    printcolumn(
+        name = "Probes",
+        type_ = "string",
+        json_path = ".status.summary.probes"
+    ),
+    printcolumn(
+        name = "Severity",
+        type_ = "string",
+        json_path = ".status.summary.severity"
+    ),
+    printcolumn(
+        name = "Findings",
+        type_ = "integer",
+        json_path = ".status.summary.findings"
+    ),
+    printcolumn(
+        name = "Unexplained",
+        type_ = "integer",
+        json_path = ".status.summary.unexplained"
+    ),
+    printcolumn(
+        name = "Last Window",
+        type_ = "date",
+        json_path = ".status.summary.lastWindow"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeNetReportSpec {
+    /// The diagnoses that select this node.
+    #[serde(default)]
+    #[schemars(length(max = limits::ASSIGNMENTS))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub assignments: Vec<Assignment>,
+}
+
+/// One diagnosis for one node, with its settings resolved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Assignment {
+    /// The NodeNetDiagnosis.
+    #[schemars(length(min = 1, max = limits::NAME))]
+    pub name: String,
+    /// Its uid: a diagnosis that was deleted and made again is another one.
+    #[schemars(length(min = 1, max = limits::UID))]
+    pub uid: String,
+    /// The run; a new one discards the window that is running and starts another.
+    pub run_generation: i64,
+    /// When the controller assigned this run. Deadlines count from it.
+    pub assigned_time: Time,
+    /// The checks to report; empty: all that the agent knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::CHECKS), inner(length(max = limits::WORD)))]
+    pub checks: Vec<String>,
+    /// The interfaces to report; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interfaces: Option<Interfaces>,
+    /// Look into the network namespaces of pods too.
+    #[serde(default)]
+    pub pods: bool,
+    /// Report no finding below this severity.
+    #[serde(default)]
+    pub min_severity: Severity,
+    /// One window, or one after the other.
+    pub mode: Mode,
+    /// Seconds of a window.
+    #[schemars(range(min = 1, max = *limits::CONTINUOUS_SECONDS.end()))]
+    pub window_seconds: i32,
+    /// End the running window and start none; results stay.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// How often to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// For one window.
+    Once,
+    /// In windows back to back.
+    Continuous,
+}
+
+impl Mode {
+    /// The word that resources use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Once => "Once",
+            Self::Continuous => "Continuous",
+        }
+    }
+}

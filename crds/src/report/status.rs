@@ -1,0 +1,201 @@
+//! What a node's agent found.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Finding, LedgerEntry};
+use crate::limits;
+
+/// What the agent found on its node. Written by that node's agent alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeNetReportStatus {
+    /// The generation of the spec that the agent has seen: its acknowledgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`: the agent is at work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::CONDITIONS))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The columns of `kubectl get`, derived from the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = StructMerge::Atomic)]
+    pub summary: Option<ReportSummary>,
+    /// The agent and its kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = StructMerge::Atomic)]
+    pub agent: Option<AgentInfo>,
+    /// How the agent's probes stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::PROBES))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub probes: Vec<Probe>,
+    /// One for each assigned diagnosis.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::ASSIGNMENTS))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["diagnosis".into()]))]
+    pub results: Vec<RunResult>,
+}
+
+/// The columns of `kubectl get nnr` that the rest does not hold as such.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportSummary {
+    /// Probes that work (attached, or idle until a question needs them), of all: `4/5`.
+    #[schemars(length(max = limits::WORD))]
+    pub probes: String,
+    /// Worst severity; empty for none.
+    #[schemars(length(max = limits::WORD))]
+    pub severity: String,
+    /// Findings of all results, those left out too.
+    pub findings: i64,
+    /// Packets of the last window whose verdict is unknown or that are not explained at all.
+    pub unexplained: i64,
+    /// When the last window ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_window: Option<Time>,
+}
+
+/// The agent and its kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentInfo {
+    /// The agent's version.
+    #[schemars(length(max = limits::WORD))]
+    pub version: String,
+    /// `uname -r`.
+    #[schemars(length(max = limits::LINE))]
+    pub kernel: String,
+    /// Whether the kernel describes its types (/sys/kernel/btf/vmlinux), which the probes need.
+    pub btf: bool,
+}
+
+/// How a probe stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// The probe.
+    #[schemars(length(min = 1, max = limits::WORD))]
+    pub name: String,
+    /// `Attached`, `Idle` (no question needs it now), `Degraded` or `Unavailable`.
+    #[schemars(length(max = limits::WORD))]
+    pub state: String,
+    /// How it reads: `tp_btf`, `raw_tracepoint`, `netlink`, ..
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub backend: Option<String>,
+    /// Why it is degraded or unavailable, and what would help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::PARAGRAPH))]
+    pub reason: Option<String>,
+}
+
+/// The result of one diagnosis on this node. Everything below it is replaced as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunResult {
+    /// The NodeNetDiagnosis; `local` for a diagnosis without a cluster.
+    #[schemars(length(min = 1, max = limits::NAME))]
+    pub diagnosis: String,
+    /// Its uid.
+    #[serde(
+        default,
+        rename = "diagnosisUID",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(length(max = limits::UID))]
+    pub diagnosis_uid: Option<String>,
+    /// The run that this is the result of.
+    pub run_generation: i64,
+    /// `Running`, `Finished` or `Failed`.
+    #[schemars(length(max = limits::WORD))]
+    pub state: String,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::PARAGRAPH))]
+    pub message: Option<String>,
+    /// When the agent watched; with `continuous` the last window that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = StructMerge::Atomic)]
+    pub window: Option<Window>,
+    /// What was found, worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::FINDINGS))]
+    pub findings: Vec<Finding>,
+    /// Counters that rose, and where each increase went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::LEDGER))]
+    pub ledger: Vec<LedgerEntry>,
+    /// What could not be checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::UNCHECKED))]
+    pub unchecked: Vec<Unchecked>,
+    /// What full maps and rings lost; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = StructMerge::Atomic)]
+    pub lost: Option<Lost>,
+    /// What did not fit into this object; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = StructMerge::Atomic)]
+    pub omitted: Option<Omitted>,
+}
+
+/// When the agent watched, by the node's clock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Window {
+    /// When it began.
+    pub start_time: Time,
+    /// When it ended; absent while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<Time>,
+    /// Seconds it lasted, or is to last.
+    pub duration_seconds: i32,
+    /// How often this window was begun: an interrupted one is discarded and begun anew.
+    pub attempts: i32,
+}
+
+/// Something that could not be checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Unchecked {
+    /// The check it concerns.
+    #[schemars(length(max = limits::WORD))]
+    pub check: String,
+    /// True when the check was made in part.
+    #[serde(default)]
+    pub partly: bool,
+    /// Why, and what would help.
+    #[schemars(length(max = limits::PARAGRAPH))]
+    pub reason: String,
+}
+
+/// What full maps and rings lost within the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Lost {
+    /// Packet samples.
+    #[serde(default)]
+    pub samples: i64,
+    /// Drops that found the counting map full.
+    #[serde(default)]
+    pub map_entries: i64,
+}
+
+/// What did not fit into the object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Omitted {
+    /// Findings left out, or folded into another of the same check, cause and severity.
+    #[serde(default)]
+    pub findings: i64,
+    /// Ledger entries summed into another of the same counter.
+    #[serde(default)]
+    pub ledger: i64,
+    /// Facts left out of findings.
+    #[serde(default)]
+    pub evidence: i64,
+}
