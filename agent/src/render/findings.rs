@@ -33,7 +33,7 @@ pub fn findings(findings: &[Finding], style: Style) -> Vec<String> {
     let mut last_was_short = false;
     for (index, finding) in findings.iter().enumerate() {
         let told = told
-            .entry((finding.check, finding.cause, finding.severity))
+            .entry((finding.check, finding.cause.as_ref(), finding.severity))
             .or_default();
         *told += 1;
         let short = !style.wide && *told > told_in_full(finding.severity);
