@@ -3,6 +3,7 @@
 //! Adding a check touches its folder and two lines here. The order of [`ALL`] is causal: a detector sees what those
 //! before it found, so that it can name a cause (`causedBy`) and leave alone what is already explained.
 
+mod checksum_drop;
 mod promiscuity;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Every detector, causes before their effects; the one for what is left over comes last.
-pub static ALL: &[&dyn Detector] = &[&promiscuity::Promiscuity];
+pub static ALL: &[&dyn Detector] = &[&promiscuity::Promiscuity, &checksum_drop::ChecksumDrop];
 
 /// The detector of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Detector> {

@@ -1,0 +1,217 @@
+//! What a packet's checksum field says about how it came to be wrong.
+//!
+//! A sender that leaves the checksum to the device (CHECKSUM_PARTIAL) stores the folded sum of the pseudo-header in the
+//! field and notes in the skb that the rest is still to be done (`tcp_v4_send_check`, `udp4_hwcsum`). A program that
+//! copies the bytes but not that note leaves the intermediate value behind. Its shape is the proof.
+
+use std::net::IpAddr;
+
+use crate::packets::ip::{IpPacket, UDP};
+
+/// How many packets must agree. One in 65,536 broken packets carries the pseudo-header's sum by chance.
+pub(super) const ENOUGH: usize = 3;
+
+/// What the checksum field of one dropped packet holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    /// The sum of the pseudo-header alone: the sender's half of an offloaded checksum.
+    PseudoHeader,
+    /// The true checksum of the bytes: whatever dropped this packet, it was not for its checksum.
+    Correct,
+    /// Neither, as far as the copy of the packet shows.
+    Other,
+}
+
+/// Classifies one packet's checksum field. `None` for packets without one, or cut before it.
+pub(super) fn classify(packet: &IpPacket<'_>) -> Option<Field> {
+    if packet.fragment.is_some() {
+        return None; // The sum covers the whole datagram, which is not here.
+    }
+    let field = packet.transport()?.checksum;
+    if field == 0 && packet.protocol == UDP && packet.source.is_ipv4() {
+        return None; // The sender chose to send none (RFC 768).
+    }
+    let addresses = sum_address(packet.source)
+        + sum_address(packet.final_destination)
+        + u32::from(packet.protocol);
+    // Drivers of devices that cut super-frames themselves want the sum without the length.
+    if field == fold(addresses) {
+        return Some(Field::PseudoHeader);
+    }
+    let Some(length) = packet
+        .transport_length
+        .and_then(|length| u32::try_from(length).ok())
+    else {
+        return Some(Field::Other);
+    };
+    let pseudo_header = addresses + (length >> 16) + (length & 0xffff);
+    let is_whole = packet.transport_bytes.len() == length as usize;
+    Some(if field == fold(pseudo_header) {
+        Field::PseudoHeader
+    } else if is_whole && fold(pseudo_header + sum_words(packet.transport_bytes)) == 0xffff {
+        Field::Correct
+    } else {
+        Field::Other
+    })
+}
+
+/// The second proof, for packets whose addresses were translated after the checksum was lost (the pseudo-header is then
+/// no longer the one that was summed): packets of one flow and one length whose bytes differ while their checksum
+/// fields do not. A true checksum follows the bytes.
+///
+/// Returns how many different packets the largest such group has; 0 when every field follows its bytes. Equal
+/// datagrams of which a faulty hop breaks a byte here and a byte there also share their field, so the bytes must differ
+/// as counters and timestamps do: one place that holds another value in each of three packets.
+pub(super) fn constant_field(packets: &[IpPacket<'_>]) -> usize {
+    let group_of = |packet: &IpPacket<'_>| {
+        let header = packet.transport()?;
+        let ports = (header.source_port, header.destination_port);
+        let addresses = (packet.source, packet.final_destination);
+        Some((addresses, ports, packet.transport_length?, header.checksum))
+    };
+    packets
+        .iter()
+        .filter_map(|first| {
+            let group = group_of(first)?;
+            let members = packets
+                .iter()
+                .filter(|packet| group_of(packet) == Some(group));
+            let mut bytes: Vec<&[u8]> = members.map(|packet| packet.transport_bytes).collect();
+            // Retransmissions repeat their bytes and prove nothing.
+            bytes.sort_unstable();
+            bytes.dedup();
+            varies_in_one_place(&bytes).then_some(bytes.len())
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+fn varies_in_one_place(packets: &[&[u8]]) -> bool {
+    let length = packets.iter().map(|bytes| bytes.len()).min().unwrap_or(0);
+    (0..length).any(|at| {
+        let mut values: Vec<u8> = packets
+            .iter()
+            .filter_map(|bytes| bytes.get(at).copied())
+            .collect();
+        values.sort_unstable();
+        values.dedup();
+        values.len() >= ENOUGH
+    })
+}
+
+fn sum_address(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(address) => sum_words(&address.octets()),
+        IpAddr::V6(address) => sum_words(&address.octets()),
+    }
+}
+
+/// Sum of the 16-bit words in network order, an odd last byte padded with zero (RFC 1071). A sample is far below the
+/// 128 KiB at which 32 bits could overflow.
+fn sum_words(bytes: &[u8]) -> u32 {
+    let word = |pair: &[u8]| {
+        let high = pair.first().copied().unwrap_or(0);
+        let low = pair.get(1).copied().unwrap_or(0);
+        u32::from(u16::from_be_bytes([high, low]))
+    };
+    bytes.chunks(2).map(word).fold(0, u32::wrapping_add)
+}
+
+/// Folds the carries back in (RFC 1071); three times is enough for any 32-bit sum.
+fn fold(sum: u32) -> u16 {
+    let folded = (0..3).fold(sum, |sum, _| (sum >> 16) + (sum & 0xffff));
+    (folded & 0xffff) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{PSEUDO_HEADER_SUM, ipv4_packet, tcp_syn};
+    use super::*;
+
+    fn field_of(bytes: &[u8]) -> Option<Field> {
+        classify(&IpPacket::decode(bytes).unwrap())
+    }
+
+    #[test]
+    fn the_pseudo_header_sum_is_recognised_with_and_without_the_length() {
+        let length = 40;
+        assert_eq!(
+            field_of(&tcp_syn(PSEUDO_HEADER_SUM, 1)),
+            Some(Field::PseudoHeader)
+        );
+        assert_eq!(
+            field_of(&tcp_syn(PSEUDO_HEADER_SUM - length, 1)),
+            Some(Field::PseudoHeader)
+        );
+        assert_eq!(
+            field_of(&tcp_syn(PSEUDO_HEADER_SUM ^ 0x0100, 1)),
+            Some(Field::Other)
+        );
+    }
+
+    #[test]
+    fn a_true_checksum_is_recognised_when_the_whole_packet_was_copied() {
+        let empty = tcp_syn(0, 5);
+        let sum = u32::from(PSEUDO_HEADER_SUM) + sum_words(&empty[20..]);
+        assert_eq!(field_of(&tcp_syn(!fold(sum), 5)), Some(Field::Correct));
+        let cut = &tcp_syn(!fold(sum), 5)[..44];
+        assert_eq!(field_of(cut), Some(Field::Other));
+    }
+
+    #[test]
+    fn a_packet_cut_before_its_checksum_says_nothing() {
+        assert_eq!(field_of(&tcp_syn(PSEUDO_HEADER_SUM, 1)[..36]), None);
+    }
+
+    #[test]
+    fn udp_without_a_checksum_is_not_a_lost_one() {
+        let datagram = ipv4_packet(UDP, &[0x1f, 0x90, 0x1f, 0x91, 0, 12, 0, 0, 1, 2, 3, 4]);
+        assert_eq!(field_of(&datagram), None);
+    }
+
+    #[test]
+    fn a_field_that_ignores_the_bytes_is_the_second_proof() {
+        let packets: Vec<Vec<u8>> = (1..=4)
+            .map(|timestamp| tcp_syn(0xf5bf, timestamp))
+            .collect();
+        let decoded: Vec<_> = packets
+            .iter()
+            .map(|bytes| IpPacket::decode(bytes).unwrap())
+            .collect();
+        assert_eq!(constant_field(&decoded), 4);
+    }
+
+    #[test]
+    fn equal_datagrams_broken_here_and_there_are_not_the_second_proof() {
+        let packets: Vec<Vec<u8>> = (0..4)
+            .map(|broken| {
+                let mut payload = vec![0x1f, 0x90, 0x1f, 0x91, 0, 48, 0xbe, 0xef];
+                payload.extend([0x41; 40]);
+                payload[10 + 7 * broken] ^= 0x10;
+                ipv4_packet(UDP, &payload)
+            })
+            .collect();
+        let decoded: Vec<_> = packets
+            .iter()
+            .map(|bytes| IpPacket::decode(bytes).unwrap())
+            .collect();
+        assert_eq!(constant_field(&decoded), 0);
+    }
+
+    #[test]
+    fn retransmissions_and_fields_that_follow_the_bytes_prove_nothing() {
+        let repeated = tcp_syn(0xf5bf, 7);
+        let same: Vec<_> = (0..3)
+            .map(|_| IpPacket::decode(&repeated).unwrap())
+            .collect();
+        assert_eq!(constant_field(&same), 0);
+        let following: Vec<Vec<u8>> = (1..=4_u16)
+            .map(|step| tcp_syn(0xf5bf - step, u32::from(step)))
+            .collect();
+        let decoded: Vec<_> = following
+            .iter()
+            .map(|bytes| IpPacket::decode(bytes).unwrap())
+            .collect();
+        assert_eq!(constant_field(&decoded), 0);
+    }
+}

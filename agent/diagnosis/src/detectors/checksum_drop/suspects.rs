@@ -1,0 +1,290 @@
+//! Which drops may be about a checksum, gathered by the place where they died.
+
+use super::{
+    path,
+    signature::{self, ENOUGH, Field},
+};
+use crate::{
+    evidence::{DropCount, Drops, EvidenceWindow, NetnsId, PacketSample},
+    finding::Subject,
+    packets::ip::{IpPacket, TCP, UDP},
+};
+
+/// `skb->ip_summed` of a packet whose checksum the stack still knows to be unfinished. Such a packet is healthy as far
+/// as its checksum goes, although its field holds the pseudo-header's sum.
+const CHECKSUM_PARTIAL: u8 = 3;
+
+/// Functions that free a datagram only because its checksum was found wrong while a program read or polled for it
+/// (`udp_recvmsg`, `udpv6_recvmsg`, `__first_packet_length`). Kernels before 6.13 give no reason there.
+const LATE_VERIFICATION: [&str; 3] = ["udp_recvmsg", "udpv6_recvmsg", "__first_packet_length"];
+
+/// Who says that the packets are bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trigger {
+    /// The kernel verified the checksum and dropped the packet for it.
+    Checksum,
+    /// Something else dropped it, such as a rule against packets that connection tracking calls invalid. Only the
+    /// packet itself can show that its checksum is the reason.
+    Elsewhere,
+}
+
+/// Drops at one place.
+pub(super) struct Suspects<'a> {
+    pub(super) netns: Option<NetnsId>,
+    pub(super) ifindex: u32,
+    pub(super) trigger: Trigger,
+    pub(super) keys: Vec<Key<'a>>,
+    /// Sampled packets whose checksum field is the pseudo-header's sum.
+    pub(super) pseudo_header: Vec<IpPacket<'a>>,
+    /// Sampled packets of one flow whose field ignores their bytes.
+    pub(super) constant_field: usize,
+    /// Sampled packets of the keys in which that was seen.
+    pub(super) constant_packets: Vec<IpPacket<'a>>,
+    /// Sampled packets that fit neither proof.
+    pub(super) other: usize,
+}
+
+/// One drop key among the suspects.
+pub(super) struct Key<'a> {
+    pub(super) index: usize,
+    pub(super) drop: &'a DropCount,
+    /// Sampled packets whose checksum could be judged.
+    judged: usize,
+    pseudo_header: usize,
+    constant_field: usize,
+    /// The transport protocol of its samples.
+    pub(super) protocol: Option<&'static str>,
+    /// It is about another checksum (IP header, ICMP), which no sender leaves to the device.
+    is_other_checksum: bool,
+}
+
+impl Key<'_> {
+    fn is_lost(&self) -> bool {
+        !self.is_other_checksum
+            && (self.constant_field >= ENOUGH || self.pseudo_header * 2 > self.judged)
+    }
+}
+
+/// All drops that may be about a checksum, by place and trigger, in the order of the evidence (most drops first).
+pub(super) fn by_place(window: &EvidenceWindow) -> Vec<Suspects<'_>> {
+    let Some(drops) = window.drops.value() else {
+        return Vec::new();
+    };
+    let mut places: Vec<Suspects<'_>> = Vec::new();
+    for (index, drop) in drops.counts.iter().enumerate() {
+        let Some(trigger) = trigger(window, drop) else {
+            continue;
+        };
+        let packets = packets_of(drops, index);
+        let (netns, ifindex) = place(window, drop, &packets);
+        let at = places.iter().position(|place| {
+            (place.netns, place.ifindex, place.trigger) == (netns, ifindex, trigger)
+        });
+        let at = at.unwrap_or_else(|| {
+            places.push(Suspects::empty(netns, ifindex, trigger));
+            places.len() - 1
+        });
+        places[at].add(index, drop, packets);
+    }
+    places
+}
+
+fn trigger(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
+    let rose = |counter| {
+        let namespace = drop.netns.and_then(|netns| window.namespace(netns));
+        namespace
+            .and_then(|namespace| namespace.increase(counter))
+            .map(|increase| increase > 0)
+    };
+    let late = LATE_VERIFICATION.contains(&drop.location.as_str());
+    match drop.reason.as_str() {
+        reason if is_checksum_reason(reason) => Some(Trigger::Checksum),
+        "NOT_SPECIFIED" | "" if late => {
+            let counted = [rose("Udp.InCsumErrors"), rose("Udp6.InCsumErrors")];
+            let silent = counted.iter().all(|rose| *rose == Some(false));
+            (!silent).then_some(Trigger::Checksum)
+        }
+        "NETFILTER_DROP" | "" => Some(Trigger::Elsewhere),
+        _ => {
+            let node = window
+                .node_namespace()
+                .and_then(|node| node.increase("Conntrack.invalid"));
+            let invalid =
+                rose("Conntrack.invalid") == Some(true) || node.is_some_and(|rise| rise > 0);
+            invalid.then_some(Trigger::Elsewhere)
+        }
+    }
+}
+
+fn is_checksum_reason(reason: &str) -> bool {
+    is_transport_checksum(reason) || is_other_checksum(reason)
+}
+
+fn is_transport_checksum(reason: &str) -> bool {
+    matches!(reason, "TCP_CSUM" | "UDP_CSUM")
+}
+
+fn is_other_checksum(reason: &str) -> bool {
+    matches!(reason, "IP_CSUM" | "ICMP_CSUM" | "SKB_CSUM")
+}
+
+fn packets_of<'a>(drops: &'a Drops, index: usize) -> Vec<IpPacket<'a>> {
+    drops
+        .samples_of(index)
+        .filter(|sample: &&PacketSample| sample.ip_summed != CHECKSUM_PARTIAL)
+        .filter_map(IpPacket::of_sample)
+        .collect()
+}
+
+/// Where the packets died. A datagram that is verified late has no device any more; then the place is the link that
+/// holds its destination address.
+fn place(
+    window: &EvidenceWindow,
+    drop: &DropCount,
+    packets: &[IpPacket<'_>],
+) -> (Option<NetnsId>, u32) {
+    if drop.netns.is_some() && drop.ifindex != 0 {
+        return (drop.netns, drop.ifindex);
+    }
+    let holder = packets
+        .first()
+        .and_then(|packet| path::holder_of(window, packet.final_destination));
+    match holder {
+        Some((namespace, link)) if drop.netns.is_none_or(|netns| netns == namespace.id) => {
+            (Some(namespace.id), link.map_or(0, |link| link.ifindex))
+        }
+        _ => (drop.netns, 0),
+    }
+}
+
+impl<'a> Suspects<'a> {
+    fn empty(netns: Option<NetnsId>, ifindex: u32, trigger: Trigger) -> Self {
+        Self {
+            netns,
+            ifindex,
+            trigger,
+            keys: Vec::new(),
+            pseudo_header: Vec::new(),
+            constant_field: 0,
+            constant_packets: Vec::new(),
+            other: 0,
+        }
+    }
+
+    fn add(&mut self, index: usize, drop: &'a DropCount, packets: Vec<IpPacket<'a>>) {
+        let is_other_checksum = is_other_checksum(&drop.reason);
+        let mut key = Key {
+            index,
+            drop,
+            judged: 0,
+            pseudo_header: 0,
+            constant_field: if is_other_checksum {
+                0
+            } else {
+                signature::constant_field(&packets)
+            },
+            protocol: packets.iter().find_map(protocol_name),
+            is_other_checksum,
+        };
+        if key.constant_field >= ENOUGH {
+            self.constant_packets.extend(packets.iter().cloned());
+        }
+        if !is_other_checksum {
+            for packet in packets {
+                let Some(field) = signature::classify(&packet) else {
+                    continue;
+                };
+                key.judged += 1;
+                match field {
+                    Field::PseudoHeader => {
+                        key.pseudo_header += 1;
+                        self.pseudo_header.push(packet);
+                    }
+                    Field::Other => self.other += 1,
+                    Field::Correct => {}
+                }
+            }
+        }
+        self.constant_field = self.constant_field.max(key.constant_field);
+        self.keys.push(key);
+    }
+
+    /// What died here for a lost partial checksum. Of a filter's drops only those that show it.
+    pub(super) fn lost_count(&self) -> u64 {
+        let count = |key: &Key<'_>| match self.trigger {
+            Trigger::Elsewhere if key.pseudo_header < key.judged => key.pseudo_header as u64,
+            _ => key.drop.count,
+        };
+        self.keys
+            .iter()
+            .filter(|key| key.is_lost())
+            .map(count)
+            .sum()
+    }
+
+    /// Keys to claim for a lost partial checksum: not those of a filter that also dropped other packets.
+    pub(super) fn lost_keys(&self) -> Vec<usize> {
+        let whole =
+            |key: &&Key<'_>| self.trigger == Trigger::Checksum || key.pseudo_header == key.judged;
+        self.keys
+            .iter()
+            .filter(|key| key.is_lost())
+            .filter(whole)
+            .map(|key| key.index)
+            .collect()
+    }
+
+    pub(super) fn broken_count(&self) -> u64 {
+        self.broken().map(|key| key.drop.count).sum()
+    }
+
+    pub(super) fn broken_keys(&self) -> Vec<usize> {
+        self.broken().map(|key| key.index).collect()
+    }
+
+    fn broken(&self) -> impl Iterator<Item = &Key<'a>> {
+        let lost = self.pseudo_header.len().max(self.constant_field) >= ENOUGH;
+        self.keys.iter().filter(move |key| !(lost && key.is_lost()))
+    }
+
+    /// Sampled packets that were judged.
+    pub(super) fn judged(&self) -> usize {
+        self.keys.iter().map(|key| key.judged).sum()
+    }
+
+    /// First and last drop, milliseconds since the window began.
+    pub(super) fn times(&self) -> (u64, u64) {
+        let first = self
+            .keys
+            .iter()
+            .map(|key| key.drop.first_ms)
+            .min()
+            .unwrap_or(0);
+        let last = self
+            .keys
+            .iter()
+            .map(|key| key.drop.last_ms)
+            .max()
+            .unwrap_or(0);
+        (first, last)
+    }
+
+    pub(super) fn subject(&self, window: &EvidenceWindow) -> Subject {
+        let namespace = self.netns.and_then(|netns| window.namespace(netns));
+        match self
+            .netns
+            .and_then(|netns| window.link(netns, self.ifindex))
+        {
+            Some(link) => Subject::of_link(link, namespace),
+            None => namespace.map_or_else(Subject::default, Subject::of_namespace),
+        }
+    }
+}
+
+fn protocol_name(packet: &IpPacket<'_>) -> Option<&'static str> {
+    match packet.protocol {
+        TCP => Some("TCP"),
+        UDP => Some("UDP"),
+        _ => None,
+    }
+}

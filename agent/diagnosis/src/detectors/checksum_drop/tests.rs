@@ -1,0 +1,253 @@
+//! Whole windows: two pods, a program with packet sockets between them, and what the kernel dropped.
+
+use super::{fixtures::*, *};
+use crate::evidence::*;
+
+const NODE: NetnsId = NetnsId(1);
+const SENDER: NetnsId = NetnsId(2);
+const RECEIVER: NetnsId = NetnsId(3);
+
+fn link(netns: NetnsId, ifindex: u32, name: &str, peer: (NetnsId, u32)) -> Link {
+    Link {
+        netns,
+        ifindex,
+        name: name.to_owned(),
+        kind: Some("veth".to_owned()),
+        peer: Some(Peer {
+            netns: Some(peer.0),
+            ifindex: peer.1,
+        }),
+        tx_checksum_offload: Some(true),
+        ..Link::default()
+    }
+}
+
+fn pod(id: NetnsId, name: &str, address: &str, in_csum_errors: u64) -> Namespace {
+    let counters = |count| [("Tcp.InCsumErrors".to_owned(), count)].into();
+    Namespace {
+        id,
+        pid: Some(100 + id.0),
+        pod: Some(Pod {
+            namespace: "shop".to_owned(),
+            name: name.to_owned(),
+            uid: name.to_owned(),
+        }),
+        addresses: vec![Address {
+            ifindex: 2,
+            address: address.parse().unwrap(),
+            prefix: 24,
+        }],
+        counters_before: counters(0),
+        counters: counters(in_csum_errors),
+        ..Namespace::default()
+    }
+}
+
+fn socket(pid: u32, ifindex: u32) -> PacketSocket {
+    PacketSocket {
+        netns: NODE,
+        owner: Owner {
+            pid,
+            comm: "service".to_owned(),
+            ..Owner::default()
+        },
+        ethertype: 3,
+        ifindex,
+        memberships: Vec::new(),
+    }
+}
+
+fn window(reason: &str, location: &str, packets: &[Vec<u8>], ip_summed: u8) -> EvidenceWindow {
+    let count = packets.len() as u64;
+    let sample = |bytes: &Vec<u8>| PacketSample {
+        network_offset: Some(0),
+        ip_summed,
+        bytes: bytes.clone(),
+        ..PacketSample::default()
+    };
+    EvidenceWindow {
+        namespaces: vec![
+            Namespace {
+                id: NODE,
+                is_node: true,
+                ..Namespace::default()
+            },
+            pod(SENDER, "client", "10.5.0.1", 0),
+            pod(RECEIVER, "server", "10.5.0.2", count),
+        ],
+        links: Observed::Complete {
+            value: vec![
+                link(NODE, 10, "m0", (SENDER, 2)),
+                link(NODE, 11, "m1", (RECEIVER, 2)),
+                link(SENDER, 2, "a0", (NODE, 10)),
+                link(RECEIVER, 2, "b0", (NODE, 11)),
+            ],
+        },
+        drops: Observed::Complete {
+            value: Drops {
+                has_reasons: true,
+                has_locations: true,
+                counts: vec![DropCount {
+                    netns: Some(RECEIVER),
+                    ifindex: 2,
+                    ethertype: 0x0800,
+                    reason: reason.to_owned(),
+                    location: location.to_owned(),
+                    at_least: count,
+                    count,
+                    ..DropCount::default()
+                }],
+                samples: packets.iter().map(sample).collect(),
+                ..Drops::default()
+            },
+        },
+        packet_sockets: Observed::Complete {
+            // The forwarder, and a capture on one of its devices, which forwards nothing.
+            value: vec![socket(300, 10), socket(400, 10), socket(400, 11)],
+        },
+        tun_holders: Observed::Complete { value: Vec::new() },
+        ..EvidenceWindow::default()
+    }
+}
+
+fn diagnose(window: &EvidenceWindow) -> Outcome {
+    ChecksumDrop.diagnose(window, &Outcome::default())
+}
+
+fn half_made(count: u32) -> Vec<Vec<u8>> {
+    (1..=count)
+        .map(|timestamp| tcp_syn(PSEUDO_HEADER_SUM, timestamp))
+        .collect()
+}
+
+#[test]
+fn a_lost_partial_checksum_names_sender_receiver_and_the_program_between() {
+    let window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
+    let outcome = diagnose(&window);
+    let finding = &outcome.findings[0];
+    assert_eq!(outcome.findings.len(), 1);
+    assert_eq!(
+        (&*finding.cause, finding.severity),
+        ("PartialChecksumLost", Severity::Critical)
+    );
+    assert_eq!(finding.count, 4);
+    assert_eq!(finding.subject.interface.as_deref(), Some("b0"));
+    assert_eq!(
+        finding.subject.process.as_deref(),
+        Some("service (pid 400)")
+    );
+    assert_eq!(
+        finding.summary,
+        "4 TCP packets from a0 of pod shop/client lost half-made checksums on the way to pod shop/server"
+    );
+    assert_eq!(
+        finding.remedies[0].command.as_deref(),
+        Some("nsenter --target 102 --net ethtool -K a0 tx off")
+    );
+    assert_eq!(outcome.claims.len(), 1);
+    assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
+}
+
+#[test]
+fn a_capture_on_one_end_of_the_path_is_not_blamed() {
+    let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
+    window.packet_sockets = Observed::Complete {
+        value: vec![socket(300, 10)],
+    };
+    let outcome = diagnose(&window);
+    assert_eq!(outcome.findings[0].subject.process, None);
+}
+
+#[test]
+fn broken_bytes_are_corruption() {
+    let broken: Vec<Vec<u8>> = (1..=4)
+        .map(|step| tcp_syn(0x5a5a ^ step, u32::from(step)))
+        .collect();
+    let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &broken, 2));
+    let finding = &outcome.findings[0];
+    assert_eq!(
+        (&*finding.cause, finding.severity),
+        ("Corruption", Severity::Warning)
+    );
+    assert_eq!(finding.confidence, Confidence::Likely);
+}
+
+#[test]
+fn two_matching_packets_do_not_prove_a_lost_checksum() {
+    let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &half_made(2), 2));
+    let finding = &outcome.findings[0];
+    assert_eq!(
+        (&*finding.cause, finding.confidence),
+        ("Corruption", Confidence::Possible)
+    );
+}
+
+#[test]
+fn translated_addresses_leave_the_second_proof() {
+    let translated: Vec<Vec<u8>> = (1..=4)
+        .map(|timestamp| tcp_syn(0xf5bf, timestamp))
+        .collect();
+    let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &translated, 2));
+    assert_eq!(outcome.findings.len(), 1);
+    assert_eq!(&*outcome.findings[0].cause, "PartialChecksumLost");
+}
+
+#[test]
+fn a_filter_that_drops_invalid_packets_is_seen_through() {
+    let outcome = diagnose(&window("NETFILTER_DROP", "nft_do_chain", &half_made(3), 0));
+    assert_eq!(&*outcome.findings[0].cause, "PartialChecksumLost");
+    assert_eq!(outcome.findings[0].count, 3);
+}
+
+#[test]
+fn healthy_offload_under_a_filter_is_silent() {
+    // CHECKSUM_PARTIAL: the stack knows that the checksum is unfinished, so the packet is in order.
+    let outcome = diagnose(&window("NETFILTER_DROP", "nft_do_chain", &half_made(3), 3));
+    assert!(outcome.findings.is_empty() && outcome.claims.is_empty());
+}
+
+#[test]
+fn a_policy_drop_with_true_checksums_is_silent() {
+    let others: Vec<Vec<u8>> = (1..=4)
+        .map(|step| tcp_syn(0x5a5a ^ step, u32::from(step)))
+        .collect();
+    let outcome = diagnose(&window("NETFILTER_DROP", "nft_do_chain", &others, 0));
+    assert!(outcome.findings.is_empty() && outcome.claims.is_empty());
+}
+
+#[test]
+fn late_verification_counts_only_when_the_counter_rose() {
+    let mut window = window("NOT_SPECIFIED", "udp_recvmsg", &half_made(3), 0);
+    for namespace in &mut window.namespaces {
+        namespace.counters_before = [
+            ("Udp.InCsumErrors".to_owned(), 5),
+            ("Udp6.InCsumErrors".to_owned(), 0),
+        ]
+        .into();
+        namespace.counters.clone_from(&namespace.counters_before);
+    }
+    assert!(diagnose(&window).findings.is_empty());
+    window.namespaces[2]
+        .counters
+        .insert("Udp.InCsumErrors".to_owned(), 8);
+    assert_eq!(&*diagnose(&window).findings[0].cause, "PartialChecksumLost");
+}
+
+#[test]
+fn a_datagram_without_a_device_is_placed_by_its_destination() {
+    let mut window = window("UDP_CSUM", "udp_recvmsg", &half_made(3), 0);
+    if let Observed::Complete { value } = &mut window.drops {
+        value.counts[0].netns = None;
+        value.counts[0].ifindex = 0;
+    }
+    let outcome = diagnose(&window);
+    assert_eq!(outcome.findings[0].subject.interface.as_deref(), Some("b0"));
+}
+
+#[test]
+fn a_missing_probe_is_said() {
+    let window = EvidenceWindow::default();
+    let outcome = diagnose(&window);
+    assert!(outcome.findings.is_empty());
+    assert!(outcome.unchecked.iter().any(|entry| !entry.partly));
+}

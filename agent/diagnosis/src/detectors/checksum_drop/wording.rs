@@ -1,0 +1,331 @@
+//! What a person reads about a checksum drop.
+
+use super::{
+    path::{self, Forwarder},
+    suspects::{Suspects, Trigger},
+};
+use crate::{
+    evidence::{EvidenceWindow, Link, Namespace},
+    finding::{Finding, Proof, Remedy, Subject},
+    packets::ip::IpPacket,
+};
+
+/// Sources and forwarders beyond these are counted, not named.
+const MOST_NAMED: usize = 5;
+
+/// Where a packet came from, as far as this node knows.
+struct Source<'a> {
+    address: std::net::IpAddr,
+    namespace: Option<&'a Namespace>,
+    link: Option<&'a Link>,
+}
+
+impl<'a> Source<'a> {
+    fn of(window: &'a EvidenceWindow, packet: &IpPacket<'_>) -> Self {
+        let holder = path::holder_of(window, packet.source);
+        Self {
+            address: packet.source,
+            namespace: holder.map(|(namespace, _)| namespace),
+            link: holder.and_then(|(_, link)| link),
+        }
+    }
+
+    fn name(&self) -> String {
+        match (self.namespace, self.link) {
+            (Some(namespace), Some(link)) => format!("{} of {}", link.name, place_of(namespace)),
+            (Some(namespace), None) => place_of(namespace),
+            _ => format!("{}, which no namespace of this node holds", self.address),
+        }
+    }
+}
+
+fn place_of(namespace: &Namespace) -> String {
+    Subject::of_namespace(namespace)
+        .place()
+        .unwrap_or_else(|| "the node".to_owned())
+}
+
+pub(super) fn partial_checksum_lost(
+    finding: &mut Finding,
+    window: &EvidenceWindow,
+    suspects: &Suspects<'_>,
+) {
+    let sources = sources(window, suspects);
+    let receiver = suspects
+        .netns
+        .and_then(|netns| window.link(netns, suspects.ifindex));
+    let first_link = sources.iter().find_map(|source| source.link);
+    let forwarders = path::forwarders(window, first_link, end_of_path(window, suspects, receiver));
+    let protocols = protocols(suspects);
+    let place = finding.subject.place();
+    let at = place.as_deref().unwrap_or("the node");
+    let from = sources
+        .first()
+        .map_or_else(|| "an unknown sender".to_owned(), Source::name);
+    finding.summary = format!(
+        "{} {protocols} {} from {from} lost half-made checksums on the way to {at}",
+        finding.count,
+        plural(finding.count, "packet", "packets"),
+    );
+    let dropped_by = match suspects.trigger {
+        Trigger::Checksum => "The receiver finds the checksum wrong and drops the packet.",
+        Trigger::Elsewhere => {
+            "Connection tracking calls such a packet invalid, and it is dropped before any socket could count it."
+        }
+    };
+    finding.explanation = format!(
+        "The sender leaves its checksums to the device (CHECKSUM_PARTIAL) and stores only the pseudo-header's sum. {} \
+         the bytes on without the note that the checksum is unfinished, so nobody finishes it. {dropped_by}",
+        forwarders.first().map_or_else(
+            || "A program between sender and receiver passes".to_owned(),
+            |forwarder| format!("{} passes", process(forwarder)),
+        ),
+    );
+    finding.impact =
+        format!("{protocols} from {from} to {at} fails: every packet on this path is lost.");
+    if let Some(forwarder) = forwarders.first() {
+        finding.subject.process = Some(process(forwarder));
+        finding
+            .subject
+            .container
+            .clone_from(&forwarder.owner.container);
+    }
+    finding.details = details(&sources, &forwarders);
+    finding.evidence = counts(suspects);
+    finding.evidence.extend(proofs(suspects));
+    finding.evidence.extend(counters(window, suspects));
+    finding
+        .evidence
+        .extend(sources.iter().filter_map(offload_proof));
+    finding.evidence.extend(forwarders.iter().map(|forwarder| {
+        Proof::new(
+            process(forwarder),
+            &forwarder.holds,
+            "",
+            "BPF iterator task_file",
+        )
+    }));
+    finding.remedies = remedies(&sources, forwarders.first());
+}
+
+pub(super) fn corruption(finding: &mut Finding, window: &EvidenceWindow, suspects: &Suspects<'_>) {
+    let at = finding
+        .subject
+        .interface
+        .clone()
+        .unwrap_or_else(|| "an unknown device".to_owned());
+    let judged = suspects.judged();
+    finding.summary = format!(
+        "{} {} with a wrong checksum dropped on {at}",
+        finding.count,
+        plural(finding.count, "packet", "packets"),
+    );
+    finding.explanation = if judged == 0 {
+        "The kernel found the checksum wrong. No packet could be sampled, so whether bytes broke or a program passed \
+         on a half-made checksum is not known."
+            .to_owned()
+    } else {
+        "The kernel found the checksum wrong. The checksum field holds no half-made checksum, so the bytes changed \
+         after the sender summed them: a faulty cable, port, memory, or a program that rewrites packets."
+            .to_owned()
+    };
+    finding.impact = "Each is lost once and sent again by TCP; UDP loses it for good.".to_owned();
+    finding.evidence = counts(suspects);
+    finding.evidence.extend(proofs(suspects));
+    finding.evidence.extend(counters(window, suspects));
+    finding.remedies = vec![
+        Remedy::advice(
+            "Compare the error counters of the ports on the way (ethtool -S); the hop behind which they rise breaks \
+             the bytes.",
+        ),
+        Remedy::advice(
+            "Look for a program on the way that rewrites packets without a new checksum.",
+        ),
+    ];
+}
+
+fn sources<'a>(window: &'a EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Source<'a>> {
+    let mut sources: Vec<Source<'a>> = Vec::new();
+    let sampled = suspects
+        .pseudo_header
+        .iter()
+        .chain(suspects.constant_packets.iter());
+    for packet in sampled {
+        if sources.len() < MOST_NAMED && sources.iter().all(|known| known.address != packet.source)
+        {
+            sources.push(Source::of(window, packet));
+        }
+    }
+    // Those that this node can name come first.
+    sources.sort_by_key(|source| source.namespace.is_none());
+    sources
+}
+
+/// Where the path ends: the receiver's own link, also when a filter on the way dropped the packet.
+fn end_of_path<'a>(
+    window: &'a EvidenceWindow,
+    suspects: &Suspects<'_>,
+    dropped_on: Option<&'a Link>,
+) -> Option<&'a Link> {
+    if suspects.trigger == Trigger::Checksum {
+        return dropped_on;
+    }
+    // A filter sees the packet after the forwarder handed it on, so the device it came in on is the path's last known
+    // point; the receiver behind it is not reached.
+    dropped_on.or_else(|| {
+        let packet = suspects.pseudo_header.first()?;
+        path::holder_of(window, packet.final_destination)?.1
+    })
+}
+
+fn protocols(suspects: &Suspects<'_>) -> String {
+    let mut names: Vec<&str> = suspects
+        .keys
+        .iter()
+        .filter_map(|key| key.protocol)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(" and ")
+}
+
+fn details(sources: &[Source<'_>], forwarders: &[Forwarder]) -> Vec<(&'static str, String)> {
+    let senders = sources
+        .iter()
+        .map(|source| ("Sender", format!("{} ({})", source.name(), source.address)));
+    let between = forwarders.iter().take(MOST_NAMED).map(|forwarder| {
+        let pod = forwarder.owner.pod.as_ref();
+        let home = pod
+            .map(|pod| format!(", pod {}/{}", pod.namespace, pod.name))
+            .unwrap_or_default();
+        let sure = if forwarder.joins_both {
+            ""
+        } else {
+            " (possibly)"
+        };
+        (
+            "Between",
+            format!("{}{home}: {}{sure}", process(forwarder), forwarder.holds),
+        )
+    });
+    senders.chain(between).collect()
+}
+
+fn counts(suspects: &Suspects<'_>) -> Vec<Proof> {
+    let name = |reason: &str, location: &str| match (reason, location) {
+        ("", location) => format!("dropped at {location}"),
+        (reason, "") => reason.to_owned(),
+        (reason, location) => format!("{reason} at {location}"),
+    };
+    let proof = |key: &super::suspects::Key<'_>| {
+        Proof::new(
+            name(&key.drop.reason, &key.drop.location),
+            key.drop.count,
+            "packets",
+            "kfree_skb",
+        )
+    };
+    suspects.keys.iter().map(proof).collect()
+}
+
+fn proofs(suspects: &Suspects<'_>) -> Vec<Proof> {
+    let judged = suspects.judged();
+    let mut proofs = vec![Proof::new(
+        "checksum field holds the pseudo-header's sum alone",
+        format!("{} of {judged} sampled", suspects.pseudo_header.len()),
+        "packets",
+        "kfree_skb",
+    )];
+    if suspects.constant_field > 0 {
+        proofs.push(Proof::new(
+            "packets of one flow with different bytes and the same checksum field",
+            suspects.constant_field,
+            "packets",
+            "kfree_skb",
+        ));
+    }
+    proofs
+}
+
+fn counters(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Proof> {
+    let here = suspects.netns.and_then(|netns| window.namespace(netns));
+    let names = [
+        "Tcp.InCsumErrors",
+        "Udp.InCsumErrors",
+        "Udp6.InCsumErrors",
+        "Conntrack.invalid",
+    ];
+    let rise = |namespace: &Namespace, name: &str| {
+        let increase = namespace.increase(name).filter(|increase| *increase > 0)?;
+        let label = format!("{name} of {}", place_of(namespace));
+        Some(Proof::new(label, format!("+{increase}"), "", "/proc/net"))
+    };
+    here.into_iter()
+        .flat_map(|namespace| names.iter().filter_map(move |name| rise(namespace, name)))
+        .collect()
+}
+
+fn offload_proof(source: &Source<'_>) -> Option<Proof> {
+    let link = source.link?;
+    (link.tx_checksum_offload == Some(true)).then(|| {
+        Proof::new(
+            format!("{}: tx-checksumming", source.name()),
+            "on",
+            "",
+            "ethtool",
+        )
+    })
+}
+
+fn remedies(sources: &[Source<'_>], forwarder: Option<&Forwarder>) -> Vec<Remedy> {
+    let mut remedies: Vec<Remedy> = sources.iter().filter_map(turn_offload_off).collect();
+    let program = forwarder.map_or_else(|| "the program on the path".to_owned(), process);
+    remedies.push(Remedy::advice(format!(
+        "Mend {program}: read and write the frames with their virtio-net header (PACKET_VNET_HDR on a packet socket, \
+         IFF_VNET_HDR on a TUN device), or finish the checksum before sending."
+    )));
+    if sources.iter().all(|source| source.link.is_none()) {
+        remedies.push(Remedy::advice(
+            "The sender is not on this node: turn its transmit checksum offload off there (ethtool -K DEVICE tx off).",
+        ));
+    }
+    remedies
+}
+
+fn turn_offload_off(source: &Source<'_>) -> Option<Remedy> {
+    let (namespace, link) = (source.namespace?, source.link?);
+    let device = link.name.as_str();
+    let set = ["ethtool", "-K", device, "tx", "off"];
+    let text = format!("Let the sender finish its checksums: {}.", source.name());
+    let remedy = if namespace.is_node {
+        Remedy::command(text, &set, &[device])
+    } else if let Some(name) = &namespace.name {
+        Remedy::command(
+            text,
+            &[&["ip", "netns", "exec", name][..], &set].concat(),
+            &[name, device],
+        )
+    } else if let Some(pid) = namespace.pid {
+        let pid = pid.to_string();
+        Remedy::command(
+            text,
+            &[&["nsenter", "--target", &pid, "--net"][..], &set].concat(),
+            &[device],
+        )
+    } else {
+        Remedy::advice(text)
+    };
+    Some(
+        remedy.with_effect(
+            "Takes effect at once, costs that sender some CPU, and ends with its pod.",
+        ),
+    )
+}
+
+fn process(forwarder: &Forwarder) -> String {
+    format!("{} (pid {})", forwarder.owner.comm, forwarder.owner.pid)
+}
+
+fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}
