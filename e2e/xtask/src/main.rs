@@ -1,2 +1,49 @@
-//! The controller of netdiag.
-fn main() {}
+//! Automation of this repository. CI and the README run exactly these commands.
+
+mod agent;
+mod build;
+mod job;
+mod lint;
+mod machine;
+mod setup;
+mod suites;
+mod table;
+mod test;
+mod tests_output;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set up, build, test and try netdiag")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Diagnose this host: set up what is missing, build the agent, run it
+    Diagnose(agent::DiagnoseArgs),
+    /// Run every test suite, or the named ones, and end with a table
+    Test(test::TestArgs),
+    /// Check the formatting and run clippy
+    Lint,
+}
+
+fn main() -> ExitCode {
+    job::end_jobs_on_ctrl_c();
+    let result = Workspace::find().and_then(|workspace| match Cli::parse().command {
+        Command::Diagnose(args) => agent::diagnose(&workspace, &args),
+        Command::Test(args) => test::test(workspace, &args),
+        Command::Lint => lint::lint(&workspace),
+    });
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,166 @@
+//! One build of everything, and the list of what it made.
+//!
+//! Every suite uses the executables of this one build: cargo unifies features per invocation, so
+//! building packages one by one would compile some dependencies several times.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::job::Job;
+use crate::workspace::Workspace;
+
+/// On two busy cores a build from nothing takes 10 minutes.
+const BUILD_LIMIT: Duration = Duration::from_secs(35 * 60);
+
+/// A test program or a binary that the build made.
+pub struct Executable {
+    pub package: String,
+    pub target: String,
+    /// Target kind as cargo says it: `lib`, `bin`, `test`.
+    pub kind: String,
+    pub is_test: bool,
+    /// The folder that cargo runs the package's tests in.
+    pub folder: PathBuf,
+    pub path: PathBuf,
+}
+
+/// What a build made.
+pub struct Built {
+    pub executables: Vec<Executable>,
+    pub took: Duration,
+    /// Nothing had to be compiled.
+    pub fresh: bool,
+}
+
+impl Built {
+    /// The binary called `name`.
+    pub fn binary(&self, name: &str) -> Option<&PathBuf> {
+        let mut binaries = self.executables.iter().filter(|built| !built.is_test);
+        binaries
+            .find(|built| built.target == name)
+            .map(|built| &built.path)
+    }
+}
+
+/// Builds every library, binary and test; without `ebpf`, the agent carries no probes.
+pub fn everything(workspace: &Workspace, ebpf: bool) -> Result<Built> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--workspace", "--exclude", "netdiag-ebpf"]);
+    cargo.arg("--all-targets");
+    run(workspace, cargo, ebpf, "build")
+}
+
+/// Builds the named binaries alone.
+pub fn binaries(workspace: &Workspace, packages: &[&str]) -> Result<Built> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--bins"]);
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    run(workspace, cargo, true, "build")
+}
+
+/// Sets what every cargo command that compiles the agent must agree on, or it compiles twice.
+pub fn agent_setting(cargo: &mut Command, ebpf: bool) {
+    if ebpf {
+        cargo.env_remove("AYA_BUILD_SKIP");
+    } else {
+        cargo.env("AYA_BUILD_SKIP", "1");
+    }
+}
+
+fn run(workspace: &Workspace, mut cargo: Command, ebpf: bool, name: &str) -> Result<Built> {
+    cargo.args(["--locked", "--message-format=json-render-diagnostics"]);
+    agent_setting(&mut cargo, ebpf);
+    let messages = workspace.target.join("xtask").join("build.json");
+    let job = Job {
+        workspace,
+        name,
+        command: cargo,
+        limit: BUILD_LIMIT,
+        output: Some(messages.clone()),
+    };
+    let took = job.run_to_success()?;
+    let text = fs::read_to_string(&messages)
+        .with_context(|| format!("failed to read {}", messages.display()))?;
+    let artifacts = artifacts(&text);
+    Ok(Built {
+        fresh: artifacts.iter().all(|artifact| artifact.fresh),
+        executables: artifacts.into_iter().filter_map(executable).collect(),
+        took,
+    })
+}
+
+/// The parts used here of cargo's `compiler-artifact` message:
+/// <https://doc.rust-lang.org/cargo/reference/external-tools.html#artifact-messages>
+#[derive(Deserialize)]
+struct Artifact {
+    manifest_path: PathBuf,
+    target: Target,
+    profile: Profile,
+    executable: Option<PathBuf>,
+    fresh: bool,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+fn artifacts(messages: &str) -> Vec<Artifact> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+fn executable(artifact: Artifact) -> Option<Executable> {
+    let folder = artifact.manifest_path.parent()?.to_path_buf();
+    let manifest = fs::read_to_string(&artifact.manifest_path).ok()?;
+    Some(Executable {
+        package: package_name(&manifest)?,
+        target: artifact.target.name,
+        kind: artifact.target.kind.into_iter().next()?,
+        is_test: artifact.profile.test,
+        folder,
+        path: artifact.executable?,
+    })
+}
+
+/// The first `name = ".."` of a manifest, which is its package's.
+fn package_name(manifest: &str) -> Option<String> {
+    manifest.lines().find_map(|line| {
+        let name = line.strip_prefix("name = \"")?.strip_suffix('"')?;
+        Some(name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_artifacts_are_read_from_cargos_messages() {
+        let messages = r#"{"reason":"build-script-executed","package_id":"a"}
+{"reason":"compiler-artifact","manifest_path":"/w/agent/Cargo.toml","target":{"kind":["bin"],"name":"netdiag-agent"},"profile":{"test":true},"executable":"/t/agent-1","fresh":false}
+{"reason":"build-finished","success":true}"#;
+        let artifacts = artifacts(messages);
+        assert_eq!(artifacts.len(), 1);
+        assert!(artifacts[0].profile.test);
+        assert_eq!(
+            artifacts[0].executable.as_deref(),
+            Some("/t/agent-1".as_ref())
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! Sets up what a command needs and this machine lacks.
+//!
+//! A short list of steps, each with a check and the commands that mend it. Nothing is installed
+//! before it was said and agreed to.
+
+mod control_plane;
+mod ebpf;
+mod golang;
+mod packages;
+
+use std::io::{Write, stderr, stdin};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::job::Job;
+use crate::machine::Machine;
+use crate::table::Row;
+use crate::workspace::Workspace;
+
+pub use control_plane::assets;
+pub use ebpf::ready as ebpf_ready;
+
+/// The longest step compiles the control plane: 4 minutes on two idle cores, half an hour on busy ones.
+const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
+
+/// What needs a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// Building the agent with its eBPF programs.
+    Ebpf,
+    /// Making faults in network namespaces.
+    Namespaces,
+    /// A private etcd and kube-apiserver.
+    ControlPlane,
+}
+
+/// One thing to set up.
+struct Step {
+    name: &'static str,
+    need: Need,
+    /// What it is for.
+    purpose: &'static str,
+    /// Why this machine cannot do it, and what to install by hand.
+    obstacle: fn(&Machine) -> Option<String>,
+    /// It is there, and new enough.
+    present: fn(&Workspace) -> bool,
+    /// The commands that set it up, to be shown and then run in this order.
+    commands: fn(&Workspace) -> Result<Vec<Command>>,
+    /// What is left to do after the commands, without a command of its own.
+    finish: fn(&Workspace) -> Result<()>,
+}
+
+/// All steps, each after those it builds upon.
+const STEPS: [&Step; 6] = [
+    &ebpf::PACKAGES,
+    &ebpf::TOOLCHAIN,
+    &ebpf::LINKER,
+    &packages::NETWORK_TOOLS,
+    &golang::GO,
+    &control_plane::BINARIES,
+];
+
+/// What became of the set-up.
+#[derive(Default)]
+pub struct Outcome {
+    pub rows: Vec<Row>,
+    /// What cannot be used, with the reason and whether trying failed (else it was impossible or declined).
+    pub lacking: Vec<(Need, String, bool)>,
+}
+
+impl Outcome {
+    /// Why `need` cannot be met, if so.
+    pub fn lack(&self, need: Need) -> Option<&str> {
+        let mut lacking = self.lacking.iter();
+        lacking
+            .find(|(lacking, ..)| *lacking == need)
+            .map(|(_, why, _)| why.as_str())
+    }
+}
+
+/// Sets up what `needs` asks for. A step that cannot be done is reported in the outcome, since the
+/// rest may go on without it.
+pub fn set_up(
+    workspace: &Workspace,
+    machine: &Machine,
+    needs: &[Need],
+    agreed: bool,
+) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let mut missing = Vec::new();
+    for step in STEPS.iter().filter(|step| needs.contains(&step.need)) {
+        if (step.present)(workspace) {
+            outcome
+                .rows
+                .push(Row::made(step.name, Duration::ZERO, "cached"));
+        } else if let Some(obstacle) = (step.obstacle)(machine) {
+            eprintln!("{}: {obstacle}", step.name);
+            outcome.lacking.push((step.need, obstacle, false));
+        } else {
+            missing.push(*step);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(outcome);
+    }
+    describe(workspace, &missing)?;
+    if !agreed && !ask(machine)? {
+        for step in missing {
+            let why = format!("{} was not set up, as you wished", step.name);
+            outcome.lacking.push((step.need, why, false));
+        }
+        return Ok(outcome);
+    }
+    for step in missing {
+        if outcome.lack(step.need).is_some() {
+            continue; // an earlier step of the same need failed
+        }
+        let started = std::time::Instant::now();
+        eprintln!("setting up {} ..", step.name);
+        match perform(workspace, step) {
+            Ok(()) => outcome
+                .rows
+                .push(Row::made(step.name, started.elapsed(), "built")),
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                let why = format!("setting up {} failed", step.name);
+                let row = Row::failed(step.name, started.elapsed(), why.as_str());
+                outcome.rows.push(row);
+                outcome.lacking.push((step.need, why, true));
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+fn perform(workspace: &Workspace, step: &Step) -> Result<()> {
+    for command in (step.commands)(workspace)? {
+        let job = Job {
+            workspace,
+            name: step.name,
+            command,
+            limit: STEP_LIMIT,
+            output: None,
+        };
+        job.run_to_success()?;
+    }
+    (step.finish)(workspace)?;
+    if !(step.present)(workspace) {
+        bail!("{} was set up, yet it is not usable", step.name);
+    }
+    Ok(())
+}
+
+fn describe(workspace: &Workspace, missing: &[&Step]) -> Result<()> {
+    eprintln!("This is missing and will be set up:");
+    for step in missing {
+        eprintln!("- {}: {}", step.name, step.purpose);
+        for command in (step.commands)(workspace)? {
+            eprintln!("    {}", shown(&command));
+        }
+    }
+    Ok(())
+}
+
+fn ask(machine: &Machine) -> Result<bool> {
+    if !machine.terminal {
+        bail!(
+            "something is missing, and nobody can be asked here: run again with --yes to set it up"
+        );
+    }
+    eprint!("Go on? [y/N] ");
+    stderr().flush().context("failed to ask")?;
+    let mut answer = String::new();
+    stdin()
+        .read_line(&mut answer)
+        .context("failed to read the answer")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The command as a person would type it.
+fn shown(command: &Command) -> String {
+    let own = |name: &std::ffi::OsStr| name != "GOCACHE" && name != "GOMODCACHE";
+    let settings = command
+        .get_envs()
+        .filter(|(name, _)| own(name))
+        .filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display())));
+    let words = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| word.display().to_string())
+        .map(|word| {
+            if word.contains(' ') {
+                format!("'{word}'")
+            } else {
+                word
+            }
+        });
+    settings.chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// For steps that have nothing left to do.
+fn nothing(_: &Workspace) -> Result<()> {
+    Ok(())
+}

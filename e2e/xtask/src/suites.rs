@@ -1,0 +1,123 @@
+//! The suites: which test programs they run, what they need, how long they may take.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::build::{Built, Executable};
+use crate::job::Job;
+use crate::setup::Need;
+use crate::table::Row;
+use crate::tests_output::Counts;
+use crate::workspace::Workspace;
+
+/// A set of tests that need the same things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// Formatting and clippy
+    Lint,
+    /// Everything that needs neither root nor a network: pure logic and recorded evidence
+    Unit,
+    /// The agent's probes and sources on the running kernel
+    Live,
+    /// Custom resources, controller and agent against a real API server
+    Apiserver,
+}
+
+impl Suite {
+    pub const ALL: [Self; 4] = [Self::Lint, Self::Unit, Self::Live, Self::Apiserver];
+
+    /// As the table calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lint => "lint",
+            Self::Unit => "unit",
+            Self::Live => "live kernel",
+            Self::Apiserver => "API server",
+        }
+    }
+
+    pub fn needs(self) -> &'static [Need] {
+        match self {
+            Self::Lint | Self::Unit => &[],
+            Self::Live => &[Need::Ebpf, Need::Namespaces, Need::ControlPlane],
+            Self::Apiserver => &[Need::ControlPlane],
+        }
+    }
+
+    /// Tests that make faults on the running kernel.
+    pub fn is_live(self) -> bool {
+        self == Self::Live
+    }
+
+    fn limit(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Lint | Self::Unit | Self::Apiserver => 5 * 60,
+            Self::Live => 15 * 60,
+        })
+    }
+
+    /// The arguments with which `program` runs this suite's tests, if it has any.
+    ///
+    /// Tests that need more than a compiler are ignored by default. In the end-to-end program the
+    /// suite is the module; any other program's ignored tests are live ones.
+    fn arguments(self, program: &Executable) -> Option<&'static [&'static str]> {
+        let end_to_end = program.package == "netdiag-e2e" && program.kind == "test";
+        match (self, end_to_end) {
+            (Self::Unit, _) => Some(&[]),
+            (Self::Live, false) => Some(&["--ignored", "--nocapture", "--test-threads=1"]),
+            (Self::Live, true) => Some(&["live::", "--ignored", "--nocapture", "--test-threads=1"]),
+            (Self::Apiserver, true) => Some(&["apiserver::", "--ignored", "--nocapture"]),
+            (Self::Apiserver, false) | (Self::Lint, _) => None,
+        }
+    }
+}
+
+/// Runs the test programs of `suite` one after the other; together they have the suite's limit.
+/// `prepare` gives each program its environment.
+pub fn run(
+    workspace: &Workspace,
+    suite: Suite,
+    built: &Built,
+    prepare: impl Fn(&mut Command),
+) -> Result<Row> {
+    let mut row = Row::made(suite.name(), Duration::ZERO, "");
+    for program in built.executables.iter().filter(|built| built.is_test) {
+        let Some(arguments) = suite.arguments(program) else {
+            continue;
+        };
+        let mut command = workspace.command(&program.path);
+        command.args(arguments).current_dir(&program.folder);
+        command.env("CARGO_MANIFEST_DIR", &program.folder);
+        prepare(&mut command);
+        let name = format!("{} {} {}", suite.name(), program.package, program.target);
+        let job = Job {
+            workspace,
+            name: &name,
+            command,
+            limit: suite.limit().saturating_sub(row.took),
+            output: None,
+        };
+        let ended = job.run()?;
+        row.took += ended.took;
+        let output = fs::read(&ended.log).context("failed to read a test log")?;
+        let mut counts = Counts::read(&String::from_utf8_lossy(&output));
+        if !ended.success && counts.failed == 0 {
+            // It crashed or was ended: no count tells.
+            counts.failed = 1;
+            counts.failures.push(name);
+        }
+        if !ended.success {
+            eprintln!("{}", ended.excerpt());
+        }
+        row.counts.add(counts);
+        if ended.over_limit {
+            row.note = format!("FAILED: over its limit of {} s", suite.limit().as_secs());
+            break;
+        }
+    }
+    Ok(row)
+}

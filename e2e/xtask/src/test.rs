@@ -1,0 +1,173 @@
+//! `cargo xtask test`: set up, build once, run the suites, end with a table.
+
+use std::env;
+use std::fs;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::build::{self, Built};
+use crate::lint;
+use crate::machine::Machine;
+use crate::setup::{self, Need, Outcome};
+use crate::suites::{self, Suite};
+use crate::table::{Row, Table};
+use crate::tests_output::Counts;
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+pub struct TestArgs {
+    /// Set up what is missing without asking
+    #[arg(long)]
+    yes: bool,
+    /// Start with empty, temporary cache and target folders
+    #[arg(long)]
+    cold: bool,
+    /// Suites to run; without any: all
+    #[arg(value_enum)]
+    suites: Vec<Suite>,
+}
+
+/// Runs the suites. Fails when a test failed, or, in CI, when a suite was skipped. Single tests may skip themselves: kernels differ.
+pub fn test(mut workspace: Workspace, args: &TestArgs) -> Result<ExitCode> {
+    let cold = env::temp_dir().join(format!("netdiag-cold-{}", std::process::id()));
+    if args.cold {
+        workspace = workspace.with_folders_in(&cold);
+        eprintln!("cache and target folders: {}", cold.display());
+    }
+    let machine = Machine::look();
+    let started = Instant::now();
+    let result = run(&workspace, &machine, args);
+    if args.cold {
+        fs::remove_dir_all(&cold)
+            .with_context(|| format!("failed to remove {}", cold.display()))?;
+    }
+    let table = result?;
+    println!("\n{table}\n{} s in all", started.elapsed().as_secs());
+    let skips_fail = machine.ci && table.suites_skipped() > 0;
+    if skips_fail {
+        println!("FAILED: in CI no suite may be skipped");
+    }
+    println!("{}", table.closing_line());
+    Ok(if table.failed() > 0 || skips_fail {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Table> {
+    let suites = if args.suites.is_empty() {
+        &Suite::ALL
+    } else {
+        args.suites.as_slice()
+    };
+    let outcome = set_up(workspace, machine, suites, args.yes)?;
+    let ebpf = setup::ebpf_ready(workspace);
+    let mut table = Table::default();
+    let built = build::everything(workspace, ebpf);
+    match &built {
+        Ok(built) => {
+            let made = if built.fresh { "cached" } else { "built" };
+            table.0.push(Row::made("build", built.took, made));
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            let row = Row::failed("build", Duration::ZERO, "does not compile");
+            table.0.push(row);
+        }
+    }
+    for suite in suites {
+        eprintln!("{} ..", suite.name());
+        let rows = match (suite, &built) {
+            (Suite::Lint, _) => lint_rows(workspace, ebpf)?,
+            (_, Err(_)) => vec![Row::failed(suite.name(), Duration::ZERO, "no test program")],
+            (suite, Ok(built)) => match obstacle(*suite, machine, &outcome) {
+                Some(why) => vec![Row::skipped(suite.name(), &why)],
+                None => vec![run_suite(workspace, *suite, built)?],
+            },
+        };
+        for row in rows {
+            eprintln!("{}: {}", row.step, verdict(&row.counts));
+            table.0.push(row);
+        }
+    }
+    table.0.splice(0..0, outcome.rows);
+    Ok(table)
+}
+
+fn set_up(
+    workspace: &Workspace,
+    machine: &Machine,
+    suites: &[Suite],
+    agreed: bool,
+) -> Result<Outcome> {
+    let mut needs: Vec<Need> = Vec::new();
+    for suite in suites {
+        if suite.is_live() && machine.no_live_tests.is_some() {
+            continue; // it cannot run here, whatever is installed
+        }
+        needs.extend(suite.needs());
+    }
+    setup::set_up(workspace, machine, &needs, agreed)
+}
+
+fn obstacle(suite: Suite, machine: &Machine, outcome: &Outcome) -> Option<String> {
+    if suite.is_live()
+        && let Some(why) = &machine.no_live_tests
+    {
+        return Some(why.clone());
+    }
+    let mut needs = suite.needs().iter();
+    needs
+        .find_map(|need| outcome.lack(*need))
+        .map(str::to_owned)
+}
+
+fn run_suite(workspace: &Workspace, suite: Suite, built: &Built) -> Result<Row> {
+    let assets = match suite.needs().contains(&Need::ControlPlane) {
+        true => setup::assets(workspace)?,
+        false => None,
+    };
+    suites::run(workspace, suite, built, |command| {
+        if let Some(assets) = &assets {
+            command.env("KUBEBUILDER_ASSETS", assets);
+        }
+        for (variable, binary) in [
+            ("NETDIAG_AGENT", "netdiag-agent"),
+            ("NETDIAG_CONTROLLER", "netdiag-controller"),
+        ] {
+            if let Some(path) = built.binary(binary) {
+                command.env(variable, path);
+            }
+        }
+    })
+}
+
+fn lint_rows(workspace: &Workspace, ebpf: bool) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (name, command) in lint::checks(workspace, ebpf) {
+        let ended = lint::run(workspace, name, command)?;
+        if ended.success {
+            let mut row = Row::made(name, ended.took, "");
+            row.counts.passed = 1;
+            rows.push(row);
+        } else {
+            eprintln!("{}", ended.excerpt());
+            rows.push(Row::failed(name, ended.took, "see above"));
+        }
+    }
+    Ok(rows)
+}
+
+fn verdict(counts: &Counts) -> String {
+    let word = if counts.failed > 0 { "FAILED" } else { "ok" };
+    format!(
+        "{word}, {} passed, {} failed, {} skipped",
+        counts.passed,
+        counts.failed,
+        counts.skipped.len()
+    )
+}

@@ -1,0 +1,79 @@
+//! Where things are: the checkout, the target folder, the cache.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// The folders that every command works in.
+#[derive(Clone)]
+pub struct Workspace {
+    /// The checkout.
+    pub root: PathBuf,
+    /// Cargo's target folder; logs are in `xtask/` below it.
+    pub target: PathBuf,
+    /// What outlives the target folder: control-plane binaries, a Go toolchain.
+    pub cache: PathBuf,
+    /// What commands started from here get beside the inherited environment.
+    environment: Vec<(&'static str, PathBuf)>,
+}
+
+impl Workspace {
+    /// From what `cargo run` says of this package, and the usual environment variables.
+    pub fn find() -> Result<Self> {
+        let package = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = package
+            .ancestors()
+            .nth(2)
+            .context("xtask is not two folders below the workspace")?;
+        let target = env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| root.join("target"), |folder| root.join(folder));
+        Ok(Self {
+            root: root.to_path_buf(),
+            target,
+            cache: user_cache()?.join("netdiag"),
+            environment: Vec::new(),
+        })
+    }
+
+    /// The same checkout with target and cache folders inside `folder`, for a run from nothing.
+    pub fn with_folders_in(&self, folder: &Path) -> Self {
+        let target = folder.join("target");
+        let cache = folder.join("cache");
+        Self {
+            root: self.root.clone(),
+            target: target.clone(),
+            cache: cache.join("netdiag"),
+            environment: vec![
+                ("CARGO_TARGET_DIR", target),
+                ("XDG_CACHE_HOME", cache.clone()),
+                ("GOCACHE", cache.join("go-build")),
+                ("GOMODCACHE", cache.join("go-mod")),
+            ],
+        }
+    }
+
+    /// `program`, to be run in the checkout with this workspace's folders.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(&self.root)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The cargo that runs this very program.
+    pub fn cargo(&self) -> Command {
+        self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    }
+}
+
+fn user_cache() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
+        return Ok(PathBuf::from(folder));
+    }
+    let home = env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?;
+    Ok(Path::new(&home).join(".cache"))
+}
