@@ -4,6 +4,9 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
 };
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+use crate::limits;
 
 /// NodeNetDiagnosis: work is going on.
 pub const PROGRESSING: &str = "Progressing";
@@ -107,4 +110,44 @@ pub fn condition(
             |condition| condition.last_transition_time.clone(),
         ),
     }
+}
+
+/// A list of `metav1.Condition` by type, bounded as Kubernetes bounds it for its own resources.
+pub(crate) fn list(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": limits::CONDITIONS,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "reason", "message", "lastTransitionTime"],
+            "properties": {
+                "type": {
+                    "description": "What it is about.",
+                    "type": "string", "minLength": 1, "maxLength": 316,
+                },
+                "status": {
+                    "description": "True, False or Unknown.",
+                    "type": "string", "maxLength": limits::WORD,
+                },
+                "reason": {
+                    "description": "Why, as one word for programs.",
+                    "type": "string", "minLength": 1, "maxLength": 1024,
+                },
+                "message": {
+                    "description": "Why, for people.",
+                    "type": "string", "maxLength": 32_768,
+                },
+                "lastTransitionTime": {
+                    "description": "When the status last changed.",
+                    "type": "string", "format": "date-time",
+                },
+                "observedGeneration": {
+                    "description": "The generation of the spec that it is about.",
+                    "type": "integer", "format": "int64",
+                },
+            },
+        },
+    })
 }

@@ -21,7 +21,10 @@ use crate::{limits, schema::rule};
 pub struct NodeSelector {
     /// Labels that a node must have with exactly these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = limits::SELECTOR_TERMS))]
+    #[schemars(
+        extend("maxProperties" = limits::SELECTOR_TERMS),
+        extend("additionalProperties" = {"type": "string", "maxLength": limits::LABEL_VALUE})
+    )]
     #[x_kube(validation = label_keys(), validation = label_values())]
     pub match_labels: BTreeMap<String, String>,
     /// Requirements on labels.

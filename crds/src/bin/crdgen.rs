@@ -5,5 +5,5 @@ use std::io::{self, Write};
 use netdiag_crds::schema;
 
 fn main() -> io::Result<()> {
-    io::stdout().write_all(schema::yaml().map_err(io::Error::other)?.as_bytes())
+    io::stdout().write_all(schema::yaml()?.as_bytes())
 }

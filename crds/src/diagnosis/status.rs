@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
+use crate::{conditions, limits};
 
 /// What was found on the selected nodes. Written by the controller alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -19,8 +19,7 @@ pub struct NodeNetDiagnosisStatus {
     pub run_generation: Option<i64>,
     /// `Progressing`, `Complete`, `FindingsPresent` and `Degraded`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = limits::CONDITIONS))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    #[schemars(schema_with = "conditions::list")]
     pub conditions: Vec<Condition>,
     /// The columns of `kubectl get`, derived from the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]

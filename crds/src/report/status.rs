@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Finding, LedgerEntry};
-use crate::limits;
+use crate::{conditions, limits};
 
 /// What the agent found on its node. Written by that node's agent alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -17,8 +17,7 @@ pub struct NodeNetReportStatus {
     pub observed_generation: Option<i64>,
     /// `Ready`: the agent is at work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = limits::CONDITIONS))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    #[schemars(schema_with = "conditions::list")]
     pub conditions: Vec<Condition>,
     /// The columns of `kubectl get`, derived from the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
