@@ -1,5 +1,7 @@
 //! The node agent: gathers evidence, hands it to the pure detectors, and reports what they say.
 
+pub mod cli;
 pub mod probes;
 pub mod recording;
 pub mod render;
+pub mod sources;

@@ -1,0 +1,244 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use netdiag_diagnosis::finding::Severity;
+
+/// Longest window that `--duration` takes, in seconds: that of `spec.once.durationSeconds`.
+const MAX_SECONDS: u64 = 3600;
+
+/// Finds out why this node's network stack drops packets.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The programs of this binary.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch this host for a while and say what was dropped, why, and what ends it. Needs no cluster
+    Diagnose(DiagnoseArgs),
+    /// Work on the diagnoses that a cluster assigns to this node
+    Run(RunArgs),
+}
+
+/// What `diagnose` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  netdiag-agent diagnose                                       watch everything for 35 s
+  netdiag-agent diagnose --duration 2m --interfaces 'eth*,bond0'
+  netdiag-agent diagnose -o yaml --fail-on warning             for scripts; exits 3 when packets are lost
+  netdiag-agent diagnose --record node-17.json                 keep the evidence (it holds parts of packets)
+  netdiag-agent diagnose --replay node-17.json -o wide         the same findings on any machine, without root
+
+35 s because LLDP comes every 30 s, and a failed reassembly shows after 30 s. Ctrl-C ends the window early.
+Results go to stdout, progress to stderr.
+
+Exit status: 0 it ran, 1 it could not run, 2 wrong usage, 3 it ran and --fail-on was met.")]
+pub struct DiagnoseArgs {
+    /// How long to watch: 35, 35s or 2m; at most 1h
+    #[arg(long, default_value = "35s", value_parser = parse_duration, value_name = "TIME")]
+    pub duration: Duration,
+    /// Checks to report, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "CHECK")]
+    pub checks: Vec<String>,
+    /// Interfaces of the host to report, as globs separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "GLOB")]
+    pub interfaces: Vec<String>,
+    /// Report no finding below this
+    #[arg(long, value_enum, ignore_case = true, default_value_t = SeverityName::Info, value_name = "SEVERITY")]
+    pub min_severity: SeverityName,
+    /// Where the host's root is mounted
+    #[arg(long, default_value = "/", value_name = "FOLDER")]
+    pub host_root: PathBuf,
+    /// Form of the result
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// Write the evidence to this file too
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Diagnose this recording instead of the host
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["duration", "host_root"])]
+    pub replay: Option<PathBuf>,
+    /// Exit with status 3 when a finding is this bad or worse
+    #[arg(long, value_enum, ignore_case = true, value_name = "SEVERITY")]
+    pub fail_on: Option<SeverityName>,
+}
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  netdiag-agent run --host-root /host                          in a DaemonSet, NODE_NAME from spec.nodeName
+  netdiag-agent run --node-name node-17 --kubeconfig ~/.kube/config
+
+Log lines are filtered by the variable RUST_LOG, such as RUST_LOG=debug.")]
+pub struct RunArgs {
+    /// The name of this node's Node object
+    #[arg(long, env = "NODE_NAME", value_name = "NAME")]
+    pub node_name: String,
+    /// Where the host's root is mounted
+    #[arg(long, default_value = "/", value_name = "FOLDER")]
+    pub host_root: PathBuf,
+    /// How to reach the API server [default: KUBECONFIG, ~/.kube/config or the pod's service account]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Form of the log lines on stderr
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// Forms of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Table,
+    /// The same with ids, times and documentation
+    Wide,
+    /// One NodeNetReport
+    Json,
+    /// One NodeNetReport
+    Yaml,
+}
+
+/// Forms of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One object a line
+    Json,
+}
+
+/// Severities as the command line spells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SeverityName {
+    /// Harmless
+    Info,
+    /// Packets are lost, or will be
+    Warning,
+    /// Traffic fails
+    Critical,
+}
+
+impl From<SeverityName> for Severity {
+    fn from(name: SeverityName) -> Self {
+        match name {
+            SeverityName::Info => Self::Info,
+            SeverityName::Warning => Self::Warning,
+            SeverityName::Critical => Self::Critical,
+        }
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let factor = match text.get(digits.len()..) {
+        Some("" | "s") => Some(1),
+        Some("m") => Some(60),
+        Some("h") => Some(3600),
+        _ => None,
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .zip(factor)
+        .and_then(|(count, factor)| count.checked_mul(factor))
+        .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| "give 1s to 1h, such as 35, 35s or 2m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, error::ErrorKind};
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(["netdiag-agent"].iter().chain(arguments))
+    }
+
+    fn diagnose_args(arguments: &[&str]) -> DiagnoseArgs {
+        let all: Vec<&str> = ["diagnose"].iter().chain(arguments).copied().collect();
+        match parse(&all).unwrap().command {
+            Command::Diagnose(args) => args,
+            Command::Run(_) => panic!("run was not asked for"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_take_units_and_are_bounded() {
+        let seconds = |text| diagnose_args(&["--duration", text]).duration.as_secs();
+        assert_eq!(seconds("35"), 35);
+        assert_eq!(seconds("35s"), 35);
+        assert_eq!(seconds("2m"), 120);
+        assert_eq!(seconds("1h"), 3600);
+        for wrong in [
+            "0",
+            "2h",
+            "3601",
+            "-1",
+            "5d",
+            "s",
+            "1e3",
+            "1.5s",
+            "9999999999999999999m",
+            "5µs",
+        ] {
+            let argument = format!("--duration={wrong}");
+            let error = parse(&["diagnose", &argument]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ValueValidation, "{wrong}");
+            assert_eq!(error.exit_code(), 2, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn severities_are_taken_in_any_case() {
+        for text in ["Warning", "warning", "WARNING"] {
+            let args = diagnose_args(&["--fail-on", text]);
+            assert_eq!(args.fail_on, Some(SeverityName::Warning));
+        }
+    }
+
+    #[test]
+    fn a_replay_refuses_what_it_cannot_heed() {
+        for other in [
+            ["--record", "a"],
+            ["--duration", "5s"],
+            ["--host-root", "/x"],
+        ] {
+            let arguments = ["diagnose", "--replay", "r.json", other[0], other[1]];
+            assert_eq!(
+                parse(&arguments).unwrap_err().kind(),
+                ErrorKind::ArgumentConflict
+            );
+        }
+    }
+
+    #[test]
+    fn the_documented_forms_are_understood() {
+        let args = diagnose_args(&[
+            "--checks",
+            "LinkMtu,OtherDrop",
+            "--interfaces",
+            "eth*,bond0",
+            "-o",
+            "yaml",
+        ]);
+        assert_eq!(args.checks, ["LinkMtu", "OtherDrop"]);
+        assert_eq!(args.interfaces, ["eth*", "bond0"]);
+        assert_eq!(args.output, Output::Yaml);
+        assert!(parse(&["run", "--node-name", "n", "--log-format", "json"]).is_ok());
+    }
+}
