@@ -45,6 +45,10 @@ pub mod reasons {
     pub const ALL_CHECKED: &str = "AllChecked";
     /// Degraded: some nodes were not checked, or in part.
     pub const NODES_UNCHECKED: &str = "NodesUnchecked";
+    /// Progressing: nodes get their assignments.
+    pub const ASSIGNING: &str = "Assigning";
+    /// Degraded: `spec.nodes.names` has names that no node has.
+    pub const NODES_NOT_FOUND: &str = "NodesNotFound";
     /// Degraded: some nodes already have as many diagnoses as an agent takes.
     pub const TOO_MANY_DIAGNOSES: &str = "TooManyDiagnoses";
     /// Ready: the agent watches its assignments.

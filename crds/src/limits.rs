@@ -47,6 +47,8 @@ pub const TTL_SECONDS: i32 = 31_536_000;
 pub const CONDITIONS: usize = 16;
 /// Diagnoses that one node works on at a time.
 pub const ASSIGNMENTS: usize = 8;
+/// Diagnoses that one node remembers to have refused.
+pub const REFUSED: usize = 32;
 /// Probes of one agent.
 pub const PROBES: usize = 32;
 /// Findings of one result.

@@ -17,6 +17,13 @@ pub struct NodeNetDiagnosisStatus {
     /// The generation at which the run last began anew: results of another one are not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_generation: Option<i64>,
+    /// Fingerprint of the fields of the spec that begin a new run when they change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub run_inputs: Option<String>,
+    /// With `once`: every selected node has its assignment, so that no other joins this run.
+    #[serde(default)]
+    pub nodes_frozen: bool,
     /// `Progressing`, `Complete`, `FindingsPresent` and `Degraded`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::list")]
@@ -89,6 +96,9 @@ pub struct NodeCounts {
     pub unreachable: i32,
     /// Reported that they failed.
     pub failed: i32,
+    /// Have no room for another diagnosis.
+    #[serde(default)]
+    pub refused: i32,
 }
 
 /// A counter over all nodes: `increase` is the sum of the four parts.

@@ -7,7 +7,7 @@ mod status;
 
 pub use finding::{Evidence, Finding, Pod, Remedy, Subject};
 pub use ledger::{Explained, LedgerEntry};
-pub use spec::{Assignment, Mode, NodeNetReport, NodeNetReportSpec};
+pub use spec::{Assignment, Mode, NodeNetReport, NodeNetReportSpec, Refusal};
 pub use status::{
     AgentInfo, Lost, NodeNetReportStatus, Omitted, Probe, ReportSummary, RunResult, Unchecked,
     Window,

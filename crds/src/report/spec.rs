@@ -60,6 +60,25 @@ pub struct NodeNetReportSpec {
     #[schemars(length(max = limits::ASSIGNMENTS))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub assignments: Vec<Assignment>,
+    /// Diagnoses that select this node and found no room in `assignments`. The agent has nothing to do for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::REFUSED))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub refused: Vec<Refusal>,
+}
+
+/// A run of a diagnosis that a node has no room for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// The NodeNetDiagnosis.
+    #[schemars(length(min = 1, max = limits::NAME))]
+    pub name: String,
+    /// Its uid.
+    #[schemars(length(min = 1, max = limits::UID))]
+    pub uid: String,
+    /// The run.
+    pub run_generation: i64,
 }
 
 /// One diagnosis for one node, with its settings resolved.
