@@ -1,0 +1,183 @@
+//! Network devices of every namespace, by RTM_GETLINK.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+};
+
+use netdiag_diagnosis::evidence::{Link, NetnsId, Observed};
+
+use super::{
+    attributes::push,
+    link_attributes::parse,
+    namespaces::{Discovery, OpenNamespace},
+    observed,
+    route_netlink::{Consistency, RouteSocket},
+};
+
+/// The most links that are kept of one namespace, and of all. A large node has some hundred.
+const MOST_LINKS_OF_NAMESPACE: usize = 4_096;
+const MOST_LINKS: usize = 16_384;
+
+const IFLA_TARGET_NETNSID: u16 = 46;
+/// `struct ifinfomsg` of any family and device.
+const IFINFOMSG: [u8; 16] = [0; 16];
+
+/// Reads the links of these namespaces, each namespace in one dump, so that a bond and its slaves belong together.
+pub fn read(
+    route: &RouteSocket,
+    discovery: &Discovery,
+    wanted: impl Fn(&OpenNamespace) -> bool,
+) -> Observed<Vec<Link>> {
+    let names = discovery.by_nsid();
+    let mut links = Vec::new();
+    let mut missing = discovery.missing.clone();
+    for namespace in discovery.namespaces.iter().filter(|one| wanted(one)) {
+        match links_of(route, namespace, &names) {
+            Ok((found, consistency)) => {
+                if consistency == Consistency::Interrupted {
+                    missing.push(format!(
+                        "the links of {} changed while they were read",
+                        namespace.id
+                    ));
+                }
+                if found.len() > MOST_LINKS_OF_NAMESPACE {
+                    missing.push(format!(
+                        "{} of the {} links of {}",
+                        found.len() - MOST_LINKS_OF_NAMESPACE,
+                        found.len(),
+                        namespace.id
+                    ));
+                }
+                links.extend(found.into_iter().take(MOST_LINKS_OF_NAMESPACE));
+            }
+            Err(error) if namespace.is_node => {
+                return Observed::Unavailable {
+                    reason: format!("the node's links could not be read: {error}"),
+                };
+            }
+            Err(error) => missing.push(format!("the links of {}: {error}", namespace.id)),
+        }
+    }
+    if links.len() > MOST_LINKS {
+        missing.push(format!(
+            "{} links beyond the limit of {MOST_LINKS}",
+            links.len() - MOST_LINKS
+        ));
+        links.truncate(MOST_LINKS);
+    }
+    observed(links, &missing)
+}
+
+fn links_of(
+    route: &RouteSocket,
+    namespace: &OpenNamespace,
+    names: &HashMap<i32, NetnsId>,
+) -> io::Result<(Vec<Link>, Consistency)> {
+    let mut body = IFINFOMSG.to_vec();
+    if !namespace.is_node {
+        let nsid = namespace
+            .nsid
+            .ok_or_else(|| io::Error::other("the kernel gave no id for it (needs NET_ADMIN)"))?;
+        push(&mut body, IFLA_TARGET_NETNSID, &nsid.to_ne_bytes());
+    }
+    route.dump(libc::RTM_GETLINK, &body, |(message_type, message)| {
+        if message_type != libc::RTM_NEWLINK {
+            return None;
+        }
+        let parsed = parse(message)?;
+        let mut link = parsed.link;
+        link.netns = namespace.id;
+        link.peer = parsed
+            .peer
+            .map(|peer| peer.resolve(namespace.id, |nsid| names.get(&nsid).copied()));
+        Some(link)
+    })
+}
+
+/// The links as of `after`, with the counters and promiscuity of `before`.
+///
+/// A link that was made within the window starts from nothing: it has another index, its namespace is in `renewed`
+/// (the number means another namespace than it did), or its counters went back. A link that is gone is left out.
+pub fn merge(before: &[Link], after: Vec<Link>, renewed: &HashSet<NetnsId>) -> Vec<Link> {
+    let earlier: HashMap<_, _> = before
+        .iter()
+        .filter(|link| !renewed.contains(&link.netns))
+        .map(|link| ((link.netns, link.ifindex), link))
+        .collect();
+    after
+        .into_iter()
+        .map(|mut link| {
+            let same = earlier
+                .get(&(link.netns, link.ifindex))
+                .filter(|earlier| is_same(earlier, &link));
+            link.stats_before = same.map(|earlier| earlier.stats);
+            link.promiscuity_before = same.map(|earlier| earlier.promiscuity);
+            link
+        })
+        .collect()
+}
+
+/// Whether it is the same device. It may have been renamed, but it cannot change its kind, and its packet counters
+/// never fall. (A driver that resets its counters with the device down looks like a new device, which is the safe
+/// reading: what came before is not in the counters any more.)
+fn is_same(before: &Link, after: &Link) -> bool {
+    before.kind == after.kind
+        && after.stats.rx_packets >= before.stats.rx_packets
+        && after.stats.tx_packets >= before.stats.tx_packets
+        && after.stats.rx_dropped >= before.stats.rx_dropped
+        && after.stats.tx_dropped >= before.stats.tx_dropped
+}
+
+#[cfg(test)]
+mod tests {
+    use netdiag_diagnosis::evidence::LinkStats;
+
+    use super::*;
+
+    fn link(netns: u32, ifindex: u32, rx_dropped: u64) -> Link {
+        Link {
+            netns: NetnsId(netns),
+            ifindex,
+            name: "eth0".to_owned(),
+            promiscuity: ifindex,
+            stats: LinkStats {
+                rx_dropped,
+                ..LinkStats::default()
+            },
+            ..Link::default()
+        }
+    }
+
+    fn increase(before: &[Link], after: Link, renewed: &[u32]) -> u64 {
+        let renewed = renewed.iter().map(|number| NetnsId(*number)).collect();
+        merge(before, vec![after], &renewed)[0].increase(|stats| stats.rx_dropped)
+    }
+
+    #[test]
+    fn counters_rise_from_where_they_stood() {
+        assert_eq!(increase(&[link(1, 2, 10)], link(1, 2, 15), &[]), 5);
+        let merged = merge(&[link(1, 2, 10)], vec![link(1, 2, 15)], &HashSet::new());
+        assert_eq!(merged[0].promiscuity_before, Some(2));
+    }
+
+    #[test]
+    fn a_link_made_again_under_its_name_counts_from_nothing() {
+        assert_eq!(increase(&[link(1, 2, 10)], link(1, 3, 4), &[]), 4);
+        assert_eq!(increase(&[link(1, 2, 10)], link(1, 2, 4), &[]), 4);
+        let mut bridge = link(1, 2, 15);
+        bridge.kind = Some("bridge".to_owned());
+        assert_eq!(increase(&[link(1, 2, 10)], bridge, &[]), 15);
+    }
+
+    #[test]
+    fn the_same_index_elsewhere_is_another_link() {
+        assert_eq!(increase(&[link(1, 2, 10)], link(9, 2, 15), &[]), 15);
+        assert_eq!(increase(&[link(1, 2, 10)], link(1, 2, 15), &[1]), 15);
+    }
+
+    #[test]
+    fn a_link_that_is_gone_is_left_out() {
+        assert_eq!(merge(&[link(1, 2, 10)], vec![], &HashSet::new()), []);
+    }
+}

@@ -1,0 +1,305 @@
+//! Finds the network namespaces of this node: those that a process is in, and those named under /run/netns.
+//!
+//! Nothing is entered. Each namespace gets an id in the agent's own (RTM_NEWNSID), by which netlink addresses it; the
+//! kernel forgets the id together with the namespace. A namespace known only to an open descriptor, or to a thread
+//! that left its process's namespace, is not found.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::{self, File, OpenOptions},
+    io,
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::fs::{MetadataExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use netdiag_diagnosis::evidence::NetnsId;
+
+use super::{
+    attributes::{self, attributes},
+    processes,
+    route_netlink::RouteSocket,
+    system_calls,
+    text::printable,
+};
+
+/// The most namespaces that are looked at. A node runs some hundred pods; each namespace costs a descriptor while it
+/// is read and about ten system calls.
+pub const MOST_NAMESPACES: usize = 1_024;
+/// How many processes of a namespace are kept, in case some end before they are asked.
+const CANDIDATES: usize = 8;
+/// The longest file name.
+const LONGEST_NAME: usize = 255;
+
+const NETNSA_NSID: u16 = 1;
+const NETNSA_FD: u16 = 3;
+/// `struct rtgenmsg`, padded.
+const RTGENMSG: [u8; 4] = [0; 4];
+
+/// The namespaces as of one moment, held open so that their numbers cannot come to mean others. Drop it soon: a
+/// namespace that its pod has left lives on for as long, and a device that was lent to it does not come back.
+pub struct Discovery {
+    /// The node's own first, then by number.
+    pub namespaces: Vec<OpenNamespace>,
+    /// What could not be looked at, in words; empty when all was.
+    pub missing: Vec<String>,
+}
+
+/// A namespace that is held open.
+pub struct OpenNamespace {
+    /// Its number.
+    pub id: NetnsId,
+    /// The agent's own.
+    pub is_node: bool,
+    /// Its name under /run/netns.
+    pub name: Option<String>,
+    /// Some processes in it, oldest first.
+    pub pids: Vec<u32>,
+    /// `net->net_cookie`.
+    pub cookie: Option<u64>,
+    /// Its id in the agent's namespace.
+    pub nsid: Option<i32>,
+    /// When its inode was made, which changes when the number is reused.
+    pub inode_changed: (i64, i64),
+    file: File,
+}
+
+impl Discovery {
+    /// The namespace with this number.
+    pub fn get(&self, id: NetnsId) -> Option<&OpenNamespace> {
+        self.namespaces.iter().find(|namespace| namespace.id == id)
+    }
+
+    /// The namespace that an id in the agent's own namespace stands for.
+    pub fn by_nsid(&self) -> HashMap<i32, NetnsId> {
+        self.namespaces
+            .iter()
+            .filter_map(|namespace| Some((namespace.nsid?, namespace.id)))
+            .collect()
+    }
+}
+
+impl OpenNamespace {
+    /// A process that is still in the namespace. Its number cannot mean another namespace while this is held.
+    pub fn process(&self) -> Option<u32> {
+        self.pids
+            .iter()
+            .copied()
+            .find(|pid| processes::network_namespace(*pid).is_ok_and(|id| id == self.id))
+    }
+}
+
+/// Looks for namespaces in /proc and in the folder `run_netns`. `cookies` are those that were read by other means.
+///
+/// # Errors
+/// When /proc cannot be read at all, or the agent's own namespace cannot be opened.
+pub fn discover(
+    route: &RouteSocket,
+    run_netns: &Path,
+    cookies: &HashMap<NetnsId, u64>,
+) -> io::Result<Discovery> {
+    let own = File::open("/proc/self/ns/net")?;
+    let own_id = processes::inode(&own.metadata()?)?;
+    let mut missing = Vec::new();
+    let mut found = BTreeMap::new();
+    let mut failed = Failures::default();
+    for (id, pids) in namespaces_of_processes(&mut failed)? {
+        if id == own_id {
+            continue;
+        }
+        if found.len() >= MOST_NAMESPACES {
+            failed.beyond_limit += 1;
+            continue;
+        }
+        match open_of_process(id, &pids) {
+            Ok(Some(file)) => {
+                found.insert(id, (file, pids, None));
+            }
+            Ok(None) => {} // it ended meanwhile
+            Err(error) => failed.open(&error),
+        }
+    }
+    for (name, file) in named(run_netns, &mut failed) {
+        let Ok(id) = file
+            .metadata()
+            .and_then(|metadata| processes::inode(&metadata))
+        else {
+            continue;
+        };
+        if found.len() >= MOST_NAMESPACES && !found.contains_key(&id) {
+            failed.beyond_limit += 1;
+        } else if id != own_id {
+            found.entry(id).or_insert((file, Vec::new(), None)).2 = Some(name);
+        }
+    }
+    failed.describe(&mut missing);
+    found.insert(own_id, (own, vec![std::process::id()], None));
+
+    let mut namespaces: Vec<_> = found
+        .into_iter()
+        .map(|(id, (file, pids, name))| OpenNamespace {
+            id,
+            is_node: id == own_id,
+            name,
+            cookie: cookies.get(&id).copied(),
+            nsid: namespace_id(route, &file),
+            inode_changed: file
+                .metadata()
+                .map_or((0, 0), |metadata| (metadata.ctime(), metadata.ctime_nsec())),
+            pids,
+            file,
+        })
+        .collect();
+    namespaces.sort_by_key(|namespace| (!namespace.is_node, namespace.id));
+    for namespace in &mut namespaces {
+        if namespace.cookie.is_none() {
+            namespace.cookie = cookie_of(namespace);
+        }
+    }
+    Ok(Discovery {
+        namespaces,
+        missing,
+    })
+}
+
+/// The namespaces that processes are in, with the first few of their processes.
+fn namespaces_of_processes(failed: &mut Failures) -> io::Result<BTreeMap<NetnsId, Vec<u32>>> {
+    let mut namespaces = BTreeMap::<_, Vec<_>>::new();
+    for pid in processes::all()? {
+        match processes::network_namespace(pid) {
+            Ok(id) => {
+                let pids = namespaces.entry(id).or_default();
+                if pids.len() < CANDIDATES {
+                    pids.push(pid);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => failed.refused += 1,
+            Err(_) => {} // it ended meanwhile
+        }
+    }
+    Ok(namespaces)
+}
+
+/// Opens the namespace through the first of its processes that is still there. The number is compared once more, since
+/// the process may have ended and its pid be another's by now.
+fn open_of_process(id: NetnsId, pids: &[u32]) -> io::Result<Option<File>> {
+    for pid in pids {
+        match File::open(processes::path(*pid, "ns/net")) {
+            Ok(file) if processes::inode(&file.metadata()?)? == id => return Ok(Some(file)),
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The namespaces that `ip netns add` and container runtimes mount under /run/netns. Other files there are passed over;
+/// not blocking, for one of them could be a FIFO.
+fn named(run_netns: &Path, failed: &mut Failures) -> Vec<(String, File)> {
+    let mut entries: Vec<_> = fs::read_dir(run_netns)
+        .into_iter()
+        .flatten()
+        .take(2 * MOST_NAMESPACES)
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    entries.sort();
+    let open = |path: PathBuf| {
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
+            .open(&path);
+        match opened {
+            Ok(file) if system_calls::is_network_namespace(file.as_fd()) => {
+                let name = path.file_name()?.to_string_lossy();
+                Some((printable(&name, LONGEST_NAME), file))
+            }
+            Ok(_) => None,
+            Err(error) => {
+                failed.open(&error);
+                None
+            }
+        }
+    };
+    entries.into_iter().filter_map(open).collect()
+}
+
+/// The namespace's id in the agent's own namespace; one is assigned when it has none.
+fn namespace_id(route: &RouteSocket, file: &File) -> Option<i32> {
+    let descriptor = u32::try_from(file.as_raw_fd()).ok()?;
+    let mut body = RTGENMSG.to_vec();
+    attributes::push(&mut body, NETNSA_FD, &descriptor.to_ne_bytes());
+    if let Some(nsid) = get_namespace_id(route, &body) {
+        return Some(nsid);
+    }
+    let mut request = body.clone();
+    attributes::push(&mut request, NETNSA_NSID, &(-1_i32).to_ne_bytes());
+    // It fails with EEXIST when another program was faster; then the id is there all the same.
+    let _ = route.request(libc::RTM_NEWNSID, &request, |_| {});
+    get_namespace_id(route, &body)
+}
+
+/// RTM_GETNSID answers -1 for a namespace without an id.
+fn get_namespace_id(route: &RouteSocket, body: &[u8]) -> Option<i32> {
+    let mut nsid = None;
+    route
+        .request(libc::RTM_GETNSID, body, |(_, answer)| {
+            nsid = attributes(answer.get(RTGENMSG.len()..).unwrap_or_default())
+                .find(|attribute| attribute.kind == NETNSA_NSID)
+                .and_then(|attribute| attribute.i32());
+        })
+        .ok()?;
+    nsid.filter(|nsid| *nsid >= 0)
+}
+
+/// The cookie of the namespace, asked of a socket that one of its processes holds.
+fn cookie_of(namespace: &OpenNamespace) -> Option<u64> {
+    namespace.pids.iter().find_map(|pid| {
+        let socket = processes::borrow_socket(*pid, namespace.id)?;
+        system_calls::namespace_cookie(socket.as_fd()).ok()
+    })
+}
+
+/// What the walk had to leave out.
+#[derive(Default)]
+struct Failures {
+    refused: usize,
+    beyond_limit: usize,
+    not_opened: usize,
+    no_descriptors: bool,
+}
+
+impl Failures {
+    fn open(&mut self, error: &io::Error) {
+        self.not_opened += 1;
+        self.no_descriptors |= error.raw_os_error() == Some(libc::EMFILE);
+    }
+
+    fn describe(&self, missing: &mut Vec<String>) {
+        if self.refused > 0 {
+            missing.push(format!(
+                "the namespaces of {} processes are closed to the agent (it needs SYS_PTRACE, and an AppArmor profile \
+                 that allows ptrace)",
+                self.refused
+            ));
+        }
+        if self.beyond_limit > 0 {
+            missing.push(format!(
+                "{} namespaces beyond the limit of {MOST_NAMESPACES}",
+                self.beyond_limit
+            ));
+        }
+        if self.not_opened > 0 {
+            let why = if self.no_descriptors {
+                " (the limit of open files is reached)"
+            } else {
+                ""
+            };
+            missing.push(format!(
+                "{} namespaces could not be opened{why}",
+                self.not_opened
+            ));
+        }
+    }
+}

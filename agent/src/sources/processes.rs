@@ -1,0 +1,87 @@
+//! Processes as /proc shows them. Any of them may end between two reads.
+
+use std::{
+    fs, io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
+    path::PathBuf,
+};
+
+use netdiag_diagnosis::evidence::NetnsId;
+
+use super::{system_calls, text::printable};
+
+/// The most processes that one walk looks at; a node's default `pid_max` is 32,768 per 1,024 CPUs.
+pub const MOST_PROCESSES: usize = 65_536;
+/// How many descriptors of a process are tried in search of a socket.
+const MOST_DESCRIPTORS_TRIED: usize = 64;
+/// `comm` has at most 15 bytes; escaping may lengthen it.
+const LONGEST_COMM: usize = 15;
+
+/// A file of a process.
+pub fn path(pid: u32, file: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/{file}"))
+}
+
+/// Every process, lowest number first, which is usually the oldest.
+///
+/// # Errors
+/// When /proc cannot be listed.
+pub fn all() -> io::Result<Vec<u32>> {
+    let mut pids: Vec<u32> = fs::read_dir("/proc")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .take(MOST_PROCESSES)
+        .collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// The network namespace that a process is in.
+///
+/// # Errors
+/// `ENOENT` and `ESRCH` when it has ended, `EACCES` without SYS_PTRACE or where an AppArmor profile forbids it.
+pub fn network_namespace(pid: u32) -> io::Result<NetnsId> {
+    inode(&fs::metadata(path(pid, "ns/net"))?)
+}
+
+/// The number of a namespace's file.
+///
+/// # Errors
+/// When it is none of a namespace.
+pub fn inode(metadata: &fs::Metadata) -> io::Result<NetnsId> {
+    // proc_alloc_inum hands out 32-bit numbers.
+    u32::try_from(metadata.ino())
+        .map(NetnsId)
+        .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// The name of a process, escaped; empty when it has ended.
+pub fn comm(pid: u32) -> String {
+    let comm = fs::read(path(pid, "comm")).unwrap_or_default();
+    printable(String::from_utf8_lossy(&comm).trim_end(), LONGEST_COMM)
+}
+
+/// The open descriptors of a process. /proc/<pid>/fd of another user is closed to the agent (it has no
+/// DAC_READ_SEARCH), fdinfo is not.
+pub fn descriptors(pid: u32) -> impl Iterator<Item = i32> {
+    fs::read_dir(path(pid, "fdinfo"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// A duplicate of some socket that a process holds in this namespace; through it the namespace's devices answer
+/// ioctls. Close it at once: meanwhile the process cannot really close it.
+pub fn borrow_socket(pid: u32, namespace: NetnsId) -> Option<OwnedFd> {
+    let process = system_calls::open_process(pid).ok()?;
+    descriptors(pid)
+        .take(MOST_DESCRIPTORS_TRIED)
+        .find_map(|descriptor| {
+            let socket = system_calls::duplicate_of(process.as_fd(), descriptor).ok()?;
+            let file = system_calls::namespace_of_socket(socket.as_fd()).ok()?;
+            let found = inode(&file.metadata().ok()?).ok()?;
+            (found == namespace).then_some(socket)
+        })
+}

@@ -1,0 +1,132 @@
+//! The few system calls that std has no safe face for.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+};
+
+/// A duplicate of a socket that another process holds. Whoever gets it must close it soon: until then the process
+/// cannot really close its end.
+///
+/// # Errors
+/// `EPERM` without SYS_PTRACE, `ESRCH` and `EBADF` when the process or its descriptor is gone, `ENOSYS` before 5.6.
+#[expect(unsafe_code, reason = "libc has no safe pidfd_getfd")]
+pub fn duplicate_of(pidfd: BorrowedFd<'_>, descriptor: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes three integers and no memory of ours.
+    let result =
+        unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), descriptor, 0_u32) };
+    owned(result)
+}
+
+/// A descriptor that stands for one process, whatever becomes of its number.
+///
+/// # Errors
+/// `ESRCH` when there is no such process, `ENOSYS` before 5.3.
+#[expect(unsafe_code, reason = "libc has no safe pidfd_open")]
+pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes two integers and no memory of ours.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0_u32) };
+    owned(result)
+}
+
+/// The network namespace that a socket is in, which may differ from the one its holder is in now.
+///
+/// # Errors
+/// `EPERM` without NET_ADMIN there, `ENOTTY` when it is no socket.
+#[expect(unsafe_code, reason = "an ioctl has no safe face")]
+pub fn namespace_of_socket(socket: BorrowedFd<'_>) -> io::Result<File> {
+    // SAFETY: SIOCGSKNS (`sock_ioctl`, net/socket.c) reads no argument and returns a new descriptor.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGSKNS as libc::Ioctl) };
+    owned(result.into()).map(File::from)
+}
+
+/// `net->net_cookie` of a socket's namespace (SO_NETNS_COOKIE, 5.14).
+///
+/// # Errors
+/// `ENOPROTOOPT` on older kernels, `ENOTSOCK` when it is no socket.
+#[expect(unsafe_code, reason = "libc has no safe getsockopt")]
+pub fn namespace_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut cookie = 0_u64;
+    let mut length = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: both pointers are to locals that outlive the call, and `length` is the size of `cookie`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 {
+        Ok(cookie)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Whether a descriptor is a network namespace: any file may lie under /run/netns.
+#[expect(unsafe_code, reason = "an ioctl has no safe face")]
+pub fn is_network_namespace(file: BorrowedFd<'_>) -> bool {
+    // SAFETY: NS_GET_NSTYPE (`ns_ioctl`, fs/nsfs.c) reads no argument; other files refuse the number with ENOTTY.
+    let kind = unsafe { libc::ioctl(file.as_raw_fd(), libc::NS_GET_NSTYPE) };
+    kind == libc::CLONE_NEWNET
+}
+
+/// Microseconds of the clock that the kernel's log stamps its lines with, near enough for display.
+#[expect(unsafe_code, reason = "std hides the value of its monotonic clock")]
+pub fn monotonic_microseconds() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointer is to a local that outlives the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
+    seconds
+        .saturating_mul(1_000_000)
+        .saturating_add(nanoseconds / 1_000)
+}
+
+/// Copies the kernel's log ring into `buffer` (syslog(2), SYSLOG_ACTION_READ_ALL) and gives how many bytes it wrote.
+///
+/// # Errors
+/// `EPERM` without SYSLOG where `kernel.dmesg_restrict` is set.
+#[expect(unsafe_code, reason = "libc has no safe klogctl")]
+pub fn read_kernel_log(buffer: &mut [u8]) -> io::Result<usize> {
+    const SYSLOG_ACTION_READ_ALL: libc::c_int = 3;
+    let length = libc::c_int::try_from(buffer.len()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the pointer and the length describe `buffer`, which outlives the call.
+    let written =
+        unsafe { libc::klogctl(SYSLOG_ACTION_READ_ALL, buffer.as_mut_ptr().cast(), length) };
+    usize::try_from(written).map_err(|_| io::Error::last_os_error())
+}
+
+/// Raises the soft limit of open files to the hard one, which needs no capability: a reading holds a descriptor per
+/// namespace, and a node may have more of them than the usual limit of 1,024.
+#[expect(unsafe_code, reason = "libc has no safe setrlimit")]
+pub fn raise_open_file_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: both calls take a pointer to a local that outlives them.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
+/// Takes over a descriptor that a system call returned, or its error.
+#[expect(unsafe_code, reason = "a raw descriptor must be adopted somewhere")]
+fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
+    match i32::try_from(result) {
+        // SAFETY: the kernel has just made this descriptor for us, so nobody else closes it.
+        Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
