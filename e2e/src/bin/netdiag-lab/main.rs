@@ -1,0 +1,50 @@
+//! Traffic for the fault scenarios: senders, receivers, and the programs that stand between them.
+//!
+//! Each command ends by itself after its count or its seconds, whatever happens to its parent, and says on stdout what
+//! it did in `name=number` words that a scenario can check.
+
+mod capture;
+mod forward;
+mod frames;
+mod packet_socket;
+mod tcp;
+mod udp;
+
+use clap::{Parser, Subcommand};
+
+/// Makes traffic for the fault scenarios.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Send link layer frames of one kind.
+    Frames(frames::Args),
+    /// Pass frames on between two devices by packet sockets, which loses the note that a checksum is unfinished.
+    Forward(forward::Args),
+    /// Listen promiscuously, as a capture does.
+    Capture(capture::Args),
+    /// Accept connections and read them to their end.
+    TcpServe(tcp::ServeArgs),
+    /// Connect, again and again, and send as much as goes through.
+    TcpLoad(tcp::LoadArgs),
+    /// Send datagrams.
+    UdpSend(udp::SendArgs),
+    /// Receive datagrams.
+    UdpReceive(udp::ReceiveArgs),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().command {
+        Command::Frames(args) => frames::run(&args),
+        Command::Forward(args) => forward::run(&args),
+        Command::Capture(args) => capture::run(&args),
+        Command::TcpServe(args) => tcp::serve(&args),
+        Command::TcpLoad(args) => tcp::load(&args),
+        Command::UdpSend(args) => udp::send(&args),
+        Command::UdpReceive(args) => udp::receive(&args),
+    }
+}

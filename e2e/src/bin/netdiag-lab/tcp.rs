@@ -1,0 +1,97 @@
+//! TCP: a server that reads everything, and a client that connects and sends.
+
+use std::{
+    io::{Read, Write},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+#[derive(clap::Args)]
+pub(crate) struct ServeArgs {
+    /// Address to listen on.
+    address: IpAddr,
+    /// Port to listen on.
+    port: u16,
+    /// End after this many seconds.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct LoadArgs {
+    /// Address of the server.
+    address: IpAddr,
+    /// Port of the server.
+    port: u16,
+    /// End after this many seconds.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Bytes to send before the client closes the connection and opens the next one; 0 keeps one open.
+    #[arg(long, default_value_t = 0)]
+    bytes: usize,
+}
+
+/// Accepts connections and reads them to their end.
+pub(crate) fn serve(args: &ServeArgs) -> Result<()> {
+    let listener = TcpListener::bind((args.address, args.port)).context("failed to listen")?;
+    println!("ready=1");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || drain(stream));
+        }
+    });
+    thread::sleep(Duration::from_secs(args.seconds));
+    Ok(())
+}
+
+fn drain(mut stream: TcpStream) {
+    let mut buffer = vec![0; 65_536];
+    while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
+}
+
+/// Connects and sends until the time is over.
+pub(crate) fn load(args: &LoadArgs) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(args.seconds);
+    let (mut connected, mut sent) = (0_u64, 0_u64);
+    while Instant::now() < end {
+        let left = end
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1));
+        let address = SocketAddr::new(args.address, args.port);
+        let Ok(stream) = TcpStream::connect_timeout(&address, left) else {
+            thread::sleep(Duration::from_millis(20)); // refused at once: do not spin
+            continue;
+        };
+        connected += 1;
+        sent += fill(stream, end, args.bytes);
+    }
+    println!("connected={connected} sent={sent}");
+    Ok(())
+}
+
+fn fill(mut stream: TcpStream, end: Instant, bytes: usize) -> u64 {
+    let block = vec![b'n'; 65_536];
+    // A stalled connection must not outlive the time.
+    let timeout = end
+        .saturating_duration_since(Instant::now())
+        .max(Duration::from_millis(1));
+    if stream.set_write_timeout(Some(timeout)).is_err() {
+        return 0;
+    }
+    let mut sent = 0;
+    while Instant::now() < end && (bytes == 0 || sent < bytes) {
+        let most = if bytes == 0 {
+            block.len()
+        } else {
+            block.len().min(bytes - sent)
+        };
+        match stream.write(&block[..most]) {
+            Ok(length) => sent += length,
+            Err(_) => break,
+        }
+    }
+    sent as u64
+}
