@@ -37,8 +37,7 @@ fn main() -> Result<()> {
 }
 
 fn skipped() -> bool {
-    env::var("AYA_BUILD_SKIP")
-        .is_ok_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+    env::var("AYA_BUILD_SKIP").is_ok_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
 }
 
 /// The toolchain that can build `core` for the bpf target: one linked under the name `bpf` for this very purpose, else

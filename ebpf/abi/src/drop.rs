@@ -6,6 +6,12 @@ pub const MAX_KEYS: u32 = 4096;
 /// Index of the counter for drops whose key found no room.
 pub const OVERFLOW: u32 = 0;
 
+/// Slots of each CPU's cache of recent keys. A power of two.
+pub const CACHE_SLOTS: u32 = 256;
+
+/// Size of the ring that samples go through, in bytes: about 1,300 ordinary ones.
+pub const RING_BYTES: u32 = 256 * 1024;
+
 /// The first samples of a key are taken at once, up to this many on the whole node.
 pub const FIRST_SAMPLES: u32 = 4;
 
@@ -18,7 +24,7 @@ pub const SAMPLE_BYTES: usize = 128;
 /// The same for protocols whose content is the diagnosis: LLDP and 802.2 (CDP), which carry text far inside.
 pub const LONG_SAMPLE_BYTES: usize = 512;
 
-/// Offset of a header that the kernel had not set, and a `location` or `vlan_tci` offset that is absent.
+/// Offset of a header that the kernel had not set.
 pub const ABSENT: u16 = u16::MAX;
 
 /// What drops are counted by.
@@ -182,4 +188,38 @@ pub struct DropLayout {
     pub reason_consumed: u32,
     /// `SKB_NOT_DROPPED_YET`: not a drop.
     pub reason_not_dropped: u32,
+}
+
+impl DropLayout {
+    /// All zero, for the program's own static.
+    pub const ZERO: Self = Self {
+        skb_dev: 0,
+        skb_protocol: 0,
+        skb_iif: 0,
+        skb_head: 0,
+        skb_data: 0,
+        skb_len: 0,
+        skb_data_len: 0,
+        skb_mac_header: 0,
+        skb_network_header: 0,
+        skb_transport_header: 0,
+        skb_vlan_tci: 0,
+        skb_vlan_present: 0,
+        skb_vlan_present_mask: 0,
+        skb_packet_type: 0,
+        skb_packet_type_shift: 0,
+        skb_ip_summed: 0,
+        skb_ip_summed_shift: 0,
+        device_ifindex: 0,
+        device_net: 0,
+        net_inum: 0,
+        net_cookie: 0,
+        sock_net: 0,
+        task_nsproxy: 0,
+        nsproxy_net: 0,
+        has_cookie: 0,
+        arguments: 0,
+        reason_consumed: 0,
+        reason_not_dropped: 0,
+    };
 }

@@ -1,0 +1,98 @@
+//! Whose packet it was.
+//!
+//! `skb->dev` shares its memory with other fields (`dev_scratch`, `rbnode`), so it may be anything. A pointer is
+//! believed here when what it leads to looks like a device in a namespace; the agent then believes only devices that
+//! it knows.
+
+use aya_ebpf::helpers::generated::bpf_get_current_task;
+use netdiag_abi::drop::origin;
+
+use super::{Arguments, layout};
+use crate::read::{Probed, Read};
+
+/// A namespace and a device in it.
+pub struct Place {
+    pub net: u64,
+    pub inum: u32,
+    pub ifindex: u32,
+    pub origin: u16,
+}
+
+const NOWHERE: Place = Place {
+    net: 0,
+    inum: 0,
+    ifindex: 0,
+    origin: origin::NONE,
+};
+
+/// Fixed and dynamic numbers of namespaces lie above it (include/uapi/linux/nsfs.h, PROC_DYNAMIC_FIRST).
+const LEAST_NAMESPACE_NUMBER: u32 = 0xEFFF_FFF0;
+
+/// Above any index that a node's devices reach in practice; pointers and lengths read as an index mostly exceed it.
+const IFINDEX_LIMIT: u32 = 1 << 24;
+
+/// The device that the packet is on; failing that the one it came in on, in the namespace of the socket that was to
+/// receive it, or of the task that runs.
+#[inline(always)]
+pub fn of_packet<R: Read>(skb: *const u8, arguments: Arguments) -> Place {
+    // SAFETY: skb is the tracepoint's first argument; what is read from it is null, a pointer, or refused.
+    unsafe {
+        let device = R::pointer(skb, layout!(skb_dev));
+        if !device.is_null() {
+            let ifindex = R::field(device, layout!(device_ifindex));
+            let place = in_namespace::<R>(device, layout!(device_net), ifindex, origin::DEVICE);
+            if place.origin != origin::NONE {
+                return place;
+            }
+        }
+        let came_in_on = R::field(skb, layout!(skb_iif));
+        if layout!(arguments) > 3 {
+            let socket: *const u8 = arguments.get(3);
+            if !socket.is_null() {
+                return in_namespace::<R>(socket, layout!(sock_net), came_in_on, origin::SOCKET);
+            }
+        }
+        let task = bpf_get_current_task() as *const u8;
+        let proxy = Probed::pointer(task, layout!(task_nsproxy));
+        in_namespace::<Probed>(proxy, layout!(nsproxy_net), came_in_on, origin::TASK)
+    }
+}
+
+/// The place in the namespace that `holder` points to, or nowhere if that or the index is not believable.
+///
+/// # Safety
+/// As [`Read::field`].
+#[inline(always)]
+unsafe fn in_namespace<R: Read>(
+    holder: *const u8,
+    net_offset: u32,
+    ifindex: u32,
+    origin: u16,
+) -> Place {
+    if ifindex == 0 || ifindex >= IFINDEX_LIMIT {
+        return NOWHERE;
+    }
+    // SAFETY: the caller's promise; a null pointer reads as 0 in each way of reading.
+    unsafe {
+        let namespace = R::pointer(holder, net_offset);
+        if namespace.is_null() {
+            return NOWHERE;
+        }
+        let inum = R::field(namespace, layout!(net_inum));
+        let net = if layout!(has_cookie) != 0 {
+            R::field(namespace, layout!(net_cookie))
+        } else {
+            // The address itself, read as a number: the verifier allows no arithmetic on a typed pointer.
+            Probed::field(holder, net_offset)
+        };
+        if inum < LEAST_NAMESPACE_NUMBER || net == 0 {
+            return NOWHERE;
+        }
+        Place {
+            net,
+            inum,
+            ifindex,
+            origin,
+        }
+    }
+}

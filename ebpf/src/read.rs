@@ -1,0 +1,69 @@
+//! Two ways to read kernel memory at an offset that is known only when the program is loaded.
+
+#![expect(
+    unsafe_code,
+    reason = "reads kernel memory at addresses the kernel gave"
+)]
+
+use aya_ebpf::helpers::bpf_probe_read_kernel;
+
+/// A constant that the agent put in before it loaded the program. The read is volatile, or the compiler would put in
+/// the value that it sees.
+#[inline(always)]
+pub fn constant(value: &u32) -> u32 {
+    // SAFETY: a reference is valid to read.
+    unsafe { core::ptr::from_ref(value).read_volatile() }
+}
+
+/// Reads a field of a kernel structure; what cannot be read is 0.
+pub trait Read {
+    /// # Safety
+    /// `T` must be an integer or a pointer, and `base` an address that the kernel handed to the program, or null.
+    unsafe fn field<T: Copy + Default>(base: *const u8, offset: u32) -> T;
+
+    /// A pointer field.
+    ///
+    /// # Safety
+    /// As [`Read::field`].
+    unsafe fn pointer(base: *const u8, offset: u32) -> *const u8;
+}
+
+/// Plain loads. The verifier allows them where it knows what structure a pointer points to and the offset is a
+/// constant, and the kernel turns a fault into 0. Each costs about a nanosecond.
+pub struct Direct;
+
+impl Read for Direct {
+    #[inline(always)]
+    unsafe fn field<T: Copy + Default>(base: *const u8, offset: u32) -> T {
+        // SAFETY: the verifier has checked the load. It is volatile so that the compiler keeps its offset as it is.
+        unsafe { base.add(offset as usize).cast::<T>().read_volatile() }
+    }
+
+    #[inline(always)]
+    unsafe fn pointer(base: *const u8, offset: u32) -> *const u8 {
+        // SAFETY: as in `field`.
+        unsafe {
+            base.add(offset as usize)
+                .cast::<*const u8>()
+                .read_volatile()
+        }
+    }
+}
+
+/// `bpf_probe_read_kernel`, which reads any address and costs about 33 nanoseconds.
+pub struct Probed;
+
+impl Read for Probed {
+    #[inline(always)]
+    unsafe fn field<T: Copy + Default>(base: *const u8, offset: u32) -> T {
+        // SAFETY: the helper checks the address and reports a fault.
+        unsafe { bpf_probe_read_kernel(base.wrapping_add(offset as usize).cast()) }
+            .unwrap_or_default()
+    }
+
+    #[inline(always)]
+    unsafe fn pointer(base: *const u8, offset: u32) -> *const u8 {
+        // SAFETY: as in `field`.
+        unsafe { Self::field::<u64>(base, offset) as *const u8 }
+    }
+}
