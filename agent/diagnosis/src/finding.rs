@@ -240,6 +240,31 @@ impl Remedy {
         }
     }
 
+    /// The same for a command that must run in this namespace: entered by its name under /run/netns, else by one of
+    /// its processes. A namespace that offers neither leaves the remedy without a command.
+    pub fn command_in(
+        namespace: &Namespace,
+        text: impl Into<String>,
+        words: &[&str],
+        names: &[&str],
+    ) -> Self {
+        if namespace.is_node {
+            return Self::command(text, words, names);
+        }
+        match (&namespace.name, namespace.pid) {
+            (Some(name), _) => {
+                let enter = ["ip", "netns", "exec", name];
+                Self::command(text, &[&enter, words].concat(), &[&[name.as_str()], names].concat())
+            }
+            (None, Some(pid)) => {
+                let pid = pid.to_string();
+                let enter = ["nsenter", "--target", &pid, "--net"];
+                Self::command(text, &[&enter, words].concat(), names)
+            }
+            (None, None) => Self::advice(text),
+        }
+    }
+
     /// The same with what it changes.
     pub fn with_effect(mut self, effect: impl Into<String>) -> Self {
         self.effect = Some(effect.into());

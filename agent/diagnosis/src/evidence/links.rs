@@ -160,6 +160,11 @@ impl Link {
         self.requested_flags & IFF_PROMISC != 0
     }
 
+    /// A person or program asked for every multicast frame through `ip link set allmulticast on` or SIOCSIFFLAGS.
+    pub fn all_multicast_requested(&self) -> bool {
+        self.requested_flags & IFF_ALLMULTI != 0
+    }
+
     /// The device is promiscuous now, whoever asked.
     pub fn is_promiscuous(&self) -> bool {
         self.promiscuity > 0

@@ -1,22 +1,140 @@
 //! Why a device is promiscuous, and whether it should be.
+//!
+//! Promiscuity is counted by the kernel and inherited by the devices below, so a cause is reported once, at the device
+//! where it lies: the topmost of a chain `eth0, eth1 <- bond0 <- br0`.
+
+mod causes;
+pub(super) mod chain;
+mod ports;
+mod users;
 
 use super::{Detector, EvidenceKind, Meta, Outcome};
-use crate::evidence::EvidenceWindow;
+use crate::{
+    evidence::{EvidenceWindow, Link},
+    finding::{Finding, Unchecked},
+};
+use ports::Ports;
+use users::Users;
 
 /// The `Promiscuity` check.
 pub(super) struct Promiscuity;
 
+const CHECK: &str = "Promiscuity";
+
+/// Causes, as findings have them.
+mod cause {
+    pub(super) const BRIDGE_PORT: &str = "BridgePort";
+    pub(super) const OPEN_VSWITCH_PORT: &str = "OpenVSwitchPort";
+    pub(super) const MACVLAN_PASSTHRU: &str = "MacvlanPassthru";
+    pub(super) const PACKET_SOCKET: &str = "PacketSocket";
+    pub(super) const USER_REQUEST: &str = "UserRequest";
+    pub(super) const UNICAST_FILTER: &str = "UnicastFilter";
+    pub(super) const ALL_MULTICAST: &str = "AllMulticast";
+    pub(super) const UNEXPLAINED: &str = "Unexplained";
+}
+
 impl Detector for Promiscuity {
     fn meta(&self) -> Meta {
         Meta {
-            name: "Promiscuity",
-            causes: &[],
-            needs: &[EvidenceKind::Links],
+            name: CHECK,
+            causes: &[
+                cause::BRIDGE_PORT,
+                cause::OPEN_VSWITCH_PORT,
+                cause::MACVLAN_PASSTHRU,
+                cause::PACKET_SOCKET,
+                cause::USER_REQUEST,
+                cause::UNICAST_FILTER,
+                cause::ALL_MULTICAST,
+                cause::UNEXPLAINED,
+            ],
+            needs: &[EvidenceKind::Links, EvidenceKind::PacketSockets],
             summary: "a device takes frames that are not for it",
         }
     }
 
-    fn diagnose(&self, _window: &EvidenceWindow, _so_far: &Outcome) -> Outcome {
-        Outcome::default()
+    fn diagnose(&self, window: &EvidenceWindow, _so_far: &Outcome) -> Outcome {
+        let mut ports = Ports::default();
+        let mut findings = Vec::new();
+        for link in window.links() {
+            if link.promiscuity > 0 {
+                let users = Users::of(window, link);
+                ports.add(link, &users);
+                findings.extend(causes::of_device(window, link, &users));
+            } else if link.is_all_multicast() {
+                findings.extend(causes::of_all_multicast(window, link));
+            }
+        }
+        findings.extend(ports.into_findings(window));
+        Outcome {
+            findings,
+            unchecked: unchecked(window),
+            ..Outcome::default()
+        }
     }
 }
+
+/// What could not be looked at.
+fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
+    let entry = |partly, reason| Unchecked {
+        check: CHECK,
+        partly,
+        reason,
+    };
+    if window.links.value().is_none() {
+        let why = window.links.missing().unwrap_or("not read");
+        return vec![entry(false, format!("links were not read: {why}"))];
+    }
+    let mut entries = Vec::new();
+    if let Some(missing) = window.links.missing() {
+        entries.push(entry(true, format!("links were read in part: {missing}")));
+    }
+    if let Some(missing) = window.packet_sockets.missing() {
+        let reason = format!("owners of packet sockets could not all be read: {missing}");
+        entries.push(entry(true, reason));
+    }
+    let unknown_filter = |link: &&Link| link.promiscuity > 0 && link.unicast_promiscuous.is_none();
+    if window.links().iter().any(|link| unknown_filter(&link)) {
+        entries.push(entry(true, "unicast filters need BPF".to_owned()));
+    }
+    entries
+}
+
+/// The findings by which `link`, a device that filters addresses, lets in frames that it would filter out: those of
+/// the devices whose receive filter it follows.
+pub(super) fn findings_that_open<'a>(
+    window: &'a EvidenceWindow,
+    so_far: &'a Outcome,
+    link: &'a Link,
+) -> Vec<&'a Finding> {
+    let stack = chain::stack_above(window, link);
+    so_far
+        .findings
+        .iter()
+        .filter(|finding| finding.check == CHECK)
+        .filter(|finding| {
+            stack.iter().any(|device| {
+                let is_of = |link: &Link| is_about(window, finding, link);
+                is_of(device) || window.master(device).is_some_and(is_of) && is_folded(finding)
+            })
+        })
+        .collect()
+}
+
+fn is_about(window: &EvidenceWindow, finding: &Finding, link: &Link) -> bool {
+    let netns = window
+        .namespace(link.netns)
+        .filter(|namespace| !namespace.is_node)
+        .map(|namespace| namespace.id);
+    finding.subject.netns == netns && finding.subject.ifindex == Some(link.ifindex)
+}
+
+/// A finding about the ports of a switch has the switch as its subject.
+fn is_folded(finding: &Finding) -> bool {
+    matches!(
+        finding.cause.as_ref(),
+        cause::BRIDGE_PORT | cause::OPEN_VSWITCH_PORT | cause::ALL_MULTICAST
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Which device's receive filter follows which: promiscuity goes down from a bond to its slaves and from a VLAN or
+//! macvlan device to the one below it.
+
+use crate::evidence::{EvidenceWindow, Link};
+
+/// `IFF_UP` of `<linux/if.h>`.
+const IFF_UP: u32 = 0x1;
+/// Devices stacked on each other; deeper is a recording that lies.
+const DEEPEST: usize = 8;
+/// Names in a line for people; the rest is counted.
+const MOST_NAMES: usize = 4;
+
+impl Link {
+    /// Administratively up.
+    pub(super) fn is_up(&self) -> bool {
+        self.requested_flags & IFF_UP != 0
+    }
+
+    fn has_kind(&self, kinds: &[&str]) -> bool {
+        self.kind
+            .as_deref()
+            .is_some_and(|kind| kinds.contains(&kind))
+    }
+
+    /// Passes its own promiscuity on to its slaves (`bond_change_rx_flags`, `team_change_rx_flags`, netvsc).
+    fn passes_to_slaves(&self) -> bool {
+        !self.has_kind(&["bridge", "openvswitch", "vrf"])
+    }
+
+    /// Passes its own promiscuity on to the device below (`vlan_dev_change_rx_flags`, `macvlan_change_rx_flags`,
+    /// `macsec_dev_change_rx_flags`).
+    fn passes_below(&self) -> bool {
+        self.has_kind(&["vlan", "macvlan", "macvtap", "macsec"])
+    }
+
+    /// A macvlan or macvtap device in passthru mode.
+    pub(super) fn is_passthru(&self) -> bool {
+        self.macvlan
+            .as_ref()
+            .is_some_and(|settings| settings.mode == "passthru")
+    }
+
+    /// Filters frames by destination unless told otherwise: NICs (virtio too), and macvlan, which looks addresses up.
+    /// A veth, a tap or a dummy takes whatever it is given.
+    pub(in crate::detectors) fn filters_addresses(&self) -> bool {
+        match self.kind.as_deref() {
+            None => self.name != "lo",
+            Some(kind) => matches!(kind, "macvlan" | "macvtap"),
+        }
+    }
+}
+
+/// The device that `link` lies on, for kinds that have one.
+pub(super) fn below<'a>(window: &'a EvidenceWindow, link: &Link) -> Option<&'a Link> {
+    let peer = link.peer.as_ref().filter(|_| link.passes_below())?;
+    window.link(peer.netns?, peer.ifindex)
+}
+
+/// Devices whose receive filter follows that of `link`.
+pub(in crate::detectors) fn lowers<'a>(
+    window: &'a EvidenceWindow,
+    link: &'a Link,
+) -> Vec<&'a Link> {
+    if link.has_kind(&["bond", "team"]) {
+        return window.slaves(link).collect();
+    }
+    below(window, link).into_iter().collect()
+}
+
+/// Devices that `link`'s receive filter follows.
+pub(in crate::detectors) fn uppers<'a>(
+    window: &'a EvidenceWindow,
+    link: &'a Link,
+) -> Vec<&'a Link> {
+    let master = window
+        .master(link)
+        .filter(|master| master.passes_to_slaves());
+    let on_top = window.links().iter().filter(|upper| {
+        upper.passes_below()
+            && upper
+                .peer
+                .as_ref()
+                .is_some_and(|peer| peer.netns == Some(link.netns) && peer.ifindex == link.ifindex)
+    });
+    master.into_iter().chain(on_top).collect()
+}
+
+/// `link` and every device below it.
+pub(in crate::detectors) fn stack_below<'a>(
+    window: &'a EvidenceWindow,
+    link: &'a Link,
+) -> Vec<&'a Link> {
+    closure(link, |link| lowers(window, link))
+}
+
+/// `link` and every device whose filter it follows, however indirectly.
+pub(in crate::detectors) fn stack_above<'a>(
+    window: &'a EvidenceWindow,
+    link: &'a Link,
+) -> Vec<&'a Link> {
+    closure(link, |link| uppers(window, link))
+}
+
+fn closure<'a>(link: &'a Link, next: impl Fn(&'a Link) -> Vec<&'a Link>) -> Vec<&'a Link> {
+    let mut found = vec![link];
+    let mut level = vec![link];
+    for _ in 0..DEEPEST {
+        level = level.into_iter().flat_map(&next).collect();
+        level.retain(|device| !found.iter().any(|known| is_same(known, device)));
+        level.dedup_by(|a, b| is_same(a, b));
+        if level.is_empty() {
+            break;
+        }
+        found.extend(&level);
+    }
+    found
+}
+
+fn is_same(a: &Link, b: &Link) -> bool {
+    (a.netns, a.ifindex) == (b.netns, b.ifindex)
+}
+
+/// The devices below `link` that do as it does: promiscuous, or taking every multicast frame.
+pub(super) fn followers<'a>(
+    window: &'a EvidenceWindow,
+    link: &'a Link,
+    follows: impl Fn(&Link) -> bool,
+) -> Vec<&'a Link> {
+    lowers(window, link)
+        .into_iter()
+        .filter(|lower| follows(lower))
+        .collect()
+}
+
+/// The chain that ends at `link`: `eth0, eth1 <- bond0 <- bond0.100`.
+pub(super) fn chain(
+    window: &EvidenceWindow,
+    link: &Link,
+    follows: impl Fn(&Link) -> bool + Copy,
+) -> String {
+    let mut parts = vec![link.name.clone()];
+    let mut at = link;
+    for _ in 0..DEEPEST {
+        let below = followers(window, at, follows);
+        if below.is_empty() {
+            break;
+        }
+        let names: Vec<&str> = below.iter().map(|link| link.name.as_str()).collect();
+        parts.push(listed(&names, ", "));
+        match below.as_slice() {
+            [only] => at = only,
+            _ => break,
+        }
+    }
+    parts.reverse();
+    parts.join(" <- ")
+}
+
+/// A bounded list of names: `a, b, c, d and 96 more`.
+pub(in crate::detectors) fn listed(names: &[&str], last: &str) -> String {
+    match names {
+        [] => String::new(),
+        [rest @ .., end] if names.len() <= MOST_NAMES && !rest.is_empty() => {
+            format!("{}{last}{end}", rest.join(", "))
+        }
+        [only] => (*only).to_owned(),
+        _ => format!(
+            "{} and {} more",
+            names[..MOST_NAMES].join(", "),
+            names.len() - MOST_NAMES
+        ),
+    }
+}

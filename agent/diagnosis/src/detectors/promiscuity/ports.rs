@@ -1,0 +1,203 @@
+//! Ports of bridges and Open vSwitch datapaths.
+//!
+//! A NIC, bond or VLAN device gets a finding of its own, since it is where frames of the outside come in. The virtual
+//! ports of a bridge, one for each pod on many nodes, are one finding about the bridge.
+
+use std::collections::BTreeMap;
+
+use super::{
+    cause,
+    causes::{about, sum_proof},
+    chain::{self, listed},
+    users::Users,
+};
+use crate::{
+    evidence::{EvidenceWindow, Link, NetnsId},
+    finding::{Confidence, Finding, Proof, Remedy, Severity},
+};
+
+/// Findings of their own that the ports of one switch may have.
+const MOST_SINGLE: usize = 8;
+/// Kinds of devices that lead to a guest on this node and have no receive filter.
+const GUEST_KINDS: [&str; 4] = ["veth", "tun", "netkit", "dummy"];
+
+/// Promiscuous ports, by the switch that they belong to and why.
+#[derive(Default)]
+pub(super) struct Ports<'a> {
+    by_switch: BTreeMap<(NetnsId, u32, &'static str), Vec<Port<'a>>>,
+}
+
+struct Port<'a> {
+    link: &'a Link,
+    switch: &'a Link,
+    confidence: Confidence,
+    proof: Proof,
+}
+
+impl<'a> Ports<'a> {
+    /// Takes note of a device that is promiscuous as a port.
+    pub(super) fn add(&mut self, link: &'a Link, users: &Users<'a>) {
+        let (switch, cause, confidence) = match (users.bridge, users.open_vswitch) {
+            (Some(used), _) => {
+                let confidence = match used.needed {
+                    Some(true) => Confidence::Certain,
+                    Some(false) | None => Confidence::Likely,
+                };
+                (used.bridge, cause::BRIDGE_PORT, confidence)
+            }
+            (None, Some(switch)) => (switch, cause::OPEN_VSWITCH_PORT, Confidence::Certain),
+            (None, None) => return,
+        };
+        let mut proof = sum_proof(link, users);
+        if let Some(settings) = switch.bridge {
+            proof.value.push_str(&format!(
+                "; vlan_filtering {}",
+                u8::from(settings.vlan_filtering)
+            ));
+        }
+        let key = (switch.netns, switch.ifindex, cause);
+        self.by_switch.entry(key).or_default().push(Port {
+            link,
+            switch,
+            confidence,
+            proof,
+        });
+    }
+
+    /// One finding for each port to the outside, one for all the guests' ports of a switch.
+    pub(super) fn into_findings(self, window: &EvidenceWindow) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for ((.., cause), ports) in self.by_switch {
+            let (guests, mut outside): (Vec<_>, Vec<_>) = ports.into_iter().partition(is_guest);
+            let folded_outside = outside.split_off(outside.len().min(MOST_SINGLE));
+            findings.extend(outside.iter().map(|port| single(window, cause, port)));
+            let folded: Vec<Port<'_>> = guests.into_iter().chain(folded_outside).collect();
+            match folded.as_slice() {
+                [] => {}
+                [port] => findings.push(single(window, cause, port)),
+                [first, ..] => findings.push(several(window, cause, first, &folded)),
+            }
+        }
+        findings
+    }
+}
+
+fn is_guest(port: &Port<'_>) -> bool {
+    port.link
+        .kind
+        .as_deref()
+        .is_some_and(|kind| GUEST_KINDS.contains(&kind))
+}
+
+fn single(window: &EvidenceWindow, cause: &'static str, port: &Port<'_>) -> Finding {
+    let (link, switch) = (port.link, port.switch);
+    let mut finding = about(window, link, cause, Severity::Info);
+    let followers = chain::followers(window, link, Link::is_promiscuous);
+    let names: Vec<&str> = followers.iter().map(|link| link.name.as_str()).collect();
+    let chain = format!(
+        "{} <- {}",
+        chain::chain(window, link, Link::is_promiscuous),
+        switch.name
+    );
+    finding.summary = match names.as_slice() {
+        [] => format!(
+            "{} is promiscuous because {} enslaved it: {chain}",
+            link.name, switch.name
+        ),
+        [only] => format!(
+            "{only} is promiscuous because {} enslaved {}: {chain}",
+            switch.name, link.name
+        ),
+        _ => format!(
+            "{} are promiscuous because {} enslaved {}: {chain}",
+            listed(&names, " and "),
+            switch.name,
+            link.name
+        ),
+    };
+    let opened = if names.is_empty() {
+        link.name.clone()
+    } else {
+        listed(&names, " and ")
+    };
+    let verb = if names.len() > 1 {
+        "take frames that they"
+    } else {
+        "take frames that it"
+    };
+    finding.consequence = format!("{} makes {opened} {verb} would filter out.", switch.name);
+    finding.evidence.push(port.proof.clone());
+    finding.confidence = port.confidence;
+    describe(&mut finding, cause, switch, port.confidence);
+    finding
+}
+
+fn several(
+    window: &EvidenceWindow,
+    cause: &'static str,
+    first: &Port<'_>,
+    ports: &[Port<'_>],
+) -> Finding {
+    let switch = first.switch;
+    let mut finding = about(window, switch, cause, Severity::Info);
+    let names: Vec<&str> = ports.iter().map(|port| port.link.name.as_str()).collect();
+    finding.summary = format!(
+        "{} ports of {} are promiscuous because it enslaved them: {}",
+        ports.len(),
+        switch.name,
+        listed(&names, " and ")
+    );
+    finding.consequence = format!("{} makes its ports take every frame.", switch.name);
+    finding.evidence.push(Proof::new(
+        format!("promiscuous ports of {}", switch.name),
+        ports.len(),
+        "ports",
+        "netlink",
+    ));
+    finding.evidence.push(first.proof.clone());
+    let confidence = ports
+        .iter()
+        .map(|port| port.confidence)
+        .min()
+        .unwrap_or(Confidence::Likely);
+    finding.confidence = confidence;
+    describe(&mut finding, cause, switch, confidence);
+    finding
+}
+
+/// What it is for, the same for one port and many.
+fn describe(finding: &mut Finding, cause: &str, switch: &Link, confidence: Confidence) {
+    let name = &switch.name;
+    if cause == cause::OPEN_VSWITCH_PORT {
+        finding.explanation = "Open vSwitch makes every port promiscuous when it is added, whatever its flows do. The \
+                               port takes every frame on its wire, also those for other MAC addresses."
+            .to_owned();
+        finding.impact =
+            "By design: the datapath forwards by its flows, not by the port's address.".to_owned();
+        finding.remedies.push(Remedy::advice("None needed."));
+        return;
+    }
+    let needed = if confidence == Confidence::Certain {
+        format!(
+            "{name} needs it: it learns which addresses are behind each port from the frames themselves"
+        )
+    } else {
+        format!(
+            "by its settings {name} could do without it; a port that cannot filter addresses stays so all the same"
+        )
+    };
+    finding.explanation = format!(
+        "A bridge makes its ports promiscuous, and {needed}. The port takes every frame on its wire, also those for \
+         other MAC addresses, and every multicast frame."
+    );
+    finding.impact =
+        format!("By design: {name} must see frames for MAC addresses behind its ports.");
+    let filters_vlans = switch
+        .bridge
+        .is_some_and(|settings| settings.vlan_filtering);
+    finding.remedies.push(Remedy::advice(if filters_vlans {
+        "None needed."
+    } else {
+        "None needed. vlan_filtering 1 may end the promiscuity, but multicast frames still come in: allmulti stays."
+    }));
+}

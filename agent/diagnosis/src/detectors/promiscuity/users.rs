@@ -1,0 +1,310 @@
+//! Who wants a device promiscuous: the kernel keeps only a count (`net_device.promiscuity`), so its users are told
+//! one by one and what is left over is unexplained.
+
+use super::chain;
+use crate::evidence::{EvidenceWindow, Link, MembershipKind, PacketSocket};
+
+/// The users of one device's promiscuity.
+#[derive(Debug, Default)]
+pub(super) struct Users<'a> {
+    /// `IFF_PROMISC` was set by a person or program.
+    pub requested: bool,
+    /// The bridge that holds the device, when it makes the device promiscuous.
+    pub bridge: Option<BridgeUse<'a>>,
+    /// The Open vSwitch datapath that holds the device.
+    pub open_vswitch: Option<&'a Link>,
+    /// Passthru devices on top of it.
+    pub passthru: Vec<&'a Link>,
+    /// The device cannot filter one more unicast address (`net_device.uc_promisc`).
+    pub unicast_filter: bool,
+    /// Packet sockets with a promiscuous membership.
+    pub sockets: Vec<&'a PacketSocket>,
+    /// Promiscuous devices above that pass it on.
+    pub inherited: Vec<&'a Link>,
+    /// Users left over.
+    pub unexplained: u32,
+    /// Why the users left over may have an explanation that could not be seen.
+    pub doubts: Vec<String>,
+}
+
+/// What a bridge wants of its port.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BridgeUse<'a> {
+    /// The bridge.
+    pub bridge: &'a Link,
+    /// Whether it needs the port promiscuous; `None` where its settings were not read.
+    pub needed: Option<bool>,
+}
+
+impl<'a> Users<'a> {
+    /// Counts the users of `link`.
+    pub(super) fn of(window: &'a EvidenceWindow, link: &'a Link) -> Self {
+        let mut users = Self {
+            requested: link.promiscuity_requested(),
+            open_vswitch: open_vswitch_of(window, link),
+            passthru: passthru_on(window, link),
+            unicast_filter: link.unicast_promiscuous == Some(true),
+            sockets: sockets_on(window, link, MembershipKind::Promiscuous),
+            inherited: inherited_from(window, link),
+            ..Self::default()
+        };
+        let bridge = bridge_of(window, link);
+        let others = users.count(link);
+        users.bridge = bridge.filter(|bridge| {
+            bridge.needed != Some(false)
+                // Since 5.18 a port that cannot filter unicast stays promiscuous even where the bridge could do without
+                // (`br_manage_promisc`), so one user that nobody else accounts for is the bridge.
+                || link.promiscuity == others.saturating_add(1)
+        });
+        users.unexplained = link.promiscuity.saturating_sub(users.count(link));
+        if users.unexplained > 0 {
+            users.doubts = doubts(window, link);
+        }
+        users
+    }
+
+    /// How many users were found.
+    fn count(&self, link: &Link) -> u32 {
+        let memberships = self.memberships(link);
+        let single = [
+            self.requested,
+            self.bridge.is_some(),
+            self.open_vswitch.is_some(),
+            self.unicast_filter,
+        ];
+        let single = single.into_iter().filter(|user| *user).count();
+        let total = single + self.passthru.len() + self.inherited.len() + memberships;
+        u32::try_from(total).unwrap_or(u32::MAX)
+    }
+
+    /// Memberships that want `link` promiscuous. A socket that asks twice for one device is one entry and one user
+    /// (`packet_mc_add`).
+    pub(super) fn memberships(&self, link: &Link) -> usize {
+        self.sockets
+            .iter()
+            .map(|socket| memberships_of(socket, link, MembershipKind::Promiscuous))
+            .sum()
+    }
+
+    /// The sum as people read it: `1 = 1 bridge + 0 user + 0 sockets`.
+    pub(super) fn sum(&self, link: &Link) -> String {
+        let mut parts = Vec::new();
+        let mut add = |count: usize, name: &str, always: bool| {
+            if count > 0 || always {
+                parts.push(format!("{count} {name}"));
+            }
+        };
+        add(usize::from(self.bridge.is_some()), "bridge", true);
+        add(usize::from(self.requested), "user", true);
+        add(self.memberships(link), "sockets", true);
+        add(
+            usize::from(self.open_vswitch.is_some()),
+            "Open vSwitch",
+            false,
+        );
+        add(self.passthru.len(), "passthru", false);
+        add(usize::from(self.unicast_filter), "unicast filter", false);
+        add(self.inherited.len(), "passed down", false);
+        if self.unexplained > 0 {
+            parts.push(format!("{} unexplained", self.unexplained));
+        }
+        format!("{} = {}", link.promiscuity, parts.join(" + "))
+    }
+}
+
+/// The bridge of a port and whether it needs the port promiscuous.
+pub(super) fn bridge_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Option<BridgeUse<'a>> {
+    let bridge = window
+        .master(link)
+        .filter(|master| master.kind.as_deref() == Some("bridge"))?;
+    Some(BridgeUse {
+        bridge,
+        needed: needs_promiscuous_port(window, bridge, link),
+    })
+}
+
+/// The rule of `br_manage_promisc`: every port, unless the bridge filters VLANs, is not promiscuous itself, and no
+/// other port floods or learns, so that the addresses behind the bridge are known.
+fn needs_promiscuous_port(window: &EvidenceWindow, bridge: &Link, port: &Link) -> Option<bool> {
+    if !bridge.bridge?.vlan_filtering || bridge.is_promiscuous() {
+        return Some(true);
+    }
+    let is_auto = |link: &Link| {
+        link.bridge_port
+            .map(|port| port.learning || port.unicast_flood)
+    };
+    let mut auto_ports = 0;
+    for link in window.slaves(bridge) {
+        auto_ports += usize::from(is_auto(link)?);
+    }
+    Some(auto_ports > usize::from(is_auto(port)?))
+}
+
+fn open_vswitch_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Option<&'a Link> {
+    let is_port = link
+        .slave_kind
+        .as_deref()
+        .is_some_and(|kind| kind.starts_with("openvswitch"));
+    window
+        .master(link)
+        .filter(|master| is_port || master.kind.as_deref() == Some("openvswitch"))
+}
+
+/// `macvlan_open` raises the lower device's promiscuity once for a passthru device that is up, unless it was made with
+/// `nopromisc`.
+fn passthru_on<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<&'a Link> {
+    window
+        .links()
+        .iter()
+        .filter(|upper| upper.is_passthru() && upper.is_up())
+        .filter(|upper| {
+            !upper
+                .macvlan
+                .as_ref()
+                .is_some_and(|macvlan| macvlan.no_promiscuity)
+        })
+        .filter(|upper| is_below(link, upper))
+        .collect()
+}
+
+fn is_below(link: &Link, upper: &Link) -> bool {
+    upper
+        .peer
+        .as_ref()
+        .is_some_and(|peer| peer.netns == Some(link.netns) && peer.ifindex == link.ifindex)
+}
+
+/// Packet sockets with this kind of membership on `link`.
+pub(super) fn sockets_on<'a>(
+    window: &'a EvidenceWindow,
+    link: &Link,
+    kind: MembershipKind,
+) -> Vec<&'a PacketSocket> {
+    window
+        .packet_sockets
+        .value()
+        .into_iter()
+        .flatten()
+        .filter(|socket| memberships_of(socket, link, kind) > 0)
+        .collect()
+}
+
+fn memberships_of(socket: &PacketSocket, link: &Link, kind: MembershipKind) -> usize {
+    if socket.netns != link.netns {
+        return 0;
+    }
+    socket
+        .memberships
+        .iter()
+        .filter(|membership| membership.ifindex == link.ifindex && membership.kind == kind)
+        .count()
+}
+
+/// Promiscuous devices above that pass it on. A bond passes it to the active slave only, in the modes that have one
+/// (`bond_set_promiscuity`); a passthru device is a user of its own.
+fn inherited_from<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Vec<&'a Link> {
+    chain::uppers(window, link)
+        .into_iter()
+        .filter(|upper| upper.is_promiscuous() && upper.is_up() && !upper.is_passthru())
+        .filter(|upper| upper.bond.is_none() || !is_inactive_slave(link, upper))
+        .collect()
+}
+
+fn is_inactive_slave(slave: &Link, bond: &Link) -> bool {
+    let Some(settings) = &bond.bond else {
+        return false;
+    };
+    let uses_primary = matches!(
+        settings.mode.as_str(),
+        "active-backup" | "balance-tlb" | "balance-alb"
+    );
+    uses_primary
+        && settings
+            .active_slave
+            .is_some_and(|active| active != slave.ifindex)
+}
+
+/// Kinds that are known to leave the promiscuity of what lies below them alone, or whose share is counted above.
+const COUNTED_KINDS: [&str; 20] = [
+    "bond", "bridge", "erspan", "geneve", "gre", "gretap", "ip6gre", "ip6tnl", "ipip", "ipvlan",
+    "ipvtap", "macsec", "macvlan", "macvtap", "sit", "team", "veth", "vlan", "vrf", "vxlan",
+];
+
+/// What keeps the sum of users from being the whole truth.
+fn doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if let Some(missing) = window.packet_sockets.missing() {
+        doubts.push(format!("owners of packet sockets are not known: {missing}"));
+    }
+    if let Some(missing) = window.links.missing() {
+        doubts.push(format!("devices above it may be missing: {missing}"));
+    }
+    if link.unicast_promiscuous.is_none() {
+        doubts.push("whether its unicast filter is full needs BPF".to_owned());
+    }
+    match link.promiscuity_before {
+        Some(before) if before == link.promiscuity => {}
+        Some(before) => doubts.push(format!(
+            "its promiscuity changed within the window, from {before} to {}",
+            link.promiscuity
+        )),
+        None => doubts.push("it appeared within the window".to_owned()),
+    }
+    doubts.extend(upper_doubts(window, link));
+    doubts
+}
+
+/// Devices above `link` whose share cannot be told.
+fn upper_doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
+    let mut doubts: Vec<String> = window
+        .links()
+        .iter()
+        .filter(|upper| {
+            upper
+                .peer
+                .as_ref()
+                .is_some_and(|peer| peer.ifindex == link.ifindex)
+        })
+        .filter_map(|upper| {
+            let kind = upper.kind.as_deref()?;
+            let peer = upper.peer.as_ref()?;
+            match peer.netns {
+                Some(netns) if netns != link.netns => None,
+                Some(_) if COUNTED_KINDS.contains(&kind) => None,
+                Some(_) => Some(format!("{} of kind {kind} lies on it", upper.name)),
+                None if matches!(kind, "macvlan" | "macvtap" | "vlan" | "macsec") => Some(format!(
+                    "{} of kind {kind} in another namespace may lie on it",
+                    upper.name
+                )),
+                None => None,
+            }
+        })
+        .take(3)
+        .collect();
+    let master = window.master(link);
+    match master {
+        Some(bond) if bond.bond.is_some() => doubts.extend(bond_doubt(bond)),
+        Some(master)
+            if master
+                .kind
+                .as_deref()
+                .is_none_or(|kind| !COUNTED_KINDS.contains(&kind)) =>
+        {
+            doubts.push(format!(
+                "its master {} may want it promiscuous",
+                master.name
+            ));
+        }
+        None if link.master.is_some() => doubts.push("its master was not seen".to_owned()),
+        _ => {}
+    }
+    doubts
+}
+
+/// Bonds that may raise a slave's promiscuity on their own account: balance-alb for seconds after a failover
+/// (`rlb_teach_disabled_mac_on_primary`).
+fn bond_doubt(bond: &Link) -> Option<String> {
+    let settings = bond.bond.as_ref()?;
+    (settings.mode == "balance-alb")
+        .then(|| format!("{} (balance-alb) may want it after a failover", bond.name))
+}
