@@ -1,1 +1,10 @@
-//! Harness and scenarios.
+//! Harness under the fault scenarios: a private control plane, throwaway network namespaces, and
+//! the promise that nothing of either stays behind.
+
+pub mod cleanup;
+pub mod control_plane;
+pub mod kubectl;
+pub mod netns;
+pub mod process;
+pub mod programs;
+pub mod wait;

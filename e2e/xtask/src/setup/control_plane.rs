@@ -37,7 +37,7 @@ pub const BINARIES: Step = Step {
         build
             .arg(linker_flags())
             .arg("-o")
-            .arg(unfinished(workspace)?);
+            .arg(unfinished(workspace)?.join("")); // ends in a slash, so go makes the folder
         build.args(PACKAGES);
         Ok(vec![build])
     },

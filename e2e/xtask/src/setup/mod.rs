@@ -179,22 +179,26 @@ fn ask(machine: &Machine) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The command as a person would type it.
+/// The command as a person would type it, very long arguments cut short.
 fn shown(command: &Command) -> String {
-    let own = |name: &std::ffi::OsStr| name != "GOCACHE" && name != "GOMODCACHE";
+    const LONG: usize = 60;
+    let inherited = [
+        "CARGO_TARGET_DIR",
+        "XDG_CACHE_HOME",
+        "GOCACHE",
+        "GOMODCACHE",
+    ];
     let settings = command
         .get_envs()
-        .filter(|(name, _)| own(name))
+        .filter(|(name, _)| !inherited.iter().any(|inherited| name == inherited))
         .filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display())));
     let words = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| word.display().to_string())
-        .map(|word| {
-            if word.contains(' ') {
-                format!("'{word}'")
-            } else {
-                word
-            }
+        .map(|word| match word.contains(' ') {
+            true if word.len() > LONG => "'..'".to_owned(),
+            true => format!("'{word}'"),
+            false => word,
         });
     settings.chain(words).collect::<Vec<_>>().join(" ")
 }

@@ -1,0 +1,152 @@
+//! Undoes what the harness did: at the end of a scope, when a test fails, at exit, on Ctrl-C.
+//!
+//! Tests share one control plane through a static, which Rust never drops, and Ctrl-C runs no
+//! destructor at all. So whatever must not stay behind is registered here, and undone exactly once
+//! by whichever comes first.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, Once, PoisonError};
+use std::{fs, io, process, thread};
+
+use anyhow::{Context, Result};
+
+type Action = Box<dyn FnOnce() + Send>;
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    next: 0,
+    actions: BTreeMap::new(),
+});
+
+struct Registry {
+    next: u64,
+    actions: BTreeMap<u64, Action>,
+}
+
+/// Runs its action when dropped, or earlier if the process ends first.
+#[must_use = "dropping it undoes at once"]
+pub struct Undo(u64);
+
+impl Undo {
+    /// Registers `action`. Actions still there at the end of the process run newest first.
+    pub fn register(action: impl FnOnce() + Send + 'static) -> Self {
+        watch_for_the_end();
+        let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = registry.next;
+        registry.next += 1;
+        registry.actions.insert(id, Box::new(action));
+        Self(id)
+    }
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        let action = {
+            let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+            registry.actions.remove(&self.0)
+        };
+        if let Some(action) = action {
+            action();
+        }
+    }
+}
+
+/// Undoes everything that is still registered.
+pub fn undo_all() {
+    loop {
+        let action = {
+            let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+            registry.actions.pop_last()
+        };
+        match action {
+            Some((_, action)) => action(),
+            None => return,
+        }
+    }
+}
+
+fn watch_for_the_end() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        #[expect(unsafe_code, reason = "std has no hook for the end of the process")]
+        // SAFETY: the handler is a plain function without arguments, as atexit asks.
+        unsafe {
+            libc::atexit(at_exit);
+        }
+        thread::spawn(|| {
+            if let Err(error) = end_on_signal() {
+                eprintln!("cannot watch for Ctrl-C: {error}");
+            }
+        });
+    });
+}
+
+extern "C" fn at_exit() {
+    undo_all();
+}
+
+/// Waits for Ctrl-C or a polite request to end, then undoes everything and exits.
+fn end_on_signal() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let code = runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        io::Result::Ok(tokio::select! {
+            _ = interrupt.recv() => 130,
+            _ = terminate.recv() => 143,
+        })
+    })?;
+    eprintln!("interrupted, cleaning up");
+    undo_all();
+    process::exit(code)
+}
+
+/// A folder below the system's temporary one that goes with this value.
+pub struct TemporaryFolder {
+    path: PathBuf,
+    _undo: Undo,
+}
+
+impl TemporaryFolder {
+    /// Makes a folder whose name starts with `label`.
+    pub fn new(label: &str) -> Result<Self> {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let name = format!("netdiag-{label}-{}-{number}", process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).with_context(|| format!("failed to create {}", path.display()))?;
+        let doomed = path.clone();
+        let undo = Undo::register(move || {
+            if let Err(error) = fs::remove_dir_all(&doomed) {
+                eprintln!("failed to remove {}: {error}", doomed.display());
+            }
+        });
+        Ok(Self { path, _undo: undo })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_goes_with_its_value_even_when_a_test_panics() {
+        let folder = TemporaryFolder::new("cleanup").unwrap();
+        let path = folder.path().to_path_buf();
+        fs::write(path.join("file"), "x").unwrap();
+        let panicked = thread::spawn(move || {
+            let _folder = folder;
+            panic!("as intended");
+        });
+        assert!(panicked.join().is_err());
+        assert!(!path.exists());
+    }
+}

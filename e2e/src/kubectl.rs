@@ -1,0 +1,125 @@
+//! The real kubectl, because what it prints is what people see.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::programs;
+
+/// kubectl with the rights of one kubeconfig file.
+pub struct Kubectl {
+    kubeconfig: PathBuf,
+}
+
+impl Kubectl {
+    /// Takes a kubeconfig file.
+    pub fn new(kubeconfig: &Path) -> Self {
+        Self {
+            kubeconfig: kubeconfig.to_path_buf(),
+        }
+    }
+
+    /// Runs it; the standard output, or an error with what it said.
+    pub fn run(&self, arguments: &[&str]) -> Result<String> {
+        self.run_with_input(arguments, "")
+    }
+
+    /// Runs it with `input` as standard input (`-f -`).
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let mut child = self
+            .command()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("failed to start kubectl")?;
+        let mut stdin = child
+            .stdin
+            .take()
+            .context("kubectl has no standard input")?;
+        stdin
+            .write_all(input.as_bytes())
+            .context("kubectl did not read its input")?;
+        drop(stdin);
+        let output = child
+            .wait_with_output()
+            .context("failed to wait for kubectl")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("kubectl {}: {}", arguments.join(" "), said.trim());
+        }
+        String::from_utf8(output.stdout).context("kubectl printed no UTF-8")
+    }
+
+    /// `kubectl apply` of YAML or JSON text. Refusals come back as the error's text.
+    pub fn apply(&self, text: &str) -> Result<String> {
+        self.run_with_input(&["apply", "-f", "-"], text)
+    }
+
+    /// `kubectl get -o json`.
+    pub fn get(&self, arguments: &[&str]) -> Result<Value> {
+        let arguments = [&["get", "-o", "json"], arguments].concat();
+        serde_json::from_str(&self.run(&arguments)?).context("kubectl printed no JSON")
+    }
+
+    /// Installs custom resource definitions and waits until they are served.
+    pub fn install_crds(&self, text: &str) -> Result<()> {
+        self.apply(text)?;
+        let wait = [
+            "wait",
+            "--for=condition=Established",
+            "crd",
+            "--all",
+            "--timeout=30s",
+        ];
+        self.run(&wait).map(drop)
+    }
+
+    /// Makes a Node that is Ready, as a kubelet would have reported it.
+    pub fn create_node(&self, name: &str, labels: &Value) -> Result<()> {
+        let node = json!({
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": { "name": name, "labels": labels },
+        });
+        self.apply(&node.to_string())?;
+        let ready = json!({ "status": { "conditions": [{
+            "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "made by a test",
+        }] } });
+        let patch = ready.to_string();
+        self.run(&[
+            "patch",
+            "node",
+            name,
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            &patch,
+        ])
+        .map(drop)
+    }
+
+    /// A token of a service account in namespace `namespace`, bound to a pod where one is named: such
+    /// a token carries the pod's node.
+    pub fn token(&self, namespace: &str, account: &str, pod: Option<&str>) -> Result<String> {
+        let mut arguments = vec!["create", "token", account, "-n", namespace];
+        if let Some(pod) = pod {
+            arguments.extend(["--bound-object-kind", "Pod", "--bound-object-name", pod]);
+        }
+        Ok(self.run(&arguments)?.trim().to_owned())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = programs::kubernetes("kubectl");
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        // Its discovery cache is keyed by address alone, and the next control plane may get the same port.
+        command
+            .arg("--cache-dir")
+            .arg(self.kubeconfig.with_extension("cache"));
+        command
+    }
+}

@@ -1,0 +1,221 @@
+//! Throwaway network namespaces.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cleanup::Undo;
+
+/// Where `ip netns` keeps named namespaces.
+const NAMED: &str = "/run/netns";
+/// Names start with this and the process id of the harness that made them.
+const PREFIX: &str = "netdiag-";
+
+/// A named network namespace that goes with this value, with all devices and processes in it.
+pub struct Namespace {
+    name: String,
+    _undo: Undo,
+}
+
+impl Namespace {
+    /// Makes an empty namespace, loopback up, whose name ends with `label`.
+    pub fn new(label: &str) -> Result<Self> {
+        static SWEEP: Once = Once::new();
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        SWEEP.call_once(sweep);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}-{number}-{label}", process::id());
+        run(Command::new("ip").args(["netns", "add", &name]))?;
+        let doomed = name.clone();
+        let undo = Undo::register(move || remove(&doomed));
+        let namespace = Self { name, _undo: undo };
+        namespace.ip("link set lo up")?;
+        Ok(namespace)
+    }
+
+    /// Its name for `ip netns`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file that stands for it.
+    pub fn path(&self) -> PathBuf {
+        Path::new(NAMED).join(&self.name)
+    }
+
+    /// Its number, as the kernel and `ls -i` show it.
+    pub fn inode(&self) -> Result<u64> {
+        use std::os::unix::fs::MetadataExt;
+        let path = self.path();
+        let metadata =
+            fs::metadata(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        Ok(metadata.ino())
+    }
+
+    /// `ip` with these space-separated arguments, inside.
+    pub fn ip(&self, arguments: &str) -> Result<String> {
+        let mut command = Command::new("ip");
+        command.args(["-n", &self.name]);
+        run(command.args(arguments.split_whitespace()))
+    }
+
+    /// A command that will run inside, with /sys showing the namespace's devices.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name, program]);
+        command
+    }
+
+    /// Runs a program inside to its end; its standard output.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        run(self.command(program).args(arguments))
+    }
+
+    /// Sets a sysctl (dotted name) inside.
+    pub fn sysctl(&self, name: &str, value: &str) -> Result<()> {
+        let file = format!("/proc/sys/{}", name.replace('.', "/"));
+        let value = value.to_owned();
+        self.enter(move || {
+            fs::write(&file, value).with_context(|| format!("failed to write {file}"))
+        })?
+    }
+
+    /// Runs `action` on a thread inside. Sockets that it opens stay inside; /sys is not switched.
+    pub fn enter<T: Send>(&self, action: impl FnOnce() -> T + Send) -> Result<T> {
+        let path = self.path();
+        let namespace =
+            File::open(&path).with_context(|| format!("failed to open {}", path.display()))?;
+        thread::scope(|scope| {
+            let inside = scope.spawn(move || {
+                set_namespace(&namespace)?;
+                io::Result::Ok(action())
+            });
+            match inside.join() {
+                Ok(result) => result.with_context(|| format!("failed to enter {}", path.display())),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    /// A device's counter as in /sys/class/net/DEVICE/statistics.
+    pub fn counter(&self, device: &str, counter: &str) -> Result<u64> {
+        let file = format!("/sys/class/net/{device}/statistics/{counter}");
+        let text = self.run("cat", &[&file])?;
+        text.trim()
+            .parse()
+            .with_context(|| format!("{file} holds {text:?}"))
+    }
+
+    /// A counter of /proc/net/snmp or /proc/net/netstat, such as `Tcp` `InCsumErrors`.
+    pub fn protocol_counter(&self, protocol: &str, counter: &str) -> Result<u64> {
+        let text = self.enter(|| -> Result<String> {
+            // /proc/net would be the main thread's namespace.
+            let read = |file: &str| fs::read_to_string(format!("/proc/thread-self/net/{file}"));
+            Ok(read("snmp")? + &read("netstat")?)
+        })??;
+        value_in(&text, protocol, counter)
+            .with_context(|| format!("the kernel has no counter {protocol}.{counter}"))
+    }
+}
+
+/// Reads pairs of lines as in /proc/net/snmp: `Tcp: Name Name` above `Tcp: 1 2`.
+fn value_in(text: &str, protocol: &str, counter: &str) -> Option<u64> {
+    let mut lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(protocol)?.strip_prefix(':'));
+    while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
+        let pairs = names.split_whitespace().zip(values.split_whitespace());
+        let values: HashMap<_, _> = pairs.collect();
+        if let Some(value) = values.get(counter) {
+            return value.parse().ok();
+        }
+    }
+    None
+}
+
+fn set_namespace(namespace: &File) -> io::Result<()> {
+    #[expect(
+        unsafe_code,
+        reason = "std cannot change the network namespace of a thread"
+    )]
+    // SAFETY: the descriptor is open for the whole call, and setns changes this thread alone.
+    match unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Runs a command to its end; its standard output, or an error with what it said.
+pub fn run(command: &mut Command) -> Result<String> {
+    let shown = format!("{command:?}").replace('"', "");
+    let output = command
+        .output()
+        .with_context(|| format!("failed to run {shown}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{shown}: {} ({})", said.trim(), output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("{shown} printed no UTF-8"))
+}
+
+/// Ends what runs inside and deletes the name; with both, the namespace goes.
+fn remove(name: &str) {
+    if let Ok(pids) = run(Command::new("ip").args(["netns", "pids", name])) {
+        for pid in pids.split_whitespace() {
+            // It may have ended by itself meanwhile.
+            let _ = run(Command::new("kill").args(["-KILL", pid]));
+        }
+    }
+    if let Err(error) = run(Command::new("ip").args(["netns", "delete", name])) {
+        eprintln!("{error:#}");
+    }
+}
+
+/// Removes what a killed harness left behind.
+fn sweep() {
+    let Ok(entries) = fs::read_dir(NAMED) else {
+        return; // no namespace was ever named
+    };
+    for entry in entries.flatten() {
+        if let Some(name) = entry.file_name().to_str()
+            && let Some(maker) = maker(name)
+            && !Path::new("/proc").join(maker).exists()
+        {
+            remove(name);
+        }
+    }
+}
+
+/// The process id in a namespace's name, if a harness made it.
+fn maker(name: &str) -> Option<&str> {
+    let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    pid.parse::<u32>().ok().map(|_| pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_namespaces_of_a_harness_are_swept() {
+        assert_eq!(maker("netdiag-4711-0-node"), Some("4711"));
+        assert_eq!(maker("netdiag-mine-0"), None);
+        assert_eq!(maker("cni-4711-0"), None);
+    }
+
+    #[test]
+    fn finds_a_counter_among_several_groups_of_one_protocol() {
+        let text = "Tcp: RtoMin InCsumErrors\nTcp: 200 7\nIpExt: InBcastPkts\nIpExt: 3\n";
+        assert_eq!(value_in(text, "Tcp", "InCsumErrors"), Some(7));
+        assert_eq!(value_in(text, "IpExt", "InBcastPkts"), Some(3));
+        assert_eq!(value_in(text, "Tcp", "InBcastPkts"), None);
+    }
+}
