@@ -4,6 +4,7 @@
 //! before it found, so that it can name a cause (`causedBy`) and leave alone what is already explained.
 
 mod checksum_drop;
+mod link_mtu;
 mod promiscuity;
 
 use serde::Serialize;
@@ -14,7 +15,11 @@ use crate::{
 };
 
 /// Every detector, causes before their effects; the one for what is left over comes last.
-pub static ALL: &[&dyn Detector] = &[&promiscuity::Promiscuity, &checksum_drop::ChecksumDrop];
+pub static ALL: &[&dyn Detector] = &[
+    &promiscuity::Promiscuity,
+    &checksum_drop::ChecksumDrop,
+    &link_mtu::LinkMtu,
+];
 
 /// The detector of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Detector> {

@@ -6,6 +6,7 @@
 
 mod bytes;
 pub(crate) mod cdp;
+pub(crate) mod flow;
 pub(crate) mod frame;
 pub(crate) mod ip;
 pub(crate) mod lldp;

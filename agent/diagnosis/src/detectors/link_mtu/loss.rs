@@ -1,0 +1,133 @@
+//! What was lost between the ends of a veth because of their MTUs.
+
+use crate::{
+    evidence::{DropCount, Drops, EvidenceWindow, Link, PacketSample},
+    finding::Confidence,
+};
+
+/// Where the peer's MTU is compared (`____dev_forward_skb`, inlined into one of these by kernel version).
+const FORWARD: [&str; 2] = ["__dev_forward_skb2", "__dev_forward_skb"];
+
+/// `hard_header_len` of Ethernet, bytes.
+const ETHERNET_HEADER: u32 = 14;
+/// VLAN_HLEN: `__is_skb_forwardable` leaves room for one 802.1Q tag.
+const VLAN_TAG: u32 = 4;
+
+/// Packets that the receiver refused for their length.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Loss {
+    /// Drop keys that they were counted under.
+    pub(super) drops: Vec<usize>,
+    pub(super) count: u64,
+    /// Smallest and largest sampled, bytes without the Ethernet header.
+    pub(super) sizes: Option<(u32, u32)>,
+    /// Increase at the sender.
+    pub(super) tx_dropped: u64,
+    /// Increase at the receiver.
+    pub(super) rx_dropped: u64,
+    /// First and last, milliseconds since the window began.
+    pub(super) times: (u64, u64),
+    pub(super) confidence: Confidence,
+}
+
+impl Loss {
+    /// What `sender` lost to the smaller MTU of `receiver`; `None` when nothing shows that.
+    pub(super) fn between(window: &EvidenceWindow, sender: &Link, receiver: &Link) -> Option<Self> {
+        let mut loss = Self {
+            drops: Vec::new(),
+            count: 0,
+            sizes: None,
+            tx_dropped: sender.increase(|stats| stats.tx_dropped),
+            rx_dropped: receiver.increase(|stats| stats.rx_dropped),
+            times: (0, window.duration_ms),
+            confidence: Confidence::Certain,
+        };
+        // `veth_xmit` counts tx_dropped and `____dev_forward_skb` counts rx_dropped for the same packet.
+        let rose_together = loss.tx_dropped > 0 && loss.rx_dropped > 0;
+        let Some(drops) = window.drops.value() else {
+            // A full backlog and a receiver that is down raise the same two counters.
+            loss.count = loss.tx_dropped.min(loss.rx_dropped);
+            loss.confidence = Confidence::Possible;
+            return rose_together.then_some(loss);
+        };
+        for (drop, key) in drops.counts.iter().enumerate() {
+            if let Some(refused) = Refused::of_key(drops, drop, key, sender, receiver)
+                && (!refused.lengths.is_empty() || rose_together)
+            {
+                loss.add(drop, key, &refused);
+            }
+        }
+        (!loss.drops.is_empty()).then_some(loss)
+    }
+
+    fn add(&mut self, drop: usize, key: &DropCount, refused: &Refused) {
+        self.times = if self.drops.is_empty() {
+            (key.first_ms, key.last_ms)
+        } else {
+            (
+                self.times.0.min(key.first_ms),
+                self.times.1.max(key.last_ms),
+            )
+        };
+        self.drops.push(drop);
+        self.count = self.count.saturating_add(key.count);
+        for length in &refused.lengths {
+            let (smallest, largest) = self.sizes.unwrap_or((*length, *length));
+            self.sizes = Some((smallest.min(*length), largest.max(*length)));
+        }
+        let all_too_long = !refused.lengths.is_empty() && !refused.some_fitted;
+        if key.location.is_empty() || !all_too_long {
+            self.confidence = self.confidence.min(Confidence::Likely);
+        }
+    }
+}
+
+/// What the samples of one key say.
+struct Refused {
+    /// Lengths of the samples that were too long, bytes without the Ethernet header.
+    lengths: Vec<u32>,
+    /// A sample would have fitted: something else drops there too (a receiver that is down).
+    some_fitted: bool,
+}
+
+impl Refused {
+    /// `None` when the key's packets were not dropped between these ends, or none of its samples was too long. A key
+    /// without a sample at a location that compares the MTU stays possible.
+    fn of_key(
+        drops: &Drops,
+        drop: usize,
+        key: &DropCount,
+        sender: &Link,
+        receiver: &Link,
+    ) -> Option<Self> {
+        let at_forward = FORWARD.contains(&key.location.as_str());
+        // Where kallsyms is blanked, the length alone must tell.
+        let unnamed =
+            key.location.is_empty() && matches!(key.reason.as_str(), "" | "NOT_SPECIFIED");
+        if key.netns != Some(sender.netns)
+            || key.ifindex != sender.ifindex
+            || !(at_forward || unnamed)
+        {
+            return None;
+        }
+        let (too_long, fitting): (Vec<u32>, Vec<u32>) = drops
+            .samples_of(drop)
+            .map(length_without_link_header)
+            .partition(|length| *length > receiver.mtu.saturating_add(VLAN_TAG));
+        let unsampled = too_long.is_empty() && fitting.is_empty();
+        let possible = !too_long.is_empty() || (at_forward && unsampled);
+        possible.then_some(Self {
+            lengths: too_long,
+            some_fitted: !fitting.is_empty(),
+        })
+    }
+}
+
+/// At the drop the packet begins with its Ethernet header; the limit is MTU + that header + one tag.
+fn length_without_link_header(sample: &PacketSample) -> u32 {
+    if sample.has_link_header {
+        sample.length.saturating_sub(ETHERNET_HEADER)
+    } else {
+        sample.length
+    }
+}
