@@ -2,6 +2,7 @@
 
 mod agent;
 mod build;
+mod codegen;
 mod job;
 mod lint;
 mod machine;
@@ -31,6 +32,8 @@ enum Command {
     Diagnose(agent::DiagnoseArgs),
     /// Run every test suite, or the named ones, and end with a table
     Test(test::TestArgs),
+    /// Write the generated files: the custom resource definitions
+    Codegen(codegen::CodegenArgs),
     /// Check the formatting and run clippy
     Lint,
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let result = Workspace::find().and_then(|workspace| match Cli::parse().command {
         Command::Diagnose(args) => agent::diagnose(&workspace, &args),
         Command::Test(args) => test::test(workspace, &args),
+        Command::Codegen(args) => codegen::codegen(&workspace, &args),
         Command::Lint => lint::lint(&workspace),
     });
     result.unwrap_or_else(|error| {

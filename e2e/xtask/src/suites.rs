@@ -19,6 +19,8 @@ use crate::workspace::Workspace;
 pub enum Suite {
     /// Formatting and clippy
     Lint,
+    /// Generated files against what generates them
+    Codegen,
     /// Everything that needs neither root nor a network: pure logic and recorded evidence
     Unit,
     /// The agent's probes and sources on the running kernel
@@ -28,12 +30,19 @@ pub enum Suite {
 }
 
 impl Suite {
-    pub const ALL: [Self; 4] = [Self::Lint, Self::Unit, Self::Live, Self::Apiserver];
+    pub const ALL: [Self; 5] = [
+        Self::Lint,
+        Self::Codegen,
+        Self::Unit,
+        Self::Live,
+        Self::Apiserver,
+    ];
 
     /// As the table calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lint => "lint",
+            Self::Codegen => "codegen",
             Self::Unit => "unit",
             Self::Live => "live kernel",
             Self::Apiserver => "API server",
@@ -42,7 +51,7 @@ impl Suite {
 
     pub fn needs(self) -> &'static [Need] {
         match self {
-            Self::Lint | Self::Unit => &[],
+            Self::Lint | Self::Codegen | Self::Unit => &[],
             Self::Live => &[Need::Ebpf, Need::Namespaces, Need::ControlPlane],
             Self::Apiserver => &[Need::ControlPlane],
         }
@@ -55,7 +64,7 @@ impl Suite {
 
     fn limit(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Lint | Self::Unit | Self::Apiserver => 5 * 60,
+            Self::Lint | Self::Codegen | Self::Unit | Self::Apiserver => 5 * 60,
             Self::Live => 15 * 60,
         })
     }
@@ -71,7 +80,7 @@ impl Suite {
             (Self::Live, false) => Some(&["--ignored", "--nocapture", "--test-threads=1"]),
             (Self::Live, true) => Some(&["live::", "--ignored", "--nocapture", "--test-threads=1"]),
             (Self::Apiserver, true) => Some(&["apiserver::", "--ignored", "--nocapture"]),
-            (Self::Apiserver, false) | (Self::Lint, _) => None,
+            (Self::Apiserver, false) | (Self::Lint | Self::Codegen, _) => None,
         }
     }
 }

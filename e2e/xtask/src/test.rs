@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::build::{self, Built};
+use crate::codegen;
 use crate::lint;
 use crate::machine::Machine;
 use crate::setup::{self, Need, Outcome};
@@ -84,6 +85,7 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
         let rows = match (suite, &built) {
             (Suite::Lint, _) => lint_rows(workspace, ebpf)?,
             (_, Err(_)) => vec![Row::failed(suite.name(), Duration::ZERO, "no test program")],
+            (Suite::Codegen, Ok(built)) => vec![codegen_row(workspace, built)],
             (suite, Ok(built)) => match obstacle(*suite, machine, &outcome) {
                 Some(why) => vec![Row::skipped(suite.name(), &why)],
                 None => vec![run_suite(workspace, *suite, built)?],
@@ -160,6 +162,18 @@ fn lint_rows(workspace: &Workspace, ebpf: bool) -> Result<Vec<Row>> {
         }
     }
     Ok(rows)
+}
+
+fn codegen_row(workspace: &Workspace, built: &Built) -> Row {
+    let name = Suite::Codegen.name();
+    match codegen::check(workspace, built) {
+        Ok(()) => {
+            let mut row = Row::made(name, Duration::ZERO, "");
+            row.counts.passed = 1;
+            row
+        }
+        Err(error) => Row::failed(name, Duration::ZERO, format!("{error:#}")),
+    }
 }
 
 fn verdict(counts: &Counts) -> String {

@@ -1,0 +1,18 @@
+//! Against a real API server: what it accepts and refuses, and with which words.
+
+mod diagnosis_spec;
+mod harness;
+mod report_status;
+
+use serde_json::{Value, json};
+
+/// A NodeNetDiagnosis for `kubectl apply`.
+fn diagnosis(name: &str, spec: &Value) -> String {
+    let object = json!({
+        "apiVersion": "netdiag.dev/v1alpha1",
+        "kind": "NodeNetDiagnosis",
+        "metadata": { "name": name },
+        "spec": spec,
+    });
+    object.to_string()
+}
