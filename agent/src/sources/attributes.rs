@@ -29,13 +29,6 @@ pub fn attributes(bytes: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
     })
 }
 
-/// The payload of the first attribute of this type.
-pub fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
-    attributes(bytes)
-        .find(|attribute| attribute.kind == kind)
-        .map(|attribute| attribute.value)
-}
-
 /// Appends an attribute, padded to four bytes.
 pub fn push(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = u16::try_from(HEADER + value.len()).unwrap_or(u16::MAX);

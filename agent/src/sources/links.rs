@@ -15,25 +15,32 @@ use super::{
     route_netlink::{Consistency, RouteSocket},
 };
 
-/// The most links that are kept of one namespace, and of all. A large node has some hundred.
-const MOST_LINKS_OF_NAMESPACE: usize = 4_096;
+/// The most links of a namespace, and of all. A large node has some hundred; a namespace that goes beyond is left out
+/// whole, so that its links are read at both ends of a window or at none.
 const MOST_LINKS: usize = 16_384;
 
 const IFLA_TARGET_NETNSID: u16 = 46;
 /// `struct ifinfomsg` of any family and device.
 const IFINFOMSG: [u8; 16] = [0; 16];
 
-/// Reads the links of these namespaces, each namespace in one dump, so that a bond and its slaves belong together.
+/// Reads the links of the wanted namespaces, each namespace in one dump, so that a bond and its slaves belong
+/// together. Also gives the namespaces that it could read.
 pub fn read(
     route: &RouteSocket,
     discovery: &Discovery,
     wanted: impl Fn(&OpenNamespace) -> bool,
-) -> Observed<Vec<Link>> {
+) -> (Observed<Vec<Link>>, HashSet<NetnsId>) {
     let names = discovery.by_nsid();
     let mut links = Vec::new();
+    let mut links_read = HashSet::new();
     let mut missing = discovery.missing.clone();
     for namespace in discovery.namespaces.iter().filter(|one| wanted(one)) {
         match links_of(route, namespace, &names) {
+            Ok((found, _)) if links.len() + found.len() > MOST_LINKS => missing.push(format!(
+                "the {} links of {}, beyond the limit of {MOST_LINKS}",
+                found.len(),
+                namespace.id
+            )),
             Ok((found, consistency)) => {
                 if consistency == Consistency::Interrupted {
                     missing.push(format!(
@@ -41,32 +48,17 @@ pub fn read(
                         namespace.id
                     ));
                 }
-                if found.len() > MOST_LINKS_OF_NAMESPACE {
-                    missing.push(format!(
-                        "{} of the {} links of {}",
-                        found.len() - MOST_LINKS_OF_NAMESPACE,
-                        found.len(),
-                        namespace.id
-                    ));
-                }
-                links.extend(found.into_iter().take(MOST_LINKS_OF_NAMESPACE));
+                links.extend(found);
+                links_read.insert(namespace.id);
             }
             Err(error) if namespace.is_node => {
-                return Observed::Unavailable {
-                    reason: format!("the node's links could not be read: {error}"),
-                };
+                let reason = format!("the node's links could not be read: {error}");
+                return (Observed::Unavailable { reason }, HashSet::new());
             }
             Err(error) => missing.push(format!("the links of {}: {error}", namespace.id)),
         }
     }
-    if links.len() > MOST_LINKS {
-        missing.push(format!(
-            "{} links beyond the limit of {MOST_LINKS}",
-            links.len() - MOST_LINKS
-        ));
-        links.truncate(MOST_LINKS);
-    }
-    observed(links, &missing)
+    (observed(links, &missing), links_read)
 }
 
 fn links_of(

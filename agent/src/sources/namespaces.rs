@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Read},
     os::{
         fd::{AsFd, AsRawFd},
         unix::fs::{MetadataExt, OpenOptionsExt},
@@ -63,7 +63,8 @@ pub struct OpenNamespace {
     pub nsid: Option<i32>,
     /// When its inode was made, which changes when the number is reused.
     pub inode_changed: (i64, i64),
-    file: File,
+    /// Keeps the number from being given to another namespace.
+    _held: File,
 }
 
 impl Discovery {
@@ -84,10 +85,26 @@ impl Discovery {
 impl OpenNamespace {
     /// A process that is still in the namespace. Its number cannot mean another namespace while this is held.
     pub fn process(&self) -> Option<u32> {
-        self.pids
-            .iter()
-            .copied()
-            .find(|pid| processes::network_namespace(*pid).is_ok_and(|id| id == self.id))
+        self.pids.iter().copied().find(|pid| self.holds(*pid))
+    }
+
+    /// A file below /proc/net as a process of this namespace sees it, at most `limit` bytes of it. `None` for a
+    /// namespace without processes: procfs shows a namespace only through one, and entering it takes SYS_ADMIN.
+    pub fn read_proc_net(&self, file: &str, limit: u64) -> Option<String> {
+        self.pids.iter().copied().find_map(|pid| {
+            let path = processes::path(pid, &format!("net/{file}"));
+            let mut bytes = Vec::new();
+            File::open(path)
+                .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
+                .ok()?;
+            // Asked afterwards: the process may have ended and its pid be another's, or it may have moved.
+            self.holds(pid)
+                .then(|| String::from_utf8_lossy(&bytes).into_owned())
+        })
+    }
+
+    fn holds(&self, pid: u32) -> bool {
+        processes::network_namespace(pid).is_ok_and(|id| id == self.id)
     }
 }
 
@@ -149,7 +166,7 @@ pub fn discover(
                 .metadata()
                 .map_or((0, 0), |metadata| (metadata.ctime(), metadata.ctime_nsec())),
             pids,
-            file,
+            _held: file,
         })
         .collect();
     namespaces.sort_by_key(|namespace| (!namespace.is_node, namespace.id));

@@ -15,7 +15,7 @@ fn discovery(route: &RouteSocket) -> Discovery {
 
 fn all_links() -> Vec<Link> {
     let route = RouteSocket::open().unwrap();
-    match links::read(&route, &discovery(&route), |_| true) {
+    match links::read(&route, &discovery(&route), |_| true).0 {
         Observed::Complete { value } | Observed::Partial { value, .. } => value,
         Observed::Unavailable { reason } => panic!("{reason}"),
     }

@@ -3,6 +3,7 @@
 //! The tests need root for that, as the agent does not. They are ignored by default.
 
 mod links;
+mod namespaces;
 
 use std::{
     process::{Child, Command, Stdio},
