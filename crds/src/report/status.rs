@@ -184,17 +184,17 @@ pub struct Lost {
     pub map_entries: i64,
 }
 
-/// What did not fit into the object.
+/// By how much the lists of a result are shorter than what was found, so that the object stays small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Omitted {
-    /// Findings left out, or folded into another of the same check, cause and severity.
+    /// Findings left out (Info alone), or folded into one of the same check, cause and severity.
     #[serde(default)]
     pub findings: i64,
-    /// Ledger entries summed into another of the same counter.
+    /// Ledger entries summed into one of the same counter.
     #[serde(default)]
     pub ledger: i64,
-    /// Facts left out of findings.
+    /// Facts left out of the findings that are listed.
     #[serde(default)]
     pub evidence: i64,
 }

@@ -1,0 +1,204 @@
+//! A diagnosis as the result of a run, complete and with hostile text escaped.
+
+use std::collections::HashMap;
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use netdiag_crds::report::{
+    Evidence, Explained, Finding, LedgerEntry, Lost, Pod, Remedy, RunResult, Subject, Unchecked,
+    Window,
+};
+use netdiag_diagnosis::{Diagnosis, EvidenceWindow, evidence, finding, ledger};
+
+use super::text::escaped;
+
+/// Which run a result belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run<'a> {
+    /// The diagnosis.
+    pub diagnosis: &'a str,
+    /// Its uid; `None` without a cluster.
+    pub uid: Option<&'a str>,
+    /// Its run.
+    pub generation: i64,
+    /// How often this window was begun.
+    pub attempts: i32,
+}
+
+/// The finished run's result, uncut.
+pub fn run_result(diagnosis: &Diagnosis, window: &EvidenceWindow, run: &Run<'_>) -> RunResult {
+    RunResult {
+        diagnosis: run.diagnosis.to_owned(),
+        diagnosis_uid: run.uid.map(str::to_owned),
+        run_generation: run.generation,
+        state: "Finished".to_owned(),
+        message: None,
+        window: Some(watched(window, run.attempts)),
+        findings: diagnosis
+            .findings
+            .iter()
+            .map(|finding| convert_finding(finding, window.start_unix_ms))
+            .collect(),
+        ledger: diagnosis.ledger.iter().map(convert_entry).collect(),
+        unchecked: diagnosis.unchecked.iter().map(convert_unchecked).collect(),
+        lost: convert_lost(diagnosis.lost),
+        omitted: None,
+    }
+}
+
+/// A moment of the node's wall clock, in whole seconds as the API has them.
+pub fn time_of(unix_ms: i64) -> Time {
+    let moment = Timestamp::from_second(unix_ms.div_euclid(1000));
+    // Only a clock beyond the year 9999 is out of range.
+    Time(moment.unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
+/// With `continuous`, a finding was first seen when an earlier window first saw it.
+pub fn keep_first_seen(findings: &mut [Finding], previous: &[Finding]) {
+    let seen: HashMap<&str, &Time> = previous
+        .iter()
+        .filter_map(|finding| Some((finding.id.as_str(), finding.first_seen.as_ref()?)))
+        .collect();
+    for finding in findings {
+        if let Some(first) = seen.get(finding.id.as_str()) {
+            finding.first_seen = Some((*first).clone());
+        }
+    }
+}
+
+fn watched(window: &EvidenceWindow, attempts: i32) -> Window {
+    let end_ms = window
+        .start_unix_ms
+        .saturating_add(signed(window.duration_ms));
+    // The window's clock is monotonic and ends a few milliseconds late.
+    let seconds = window.duration_ms.saturating_add(500) / 1000;
+    Window {
+        start_time: time_of(window.start_unix_ms),
+        end_time: Some(time_of(end_ms)),
+        duration_seconds: i32::try_from(seconds).unwrap_or(i32::MAX),
+        attempts,
+    }
+}
+
+fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
+    let at = |ms: u64| Some(time_of(start_unix_ms.saturating_add(signed(ms))));
+    let details = finding.details.iter().map(|(label, text)| Evidence {
+        name: escaped(label),
+        value: escaped(text),
+        ..Evidence::default()
+    });
+    Finding {
+        id: escaped(finding.id.as_str()),
+        check: finding.check.to_owned(),
+        cause: escaped(&finding.cause),
+        severity: finding.severity.as_str().to_owned(),
+        confidence: finding.confidence.as_str().to_owned(),
+        subject: convert_subject(&finding.subject),
+        summary: escaped(&finding.summary),
+        explanation: non_empty(&finding.explanation),
+        impact: non_empty(&finding.impact),
+        evidence: details
+            .chain(finding.evidence.iter().map(convert_proof))
+            .collect(),
+        caused_by: finding
+            .caused_by
+            .iter()
+            .map(|id| escaped(id.as_str()))
+            .collect(),
+        remedies: finding.remedies.iter().map(convert_remedy).collect(),
+        count: signed(finding.count),
+        first_seen: at(finding.first_ms),
+        last_seen: at(finding.last_ms),
+        docs: Some(finding.docs()),
+    }
+}
+
+fn convert_subject(subject: &finding::Subject) -> Subject {
+    let escape = |text: &Option<String>| text.as_deref().map(escaped);
+    Subject {
+        interface: escape(&subject.interface),
+        ifindex: subject.ifindex.map(i64::from),
+        netns: subject
+            .netns
+            .map(|netns| escape(&subject.netns_name).unwrap_or_else(|| netns.to_string())),
+        pod: subject.pod.as_ref().map(convert_pod),
+        container: escape(&subject.container),
+        process: escape(&subject.process),
+        protocol: escape(&subject.protocol),
+    }
+}
+
+fn convert_pod(pod: &evidence::Pod) -> Pod {
+    Pod {
+        namespace: escaped(&pod.namespace),
+        name: escaped(&pod.name),
+        uid: escaped(&pod.uid),
+    }
+}
+
+fn convert_proof(proof: &finding::Proof) -> Evidence {
+    Evidence {
+        name: escaped(&proof.name),
+        value: escaped(&proof.value),
+        unit: non_empty(proof.unit),
+        source: non_empty(&proof.source),
+    }
+}
+
+fn convert_remedy(remedy: &finding::Remedy) -> Remedy {
+    Remedy {
+        text: escaped(&remedy.text),
+        command: remedy.command.as_deref().map(escaped),
+        effect: remedy.effect.as_deref().map(escaped),
+    }
+}
+
+fn convert_entry(entry: &ledger::LedgerEntry) -> LedgerEntry {
+    LedgerEntry {
+        interface: entry.interface.as_deref().map(escaped),
+        netns: entry.place.as_deref().map(escaped),
+        counter: entry.counter.to_owned(),
+        increase: signed(entry.increase),
+        explained: entry.explained.iter().map(convert_booking).collect(),
+        unexplained: signed(entry.unexplained),
+        uncertainty: signed(entry.uncertainty),
+    }
+}
+
+fn convert_booking(booking: &ledger::Booking) -> Explained {
+    let verdict = match booking.verdict {
+        finding::Verdict::Benign => "Benign",
+        finding::Verdict::Harmful => "Harmful",
+        finding::Verdict::Unknown => "Unknown",
+    };
+    Explained {
+        reason: escaped(&booking.reason),
+        protocol: booking.protocol.as_deref().map(escaped),
+        count: signed(booking.count),
+        verdict: verdict.to_owned(),
+        finding: booking.finding.as_ref().map(|id| escaped(id.as_str())),
+    }
+}
+
+fn convert_unchecked(unchecked: &finding::Unchecked) -> Unchecked {
+    Unchecked {
+        check: unchecked.check.to_owned(),
+        partly: unchecked.partly,
+        reason: escaped(&unchecked.reason),
+    }
+}
+
+fn convert_lost(lost: evidence::Lost) -> Option<Lost> {
+    (lost != evidence::Lost::default()).then(|| Lost {
+        samples: signed(lost.samples),
+        map_entries: signed(lost.counts),
+    })
+}
+
+fn non_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| escaped(text))
+}
+
+/// Kubernetes has signed integers only.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

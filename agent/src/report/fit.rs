@@ -1,0 +1,233 @@
+//! Keeps a node's object small, since every node has one and every change of it goes to whoever watches.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use netdiag_crds::{
+    NodeNetReportStatus, limits,
+    report::{Finding, Omitted, RunResult},
+    severity::Severity,
+};
+use serde::Serialize;
+
+use super::{
+    fold::{Alike, fold, shortened, without_evidence},
+    ledger::fit_ledger,
+    text::cut,
+};
+
+/// The size that a NodeNetReport stays under, as JSON with its managedFields.
+pub const OBJECT_BYTES: usize = 16 * 1024;
+
+/// managedFields of both writers, without their list entries: bytes, measured with an API server and rounded up.
+const MANAGED_FIELDS: usize = 1000;
+/// The same of one list entry (assignment, condition, probe or result), without its key.
+const MANAGED_ENTRY: usize = 400;
+/// What a result may always take. Only assignments with very long lists of globs leave less.
+const RESULT_BYTES: usize = 600;
+
+/// Shortens the results of a status that is cut to the schema's limits, until the whole object is smaller than
+/// [`OBJECT_BYTES`]. `rest` is the size of its metadata and spec as JSON, without managedFields.
+///
+/// The worst findings stay in full, the next in short; what then does not fit is left out when it is Info and else
+/// folded into one finding a check, cause and severity. Nothing of Warning or worse goes missing, and the ledger
+/// balances.
+pub fn fit(status: &mut NodeNetReportStatus, rest: usize) {
+    let mut results = std::mem::take(&mut status.results);
+    let fixed = rest + bytes(status) + managed_fields(status, &results);
+    let mut left = OBJECT_BYTES.saturating_sub(fixed);
+    let mut order: Vec<usize> = (0..results.len()).collect();
+    // The smallest first: what it does not need goes to the others.
+    order.sort_by_key(|index| results.get(*index).map_or(0, bytes));
+    for (done, index) in order.iter().enumerate() {
+        if let Some(result) = results.get_mut(*index) {
+            let share = left / (order.len() - done);
+            fit_result(result, share.max(RESULT_BYTES));
+            left = left.saturating_sub(bytes(result));
+        }
+    }
+    status.results = results;
+}
+
+/// An estimate of the managedFields that an API server keeps for the object.
+fn managed_fields(status: &NodeNetReportStatus, results: &[RunResult]) -> usize {
+    let conditions = status.conditions.iter().map(|item| item.type_.len());
+    let probes = status.probes.iter().map(|item| item.name.len());
+    // Twice: as a result here, as an assignment in the spec.
+    let results = results.iter().map(|item| item.diagnosis.len());
+    let names = conditions
+        .chain(probes)
+        .chain(results.clone())
+        .chain(results);
+    MANAGED_FIELDS + names.map(|key| key + MANAGED_ENTRY).sum::<usize>()
+}
+
+fn fit_result(result: &mut RunResult, budget: usize) {
+    if bytes(result) <= budget {
+        return;
+    }
+    fit_unchecked(result, budget / 8);
+    let mut findings = std::mem::take(&mut result.findings);
+    let mut ledger = std::mem::take(&mut result.ledger);
+    let rows = ledger.len();
+    // Room for `omitted` too, whose numbers are not known yet.
+    result.omitted.get_or_insert_with(Omitted::default);
+    let left = budget.saturating_sub(bytes(result) + 24);
+
+    fit_ledger(
+        &mut ledger,
+        (left / 4).max(left.saturating_sub(bytes(&findings))),
+    );
+    ledger.truncate(limits::LEDGER);
+    let shorter = fit_findings(&mut findings, left.saturating_sub(bytes(&ledger)));
+    for booking in ledger.iter_mut().flat_map(|entry| &mut entry.explained) {
+        rename(&mut booking.finding, &shorter.renamed);
+    }
+    let omitted = result.omitted.get_or_insert_with(Omitted::default);
+    omitted.findings = omitted.findings.saturating_add(number(shorter.findings));
+    omitted.evidence = omitted.evidence.saturating_add(number(shorter.evidence));
+    omitted.ledger = omitted
+        .ledger
+        .saturating_add(number(rows.saturating_sub(ledger.len())));
+    if *omitted == Omitted::default() {
+        result.omitted = None;
+    }
+    result.findings = findings;
+    result.ledger = ledger;
+}
+
+/// Cuts reasons alike until they take at most so many bytes, or nearly nothing.
+fn fit_unchecked(result: &mut RunResult, budget: usize) {
+    for length in [limits::LINE, 128, 64, 32] {
+        if bytes(&result.unchecked) <= budget {
+            break;
+        }
+        for unchecked in &mut result.unchecked {
+            cut(&mut unchecked.reason, length);
+        }
+    }
+}
+
+/// By how much findings became shorter.
+#[derive(Default)]
+struct Shorter {
+    findings: usize,
+    evidence: usize,
+    /// Id of a finding -> id of the one that it was folded into.
+    renamed: HashMap<String, String>,
+}
+
+/// Shortens findings to so many bytes.
+fn fit_findings(findings: &mut Vec<Finding>, budget: usize) -> Shorter {
+    if bytes(findings) <= budget && findings.len() <= limits::FINDINGS {
+        return Shorter::default();
+    }
+    findings.sort_by_key(|finding| Reverse(Severity::from_status(&finding.severity)));
+    // A third is kept for the proof of the worst.
+    let (mut fitted, renamed) = in_short(findings, budget - budget / 3);
+    let mut left = budget.saturating_sub(bytes(&fitted));
+    for small in &mut fitted {
+        let Some(full) = findings.iter().find(|finding| finding.id == small.id) else {
+            continue;
+        };
+        for larger in [full.clone(), without_evidence(full)] {
+            let growth = bytes(&larger).saturating_sub(bytes(small));
+            if growth <= left {
+                left -= growth;
+                *small = larger;
+                break;
+            }
+        }
+    }
+    for finding in &mut fitted {
+        for cause in &mut finding.caused_by {
+            if let Some(folded) = renamed.get(cause) {
+                cause.clone_from(folded);
+            }
+        }
+        finding.caused_by.dedup();
+    }
+    let facts = |list: &[Finding]| -> usize {
+        list.iter()
+            .filter(|finding| !renamed.contains_key(&finding.id))
+            .map(|finding| finding.evidence.len())
+            .sum()
+    };
+    let present: Vec<Finding> = findings
+        .iter()
+        .filter(|finding| fitted.iter().any(|other| other.id == finding.id))
+        .cloned()
+        .collect();
+    let evidence = facts(&present).saturating_sub(facts(&fitted));
+    let shorter = Shorter {
+        findings: findings.len().saturating_sub(fitted.len()),
+        evidence,
+        renamed,
+    };
+    *findings = fitted;
+    shorter
+}
+
+/// Findings (worst first) in short, as many as fit, and what the folded ones are called now.
+fn in_short(findings: &[Finding], budget: usize) -> (Vec<Finding>, HashMap<String, String>) {
+    let short: Vec<Finding> = findings.iter().map(shortened).collect();
+    let harmless = short
+        .iter()
+        .position(|finding| Severity::from_status(&finding.severity) == Severity::Info)
+        .unwrap_or(short.len());
+    let (worse, info) = short.split_at(harmless);
+    let fits = |list: &[Finding]| bytes(&list) <= budget && list.len() <= limits::FINDINGS;
+    if fits(worse) {
+        let kept = largest(info.len(), |kept| {
+            short.get(..harmless + kept).is_some_and(fits)
+        });
+        let end = harmless + kept.unwrap_or(0);
+        return (short.into_iter().take(end).collect(), HashMap::new());
+    }
+    let folded_after = |kept: usize, alike| {
+        let (whole, rest) = worse.split_at(kept.min(worse.len()));
+        let (folded, renamed) = fold(rest, alike);
+        let mut list = whole.to_vec();
+        list.extend(folded);
+        (list, renamed)
+    };
+    Alike::ALL
+        .into_iter()
+        .find_map(|alike| {
+            largest(worse.len(), |kept| fits(&folded_after(kept, alike).0))
+                .map(|kept| folded_after(kept, alike))
+        })
+        .unwrap_or_else(|| folded_after(0, Alike::Severity))
+}
+
+/// The largest number up to `most` that fits, by halving; `None` when not even 0 does.
+pub(super) fn largest(most: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
+    if !fits(0) {
+        return None;
+    }
+    let (mut fitting, mut end) = (0, most + 1);
+    while end - fitting > 1 {
+        let middle = fitting + (end - fitting) / 2;
+        if fits(middle) {
+            fitting = middle;
+        } else {
+            end = middle;
+        }
+    }
+    Some(fitting)
+}
+
+/// Size as JSON.
+pub(super) fn bytes<T: Serialize + ?Sized>(value: &T) -> usize {
+    // Serialising plain data to memory does not fail; if it did, nothing may count as small.
+    serde_json::to_vec(value).map_or(usize::MAX / 4, |json| json.len())
+}
+
+fn rename(id: &mut Option<String>, renamed: &HashMap<String, String>) {
+    if let Some(folded) = id.as_ref().and_then(|id| renamed.get(id)) {
+        *id = Some(folded.clone());
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,200 @@
+//! Findings made smaller: in short, without their facts, or many alike as one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use netdiag_crds::{
+    limits,
+    report::{Evidence, Finding, Remedy, Subject},
+    severity::Severity,
+};
+
+use super::text::cut;
+
+/// The fact that says how many findings a folded one stands for. It survives every cut.
+const FOLDED: &str = "findings folded into this one";
+/// The check or cause of a finding that stands for several.
+const SEVERAL: &str = "Several";
+/// Examples that a folded finding names.
+const EXAMPLES: usize = 5;
+/// Length of each; long enough for an interface, and for most pods.
+const EXAMPLE_LENGTH: usize = 48;
+/// Length of a remedy's text in short: its command says the rest.
+const REMEDY_LENGTH: usize = 160;
+
+/// What findings have in common that are folded into one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alike {
+    /// Check, cause and severity.
+    Cause,
+    /// Check and severity: for a node with very many kinds of faults.
+    Check,
+    /// Severity alone: for an object that is shared by many results.
+    Severity,
+}
+
+impl Alike {
+    /// From the finest to the coarsest.
+    pub(super) const ALL: [Self; 3] = [Self::Cause, Self::Check, Self::Severity];
+
+    fn key(self, finding: &Finding) -> (&str, &str, &str) {
+        let Finding {
+            check,
+            cause,
+            severity,
+            ..
+        } = finding;
+        match self {
+            Self::Cause => (severity, check, cause),
+            Self::Check => (severity, check, SEVERAL),
+            Self::Severity => (severity, SEVERAL, SEVERAL),
+        }
+    }
+}
+
+/// A finding in short: what, where, how bad and the first command.
+pub(super) fn shortened(finding: &Finding) -> Finding {
+    let mut short = without_evidence(finding);
+    short.explanation = None;
+    short.impact = None;
+    short.last_seen = None;
+    short.docs = None;
+    short.remedies.truncate(1);
+    for remedy in &mut short.remedies {
+        cut(&mut remedy.text, REMEDY_LENGTH);
+        remedy.effect = None;
+    }
+    short
+}
+
+/// A finding without its facts.
+pub(super) fn without_evidence(finding: &Finding) -> Finding {
+    let mut small = finding.clone();
+    small.evidence.retain(|fact| fact.name == FOLDED);
+    small
+}
+
+/// Folds alike findings into one each; one that is like no other stays. Says into which each was folded, by id.
+pub(super) fn fold(findings: &[Finding], alike: Alike) -> (Vec<Finding>, HashMap<String, String>) {
+    let mut groups: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        groups.entry(alike.key(finding)).or_default().push(finding);
+    }
+    let mut renamed = HashMap::new();
+    let mut folded: Vec<Finding> = groups
+        .into_iter()
+        .map(|((severity, check, cause), group)| match group.as_slice() {
+            [only] => (*only).clone(),
+            several => {
+                let one = fold_group(severity, check, cause, several);
+                renamed.extend(several.iter().map(|old| (old.id.clone(), one.id.clone())));
+                one
+            }
+        })
+        .collect();
+    folded.sort_by_key(|finding| std::cmp::Reverse(Severity::from_status(&finding.severity)));
+    (folded, renamed)
+}
+
+fn fold_group(severity: &str, check: &str, cause: &str, group: &[&Finding]) -> Finding {
+    let total: i64 = group.iter().map(|finding| stands_for(finding)).sum();
+    let mut finding = Finding {
+        id: format!("{check}/{cause}/{severity} (folded)"),
+        check: check.to_owned(),
+        cause: cause.to_owned(),
+        severity: severity.to_owned(),
+        confidence: least_confidence(group).to_owned(),
+        subject: Subject::default(),
+        summary: summary(total, check, group),
+        evidence: vec![Evidence {
+            name: FOLDED.to_owned(),
+            value: total.to_string(),
+            ..Evidence::default()
+        }],
+        count: group
+            .iter()
+            .fold(0, |sum, finding| sum.saturating_add(finding.count)),
+        first_seen: times(group, |finding| finding.first_seen.as_ref()).min(),
+        last_seen: times(group, |finding| finding.last_seen.as_ref()).max(),
+        ..Finding::default()
+    };
+    // The command names one subject of many, so only the advice is for all.
+    let advice = group.iter().find_map(|finding| finding.remedies.first());
+    if let Some(remedy) = advice.filter(|_| cause != SEVERAL) {
+        finding.remedies.push(Remedy {
+            text: remedy.text.clone(),
+            ..Remedy::default()
+        });
+    }
+    finding
+}
+
+/// `200 alike on veth0, veth1, ..: <the first one's summary>`.
+fn summary(total: i64, check: &str, group: &[&Finding]) -> String {
+    let mut examples: Vec<String> = Vec::new();
+    for finding in group {
+        let example = example(finding, check);
+        if examples.len() < EXAMPLES && !examples.contains(&example) {
+            examples.push(example);
+        }
+    }
+    let first = group.first().map_or("", |finding| finding.summary.as_str());
+    let mut summary = format!("{total} alike, such as {}: {first}", examples.join(", "));
+    cut(&mut summary, limits::LINE);
+    summary
+}
+
+/// Whom a finding is about, and what it is where the folded ones differ in that.
+fn example(finding: &Finding, check: &str) -> String {
+    let subject = &finding.subject;
+    let pod = subject
+        .pod
+        .as_ref()
+        .map(|pod| format!("{}/{}", pod.namespace, pod.name));
+    let parts = [
+        (check == SEVERAL).then(|| finding.check.clone()),
+        pod.or_else(|| subject.netns.clone()),
+        subject
+            .interface
+            .clone()
+            .or_else(|| subject.process.clone()),
+    ];
+    let mut example = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    if example.is_empty() {
+        example.clone_from(&finding.cause);
+    }
+    cut(&mut example, EXAMPLE_LENGTH);
+    example
+}
+
+/// How many findings this one stands for.
+fn stands_for(finding: &Finding) -> i64 {
+    finding
+        .evidence
+        .iter()
+        .find(|fact| fact.name == FOLDED)
+        .and_then(|fact| fact.value.parse().ok())
+        .unwrap_or(1)
+}
+
+fn least_confidence<'a>(group: &[&'a Finding]) -> &'a str {
+    let rank = |word: &str| match word {
+        "Certain" => 2,
+        "Likely" => 1,
+        _ => 0,
+    };
+    group
+        .iter()
+        .map(|finding| finding.confidence.as_str())
+        .min_by_key(|word| rank(word))
+        .unwrap_or_default()
+}
+
+fn times<'a>(
+    group: &'a [&Finding],
+    time: impl Fn(&'a Finding) -> Option<&'a Time> + 'a,
+) -> impl Iterator<Item = Time> + 'a {
+    group
+        .iter()
+        .filter_map(move |finding| time(finding).cloned())
+}

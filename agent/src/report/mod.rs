@@ -1,0 +1,19 @@
+//! Turns what was diagnosed into what is reported: the only place that knows both the diagnosis and the resources.
+//!
+//! Three steps, each pure: [`run_result`] converts and escapes, [`bound`] cuts to the schema's limits, [`fit`] keeps a
+//! node's object small. Output without a cluster ([`node_net_report`]) takes the first step alone.
+
+mod bound;
+mod convert;
+mod fit;
+mod fold;
+mod ledger;
+mod local;
+mod summary;
+mod text;
+
+pub use bound::bound;
+pub use convert::{Run, keep_first_seen, run_result, time_of};
+pub use fit::{OBJECT_BYTES, fit};
+pub use local::node_net_report;
+pub use summary::summary;

@@ -1,0 +1,56 @@
+//! The columns of `kubectl get nnr`.
+
+use k8s_openapi::jiff::Timestamp;
+use netdiag_crds::{
+    NodeNetReportStatus,
+    report::{LedgerEntry, ReportSummary, RunResult},
+    severity::Severity,
+};
+
+/// The columns, derived from the rest of a status.
+pub fn summary(status: &NodeNetReportStatus) -> ReportSummary {
+    let working = status
+        .probes
+        .iter()
+        .filter(|probe| matches!(probe.state.as_str(), "Attached" | "Idle"))
+        .count();
+    let severity = status
+        .results
+        .iter()
+        .flat_map(|result| &result.findings)
+        .map(|finding| Severity::from_status(&finding.severity))
+        .max();
+    // Runs overlap, so what one of them could not explain is in the others too: the newest window speaks.
+    let newest = status.results.iter().max_by_key(|result| ended(result));
+    ReportSummary {
+        probes: format!("{working}/{}", status.probes.len()),
+        severity: severity.map_or("", Severity::as_str).to_owned(),
+        findings: status.results.iter().map(findings).sum(),
+        unexplained: newest.map_or(0, |result| result.ledger.iter().map(open).sum()),
+        last_window: newest
+            .and_then(|result| result.window.as_ref())
+            .and_then(|window| window.end_time.clone()),
+    }
+}
+
+fn ended(result: &RunResult) -> Option<Timestamp> {
+    let window = result.window.as_ref()?;
+    Some(window.end_time.as_ref()?.0)
+}
+
+/// Findings of a result, those that did not fit too.
+fn findings(result: &RunResult) -> i64 {
+    let shown = i64::try_from(result.findings.len()).unwrap_or(i64::MAX);
+    let omitted = result.omitted.map_or(0, |omitted| omitted.findings);
+    shown.saturating_add(omitted)
+}
+
+/// Packets of a counter of which nobody can say that they are harmless or harmful.
+fn open(entry: &LedgerEntry) -> i64 {
+    let unknown = entry
+        .explained
+        .iter()
+        .filter(|booking| booking.verdict == "Unknown")
+        .map(|booking| booking.count);
+    unknown.fold(entry.unexplained, i64::saturating_add)
+}
