@@ -4,4 +4,5 @@ pub mod cli;
 pub mod probes;
 pub mod recording;
 pub mod render;
+pub mod report;
 pub mod sources;
