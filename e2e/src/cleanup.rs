@@ -6,10 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::{fs, io, process, thread};
 
 use anyhow::{Context, Result};
+
+/// Names start with this and the process id of the harness that made them.
+const PREFIX: &str = "netdiag-";
 
 type Action = Box<dyn FnOnce() + Send>;
 
@@ -104,6 +108,28 @@ fn end_on_signal() -> io::Result<()> {
     process::exit(code)
 }
 
+/// What a harness's namespaces and folders are called: unique, and telling who made them.
+pub(crate) fn unique_name(label: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{}-{number}-{label}", process::id())
+}
+
+/// The names in `folder` that harnesses made which were killed before they could clean up.
+pub(crate) fn left_behind(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names
+        .filter(|name| maker(name).is_some_and(|pid| !Path::new("/proc").join(pid).exists()))
+        .collect()
+}
+
+/// The process id in the name, if a harness made it.
+fn maker(name: &str) -> Option<&str> {
+    let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    pid.parse::<u32>().ok().map(|_| pid)
+}
+
 /// A folder below the system's temporary one that goes with this value.
 pub struct TemporaryFolder {
     path: PathBuf,
@@ -111,19 +137,19 @@ pub struct TemporaryFolder {
 }
 
 impl TemporaryFolder {
-    /// Makes a folder whose name starts with `label`.
+    /// Makes a folder whose name ends with `label`.
     pub fn new(label: &str) -> Result<Self> {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let name = format!("netdiag-{label}-{}-{number}", process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).with_context(|| format!("failed to create {}", path.display()))?;
-        let doomed = path.clone();
-        let undo = Undo::register(move || {
-            if let Err(error) = fs::remove_dir_all(&doomed) {
-                eprintln!("failed to remove {}: {error}", doomed.display());
+        static SWEEP: Once = Once::new();
+        let parent = std::env::temp_dir();
+        SWEEP.call_once(|| {
+            for name in left_behind(&parent) {
+                remove_folder(&parent.join(name));
             }
         });
+        let path = parent.join(unique_name(label));
+        fs::create_dir(&path).with_context(|| format!("failed to create {}", path.display()))?;
+        let doomed = path.clone();
+        let undo = Undo::register(move || remove_folder(&doomed));
         Ok(Self { path, _undo: undo })
     }
 
@@ -133,9 +159,22 @@ impl TemporaryFolder {
     }
 }
 
+fn remove_folder(path: &Path) {
+    if let Err(error) = fs::remove_dir_all(path) {
+        eprintln!("failed to remove {}: {error}", path.display());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_harness_made_is_swept() {
+        assert_eq!(maker("netdiag-4711-0-node"), Some("4711"));
+        assert_eq!(maker("netdiag-mine-0"), None);
+        assert_eq!(maker("cni-4711-0"), None);
+    }
 
     #[test]
     fn a_folder_goes_with_its_value_even_when_a_test_panics() {

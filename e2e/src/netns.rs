@@ -5,19 +5,16 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
+use std::process::Command;
 use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cleanup::Undo;
+use crate::cleanup::{Undo, left_behind, unique_name};
 
 /// Where `ip netns` keeps named namespaces.
 const NAMED: &str = "/run/netns";
-/// Names start with this and the process id of the harness that made them.
-const PREFIX: &str = "netdiag-";
 
 /// A named network namespace that goes with this value, with all devices and processes in it.
 pub struct Namespace {
@@ -29,10 +26,12 @@ impl Namespace {
     /// Makes an empty namespace, loopback up, whose name ends with `label`.
     pub fn new(label: &str) -> Result<Self> {
         static SWEEP: Once = Once::new();
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        SWEEP.call_once(sweep);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{PREFIX}{}-{number}-{label}", process::id());
+        SWEEP.call_once(|| {
+            for name in left_behind(Path::new(NAMED)) {
+                remove(&name);
+            }
+        });
+        let name = unique_name(label);
         run(Command::new("ip").args(["netns", "add", &name]))?;
         let doomed = name.clone();
         let undo = Undo::register(move || remove(&doomed));
@@ -179,37 +178,9 @@ fn remove(name: &str) {
     }
 }
 
-/// Removes what a killed harness left behind.
-fn sweep() {
-    let Ok(entries) = fs::read_dir(NAMED) else {
-        return; // no namespace was ever named
-    };
-    for entry in entries.flatten() {
-        if let Some(name) = entry.file_name().to_str()
-            && let Some(maker) = maker(name)
-            && !Path::new("/proc").join(maker).exists()
-        {
-            remove(name);
-        }
-    }
-}
-
-/// The process id in a namespace's name, if a harness made it.
-fn maker(name: &str) -> Option<&str> {
-    let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
-    pid.parse::<u32>().ok().map(|_| pid)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_namespaces_of_a_harness_are_swept() {
-        assert_eq!(maker("netdiag-4711-0-node"), Some("4711"));
-        assert_eq!(maker("netdiag-mine-0"), None);
-        assert_eq!(maker("cni-4711-0"), None);
-    }
 
     #[test]
     fn finds_a_counter_among_several_groups_of_one_protocol() {

@@ -43,6 +43,7 @@ pub struct Ended {
 impl Job<'_> {
     /// Runs to the end or to the limit. An error means that it could not be started, or Ctrl-C.
     pub fn run(mut self) -> Result<Ended> {
+        check_interrupted()?;
         let log = self.log_path();
         let folder = log.parent().context("the log has no folder")?;
         fs::create_dir_all(folder).with_context(|| format!("failed to create {folder:?}"))?;
@@ -101,9 +102,9 @@ impl Job<'_> {
             if let Some(status) = child.try_wait().context("failed to wait for a command")? {
                 return Ok((status.success(), false));
             }
-            if INTERRUPTED.load(Ordering::Relaxed) {
+            if let Err(interrupted) = check_interrupted() {
                 end_group(child)?;
-                bail!("interrupted");
+                return Err(interrupted);
             }
             let elapsed = started.elapsed();
             if elapsed > self.limit {
@@ -143,6 +144,14 @@ pub fn end_jobs_on_ctrl_c() {
             );
         }
     }
+}
+
+/// Fails after Ctrl-C.
+pub fn check_interrupted() -> Result<()> {
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        bail!("interrupted");
+    }
+    Ok(())
 }
 
 /// Asks the command and everything it started to end, then makes it.

@@ -128,5 +128,8 @@ pub fn run(
             break;
         }
     }
+    if row.counts == Counts::default() {
+        return Ok(Row::failed(suite.name(), row.took, "it ran no test"));
+    }
     Ok(row)
 }

@@ -51,6 +51,7 @@ impl Workspace {
                 ("XDG_CACHE_HOME", cache.clone()),
                 ("GOCACHE", cache.join("go-build")),
                 ("GOMODCACHE", cache.join("go-mod")),
+                ("GOFLAGS", "-modcacherw".into()), // so that it can be removed again
             ],
         }
     }

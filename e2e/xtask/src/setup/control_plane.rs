@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -53,6 +54,16 @@ pub const BINARIES: Step = Step {
         }
     },
 };
+
+/// Downloads the sources that [`BINARIES`] compiles, which needs no processor and may go on beside
+/// another compiler.
+pub fn download(workspace: &Workspace) -> Option<Command> {
+    let mut list = workspace.command(golang::go(workspace)?);
+    list.current_dir(workspace.root.join("e2e/kubernetes"));
+    list.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    list.args(["list", "-deps"]).args(PACKAGES);
+    Some(list)
+}
 
 /// The folder to give as KUBEBUILDER_ASSETS; nothing where PATH has all three programs.
 pub fn assets(workspace: &Workspace) -> Result<Option<PathBuf>> {

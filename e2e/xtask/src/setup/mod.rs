@@ -10,11 +10,12 @@ mod packages;
 
 use std::io::{Write, stderr, stdin};
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::job::Job;
+use crate::job::{self, Job};
 use crate::machine::Machine;
 use crate::table::Row;
 use crate::workspace::Workspace;
@@ -52,13 +53,14 @@ struct Step {
     finish: fn(&Workspace) -> Result<()>,
 }
 
-/// All steps, each after those it builds upon.
+/// All steps, each after those it builds upon. Go comes first, since then the control plane's
+/// sources can be downloaded while the eBPF tools compile.
 const STEPS: [&Step; 6] = [
+    &golang::GO,
+    &packages::NETWORK_TOOLS,
     &ebpf::PACKAGES,
     &ebpf::TOOLCHAIN,
     &ebpf::LINKER,
-    &packages::NETWORK_TOOLS,
-    &golang::GO,
     &control_plane::BINARIES,
 ];
 
@@ -66,8 +68,8 @@ const STEPS: [&Step; 6] = [
 #[derive(Default)]
 pub struct Outcome {
     pub rows: Vec<Row>,
-    /// What cannot be used, with the reason and whether trying failed (else it was impossible or declined).
-    pub lacking: Vec<(Need, String, bool)>,
+    /// What cannot be used, with the reason.
+    pub lacking: Vec<(Need, String)>,
 }
 
 impl Outcome {
@@ -75,8 +77,8 @@ impl Outcome {
     pub fn lack(&self, need: Need) -> Option<&str> {
         let mut lacking = self.lacking.iter();
         lacking
-            .find(|(lacking, ..)| *lacking == need)
-            .map(|(_, why, _)| why.as_str())
+            .find(|(lacking, _)| *lacking == need)
+            .map(|(_, why)| why.as_str())
     }
 }
 
@@ -91,13 +93,16 @@ pub fn set_up(
     let mut outcome = Outcome::default();
     let mut missing = Vec::new();
     for step in STEPS.iter().filter(|step| needs.contains(&step.need)) {
+        if outcome.lack(step.need).is_some() {
+            continue; // without an earlier step, this one is of no use
+        }
         if (step.present)(workspace) {
             outcome
                 .rows
                 .push(Row::made(step.name, Duration::ZERO, "cached"));
         } else if let Some(obstacle) = (step.obstacle)(machine) {
             eprintln!("{}: {obstacle}", step.name);
-            outcome.lacking.push((step.need, obstacle, false));
+            outcome.lacking.push((step.need, obstacle));
         } else {
             missing.push(*step);
         }
@@ -109,48 +114,80 @@ pub fn set_up(
     if !agreed && !ask(machine)? {
         for step in missing {
             let why = format!("{} was not set up, as you wished", step.name);
-            outcome.lacking.push((step.need, why, false));
+            outcome.lacking.push((step.need, why));
         }
         return Ok(outcome);
     }
-    for step in missing {
-        if outcome.lack(step.need).is_some() {
-            continue; // an earlier step of the same need failed
+    let (go, rest): (Vec<_>, Vec<_>) = missing
+        .into_iter()
+        .partition(|step| step.name == golang::GO.name);
+    for step in go {
+        outcome.set_up(workspace, step);
+    }
+    thread::scope(|scope| {
+        // One compiler at a time, but a download beside it.
+        let mut download = rest
+            .iter()
+            .any(|step| step.need == Need::ControlPlane)
+            .then(|| control_plane::download(workspace))
+            .flatten()
+            .map(|command| scope.spawn(|| run(workspace, "download of sources", command)));
+        for step in rest {
+            if step.need == Need::ControlPlane
+                && let Some(download) = download.take()
+            {
+                // Its error is no matter: the build meets the same one, and shows it.
+                let _ = download.join();
+            }
+            outcome.set_up(workspace, step);
         }
-        let started = std::time::Instant::now();
+    });
+    job::check_interrupted()?;
+    Ok(outcome)
+}
+
+impl Outcome {
+    /// Performs a step, unless an earlier one of the same need could not be done.
+    fn set_up(&mut self, workspace: &Workspace, step: &Step) {
+        if self.lack(step.need).is_some() {
+            return;
+        }
+        let started = Instant::now();
         eprintln!("setting up {} ..", step.name);
-        match perform(workspace, step) {
-            Ok(()) => outcome
-                .rows
-                .push(Row::made(step.name, started.elapsed(), "built")),
+        let row = match perform(workspace, step) {
+            Ok(()) => Row::made(step.name, started.elapsed(), "built"),
             Err(error) => {
                 eprintln!("error: {error:#}");
                 let why = format!("setting up {} failed", step.name);
                 let row = Row::failed(step.name, started.elapsed(), why.as_str());
-                outcome.rows.push(row);
-                outcome.lacking.push((step.need, why, true));
+                self.lacking.push((step.need, why));
+                row
             }
-        }
+        };
+        self.rows.push(row);
     }
-    Ok(outcome)
 }
 
 fn perform(workspace: &Workspace, step: &Step) -> Result<()> {
     for command in (step.commands)(workspace)? {
-        let job = Job {
-            workspace,
-            name: step.name,
-            command,
-            limit: STEP_LIMIT,
-            output: None,
-        };
-        job.run_to_success()?;
+        run(workspace, step.name, command)?;
     }
     (step.finish)(workspace)?;
     if !(step.present)(workspace) {
         bail!("{} was set up, yet it is not usable", step.name);
     }
     Ok(())
+}
+
+fn run(workspace: &Workspace, name: &str, command: Command) -> Result<()> {
+    let job = Job {
+        workspace,
+        name,
+        command,
+        limit: STEP_LIMIT,
+        output: None,
+    };
+    job.run_to_success().map(drop)
 }
 
 fn describe(workspace: &Workspace, missing: &[&Step]) -> Result<()> {
