@@ -2,8 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use netdiag_diagnosis::finding::Severity;
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use netdiag_diagnosis::{Settings, SettingsError, detectors, finding::Severity};
 
 /// Longest window that `--duration` takes, in seconds: that of `spec.once.durationSeconds`.
 const MAX_SECONDS: u64 = 3600;
@@ -45,10 +45,10 @@ pub struct DiagnoseArgs {
     #[arg(long, default_value = "35s", value_parser = parse_duration, value_name = "TIME")]
     pub duration: Duration,
     /// Checks to report, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "CHECK")]
+    #[arg(long, value_delimiter = ',', value_name = "CHECK", value_parser = check_names())]
     pub checks: Vec<String>,
     /// Interfaces of the host to report, as globs separated by commas [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "GLOB")]
+    #[arg(long, value_delimiter = ',', value_name = "GLOB", value_parser = parse_glob)]
     pub interfaces: Vec<String>,
     /// Report no finding below this
     #[arg(long, value_enum, ignore_case = true, default_value_t = SeverityName::Info, value_name = "SEVERITY")]
@@ -134,6 +134,16 @@ impl From<SeverityName> for Severity {
             SeverityName::Critical => Self::Critical,
         }
     }
+}
+
+fn check_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(detectors::ALL.iter().map(|detector| detector.meta().name))
+}
+
+fn parse_glob(text: &str) -> Result<String, SettingsError> {
+    let glob = text.to_owned();
+    Settings::new(Vec::new(), std::slice::from_ref(&glob), &[], true, Severity::Info)?;
+    Ok(glob)
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -227,16 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn unknown_checks_and_bad_globs_are_wrong_usage() {
+        let unknown = parse(&["diagnose", "--checks", "Promiscuty"]).unwrap_err();
+        assert_eq!(unknown.exit_code(), 2);
+        assert!(unknown.to_string().contains("Promiscuity"), "{unknown}");
+        let bad = parse(&["diagnose", "--interfaces", "eth["]).unwrap_err();
+        assert_eq!(bad.exit_code(), 2);
+        assert!(bad.to_string().contains("allowed are"), "{bad}");
+    }
+
+    #[test]
     fn the_documented_forms_are_understood() {
         let args = diagnose_args(&[
             "--checks",
-            "LinkMtu,OtherDrop",
+            "Promiscuity",
             "--interfaces",
             "eth*,bond0",
             "-o",
             "yaml",
         ]);
-        assert_eq!(args.checks, ["LinkMtu", "OtherDrop"]);
+        assert_eq!(args.checks, ["Promiscuity"]);
         assert_eq!(args.interfaces, ["eth*", "bond0"]);
         assert_eq!(args.output, Output::Yaml);
         assert!(parse(&["run", "--node-name", "n", "--log-format", "json"]).is_ok());

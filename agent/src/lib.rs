@@ -1,8 +1,12 @@
 //! The node agent: gathers evidence, hands it to the pure detectors, and reports what they say.
 
 pub mod cli;
+pub mod collect;
+pub mod diagnose;
+mod probe_states;
 pub mod probes;
 pub mod recording;
 pub mod render;
 pub mod report;
+pub mod run;
 pub mod sources;

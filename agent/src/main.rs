@@ -1,2 +1,59 @@
-//! The controller of netdiag.
-fn main() {}
+//! Command line of the node agent.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use netdiag_agent::{
+    cli::{Cli, Command, LogFormat},
+    diagnose::{self, Verdict},
+    render::printable,
+    run,
+};
+use tracing_subscriber::EnvFilter;
+
+/// `--fail-on` was met. (2 is clap's, for wrong usage.)
+const FAIL_ON_MET: u8 = 3;
+
+fn main() -> ExitCode {
+    match start(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("netdiag-agent: {}", printable(&format!("{error:#}")));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(command: Command) -> anyhow::Result<ExitCode> {
+    // One thread: windows run on threads of their own, and between windows there is next to nothing to do.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the async runtime")?;
+    match command {
+        Command::Diagnose(args) => Ok(match runtime.block_on(diagnose::run(args))? {
+            Verdict::Passed => ExitCode::SUCCESS,
+            Verdict::Failed => ExitCode::from(FAIL_ON_MET),
+        }),
+        Command::Run(args) => {
+            log_to_stderr(args.log_format);
+            // Two crates of the tree bring a provider each, so rustls cannot choose by itself. It fails only when one
+            // is installed already, which is as good.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            runtime.block_on(run::run(args))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,120 @@
+//! One window: reads every source at both its ends, counts drops in between, and puts it together as evidence.
+//!
+//! What cannot be read becomes [`Observed::Unavailable`] with its reason. Nothing here fails: an agent that sees half
+//! says so and goes on.
+
+mod node;
+mod snapshot;
+mod stop;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use netdiag_diagnosis::{
+    EvidenceWindow,
+    evidence::{Lost, NodeFacts, Observed},
+};
+
+use crate::sources::{HostRoot, KernelLog, Scope, Sources};
+
+pub use node::{host_name, node_facts};
+use snapshot::Snapshots;
+pub use stop::Stop;
+
+/// How often samples are taken out of their ring, so that it does not fill up, and progress is told.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What to watch and for how long.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The node's name.
+    pub node: String,
+    /// Where the host's root is mounted.
+    pub host_root: PathBuf,
+    /// How long.
+    pub duration: Duration,
+    /// Look into the namespaces of pods, and into every other but the node's own.
+    pub pods: bool,
+}
+
+/// How far a window is.
+pub struct Progress<'a> {
+    /// The node.
+    pub node: &'a NodeFacts,
+    /// Interfaces of the node's own namespace, where they could be read.
+    pub interfaces: Option<usize>,
+    /// Time since the window began.
+    pub elapsed: Duration,
+    /// How long it is to last.
+    pub duration: Duration,
+}
+
+/// What a window has seen.
+pub struct Collected {
+    /// The evidence.
+    pub window: EvidenceWindow,
+    /// It lasted as long as it should; false when it was stopped early.
+    pub complete: bool,
+}
+
+/// Watches for as long as was asked, or until it is stopped. Everything is detached when it returns.
+pub fn collect(
+    request: &Request,
+    stop: &Stop,
+    progress: &mut dyn FnMut(&Progress<'_>),
+) -> Collected {
+    let node = node_facts(request.node.clone());
+    let scope = if request.pods {
+        Scope::All
+    } else {
+        Scope::Node
+    };
+    let sources = Sources::new(HostRoot::new(&request.host_root), scope);
+    let mut kernel_log = KernelLog::from_now();
+
+    let start_unix_ms = unix_ms();
+    let began = Instant::now();
+    let snapshots = Snapshots::begin(sources, &mut || {});
+    let interfaces = snapshots.interfaces();
+    let complete = loop {
+        let elapsed = began.elapsed();
+        progress(&Progress {
+            node: &node,
+            interfaces,
+            elapsed,
+            duration: request.duration,
+        });
+        let left = request.duration.saturating_sub(elapsed);
+        if left.is_zero() {
+            break true;
+        }
+        if stop.wait(left.min(TICK)) {
+            break false;
+        }
+    };
+    let seen = snapshots.end(&mut || {});
+    let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let window = EvidenceWindow {
+        node,
+        start_unix_ms,
+        duration_ms,
+        namespaces: seen.namespaces,
+        links: seen.links,
+        drops: Observed::default(),
+        packet_sockets: Observed::default(),
+        tun_holders: seen.tun_holders,
+        kernel_log: kernel_log.read(),
+        lost: Lost::default(),
+    };
+    Collected { window, complete }
+}
+
+fn unix_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_millis()).ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,236 @@
+//! `diagnose`: the whole engine on this host, without a cluster.
+
+mod progress;
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::Path,
+};
+
+use netdiag_diagnosis::{Diagnosis, EvidenceWindow, Settings, SettingsError, finding::Severity};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    cli::{DiagnoseArgs, Output},
+    collect::{self, Collected, Request, Stop},
+    probe_states, recording,
+    render::{self, Style},
+    report,
+};
+use progress::ProgressLine;
+
+/// Why there is no diagnosis.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error("failed to understand the settings")]
+    Settings { source: SettingsError },
+    #[error("failed to replay")]
+    Replay { source: recording::ReadError },
+    #[error("failed to record")]
+    Record { source: recording::WriteError },
+    #[error("failed to watch this host")]
+    Watch { source: tokio::task::JoinError },
+    #[error("failed to listen for signals")]
+    Signals { source: io::Error },
+    #[error("failed to encode the report as JSON")]
+    Json { source: serde_json::Error },
+    #[error("failed to encode the report as YAML")]
+    Yaml { source: serde_yaml::Error },
+    #[error("failed to write the result to stdout")]
+    Output { source: io::Error },
+}
+
+/// How a run ended that could be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing as bad as `--fail-on` was found.
+    Passed,
+    /// `--fail-on` was met.
+    Failed,
+}
+
+/// Watches or replays, and prints what was found.
+///
+/// # Errors
+/// When a recording cannot be read or written, or the result cannot be printed. Evidence that is missing is no error:
+/// the result says what could not be checked.
+pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
+    let DiagnoseArgs {
+        duration,
+        checks,
+        interfaces,
+        min_severity,
+        host_root,
+        output,
+        record,
+        replay,
+        fail_on,
+    } = args;
+    let settings = Settings::new(checks, &interfaces, &[], true, min_severity.into())
+        .map_err(|source| Error::Settings { source })?;
+    let window = match &replay {
+        Some(path) => recording::read(path).map_err(|source| Error::Replay { source })?,
+        None => {
+            let request = Request {
+                node: collect::host_name(),
+                host_root,
+                duration,
+                pods: settings.pods,
+            };
+            watch(request).await?
+        }
+    };
+    if let Some(path) = &record {
+        keep(path, &window)?;
+    }
+    let diagnosis = netdiag_diagnosis::diagnose(&window, &settings);
+    print(&in_form(output, &window, &diagnosis, replay.is_some())?)?;
+    Ok(judge(&diagnosis, fail_on.map(Severity::from)))
+}
+
+/// Watches this host. The first Ctrl-C ends the window early; its findings are worth having.
+async fn watch(request: Request) -> Result<EvidenceWindow, Error> {
+    let mut interrupt =
+        signal(SignalKind::interrupt()).map_err(|source| Error::Signals { source })?;
+    let stop = Stop::default();
+    let mut window = tokio::task::spawn_blocking({
+        let stop = stop.clone();
+        move || {
+            let mut line = ProgressLine::new();
+            let collected = collect::collect(&request, &stop, &mut |progress| line.show(progress));
+            line.clear();
+            collected
+        }
+    });
+    let joined = tokio::select! {
+        joined = &mut window => joined,
+        _ = interrupt.recv() => {
+            stop.set();
+            tokio::select! {
+                joined = window => joined,
+                // Impatience: leave at once; the kernel detaches the probe of a process that is gone.
+                _ = interrupt.recv() => std::process::exit(130),
+            }
+        }
+    };
+    let Collected { window, complete } = joined.map_err(|source| Error::Watch { source })?;
+    if !complete {
+        eprintln!("netdiag: interrupted, this is what was seen until then");
+    }
+    Ok(window)
+}
+
+fn keep(path: &Path, window: &EvidenceWindow) -> Result<(), Error> {
+    recording::write(path, window).map_err(|source| Error::Record { source })?;
+    eprintln!(
+        "netdiag: evidence recorded in {}; it holds addresses and parts of packets",
+        render::printable(&path.to_string_lossy())
+    );
+    Ok(())
+}
+
+fn in_form(
+    output: Output,
+    window: &EvidenceWindow,
+    diagnosis: &Diagnosis,
+    replayed: bool,
+) -> Result<String, Error> {
+    let report = || {
+        let mut agent = probe_states::agent_info(window.node.kernel.clone());
+        if replayed {
+            // Field offsets come from BTF, so without it the recording would hold no drops.
+            agent.btf = window.drops.value().is_some();
+        }
+        report::node_net_report(diagnosis, window, agent, probe_states::of(window))
+    };
+    Ok(match output {
+        Output::Json => {
+            let mut text = serde_json::to_string_pretty(&report())
+                .map_err(|source| Error::Json { source })?;
+            text.push('\n');
+            text
+        }
+        Output::Yaml => {
+            serde_yaml::to_string(&report()).map_err(|source| Error::Yaml { source })?
+        }
+        Output::Table | Output::Wide => {
+            let stdout = io::stdout();
+            let on_terminal = stdout.is_terminal();
+            let width = terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0);
+            let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let style = Style::new(width, on_terminal && !no_colour, output == Output::Wide);
+            render::render(window, diagnosis, style)
+        }
+    })
+}
+
+/// Whoever closes the pipe (`| head`) has read enough.
+fn print(text: &str) -> Result<(), Error> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output { source }),
+        _ => Ok(()),
+    }
+}
+
+fn judge(diagnosis: &Diagnosis, fail_on: Option<Severity>) -> Verdict {
+    let worst = diagnosis
+        .findings
+        .iter()
+        .map(|finding| finding.severity)
+        .max();
+    match fail_on {
+        Some(limit) if worst >= Some(limit) => Verdict::Failed,
+        _ => Verdict::Passed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netdiag_diagnosis::{
+        evidence::Lost,
+        finding::{Finding, Subject},
+    };
+
+    use super::*;
+
+    fn with(severities: &[Severity]) -> Diagnosis {
+        let finding =
+            |severity: &Severity| Finding::new("OtherDrop", "X", *severity, Subject::default());
+        Diagnosis {
+            findings: severities.iter().map(finding).collect(),
+            ledger: Vec::new(),
+            unchecked: Vec::new(),
+            lost: Lost::default(),
+            checks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn fail_on_is_met_by_what_is_as_bad_or_worse() {
+        use Severity::{Critical, Info, Warning};
+        let judged = |found: &[Severity], limit| judge(&with(found), limit);
+        assert_eq!(judged(&[], Some(Info)), Verdict::Passed);
+        assert_eq!(judged(&[Info], Some(Info)), Verdict::Failed);
+        assert_eq!(judged(&[Info], Some(Warning)), Verdict::Passed);
+        assert_eq!(judged(&[Info, Critical], Some(Warning)), Verdict::Failed);
+        assert_eq!(judged(&[Warning], Some(Critical)), Verdict::Passed);
+        assert_eq!(judged(&[Critical], None), Verdict::Passed);
+    }
+
+    #[test]
+    fn reports_are_one_node_net_report() {
+        let window = EvidenceWindow::default();
+        for output in [Output::Json, Output::Yaml] {
+            let text = in_form(output, &window, &with(&[Severity::Warning]), true).unwrap();
+            // JSON is YAML too.
+            let report: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+            assert_eq!(report["kind"], "NodeNetReport");
+            assert_eq!(report["status"]["results"][0]["diagnosis"], "local");
+            assert_eq!(
+                report["status"]["results"][0]["findings"][0]["severity"],
+                "Warning"
+            );
+        }
+    }
+}

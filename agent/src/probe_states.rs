@@ -1,0 +1,53 @@
+//! What the agent is, and how its probes stood in a window: the `agent` and `probes` of a report.
+
+use std::path::Path;
+
+use netdiag_crds::report::{AgentInfo, Probe};
+use netdiag_diagnosis::{EvidenceWindow, evidence::Observed};
+
+/// It reads.
+pub const ATTACHED: &str = "Attached";
+/// It could read, and nobody asks.
+pub const IDLE: &str = "Idle";
+const DEGRADED: &str = "Degraded";
+const UNAVAILABLE: &str = "Unavailable";
+
+/// Where the kernel describes its types.
+const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// This agent on this kernel.
+pub fn agent_info(kernel: String) -> AgentInfo {
+    AgentInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        kernel,
+        btf: Path::new(KERNEL_BTF).exists(),
+    }
+}
+
+/// How each probe stood while this window ran.
+pub fn of(window: &EvidenceWindow) -> Vec<Probe> {
+    let backend = window.drops.value().map(|drops| drops.backend.as_str());
+    vec![
+        state("drop", backend, &window.drops),
+        state("links", Some("netlink"), &window.links),
+        state("packet-sockets", Some("bpf_iterator"), &window.packet_sockets),
+        state("tun-holders", Some("procfs"), &window.tun_holders),
+        state("kernel-log", Some("syslog"), &window.kernel_log),
+    ]
+}
+
+fn state<T>(name: &str, backend: Option<&str>, evidence: &Observed<T>) -> Probe {
+    let state = match evidence {
+        Observed::Complete { .. } => ATTACHED,
+        Observed::Partial { .. } => DEGRADED,
+        Observed::Unavailable { .. } => UNAVAILABLE,
+    };
+    Probe {
+        name: name.to_owned(),
+        state: state.to_owned(),
+        backend: backend
+            .filter(|_| state != UNAVAILABLE)
+            .map(str::to_owned),
+        reason: evidence.missing().map(str::to_owned),
+    }
+}

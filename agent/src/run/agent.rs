@@ -1,0 +1,294 @@
+//! The agent's state between events: what is assigned, what was found, what runs.
+
+use std::{error::Error as StdError, path::PathBuf, time::Duration};
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, jiff::Timestamp};
+use kube::{Api, core::DeserializeGuard, runtime::watcher};
+use netdiag_crds::{
+    NodeNetReport,
+    report::{Assignment, Mode, RunResult},
+};
+use netdiag_diagnosis::{EvidenceWindow, diagnose};
+
+use super::{
+    decide::{self, RunKey, decide},
+    settings,
+    status::{self, About},
+    windows::{Ended, Windows},
+    writer::Writer,
+};
+use crate::{
+    collect::{Request, node_facts},
+    report,
+};
+
+/// With `continuous`, reports of many nodes are spread over this part of the interval, but no longer than the other.
+const JITTER_PART: u32 = 10;
+const JITTER_AT_MOST: Duration = Duration::from_secs(15);
+/// How long leaving waits for a last write.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Everything that the program knows. Its results and windows change through [`Agent::settle`] alone.
+pub struct Agent {
+    pub windows: Windows,
+    pub writer: Writer,
+    node: String,
+    host_root: PathBuf,
+    about: About,
+    /// The object; `None` while it is not there.
+    seen: Option<Seen>,
+    /// The list that the watch began with has had our object.
+    listed: bool,
+    assignments: Vec<Assignment>,
+    results: Vec<RunResult>,
+}
+
+/// The object as it was seen last, without its assignments.
+struct Seen {
+    uid: String,
+    generation: Option<i64>,
+    /// Bytes of its metadata and spec as JSON, which the status must leave room for.
+    rest: usize,
+}
+
+impl Agent {
+    /// An agent that knows nothing yet.
+    pub fn new(
+        api: Api<DeserializeGuard<NodeNetReport>>,
+        node: String,
+        host_root: PathBuf,
+    ) -> Self {
+        let kernel = node_facts(node.clone()).kernel;
+        Self {
+            windows: Windows::default(),
+            writer: Writer::new(api, node.clone()),
+            node,
+            host_root,
+            about: About::new(kernel),
+            seen: None,
+            listed: false,
+            assignments: Vec::new(),
+            results: Vec::new(),
+        }
+    }
+
+    /// The node's name.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Takes in what the watch says.
+    pub fn observe(&mut self, event: watcher::Event<DeserializeGuard<NodeNetReport>>) {
+        match event {
+            watcher::Event::Init => self.listed = false,
+            watcher::Event::InitApply(object) => {
+                self.listed = true;
+                self.found(object);
+            }
+            watcher::Event::Apply(object) => self.found(object),
+            watcher::Event::Delete(_) => self.gone(),
+            watcher::Event::InitDone if !self.listed => self.gone(),
+            watcher::Event::InitDone => {}
+        }
+    }
+
+    /// The watch was interrupted; it begins anew by itself.
+    pub fn watch_failed(&self, error: &watcher::Error) {
+        tracing::warn!(
+            node = self.node,
+            error = error as &dyn StdError,
+            "Lost the watch"
+        );
+    }
+
+    fn found(&mut self, object: DeserializeGuard<NodeNetReport>) {
+        let report = match object.0 {
+            Ok(report) => report,
+            Err(error) => {
+                // A newer controller may have written it; what was assigned before goes on.
+                tracing::error!(
+                    node = self.node,
+                    error = &error as &dyn StdError,
+                    "Could not read the assignments"
+                );
+                return;
+            }
+        };
+        let seen = Seen::of(&report);
+        let known = self.seen.as_ref().is_some_and(|known| known.uid == seen.uid);
+        if !known {
+            if self.seen.is_none() && self.results.is_empty() {
+                // What an earlier agent on this node wrote is all that is left of its runs.
+                let status = report.status.clone().unwrap_or_default();
+                self.results = status.results;
+                self.about.conditions = status.conditions;
+                self.about.probes = status.probes;
+            }
+            self.writer.found(report.status);
+        }
+        let unchanged = known && self.assignments == report.spec.assignments;
+        let generation = seen.generation;
+        self.seen = Some(seen);
+        self.assignments = report.spec.assignments;
+        if !unchanged {
+            tracing::info!(
+                node = self.node,
+                assignments = self.assignments.len(),
+                generation,
+                "Assignments changed"
+            );
+        }
+        self.settle(Duration::ZERO);
+    }
+
+    fn gone(&mut self) {
+        self.seen = None;
+        self.assignments.clear();
+        self.settle(Duration::ZERO);
+        self.writer.gone();
+    }
+
+    /// Takes in what a window has seen.
+    pub fn ended(&mut self, ended: Ended) {
+        let Ended {
+            key,
+            attempts,
+            evidence,
+        } = ended;
+        let assigned = |assignment: &&Assignment| RunKey::of(assignment) == key;
+        let Some(assignment) = self.assignments.iter().find(assigned).cloned() else {
+            return;
+        };
+        let mut delay = Duration::ZERO;
+        let result = match evidence {
+            Ok(window) => {
+                self.about.saw(&window);
+                if assignment.mode == Mode::Continuous {
+                    delay = jitter(assignment.window_seconds);
+                }
+                self.result(&assignment, &window, attempts)
+            }
+            Err(reason) => {
+                tracing::warn!(
+                    node = self.node,
+                    diagnosis = key.name,
+                    reason,
+                    "A window was interrupted"
+                );
+                decide::interrupted(&assignment, attempts, reason, now())
+            }
+        };
+        self.results.retain(|result| !key.is_of(result));
+        self.results.push(result);
+        self.settle(delay);
+    }
+
+    fn result(&self, assignment: &Assignment, window: &EvidenceWindow, attempts: i32) -> RunResult {
+        let key = RunKey::of(assignment);
+        let run = report::Run {
+            diagnosis: &assignment.name,
+            uid: Some(&assignment.uid),
+            generation: assignment.run_generation,
+            attempts,
+        };
+        let settings = match settings::of(assignment) {
+            Ok(settings) => settings,
+            Err(error) => {
+                let begun = decide::interrupted(assignment, attempts, String::new(), now());
+                return decide::failed(begun, error.to_string(), now());
+            }
+        };
+        let diagnosis = diagnose(window, &settings);
+        tracing::info!(
+            node = self.node,
+            diagnosis = assignment.name,
+            findings = diagnosis.findings.len(),
+            "A window ended"
+        );
+        let mut result = report::run_result(&diagnosis, window, &run);
+        result.unchecked.extend(settings::unknown_checks(assignment));
+        if let Some(previous) = self.results.iter().find(|result| key.is_of(result)) {
+            report::keep_first_seen(&mut result.findings, &previous.findings);
+        }
+        result
+    }
+
+    /// Brings windows, results and status to what the assignments ask for.
+    fn settle(&mut self, delay: Duration) {
+        let plan = decide(
+            &self.assignments,
+            &self.results,
+            &self.windows.keys(),
+            now(),
+        );
+        self.windows.stop(&plan.stop);
+        for start in plan.start {
+            let seconds = u64::try_from(start.seconds).unwrap_or_default();
+            let pods = self
+                .assignments
+                .iter()
+                .any(|assignment| RunKey::of(assignment) == start.key && assignment.pods);
+            tracing::debug!(
+                node = self.node,
+                diagnosis = start.key.name,
+                seconds,
+                attempts = start.attempts,
+                "Beginning a window"
+            );
+            let request = Request {
+                node: self.node.clone(),
+                host_root: self.host_root.clone(),
+                duration: Duration::from_secs(seconds),
+                pods,
+            };
+            self.windows.start(start, request);
+        }
+        self.results = plan.results;
+        if let Some(Seen { generation, rest, .. }) = self.seen {
+            let active = !self.windows.keys().is_empty();
+            let status =
+                status::build(&self.about, generation, &self.results, active, rest, now());
+            self.about.conditions.clone_from(&status.conditions);
+            self.writer.want(status, delay);
+        }
+    }
+
+    /// Ends what runs. A result that waits to be written is written; the windows are run again by the next agent.
+    pub async fn shut_down(&mut self) {
+        self.windows.shut_down().await;
+        if tokio::time::timeout(FAREWELL, self.writer.write())
+            .await
+            .is_err()
+        {
+            tracing::warn!(node = self.node, "Left without a last write");
+        }
+    }
+}
+
+impl Seen {
+    fn of(report: &NodeNetReport) -> Self {
+        let metadata = ObjectMeta {
+            managed_fields: None,
+            ..report.metadata.clone()
+        };
+        let bytes = |json: serde_json::Result<Vec<u8>>| json.map_or(0, |json| json.len());
+        Self {
+            uid: report.metadata.uid.clone().unwrap_or_default(),
+            generation: report.metadata.generation,
+            rest: bytes(serde_json::to_vec(&metadata)) + bytes(serde_json::to_vec(&report.spec)),
+        }
+    }
+}
+
+fn jitter(window_seconds: i32) -> Duration {
+    let interval = Duration::from_secs(u64::try_from(window_seconds).unwrap_or_default());
+    (interval / JITTER_PART)
+        .min(JITTER_AT_MOST)
+        .mul_f64(fastrand::f64())
+}
+
+/// Whole seconds, as the API keeps them.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

@@ -1,0 +1,198 @@
+//! What the agent does next, from its assignments, its results and the windows that run. Pure.
+//!
+//! The results carry all that survives a restart of the agent: a result in state `Running` without a running window
+//! is a window that was interrupted.
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use netdiag_crds::report::{Assignment, Mode, RunResult, Window};
+
+/// A window that was interrupted so often is given up: something on this node ends the agent each time.
+pub const MAX_ATTEMPTS: i32 = 3;
+
+/// States of a result.
+pub mod state {
+    /// Its first window runs.
+    pub const RUNNING: &str = "Running";
+    /// It has a result.
+    pub const FINISHED: &str = "Finished";
+    /// It was given up.
+    pub const FAILED: &str = "Failed";
+}
+
+/// One run of one diagnosis: what a window belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunKey {
+    /// The diagnosis.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its run.
+    pub generation: i64,
+}
+
+impl RunKey {
+    /// The run that an assignment asks for.
+    pub fn of(assignment: &Assignment) -> Self {
+        Self {
+            name: assignment.name.clone(),
+            uid: assignment.uid.clone(),
+            generation: assignment.run_generation,
+        }
+    }
+
+    /// Whether a result is of this run.
+    pub fn is_of(&self, result: &RunResult) -> bool {
+        self.name == result.diagnosis
+            && Some(&self.uid) == result.diagnosis_uid.as_ref()
+            && self.generation == result.run_generation
+    }
+}
+
+/// A window to begin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// Whose window it is.
+    pub key: RunKey,
+    /// How long it lasts, in seconds.
+    pub seconds: i32,
+    /// How often it was begun, this time included.
+    pub attempts: i32,
+}
+
+/// What to do now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Windows to end without a result.
+    pub stop: Vec<RunKey>,
+    /// Windows to begin.
+    pub start: Vec<Start>,
+    /// The results from now on, one an assignment at most, in the order of the assignments.
+    pub results: Vec<RunResult>,
+}
+
+/// Compares what is assigned with what is there. Running it again on its own outcome changes nothing.
+pub fn decide(
+    assignments: &[Assignment],
+    results: &[RunResult],
+    running: &[RunKey],
+    now: Timestamp,
+) -> Plan {
+    let mut plan = Plan {
+        stop: running
+            .iter()
+            .filter(|key| {
+                !assignments
+                    .iter()
+                    .any(|assignment| RunKey::of(assignment) == **key && !assignment.suspend)
+            })
+            .cloned()
+            .collect(),
+        ..Plan::default()
+    };
+    for assignment in assignments {
+        let key = RunKey::of(assignment);
+        let result = results.iter().find(|result| key.is_of(result)).cloned();
+        if assignment.suspend {
+            // A window without a result is nothing to keep; it begins anew, at its first attempt, when resumed.
+            let kept = result.filter(|result| result.state != state::RUNNING);
+            plan.results.extend(kept);
+        } else if running.contains(&key) {
+            plan.results.extend(result);
+        } else {
+            plan.resume(assignment, key, result, now);
+        }
+    }
+    plan
+}
+
+impl Plan {
+    /// An assignment that is wanted and for which no window runs.
+    fn resume(
+        &mut self,
+        assignment: &Assignment,
+        key: RunKey,
+        result: Option<RunResult>,
+        now: Timestamp,
+    ) {
+        let begun = result
+            .as_ref()
+            .and_then(|result| result.window.as_ref())
+            .map_or(0, |window| window.attempts);
+        match result {
+            Some(result) if result.state == state::FINISHED => {
+                if assignment.mode == Mode::Continuous {
+                    self.begin(assignment, key, 1);
+                }
+                self.results.push(result);
+            }
+            Some(result) if result.state == state::FAILED => self.results.push(result),
+            Some(result) if begun >= MAX_ATTEMPTS => {
+                self.results.push(given_up(result, now));
+            }
+            _ => {
+                let attempts = begun.saturating_add(1);
+                self.results.push(running_result(assignment, attempts, now));
+                self.begin(assignment, key, attempts);
+            }
+        }
+    }
+
+    fn begin(&mut self, assignment: &Assignment, key: RunKey, attempts: i32) {
+        self.start.push(Start {
+            key,
+            seconds: assignment.window_seconds,
+            attempts,
+        });
+    }
+}
+
+/// The result of a window that has just begun.
+fn running_result(assignment: &Assignment, attempts: i32, now: Timestamp) -> RunResult {
+    RunResult {
+        diagnosis: assignment.name.clone(),
+        diagnosis_uid: Some(assignment.uid.clone()),
+        run_generation: assignment.run_generation,
+        state: state::RUNNING.to_owned(),
+        window: Some(Window {
+            start_time: Time::from(now),
+            end_time: None,
+            duration_seconds: assignment.window_seconds,
+            attempts,
+        }),
+        ..RunResult::default()
+    }
+}
+
+fn given_up(result: RunResult, now: Timestamp) -> RunResult {
+    let message = result.message.clone().unwrap_or_else(|| {
+        format!("the window was interrupted {MAX_ATTEMPTS} times; see why the agent restarts on this node")
+    });
+    failed(result, message, now)
+}
+
+/// A result that says why there is none.
+pub fn failed(mut result: RunResult, message: String, now: Timestamp) -> RunResult {
+    result.state = state::FAILED.to_owned();
+    result.message = Some(message);
+    if let Some(window) = &mut result.window {
+        window.end_time.get_or_insert_with(|| Time::from(now));
+    }
+    result
+}
+
+/// A window ended without a result and not because it was told to: the result says so to the next decision.
+pub fn interrupted(
+    assignment: &Assignment,
+    attempts: i32,
+    reason: String,
+    now: Timestamp,
+) -> RunResult {
+    RunResult {
+        message: Some(reason),
+        ..running_result(assignment, attempts, now)
+    }
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

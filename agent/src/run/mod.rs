@@ -1,0 +1,111 @@
+//! The DaemonSet's program: works on the diagnoses that are assigned to this node.
+//!
+//! It watches one object, its node's NodeNetReport, and writes that object's status. [`decide`] says what is to be
+//! done; everything else here carries it out.
+
+mod agent;
+pub mod decide;
+mod settings;
+mod status;
+mod windows;
+mod writer;
+
+use std::{io, path::PathBuf, pin::pin};
+
+use futures::StreamExt;
+use kube::{
+    Api, Client, Config,
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
+    core::DeserializeGuard,
+    runtime::{WatchStreamExt, watcher},
+};
+use netdiag_crds::NodeNetReport;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::RunArgs;
+use agent::Agent;
+
+/// Why the program could not start.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error("failed to read the kubeconfig {path:?}")]
+    Kubeconfig {
+        path: PathBuf,
+        source: KubeconfigError,
+    },
+    #[error(
+        "failed to find an API server: neither a pod's service account nor a kubeconfig is there"
+    )]
+    NoCluster { source: kube::config::InferConfigError },
+    #[error("failed to make a client for the API server")]
+    Client { source: kube::Error },
+    #[error("failed to listen for signals")]
+    Signals { source: io::Error },
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start. Once it runs, an API server that is away only delays it.
+pub async fn run(args: RunArgs) -> Result<(), Error> {
+    let RunArgs {
+        node_name,
+        host_root,
+        kubeconfig,
+        log_format: _, // set up by main, before anything is logged
+    } = args;
+    let listen = |kind| signal(kind).map_err(|source| Error::Signals { source });
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let api: Api<DeserializeGuard<NodeNetReport>> = Api::all(client(kubeconfig).await?);
+    let only_ours = watcher::Config::default().fields(&format!("metadata.name={node_name}"));
+    let mut events = pin!(watcher(api.clone(), only_ours).default_backoff());
+    let mut agent = Agent::new(api, node_name, host_root);
+    tracing::info!(
+        node = agent.node(),
+        version = env!("CARGO_PKG_VERSION"),
+        "Waiting for assignments"
+    );
+    let running = async {
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(event)) => agent.observe(event),
+                    Some(Err(error)) => agent.watch_failed(&error),
+                    // A watcher never ends by itself.
+                    None => return,
+                },
+                ended = agent.windows.next() => agent.ended(ended),
+                () = agent.writer.due() => agent.writer.write().await,
+            }
+        }
+    };
+    tokio::select! {
+        () = running => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("Stopping");
+    agent.shut_down().await;
+    Ok(())
+}
+
+async fn client(kubeconfig: Option<PathBuf>) -> Result<Client, Error> {
+    let config = match kubeconfig {
+        Some(path) => {
+            let failed = |source| Error::Kubeconfig {
+                path: path.clone(),
+                source,
+            };
+            let file = Kubeconfig::read_from(&path).map_err(failed)?;
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+                .await
+                .map_err(failed)?
+        }
+        None => Config::infer()
+            .await
+            .map_err(|source| Error::NoCluster { source })?,
+    };
+    Client::try_from(config).map_err(|source| Error::Client { source })
+}

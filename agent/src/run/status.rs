@@ -1,0 +1,124 @@
+//! The node's status as it should be. Pure, but for what [`About`] reads once.
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
+use netdiag_crds::{
+    NodeNetReportStatus,
+    conditions::{READY, Status, condition, reasons},
+    report::{AgentInfo, Probe, RunResult},
+};
+use netdiag_diagnosis::EvidenceWindow;
+
+use crate::{
+    probe_states::{self, ATTACHED, IDLE},
+    report,
+};
+
+/// What the status says besides the results.
+pub struct About {
+    agent: AgentInfo,
+    /// How the probes stood at the end of the last window.
+    pub probes: Vec<Probe>,
+    /// The conditions as they were written last, for their times of transition.
+    pub conditions: Vec<Condition>,
+}
+
+impl About {
+    /// This agent on this kernel; nothing is known of its probes before the first window.
+    pub fn new(kernel: String) -> Self {
+        Self {
+            agent: probe_states::agent_info(kernel),
+            probes: Vec::new(),
+            conditions: Vec::new(),
+        }
+    }
+
+    /// Remembers how the probes stood in a window.
+    pub fn saw(&mut self, window: &EvidenceWindow) {
+        self.probes = probe_states::of(window);
+    }
+
+    fn probes(&self, active: bool) -> Vec<Probe> {
+        let state = |probe: &Probe| match probe.state.as_str() {
+            ATTACHED | IDLE if active => ATTACHED.to_owned(),
+            ATTACHED | IDLE => IDLE.to_owned(),
+            other => other.to_owned(),
+        };
+        self.probes
+            .iter()
+            .map(|probe| Probe {
+                state: state(probe),
+                ..probe.clone()
+            })
+            .collect()
+    }
+}
+
+/// The whole status, cut to the schema's limits and to the size of an object. `active`: some window runs. `rest`: bytes
+/// of the object's metadata and spec.
+pub fn build(
+    about: &About,
+    generation: Option<i64>,
+    results: &[RunResult],
+    active: bool,
+    rest: usize,
+    now: Timestamp,
+) -> NodeNetReportStatus {
+    let mut status = NodeNetReportStatus {
+        observed_generation: generation,
+        conditions: vec![condition(
+            &about.conditions,
+            READY,
+            Status::True,
+            reasons::AGENT_RUNNING,
+            "the agent works on what is assigned to this node",
+            generation,
+            now,
+        )],
+        agent: Some(about.agent.clone()),
+        probes: about.probes(active),
+        results: results.to_vec(),
+        summary: None,
+    };
+    report::bound(&mut status);
+    // Before, for its place in the object, and after, since it counts what the object holds.
+    status.summary = Some(report::summary(&status));
+    report::fit(&mut status, rest);
+    status.summary = Some(report::summary(&status));
+    status
+}
+
+/// The least that the controller needs, in the words of the first release: for an API server that refuses the rest.
+pub fn minimal(status: &NodeNetReportStatus, reason: &str) -> NodeNetReportStatus {
+    let results = status
+        .results
+        .iter()
+        .map(|result| RunResult {
+            diagnosis: result.diagnosis.clone(),
+            diagnosis_uid: result.diagnosis_uid.clone(),
+            run_generation: result.run_generation,
+            state: result.state.clone(),
+            window: result.window.clone(),
+            message: Some("the result does not fit the CRD; update the CRDs".to_owned()),
+            ..RunResult::default()
+        })
+        .collect();
+    let conditions = status
+        .conditions
+        .iter()
+        .map(|ready| Condition {
+            status: "False".to_owned(),
+            reason: reasons::SCHEMA_MISMATCH.to_owned(),
+            message: reason.chars().take(MESSAGE).collect(),
+            ..ready.clone()
+        })
+        .collect();
+    NodeNetReportStatus {
+        observed_generation: status.observed_generation,
+        conditions,
+        results,
+        ..NodeNetReportStatus::default()
+    }
+}
+
+/// Characters of the API server's refusal that are kept.
+const MESSAGE: usize = 1024;

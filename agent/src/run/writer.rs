@@ -1,0 +1,147 @@
+//! Writes the node's status by server-side apply: when something changed, once, and again with growing delays while
+//! the API server does not take it.
+
+use std::time::Duration;
+
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+    core::DeserializeGuard,
+    runtime::{utils::Backoff, watcher::DefaultBackoff},
+};
+use netdiag_crds::{GROUP, NodeNetReport, NodeNetReportStatus, VERSION, managers};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use super::status;
+
+/// No answer within this is no answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Should the backoff ever end; kube's goes on with 30 s.
+const LAST_RETRY: Duration = Duration::from_secs(30);
+const UNPROCESSABLE: u16 = 422;
+const BAD_REQUEST: u16 = 400;
+
+/// One object's status, as it should be and as it was last written.
+pub struct Writer {
+    api: Api<DeserializeGuard<NodeNetReport>>,
+    name: String,
+    wanted: Option<NodeNetReportStatus>,
+    written: Option<NodeNetReportStatus>,
+    due: Option<Instant>,
+    /// Writes fail: only the timer tries again, whatever changes meanwhile.
+    failing: bool,
+    backoff: DefaultBackoff,
+}
+
+impl Writer {
+    /// A writer of the report of this name.
+    pub fn new(api: Api<DeserializeGuard<NodeNetReport>>, name: String) -> Self {
+        Self {
+            api,
+            name,
+            wanted: None,
+            written: None,
+            due: None,
+            failing: false,
+            backoff: DefaultBackoff::default(),
+        }
+    }
+
+    /// The object is another one, or was seen for the first time, with this status.
+    pub fn found(&mut self, status: Option<NodeNetReportStatus>) {
+        self.written = status;
+    }
+
+    /// The object is gone.
+    pub fn gone(&mut self) {
+        self.written = None;
+        self.wanted = None;
+        self.due = None;
+    }
+
+    /// What the status should be from now on, and how long a change may wait.
+    pub fn want(&mut self, status: NodeNetReportStatus, delay: Duration) {
+        if self.written.as_ref() == Some(&status) {
+            self.due = None;
+        } else if !self.failing && self.wanted.as_ref() != Some(&status) {
+            let due = Instant::now() + delay;
+            self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        }
+        self.wanted = Some(status);
+    }
+
+    /// Waits until a write is due; for ever when there is nothing to write. Safe to cancel.
+    pub async fn due(&self) {
+        match self.due {
+            Some(due) => tokio::time::sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Writes what is wanted now, if it is not written yet.
+    pub async fn write(&mut self) {
+        let Some(status) = self.wanted.clone() else {
+            return;
+        };
+        if self.written.as_ref() == Some(&status) {
+            self.due = None;
+            return;
+        }
+        let outcome = match self.apply(&status).await {
+            Err(Refusal::Schema(reason)) => {
+                tracing::warn!(
+                    node = self.name,
+                    reason,
+                    "The API server refused the status, its CRD may be older than this agent; writing the least"
+                );
+                self.apply(&status::minimal(&status, &reason)).await
+            }
+            outcome => outcome,
+        };
+        match outcome {
+            Ok(()) => {
+                tracing::debug!(node = self.name, "Wrote the status");
+                self.written = Some(status);
+                self.due = None;
+                self.failing = false;
+                self.backoff.reset();
+            }
+            Err(Refusal::Schema(reason) | Refusal::Other(reason)) => {
+                let delay = self.backoff.next().unwrap_or(LAST_RETRY);
+                tracing::warn!(node = self.name, reason, ?delay, "Could not write the status");
+                self.failing = true;
+                self.due = Some(Instant::now() + delay);
+            }
+        }
+    }
+
+    async fn apply(&self, status: &NodeNetReportStatus) -> Result<(), Refusal> {
+        let body = json!({
+            "apiVersion": format!("{GROUP}/{VERSION}"),
+            "kind": "NodeNetReport",
+            "metadata": {"name": self.name},
+            "status": status,
+        });
+        let parameters = PatchParams::apply(managers::AGENT).force();
+        let patch = Patch::Apply(&body);
+        let write = self.api.patch_status(&self.name, &parameters, &patch);
+        match timeout(TIMEOUT, write).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(kube::Error::Api(answer)))
+                if [UNPROCESSABLE, BAD_REQUEST].contains(&answer.code) =>
+            {
+                Err(Refusal::Schema(answer.message.clone()))
+            }
+            Ok(Err(error)) => Err(Refusal::Other(error.to_string())),
+            Err(_) => Err(Refusal::Other(format!("no answer in {TIMEOUT:?}"))),
+        }
+    }
+}
+
+enum Refusal {
+    /// The object does not fit the schema.
+    Schema(String),
+    /// Anything that may pass.
+    Other(String),
+}
