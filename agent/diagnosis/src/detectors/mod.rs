@@ -5,6 +5,7 @@
 
 mod checksum_drop;
 mod link_mtu;
+mod other_drop;
 mod promiscuity;
 
 use serde::Serialize;
@@ -19,6 +20,7 @@ pub static ALL: &[&dyn Detector] = &[
     &promiscuity::Promiscuity,
     &checksum_drop::ChecksumDrop,
     &link_mtu::LinkMtu,
+    &other_drop::OtherDrop,
 ];
 
 /// The detector of this name.

@@ -1,0 +1,128 @@
+//! Functions, for kernels or drops that come without a reason.
+
+use super::{AT_ONCE, NEVER, UNDER_LOAD, look};
+use crate::detectors::other_drop::table::{
+    Class::{Decision, Loss, NotLoss},
+    DEVICE,
+    Match::Locations,
+    Row,
+};
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        matches: Locations(&["__dev_forward_skb2", "__dev_forward_skb", "veth_xmit"]),
+        class: Loss {
+            warn_per_minute: AT_ONCE,
+        },
+        meaning: "the other end of the veth took none: it is down, gone, or its MTU is smaller",
+        advice: Some(look(
+            "Compare state and MTU with the other end.",
+            &["ip", "-details", "link", "show", "dev", DEVICE],
+        )),
+    },
+    Row {
+        matches: Locations(&["enqueue_to_backlog", "netif_rx_internal"]),
+        class: Loss {
+            warn_per_minute: AT_ONCE,
+        },
+        meaning: "the queue of packets waiting for a CPU was full, or the device was down",
+        advice: None,
+    },
+    Row {
+        matches: Locations(&["tap_handle_frame", "tun_net_xmit"]),
+        class: Loss {
+            warn_per_minute: AT_ONCE,
+        },
+        meaning: "the queue to the program or guest behind the device was full, or nobody read it",
+        advice: None,
+    },
+    Row {
+        matches: Locations(&["validate_xmit_skb"]),
+        class: Loss {
+            warn_per_minute: AT_ONCE,
+        },
+        meaning: "they could not be segmented or given a checksum on the way out",
+        advice: None,
+    },
+    Row {
+        matches: Locations(&["__neigh_event_send"]),
+        class: Loss {
+            warn_per_minute: UNDER_LOAD,
+        },
+        meaning: "the neighbour did not answer, or too many packets waited for it",
+        advice: Some(look(
+            "See which addresses do not answer.",
+            &["ip", "neigh", "show", "dev", DEVICE, "nud", "failed"],
+        )),
+    },
+    Row {
+        matches: Locations(&["macvlan_broadcast_enqueue"]),
+        class: Loss {
+            warn_per_minute: UNDER_LOAD,
+        },
+        meaning: "the macvlan queue of broadcasts was full",
+        advice: None,
+    },
+    Row {
+        matches: Locations(&["inet_frag_rbtree_purge", "ip_expire"]),
+        class: Loss {
+            warn_per_minute: NEVER,
+        },
+        meaning: "fragments of a datagram were given up; a copied last fragment ends so as well, and nothing is lost then",
+        advice: None,
+    },
+    Row {
+        matches: Locations(&[
+            "nf_hook_slow",
+            "nft_do_chain",
+            "ipt_do_table",
+            "ip6t_do_table",
+        ]),
+        class: Decision,
+        meaning: "a packet filter rule refused them",
+        advice: Some(look(
+            "If they should pass, find the rule (its counter rises).",
+            &["nft", "list", "ruleset"],
+        )),
+    },
+    Row {
+        matches: Locations(&["ip_rcv_finish_core"]),
+        class: Decision,
+        meaning: "nothing there wants them (a multicast group that no program joined on this interface)",
+        advice: None,
+    },
+    Row {
+        matches: Locations(&["ip_defrag"]),
+        class: Decision,
+        meaning: "a fragment arrived twice or did not fit its datagram",
+        advice: None,
+    },
+    Row {
+        matches: Locations(&[
+            "ip6_mc_input",
+            "icmpv6_rcv",
+            "stp_pdu_rcv",
+            "llc_rcv",
+            "br_handle_frame_finish",
+        ]),
+        class: NotLoss,
+        meaning: "they are multicasts and control frames that the stack has read or that are not for it",
+        advice: None,
+    },
+    Row {
+        matches: Locations(&[
+            "skb_release_data",
+            "sk_stream_kill_queues",
+            "skb_queue_purge",
+            "skb_queue_purge_reason",
+            "skb_rbtree_purge",
+            "inet_sock_destruct",
+            "udp_destruct_common",
+            "udp_destruct_sock",
+            "pktgen_xmit",
+        ]),
+        class: NotLoss,
+        meaning: "they were left in the queue of a socket that was closed, or are a sender's own copies",
+        advice: None,
+    },
+];

@@ -1,0 +1,200 @@
+//! What a drop reason or location means, as data: its class, when it is worth a warning, and what helps.
+
+use super::rows;
+use crate::evidence::{DropCount, KernelLogLine};
+
+/// One row of the table. The first that matches a drop key speaks for it.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) matches: Match,
+    pub(super) class: Class,
+    /// Why the kernel dropped them, a clause.
+    pub(super) meaning: &'static str,
+    pub(super) advice: Option<Advice>,
+}
+
+/// Which drop keys a row speaks for.
+#[derive(Debug)]
+pub(super) enum Match {
+    /// Keys with one of these reasons.
+    Reasons(&'static [&'static str]),
+    /// Keys dropped by one of these functions for which the kernel gives no reason.
+    Locations(&'static [&'static str]),
+    /// Keys with this reason, while the kernel log of the window contains this text.
+    Logged {
+        reason: &'static str,
+        text: &'static str,
+    },
+}
+
+/// What kind of drop it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Nobody misses the packet: a copy, old data, what is left in a queue at its end.
+    NotLoss,
+    /// Somebody decided so, by rules or by not listening. Whether rightly is not netdiag's to say.
+    Decision,
+    /// Somebody wanted the packet.
+    Loss {
+        /// Packets a minute from which it is a warning; never where absent.
+        warn_per_minute: Option<u64>,
+    },
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(super) struct Advice {
+    pub(super) text: &'static str,
+    /// Words of a command, empty for none; [`DEVICE`] stands for the device's name.
+    pub(super) command: &'static [&'static str],
+    pub(super) scope: Scope,
+    /// What changes by it; empty when the command only looks.
+    pub(super) effect: &'static str,
+}
+
+/// Where a command must run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// In the namespace of the drop.
+    Namespace,
+    /// In the node's own: the setting is one for all namespaces.
+    Node,
+}
+
+/// Stands for the device's name in a command.
+pub(super) const DEVICE: &str = "{device}";
+
+/// The row for this drop key, if the table knows it.
+pub(super) fn lookup(key: &DropCount, log: &[KernelLogLine]) -> Option<&'static Row> {
+    rows::all().find(|row| match &row.matches {
+        Match::Reasons(reasons) => reasons.contains(&key.reason.as_str()),
+        Match::Locations(locations) => {
+            is_unnamed(&key.reason) && locations.contains(&key.location.as_str())
+        }
+        Match::Logged { reason, text } => {
+            key.reason == *reason && log.iter().any(|line| line.text.contains(text))
+        }
+    })
+}
+
+/// The kernel gives no reason: it has none to give before 5.17, or nobody has named this one yet.
+pub(super) fn is_unnamed(reason: &str) -> bool {
+    matches!(reason, "" | "NOT_SPECIFIED")
+}
+
+/// A packet that went its way (SKB_CONSUMED), not a drop.
+pub(super) fn is_consumed(reason: &str) -> bool {
+    matches!(reason, "CONSUMED" | "NOT_DROPPED_YET")
+}
+
+impl Class {
+    /// Whether this many packets within a window of `duration_ms` are worth a warning.
+    pub(super) fn warns(self, count: u64, duration_ms: u64) -> bool {
+        let Self::Loss {
+            warn_per_minute: Some(limit),
+        } = self
+        else {
+            return false;
+        };
+        u128::from(count) * 60_000 >= u128::from(limit) * u128::from(duration_ms.max(1))
+    }
+
+    /// The order of badness: the worst of several rows speaks for a finding.
+    pub(super) fn rank(self) -> (u8, u64) {
+        match self {
+            Self::NotLoss => (0, 0),
+            Self::Decision => (1, 0),
+            Self::Loss { warn_per_minute } => (2, u64::MAX - warn_per_minute.unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Class, DEVICE, Match, lookup, rows};
+    use crate::evidence::{DropCount, KernelLogLine};
+
+    fn key(reason: &str, location: &str) -> DropCount {
+        DropCount {
+            reason: reason.to_owned(),
+            location: location.to_owned(),
+            ..DropCount::default()
+        }
+    }
+
+    #[test]
+    fn no_reason_and_no_location_has_two_rows() {
+        let mut seen = BTreeSet::new();
+        for row in rows::all() {
+            let words = match row.matches {
+                Match::Reasons(words) | Match::Locations(words) => words,
+                Match::Logged { .. } => continue,
+            };
+            for word in words {
+                assert!(seen.insert(word), "{word} is in two rows");
+            }
+        }
+    }
+
+    #[test]
+    fn reasons_are_spelled_as_the_kernel_spells_them() {
+        for row in rows::all() {
+            if let Match::Reasons(reasons) = row.matches {
+                for reason in reasons {
+                    let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+                    assert!(
+                        reason.bytes().all(|byte| plain(byte) || byte == b'_'),
+                        "{reason}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn meanings_are_clauses_and_advice_sentences() {
+        for row in rows::all() {
+            assert!(!row.meaning.ends_with('.'), "{}", row.meaning);
+            if let Some(advice) = &row.advice {
+                assert!(advice.text.ends_with('.'), "{}", advice.text);
+                let asks_device = advice.command.iter().any(|word| word.contains(DEVICE));
+                assert!(!asks_device || advice.scope == super::Scope::Namespace);
+            }
+        }
+    }
+
+    #[test]
+    fn a_location_speaks_only_where_the_kernel_gives_no_reason() {
+        assert!(lookup(&key("NOT_SPECIFIED", "ip6_mc_input"), &[]).is_some());
+        assert!(lookup(&key("", "ip6_mc_input"), &[]).is_some());
+        assert!(lookup(&key("SOMETHING_NEW", "ip6_mc_input"), &[]).is_none());
+    }
+
+    #[test]
+    fn a_full_connection_table_is_told_from_a_rule_by_the_log() {
+        let dropped = key("NETFILTER_DROP", "nf_hook_slow");
+        let rule = lookup(&dropped, &[]).map(|row| row.class);
+        assert_eq!(rule, Some(Class::Decision));
+        let line = KernelLogLine {
+            at_ms: 5,
+            level: 4,
+            text: "nf_conntrack: nf_conntrack: table full, dropping packet".to_owned(),
+        };
+        let full = lookup(&dropped, &[line]).map(|row| row.class);
+        assert!(matches!(full, Some(Class::Loss { .. })));
+    }
+
+    #[test]
+    fn a_rate_decides_about_a_warning() {
+        let class = Class::Loss {
+            warn_per_minute: Some(60),
+        };
+        assert!(!class.warns(34, 35_000));
+        assert!(class.warns(35, 35_000));
+        assert!(class.warns(1, 0));
+        assert!(class.warns(u64::MAX, u64::MAX));
+        assert!(!Class::Decision.warns(u64::MAX, 1));
+    }
+}

@@ -1,0 +1,332 @@
+//! What is left over is named, classed by the table and folded.
+
+use super::OtherDrop;
+use crate::{
+    detectors::{Detector, Outcome},
+    evidence::{
+        DropCount, Drops, EvidenceWindow, KernelLogLine, Link, Lost, Namespace, NetnsId, Observed,
+        PacketSample, Pod,
+    },
+    finding::{Claim, Confidence, Finding, Severity, Subject, Verdict},
+};
+
+const NODE: NetnsId = NetnsId(1);
+const POD: NetnsId = NetnsId(2);
+
+fn window(counts: Vec<DropCount>) -> EvidenceWindow {
+    let eth0 = |netns, name: &str| Link {
+        netns,
+        ifindex: 2,
+        name: name.to_owned(),
+        ..Link::default()
+    };
+    EvidenceWindow {
+        duration_ms: 35_000,
+        namespaces: vec![
+            Namespace {
+                id: NODE,
+                is_node: true,
+                ..Namespace::default()
+            },
+            Namespace {
+                id: POD,
+                pid: Some(4711),
+                pod: Some(Pod {
+                    namespace: "shop".to_owned(),
+                    name: "cart-0".to_owned(),
+                    uid: "u".to_owned(),
+                }),
+                ..Namespace::default()
+            },
+        ],
+        links: Observed::Complete {
+            value: vec![eth0(NODE, "eth0"), eth0(POD, "eth0")],
+        },
+        drops: Observed::Complete {
+            value: Drops {
+                counts,
+                has_reasons: true,
+                has_locations: true,
+                ..Drops::default()
+            },
+        },
+        kernel_log: Observed::Complete { value: Vec::new() },
+        ..EvidenceWindow::default()
+    }
+}
+
+fn drops(netns: Option<NetnsId>, reason: &str, location: &str, count: u64) -> DropCount {
+    DropCount {
+        netns,
+        ifindex: 2,
+        ethertype: 0x0800,
+        reason: reason.to_owned(),
+        location: location.to_owned(),
+        at_least: count,
+        count,
+        first_ms: 100,
+        last_ms: 200,
+    }
+}
+
+fn diagnose(window: &EvidenceWindow) -> Outcome {
+    OtherDrop.diagnose(window, &Outcome::default())
+}
+
+fn only(outcome: &Outcome) -> &Finding {
+    match &outcome.findings[..] {
+        [finding] => finding,
+        findings => panic!("one finding, not {findings:?}"),
+    }
+}
+
+#[test]
+fn an_idle_nodes_noise_is_silent() {
+    let noise = [
+        ("NOT_SPECIFIED", "ip6_mc_input", 40),
+        ("NOT_SPECIFIED", "icmpv6_rcv", 12),
+        ("OTHERHOST", "ip_rcv_core", 58),
+        ("QUEUE_PURGE", "sk_stream_kill_queues", 90),
+        ("TCP_OLD_DATA", "tcp_data_queue", 7),
+        ("CONSUMED", "consume_skb", 100_000),
+    ];
+    let counts = noise.map(|(reason, location, count)| drops(Some(NODE), reason, location, count));
+    let outcome = diagnose(&window(counts.to_vec()));
+    assert_eq!(outcome.findings, []);
+    assert_eq!(outcome.unchecked, []);
+}
+
+#[test]
+fn much_of_what_nobody_misses_is_one_harmless_finding() {
+    let counts = vec![
+        drops(Some(NODE), "QUEUE_PURGE", "skb_queue_purge_reason", 3_000),
+        drops(Some(POD), "OTHERHOST", "ip_rcv_core", 500),
+        drops(None, "NOT_SPECIFIED", "sk_stream_kill_queues", 1),
+    ];
+    let outcome = diagnose(&window(counts));
+    let finding = only(&outcome);
+    assert_eq!(finding.id.as_str(), "OtherDrop/NotLoss");
+    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(
+        finding.summary,
+        "3501 packets freed as dropped that nobody misses: QUEUE_PURGE 3000, OTHERHOST 500, \
+         sk_stream_kill_queues 1"
+    );
+    assert!(
+        outcome
+            .claims
+            .iter()
+            .all(|claim| claim.verdict == Verdict::Benign)
+    );
+}
+
+#[test]
+fn a_full_neighbour_queue_is_a_warning_with_a_command_for_its_namespace() {
+    let outcome = diagnose(&window(vec![drops(
+        Some(POD),
+        "NEIGH_QUEUEFULL",
+        "__neigh_event_send",
+        30,
+    )]));
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(finding.confidence, Confidence::Certain);
+    assert_eq!(finding.cause, "NEIGH_QUEUEFULL");
+    assert_eq!(
+        finding.summary,
+        "30 packets dropped on eth0 of pod shop/cart-0: too many packets waited for the neighbour's link layer \
+         address (NEIGH_QUEUEFULL)"
+    );
+    assert_eq!(
+        finding.remedies[0].command.as_deref(),
+        Some("nsenter --target 4711 --net sysctl -w net/ipv4/neigh/eth0/unres_qlen_bytes=1048576")
+    );
+    assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
+}
+
+#[test]
+fn the_same_reason_below_its_rate_is_no_warning() {
+    let outcome = diagnose(&window(vec![drops(
+        Some(NODE),
+        "SOCKET_RCVBUFF",
+        "__udp_queue_rcv_skb",
+        34,
+    )]));
+    assert_eq!(only(&outcome).severity, Severity::Info);
+}
+
+#[test]
+fn a_filters_decision_is_never_a_warning() {
+    let outcome = diagnose(&window(vec![drops(
+        Some(NODE),
+        "NETFILTER_DROP",
+        "nft_do_chain",
+        1_000_000,
+    )]));
+    assert_eq!(only(&outcome).severity, Severity::Info);
+    assert_eq!(outcome.claims[0].verdict, Verdict::Unknown);
+}
+
+#[test]
+fn a_full_connection_table_is_a_possible_warning() {
+    let mut window = window(vec![drops(
+        Some(NODE),
+        "NETFILTER_DROP",
+        "nf_hook_slow",
+        900,
+    )]);
+    window.kernel_log = Observed::Complete {
+        value: vec![KernelLogLine {
+            at_ms: 1,
+            level: 4,
+            text: "nf_conntrack: nf_conntrack: table full, dropping packet".to_owned(),
+        }],
+    };
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(finding.confidence, Confidence::Possible);
+    assert!(finding.summary.contains("tracked connections"));
+}
+
+#[test]
+fn an_unnamed_drop_is_named_by_its_function_and_stays_unknown() {
+    let mut window = window(vec![drops(Some(NODE), "NOT_SPECIFIED", "foo_rcv", 5)]);
+    if let Observed::Complete { value } = &mut window.drops {
+        value.samples.push(PacketSample {
+            bytes: vec![
+                0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x9c, 0x40, 0,
+                53, 0, 8, 0, 0,
+            ],
+            ..PacketSample::default()
+        });
+    }
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.id.as_str(), "OtherDrop/foo_rcv/eth0");
+    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.confidence, Confidence::Possible);
+    assert_eq!(
+        finding.details,
+        [("Flow", "10.0.0.1:40000 -> 10.0.0.2:53 UDP".to_owned())]
+    );
+    assert_eq!(outcome.claims[0].verdict, Verdict::Unknown);
+}
+
+#[test]
+fn a_reason_newer_than_the_table_is_shown_as_the_kernel_spells_it() {
+    let outcome = diagnose(&window(vec![drops(
+        Some(NODE),
+        "QUIC_SPIN_DROP",
+        "quic_rcv",
+        500_000,
+    )]));
+    let finding = only(&outcome);
+    assert_eq!(
+        finding.summary,
+        "500000 packets dropped on eth0: QUIC_SPIN_DROP"
+    );
+    assert_eq!(finding.severity, Severity::Info);
+}
+
+#[test]
+fn one_reason_at_two_functions_is_one_finding() {
+    let outcome = diagnose(&window(vec![
+        drops(Some(NODE), "NO_SOCKET", "tcp_v4_rcv", 3),
+        drops(Some(NODE), "NO_SOCKET", "__udp4_lib_rcv", 2),
+    ]));
+    let finding = only(&outcome);
+    assert_eq!((finding.count, finding.evidence.len()), (5, 2));
+    assert_eq!(
+        finding.evidence[0].name,
+        "NO_SOCKET at tcp_v4_rcv, dev eth0, 0x0800"
+    );
+}
+
+#[test]
+fn what_another_check_explains_is_left_alone() {
+    let window = window(vec![drops(Some(NODE), "FULL_RING", "tun_net_xmit", 900)]);
+    let explained = Finding::new(
+        "TapQueueDrop",
+        "TransmitQueueFull",
+        Severity::Warning,
+        Subject::default(),
+    );
+    let so_far = Outcome {
+        claims: vec![Claim {
+            drop: 0,
+            verdict: Verdict::Harmful,
+            protocol: None,
+            finding: explained.id,
+        }],
+        ..Outcome::default()
+    };
+    assert_eq!(OtherDrop.diagnose(&window, &so_far).findings, []);
+}
+
+#[test]
+fn drops_without_a_device_are_one_finding_with_what_was_lost() {
+    let mut window = window(vec![
+        drops(None, "NOT_SPECIFIED", "ip_defrag", 5),
+        drops(None, "NEIGH_FAILED", "arp_error_report", 9_000),
+    ]);
+    window.lost = Lost {
+        counts: 11,
+        samples: 0,
+    };
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.id.as_str(), "OtherDrop/NoDevice");
+    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.count, 9_016);
+    assert_eq!(finding.evidence[2].value, "11");
+}
+
+#[test]
+fn drops_of_another_nodes_namespace_are_not_ours() {
+    let outcome = diagnose(&window(vec![drops(
+        Some(NetnsId(99)),
+        "NEIGH_FAILED",
+        "arp_error_report",
+        9_000,
+    )]));
+    assert_eq!(outcome.findings, []);
+}
+
+#[test]
+fn small_findings_are_folded_and_warnings_never() {
+    let mut counts: Vec<DropCount> = (0..40)
+        .map(|number| {
+            drops(
+                Some(NODE),
+                &format!("NEW_REASON_{number}"),
+                "foo",
+                number + 1,
+            )
+        })
+        .collect();
+    counts.push(drops(Some(NODE), "PROTO_MEM", "tcp_data_queue", 4));
+    let outcome = diagnose(&window(counts));
+    let warnings = outcome
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Warning)
+        .count();
+    assert_eq!((outcome.findings.len(), warnings), (14, 1));
+    let rest = outcome.findings.last().expect("a remainder");
+    // 40 less the 12 most frequent: 1 + 2 + .. + 28.
+    assert_eq!((rest.id.as_str(), rest.count), ("OtherDrop/Remainder", 406));
+    assert_eq!(outcome.claims.len(), 41);
+}
+
+#[test]
+fn without_the_probe_it_is_unchecked() {
+    let mut window = window(Vec::new());
+    window.drops = Observed::Unavailable {
+        reason: "no CAP_BPF".to_owned(),
+    };
+    let outcome = diagnose(&window);
+    assert_eq!(outcome.findings, []);
+    assert_eq!(outcome.unchecked[0].reason, "drop probe: no CAP_BPF");
+    assert!(!outcome.unchecked[0].partly);
+}
