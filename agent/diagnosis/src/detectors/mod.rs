@@ -7,6 +7,7 @@ mod checksum_drop;
 mod link_mtu;
 mod other_drop;
 mod promiscuity;
+mod unhandled_protocol;
 
 use serde::Serialize;
 
@@ -18,6 +19,7 @@ use crate::{
 /// Every detector, causes before their effects; the one for what is left over comes last.
 pub static ALL: &[&dyn Detector] = &[
     &promiscuity::Promiscuity,
+    &unhandled_protocol::UnhandledProtocol,
     &checksum_drop::ChecksumDrop,
     &link_mtu::LinkMtu,
     &other_drop::OtherDrop,

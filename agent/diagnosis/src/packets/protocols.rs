@@ -15,6 +15,8 @@ pub(crate) struct Protocol {
 
 /// EtherType of LLDP.
 pub(crate) const LLDP: u16 = 0x88cc;
+/// LLDP's number as [`Protocol::number`] has it.
+pub(crate) const LLDP_NUMBER: &str = "0x88CC";
 /// EtherType of the slow protocols (802.3 annex 57A).
 const SLOW: u16 = 0x8809;
 /// EtherType of Realtek's remote control protocol, whose first byte says which of several it is.
@@ -33,6 +35,8 @@ const UNKNOWN: &str = "frames of a protocol that netdiag has no name for";
 
 /// EtherTypes by IEEE's registry, `<linux/if_ether.h>` and, for 0x8899, what Realtek's switches send.
 const ETHERTYPES: &[(u16, &str, &str)] = &[
+    (0x0001, "802.3", "frames without a protocol number, as old IPX"),
+    (0x0004, "802.2", "frames with an 802.2 header"),
     (0x0800, "IPv4", "internet packets"),
     (0x0806, "ARP", "address queries"),
     (0x0842, "Wake-on-LAN", "wake-up calls"),
@@ -190,6 +194,11 @@ const SLOW_SUBTYPES: &[(u8, &str, &str)] = &[
     (3, "Ethernet OAM", "link supervision of the switch"),
     (10, "ESMC", "clock quality announcements of the switch"),
 ];
+
+/// Whether frames of this EtherType are sent to groups alone, by their standards.
+pub(crate) fn is_group_only(ethertype: u16) -> bool {
+    matches!(ethertype, LLDP | SLOW)
+}
 
 impl Protocol {
     /// The protocol of a frame, by what it carries and the first byte of its payload.

@@ -1,0 +1,239 @@
+//! Frames of a protocol that nobody on this node receives: counted as dropped, and harmless unless they were meant for
+//! this node.
+
+mod frames;
+mod opened_by;
+mod wording;
+
+use std::collections::BTreeMap;
+
+use super::{Detector, EvidenceKind, Meta, Outcome};
+use crate::{
+    evidence::{DropCount, Drops, EvidenceWindow, Link, NetnsId},
+    finding::{Claim, Confidence, Finding, Severity, Subject, Unchecked, Verdict},
+    packets::{frame::ETH_P_802_2, protocols},
+};
+use frames::Frames;
+
+/// The `UnhandledProtocol` check.
+pub(super) struct UnhandledProtocol;
+
+const CHECK: &str = "UnhandledProtocol";
+const NO_RECEIVER: &str = "NoReceiver";
+
+/// LLDP comes every 30 s by its default.
+const LLDP_INTERVAL_MS: u64 = 30_000;
+
+impl Detector for UnhandledProtocol {
+    fn meta(&self) -> Meta {
+        Meta {
+            name: CHECK,
+            causes: &[NO_RECEIVER],
+            needs: &[
+                EvidenceKind::Drops,
+                EvidenceKind::Links,
+                EvidenceKind::ProtocolHandlers,
+            ],
+            summary: "frames of a protocol that nobody on the node receives are counted as dropped",
+        }
+    }
+
+    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+        let mut outcome = Outcome {
+            unchecked: unchecked(window),
+            ..Outcome::default()
+        };
+        let Some(drops) = window.drops.value() else {
+            return outcome;
+        };
+        for group in group(window, drops, so_far) {
+            let (finding, verdict) = report(window, so_far, &group);
+            for (drop, key) in &group.keys {
+                outcome.claims.push(Claim {
+                    drop: *drop,
+                    verdict,
+                    protocol: Some(group.frames.name_of(key.ethertype)),
+                    finding: finding.id.clone(),
+                });
+            }
+            outcome.findings.push(finding);
+        }
+        outcome
+    }
+}
+
+/// Unreceived frames of one protocol on one device; on an inactive bond slave, of all protocols.
+struct Group<'a> {
+    netns: NetnsId,
+    ifindex: u32,
+    link: Option<&'a Link>,
+    /// The device is an inactive slave of this bond.
+    inactive_slave_of: Option<&'a Link>,
+    /// Drop keys with their index.
+    keys: Vec<(usize, &'a DropCount)>,
+    frames: Frames<'a>,
+}
+
+impl Group<'_> {
+    fn count(&self) -> u64 {
+        self.keys
+            .iter()
+            .fold(0, |sum, (_, key)| key.count.saturating_add(sum))
+    }
+}
+
+/// Whether this drop says that a frame found no receiver.
+fn is_unreceived(drops: &Drops, key: &DropCount) -> bool {
+    // Kernels before 6.1 have no reason for it; the function tells.
+    let unnamed = matches!(key.reason.as_str(), "" | "NOT_SPECIFIED");
+    let at_core = key.location == "__netif_receive_skb_core";
+    // 802.2 frames are taken by the LLC code where it is loaded, which then finds no receiver.
+    let at_llc = key.location == "llc_rcv" && key.ethertype == ETH_P_802_2;
+    key.reason == "UNHANDLED_PROTO" || (unnamed && (at_llc || (at_core && drops.has_locations)))
+}
+
+fn group<'a>(window: &'a EvidenceWindow, drops: &'a Drops, so_far: &Outcome) -> Vec<Group<'a>> {
+    let mut groups: BTreeMap<(NetnsId, u32, Option<u16>), Group<'a>> = BTreeMap::new();
+    for (index, key) in drops.counts.iter().enumerate() {
+        let Some(netns) = key.netns else { continue };
+        if key.count == 0 || !is_unreceived(drops, key) || so_far.is_claimed(index) {
+            continue;
+        }
+        let link = window.link(netns, key.ifindex);
+        let frames = Frames::of(window, drops, index, link);
+        let inactive_slave_of = link
+            .and_then(|link| inactive_slave_of(window, link))
+            .filter(|_| !frames.is_link_local());
+        let protocol = inactive_slave_of.is_none().then_some(key.ethertype);
+        let group = groups
+            .entry((netns, key.ifindex, protocol))
+            .or_insert_with(|| Group {
+                netns,
+                ifindex: key.ifindex,
+                link,
+                inactive_slave_of,
+                keys: Vec::new(),
+                frames: Frames::default(),
+            });
+        group.keys.push((index, key));
+        group.frames.extend(frames);
+    }
+    groups.into_values().collect()
+}
+
+/// The bond of a slave that only waits for its turn: what it receives is dropped by design, except link-local frames,
+/// which a bond lets pass on every slave (`bond_handle_frame`).
+fn inactive_slave_of<'a>(window: &'a EvidenceWindow, link: &Link) -> Option<&'a Link> {
+    let bond = window.master(link).filter(|master| master.bond.is_some())?;
+    let settings = bond.bond.as_ref()?;
+    let is_inactive = match (link.bond_slave, settings.active_slave) {
+        (Some(slave), _) => !slave.active,
+        (None, Some(active)) => settings.mode == "active-backup" && active != link.ifindex,
+        (None, None) => false,
+    };
+    is_inactive.then_some(bond)
+}
+
+fn report(window: &EvidenceWindow, so_far: &Outcome, group: &Group<'_>) -> (Finding, Verdict) {
+    let namespace = window.namespace(group.netns);
+    let mut subject = match group.link {
+        Some(link) => Subject::of_link(link, namespace),
+        None => namespace.map_or_else(Subject::default, Subject::of_namespace),
+    };
+    subject.ifindex = Some(group.ifindex);
+    if group.inactive_slave_of.is_none() {
+        subject.protocol = Some(group.frames.name());
+    }
+    let verdict = verdict(group);
+    let is_for_us = verdict != Verdict::Benign && group.frames.for_us > 0;
+    let severity = if is_for_us {
+        Severity::Warning
+    } else {
+        Severity::Info
+    };
+    let mut finding = Finding::new(CHECK, NO_RECEIVER, severity, subject);
+    finding.confidence = if group
+        .keys
+        .iter()
+        .any(|(_, key)| key.reason == "UNHANDLED_PROTO")
+    {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    };
+    finding.count = group.count();
+    finding.first_ms = group
+        .keys
+        .iter()
+        .map(|(_, key)| key.first_ms)
+        .min()
+        .unwrap_or(0);
+    finding.last_ms = group
+        .keys
+        .iter()
+        .map(|(_, key)| key.last_ms)
+        .max()
+        .unwrap_or(0);
+    if let Some(link) = group.link {
+        finding.caused_by = opened_by::findings(window, so_far, link, &group.frames);
+    }
+    wording::describe(&mut finding, window, group);
+    (finding, verdict)
+}
+
+/// Whether somebody on this node misses the frames.
+fn verdict(group: &Group<'_>) -> Verdict {
+    let frames = &group.frames;
+    if group.inactive_slave_of.is_some() || frames.is_harmless_by_protocol() {
+        return Verdict::Benign;
+    }
+    match (frames.for_us, frames.seen) {
+        // Without a sample only a protocol that is never sent to one receiver is known to be harmless.
+        (_, 0)
+            if group
+                .keys
+                .iter()
+                .all(|(_, key)| protocols::is_group_only(key.ethertype)) =>
+        {
+            Verdict::Benign
+        }
+        (_, 0) => Verdict::Unknown,
+        (0, _) => Verdict::Benign,
+        (for_us, seen) if for_us == seen => Verdict::Harmful,
+        _ => Verdict::Unknown,
+    }
+}
+
+fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
+    let mut entries = Vec::new();
+    let mut add = |partly, reason| {
+        entries.push(Unchecked {
+            check: CHECK,
+            partly,
+            reason,
+        });
+    };
+    if let Some(missing) = window.drops.missing() {
+        add(
+            window.drops.value().is_some(),
+            format!("drop probe: {missing}"),
+        );
+    }
+    if window
+        .drops
+        .value()
+        .is_some_and(|drops| !drops.has_reasons && !drops.has_locations)
+    {
+        let reason = "this kernel gives no drop reasons and its symbols are hidden (kptr_restrict)";
+        add(false, reason.to_owned());
+    }
+    if window.duration_ms < LLDP_INTERVAL_MS {
+        let seconds = window.duration_ms / 1000;
+        let reason = format!("LLDP comes every 30 s, CDP every 60 s: {seconds} s can miss them");
+        add(true, reason);
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Which promiscuity findings let the frames in: only those of devices that would have filtered them otherwise.
+
+use super::frames::Frames;
+use crate::{
+    detectors::{
+        Outcome,
+        promiscuity::{self, chain},
+    },
+    evidence::{EvidenceWindow, Link},
+    finding::FindingId,
+    packets::frame::Mac,
+};
+
+/// 01:80:c2:00:00:02, the group of the slow protocols.
+const SLOW_PROTOCOLS: Mac = Mac([0x01, 0x80, 0xc2, 0, 0, 0x02]);
+
+/// What a receive filter would have had to let through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passage {
+    /// A group that nobody on the device has joined.
+    Multicast,
+    /// Another device's address.
+    OtherUnicast,
+}
+
+/// The findings by which these frames came in.
+pub(super) fn findings(
+    window: &EvidenceWindow,
+    so_far: &Outcome,
+    link: &Link,
+    frames: &Frames<'_>,
+) -> Vec<FindingId> {
+    let Some(passage) = passage(window, link, frames) else {
+        return Vec::new();
+    };
+    let mut ids: Vec<FindingId> = entrances(window, link)
+        .into_iter()
+        .filter(|device| device.filters_addresses())
+        .filter(|device| {
+            device.is_promiscuous() || (passage == Passage::Multicast && device.is_all_multicast())
+        })
+        .flat_map(|device| promiscuity::findings_that_open(window, so_far, device))
+        .map(|finding| finding.id.clone())
+        .collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+/// The devices at which frames that reach `link` come in.
+fn entrances<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Vec<&'a Link> {
+    if link.kind.as_deref() != Some("bridge") {
+        return chain::stack_below(window, link);
+    }
+    let ports: Vec<&Link> = window.slaves(link).collect();
+    let stacks = ports.iter().map(|port| chain::stack_below(window, port));
+    let stacks: Vec<Vec<&Link>> = stacks.collect();
+    // A port without a filter may have brought the frames, whatever the others do.
+    let all_filter = stacks
+        .iter()
+        .all(|stack| stack.iter().any(|device| device.filters_addresses()));
+    if all_filter {
+        stacks.concat()
+    } else {
+        Vec::new()
+    }
+}
+
+/// `None` when some of the frames need no open filter: broadcast, the node's own addresses, groups that the device has
+/// joined or may have joined.
+fn passage(window: &EvidenceWindow, link: &Link, frames: &Frames<'_>) -> Option<Passage> {
+    let mut passage = Passage::Multicast;
+    if frames.destinations.is_empty() || frames.for_us > 0 {
+        return None;
+    }
+    for address in &frames.destinations {
+        if address.is_broadcast() || is_ip_group(*address) {
+            return None;
+        }
+        if *address == SLOW_PROTOCOLS && listens_to_slow_protocols(window, link) {
+            return None;
+        }
+        if !address.is_multicast() {
+            passage = Passage::OtherUnicast;
+        }
+    }
+    Some(passage)
+}
+
+/// Groups of IPv4 and IPv6 multicast: any program may have joined them.
+fn is_ip_group(address: Mac) -> bool {
+    let [a, b, c, ..] = address.0;
+    (a, b, c) == (0x01, 0x00, 0x5e) || (a, b) == (0x33, 0x33)
+}
+
+/// A bond in mode 802.3ad joins the group of the slow protocols on its slaves (`bond_enslave`).
+fn listens_to_slow_protocols(window: &EvidenceWindow, link: &Link) -> bool {
+    let is_lacp = |link: &Link| {
+        link.bond
+            .as_ref()
+            .is_some_and(|bond| bond.mode == "802.3ad")
+    };
+    is_lacp(link) || window.master(link).is_some_and(is_lacp)
+}

@@ -1,0 +1,381 @@
+//! What a person reads about frames without a receiver.
+
+use super::Group;
+use crate::{
+    detectors::promiscuity::chain::{self, listed},
+    evidence::{EvidenceWindow, Link, Namespace},
+    finding::{Finding, Proof, Remedy, Severity},
+    packets::{frame::Mac, protocols},
+};
+
+/// A neighbour's name in a summary line; the details have it in full.
+const LONGEST_SENDER: usize = 24;
+
+/// Fills in everything that is words.
+pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
+    let device = group.link.map_or_else(
+        || format!("a device that is gone (index {})", group.ifindex),
+        |link| link.name.clone(),
+    );
+    let text = Text {
+        window,
+        group,
+        device: &device,
+        rate: rate(finding.count, window.duration_ms),
+        is_for_us: finding.severity >= Severity::Warning,
+    };
+    finding.summary = text.summary();
+    finding.explanation = text.explanation(window);
+    finding.impact = text.impact();
+    finding.details = text.details();
+    finding.evidence = text.proofs();
+    finding.remedies = text.remedies();
+}
+
+/// How often, in words: `3 frames in 35 s`.
+fn rate(count: u64, duration_ms: u64) -> String {
+    let seconds = (duration_ms / 1000).max(1);
+    let frames = if count == 1 { "frame" } else { "frames" };
+    if count / seconds >= 2 {
+        format!(
+            "{count} {frames} in {seconds} s, about {} a second",
+            count / seconds
+        )
+    } else {
+        format!("{count} {frames} in {seconds} s")
+    }
+}
+
+struct Text<'a> {
+    window: &'a EvidenceWindow,
+    group: &'a Group<'a>,
+    device: &'a str,
+    rate: String,
+    is_for_us: bool,
+}
+
+impl Text<'_> {
+    fn protocol(&self) -> String {
+        self.group.frames.name()
+    }
+
+    fn summary(&self) -> String {
+        let (protocol, device) = (self.protocol(), self.device);
+        if let Some(bond) = self.group.inactive_slave_of {
+            return format!(
+                "frames are dropped on {device}, harmless: it is the inactive slave of {}",
+                bond.name
+            );
+        }
+        if self.is_for_us {
+            return format!(
+                "{protocol} sent to this node is dropped on {device}: no program here listens for it"
+            );
+        }
+        format!(
+            "{protocol}{} is dropped on {device}, harmless: no program here listens for it",
+            self.senders()
+        )
+    }
+
+    /// ` from leaf-3a and leaf-3b`, or nothing.
+    fn senders(&self) -> String {
+        let names: Vec<String> = self
+            .group
+            .frames
+            .senders
+            .iter()
+            .map(|sender| sender.name.chars().take(LONGEST_SENDER).collect())
+            .collect();
+        match names.as_slice() {
+            [] => String::new(),
+            [one] => format!(" from {one}"),
+            [one, two] => format!(" from {one} and {two}"),
+            [one, rest @ ..] => format!(" from {one} and {} more", rest.len()),
+        }
+    }
+
+    fn explanation(&self, window: &EvidenceWindow) -> String {
+        if let Some(bond) = self.group.inactive_slave_of {
+            return format!(
+                "{} receives through its active slave only. Copies that reach the waiting one are dropped and counted \
+                 in its rx_nohandler, which {}'s own counter includes.",
+                bond.name, bond.name
+            );
+        }
+        let mut text = format!(
+            "The kernel hands a frame to every program or protocol that registered for its type. For {} on {} there is \
+             none, so the frame is freed and counted as dropped.",
+            self.protocol(),
+            self.device
+        );
+        if self.handlers(window).is_some_and(|count| count > 0) {
+            text.push_str(" A receiver is registered now; it may have started within the window.");
+        }
+        if self.group.link.is_some_and(is_bridged) {
+            text.push_str(" A listener on the bridge above does not help: link-local groups are not handed on to it.");
+        }
+        text
+    }
+
+    fn impact(&self) -> String {
+        let meanings: Vec<&str> = self
+            .group
+            .frames
+            .protocols
+            .iter()
+            .map(|protocol| protocol.meaning)
+            .collect();
+        let meaning = listed(&meanings, " and ");
+        if self.group.inactive_slave_of.is_some() {
+            return format!(
+                "None: {}. The active slave receives the same traffic.",
+                self.rate
+            );
+        }
+        if self.is_for_us {
+            return format!(
+                "Somebody sends {meaning} to this node's own address and gets no answer: {}.",
+                self.rate
+            );
+        }
+        format!(
+            "None. They are {meaning}, nobody's traffic here: {}.",
+            self.rate
+        )
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        let mut details: Vec<(&'static str, String)> = Vec::new();
+        for sender in &self.group.frames.senders {
+            let on = sender
+                .interface
+                .map(|name| format!("  on {name}"))
+                .unwrap_or_default();
+            details.push(("Sender", format!("{}  {}{on}", sender.name, sender.about)));
+        }
+        for vlan in &self.group.frames.vlans {
+            details.push((
+                "Tag",
+                match vlan {
+                    0 => "VLAN 0, a priority without a VLAN".to_owned(),
+                    vlan => format!("VLAN {vlan}"),
+                },
+            ));
+        }
+        details
+    }
+
+    fn proofs(&self) -> Vec<Proof> {
+        let backend = "kfree_skb";
+        let mut proofs: Vec<Proof> = self
+            .group
+            .keys
+            .iter()
+            .map(|(_, key)| {
+                let reason = if key.reason.is_empty() {
+                    "dropped"
+                } else {
+                    &key.reason
+                };
+                let location = if key.location.is_empty() {
+                    "an unknown function"
+                } else {
+                    &key.location
+                };
+                let what = format!(
+                    "{reason} at {location}, dev {}, {:#06X}",
+                    self.device, key.ethertype
+                );
+                Proof::new(what.replace("0X", "0x"), key.count, "frames", backend)
+            })
+            .collect();
+        if let Some(link) = self.group.link {
+            proofs.push(counter_proof(
+                self.window,
+                link,
+                self.group.inactive_slave_of.is_some(),
+            ));
+        }
+        if let Some(count) = self.handlers(self.window) {
+            let types: Vec<String> = self
+                .group
+                .keys
+                .iter()
+                .map(|(_, key)| format!("0x{:04X}", key.ethertype))
+                .collect();
+            let types: Vec<&str> = types.iter().map(String::as_str).collect();
+            let devices = self.listening_devices();
+            proofs.push(Proof::new(
+                format!(
+                    "handlers for {} or every protocol on {}",
+                    listed(&types, ", "),
+                    listed(&devices, ", ")
+                ),
+                count,
+                "",
+                "/proc/net/ptype",
+            ));
+        }
+        proofs
+    }
+
+    /// The devices at which a listener would have taken the frames.
+    fn listening_devices(&self) -> Vec<&str> {
+        self.group.link.map_or_else(Vec::new, |link| {
+            chain::stack_below(self.window, link)
+                .into_iter()
+                .filter(|device| device.netns == link.netns)
+                .map(|device| device.name.as_str())
+                .collect()
+        })
+    }
+
+    /// Registered receivers that would have taken the frames; `None` when they could not be read.
+    fn handlers(&self, window: &EvidenceWindow) -> Option<usize> {
+        let handlers = window
+            .namespace(self.group.netns)?
+            .protocol_handlers
+            .as_ref()?;
+        let devices = self.listening_devices();
+        let takes = handlers.iter().filter(|handler| {
+            let of_protocol = handler.ethertype.is_none_or(|number| {
+                self.group
+                    .keys
+                    .iter()
+                    .any(|(_, key)| key.ethertype == number)
+            });
+            let on_device = handler
+                .device
+                .as_deref()
+                .is_none_or(|name| devices.contains(&name));
+            of_protocol && on_device
+        });
+        Some(takes.count())
+    }
+
+    fn remedies(&self) -> Vec<Remedy> {
+        let mut remedies = Vec::new();
+        if self.is_for_us {
+            remedies.push(Remedy::advice(format!(
+                "Start the program on this node that should receive {}, or stop whoever sends it.",
+                self.protocol()
+            )));
+            return remedies;
+        }
+        remedies.push(Remedy::advice(
+            "Nothing to mend: leave Benign drops out of the alert.",
+        ));
+        if self.group.inactive_slave_of.is_some() {
+            return remedies;
+        }
+        let is_announcement =
+            self.group.frames.protocols.iter().any(|protocol| {
+                protocol.number == protocols::LLDP_NUMBER || protocol.name == "CDP"
+            });
+        remedies.push(if is_announcement {
+            Remedy::advice(
+                "Run an LLDP daemon on this node (lldpd -c hears CDP too); it consumes the frames, and you learn the \
+                 switch ports.",
+            )
+        } else {
+            Remedy::advice("Turn it off at the sender, if nobody needs it.")
+        });
+        let namespace = self.window.namespace(self.group.netns);
+        if let (Some(link), Some(namespace)) = (self.group.link, namespace) {
+            remedies.extend(self.filter(link, namespace));
+        }
+        remedies
+    }
+
+    /// Drops the frames before they are counted. The ingress hook runs for the device that counts them.
+    fn filter(&self, link: &Link, namespace: &Namespace) -> Option<Remedy> {
+        let expression = self.match_expression()?;
+        let table = table_name(&self.protocol(), &link.name);
+        let rules = format!(
+            "table netdev {table} {{ chain in {{ type filter hook ingress device \"{}\" priority 0; {expression} drop; }}; }}",
+            link.name
+        );
+        Some(
+            Remedy::command_in(
+                namespace,
+                format!(
+                    "Drop them before they are counted (undo: nft delete table netdev {table}):"
+                ),
+                &["nft", &rules],
+                &[&link.name],
+            )
+            .with_effect("a program that listens for them later would not get them"),
+        )
+    }
+
+    /// How nftables tells the frames: by EtherType, or by their group where they have none (802.2).
+    fn match_expression(&self) -> Option<String> {
+        let (_, key) = self.group.keys.first()?;
+        if key.ethertype >= crate::packets::frame::FIRST_ETHERTYPE {
+            return Some(format!("ether type 0x{:04x}", key.ethertype));
+        }
+        match self.group.frames.destinations.as_slice() {
+            [group] if Mac::is_multicast(*group) => Some(format!("ether daddr {group}")),
+            _ => None,
+        }
+    }
+}
+
+/// A name for an nftables table: letters, digits and underscores.
+fn table_name(protocol: &str, device: &str) -> String {
+    let clean = |text: &str| -> String {
+        text.chars()
+            .map(|character| {
+                if character.is_ascii_alphanumeric() {
+                    character.to_ascii_lowercase()
+                } else {
+                    '_'
+                }
+            })
+            .collect()
+    };
+    format!("no_{}_{}", clean(protocol), clean(device))
+}
+
+fn is_bridged(link: &Link) -> bool {
+    link.slave_kind.as_deref() == Some("bridge")
+}
+
+/// The counter that rose, and of a bond the part that its slaves counted.
+fn counter_proof(window: &EvidenceWindow, link: &Link, is_inactive: bool) -> Proof {
+    let counter = if is_inactive {
+        "rx_nohandler"
+    } else {
+        "rx_dropped"
+    };
+    let increase = |link: &Link| {
+        link.increase(|stats| {
+            if is_inactive {
+                stats.rx_nohandler
+            } else {
+                stats.rx_dropped
+            }
+        })
+    };
+    let own = increase(link);
+    let name = format!("{} {counter}", link.name);
+    let is_bond = matches!(link.kind.as_deref(), Some("bond" | "team"));
+    let slaves: Vec<&Link> = window.slaves(link).filter(|_| is_bond).collect();
+    if slaves.is_empty() {
+        return Proof::new(name, format!("+{own}"), "frames", "netlink");
+    }
+    let inherited = slaves
+        .iter()
+        .fold(0_u64, |sum, slave| sum.saturating_add(increase(slave)));
+    let names: Vec<&str> = slaves.iter().map(|slave| slave.name.as_str()).collect();
+    Proof::new(
+        format!(
+            "{name} +{own}, of it inherited from {}",
+            listed(&names, " and ")
+        ),
+        inherited,
+        "frames",
+        "netlink",
+    )
+}
