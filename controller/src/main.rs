@@ -1,2 +1,23 @@
-//! The controller of netdiag.
-fn main() {}
+//! The controller's program; see `netdiag-controller --help`.
+
+use anyhow::anyhow;
+use clap::Parser;
+use netdiag_controller::{
+    cli::{Cli, Command},
+    run, telemetry,
+};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Cli { command } = Cli::parse();
+    match command {
+        Command::Run(args) => {
+            rustls::crypto::ring::default_provider()
+                .install_default()
+                .map_err(|_| anyhow!("failed to install the TLS provider: another one is there"))?;
+            telemetry::init(args.log_format, &args.log)?;
+            run::run(&args).await?;
+        }
+    }
+    Ok(())
+}

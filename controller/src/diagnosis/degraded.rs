@@ -1,0 +1,120 @@
+//! What a diagnosis could not look at, in words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netdiag_crds::{NodeNetDiagnosisSpec, checks, conditions::reasons, limits, report::RunResult};
+
+use super::{
+    decide::Member,
+    phrase,
+    progress::{State, Why},
+};
+
+/// Nodes that were not looked at, or not in full, by name.
+#[derive(Default)]
+pub struct Gaps<'a> {
+    /// Named in the spec, and no node has the name.
+    missing: Vec<&'a str>,
+    /// Without room for another diagnosis.
+    refused: Vec<&'a str>,
+    unreachable: BTreeMap<Why, Vec<&'a str>>,
+    failed: Vec<&'a str>,
+    /// Node and how many of the checks were made there.
+    in_part: Vec<String>,
+}
+
+/// Whether some check could not be made at all.
+pub fn is_blind(result: &RunResult) -> bool {
+    result.unchecked.iter().any(|unchecked| !unchecked.partly)
+}
+
+impl<'a> Gaps<'a> {
+    /// What is missing of a diagnosis.
+    pub fn of(spec: &NodeNetDiagnosisSpec, members: &[Member<'a>], missing: &[&'a str]) -> Self {
+        let wanted = spec.checks.as_ref().map_or(checks::CHECKS.len(), Vec::len);
+        let mut gaps = Self {
+            missing: missing.to_vec(),
+            ..Self::default()
+        };
+        for member in members {
+            match member.progress.state {
+                State::Pending => {}
+                State::Refused => gaps.refused.push(member.name),
+                State::Unreachable(why) => {
+                    gaps.unreachable.entry(why).or_default().push(member.name)
+                }
+                State::Failed(_) => gaps.failed.push(member.name),
+                State::Finished(result) => {
+                    gaps.in_part.extend(in_part(member.name, result, wanted))
+                }
+            }
+        }
+        gaps
+    }
+
+    /// Reason and message of the condition; `None` where nothing is missing.
+    pub fn describe(&self) -> Option<(&'static str, String)> {
+        let Self {
+            missing,
+            refused,
+            unreachable,
+            failed,
+            in_part,
+        } = self;
+        let mut parts = Vec::new();
+        if !missing.is_empty() {
+            parts.push(format!("no node is named {}", phrase::names(missing)));
+        }
+        if !refused.is_empty() {
+            let names = phrase::names(refused);
+            parts.push(format!(
+                "{} refused ({names} already have {} diagnoses)",
+                refused.len(),
+                limits::ASSIGNMENTS
+            ));
+        }
+        if !unreachable.is_empty() {
+            let reasons: Vec<String> = unreachable
+                .iter()
+                .map(|(why, names)| format!("{} {why}", phrase::names(names)))
+                .collect();
+            let number: usize = unreachable.values().map(Vec::len).sum();
+            parts.push(format!("{number} unreachable ({})", reasons.join("; ")));
+        }
+        if !failed.is_empty() {
+            parts.push(format!(
+                "{} failed ({})",
+                failed.len(),
+                phrase::names(failed)
+            ));
+        }
+        if !in_part.is_empty() {
+            let names: Vec<&str> = in_part.iter().map(String::as_str).collect();
+            parts.push(format!(
+                "{} checked in part ({})",
+                in_part.len(),
+                phrase::names(&names)
+            ));
+        }
+        let reason = if !missing.is_empty() {
+            reasons::NODES_NOT_FOUND
+        } else if !refused.is_empty() {
+            reasons::TOO_MANY_DIAGNOSES
+        } else {
+            reasons::NODES_UNCHECKED
+        };
+        (!parts.is_empty()).then(|| (reason, parts.join("; ")))
+    }
+}
+
+/// `node-204 1 of 10` where some check was not made or not in full.
+fn in_part(name: &str, result: &RunResult, wanted: usize) -> Option<String> {
+    let not_made: BTreeSet<&str> = result
+        .unchecked
+        .iter()
+        .filter(|unchecked| !unchecked.partly)
+        .map(|unchecked| unchecked.check.as_str())
+        .collect();
+    let made = wanted.saturating_sub(not_made.len());
+    (!result.unchecked.is_empty()).then(|| format!("{name} {made} of {wanted}"))
+}

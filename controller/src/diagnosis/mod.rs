@@ -1,0 +1,54 @@
+//! NodeNetDiagnosis: follows each run from its start to its completion and rolls up what the nodes report.
+
+pub mod decide;
+pub mod degraded;
+pub mod factors;
+pub mod node_findings;
+pub mod phrase;
+pub mod progress;
+pub mod reconcile;
+pub mod rollup;
+pub mod run;
+pub mod selection;
+pub mod status;
+pub mod traits;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use k8s_openapi::api::core::v1::Node;
+use kube::ResourceExt;
+use netdiag_crds::NodeNetReport;
+
+/// What a diagnosis is decided upon, besides itself and the time.
+pub struct World {
+    nodes: BTreeMap<String, Arc<Node>>,
+    reports: BTreeMap<String, Arc<NodeNetReport>>,
+}
+
+impl World {
+    /// The nodes of the cluster and their reports.
+    pub fn new<N: Into<Arc<Node>>, R: Into<Arc<NodeNetReport>>>(
+        nodes: impl IntoIterator<Item = N>,
+        reports: impl IntoIterator<Item = R>,
+    ) -> Self {
+        let nodes = nodes.into_iter().map(Into::into);
+        let reports = reports.into_iter().map(Into::into);
+        Self {
+            nodes: nodes.map(|node| (node.name_any(), node)).collect(),
+            reports: reports.map(|report| (report.name_any(), report)).collect(),
+        }
+    }
+
+    /// Each node with its report. The report of a former node of that name is not its report.
+    fn nodes(&self) -> impl Iterator<Item = (&str, &Node, Option<&NodeNetReport>)> {
+        self.nodes.iter().map(|(name, node)| {
+            let report = self.reports.get(name).map(Arc::as_ref);
+            let report = report.filter(|report| !crate::report::is_of_former_node(report, node));
+            (name.as_str(), node.as_ref(), report)
+        })
+    }
+
+    fn has_node(&self, name: &str) -> bool {
+        self.nodes.contains_key(name)
+    }
+}

@@ -1,0 +1,127 @@
+//! Findings in a few words, for a column.
+
+use netdiag_crds::severity::Severity;
+
+/// What happened, without where: `LLDP dropped`. A check that this release does not know is named as it names itself.
+pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&str>) -> String {
+    let known = match (check, cause) {
+        ("UnhandledProtocol", "NoReceiver") => {
+            let frames = protocol.unwrap_or("frames of an unknown protocol");
+            return match severity {
+                Severity::Info => format!("{frames} dropped"),
+                Severity::Warning | Severity::Critical => {
+                    format!("{frames} addressed to the node dropped")
+                }
+            };
+        }
+        ("Promiscuity", "BridgePort") => "interface promiscuous for a bridge",
+        ("Promiscuity", "OpenVSwitchPort") => "interface promiscuous for Open vSwitch",
+        ("Promiscuity", "MacvlanPassthru") => "interface promiscuous for a macvlan",
+        ("Promiscuity", "PacketSocket") => "interface promiscuous for a packet capture",
+        ("Promiscuity", "UserRequest") => "interface promiscuous by an administrator",
+        ("Promiscuity", "UnicastFilter") => "interface promiscuous, its address filter is full",
+        ("Promiscuity", "AllMulticast") => "interface takes every multicast frame",
+        ("Promiscuity", "Unexplained") => "interface promiscuous without a known cause",
+        ("ChecksumDrop", "PartialChecksumLost") => "packets with an unfinished checksum dropped",
+        ("ChecksumDrop", "Corruption") => "corrupt packets dropped",
+        ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",
+        ("OtherDrop", reason) => return with_protocol(reason, protocol),
+        _ => return with_protocol(&format!("{check}/{cause}"), protocol),
+    };
+    with_protocol(known, protocol)
+}
+
+fn with_protocol(text: &str, protocol: Option<&str>) -> String {
+    match protocol {
+        Some(protocol) => format!("{text} ({protocol})"),
+        None => text.to_owned(),
+    }
+}
+
+/// `1 node`, `12 nodes`.
+pub fn nodes(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "node" } else { "nodes" })
+}
+
+/// A list of names that a line can hold: `a, b, c and 7 more`.
+pub fn names(names: &[&str]) -> String {
+    /// A person reads a few; `nodes` has the number.
+    const SHOWN: usize = 5;
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The text cut to so many characters, which is how the API server counts.
+pub fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_causes_read_as_words_and_unknown_ones_as_themselves() {
+        let text = |check, cause, severity, protocol| headline(check, cause, severity, protocol);
+        assert_eq!(
+            text(
+                "UnhandledProtocol",
+                "NoReceiver",
+                Severity::Info,
+                Some("LLDP")
+            ),
+            "LLDP dropped"
+        );
+        assert_eq!(
+            text(
+                "UnhandledProtocol",
+                "NoReceiver",
+                Severity::Warning,
+                Some("0x88b5")
+            ),
+            "0x88b5 addressed to the node dropped"
+        );
+        assert_eq!(
+            text("OtherDrop", "NETFILTER_DROP", Severity::Info, None),
+            "NETFILTER_DROP"
+        );
+        assert_eq!(
+            text("ChecksumDrop", "Corruption", Severity::Warning, Some("UDP")),
+            "corrupt packets dropped (UDP)"
+        );
+        assert_eq!(
+            text("TapQueueDrop", "RingFull", Severity::Warning, None),
+            "TapQueueDrop/RingFull"
+        );
+    }
+
+    #[test]
+    fn names_and_numbers_are_grammatical() {
+        assert_eq!(nodes(1), "1 node");
+        assert_eq!(nodes(0), "0 nodes");
+        assert_eq!(names(&["a", "b"]), "a, b");
+        assert_eq!(
+            names(&["a", "b", "c", "d", "e", "f", "g"]),
+            "a, b, c, d, e and 2 more"
+        );
+    }
+
+    #[test]
+    fn a_cut_counts_characters() {
+        assert_eq!(cut("äöü", 3), "äöü");
+        assert_eq!(cut("äöüß", 3), "äö…");
+    }
+}

@@ -1,0 +1,159 @@
+//! Carries out what [`decide`](super::decide) says about a diagnosis.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    runtime::controller,
+};
+use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, managers};
+use serde_json::json;
+use tracing::{debug, info};
+
+use super::{
+    World,
+    decide::{Action, decide},
+};
+use crate::{
+    pace::{self, LAG, RESYNC},
+    retry::Failures,
+    stores::Stores,
+};
+
+/// What a pass needs besides the diagnosis.
+pub struct Context {
+    /// To write with.
+    pub client: Client,
+    /// To read from.
+    pub stores: Stores,
+    /// Failures in a row, by name.
+    pub failures: Failures<String>,
+}
+
+/// A pass failed; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The status could not be stored.
+    #[error("failed to apply the status of NodeNetDiagnosis {name:?}")]
+    ApplyStatus {
+        /// The diagnosis.
+        name: String,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// A diagnosis whose time is over could not be deleted.
+    #[error("failed to delete NodeNetDiagnosis {name:?}")]
+    Delete {
+        /// The diagnosis.
+        name: String,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+/// One pass over one diagnosis. Safe to run at any time, and twice.
+///
+/// # Errors
+/// When the API server refuses a write for another reason than that something newer is there.
+pub async fn reconcile(
+    diagnosis: Arc<NodeNetDiagnosis>,
+    context: Arc<Context>,
+) -> Result<controller::Action, Error> {
+    let name = diagnosis.name_any();
+    if diagnosis.metadata.deletion_timestamp.is_some() {
+        context.failures.forget(&name);
+        return Ok(controller::Action::await_change());
+    }
+    let world = World::new(context.stores.nodes.state(), context.stores.reports.state());
+    let now = Timestamp::now();
+    let plan = decide(&diagnosis, &world, now);
+    let api = Api::<NodeNetDiagnosis>::all(context.client.clone());
+    let outcome = match plan.action {
+        Action::Nothing => Ok(()),
+        Action::WriteStatus(status) => {
+            apply_status(&api, &diagnosis, &status)
+                .await
+                .map_err(|source| Error::ApplyStatus {
+                    name: name.clone(),
+                    source: Box::new(source),
+                })
+        }
+        Action::Delete => delete(&api, &diagnosis)
+            .await
+            .map_err(|source| Error::Delete {
+                name: name.clone(),
+                source: Box::new(source),
+            }),
+    };
+    match outcome {
+        Ok(()) => {}
+        Err(Error::ApplyStatus { source, .. } | Error::Delete { source, .. })
+            if pace::is_outdated(&source) =>
+        {
+            debug!(object = name, "Diagnosis changed meanwhile");
+            return Ok(controller::Action::requeue(LAG));
+        }
+        Err(error) => return Err(error),
+    }
+    context.failures.forget(&name);
+    let wait = plan
+        .next
+        .map_or(RESYNC, |next| pace::until(next, now).min(RESYNC));
+    Ok(controller::Action::requeue(wait))
+}
+
+/// Stores the whole status. The resourceVersion makes it a conflict when the decision was made on an old copy.
+async fn apply_status(
+    api: &Api<NodeNetDiagnosis>,
+    diagnosis: &NodeNetDiagnosis,
+    status: &NodeNetDiagnosisStatus,
+) -> Result<(), kube::Error> {
+    let name = diagnosis.name_any();
+    let body = json!({
+        "apiVersion": NodeNetDiagnosis::api_version(&()),
+        "kind": NodeNetDiagnosis::kind(&()),
+        "metadata": {"name": name, "resourceVersion": diagnosis.metadata.resource_version},
+        "status": status,
+    });
+    let params = PatchParams::apply(managers::CONTROLLER_DIAGNOSIS).force();
+    api.patch_status(&name, &params, &Patch::Apply(&body))
+        .await?;
+    let summary = status.summary.clone().unwrap_or_default();
+    info!(
+        object = name,
+        state = summary.state,
+        nodes = summary.nodes,
+        affected = summary.affected,
+        "Status written"
+    );
+    Ok(())
+}
+
+/// Deletes this very diagnosis, not one that was made anew under its name or edited since.
+async fn delete(
+    api: &Api<NodeNetDiagnosis>,
+    diagnosis: &NodeNetDiagnosis,
+) -> Result<(), kube::Error> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: diagnosis.metadata.uid.clone(),
+            resource_version: diagnosis.metadata.resource_version.clone(),
+        }),
+        ..DeleteParams::default()
+    };
+    api.delete(&diagnosis.name_any(), &params).await?;
+    info!(
+        object = diagnosis.name_any(),
+        "Diagnosis deleted, its ttlSecondsAfterFinished is over"
+    );
+    Ok(())
+}
+
+/// How long to wait after a failed pass.
+pub fn after_failure(diagnosis: &NodeNetDiagnosis, context: &Context) -> Duration {
+    context.failures.failed(diagnosis.name_any())
+}

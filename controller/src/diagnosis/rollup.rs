@@ -1,0 +1,435 @@
+//! The results of all nodes as one: counters summed, alike findings counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Node;
+use netdiag_crds::{
+    NodeNetReport,
+    diagnosis::{CommonFactor, FleetCounter, FleetFinding},
+    limits,
+    report::{Finding, LedgerEntry, RunResult},
+    severity::Severity,
+};
+
+use super::{
+    factors::{self, Member},
+    phrase, traits,
+};
+
+/// A node that has reported.
+#[derive(Clone, Copy)]
+pub struct Reporter<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The node.
+    pub node: &'a Node,
+    /// Its report.
+    pub report: &'a NodeNetReport,
+    /// What it found in this run.
+    pub result: &'a RunResult,
+}
+
+impl<'a> Reporter<'a> {
+    /// Its findings that are asked for. A cause is at least as severe as what it causes, so the causes of what is kept
+    /// are kept too.
+    pub fn findings(&self, least: Severity) -> impl Iterator<Item = &'a Finding> + use<'a> {
+        self.result
+            .findings
+            .iter()
+            .filter(move |finding| severity(finding) >= least)
+    }
+
+    /// The worst of its findings that are asked for.
+    pub fn worst(&self, least: Severity) -> Option<Severity> {
+        self.findings(least).map(severity).max()
+    }
+}
+
+/// A finding's severity.
+pub fn severity(finding: &Finding) -> Severity {
+    Severity::from_status(&finding.severity)
+}
+
+/// Counters of all nodes, those with something that hurts or is not known first.
+pub fn ledger(reporters: &[Reporter<'_>]) -> Vec<FleetCounter> {
+    let mut counters: BTreeMap<&str, FleetCounter> = BTreeMap::new();
+    for entry in reporters
+        .iter()
+        .flat_map(|reporter| &reporter.result.ledger)
+    {
+        let counter = counters.entry(&entry.counter).or_default();
+        add(&mut counter.increase, entry.increase);
+        add(&mut counter.unexplained, entry.unexplained);
+        for booking in &entry.explained {
+            let part = match booking.verdict.as_str() {
+                "Benign" => &mut counter.benign,
+                "Harmful" => &mut counter.harmful,
+                _ => &mut counter.unknown,
+            };
+            add(part, booking.count);
+        }
+    }
+    let mut counters: Vec<FleetCounter> = counters
+        .into_iter()
+        .map(|(name, counter)| FleetCounter {
+            counter: name.to_owned(),
+            ..counter
+        })
+        .collect();
+    counters.sort_by_key(|counter| {
+        let open = counter.unknown.saturating_add(counter.unexplained);
+        std::cmp::Reverse((counter.harmful, open, counter.increase))
+    });
+    counters.truncate(limits::FLEET_LEDGER);
+    counters
+}
+
+/// Counts come from nodes: a wrong one must not wrap or lower a sum.
+fn add(sum: &mut i64, count: i64) {
+    *sum = sum.saturating_add(count.max(0));
+}
+
+/// What makes two findings alike.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind<'a> {
+    severity: Severity,
+    check: &'a str,
+    cause: &'a str,
+    protocol: Option<&'a str>,
+}
+
+impl<'a> From<&'a Finding> for Kind<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            severity: severity(finding),
+            check: &finding.check,
+            cause: &finding.cause,
+            protocol: finding.subject.protocol.as_deref(),
+        }
+    }
+}
+
+/// Alike findings of all nodes.
+#[derive(Default)]
+struct Group<'a> {
+    nodes: BTreeSet<&'a str>,
+    events: i64,
+    /// Of each counter, how much these findings explain.
+    booked: BTreeMap<&'a str, i64>,
+}
+
+/// Alike findings of all nodes, worst first, and how many kinds did not fit.
+pub fn findings(
+    reporters: &[Reporter<'_>],
+    least: Severity,
+    totals: &[FleetCounter],
+) -> (Vec<FleetFinding>, usize) {
+    let mut groups: BTreeMap<Kind<'_>, Group<'_>> = BTreeMap::new();
+    for reporter in reporters {
+        let ledger = &reporter.result.ledger;
+        for finding in reporter.findings(least) {
+            let group = groups.entry(finding.into()).or_default();
+            group.nodes.insert(reporter.name);
+            add(&mut group.events, finding.count);
+            for (counter, count) in booked_to(ledger, &finding.id) {
+                add(group.booked.entry(counter).or_default(), count);
+            }
+        }
+    }
+    let mut groups: Vec<(Kind<'_>, Group<'_>)> = groups.into_iter().collect();
+    groups.sort_by(|(a, in_a), (b, in_b)| {
+        let rank = |kind: &Kind<'_>, group: &Group<'_>| {
+            // Of two that are equally bad, what explains a counter comes before what is only context.
+            (
+                kind.severity,
+                !group.booked.is_empty(),
+                group.nodes.len(),
+                group.events,
+            )
+        };
+        rank(b, in_b).cmp(&rank(a, in_a)).then_with(|| a.cmp(b))
+    });
+    let left_out = groups.len().saturating_sub(limits::FLEET_FINDINGS);
+    groups.truncate(limits::FLEET_FINDINGS);
+    let findings = groups
+        .into_iter()
+        .map(|(kind, group)| group.into_finding(kind, reporters, totals))
+        .collect();
+    (findings, left_out)
+}
+
+fn booked_to<'a>(ledger: &'a [LedgerEntry], id: &str) -> impl Iterator<Item = (&'a str, i64)> {
+    ledger.iter().flat_map(move |entry| {
+        let bookings = entry.explained.iter();
+        let own = bookings.filter(move |booking| booking.finding.as_deref() == Some(id));
+        own.map(|booking| (entry.counter.as_str(), booking.count))
+    })
+}
+
+impl Group<'_> {
+    fn into_finding(
+        self,
+        kind: Kind<'_>,
+        reporters: &[Reporter<'_>],
+        totals: &[FleetCounter],
+    ) -> FleetFinding {
+        /// Enough to look at some; `nodeFindings` has them all.
+        const EXAMPLES: usize = 3;
+        let common_factors = if kind.severity > Severity::Info {
+            self.common_factors(reporters)
+        } else {
+            Vec::new()
+        };
+        FleetFinding {
+            check: kind.check.to_owned(),
+            cause: kind.cause.to_owned(),
+            severity: kind.severity.as_str().to_owned(),
+            protocol: kind.protocol.map(str::to_owned),
+            nodes: i32::try_from(self.nodes.len()).unwrap_or(i32::MAX),
+            example_nodes: self
+                .nodes
+                .iter()
+                .take(EXAMPLES)
+                .map(|name| (*name).to_owned())
+                .collect(),
+            summary: phrase::cut(&self.summary(kind, totals), limits::LINE),
+            common_factors,
+        }
+    }
+
+    fn summary(&self, kind: Kind<'_>, totals: &[FleetCounter]) -> String {
+        let headline = phrase::headline(kind.check, kind.cause, kind.severity, kind.protocol);
+        let harmless = if kind.severity == Severity::Info {
+            ", harmless"
+        } else {
+            ""
+        };
+        let most = self.booked.iter().max_by_key(|(_, count)| **count);
+        let share = most.map_or_else(String::new, |(counter, count)| {
+            let total = totals.iter().find(|total| total.counter == *counter);
+            let increase = total.map_or(*count, |total| total.increase);
+            format!(": {count} of the {increase} {counter}")
+        });
+        format!(
+            "{headline} on {}{harmless}{share}",
+            phrase::nodes(self.nodes.len())
+        )
+    }
+
+    fn common_factors(&self, reporters: &[Reporter<'_>]) -> Vec<CommonFactor> {
+        let members: Vec<Member> = reporters
+            .iter()
+            .map(|reporter| Member {
+                affected: self.nodes.contains(reporter.name),
+                traits: traits::of(reporter),
+            })
+            .collect();
+        factors::common_factors(&members)
+            .into_iter()
+            .map(|found| CommonFactor {
+                factor: phrase::cut(&found.common.to_string(), limits::LINE),
+                affected: found.affected.to_string(),
+                unaffected: found.unaffected.to_string(),
+            })
+            .collect()
+    }
+}
+
+/// The worst finding in a few words, for the column.
+pub fn headline(finding: &FleetFinding) -> String {
+    let severity = Severity::from_status(&finding.severity);
+    let text = phrase::headline(
+        &finding.check,
+        &finding.cause,
+        severity,
+        finding.protocol.as_deref(),
+    );
+    let nodes = phrase::nodes(usize::try_from(finding.nodes).unwrap_or_default());
+    match severity {
+        Severity::Info => format!("{text} on {nodes}, harmless"),
+        Severity::Warning | Severity::Critical => format!("{}: {text} on {nodes}", finding.check),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, ReportBuilder, booking, counter, finding};
+
+    struct Fleet(Vec<(Node, NodeNetReport)>);
+
+    impl Fleet {
+        fn reporters(&self) -> Vec<Reporter<'_>> {
+            self.0
+                .iter()
+                .map(|(node, report)| Reporter {
+                    name: node.metadata.name.as_deref().expect("nodes have names"),
+                    node,
+                    report,
+                    result: &report.status.as_ref().expect("it reported").results[0],
+                })
+                .collect()
+        }
+    }
+
+    fn lldp_node(name: &str, frames: i64) -> (Node, NodeNetReport) {
+        let mut found = finding("UnhandledProtocol", "NoReceiver", "Info");
+        found.subject.protocol = Some("LLDP".into());
+        let row = counter(
+            "rx_dropped",
+            frames + 1,
+            1,
+            vec![booking(&found.id, "Benign", frames)],
+        );
+        let report = ReportBuilder::new(name)
+            .assigned(0)
+            .result("Finished")
+            .finding(found)
+            .ledger(row)
+            .build();
+        (testing::node(name), report)
+    }
+
+    fn mtu_node(name: &str) -> (Node, NodeNetReport) {
+        let found = finding("LinkMtu", "PeerMtuSmaller", "Critical");
+        let row = counter("tx_dropped", 7, 0, vec![booking(&found.id, "Harmful", 7)]);
+        let context = finding("Promiscuity", "BridgePort", "Info");
+        let report = ReportBuilder::new(name)
+            .assigned(0)
+            .result("Finished")
+            .finding(found)
+            .finding(context)
+            .ledger(row)
+            .build();
+        (testing::node(name), report)
+    }
+
+    #[test]
+    fn counters_are_summed_and_balance() {
+        let fleet = Fleet(vec![lldp_node("a", 3), lldp_node("b", 4), mtu_node("c")]);
+        let ledger = ledger(&fleet.reporters());
+        let rows: Vec<String> = ledger
+            .iter()
+            .map(|row| {
+                format!(
+                    "{} {} = {} + {} + {} + {}",
+                    row.counter,
+                    row.increase,
+                    row.benign,
+                    row.harmful,
+                    row.unknown,
+                    row.unexplained
+                )
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                "tx_dropped 7 = 0 + 7 + 0 + 0",
+                "rx_dropped 9 = 7 + 0 + 0 + 2"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_verdict_and_wrong_counts_never_hide_or_wrap() {
+        let rows = vec![
+            counter(
+                "rx_dropped",
+                i64::MAX,
+                0,
+                vec![booking("x", "Novel", i64::MAX)],
+            ),
+            counter("rx_dropped", 5, -3, vec![]),
+        ];
+        let report = rows
+            .into_iter()
+            .fold(
+                ReportBuilder::new("a").assigned(0).result("Finished"),
+                ReportBuilder::ledger,
+            )
+            .build();
+        let fleet = Fleet(vec![(testing::node("a"), report)]);
+        let row = ledger(&fleet.reporters()).remove(0);
+        assert_eq!(
+            (row.increase, row.unknown, row.unexplained),
+            (i64::MAX, i64::MAX, 0)
+        );
+    }
+
+    #[test]
+    fn alike_findings_are_counted_worst_first() {
+        let fleet = Fleet(vec![lldp_node("a", 3), lldp_node("b", 4), mtu_node("c")]);
+        let reporters = fleet.reporters();
+        let (findings, left_out) = findings(&reporters, Severity::Info, &ledger(&reporters));
+        let summaries: Vec<&str> = findings
+            .iter()
+            .map(|finding| finding.summary.as_str())
+            .collect();
+        assert_eq!(
+            summaries,
+            [
+                "packets above the peer's MTU dropped on 1 node: 7 of the 7 tx_dropped",
+                "LLDP dropped on 2 nodes, harmless: 7 of the 9 rx_dropped",
+                "interface promiscuous for a bridge on 1 node, harmless",
+            ]
+        );
+        assert_eq!(findings[1].example_nodes, ["a", "b"]);
+        assert_eq!(left_out, 0);
+        assert_eq!(
+            headline(&findings[0]),
+            "LinkMtu: packets above the peer's MTU dropped on 1 node"
+        );
+        assert_eq!(headline(&findings[1]), "LLDP dropped on 2 nodes, harmless");
+    }
+
+    #[test]
+    fn what_is_below_the_least_severity_is_left_out() {
+        let fleet = Fleet(vec![lldp_node("a", 3), mtu_node("c")]);
+        let reporters = fleet.reporters();
+        let (findings, _) = findings(&reporters, Severity::Warning, &[]);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(reporters[0].worst(Severity::Warning), None);
+        assert_eq!(
+            reporters[1].worst(Severity::Warning),
+            Some(Severity::Critical)
+        );
+    }
+
+    #[test]
+    fn kinds_beyond_the_limit_are_counted() {
+        let mut builder = ReportBuilder::new("a").assigned(0).result("Finished");
+        for number in 0..130 {
+            builder = builder.finding(finding("OtherDrop", &format!("REASON_{number}"), "Info"));
+        }
+        let fleet = Fleet(vec![(testing::node("a"), builder.build())]);
+        let (findings, left_out) = findings(&fleet.reporters(), Severity::Info, &[]);
+        assert_eq!((findings.len(), left_out), (100, 30));
+    }
+
+    #[test]
+    fn affected_nodes_of_one_pool_are_told_apart() {
+        let mut fleet = Vec::new();
+        for number in 0..4 {
+            let (mut node, report) = mtu_node(&format!("small-{number}"));
+            node.metadata.labels = Some([("pool".to_owned(), "small".to_owned())].into());
+            fleet.push((node, report));
+        }
+        fleet.extend((0..40).map(|number| lldp_node(&format!("big-{number}"), 1)));
+        let fleet = Fleet(fleet);
+        let (findings, _) = findings(&fleet.reporters(), Severity::Info, &[]);
+        let factor = &findings[0].common_factors[0];
+        assert_eq!(
+            (
+                factor.factor.as_str(),
+                factor.affected.as_str(),
+                factor.unaffected.as_str()
+            ),
+            ("node label pool=small", "4/4", "0/40")
+        );
+        assert!(
+            findings[1].common_factors.is_empty(),
+            "harmless findings are not compared"
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! One run of a diagnosis: what makes it a new one, and what of it is remembered in the status.
+
+use k8s_openapi::jiff::Timestamp;
+use netdiag_crds::{
+    NodeNetDiagnosis, NodeNetDiagnosisSpec,
+    diagnosis::{NodeSelection, Once},
+    interfaces::Interfaces,
+    report::Mode,
+};
+use serde::Serialize;
+
+/// The window of a diagnosis: how often, and seconds of each.
+pub fn window(spec: &NodeNetDiagnosisSpec) -> (Mode, i32) {
+    match (&spec.continuous, &spec.once) {
+        (Some(continuous), _) => (Mode::Continuous, continuous.interval_seconds),
+        (None, Some(once)) => (Mode::Once, once.duration_seconds),
+        (None, None) => (Mode::Once, Once::default().duration_seconds),
+    }
+}
+
+/// A run, as the stored status and the spec make it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Uid of the diagnosis.
+    pub uid: String,
+    /// The generation at which this run began; results of others do not count.
+    pub generation: i64,
+    /// Fingerprint of what began it.
+    pub inputs: String,
+    /// Once, or windows back to back.
+    pub mode: Mode,
+    /// Seconds of a window.
+    pub window_seconds: i32,
+    /// When it began; `None` while it is suspended before its begin.
+    pub start: Option<Timestamp>,
+    /// With `once`: every node has its assignment, no other joins.
+    pub frozen: bool,
+    /// When it was complete.
+    pub completion: Option<Timestamp>,
+    /// Windows are not to run now.
+    pub suspended: bool,
+}
+
+impl Run {
+    /// The run that a diagnosis is in now: the one that its status knows, or a new one when there is none or its
+    /// inputs have changed. A new run starts at once, unless it is suspended.
+    pub fn of(diagnosis: &NodeNetDiagnosis, now: Timestamp) -> Self {
+        let spec = &diagnosis.spec;
+        let status = diagnosis.status.clone().unwrap_or_default();
+        let inputs = fingerprint(spec);
+        let (mode, window_seconds) = window(spec);
+        let same = status.run_inputs.as_ref() == Some(&inputs);
+        let known = status.run_generation.filter(|_| same);
+        let (start, completion) = if known.is_some() {
+            (status.start_time, status.completion_time)
+        } else {
+            (None, None)
+        };
+        let start = start.map(|time| time.0).or((!spec.suspend).then_some(now));
+        let completion = completion.map(|time| time.0);
+        Self {
+            uid: diagnosis.metadata.uid.clone().unwrap_or_default(),
+            generation: known.or(diagnosis.metadata.generation).unwrap_or_default(),
+            inputs,
+            mode,
+            window_seconds,
+            start,
+            frozen: known.is_some() && status.nodes_frozen,
+            completion,
+            suspended: spec.suspend && completion.is_none(),
+        }
+    }
+
+    /// The run as its stored status has it; `None` while the stored status is about another spec or no run has
+    /// started. Assignments are made from this one only, so that a run is remembered before it has effects.
+    pub fn stored(diagnosis: &NodeNetDiagnosis) -> Option<Self> {
+        let status = diagnosis.status.as_ref()?;
+        status.start_time.as_ref()?;
+        let is_current = status.run_inputs.as_deref() == Some(&fingerprint(&diagnosis.spec));
+        // The time is not used: a stored run that has started keeps its own.
+        is_current.then(|| Self::of(diagnosis, Timestamp::UNIX_EPOCH))
+    }
+}
+
+/// What begins a new run when it changes. Lists that are sets are sorted, and the default mode is spelt out, so that
+/// writing the same thing in another way restarts nothing.
+#[derive(Serialize)]
+struct Inputs<'a> {
+    nodes: NodeSelection,
+    checks: Option<Vec<String>>,
+    interfaces: &'a Option<Interfaces>,
+    pods: bool,
+    mode: Mode,
+    window_seconds: i32,
+    rerun: &'a Option<String>,
+}
+
+fn fingerprint(spec: &NodeNetDiagnosisSpec) -> String {
+    let mut nodes = spec.nodes.clone();
+    if let Some(names) = &mut nodes.names {
+        names.sort();
+    }
+    let mut checks = spec.checks.clone();
+    if let Some(checks) = &mut checks {
+        checks.sort();
+    }
+    let (mode, window_seconds) = window(spec);
+    let inputs = Inputs {
+        nodes,
+        checks,
+        interfaces: &spec.interfaces,
+        pods: spec.pods,
+        mode,
+        window_seconds,
+        rerun: &spec.rerun,
+    };
+    // Plain data with string keys always serialises; an empty text would only mean a restart too few.
+    let text = serde_json::to_string(&inputs).unwrap_or_default();
+    format!("{:016x}", fnv1a(text.as_bytes()))
+}
+
+/// FNV-1a, 64 bit: stable across releases of Rust and of this program, which `std`'s hasher is not. It guards against
+/// forgetting an edit, not against an adversary, who could edit `rerun` anyway.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    bytes.iter().fold(OFFSET_BASIS, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(PRIME)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use netdiag_crds::{diagnosis::Continuous, severity::Severity};
+
+    use super::*;
+    use crate::testing;
+
+    /// Whether an edit begins a new run.
+    fn restarts(edit: impl FnOnce(&mut NodeNetDiagnosisSpec)) -> bool {
+        let mut diagnosis = testing::started_diagnosis();
+        edit(&mut diagnosis.spec);
+        diagnosis.metadata.generation = Some(7);
+        Run::of(&diagnosis, testing::at(500)).generation == 7
+    }
+
+    #[test]
+    fn edits_of_what_is_looked_at_begin_a_new_run() {
+        assert!(restarts(|spec| spec.nodes.names = Some(vec!["a".into()])));
+        assert!(restarts(|spec| spec.checks = Some(vec!["LinkMtu".into()])));
+        assert!(restarts(
+            |spec| spec.interfaces = Some(Interfaces::default())
+        ));
+        assert!(restarts(|spec| spec.pods = false));
+        assert!(restarts(|spec| spec.once = Some(Once {
+            duration_seconds: 5
+        })));
+        assert!(restarts(
+            |spec| spec.continuous = Some(Continuous::default())
+        ));
+        assert!(restarts(|spec| spec.rerun = Some("again".into())));
+    }
+
+    #[test]
+    fn other_edits_do_not() {
+        assert!(!restarts(|spec| spec.suspend = true));
+        assert!(!restarts(|spec| spec.min_severity = Severity::Critical));
+        assert!(!restarts(|spec| spec.ttl_seconds_after_finished = Some(60)));
+        assert!(!restarts(|spec| spec.once = Some(Once::default())));
+    }
+
+    #[test]
+    fn the_order_of_names_does_not_matter() {
+        let mut spec = testing::diagnosis().spec;
+        spec.nodes = NodeSelection {
+            names: Some(vec!["a".into(), "b".into()]),
+            ..NodeSelection::default()
+        };
+        let first = fingerprint(&spec);
+        spec.nodes.names = Some(vec!["b".into(), "a".into()]);
+        assert_eq!(fingerprint(&spec), first);
+    }
+
+    #[test]
+    fn a_new_run_starts_now_and_knows_nothing_of_the_old() {
+        let mut diagnosis = testing::started_diagnosis();
+        diagnosis.spec.rerun = Some("again".into());
+        let run = Run::of(&diagnosis, testing::at(500));
+        assert_eq!(run.start, Some(testing::at(500)));
+        assert!(!run.frozen);
+        assert_eq!(run.completion, None);
+        assert_eq!(Run::stored(&diagnosis), None);
+    }
+
+    #[test]
+    fn a_suspended_diagnosis_starts_when_it_is_resumed() {
+        let mut diagnosis = testing::diagnosis();
+        diagnosis.spec.suspend = true;
+        assert_eq!(Run::of(&diagnosis, testing::at(500)).start, None);
+        diagnosis.spec.suspend = false;
+        assert_eq!(
+            Run::of(&diagnosis, testing::at(600)).start,
+            Some(testing::at(600))
+        );
+    }
+
+    #[test]
+    fn the_hash_is_fnv() {
+        // Test vectors of the FNV authors.
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+}

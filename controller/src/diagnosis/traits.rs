@@ -1,0 +1,81 @@
+//! The properties of a node by which affected and unaffected nodes are compared.
+
+use std::collections::BTreeSet;
+
+use kube::ResourceExt;
+
+use super::{factors::Trait, rollup::Reporter};
+
+/// Labels that name the node itself, and those of the release before which repeat others.
+const TELLING_NOTHING: [&str; 3] = [
+    "kubernetes.io/hostname",
+    "beta.kubernetes.io/arch",
+    "beta.kubernetes.io/os",
+];
+
+/// What is known about a node: its kernel, its system and its labels.
+pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
+    let agent = reporter
+        .report
+        .status
+        .as_ref()
+        .and_then(|status| status.agent.as_ref());
+    let info = reporter
+        .node
+        .status
+        .as_ref()
+        .and_then(|status| status.node_info.as_ref());
+    let kernel = agent
+        .map(|agent| agent.kernel.as_str())
+        .or_else(|| info.map(|info| info.kernel_version.as_str()));
+    let properties = [
+        ("kernel", kernel),
+        ("OS image", info.map(|info| info.os_image.as_str())),
+        ("architecture", info.map(|info| info.architecture.as_str())),
+    ];
+    let properties = properties
+        .into_iter()
+        .filter_map(|(factor, value)| Some((factor, value?)))
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(factor, value)| Trait {
+            factor,
+            value: value.to_owned(),
+        });
+    let labels = reporter
+        .node
+        .labels()
+        .iter()
+        .filter(|(key, _)| !TELLING_NOTHING.contains(&key.as_str()))
+        .map(|(key, value)| Trait {
+            factor: "node label",
+            value: format!("{key}={value}"),
+        });
+    properties.chain(labels).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, ReportBuilder};
+
+    #[test]
+    fn kernel_and_labels_are_properties_but_the_hostname_is_not() {
+        let mut node = testing::node("a");
+        for (key, value) in [("pool", "small"), ("kubernetes.io/hostname", "a")] {
+            node.labels_mut().insert(key.to_owned(), value.to_owned());
+        }
+        let report = ReportBuilder::new("a")
+            .assigned(0)
+            .kernel("6.1.0")
+            .result("Finished")
+            .build();
+        let reporter = Reporter {
+            name: "a",
+            node: &node,
+            report: &report,
+            result: &report.status.as_ref().expect("it reported").results[0],
+        };
+        let texts: Vec<String> = of(&reporter).iter().map(Trait::to_string).collect();
+        assert_eq!(texts, ["kernel 6.1.0", "node label pool=small"]);
+    }
+}

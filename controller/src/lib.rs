@@ -1,0 +1,36 @@
+//! The controller of netdiag: gives each node its part of every diagnosis and rolls up what the nodes report.
+//!
+//! Two controllers share three caches ([`stores`]):
+//!
+//! - [`diagnosis`], keyed by NodeNetDiagnosis, writes nothing but its status;
+//! - [`report`], keyed by Node, writes nothing but the spec of that node's NodeNetReport.
+//!
+//! They speak to each other through the stored objects alone, so either can stop at any moment: a run is first
+//! remembered in the status, then assigned from there, and a node's part in it is remembered in its report.
+//!
+//! # Permissions
+//!
+//! `examples/rbac.yaml` grants exactly these.
+//!
+//! | resource | verbs | why |
+//! |---|---|---|
+//! | `nodes` | list, watch | selecting nodes, their readiness, labels and kernel |
+//! | `nodenetdiagnoses` | list, watch | what people ask for |
+//! | `nodenetdiagnoses` | delete | `ttlSecondsAfterFinished` |
+//! | `nodenetdiagnoses/status` | patch | the answer |
+//! | `nodenetreports` | list, watch | what agents report |
+//! | `nodenetreports` | create, patch | server-side apply of a node's assignments, which creates its report |
+//! | `nodenetreports` | delete | the report of a deleted node whose name a new one has taken |
+
+pub mod cli;
+pub mod diagnosis;
+pub mod report;
+pub mod run;
+pub mod telemetry;
+
+mod gather;
+mod pace;
+mod retry;
+mod stores;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,168 @@
+//! What a node is to do: from all diagnoses and its present report to the complete list of its assignments. Pure.
+
+use k8s_openapi::{api::core::v1::Node, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::ResourceExt;
+use netdiag_crds::{
+    NodeNetDiagnosis, NodeNetReport, NodeNetReportSpec, limits,
+    report::{Assignment, Mode, Refusal},
+};
+
+use super::{assignment, is_refused};
+use crate::diagnosis::{
+    progress::{FAILED, FINISHED},
+    run::Run,
+    selection::Selected,
+};
+
+/// The spec that the node's report should have; `None` when it has it already, or none is needed yet.
+///
+/// What a node has been given stays: a diagnosis that comes later is refused when there is no room, it never takes
+/// another's place.
+pub fn decide(
+    node: &Node,
+    report: Option<&NodeNetReport>,
+    diagnoses: &[impl AsRef<NodeNetDiagnosis>],
+    now: Timestamp,
+) -> Option<NodeNetReportSpec> {
+    let mut wishes: Vec<Wish> = diagnoses
+        .iter()
+        .filter_map(|diagnosis| Wish::of(diagnosis.as_ref(), node, report, now))
+        .collect();
+    // Those who have a place first, then by age; the uid makes the order the same in every pass.
+    wishes.sort_by_key(|wish| (!wish.has_place, wish.since, wish.assignment.uid.clone()));
+
+    let mut spec = NodeNetReportSpec::default();
+    for wish in wishes {
+        let refused_for_good = wish.was_refused && wish.assignment.mode == Mode::Once;
+        if spec.assignments.len() < limits::ASSIGNMENTS && !refused_for_good {
+            spec.assignments.push(wish.assignment);
+        } else if spec.refused.len() < limits::REFUSED {
+            let Assignment {
+                name,
+                uid,
+                run_generation,
+                ..
+            } = wish.assignment;
+            spec.refused.push(Refusal {
+                name,
+                uid,
+                run_generation,
+            });
+        }
+    }
+    spec.assignments.sort_by(|a, b| a.name.cmp(&b.name));
+    spec.refused.sort_by(|a, b| a.name.cmp(&b.name));
+    let unchanged = match report {
+        Some(report) => report.spec == spec,
+        // A node that nothing is asked of needs a report too: its agent watches it and says there that it is ready.
+        None => false,
+    };
+    (!unchanged).then_some(spec)
+}
+
+/// What one diagnosis wants of the node.
+struct Wish {
+    assignment: Assignment,
+    /// The node works on this diagnosis already.
+    has_place: bool,
+    /// This very run was refused before.
+    was_refused: bool,
+    /// When the run started.
+    since: Option<Timestamp>,
+}
+
+impl Wish {
+    fn of(
+        diagnosis: &NodeNetDiagnosis,
+        node: &Node,
+        report: Option<&NodeNetReport>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let uid = diagnosis.metadata.uid.as_deref()?;
+        let held = report.and_then(|report| {
+            report
+                .spec
+                .assignments
+                .iter()
+                .find(|assignment| assignment.uid == uid)
+        });
+        let Some(run) = Run::stored(diagnosis) else {
+            // Its reconciler has not yet said what is to be run: the node keeps what it has, and only its suspension
+            // takes effect.
+            let mut assignment = held?.clone();
+            assignment.suspend = diagnosis.spec.suspend;
+            return Some(Self {
+                assignment,
+                has_place: true,
+                was_refused: false,
+                since: None,
+            });
+        };
+        let current = report.and_then(|report| assignment(report, &run));
+        let was_refused = report.is_some_and(|report| is_refused(report, &run));
+        let wanted = current.is_some() && run.mode == Mode::Once
+            || was_refused && run.mode == Mode::Once
+            || may_join(&run, diagnosis, node);
+        if !wanted {
+            return None;
+        }
+        let assigned_time = match current {
+            Some(current) if !is_resumed(current, diagnosis, report, &run) => {
+                current.assigned_time.clone()
+            }
+            _ => Time(now),
+        };
+        let spec = &diagnosis.spec;
+        let assignment = Assignment {
+            name: diagnosis.name_any(),
+            uid: uid.to_owned(),
+            run_generation: run.generation,
+            assigned_time,
+            checks: spec.checks.clone().unwrap_or_default(),
+            interfaces: spec.interfaces.clone(),
+            pods: spec.pods,
+            min_severity: spec.min_severity,
+            mode: run.mode,
+            window_seconds: run.window_seconds,
+            suspend: spec.suspend,
+        };
+        Some(Self {
+            assignment,
+            has_place: held.is_some(),
+            was_refused,
+            since: run.start,
+        })
+    }
+}
+
+/// Whether a node that is not part of the run becomes so: with `once` only those that were there when it started, and
+/// only until each of them has been given its part.
+fn may_join(run: &Run, diagnosis: &NodeNetDiagnosis, node: &Node) -> bool {
+    Selected::from(&diagnosis.spec.nodes).contains(node)
+        && match run.mode {
+            Mode::Continuous => true,
+            Mode::Once => !run.frozen && was_there(node, run),
+        }
+}
+
+/// Whether the node existed when the run started.
+pub fn was_there(node: &Node, run: &Run) -> bool {
+    let created = node.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    // Both have whole seconds: a node of the same second counts as there.
+    created <= run.start
+}
+
+/// Whether windows that were held back are to run now, so that their deadlines count anew.
+fn is_resumed(
+    current: &Assignment,
+    diagnosis: &NodeNetDiagnosis,
+    report: Option<&NodeNetReport>,
+    run: &Run,
+) -> bool {
+    let has_result = report
+        .and_then(|report| super::result(report, run))
+        .is_some_and(|result| {
+            run.mode == Mode::Once && [FINISHED, FAILED].contains(&result.state.as_str())
+        });
+    current.suspend && !diagnosis.spec.suspend && !has_result && run.completion.is_none()
+}

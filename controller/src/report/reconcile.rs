@@ -1,0 +1,159 @@
+//! Gives a node its report and keeps its assignments complete. The only writer of `spec.assignments`: two writers
+//! with one field manager would erase each other's.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::{api::core::v1::Node, jiff::Timestamp};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    runtime::{controller, reflector::ObjectRef},
+};
+use netdiag_crds::{NodeNetReport, NodeNetReportSpec, managers};
+use serde_json::json;
+use tracing::{debug, info};
+
+use super::decide::decide;
+use crate::{
+    pace::{self, LAG, RESYNC},
+    retry::Failures,
+    stores::Stores,
+};
+
+/// What a pass needs besides the node.
+pub struct Context {
+    /// To write with.
+    pub client: Client,
+    /// To read from.
+    pub stores: Stores,
+    /// Failures in a row, by node.
+    pub failures: Failures<String>,
+}
+
+/// A pass failed; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The assignments could not be stored.
+    #[error("failed to apply the assignments of node {node:?}")]
+    ApplyAssignments {
+        /// The node.
+        node: String,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The report of a former node of this name could not be deleted.
+    #[error("failed to delete the report of the former node {node:?}")]
+    DeleteFormer {
+        /// The node.
+        node: String,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+/// One pass over one node. Safe to run at any time, and twice.
+///
+/// # Errors
+/// When the API server refuses a write for another reason than that something newer is there.
+pub async fn reconcile(
+    node: Arc<Node>,
+    context: Arc<Context>,
+) -> Result<controller::Action, Error> {
+    let name = node.name_any();
+    let Context {
+        client,
+        stores,
+        failures,
+    } = context.as_ref();
+    if node.metadata.deletion_timestamp.is_some() {
+        failures.forget(&name);
+        return Ok(controller::Action::await_change());
+    }
+    let api = Api::<NodeNetReport>::all(client.clone());
+    let report = stores.reports.get(&ObjectRef::new(&name));
+    let outcome = match &report {
+        Some(report) if super::is_of_former_node(report, &node) => delete_former(&api, report)
+            .await
+            .map_err(|source| Error::DeleteFormer {
+                node: name.clone(),
+                source: Box::new(source),
+            }),
+        report => {
+            let report = report.as_deref();
+            match decide(&node, report, &stores.diagnoses.state(), Timestamp::now()) {
+                Some(spec) => apply(&api, &node, report, &spec).await.map_err(|source| {
+                    Error::ApplyAssignments {
+                        node: name.clone(),
+                        source: Box::new(source),
+                    }
+                }),
+                None => Ok(()),
+            }
+        }
+    };
+    match outcome {
+        Ok(()) => {}
+        Err(Error::ApplyAssignments { source, .. } | Error::DeleteFormer { source, .. })
+            if pace::is_outdated(&source) =>
+        {
+            debug!(node = name, "Report changed meanwhile");
+            return Ok(controller::Action::requeue(LAG));
+        }
+        Err(error) => return Err(error),
+    }
+    failures.forget(&name);
+    Ok(controller::Action::requeue(RESYNC))
+}
+
+/// Stores the complete list. With a report that is there, the resourceVersion makes it a conflict when the decision was
+/// made on an old copy; one that is not there has none, and its first list is corrected by the next pass if need be.
+async fn apply(
+    api: &Api<NodeNetReport>,
+    node: &Node,
+    report: Option<&NodeNetReport>,
+    spec: &NodeNetReportSpec,
+) -> Result<(), kube::Error> {
+    let name = node.name_any();
+    let mut body = json!({
+        "apiVersion": NodeNetReport::api_version(&()),
+        "kind": NodeNetReport::kind(&()),
+        "metadata": {"name": name, "ownerReferences": [node.owner_ref(&())]},
+        "spec": spec,
+    });
+    if let Some(version) = report.and_then(|report| report.metadata.resource_version.as_deref()) {
+        body["metadata"]["resourceVersion"] = json!(version);
+    }
+    let params = PatchParams::apply(managers::CONTROLLER_REPORT).force();
+    api.patch(&name, &params, &Patch::Apply(&body)).await?;
+    info!(
+        node = name,
+        assignments = spec.assignments.len(),
+        refused = spec.refused.len(),
+        "Assignments written"
+    );
+    Ok(())
+}
+
+/// Deletes the report of a former node: garbage collection would do it, later.
+async fn delete_former(
+    api: &Api<NodeNetReport>,
+    report: &NodeNetReport,
+) -> Result<(), kube::Error> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: report.metadata.uid.clone(),
+            resource_version: report.metadata.resource_version.clone(),
+        }),
+        ..DeleteParams::default()
+    };
+    api.delete(&report.name_any(), &params).await?;
+    info!(node = report.name_any(), "Report of a former node deleted");
+    Ok(())
+}
+
+/// How long to wait after a failed pass.
+pub fn after_failure(node: &Node, context: &Context) -> Duration {
+    context.failures.failed(node.name_any())
+}

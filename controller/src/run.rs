@@ -1,0 +1,201 @@
+//! Starts the watches and the two controllers, and ends them in order.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use futures::{FutureExt, Stream, StreamExt, channel::mpsc};
+use k8s_openapi::api::core::v1::Node;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+    runtime::{
+        applier,
+        controller::{self, Action, ReconcileRequest},
+        reflector::ObjectRef,
+    },
+};
+use netdiag_crds::NodeNetDiagnosis;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, info, warn};
+
+use crate::{
+    cli::RunArgs,
+    diagnosis,
+    gather::gather,
+    report,
+    retry::Failures,
+    stores::{Queues, Stores},
+};
+
+/// Reports of many nodes arrive within seconds; a diagnosis rolls them up together instead of each on its own.
+const GATHER_REPORTS: Duration = Duration::from_millis(500);
+/// The same for a node when several diagnoses change at once.
+const GATHER_CHANGES: Duration = Duration::from_millis(100);
+/// Writes of node reports under way at a time; the API server's fairness queues the rest of a flood.
+const NODE_WRITES: u16 = 16;
+/// Diagnoses that are rolled up at a time.
+const DIAGNOSIS_WRITES: u16 = 4;
+
+/// The controller could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No usable credentials.
+    #[error("failed to find out how to reach the API server; give --kubeconfig or run in a pod")]
+    InferConfig(#[source] Box<kube::config::InferConfigError>),
+    /// The file given is not usable.
+    #[error("failed to read kubeconfig {path:?}")]
+    ReadKubeconfig {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<kube::config::KubeconfigError>,
+    },
+    /// The client cannot be built from the credentials.
+    #[error("failed to set up the API client")]
+    BuildClient(#[source] Box<kube::Error>),
+    /// The process cannot catch SIGTERM or SIGINT.
+    #[error("failed to listen for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Serves the resources until SIGINT or SIGTERM.
+///
+/// # Errors
+/// When the API server cannot be reached with what is given.
+pub async fn run(args: &RunArgs) -> Result<(), Error> {
+    let config = client_config(args).await?;
+    info!(server = %config.cluster_url, "Controller starting");
+    let client = Client::try_from(config).map_err(|source| Error::BuildClient(Box::new(source)))?;
+    let shutdown = CancellationToken::new();
+    let tracker = TaskTracker::new();
+    cancel_on_signal(&shutdown).map_err(Error::Signals)?;
+
+    let (stores, queues) = Stores::start(&client, &tracker, &shutdown);
+    tokio::select! {
+        ready = stores.wait_until_ready() => if ready.is_ok() {
+            info!("Caches filled");
+            start_controllers(&client, &stores, queues, &tracker, &shutdown);
+        },
+        () = shutdown.cancelled() => {}
+    }
+    shutdown.cancelled().await;
+    tracker.close();
+    tracker.wait().await;
+    info!("Controller ended");
+    Ok(())
+}
+
+async fn client_config(args: &RunArgs) -> Result<Config, Error> {
+    let Some(path) = &args.kubeconfig else {
+        return Config::infer()
+            .await
+            .map_err(|source| Error::InferConfig(Box::new(source)));
+    };
+    let unreadable = |source| Error::ReadKubeconfig {
+        path: path.clone(),
+        source: Box::new(source),
+    };
+    let kubeconfig = Kubeconfig::read_from(path).map_err(unreadable)?;
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .map_err(unreadable)
+}
+
+fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        info!("Signal received, finishing what is under way");
+        shutdown.cancel();
+    });
+    Ok(())
+}
+
+/// Starts both controllers on `tracker`. They finish the passes under way when `shutdown` comes.
+fn start_controllers(
+    client: &Client,
+    stores: &Stores,
+    queues: Queues,
+    tracker: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
+    let context = Arc::new(diagnosis::reconcile::Context {
+        client: client.clone(),
+        stores: stores.clone(),
+        failures: Failures::default(),
+    });
+    let results = applier(
+        |object, context| diagnosis::reconcile::reconcile(object, context).boxed(),
+        |object: Arc<NodeNetDiagnosis>, _error: &_, context: Arc<_>| {
+            Action::requeue(diagnosis::reconcile::after_failure(&object, &context))
+        },
+        context,
+        stores.diagnoses.clone(),
+        requests(queues.diagnoses, GATHER_REPORTS, shutdown.clone()),
+        controller::Config::default().concurrency(DIAGNOSIS_WRITES),
+    );
+    tracker.spawn(results.for_each(async |result| log_result("diagnosis", result)));
+
+    let context = Arc::new(report::reconcile::Context {
+        client: client.clone(),
+        stores: stores.clone(),
+        failures: Failures::default(),
+    });
+    let results = applier(
+        |object, context| report::reconcile::reconcile(object, context).boxed(),
+        |object: Arc<Node>, _error: &_, context: Arc<_>| {
+            Action::requeue(report::reconcile::after_failure(&object, &context))
+        },
+        context,
+        stores.nodes.clone(),
+        requests(queues.nodes, GATHER_CHANGES, shutdown.clone()),
+        controller::Config::default().concurrency(NODE_WRITES),
+    );
+    tracker.spawn(results.for_each(async |result| log_result("report", result)));
+}
+
+fn requests<K: kube::Resource<DynamicType = ()> + 'static>(
+    queue: mpsc::UnboundedReceiver<ReconcileRequest<K>>,
+    period: Duration,
+    shutdown: CancellationToken,
+) -> impl Stream<Item = Result<ReconcileRequest<K>, Infallible>> {
+    gather(queue, period)
+        .map(Ok)
+        .take_until(shutdown.cancelled_owned())
+}
+
+/// Logs the outcome of a pass, in one place for both controllers.
+fn log_result<K, E>(
+    controller: &str,
+    result: Result<(ObjectRef<K>, Action), controller::Error<E, Infallible>>,
+) where
+    K: kube::Resource<DynamicType = ()>,
+    E: std::error::Error + 'static,
+{
+    match result {
+        Ok((object, action)) => debug!(controller, object = object.name, ?action, "Pass done"),
+        // It was deleted between the change and the pass.
+        Err(controller::Error::ObjectNotFound(object)) => {
+            debug!(controller, object = object.name, "Object gone")
+        }
+        Err(controller::Error::ReconcilerFailed(error, object)) => {
+            warn!(
+                controller,
+                object = object.name,
+                error = &error as &dyn std::error::Error,
+                "Pass failed, will retry"
+            );
+        }
+        Err(error) => warn!(
+            controller,
+            error = &error as &dyn std::error::Error,
+            "Controller disturbed"
+        ),
+    }
+}

@@ -1,0 +1,286 @@
+//! Objects for unit tests.
+
+use k8s_openapi::{
+    api::core::v1::{Node, NodeCondition, NodeStatus},
+    apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time},
+    jiff::Timestamp,
+};
+use kube::api::ObjectMeta;
+use netdiag_crds::{
+    NodeNetDiagnosis, NodeNetDiagnosisSpec, NodeNetReport, NodeNetReportSpec,
+    diagnosis::NodeSelection,
+    report::{
+        AgentInfo, Assignment, Explained, Finding, LedgerEntry, Mode, Refusal, RunResult, Window,
+    },
+};
+
+use crate::diagnosis::{self, World};
+
+/// Seconds since the tests' run started.
+pub fn at(seconds: i64) -> Timestamp {
+    const START: i64 = 1_772_420_650;
+    Timestamp::from_second(START + seconds).expect("a time of this century")
+}
+
+pub fn node(name: &str) -> Node {
+    let ready = NodeCondition {
+        type_: "Ready".into(),
+        status: "True".into(),
+        ..NodeCondition::default()
+    };
+    Node {
+        metadata: ObjectMeta {
+            name: Some(name.into()),
+            uid: Some(format!("uid-of-{name}")),
+            creation_timestamp: Some(Time(at(-1000))),
+            ..ObjectMeta::default()
+        },
+        status: Some(NodeStatus {
+            conditions: Some(vec![ready]),
+            ..NodeStatus::default()
+        }),
+        ..Node::default()
+    }
+}
+
+pub fn unready_node(name: &str) -> Node {
+    let mut node = node(name);
+    let conditions = node
+        .status
+        .as_mut()
+        .and_then(|status| status.conditions.as_mut());
+    for condition in conditions.into_iter().flatten() {
+        condition.status = "Unknown".into();
+    }
+    node
+}
+
+/// Just applied, over all nodes.
+pub fn diagnosis() -> NodeNetDiagnosis {
+    let spec = NodeNetDiagnosisSpec {
+        nodes: NodeSelection {
+            all: Some(true),
+            ..NodeSelection::default()
+        },
+        checks: None,
+        interfaces: None,
+        pods: true,
+        min_severity: netdiag_crds::severity::Severity::Info,
+        once: None,
+        continuous: None,
+        suspend: false,
+        rerun: None,
+        ttl_seconds_after_finished: None,
+    };
+    let mut diagnosis = NodeNetDiagnosis::new("rx-dropped", spec);
+    diagnosis.metadata.uid = Some("uid-1".into());
+    diagnosis.metadata.generation = Some(1);
+    diagnosis.metadata.resource_version = Some("1".into());
+    diagnosis
+}
+
+/// The same after its reconciler has seen it at `at(0)`, and no node has yet been assigned.
+pub fn started_diagnosis() -> NodeNetDiagnosis {
+    let mut diagnosis = diagnosis();
+    let nodes = [node("a")];
+    step(&mut diagnosis, &nodes, &[], 0);
+    diagnosis
+}
+
+/// One pass of the diagnosis reconciler: writes the status into the object as the API server would.
+pub fn step(
+    diagnosis: &mut NodeNetDiagnosis,
+    nodes: &[Node],
+    reports: &[NodeNetReport],
+    now: i64,
+) -> diagnosis::decide::Plan {
+    let world = World::new(nodes.to_vec(), reports.to_vec());
+    let plan = diagnosis::decide::decide(diagnosis, &world, at(now));
+    if let diagnosis::decide::Action::WriteStatus(status) = &plan.action {
+        diagnosis.status = Some((**status).clone());
+    }
+    plan
+}
+
+pub fn finding(check: &str, cause: &str, severity: &str) -> Finding {
+    Finding {
+        id: format!("{check}/{cause}/eth0"),
+        check: check.into(),
+        cause: cause.into(),
+        severity: severity.into(),
+        confidence: "Certain".into(),
+        summary: format!("{check} by {cause}"),
+        count: 1,
+        ..Finding::default()
+    }
+}
+
+pub fn counter(
+    name: &str,
+    increase: i64,
+    unexplained: i64,
+    explained: Vec<Explained>,
+) -> LedgerEntry {
+    LedgerEntry {
+        counter: name.into(),
+        increase,
+        unexplained,
+        explained,
+        ..LedgerEntry::default()
+    }
+}
+
+pub fn booking(finding: &str, verdict: &str, count: i64) -> Explained {
+    Explained {
+        reason: "UNHANDLED_PROTO".into(),
+        count,
+        verdict: verdict.into(),
+        finding: Some(finding.into()),
+        ..Explained::default()
+    }
+}
+
+/// A node's report in the run of [`started_diagnosis`].
+pub struct ReportBuilder(NodeNetReport);
+
+impl ReportBuilder {
+    pub fn new(node: &str) -> Self {
+        let mut report = NodeNetReport::new(node, NodeNetReportSpec::default());
+        report.metadata.generation = Some(1);
+        report.metadata.resource_version = Some("1".into());
+        Self(report)
+    }
+
+    pub fn assigned(self, seconds: i64) -> Self {
+        self.assigned_for("rx-dropped", "uid-1", seconds)
+    }
+
+    pub fn assigned_for(mut self, name: &str, uid: &str, seconds: i64) -> Self {
+        self.0.spec.assignments.push(Assignment {
+            name: name.into(),
+            uid: uid.into(),
+            run_generation: 1,
+            assigned_time: Time(at(seconds)),
+            checks: Vec::new(),
+            interfaces: None,
+            pods: true,
+            min_severity: netdiag_crds::severity::Severity::Info,
+            mode: Mode::Once,
+            window_seconds: 35,
+            suspend: false,
+        });
+        self
+    }
+
+    pub fn suspended(mut self) -> Self {
+        for assignment in &mut self.0.spec.assignments {
+            assignment.suspend = true;
+        }
+        self
+    }
+
+    pub fn refused(mut self) -> Self {
+        self.0.spec.refused.push(Refusal {
+            name: "rx-dropped".into(),
+            uid: "uid-1".into(),
+            run_generation: 1,
+        });
+        self
+    }
+
+    pub fn acknowledged(mut self) -> Self {
+        let generation = self.0.metadata.generation;
+        self.0.status.get_or_insert_default().observed_generation = generation;
+        self
+    }
+
+    pub fn kernel(mut self, kernel: &str) -> Self {
+        let agent = AgentInfo {
+            kernel: kernel.into(),
+            ..AgentInfo::default()
+        };
+        self.0.status.get_or_insert_default().agent = Some(agent);
+        self
+    }
+
+    /// A result of the run in this state, acknowledged.
+    pub fn result(self, state: &str) -> Self {
+        let mut builder = self.acknowledged();
+        let result = RunResult {
+            diagnosis: "rx-dropped".into(),
+            diagnosis_uid: Some("uid-1".into()),
+            run_generation: 1,
+            state: state.into(),
+            window: Some(Window {
+                start_time: Time(at(1)),
+                end_time: (state != "Running").then(|| Time(at(36))),
+                duration_seconds: 35,
+                attempts: 1,
+            }),
+            ..RunResult::default()
+        };
+        builder
+            .0
+            .status
+            .get_or_insert_default()
+            .results
+            .push(result);
+        builder
+    }
+
+    fn edit_result(mut self, edit: impl FnOnce(&mut RunResult)) -> Self {
+        let status = self.0.status.get_or_insert_default();
+        edit(status.results.last_mut().expect("result() comes first"));
+        self
+    }
+
+    pub fn attempts(self, attempts: i32) -> Self {
+        self.edit_result(|result| {
+            result
+                .window
+                .as_mut()
+                .expect("results have windows")
+                .attempts = attempts;
+        })
+    }
+
+    pub fn of_run(self, generation: i64) -> Self {
+        self.edit_result(|result| result.run_generation = generation)
+    }
+
+    pub fn of_uid(self, uid: &str) -> Self {
+        self.edit_result(|result| result.diagnosis_uid = Some(uid.into()))
+    }
+
+    pub fn finding(self, finding: Finding) -> Self {
+        self.edit_result(|result| result.findings.push(finding))
+    }
+
+    pub fn ledger(self, entry: LedgerEntry) -> Self {
+        self.edit_result(|result| result.ledger.push(entry))
+    }
+
+    pub fn unchecked(self, check: &str, partly: bool) -> Self {
+        self.edit_result(|result| {
+            result.unchecked.push(netdiag_crds::report::Unchecked {
+                check: check.into(),
+                partly,
+                reason: "no BTF".into(),
+            });
+        })
+    }
+
+    /// The agent's last write.
+    pub fn written(mut self, seconds: i64) -> Self {
+        self.0.metadata.managed_fields = Some(vec![ManagedFieldsEntry {
+            subresource: Some("status".into()),
+            time: Some(Time(at(seconds))),
+            ..ManagedFieldsEntry::default()
+        }]);
+        self
+    }
+
+    pub fn build(self) -> NodeNetReport {
+        self.0
+    }
+}
