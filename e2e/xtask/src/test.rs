@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::build::{self, Built};
 use crate::codegen;
+use crate::job;
 use crate::lint;
 use crate::machine::Machine;
 use crate::setup::{self, Need, Outcome};
@@ -69,6 +70,7 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
     let ebpf = setup::ebpf_ready(workspace);
     let mut table = Table::default();
     let built = build::everything(workspace, ebpf);
+    job::check_interrupted()?;
     match &built {
         Ok(built) => {
             let made = if built.fresh { "cached" } else { "built" };

@@ -119,10 +119,9 @@ fn cached(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Where a build goes until it is complete. No two runs share it.
 fn unfinished(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = cached(workspace)?.with_extension(format!("building-{}", std::process::id()));
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("failed to create {}", folder.display()))?;
-    Ok(folder)
+    let mut folder = cached(workspace)?.into_os_string();
+    folder.push(format!("-unfinished-{}", std::process::id()));
+    Ok(folder.into())
 }
 
 /// Built as modules, the programs would not know their version, and clients compare it.
