@@ -1,5 +1,7 @@
 //! The harness itself.
 
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
 use netdiag_e2e::kubectl::Kubectl;
 use serde_json::json;
 
@@ -50,4 +52,13 @@ fn a_token_bound_to_a_pod_carries_its_node() {
     assert!(review.contains("- token-node"), "{review}");
     let refused = agent.run(&["get", "nodes"]).unwrap_err().to_string();
     assert!(refused.contains("forbidden"), "{refused}");
+}
+
+#[tokio::test]
+#[ignore = "needs a control plane"]
+async fn the_client_has_the_rights_of_an_administrator() {
+    let client = CONTROL_PLANE.client().await.unwrap();
+    let namespaces: Api<Namespace> = Api::all(client);
+    let namespace = namespaces.get("kube-system").await.unwrap();
+    assert!(namespace.metadata.uid.is_some());
 }
