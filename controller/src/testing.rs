@@ -156,6 +156,8 @@ impl ReportBuilder {
     }
 
     pub fn assigned_for(mut self, name: &str, uid: &str, seconds: i64) -> Self {
+        let generation = self.0.metadata.generation.get_or_insert_default();
+        *generation += 1;
         self.0.spec.assignments.push(Assignment {
             name: name.into(),
             uid: uid.into(),

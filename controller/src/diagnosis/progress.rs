@@ -296,13 +296,13 @@ mod tests {
             .result("Finished")
             .of_run(0)
             .build();
-        assert_eq!(state(&once, &old, 10), "pending until 60");
+        assert_eq!(state(&once, &old, 10), "pending until 95");
         let recreated = ReportBuilder::new("a")
             .assigned(0)
             .result("Finished")
             .of_uid("before")
             .build();
-        assert_eq!(state(&once, &recreated, 10), "pending until 60");
+        assert_eq!(state(&once, &recreated, 10), "pending until 95");
     }
 
     #[test]
