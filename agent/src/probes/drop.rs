@@ -1,0 +1,211 @@
+//! The drop probe: counts and samples packets that the kernel frees as dropped (`kfree_skb`).
+//!
+//! Use: [`DropProbe::attach`] before the window, [`DropProbe::read`] at its edges and about once a second within it
+//! (that empties the ring of samples and tells when a count moved), [`DropProbe::finish`] after it.
+
+mod activity;
+mod fold;
+pub(super) mod layout;
+mod load;
+mod maps;
+mod places;
+mod samples;
+mod support;
+
+use std::collections::HashMap;
+
+use aya::maps::MapError;
+use netdiag_abi::drop::DropKey;
+use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
+
+pub use load::Backend;
+pub use support::supported;
+
+use self::{activity::Activity, fold::Fold, maps::Maps, places::Places, samples::Samples};
+use super::{Kernel, KernelFacts, kallsyms};
+
+/// Why drops cannot be counted.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error("this agent was built without its eBPF object")]
+    NotBuilt,
+    #[error("failed to lay out the drop probe: {reason}")]
+    Unsupported { reason: String },
+    #[error("failed to load eBPF: this process lacks {}", missing.join(" and "))]
+    NotPermitted { missing: Vec<&'static str> },
+    #[error("failed to load the drop probe: {reason}")]
+    Refused { reason: String },
+    #[error("failed to find a program or map of the drop probe in the eBPF object")]
+    Inconsistent,
+    #[error("failed to access a map of the drop probe")]
+    Map { source: MapError },
+}
+
+/// Counts at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DropSnapshot {
+    /// When they were read, nanoseconds of CLOCK_MONOTONIC.
+    pub taken_ns: u64,
+    /// Drops by key since the probe was attached.
+    pub(in crate::probes) counts: HashMap<DropKey, u64>,
+    /// Drops that no key had room for, and those that came while the probe was busy on the same CPU.
+    pub(in crate::probes) lost_counts: u64,
+    /// Samples that found the ring full.
+    pub(in crate::probes) lost_samples: u64,
+}
+
+/// The four reads that bracket the two reads of the kernel's counters.
+#[derive(Clone, Debug, Default)]
+pub struct Edges {
+    /// Before the counters at the start; times of the evidence count from here.
+    pub m0: DropSnapshot,
+    /// After them.
+    pub m0_after: DropSnapshot,
+    /// Before the counters at the end.
+    pub m1: DropSnapshot,
+    /// After them.
+    pub m1_after: DropSnapshot,
+}
+
+/// The attached probe, with maps of its own. Dropping it detaches it and frees them.
+pub struct DropProbe {
+    facts: KernelFacts,
+    backend: Backend,
+    refused: Option<String>,
+    maps: Maps,
+    samples: Samples,
+    activity: Activity,
+}
+
+impl DropProbe {
+    /// Loads the program with empty maps and attaches it.
+    ///
+    /// # Errors
+    /// The agent was built without eBPF, this process may not load it, or this kernel takes no variant of it.
+    pub fn attach(kernel: &Kernel) -> Result<Self, Error> {
+        let load::Loaded {
+            ebpf,
+            backend,
+            refused,
+        } = load::load(kernel)?;
+        Ok(Self {
+            facts: kernel.facts.clone(),
+            backend,
+            refused,
+            maps: Maps::attach(ebpf, backend)?,
+            samples: Samples::default(),
+            activity: Activity::default(),
+        })
+    }
+
+    /// Which variant counts.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// What is worse than it could be on this kernel, if anything: a slower variant, or no reasons.
+    pub fn degraded(&self) -> Option<String> {
+        let slower = self
+            .refused
+            .as_ref()
+            .map(|refused| format!("counts by {}, since {refused}", self.backend.name()));
+        let lesser = match supported(&self.facts) {
+            super::Support::Degraded(reason) => Some(reason),
+            super::Support::Full | super::Support::No(_) => None,
+        };
+        match (slower, lesser) {
+            (Some(slower), Some(lesser)) => Some(format!("{slower}; {lesser}")),
+            (slower, lesser) => slower.or(lesser),
+        }
+    }
+
+    /// Reads all counts and empties the ring of samples. A few system calls a key.
+    ///
+    /// # Errors
+    /// A map could not be read.
+    pub fn read(&mut self) -> Result<DropSnapshot, Error> {
+        let samples = &mut self.samples;
+        self.maps.drain_samples(|record| samples.take(record));
+        let snapshot = self.maps.snapshot()?;
+        self.activity.note(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// Detaches the probe and turns what it saw into evidence.
+    ///
+    /// `namespaces` and `links` are those of the node at the start or the end of the window: a drop is told to be on a
+    /// device only if it is one of these. First and last times are those of samples, or, between samples, of the reads
+    /// that saw a count move: as exact as the reads are frequent.
+    pub fn finish(
+        self,
+        edges: &Edges,
+        namespaces: &[Namespace],
+        links: &[Link],
+    ) -> (Observed<Drops>, Lost) {
+        let Self {
+            facts,
+            backend,
+            maps,
+            samples,
+            activity,
+            ..
+        } = self;
+        let keys = maps.into_keys();
+        let counted = fold::within_window(edges, &activity);
+        let addresses: Vec<u64> = counted.iter().map(|drop| drop.key.location).collect();
+        let (locations, hidden) = match kallsyms::resolve(&addresses) {
+            Ok(locations) => (locations, None),
+            Err(error) => (HashMap::new(), Some(error.to_string())),
+        };
+        let places = Places::new(
+            namespaces,
+            links,
+            counted.iter().map(|drop| &drop.key),
+            facts.namespaces_have_cookies,
+        );
+        let fold = Fold {
+            places: &places,
+            locations: &locations,
+            facts: &facts,
+            start_ns: edges.m0.taken_ns,
+            end_ns: edges.m1_after.taken_ns,
+        };
+        let (counts, samples) = fold.fold(&counted, samples.by_key(&keys));
+        let drops = Drops {
+            backend: backend.name().to_owned(),
+            has_reasons: !facts.drop_reasons.is_empty(),
+            has_locations: hidden.is_none(),
+            counts,
+            samples,
+        };
+        let lost = Lost {
+            counts: (edges.m1_after.lost_counts).saturating_sub(edges.m0.lost_counts),
+            samples: (edges.m1_after.lost_samples).saturating_sub(edges.m0.lost_samples),
+        };
+        (observed(drops, hidden, lost), lost)
+    }
+}
+
+fn observed(drops: Drops, hidden: Option<String>, lost: Lost) -> Observed<Drops> {
+    let mut missing = Vec::new();
+    if let Some(reason) = hidden {
+        missing.push(format!(
+            "where in the kernel packets were dropped: {reason}"
+        ));
+    }
+    if lost.counts > 0 {
+        missing.push(format!(
+            "{} drops that were too varied or too nested to be counted apart",
+            lost.counts
+        ));
+    }
+    if missing.is_empty() {
+        Observed::Complete { value: drops }
+    } else {
+        Observed::Partial {
+            value: drops,
+            missing: missing.join("; "),
+        }
+    }
+}

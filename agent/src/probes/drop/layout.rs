@@ -1,0 +1,62 @@
+//! Where the drop program finds the fields that it reads.
+
+use netdiag_abi::drop::DropLayout;
+
+use crate::probes::{
+    btf::{Error, KernelTypes},
+    kernel::KernelFacts,
+};
+
+/// Looks every offset up.
+///
+/// # Errors
+/// This kernel lacks a field without which drops cannot be told apart.
+pub(in crate::probes) fn resolve(
+    types: &KernelTypes,
+    facts: &KernelFacts,
+) -> Result<DropLayout, Error> {
+    let skb = |field| types.offset_of("sk_buff", field);
+    let packet_type = types.member("sk_buff", "pkt_type")?;
+    let ip_summed = types.member("sk_buff", "ip_summed")?;
+    // A bit of its own until 6.1; since then a tag is there when protocol and tag together are not 0.
+    let (vlan_present, vlan_present_mask) = match types.member("sk_buff", "vlan_present") {
+        Ok(bit) => (bit.byte_offset(), 1 << bit.bit_shift()),
+        Err(_) => (skb("vlan_proto")?, 0),
+    };
+    // u32::MAX is no reason, so where the kernel has none of that name nothing is left out.
+    let reason = |name| facts.drop_reason(name).unwrap_or(u32::MAX);
+
+    Ok(DropLayout {
+        skb_dev: skb("dev")?,
+        skb_protocol: skb("protocol")?,
+        skb_iif: skb("skb_iif")?,
+        skb_head: skb("head")?,
+        skb_data: skb("data")?,
+        skb_len: skb("len")?,
+        skb_data_len: skb("data_len")?,
+        skb_mac_header: skb("mac_header")?,
+        skb_network_header: skb("network_header")?,
+        skb_transport_header: skb("transport_header")?,
+        skb_vlan_tci: skb("vlan_tci")?,
+        skb_vlan_present: vlan_present,
+        skb_vlan_present_mask: vlan_present_mask,
+        skb_packet_type: packet_type.byte_offset(),
+        skb_packet_type_shift: packet_type.bit_shift(),
+        skb_ip_summed: ip_summed.byte_offset(),
+        skb_ip_summed_shift: ip_summed.bit_shift(),
+        device_ifindex: types.offset_of("net_device", "ifindex")?,
+        device_net: types.offset_of("net_device", "nd_net.net")?,
+        net_inum: types.offset_of("net", "ns.inum")?,
+        net_cookie: types.offset_of("net", "net_cookie").unwrap_or(0),
+        sock_net: types.offset_of("sock", "__sk_common.skc_net.net")?,
+        task_nsproxy: types.offset_of("task_struct", "nsproxy")?,
+        nsproxy_net: types.offset_of("nsproxy", "net_ns")?,
+        has_cookie: u32::from(facts.namespaces_have_cookies),
+        arguments: facts
+            .kfree_skb_arguments
+            .and_then(|count| u32::try_from(count).ok())
+            .unwrap_or(0),
+        reason_consumed: reason("CONSUMED"),
+        reason_not_dropped: reason("NOT_DROPPED_YET"),
+    })
+}

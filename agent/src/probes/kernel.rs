@@ -1,0 +1,176 @@
+//! What the running kernel offers to the probes.
+
+use std::fs;
+
+use netdiag_abi::drop::DropLayout;
+
+use super::{btf, drop::layout};
+
+/// Plain facts about a kernel, enough to say which probes work on it. Recorded facts of other kernels test that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KernelFacts {
+    /// `uname -r`.
+    pub release: String,
+    /// `uname -m`.
+    pub architecture: String,
+    /// It carries its own type information (BTF).
+    pub has_types: bool,
+    /// Number of arguments of the tracepoint `kfree_skb`: 2 (no reason), 3 (5.17 on) or 4 (6.11 on: receiving socket).
+    pub kfree_skb_arguments: Option<usize>,
+    /// `enum skb_drop_reason`, values and names without the prefix.
+    pub drop_reasons: Vec<(u32, String)>,
+    /// `enum skb_drop_reason_subsys`: whose reasons have this number in their upper 16 bits.
+    pub drop_reason_subsystems: Vec<(u32, String)>,
+    /// A namespace gets its `net_cookie` when it is made (5.12 on); before that, when somebody asks for it.
+    pub namespaces_have_cookies: bool,
+    /// `bpf_ringbuf_reserve` (5.8).
+    pub has_ring_buffer: bool,
+    /// `bpf_sock_from_file` (5.11).
+    pub has_sock_from_file: bool,
+}
+
+/// Whether a probe works on a kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// In full.
+    Full,
+    /// With less than it could give, and what that is.
+    Degraded(String),
+    /// Not at all, and why.
+    No(String),
+}
+
+/// The running kernel, as read once when the agent starts.
+#[derive(Debug)]
+pub struct Kernel {
+    /// What is known about it.
+    pub facts: KernelFacts,
+    /// Where the drop probe finds its fields, or why it cannot.
+    pub(super) drop_layout: Result<DropLayout, String>,
+}
+
+impl Kernel {
+    /// Reads what the probes need to know. Never fails: what is missing shows when a probe is attached.
+    pub fn load() -> Self {
+        let mut facts = KernelFacts {
+            release: read_line("/proc/sys/kernel/osrelease"),
+            architecture: std::env::consts::ARCH.to_owned(),
+            ..KernelFacts::default()
+        };
+        let drop_layout = match btf::KernelTypes::read() {
+            Ok(types) => {
+                facts.read_types(&types);
+                layout::resolve(&types, &facts).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        Self { facts, drop_layout }
+    }
+}
+
+impl KernelFacts {
+    fn read_types(&mut self, types: &btf::KernelTypes) {
+        let helpers = types.enumeration("bpf_func_id");
+        let has_helper = |name: &str| helpers.iter().any(|(_, helper)| helper == name);
+        self.has_types = true;
+        self.kfree_skb_arguments = types.tracepoint_arguments("kfree_skb");
+        self.drop_reasons = without_prefix(
+            types.enumeration("skb_drop_reason"),
+            &["SKB_DROP_REASON_", "SKB_"],
+        );
+        self.drop_reason_subsystems = without_prefix(
+            types.enumeration("skb_drop_reason_subsys"),
+            &["SKB_DROP_REASON_SUBSYS_"],
+        );
+        // An atomic64_t, a structure, until the cookie was given at creation.
+        self.namespaces_have_cookies = types
+            .member("net", "net_cookie")
+            .is_ok_and(|member| member.is_scalar);
+        self.has_ring_buffer = has_helper("BPF_FUNC_ringbuf_reserve");
+        self.has_sock_from_file = has_helper("BPF_FUNC_sock_from_file");
+    }
+
+    /// Value of a drop reason by its name without prefix.
+    pub fn drop_reason(&self, name: &str) -> Option<u32> {
+        self.drop_reasons
+            .iter()
+            .find(|(_, reason)| reason == name)
+            .map(|(value, _)| *value)
+    }
+
+    /// Name of a drop reason without its prefix; empty where this kernel gives no reasons. Reasons of modules are known
+    /// by their subsystem alone, as `OPENVSWITCH:3`.
+    pub fn drop_reason_name(&self, value: u32) -> String {
+        if self.drop_reasons.is_empty() {
+            return String::new();
+        }
+        let named = |names: &[(u32, String)], value: u32| {
+            names
+                .iter()
+                .find(|(known, _)| *known == value)
+                .map(|(_, name)| name.clone())
+        };
+        named(&self.drop_reasons, value)
+            .or_else(|| {
+                let subsystem = named(&self.drop_reason_subsystems, value >> 16)?;
+                (value >> 16 != 0).then(|| format!("{subsystem}:{}", value & 0xffff))
+            })
+            .unwrap_or_else(|| format!("REASON_{value}"))
+    }
+}
+
+fn without_prefix(names: Vec<(u32, String)>, prefixes: &[&str]) -> Vec<(u32, String)> {
+    names
+        .into_iter()
+        .map(|(value, name)| {
+            let stem = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
+            (value, stem.unwrap_or(&name).to_owned())
+        })
+        .collect()
+}
+
+fn read_line(path: &str) -> String {
+    fs::read_to_string(path)
+        .map(|text| text.trim_end().to_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> KernelFacts {
+        KernelFacts {
+            drop_reasons: without_prefix(
+                vec![
+                    (0, "SKB_NOT_DROPPED_YET".to_owned()),
+                    (2, "SKB_DROP_REASON_NOT_SPECIFIED".to_owned()),
+                ],
+                &["SKB_DROP_REASON_", "SKB_"],
+            ),
+            drop_reason_subsystems: vec![(0, "CORE".to_owned()), (3, "OPENVSWITCH".to_owned())],
+            ..KernelFacts::default()
+        }
+    }
+
+    #[test]
+    fn reasons_are_named_as_the_kernel_spells_them() {
+        assert_eq!(facts().drop_reason_name(2), "NOT_SPECIFIED");
+        assert_eq!(facts().drop_reason("NOT_DROPPED_YET"), Some(0));
+    }
+
+    #[test]
+    fn a_module_s_reason_is_named_by_its_subsystem() {
+        assert_eq!(facts().drop_reason_name(3 << 16 | 7), "OPENVSWITCH:7");
+    }
+
+    #[test]
+    fn an_unknown_reason_keeps_its_number() {
+        assert_eq!(facts().drop_reason_name(4711), "REASON_4711");
+    }
+
+    #[test]
+    fn a_kernel_without_reasons_names_none() {
+        assert_eq!(KernelFacts::default().drop_reason_name(2), "");
+    }
+}

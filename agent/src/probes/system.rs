@@ -1,0 +1,54 @@
+//! System calls of the probes that have no safe wrapper: limits, memory, the clock of the programs.
+
+/// Raises the soft limit on locked memory to the hard one, which takes no capability. Kernels before 5.11 charge maps
+/// to it; later ones do not look at it. A failure shows when a map is made.
+#[expect(
+    unsafe_code,
+    reason = "getrlimit and setrlimit have no safe wrapper in libc"
+)]
+pub fn raise_locked_memory_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: both calls take a pointer to an initialised structure that outlives them.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) == 0
+            && limit.rlim_cur < limit.rlim_max
+        {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit);
+        }
+    }
+}
+
+/// Returns freed memory to the kernel: aya parses some 20 MB of type information to find one number, and the C library
+/// would keep most of that.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "malloc_trim has no safe wrapper")]
+pub fn give_back() {
+    // SAFETY: the call has no preconditions and is safe beside other threads.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Other C libraries return freed memory by themselves.
+#[cfg(not(target_env = "gnu"))]
+pub fn give_back() {}
+
+/// The clock that `bpf_ktime_get_ns` reads: CLOCK_MONOTONIC, in nanoseconds.
+#[expect(unsafe_code, reason = "std's Instant does not show its value")]
+pub fn monotonic_ns() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointer is to a structure that outlives the call, which cannot fail for this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
+    seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(nanoseconds)
+}

@@ -1,0 +1,16 @@
+//! Types of maps and globals that aya may copy byte for byte.
+
+use netdiag_abi::drop::{DropKey, DropLayout};
+
+/// A type that the eBPF programs share with the agent.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct Wire<T>(pub T);
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<DropKey> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<DropLayout> {}
