@@ -5,6 +5,7 @@ use globset::{Glob, GlobMatcher};
 use crate::{
     detectors,
     finding::{Finding, Severity},
+    ledger::LedgerEntry,
 };
 
 /// Settings of one diagnosis. The default checks everything everywhere.
@@ -21,14 +22,18 @@ pub struct Settings {
 }
 
 /// A setting that cannot be used; the message says what is allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// No check has this name.
+    #[error("unknown check {name:?}; the checks are {}", known_checks())]
     UnknownCheck {
         /// The name.
         name: String,
     },
     /// Not a glob.
+    #[error(
+        "{pattern:?} is not an interface glob ({reason}); allowed are names with *, ? and [..]"
+    )]
     BadGlob {
         /// The pattern.
         pattern: String,
@@ -37,31 +42,13 @@ pub enum SettingsError {
     },
 }
 
-impl std::fmt::Display for SettingsError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::UnknownCheck { name } => {
-                let known: Vec<&str> = detectors::ALL
-                    .iter()
-                    .map(|detector| detector.meta().name)
-                    .collect();
-                write!(
-                    formatter,
-                    "unknown check {name:?}; the checks are {}",
-                    known.join(", ")
-                )
-            }
-            Self::BadGlob { pattern, reason } => {
-                write!(
-                    formatter,
-                    "{pattern:?} is not an interface glob ({reason}); allowed are *, ? and [..]"
-                )
-            }
-        }
-    }
+fn known_checks() -> String {
+    let names: Vec<&str> = detectors::ALL
+        .iter()
+        .map(|detector| detector.meta().name)
+        .collect();
+    names.join(", ")
 }
-
-impl std::error::Error for SettingsError {}
 
 impl Default for Settings {
     fn default() -> Self {
@@ -122,18 +109,109 @@ impl Settings {
         };
         in_scope && self.wants_check(finding.check) && finding.severity >= self.min_severity
     }
+
+    /// Whether a ledger entry is asked for. Checks and severities do not narrow the ledger: half of it would not
+    /// balance.
+    pub fn wants_entry(&self, entry: &LedgerEntry) -> bool {
+        match (&entry.place, &entry.interface) {
+            (Some(_), _) => self.pods,
+            (None, Some(interface)) => self.wants_interface(interface),
+            (None, None) => true,
+        }
+    }
 }
+
+/// Characters that no interface name holds (`dev_valid_name`), or that globs elsewhere give a meaning of its own, so that
+/// a pattern would not mean the same everywhere.
+const NOT_IN_A_GLOB: [char; 4] = ['{', '}', '\\', '/'];
 
 fn compile(patterns: &[String]) -> Result<Vec<GlobMatcher>, SettingsError> {
     patterns
         .iter()
-        .map(|pattern| {
-            Glob::new(pattern)
-                .map(|glob| glob.compile_matcher())
-                .map_err(|error| SettingsError::BadGlob {
-                    pattern: pattern.clone(),
-                    reason: error.kind().to_string(),
-                })
-        })
+        .map(|pattern| compile_one(pattern))
         .collect()
+}
+
+fn compile_one(pattern: &str) -> Result<GlobMatcher, SettingsError> {
+    let bad = |reason: String| SettingsError::BadGlob {
+        pattern: pattern.to_owned(),
+        reason,
+    };
+    if pattern.is_empty() {
+        return Err(bad("it is empty".to_owned()));
+    }
+    let refused = |character: &char| character.is_whitespace() || NOT_IN_A_GLOB.contains(character);
+    if let Some(character) = pattern.chars().find(refused) {
+        return Err(bad(format!("it holds {character:?}")));
+    }
+    Glob::new(pattern)
+        .map(|glob| glob.compile_matcher())
+        .map_err(|error| bad(error.kind().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Settings, SettingsError};
+    use crate::finding::Severity;
+
+    fn with_globs(include: &[&str], exclude: &[&str]) -> Result<Settings, SettingsError> {
+        let owned = |globs: &[&str]| -> Vec<String> {
+            globs.iter().map(|glob| (*glob).to_owned()).collect()
+        };
+        Settings::new(
+            Vec::new(),
+            &owned(include),
+            &owned(exclude),
+            true,
+            Severity::Info,
+        )
+    }
+
+    #[test]
+    fn globs_choose_interfaces_and_exclusion_wins() {
+        let settings = with_globs(&["eth*", "bond[0-3]"], &["eth?.100"]).expect("valid globs");
+        for (name, wanted) in [
+            ("eth0", true),
+            ("eth0.200", true),
+            ("eth0.100", false),
+            ("bond3", true),
+            ("bond4", false),
+            ("veth0", false),
+        ] {
+            assert_eq!(settings.wants_interface(name), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_glob_includes_every_interface() {
+        let settings = with_globs(&[], &["docker*"]).expect("valid globs");
+        assert!(settings.wants_interface("eth0"));
+        assert!(!settings.wants_interface("docker0"));
+    }
+
+    #[test]
+    fn a_bad_glob_is_refused_with_what_is_allowed() {
+        for pattern in [
+            "eth[", "", "eth{0,1}", "a b", "eth\\*", "sys/eth0", "eth[9-0]",
+        ] {
+            let error = with_globs(&[pattern], &[]).expect_err(pattern);
+            assert!(
+                error
+                    .to_string()
+                    .ends_with("allowed are names with *, ? and [..]"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_check_is_refused_with_the_known_ones() {
+        let checks = vec!["LinkMtu".to_owned(), "linkmtu".to_owned()];
+        let error = Settings::new(checks, &[], &[], true, Severity::Info).expect_err("unknown");
+        assert_eq!(
+            error.to_string(),
+            "unknown check \"linkmtu\"; the checks are Promiscuity, UnhandledProtocol, ChecksumDrop, LinkMtu, \
+             OtherDrop"
+        );
+    }
 }

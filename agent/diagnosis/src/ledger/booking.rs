@@ -8,7 +8,7 @@
 //! - IP, ARP and the bridge's forwarding count nothing on a device (`ip_rcv_core`, `arp_rcv`, `br_handle_frame`);
 //! - tc and XDP verdicts count in the program's statistics, though they may be inlined into a counting function.
 
-use super::counters::{CounterOf, DeviceCounter, ProtocolCounter};
+use super::counters::{ChecksumCounter, CounterOf, DeviceCounter};
 use crate::{
     evidence::{DropCount, EvidenceWindow, Link},
     packets::frame::Frame,
@@ -42,7 +42,7 @@ enum Raises {
     /// The packet already belongs to the receiver: its `rx_dropped`; if that is a veth, its peer's `tx_dropped` too.
     Backlog,
     /// A protocol counter of the packet's namespace.
-    Protocol(ProtocolCounter),
+    Protocol(ChecksumCounter),
     /// UDP's counter of the packet's own IP version, since an IPv6 socket may receive IPv4.
     UdpByVersion,
 }
@@ -130,26 +130,26 @@ static TABLE: &[Row] = &[
             "tcp_drop_reason",
         ],
         reasons: Reasons::Only(CHECKSUM_TCP),
-        raises: Raises::Protocol(ProtocolCounter::TcpChecksum),
+        raises: Raises::Protocol(ChecksumCounter::Tcp),
     },
     // UDP_MIB_CSUMERRORS where the checksum is verified on arrival (no socket, a filter, or a short packet).
     // Seen: UDP_CSUM at __udp4_lib_rcv (6.1).
     Row {
         functions: &["__udp4_lib_rcv", "udp_queue_rcv_one_skb"],
         reasons: Reasons::Only(CHECKSUM_UDP),
-        raises: Raises::Protocol(ProtocolCounter::UdpChecksum),
+        raises: Raises::Protocol(ChecksumCounter::Udp),
     },
     Row {
         functions: &["__udp6_lib_rcv", "udpv6_queue_rcv_one_skb"],
         reasons: Reasons::Only(CHECKSUM_UDP),
-        raises: Raises::Protocol(ProtocolCounter::Udp6Checksum),
+        raises: Raises::Protocol(ChecksumCounter::Udp6),
     },
     // udp_recvmsg, label csum_copy_err: verified while copying to the reader; the reason is given from 6.15 on.
     // Seen: 20 of 20 as NOT_SPECIFIED (6.1), 50 and 50 (6.12), as UDP_CSUM (6.18).
     Row {
         functions: &["udp_recvmsg"],
         reasons: Reasons::OnlyOrUnnamed(&["UDP_CSUM", "NOT_SPECIFIED"]),
-        raises: Raises::Protocol(ProtocolCounter::UdpChecksum),
+        raises: Raises::Protocol(ChecksumCounter::Udp),
     },
     Row {
         functions: &["udpv6_recvmsg"],
@@ -165,7 +165,7 @@ static TABLE: &[Row] = &[
             "udp_read_skb",
         ],
         reasons: Reasons::OnlyOrUnnamed(&["UDP_CSUM", "NOT_SPECIFIED"]),
-        raises: Raises::Protocol(ProtocolCounter::UdpChecksum),
+        raises: Raises::Protocol(ChecksumCounter::Udp),
     },
 ];
 
@@ -203,10 +203,8 @@ pub(super) fn counters_raised(window: &EvidenceWindow, drop: usize) -> Vec<Count
     let protocol = |counter| vec![CounterOf::Namespace { netns, counter }];
     match &row.raises {
         Raises::Protocol(counter) => protocol(*counter),
-        Raises::UdpByVersion if key.ethertype == ETHERTYPE_IPV4 => {
-            protocol(ProtocolCounter::UdpChecksum)
-        }
-        Raises::UdpByVersion => protocol(ProtocolCounter::Udp6Checksum),
+        Raises::UdpByVersion if key.ethertype == ETHERTYPE_IPV4 => protocol(ChecksumCounter::Udp),
+        Raises::UdpByVersion => protocol(ChecksumCounter::Udp6),
         raises => match window.link(netns, key.ifindex) {
             Some(link) => device_counters(window, drop, key, link, raises),
             None => Vec::new(),

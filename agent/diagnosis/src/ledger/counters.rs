@@ -10,13 +10,13 @@ pub(super) enum DeviceCounter {
     RxNohandler,
 }
 
-/// A counter of a namespace (/proc/net/snmp, /proc/net/snmp6).
+/// A counter of wrong checksums of a namespace: `InCsumErrors` of its MIBs (/proc/net/snmp, /proc/net/snmp6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum ProtocolCounter {
+pub(super) enum ChecksumCounter {
     /// TCP over IPv4 and IPv6: there is one TCP MIB for both.
-    TcpChecksum,
-    UdpChecksum,
-    Udp6Checksum,
+    Tcp,
+    Udp,
+    Udp6,
 }
 
 /// One counter of one device or namespace.
@@ -29,7 +29,7 @@ pub(super) enum CounterOf {
     },
     Namespace {
         netns: NetnsId,
-        counter: ProtocolCounter,
+        counter: ChecksumCounter,
     },
 }
 
@@ -64,15 +64,15 @@ impl DeviceCounter {
     }
 }
 
-impl ProtocolCounter {
-    pub(super) const ALL: [Self; 3] = [Self::TcpChecksum, Self::UdpChecksum, Self::Udp6Checksum];
+impl ChecksumCounter {
+    pub(super) const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Udp6];
 
     /// The kernel's name of it, as [`Namespace::increase`] takes it.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::TcpChecksum => "Tcp.InCsumErrors",
-            Self::UdpChecksum => "Udp.InCsumErrors",
-            Self::Udp6Checksum => "Udp6.InCsumErrors",
+            Self::Tcp => "Tcp.InCsumErrors",
+            Self::Udp => "Udp.InCsumErrors",
+            Self::Udp6 => "Udp6.InCsumErrors",
         }
     }
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::{
-    counters::{CounterOf, DeviceCounter, ProtocolCounter},
+    counters::{ChecksumCounter, CounterOf, DeviceCounter},
     fit::Range,
 };
 use crate::{
@@ -95,7 +95,7 @@ pub fn balance(window: &EvidenceWindow, claims: &[Claim]) -> Vec<LedgerEntry> {
         }
     }
     for namespace in &window.namespaces {
-        for counter in ProtocolCounter::ALL {
+        for counter in ChecksumCounter::ALL {
             let mut entry = empty_entry(namespace, counter.name(), counter.increase(namespace));
             if entry.increase == 0 {
                 continue;

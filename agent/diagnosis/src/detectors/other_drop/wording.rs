@@ -22,7 +22,7 @@ const CAUSES_SHOWN: usize = 3;
 pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
     let place = place_of(&finding.subject);
     let what = packets(group.tally.count);
-    finding.evidence = proofs(window, &group.tally);
+    finding.evidence = proofs(window, &group.tally.drops);
     finding.details = flows(window, &group.tally);
     let Some(row) = group.tally.row else {
         finding.summary = format!("{what} dropped {place}: {}", group.cause);
@@ -70,10 +70,11 @@ pub(super) fn remainder(window: &EvidenceWindow, groups: &[Group<'_>]) -> Findin
     finding.explanation =
         "Too many to list one by one; the most frequent are findings of their own.".to_owned();
     finding.impact = "Little: none of them is frequent enough for a warning.".to_owned();
-    let drops = groups
+    let drops: Vec<usize> = groups
         .iter()
-        .flat_map(|group| group.tally.drops.iter().copied());
-    finding.evidence = proofs_of(window, drops.collect());
+        .flat_map(|group| group.tally.drops.iter().copied())
+        .collect();
+    finding.evidence = proofs(window, &drops);
     finding
 }
 
@@ -92,7 +93,7 @@ pub(super) fn no_device(window: &EvidenceWindow, tally: &Tally) -> Finding {
          socket's queue, or another node that shares this kernel."
             .to_owned();
     finding.impact = "Not known.".to_owned();
-    finding.evidence = proofs(window, tally);
+    finding.evidence = proofs(window, &tally.drops);
     finding.details = flows(window, tally);
     if window.lost.counts > 0 {
         finding.evidence.push(Proof::new(
@@ -120,7 +121,7 @@ pub(super) fn not_loss(window: &EvidenceWindow, tally: &Tally) -> Finding {
          for other hosts, or what was left in a queue when its socket was closed."
             .to_owned();
     finding.impact = "None.".to_owned();
-    finding.evidence = proofs(window, tally);
+    finding.evidence = proofs(window, &tally.drops);
     finding
 }
 
@@ -197,13 +198,9 @@ fn causes(window: &EvidenceWindow, tally: &Tally) -> String {
     format!(": {}{more}", shown.join(", "))
 }
 
-fn proofs(window: &EvidenceWindow, tally: &Tally) -> Vec<Proof> {
-    proofs_of(window, tally.drops.clone())
-}
-
 /// One line for each of the most frequent keys, and one for all others.
-fn proofs_of(window: &EvidenceWindow, drops: Vec<usize>) -> Vec<Proof> {
-    let mut keys: Vec<&DropCount> = keys(window, &drops).collect();
+fn proofs(window: &EvidenceWindow, drops: &[usize]) -> Vec<Proof> {
+    let mut keys: Vec<&DropCount> = keys(window, drops).collect();
     keys.sort_by(|a, b| (b.count, &a.reason, &a.location).cmp(&(a.count, &b.reason, &b.location)));
     let others = keys.split_off(keys.len().min(PROOFS_SHOWN));
     let mut proofs: Vec<Proof> = keys
