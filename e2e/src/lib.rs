@@ -2,9 +2,12 @@
 //! the promise that nothing of either stays behind.
 
 pub mod cleanup;
+pub mod cluster;
 pub mod control_plane;
 pub mod kubectl;
+pub mod lab;
 pub mod netns;
 pub mod process;
 pub mod programs;
+pub mod scenarios;
 pub mod wait;

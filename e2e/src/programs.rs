@@ -18,6 +18,19 @@ pub fn controller() -> Result<PathBuf> {
     from_environment("NETDIAG_CONTROLLER")
 }
 
+/// `netdiag-lab`, which makes the scenarios' traffic: cargo puts it beside the program that uses it, or one folder above
+/// a test.
+pub fn lab() -> Result<PathBuf> {
+    let own = env::current_exe().context("failed to find this program's own path")?;
+    let found = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("netdiag-lab"))
+        .find(|path| path.exists());
+    found.context("there is no netdiag-lab beside this program; `cargo xtask test` builds it")
+}
+
 fn from_environment(variable: &str) -> Result<PathBuf> {
     env::var_os(variable)
         .map(PathBuf::from)

@@ -29,7 +29,7 @@ pub struct ControlPlane {
     apiserver: Process,
     etcd: Process,
     certificates: Certificates,
-    server: String,
+    port: u16,
     folder: TemporaryFolder,
 }
 
@@ -45,7 +45,7 @@ impl ControlPlane {
             apiserver,
             etcd,
             certificates,
-            server: format!("https://127.0.0.1:{secure_port}"),
+            port: secure_port,
             folder,
         };
         let admin = json!({
@@ -59,6 +59,11 @@ impl ControlPlane {
             plane.kubectl().run(&["get", "--raw=/readyz"]).map(Some)
         })?;
         Ok(plane)
+    }
+
+    /// The API server's port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// An administrator's kubeconfig file.
@@ -90,7 +95,7 @@ impl ControlPlane {
 
     fn write_kubeconfig(&self, path: &Path, user: &Value) -> Result<()> {
         let cluster = json!({
-            "server": self.server,
+            "server": format!("https://127.0.0.1:{}", self.port),
             "certificate-authority": self.certificates.authority,
         });
         // JSON is YAML.

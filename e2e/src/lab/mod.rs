@@ -1,0 +1,12 @@
+//! What a fault needs: a namespace that plays the node, pods, wires to hosts beyond, and traffic.
+
+mod host;
+mod node;
+mod pod;
+mod relay;
+mod traffic;
+
+pub use host::HostRoot;
+pub use node::{Node, Wire};
+pub use pod::{Container, Pod};
+pub use traffic::{Facts, Traffic};

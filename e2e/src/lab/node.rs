@@ -1,0 +1,180 @@
+//! The namespace that plays a node, with its agent, its NICs and its pods' wires.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{Container, HostRoot, Pod, Traffic, relay};
+use crate::control_plane::ControlPlane;
+use crate::netns::{self, Namespace};
+use crate::process::Process;
+use crate::programs;
+
+/// A node: its network namespace, its file system, its name in the cluster.
+pub struct Node {
+    name: String,
+    // Programs of its containers end with the namespace, before the control groups go.
+    namespace: Namespace,
+    agent_container: Container,
+    host: HostRoot,
+    agents: Cell<u32>,
+}
+
+/// A host beyond the node's NIC: whatever it sends on `device` arrives at the NIC.
+pub struct Wire {
+    namespace: Namespace,
+    /// Its device.
+    pub device: &'static str,
+}
+
+impl Node {
+    /// An idle node.
+    pub fn new(name: &str) -> Result<Self> {
+        let host = HostRoot::new()?;
+        let namespace = Namespace::new(name)?;
+        // Neighbour discovery would add drops of its own to what a scenario counts.
+        namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "1")?;
+        namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1")?;
+        let agent_container = Container::on_host_network(&host, "netdiag-agent", "agent")?;
+        Ok(Self {
+            name: name.to_owned(),
+            namespace,
+            agent_container,
+            host,
+            agents: Cell::new(0),
+        })
+    }
+
+    /// Its name in the cluster.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its network namespace.
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Its file system.
+    pub fn host(&self) -> &HostRoot {
+        &self.host
+    }
+
+    /// Plugs in a NIC that filters by MAC address, as real ones do: a macvlan device over a cable of its own.
+    pub fn plug_filtering_nic(&self, device: &str) -> Result<Wire> {
+        let wire = Wire::new(&format!("{}-{device}", self.name))?;
+        wire.namespace
+            .ip("link add wire0 type veth peer name far0")?;
+        wire.namespace.ip("link set wire0 up")?;
+        wire.namespace.ip("link set far0 up")?;
+        let node = self.namespace.name();
+        wire.namespace.ip(&format!(
+            "link add {device} link far0 netns {node} type macvlan mode private"
+        ))?;
+        self.namespace.ip(&format!("link set {device} up"))?;
+        Ok(wire)
+    }
+
+    /// Plugs in a veth, which takes every frame.
+    pub fn plug_veth(&self, device: &str) -> Result<Wire> {
+        let wire = Wire::new(&format!("{}-{device}", self.name))?;
+        let node = self.namespace.name();
+        wire.namespace.ip(&format!(
+            "link add wire0 type veth peer name {device} netns {node}"
+        ))?;
+        wire.namespace.ip("link set wire0 up")?;
+        self.namespace.ip(&format!("link set {device} up"))?;
+        Ok(wire)
+    }
+
+    /// Starts a pod with a veth `eth0` whose end on the node is `host_end`.
+    pub fn start_pod(&self, name: &str, address: &str, host_end: &str) -> Result<Pod> {
+        let pod = Pod::new(&self.host, name)?;
+        let node = self.namespace.name();
+        let inside = pod.namespace();
+        inside.ip(&format!(
+            "link add eth0 type veth peer name {host_end} netns {node}"
+        ))?;
+        inside.ip(&format!("address add {address} dev eth0"))?;
+        inside.ip("link set eth0 up")?;
+        self.namespace.ip(&format!("link set {host_end} up"))?;
+        Ok(pod)
+    }
+
+    /// A container on the node's own network.
+    pub fn start_host_pod(&self, name: &str, container: &str) -> Result<Container> {
+        Container::on_host_network(&self.host, name, container)
+    }
+
+    /// Traffic of such a container.
+    pub fn traffic<'a>(&'a self, container: &'a Container) -> Traffic<'a> {
+        Traffic::of(&self.host, container, &self.namespace)
+    }
+
+    /// `netdiag-agent diagnose` on this node, with these space-separated arguments; its standard output.
+    pub fn diagnose(&self, arguments: &str) -> Result<String> {
+        let mut command = self.agent()?;
+        command
+            .arg("diagnose")
+            .arg("--host-root")
+            .arg(self.host.path());
+        netns::run(command.args(arguments.split_whitespace()))
+    }
+
+    /// Starts `netdiag-agent run`.
+    pub fn start_agent(&self, plane: &ControlPlane) -> Result<Process> {
+        if self.agents.get() == 0 {
+            relay::open(&self.namespace, plane.port())?;
+        }
+        let command = self.run_command(self.agent()?, &plane.kubeconfig());
+        self.start(command)
+    }
+
+    fn run_command(&self, mut command: Command, kubeconfig: &Path) -> Command {
+        command.args(["run", "--node-name", &self.name]);
+        command.arg("--host-root").arg(self.host.path());
+        command.arg("--kubeconfig").arg(kubeconfig);
+        command
+    }
+
+    fn start(&self, command: Command) -> Result<Process> {
+        let number = self.agents.get();
+        self.agents.set(number + 1);
+        let log = self.host.path().join(format!("agent-{number}.log"));
+        Process::start("netdiag-agent", command, &log).context("failed to start the agent")
+    }
+
+    fn agent(&self) -> Result<Command> {
+        Ok(self
+            .agent_container
+            .command(&self.namespace, &programs::agent()?))
+    }
+}
+
+impl Wire {
+    fn new(label: &str) -> Result<Self> {
+        let namespace = Namespace::new(label)?;
+        namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "1")?;
+        namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1")?;
+        Ok(Self {
+            namespace,
+            device: "wire0",
+        })
+    }
+
+    /// Sends link layer frames: `lldp 20`, `cdp 3`, ..
+    pub fn send_frames(&self, what: &str) -> Result<u64> {
+        let mut command = self.namespace.command(&programs::lab()?.to_string_lossy());
+        command
+            .args(["frames", self.device])
+            .args(what.split_whitespace());
+        let said = netns::run(&mut command)?;
+        let sent = said
+            .trim()
+            .strip_prefix("sent=")
+            .context("netdiag-lab did not say what it sent")?;
+        sent.parse().context("netdiag-lab sent no number")
+    }
+}

@@ -1,0 +1,58 @@
+//! Two pods on the node's bridge that talk as they should, checksum offload included; and a capture beside them.
+
+use anyhow::Result;
+
+use crate::lab::{Container, Node, Pod};
+use crate::process::Process;
+
+/// Pod `client` and pod `server` on `cni0`.
+pub struct HealthyPods<'a> {
+    node: &'a Node,
+    programs: Vec<Process>,
+    client: Pod,
+    server: Pod,
+    tools: Container,
+}
+
+impl<'a> HealthyPods<'a> {
+    /// Starts the pods.
+    pub fn new(node: &'a Node) -> Result<Self> {
+        let client = node.start_pod("client", "10.79.0.1/24", "veth-client")?;
+        let server = node.start_pod("server", "10.79.0.2/24", "veth-server")?;
+        node.namespace().ip("link add cni0 type bridge")?;
+        node.namespace().ip("link set cni0 up")?;
+        for port in ["veth-client", "veth-server"] {
+            node.namespace()
+                .ip(&format!("link set {port} master cni0"))?;
+        }
+        let tools = node.start_host_pod("tools", "capture")?;
+        let serve = "tcp-serve 10.79.0.2 5001 --seconds 300";
+        let program = server.traffic(node.host()).start(serve)?;
+        Ok(Self {
+            node,
+            programs: vec![program],
+            client,
+            server,
+            tools,
+        })
+    }
+
+    /// Starts a capture on the server's end of the veth; returns its process id.
+    pub fn start_capture(&mut self) -> Result<u32> {
+        let traffic = self.node.traffic(&self.tools);
+        let capture = traffic.start("capture veth-server --seconds 300")?;
+        let pid = capture.id();
+        self.programs.push(capture);
+        Ok(pid)
+    }
+
+    /// Sends for that long, closing connections as clients do; returns the bytes sent and the packets that the
+    /// server's device received.
+    pub fn talk(&self, seconds: u64) -> Result<(u64, u64)> {
+        let received = || self.server.namespace().counter("eth0", "rx_packets");
+        let before = received()?;
+        let load = format!("tcp-load 10.79.0.2 5001 --seconds {seconds} --bytes 20000000");
+        let facts = self.client.traffic(self.node.host()).run(&load)?;
+        Ok((facts.get("sent")?, received()? - before))
+    }
+}
