@@ -30,13 +30,14 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  netdiag-agent diagnose                                       watch everything for 35 s
+  netdiag-agent diagnose                                      everything, for 35 s
   netdiag-agent diagnose --duration 2m --interfaces 'eth*,bond0'
-  netdiag-agent diagnose -o yaml --fail-on warning             for scripts; exits 3 when packets are lost
-  netdiag-agent diagnose --record node-17.json                 keep the evidence (it holds parts of packets)
-  netdiag-agent diagnose --replay node-17.json -o wide         the same findings on any machine, without root
+  netdiag-agent diagnose -o yaml --fail-on warning            for scripts
+  netdiag-agent diagnose --record node-17.json                keep the evidence
+  netdiag-agent diagnose --replay node-17.json -o wide        the same elsewhere, without root
 
-35 s because LLDP comes every 30 s, and a failed reassembly shows after 30 s. Ctrl-C ends the window early.
+A window lasts 35 s because LLDP comes every 30 s, and a failed reassembly shows after 30 s.
+Ctrl-C ends it early. A recording holds addresses and parts of packets.
 Results go to stdout, progress to stderr.
 
 Exit status: 0 it ran, 1 it could not run, 2 wrong usage, 3 it ran and --fail-on was met.")]
@@ -74,7 +75,7 @@ pub struct DiagnoseArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  netdiag-agent run --host-root /host                          in a DaemonSet, NODE_NAME from spec.nodeName
+  netdiag-agent run --host-root /host                    in a DaemonSet; NODE_NAME is spec.nodeName
   netdiag-agent run --node-name node-17 --kubeconfig ~/.kube/config
 
 Log lines are filtered by the variable RUST_LOG, such as RUST_LOG=debug.")]
@@ -142,7 +143,13 @@ fn check_names() -> PossibleValuesParser {
 
 fn parse_glob(text: &str) -> Result<String, SettingsError> {
     let glob = text.to_owned();
-    Settings::new(Vec::new(), std::slice::from_ref(&glob), &[], true, Severity::Info)?;
+    Settings::new(
+        Vec::new(),
+        std::slice::from_ref(&glob),
+        &[],
+        true,
+        Severity::Info,
+    )?;
     Ok(glob)
 }
 

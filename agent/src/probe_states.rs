@@ -1,7 +1,5 @@
 //! What the agent is, and how its probes stood in a window: the `agent` and `probes` of a report.
 
-use std::path::Path;
-
 use netdiag_crds::report::{AgentInfo, Probe};
 use netdiag_diagnosis::{EvidenceWindow, evidence::Observed};
 
@@ -12,15 +10,12 @@ pub const IDLE: &str = "Idle";
 const DEGRADED: &str = "Degraded";
 const UNAVAILABLE: &str = "Unavailable";
 
-/// Where the kernel describes its types.
-const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
-
 /// This agent on this kernel.
-pub fn agent_info(kernel: String) -> AgentInfo {
+pub fn agent_info(kernel: String, btf: bool) -> AgentInfo {
     AgentInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         kernel,
-        btf: Path::new(KERNEL_BTF).exists(),
+        btf,
     }
 }
 
@@ -30,7 +25,11 @@ pub fn of(window: &EvidenceWindow) -> Vec<Probe> {
     vec![
         state("drop", backend, &window.drops),
         state("links", Some("netlink"), &window.links),
-        state("packet-sockets", Some("bpf_iterator"), &window.packet_sockets),
+        state(
+            "packet-sockets",
+            Some("bpf_iterator"),
+            &window.packet_sockets,
+        ),
         state("tun-holders", Some("procfs"), &window.tun_holders),
         state("kernel-log", Some("syslog"), &window.kernel_log),
     ]
@@ -45,9 +44,7 @@ fn state<T>(name: &str, backend: Option<&str>, evidence: &Observed<T>) -> Probe 
     Probe {
         name: name.to_owned(),
         state: state.to_owned(),
-        backend: backend
-            .filter(|_| state != UNAVAILABLE)
-            .map(str::to_owned),
+        backend: backend.filter(|_| state != UNAVAILABLE).map(str::to_owned),
         reason: evidence.missing().map(str::to_owned),
     }
 }

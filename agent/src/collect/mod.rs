@@ -3,24 +3,31 @@
 //! What cannot be read becomes [`Observed::Unavailable`] with its reason. Nothing here fails: an agent that sees half
 //! says so and goes on.
 
+mod drops;
 mod node;
 mod snapshot;
 mod stop;
 
 use std::{
+    error::Error,
+    mem::take,
     path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use netdiag_diagnosis::{
     EvidenceWindow,
-    evidence::{Lost, NodeFacts, Observed},
+    evidence::{NodeFacts, Observed},
 };
 
-use crate::sources::{HostRoot, KernelLog, Scope, Sources};
+use crate::{
+    probes::{Kernel, drop::Edges},
+    sources::{HostRoot, KernelLog, Scope, Sources},
+};
 
+use drops::DropWatch;
 pub use node::{host_name, node_facts};
-use snapshot::Snapshots;
+use snapshot::{End, Seen};
 pub use stop::Stop;
 
 /// How often samples are taken out of their ring, so that it does not fill up, and progress is told.
@@ -62,6 +69,7 @@ pub struct Collected {
 /// Watches for as long as was asked, or until it is stopped. Everything is detached when it returns.
 pub fn collect(
     request: &Request,
+    kernel: &Kernel,
     stop: &Stop,
     progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Collected {
@@ -72,12 +80,14 @@ pub fn collect(
         Scope::Node
     };
     let sources = Sources::new(HostRoot::new(&request.host_root), scope);
+    let sources = sources.map_err(|error| causes(&error));
+    let mut watch = DropWatch::begin(kernel);
     let mut kernel_log = KernelLog::from_now();
 
     let start_unix_ms = unix_ms();
     let began = Instant::now();
-    let snapshots = Snapshots::begin(sources, &mut || {});
-    let interfaces = snapshots.interfaces();
+    let before = End::read(&sources, &mut watch);
+    let interfaces = before.interfaces();
     let complete = loop {
         let elapsed = began.elapsed();
         progress(&Progress {
@@ -93,22 +103,44 @@ pub fn collect(
         if stop.wait(left.min(TICK)) {
             break false;
         }
+        watch.read();
     };
-    let seen = snapshots.end(&mut || {});
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut after = End::read(&sources, &mut watch);
+    let mut before = before;
+    let edges = Edges {
+        m0: take(&mut before.drops),
+        m0_after: take(&mut before.drops_after),
+        m1: take(&mut after.drops),
+        m1_after: take(&mut after.drops_after),
+    };
+    let seen = Seen::between(before, after);
+    let (drops, lost) = watch.finish(&edges, &seen.namespaces, &seen.links);
     let window = EvidenceWindow {
         node,
         start_unix_ms,
         duration_ms,
         namespaces: seen.namespaces,
         links: seen.links,
-        drops: Observed::default(),
+        drops,
         packet_sockets: Observed::default(),
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
-        lost: Lost::default(),
+        lost,
     };
     Collected { window, complete }
+}
+
+/// An error with what caused it, in one line.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 fn unix_ms() -> i64 {

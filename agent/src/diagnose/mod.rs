@@ -13,7 +13,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     cli::{DiagnoseArgs, Output},
     collect::{self, Collected, Request, Stop},
-    probe_states, recording,
+    probe_states,
+    probes::Kernel,
+    recording,
     render::{self, Style},
     report,
 };
@@ -85,7 +87,7 @@ pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
         keep(path, &window)?;
     }
     let diagnosis = netdiag_diagnosis::diagnose(&window, &settings);
-    print(&in_form(output, &window, &diagnosis, replay.is_some())?)?;
+    print(&in_form(output, &window, &diagnosis)?)?;
     Ok(judge(&diagnosis, fail_on.map(Severity::from)))
 }
 
@@ -98,7 +100,10 @@ async fn watch(request: Request) -> Result<EvidenceWindow, Error> {
         let stop = stop.clone();
         move || {
             let mut line = ProgressLine::new();
-            let collected = collect::collect(&request, &stop, &mut |progress| line.show(progress));
+            let kernel = Kernel::load();
+            let collected = collect::collect(&request, &kernel, &stop, &mut |progress| {
+                line.show(progress);
+            });
             line.clear();
             collected
         }
@@ -134,20 +139,17 @@ fn in_form(
     output: Output,
     window: &EvidenceWindow,
     diagnosis: &Diagnosis,
-    replayed: bool,
 ) -> Result<String, Error> {
     let report = || {
-        let mut agent = probe_states::agent_info(window.node.kernel.clone());
-        if replayed {
-            // Field offsets come from BTF, so without it the recording would hold no drops.
-            agent.btf = window.drops.value().is_some();
-        }
+        // Field offsets come from BTF, so without it no drops would be there.
+        let has_types = window.drops.value().is_some();
+        let agent = probe_states::agent_info(window.node.kernel.clone(), has_types);
         report::node_net_report(diagnosis, window, agent, probe_states::of(window))
     };
     Ok(match output {
         Output::Json => {
-            let mut text = serde_json::to_string_pretty(&report())
-                .map_err(|source| Error::Json { source })?;
+            let mut text =
+                serde_json::to_string_pretty(&report()).map_err(|source| Error::Json { source })?;
             text.push('\n');
             text
         }
@@ -222,7 +224,7 @@ mod tests {
     fn reports_are_one_node_net_report() {
         let window = EvidenceWindow::default();
         for output in [Output::Json, Output::Yaml] {
-            let text = in_form(output, &window, &with(&[Severity::Warning]), true).unwrap();
+            let text = in_form(output, &window, &with(&[Severity::Warning])).unwrap();
             // JSON is YAML too.
             let report: serde_json::Value = serde_yaml::from_str(&text).unwrap();
             assert_eq!(report["kind"], "NodeNetReport");

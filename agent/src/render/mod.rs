@@ -81,10 +81,18 @@ fn not_checked(diagnosis: &Diagnosis, style: Style) -> Option<String> {
     if diagnosis.unchecked.is_empty() {
         return None;
     }
+    // A check that could not be made at all is not "checked in part" for its other reasons.
+    let whole: BTreeSet<&str> = diagnosis
+        .unchecked
+        .iter()
+        .filter(|entry| !entry.partly)
+        .map(|entry| entry.check)
+        .collect();
     let mut by_reason: BTreeMap<(bool, &str), BTreeSet<&str>> = BTreeMap::new();
     for entry in &diagnosis.unchecked {
+        let partly = !whole.contains(entry.check);
         by_reason
-            .entry((entry.partly, entry.reason.as_str()))
+            .entry((partly, entry.reason.as_str()))
             .or_default()
             .insert(entry.check);
     }

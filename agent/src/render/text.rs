@@ -108,10 +108,11 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     }
 }
 
-/// A duration for people: `35 s`, `0.5 s`.
+/// A duration for people: `35 s`, `0.5 s`. Short ones with one decimal, where it is not 0.
 pub fn seconds(milliseconds: u64) -> String {
-    if milliseconds < 10_000 && !milliseconds.is_multiple_of(1000) {
-        format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
+    let tenths = milliseconds.saturating_add(50) / 100;
+    if tenths < 100 && !tenths.is_multiple_of(10) {
+        format!("{}.{} s", tenths / 10, tenths % 10)
     } else {
         format!("{} s", milliseconds.saturating_add(500) / 1000)
     }
@@ -158,6 +159,12 @@ mod tests {
             "  nft 'table netdev lldp { chain in { drop; }; }' && ip \\\n    link set dev eth0 mtu 1500"
         );
         assert_eq!(wrap_command("  ", "ip link", 60), "  ip link");
+    }
+
+    #[test]
+    fn durations_are_rounded_for_people() {
+        let texts = [0, 450, 960, 3012, 9_949, 35_004].map(seconds);
+        assert_eq!(texts, ["0 s", "0.5 s", "1 s", "3 s", "9.9 s", "35 s"]);
     }
 
     #[test]

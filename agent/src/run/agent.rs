@@ -17,10 +17,7 @@ use super::{
     windows::{Ended, Windows},
     writer::Writer,
 };
-use crate::{
-    collect::{Request, node_facts},
-    report,
-};
+use crate::{collect::Request, probes::Kernel, report};
 
 /// With `continuous`, reports of many nodes are spread over this part of the interval, but no longer than the other.
 const JITTER_PART: u32 = 10;
@@ -58,13 +55,14 @@ impl Agent {
         node: String,
         host_root: PathBuf,
     ) -> Self {
-        let kernel = node_facts(node.clone()).kernel;
+        let kernel = Kernel::load();
+        let about = About::new(&kernel.facts);
         Self {
-            windows: Windows::default(),
+            windows: Windows::new(kernel),
             writer: Writer::new(api, node.clone()),
             node,
             host_root,
-            about: About::new(kernel),
+            about,
             seen: None,
             listed: false,
             assignments: Vec::new(),
@@ -115,7 +113,10 @@ impl Agent {
             }
         };
         let seen = Seen::of(&report);
-        let known = self.seen.as_ref().is_some_and(|known| known.uid == seen.uid);
+        let known = self
+            .seen
+            .as_ref()
+            .is_some_and(|known| known.uid == seen.uid);
         if !known {
             if self.seen.is_none() && self.results.is_empty() {
                 // What an earlier agent on this node wrote is all that is left of its runs.
@@ -206,7 +207,9 @@ impl Agent {
             "A window ended"
         );
         let mut result = report::run_result(&diagnosis, window, &run);
-        result.unchecked.extend(settings::unknown_checks(assignment));
+        result
+            .unchecked
+            .extend(settings::unknown_checks(assignment));
         if let Some(previous) = self.results.iter().find(|result| key.is_of(result)) {
             report::keep_first_seen(&mut result.findings, &previous.findings);
         }
@@ -244,10 +247,12 @@ impl Agent {
             self.windows.start(start, request);
         }
         self.results = plan.results;
-        if let Some(Seen { generation, rest, .. }) = self.seen {
+        if let Some(Seen {
+            generation, rest, ..
+        }) = self.seen
+        {
             let active = !self.windows.keys().is_empty();
-            let status =
-                status::build(&self.about, generation, &self.results, active, rest, now());
+            let status = status::build(&self.about, generation, &self.results, active, rest, now());
             self.about.conditions.clone_from(&status.conditions);
             self.writer.want(status, delay);
         }

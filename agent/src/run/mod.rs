@@ -37,7 +37,9 @@ pub enum Error {
     #[error(
         "failed to find an API server: neither a pod's service account nor a kubeconfig is there"
     )]
-    NoCluster { source: kube::config::InferConfigError },
+    NoCluster {
+        source: kube::config::InferConfigError,
+    },
     #[error("failed to make a client for the API server")]
     Client { source: kube::Error },
     #[error("failed to listen for signals")]

@@ -1,4 +1,4 @@
-//! The node's status as it should be. Pure, but for what [`About`] reads once.
+//! The node's status as it should be. Pure.
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use netdiag_crds::{
@@ -10,6 +10,7 @@ use netdiag_diagnosis::EvidenceWindow;
 
 use crate::{
     probe_states::{self, ATTACHED, IDLE},
+    probes::KernelFacts,
     report,
 };
 
@@ -24,9 +25,9 @@ pub struct About {
 
 impl About {
     /// This agent on this kernel; nothing is known of its probes before the first window.
-    pub fn new(kernel: String) -> Self {
+    pub fn new(kernel: &KernelFacts) -> Self {
         Self {
-            agent: probe_states::agent_info(kernel),
+            agent: probe_states::agent_info(kernel.release.clone(), kernel.has_types),
             probes: Vec::new(),
             conditions: Vec::new(),
         }

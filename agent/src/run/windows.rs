@@ -1,16 +1,19 @@
 //! The windows that run, each on a thread of its own with its own probe.
 
-use std::{collections::HashMap, future::pending};
+use std::{collections::HashMap, future::pending, sync::Arc};
 
 use netdiag_diagnosis::EvidenceWindow;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::decide::{RunKey, Start};
-use crate::collect::{self, Request, Stop};
+use crate::{
+    collect::{self, Request, Stop},
+    probes::Kernel,
+};
 
 /// The running windows. One that is told to stop is forgotten at once; its thread ends by itself soon after.
-#[derive(Default)]
 pub struct Windows {
+    kernel: Arc<Kernel>,
     running: HashMap<Id, Running>,
     threads: JoinSet<Option<EvidenceWindow>>,
 }
@@ -32,13 +35,23 @@ pub struct Ended {
 }
 
 impl Windows {
+    /// No windows yet, on this kernel.
+    pub fn new(kernel: Kernel) -> Self {
+        Self {
+            kernel: Arc::new(kernel),
+            running: HashMap::new(),
+            threads: JoinSet::new(),
+        }
+    }
+
     /// Begins a window.
     pub fn start(&mut self, start: Start, request: Request) {
         let stop = Stop::default();
         let thread = {
             let stop = stop.clone();
+            let kernel = Arc::clone(&self.kernel);
             self.threads.spawn_blocking(move || {
-                let collected = collect::collect(&request, &stop, &mut |_| {});
+                let collected = collect::collect(&request, &kernel, &stop, &mut |_| {});
                 collected.complete.then_some(collected.window)
             })
         };

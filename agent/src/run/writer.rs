@@ -109,7 +109,12 @@ impl Writer {
             }
             Err(Refusal::Schema(reason) | Refusal::Other(reason)) => {
                 let delay = self.backoff.next().unwrap_or(LAST_RETRY);
-                tracing::warn!(node = self.name, reason, ?delay, "Could not write the status");
+                tracing::warn!(
+                    node = self.name,
+                    reason,
+                    ?delay,
+                    "Could not write the status"
+                );
                 self.failing = true;
                 self.due = Some(Instant::now() + delay);
             }

@@ -1,0 +1,55 @@
+//! The drop probe within a window, or the reason why there is none.
+
+use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
+
+use crate::{
+    collect::causes,
+    probes::{
+        Kernel,
+        drop::{DropProbe, DropSnapshot, Edges, Error},
+    },
+};
+
+/// Counts drops from its making on.
+pub struct DropWatch(Result<DropProbe, String>);
+
+impl DropWatch {
+    /// Attaches the probe.
+    pub fn begin(kernel: &Kernel) -> Self {
+        let probe = DropProbe::attach(kernel).map_err(|error| causes(&error));
+        if let Ok(probe) = &probe
+            && let Some(reason) = probe.degraded()
+        {
+            tracing::warn!(reason, "The drop probe works with less than it could");
+        }
+        Self(probe)
+    }
+
+    /// The counts of this moment; also empties the ring of samples. Nothing where there is no probe.
+    pub fn read(&mut self) -> DropSnapshot {
+        let read = match &mut self.0 {
+            Ok(probe) => probe.read(),
+            Err(_) => return DropSnapshot::default(),
+        };
+        read.unwrap_or_else(|error: Error| {
+            self.0 = Err(causes(&error));
+            DropSnapshot::default()
+        })
+    }
+
+    /// Detaches the probe and tells what it saw on these namespaces' links.
+    pub fn finish(
+        self,
+        edges: &Edges,
+        namespaces: &[Namespace],
+        links: &Observed<Vec<Link>>,
+    ) -> (Observed<Drops>, Lost) {
+        match self.0 {
+            Ok(probe) => {
+                let links = links.value().map_or(&[][..], Vec::as_slice);
+                probe.finish(edges, namespaces, links)
+            }
+            Err(reason) => (Observed::Unavailable { reason }, Lost::default()),
+        }
+    }
+}
