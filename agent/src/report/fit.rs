@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     fold::{Alike, fold, shortened, without_evidence},
-    ledger::fit_ledger,
+    ledger::{fit_ledger, smallest_balanced},
     text::cut,
 };
 
@@ -73,10 +73,10 @@ fn fit_result(result: &mut RunResult, budget: usize) {
     result.omitted.get_or_insert_with(Omitted::default);
     let left = budget.saturating_sub(bytes(result) + 24);
 
-    fit_ledger(
-        &mut ledger,
-        (left / 4).max(left.saturating_sub(bytes(&findings))),
-    );
+    let beside_findings = left.saturating_sub(bytes(&findings));
+    let balanced = smallest_balanced(&ledger).min(left - left / 3);
+    let most = beside_findings.max(balanced).max(left / 4);
+    fit_ledger(&mut ledger, most);
     ledger.truncate(limits::LEDGER);
     let shorter = fit_findings(&mut findings, left.saturating_sub(bytes(&ledger)));
     for booking in ledger.iter_mut().flat_map(|entry| &mut entry.explained) {
@@ -126,7 +126,10 @@ fn fit_findings(findings: &mut Vec<Finding>, budget: usize) -> Shorter {
     let (mut fitted, renamed) = in_short(findings, budget - budget / 3);
     let mut left = budget.saturating_sub(bytes(&fitted));
     for small in &mut fitted {
-        let Some(full) = findings.iter().find(|finding| finding.id == small.id) else {
+        // What was folded before has the id of what it is folded into now.
+        let is_folded = renamed.values().any(|id| *id == small.id);
+        let full = findings.iter().find(|finding| finding.id == small.id);
+        let Some(full) = full.filter(|_| !is_folded) else {
             continue;
         };
         for larger in [full.clone(), without_evidence(full)] {

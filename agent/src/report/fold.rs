@@ -168,7 +168,7 @@ fn example(finding: &Finding, check: &str) -> String {
 }
 
 /// How many findings this one stands for.
-fn stands_for(finding: &Finding) -> i64 {
+pub(super) fn stands_for(finding: &Finding) -> i64 {
     finding
         .evidence
         .iter()

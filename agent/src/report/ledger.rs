@@ -41,6 +41,11 @@ pub(super) fn fit_ledger(entries: &mut Vec<LedgerEntry>, budget: usize) {
     });
 }
 
+/// Size of the shortest ledger that still has every counter.
+pub(super) fn smallest_balanced(entries: &[LedgerEntry]) -> usize {
+    bytes(&sums(entries, Alike::Verdict))
+}
+
 /// One row a counter, most important first.
 fn sums(entries: &[LedgerEntry], alike: Alike) -> Vec<LedgerEntry> {
     let mut counters: BTreeMap<&str, Vec<&LedgerEntry>> = BTreeMap::new();

@@ -10,6 +10,8 @@ mod fold;
 mod ledger;
 mod local;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use bound::bound;
