@@ -59,7 +59,7 @@ mod tests {
             let mut bytes: Vec<u8> = (0..length).map(|_| noise.next().to_le_bytes()[0]).collect();
             // Half of them begin like something that is looked into.
             if let Some(first) = bytes.first_mut()
-                && noise.next() % 2 == 0
+                && noise.next().is_multiple_of(2)
             {
                 *first = [0x45, 0x60, 0x02, 0x4f][usize::from(*first) % 4];
             }

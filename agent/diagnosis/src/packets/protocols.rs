@@ -35,7 +35,11 @@ const UNKNOWN: &str = "frames of a protocol that netdiag has no name for";
 
 /// EtherTypes by IEEE's registry, `<linux/if_ether.h>` and, for 0x8899, what Realtek's switches send.
 const ETHERTYPES: &[(u16, &str, &str)] = &[
-    (0x0001, "802.3", "frames without a protocol number, as old IPX"),
+    (
+        0x0001,
+        "802.3",
+        "frames without a protocol number, as old IPX",
+    ),
     (0x0004, "802.2", "frames with an 802.2 header"),
     (0x0800, "IPv4", "internet packets"),
     (0x0806, "ARP", "address queries"),
@@ -216,9 +220,9 @@ impl Protocol {
             }
             Carried::EtherType(number) => ethertype(number),
             Carried::Snap {
-                organisation,
+                organisation: 0,
                 protocol,
-            } if organisation == 0 => ethertype(protocol),
+            } => ethertype(protocol),
             Carried::Snap {
                 organisation,
                 protocol,

@@ -3,10 +3,10 @@
 use super::{
     CHECK, cause,
     chain::{self, listed},
-    users::{BridgeUse, Users, bridge_of, sockets_on},
+    users::Users,
 };
 use crate::{
-    evidence::{EvidenceWindow, Link, MembershipKind, Owner, PacketSocket},
+    evidence::{EvidenceWindow, Link, Owner, PacketSocket},
     finding::{Confidence, Finding, Proof, Remedy, Severity, Subject},
 };
 
@@ -15,7 +15,6 @@ const MOST_PROCESSES: usize = 8;
 
 const LETS_IN_ALL: &str =
     "A promiscuous device takes every frame on its wire, also those for other MAC addresses.";
-const LETS_IN_MULTICAST: &str = "The device takes every multicast frame, also of groups that nobody here has joined, and still filters unicast.";
 
 /// A finding about a device in its namespace.
 pub(super) fn about(
@@ -122,7 +121,7 @@ fn passthru(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<F
 }
 
 /// A process in a few words, with its pod.
-fn process(owner: &Owner) -> String {
+pub(super) fn process(owner: &Owner) -> String {
     let comm = if owner.comm.is_empty() {
         "a process"
     } else {
@@ -225,7 +224,13 @@ fn user_request(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Opti
     })
 }
 
-fn undo(window: &EvidenceWindow, link: &Link, text: &str, words: &[&str]) -> Option<Remedy> {
+/// A command on the device itself.
+pub(super) fn undo(
+    window: &EvidenceWindow,
+    link: &Link,
+    text: &str,
+    words: &[&str],
+) -> Option<Remedy> {
     let namespace = window.namespace(link.netns)?;
     Some(Remedy::command_in(namespace, text, words, &[&link.name]))
 }
@@ -291,83 +296,4 @@ fn unexplained(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Optio
         ));
         finding
     })
-}
-
-/// A device that takes every multicast frame without being promiscuous: a port of a bridge that filters VLANs, a
-/// user's request or a socket's. Multicast routers do it too and are left alone.
-pub(super) fn of_all_multicast(window: &EvidenceWindow, link: &Link) -> Option<Finding> {
-    let opens_a_filter = |device: &&Link| device.filters_addresses();
-    if !chain::stack_below(window, link).iter().any(opens_a_filter) {
-        return None;
-    }
-    let bridge = bridge_of(window, link);
-    let sockets = sockets_on(window, link, MembershipKind::AllMulticast);
-    let (who, remedy) = match (bridge, sockets.first()) {
-        (Some(BridgeUse { bridge, .. }), _) => (
-            format!("{} enslaved it", bridge.name),
-            Some(Remedy::advice(
-                "None needed: a bridge must see the groups behind its other ports.",
-            )),
-        ),
-        (None, _) if link.all_multicast_requested() => (
-            "someone set it so".to_owned(),
-            undo(
-                window,
-                link,
-                "Take it back, if nobody needs it:",
-                &[
-                    "ip",
-                    "link",
-                    "set",
-                    "dev",
-                    &link.name,
-                    "allmulticast",
-                    "off",
-                ],
-            ),
-        ),
-        (None, Some(socket)) => (
-            format!("{} asked for it", process(&socket.owner)),
-            Some(Remedy::advice("None needed. It ends with the socket.")),
-        ),
-        (None, None) => return None,
-    };
-    let mut finding = about(window, link, cause::ALL_MULTICAST, Severity::Info);
-    let chain = chain::chain(window, link, Link::is_all_multicast);
-    let chain = bridge.map_or(chain.clone(), |bridge| {
-        format!("{chain} <- {}", bridge.bridge.name)
-    });
-    finding.summary = format!(
-        "{} takes every multicast frame because {who}: {chain}",
-        link.name
-    );
-    finding.explanation = format!("It is not promiscuous. {LETS_IN_MULTICAST}");
-    finding.impact = match bridge {
-        Some(BridgeUse { bridge, .. }) => {
-            format!(
-                "By design: {} must see multicast for hosts behind its ports.",
-                bridge.name
-            )
-        }
-        None => "None by itself. It costs CPU for frames that nobody here wants.".to_owned(),
-    };
-    finding.consequence = format!(
-        "{} takes every multicast frame, also those that it would filter out.",
-        link.name
-    );
-    let allmulti = link
-        .allmulti
-        .map_or("IFF_ALLMULTI set".to_owned(), |users| users.to_string());
-    let mut value = format!("promiscuity 0; allmulti {allmulti}");
-    if let Some(settings) = bridge.and_then(|bridge| bridge.bridge.bridge) {
-        value.push_str(&format!(
-            "; vlan_filtering {}",
-            u8::from(settings.vlan_filtering)
-        ));
-    }
-    finding
-        .evidence
-        .push(Proof::new(link.name.clone(), value, "", "netlink"));
-    finding.remedies.extend(remedy);
-    Some(finding)
 }

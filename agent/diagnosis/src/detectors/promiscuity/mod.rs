@@ -3,8 +3,10 @@
 //! Promiscuity is counted by the kernel and inherited by the devices below, so a cause is reported once, at the device
 //! where it lies: the topmost of a chain `eth0, eth1 <- bond0 <- br0`.
 
+mod all_multicast;
 mod causes;
 pub(super) mod chain;
+mod doubts;
 mod ports;
 mod users;
 
@@ -61,7 +63,7 @@ impl Detector for Promiscuity {
                 ports.add(link, &users);
                 findings.extend(causes::of_device(window, link, &users));
             } else if link.is_all_multicast() {
-                findings.extend(causes::of_all_multicast(window, link));
+                findings.extend(all_multicast::of_device(window, link));
             }
         }
         findings.extend(ports.into_findings(window));

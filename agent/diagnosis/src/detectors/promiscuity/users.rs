@@ -1,7 +1,7 @@
 //! Who wants a device promiscuous: the kernel keeps only a count (`net_device.promiscuity`), so its users are told
 //! one by one and what is left over is unexplained.
 
-use super::chain;
+use super::{chain, doubts::doubts};
 use crate::evidence::{EvidenceWindow, Link, MembershipKind, PacketSocket};
 
 /// The users of one device's promiscuity.
@@ -222,89 +222,4 @@ fn is_inactive_slave(slave: &Link, bond: &Link) -> bool {
         && settings
             .active_slave
             .is_some_and(|active| active != slave.ifindex)
-}
-
-/// Kinds that are known to leave the promiscuity of what lies below them alone, or whose share is counted above.
-const COUNTED_KINDS: [&str; 20] = [
-    "bond", "bridge", "erspan", "geneve", "gre", "gretap", "ip6gre", "ip6tnl", "ipip", "ipvlan",
-    "ipvtap", "macsec", "macvlan", "macvtap", "sit", "team", "veth", "vlan", "vrf", "vxlan",
-];
-
-/// What keeps the sum of users from being the whole truth.
-fn doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
-    let mut doubts = Vec::new();
-    if let Some(missing) = window.packet_sockets.missing() {
-        doubts.push(format!("owners of packet sockets are not known: {missing}"));
-    }
-    if let Some(missing) = window.links.missing() {
-        doubts.push(format!("devices above it may be missing: {missing}"));
-    }
-    if link.unicast_promiscuous.is_none() {
-        doubts.push("whether its unicast filter is full needs BPF".to_owned());
-    }
-    match link.promiscuity_before {
-        Some(before) if before == link.promiscuity => {}
-        Some(before) => doubts.push(format!(
-            "its promiscuity changed within the window, from {before} to {}",
-            link.promiscuity
-        )),
-        None => doubts.push("it appeared within the window".to_owned()),
-    }
-    doubts.extend(upper_doubts(window, link));
-    doubts
-}
-
-/// Devices above `link` whose share cannot be told.
-fn upper_doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
-    let mut doubts: Vec<String> = window
-        .links()
-        .iter()
-        .filter(|upper| {
-            upper
-                .peer
-                .as_ref()
-                .is_some_and(|peer| peer.ifindex == link.ifindex)
-        })
-        .filter_map(|upper| {
-            let kind = upper.kind.as_deref()?;
-            let peer = upper.peer.as_ref()?;
-            match peer.netns {
-                Some(netns) if netns != link.netns => None,
-                Some(_) if COUNTED_KINDS.contains(&kind) => None,
-                Some(_) => Some(format!("{} of kind {kind} lies on it", upper.name)),
-                None if matches!(kind, "macvlan" | "macvtap" | "vlan" | "macsec") => Some(format!(
-                    "{} of kind {kind} in another namespace may lie on it",
-                    upper.name
-                )),
-                None => None,
-            }
-        })
-        .take(3)
-        .collect();
-    let master = window.master(link);
-    match master {
-        Some(bond) if bond.bond.is_some() => doubts.extend(bond_doubt(bond)),
-        Some(master)
-            if master
-                .kind
-                .as_deref()
-                .is_none_or(|kind| !COUNTED_KINDS.contains(&kind)) =>
-        {
-            doubts.push(format!(
-                "its master {} may want it promiscuous",
-                master.name
-            ));
-        }
-        None if link.master.is_some() => doubts.push("its master was not seen".to_owned()),
-        _ => {}
-    }
-    doubts
-}
-
-/// Bonds that may raise a slave's promiscuity on their own account: balance-alb for seconds after a failover
-/// (`rlb_teach_disabled_mac_on_primary`).
-fn bond_doubt(bond: &Link) -> Option<String> {
-    let settings = bond.bond.as_ref()?;
-    (settings.mode == "balance-alb")
-        .then(|| format!("{} (balance-alb) may want it after a failover", bond.name))
 }

@@ -3,6 +3,7 @@
 
 mod frames;
 mod opened_by;
+mod remedies;
 mod wording;
 
 use std::collections::BTreeMap;

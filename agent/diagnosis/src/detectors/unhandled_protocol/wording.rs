@@ -3,18 +3,17 @@
 use super::Group;
 use crate::{
     detectors::promiscuity::chain::{self, listed},
-    evidence::{EvidenceWindow, Link, Namespace},
-    finding::{Finding, Proof, Remedy, Severity},
-    packets::{frame::Mac, protocols},
+    evidence::{EvidenceWindow, Link},
+    finding::{Finding, Proof, Severity},
 };
 
-/// A neighbour's name in a summary line; the details have it in full.
-const LONGEST_SENDER: usize = 24;
+/// What neighbours' names may take of a summary line; the details have them in full.
+const LONGEST_SENDERS: usize = 20;
 
 /// Fills in everything that is words.
 pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
     let device = group.link.map_or_else(
-        || format!("a device that is gone (index {})", group.ifindex),
+        || format!("a vanished device (index {})", group.ifindex),
         |link| link.name.clone(),
     );
     let text = Text {
@@ -46,16 +45,18 @@ fn rate(count: u64, duration_ms: u64) -> String {
     }
 }
 
-struct Text<'a> {
-    window: &'a EvidenceWindow,
-    group: &'a Group<'a>,
+/// What every text is made of.
+pub(super) struct Text<'a> {
+    pub(super) window: &'a EvidenceWindow,
+    pub(super) group: &'a Group<'a>,
     device: &'a str,
     rate: String,
-    is_for_us: bool,
+    pub(super) is_for_us: bool,
 }
 
 impl Text<'_> {
-    fn protocol(&self) -> String {
+    /// The protocol's name.
+    pub(super) fn protocol(&self) -> String {
         self.group.frames.name()
     }
 
@@ -69,29 +70,31 @@ impl Text<'_> {
         }
         if self.is_for_us {
             return format!(
-                "{protocol} sent to this node is dropped on {device}: no program here listens for it"
+                "{protocol} sent to this node is dropped on {device}: nothing listens for it"
             );
         }
         format!(
-            "{protocol}{} is dropped on {device}, harmless: no program here listens for it",
+            "{protocol}{} is dropped on {device}, harmless: nothing listens for it",
             self.senders()
         )
     }
 
     /// ` from leaf-3a and leaf-3b`, or nothing.
     fn senders(&self) -> String {
-        let names: Vec<String> = self
-            .group
-            .frames
-            .senders
-            .iter()
-            .map(|sender| sender.name.chars().take(LONGEST_SENDER).collect())
-            .collect();
+        let senders = &self.group.frames.senders;
+        let names: Vec<&str> = senders.iter().map(|sender| sender.name.as_str()).collect();
         match names.as_slice() {
             [] => String::new(),
-            [one] => format!(" from {one}"),
-            [one, two] => format!(" from {one} and {two}"),
-            [one, rest @ ..] => format!(" from {one} and {} more", rest.len()),
+            [one, two] if one.len() + two.len() <= LONGEST_SENDERS => {
+                format!(" from {one} and {two}")
+            }
+            [one, rest @ ..] => {
+                let mut text = format!(" from {}", shortened(one));
+                if !rest.is_empty() {
+                    text.push_str(&format!(" and {} more", rest.len()));
+                }
+                text
+            }
         }
     }
 
@@ -253,89 +256,15 @@ impl Text<'_> {
         });
         Some(takes.count())
     }
-
-    fn remedies(&self) -> Vec<Remedy> {
-        let mut remedies = Vec::new();
-        if self.is_for_us {
-            remedies.push(Remedy::advice(format!(
-                "Start the program on this node that should receive {}, or stop whoever sends it.",
-                self.protocol()
-            )));
-            return remedies;
-        }
-        remedies.push(Remedy::advice(
-            "Nothing to mend: leave Benign drops out of the alert.",
-        ));
-        if self.group.inactive_slave_of.is_some() {
-            return remedies;
-        }
-        let is_announcement =
-            self.group.frames.protocols.iter().any(|protocol| {
-                protocol.number == protocols::LLDP_NUMBER || protocol.name == "CDP"
-            });
-        remedies.push(if is_announcement {
-            Remedy::advice(
-                "Run an LLDP daemon on this node (lldpd -c hears CDP too); it consumes the frames, and you learn the \
-                 switch ports.",
-            )
-        } else {
-            Remedy::advice("Turn it off at the sender, if nobody needs it.")
-        });
-        let namespace = self.window.namespace(self.group.netns);
-        if let (Some(link), Some(namespace)) = (self.group.link, namespace) {
-            remedies.extend(self.filter(link, namespace));
-        }
-        remedies
-    }
-
-    /// Drops the frames before they are counted. The ingress hook runs for the device that counts them.
-    fn filter(&self, link: &Link, namespace: &Namespace) -> Option<Remedy> {
-        let expression = self.match_expression()?;
-        let table = table_name(&self.protocol(), &link.name);
-        let rules = format!(
-            "table netdev {table} {{ chain in {{ type filter hook ingress device \"{}\" priority 0; {expression} drop; }}; }}",
-            link.name
-        );
-        Some(
-            Remedy::command_in(
-                namespace,
-                format!(
-                    "Drop them before they are counted (undo: nft delete table netdev {table}):"
-                ),
-                &["nft", &rules],
-                &[&link.name],
-            )
-            .with_effect("a program that listens for them later would not get them"),
-        )
-    }
-
-    /// How nftables tells the frames: by EtherType, or by their group where they have none (802.2).
-    fn match_expression(&self) -> Option<String> {
-        let (_, key) = self.group.keys.first()?;
-        if key.ethertype >= crate::packets::frame::FIRST_ETHERTYPE {
-            return Some(format!("ether type 0x{:04x}", key.ethertype));
-        }
-        match self.group.frames.destinations.as_slice() {
-            [group] if Mac::is_multicast(*group) => Some(format!("ether daddr {group}")),
-            _ => None,
-        }
-    }
 }
 
-/// A name for an nftables table: letters, digits and underscores.
-fn table_name(protocol: &str, device: &str) -> String {
-    let clean = |text: &str| -> String {
-        text.chars()
-            .map(|character| {
-                if character.is_ascii_alphanumeric() {
-                    character.to_ascii_lowercase()
-                } else {
-                    '_'
-                }
-            })
-            .collect()
-    };
-    format!("no_{}_{}", clean(protocol), clean(device))
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= LONGEST_SENDERS {
+        return name.to_owned();
+    }
+    let mut short: String = name.chars().take(LONGEST_SENDERS - 1).collect();
+    short.push('…');
+    short
 }
 
 fn is_bridged(link: &Link) -> bool {

@@ -1,0 +1,213 @@
+//! Everyone else who wants a device promiscuous, and what is left over.
+
+use super::*;
+
+#[test]
+fn an_open_vswitch_port_is_named() {
+    let links = vec![
+        nic(2, "eth0").slave_of(8, "openvswitch").promiscuous(1, 0),
+        device(8, "ovs-system", Some("openvswitch")),
+    ];
+    let found = check(
+        &window(links),
+        &[("OpenVSwitchPort", "eth0", Severity::Info)],
+    );
+    assert!(found[0].summary.ends_with("eth0 <- ovs-system"));
+}
+
+#[test]
+fn a_capture_names_its_process_and_container() {
+    let mut socket = capture(4, "tcpdump", MembershipKind::Promiscuous);
+    socket.owner.pod = Some(Pod {
+        namespace: "ops".to_owned(),
+        name: "debug".to_owned(),
+        uid: "u".to_owned(),
+    });
+    socket.owner.container = Some("shell".to_owned());
+    let links = bonded("active-backup", (1, 0), [(1, 0), (0, 0)]);
+    let found = check(
+        &with_sockets(links, vec![socket]),
+        &[("PacketSocket", "bond0", Severity::Info)],
+    );
+    assert_eq!(
+        found[0].subject.process.as_deref(),
+        Some("tcpdump (pid 4711)")
+    );
+    assert_eq!(found[0].subject.container.as_deref(), Some("shell"));
+    assert_eq!(
+        found[0].details,
+        [(
+            "Process",
+            "tcpdump (pid 4711) in container shell of pod ops/debug".to_owned()
+        )]
+    );
+}
+
+#[test]
+fn a_capture_without_promiscuous_mode_is_silent() {
+    let mut socket = capture(2, "tcpdump", MembershipKind::Multicast);
+    socket.memberships.clear();
+    check(&with_sockets(vec![nic(2, "eth0")], vec![socket]), &[]);
+}
+
+#[test]
+fn a_user_request_is_told_from_the_kernels() {
+    let mut link = nic(2, "eth0").promiscuous(1, 0);
+    link.requested_flags |= 0x100;
+    let found = check(
+        &window(vec![link]),
+        &[("UserRequest", "eth0", Severity::Info)],
+    );
+    assert_eq!(
+        found[0].remedies[0].command.as_deref(),
+        Some("ip link set dev eth0 promisc off")
+    );
+}
+
+#[test]
+fn in_a_pod_the_command_enters_its_namespace() {
+    let mut link = nic(2, "eth0").promiscuous(1, 0);
+    link.requested_flags |= 0x100;
+    link.netns = POD;
+    let found = check(
+        &window(vec![link]),
+        &[("UserRequest", "eth0", Severity::Info)],
+    );
+    assert_eq!(found[0].subject.place().as_deref(), Some("pod default/web"));
+    assert_eq!(
+        found[0].remedies[0].command.as_deref(),
+        Some("nsenter --target 77 --net ip link set dev eth0 promisc off")
+    );
+}
+
+fn passthru(no_promiscuity: bool) -> Link {
+    let mut link = device(7, "macvtap0", Some("macvtap")).on(2);
+    link.macvlan = Some(MacvlanSettings {
+        mode: "passthru".to_owned(),
+        no_promiscuity,
+    });
+    link
+}
+
+#[test]
+fn passthru_raises_its_lower_device_unless_told_not_to() {
+    let links = vec![nic(2, "eth0").promiscuous(1, 0), passthru(false)];
+    let found = check(
+        &window(links),
+        &[("MacvlanPassthru", "eth0", Severity::Info)],
+    );
+    assert!(found[0].summary.ends_with("eth0 <- macvtap0"));
+    check(&window(vec![nic(2, "eth0"), passthru(true)]), &[]);
+}
+
+#[test]
+fn a_device_that_cannot_filter_addresses_is_explained() {
+    let mut lower = device(2, "veth1", Some("veth")).promiscuous(1, 0);
+    lower.unicast_promiscuous = Some(true);
+    let upper = device(7, "macvlan0", Some("macvlan")).on(2);
+    let found = check(
+        &window(vec![lower, upper]),
+        &[("UnicastFilter", "veth1", Severity::Info)],
+    );
+    assert!(found[0].explanation.contains("of macvlan0 were added"));
+}
+
+#[test]
+fn several_causes_are_several_findings() {
+    let mut link = nic(2, "eth0").slave_of(9, "bridge").promiscuous(3, 1);
+    link.requested_flags |= 0x100;
+    let socket = capture(2, "tcpdump", MembershipKind::Promiscuous);
+    let found = check(
+        &with_sockets(vec![link, bridge(9, false)], vec![socket]),
+        &[
+            ("PacketSocket", "eth0", Severity::Info),
+            ("UserRequest", "eth0", Severity::Info),
+            ("BridgePort", "eth0", Severity::Info),
+        ],
+    );
+    let ids: Vec<&str> = found.iter().map(|finding| finding.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        [
+            "Promiscuity/PacketSocket/eth0/tcpdump (pid 4711)",
+            "Promiscuity/UserRequest/eth0",
+            "Promiscuity/BridgePort/eth0"
+        ]
+    );
+}
+
+#[test]
+fn what_nobody_accounts_for_is_a_warning() {
+    let found = check(
+        &window(vec![nic(2, "eth0").promiscuous(2, 0)]),
+        &[("Unexplained", "eth0", Severity::Warning)],
+    );
+    assert_eq!(
+        found[0].evidence[0].value,
+        "2 = 0 bridge + 0 user + 0 sockets + 2 unexplained; allmulti 0"
+    );
+}
+
+/// Without the whole evidence, or while things change, what is left over alarms nobody.
+#[test]
+fn a_doubt_makes_the_unexplained_info() {
+    let promiscuous = || nic(2, "eth0").promiscuous(1, 0);
+    let expected = [("Unexplained", "eth0", Severity::Info)];
+
+    let mut blind = window(vec![promiscuous()]);
+    blind.packet_sockets = Observed::Unavailable {
+        reason: "bpf(BPF_PROG_LOAD) gave EPERM".to_owned(),
+    };
+    let found = check(&blind, &expected);
+    assert_eq!(found[0].confidence, Confidence::Possible);
+    let unchecked = Promiscuity.diagnose(&blind, &Outcome::default()).unchecked;
+    assert!(unchecked[0].partly && unchecked[0].reason.contains("EPERM"));
+
+    let mut unknown_filter = promiscuous();
+    unknown_filter.unicast_promiscuous = None;
+    check(&window(vec![unknown_filter]), &expected);
+
+    let mut just_now = promiscuous();
+    just_now.promiscuity_before = Some(0);
+    check(&window(vec![just_now]), &expected);
+
+    let mut elsewhere = device(7, "macvlan0", Some("macvlan"));
+    elsewhere.netns = POD;
+    elsewhere.peer = Some(Peer {
+        ifindex: 2,
+        netns: None,
+    });
+    check(&window(vec![promiscuous(), elsewhere]), &expected);
+
+    let switch_port = device(7, "lan1", Some("dsa")).on(2);
+    check(&window(vec![promiscuous(), switch_port]), &expected);
+}
+
+#[test]
+fn missing_links_are_said_and_nothing_else() {
+    let outcome = Promiscuity.diagnose(&EvidenceWindow::default(), &Outcome::default());
+    assert!(outcome.findings.is_empty());
+    assert_eq!(outcome.unchecked.len(), 1);
+    assert!(!outcome.unchecked[0].partly);
+}
+
+#[test]
+fn a_hostile_name_gets_no_command() {
+    let mut link = nic(2, "eth0;reboot").promiscuous(1, 0);
+    link.requested_flags |= 0x100;
+    let found = check(
+        &window(vec![link]),
+        &[("UserRequest", "eth0;reboot", Severity::Info)],
+    );
+    assert_eq!(found[0].remedies[0].command, None);
+}
+
+#[test]
+fn links_that_point_at_each_other_are_survived() {
+    let first = device(2, "a", Some("macvlan")).on(3).promiscuous(1, 1);
+    let second = device(3, "b", Some("macvlan")).on(2).promiscuous(1, 1);
+    let own_master = device(4, "c", Some("bond"))
+        .slave_of(4, "bond")
+        .promiscuous(1, 1);
+    findings(&window(vec![first, second, own_master]));
+}

@@ -1,0 +1,97 @@
+//! What to do about frames without a receiver: mostly nothing.
+
+use super::wording::Text;
+use crate::{
+    evidence::{Link, Namespace},
+    finding::Remedy,
+    packets::{
+        frame::{FIRST_ETHERTYPE, Mac},
+        protocols,
+    },
+};
+
+impl Text<'_> {
+    /// Ordered, best first.
+    pub(super) fn remedies(&self) -> Vec<Remedy> {
+        let mut remedies = Vec::new();
+        if self.is_for_us {
+            remedies.push(Remedy::advice(format!(
+                "Start the program on this node that should receive {}, or stop whoever sends it.",
+                self.protocol()
+            )));
+            return remedies;
+        }
+        remedies.push(Remedy::advice(
+            "Nothing to mend: leave Benign drops out of the alert.",
+        ));
+        if self.group.inactive_slave_of.is_some() {
+            return remedies;
+        }
+        let is_announcement =
+            self.group.frames.protocols.iter().any(|protocol| {
+                protocol.number == protocols::LLDP_NUMBER || protocol.name == "CDP"
+            });
+        remedies.push(if is_announcement {
+            Remedy::advice(
+                "Run an LLDP daemon on this node (lldpd -c hears CDP too); it consumes the frames, and you learn the \
+                 switch ports.",
+            )
+        } else {
+            Remedy::advice("Turn it off at the sender, if nobody needs it.")
+        });
+        let namespace = self.window.namespace(self.group.netns);
+        if let (Some(link), Some(namespace)) = (self.group.link, namespace) {
+            remedies.extend(self.filter(link, namespace));
+        }
+        remedies
+    }
+
+    /// Drops the frames before they are counted. The ingress hook runs for the device that counts them.
+    fn filter(&self, link: &Link, namespace: &Namespace) -> Option<Remedy> {
+        let expression = self.match_expression()?;
+        let table = table_name(&self.protocol(), &link.name);
+        let rules = format!(
+            "table netdev {table} {{ chain in {{ type filter hook ingress device \"{}\" priority 0; {expression} drop; }}; }}",
+            link.name
+        );
+        Some(
+            Remedy::command_in(
+                namespace,
+                format!(
+                    "Drop them before they are counted (undo: nft delete table netdev {table}):"
+                ),
+                &["nft", &rules],
+                &[&link.name],
+            )
+            .with_effect("a program that listens for them later would not get them"),
+        )
+    }
+
+    /// How nftables tells the frames: by EtherType, or by their group where they have none (802.2).
+    fn match_expression(&self) -> Option<String> {
+        let (_, key) = self.group.keys.first()?;
+        if key.ethertype >= FIRST_ETHERTYPE {
+            return Some(format!("ether type 0x{:04x}", key.ethertype));
+        }
+        match self.group.frames.destinations.as_slice() {
+            [group] if Mac::is_multicast(*group) => Some(format!("ether daddr {group}")),
+            _ => None,
+        }
+    }
+}
+
+/// A name for an nftables table: letters, digits and underscores.
+fn table_name(protocol: &str, device: &str) -> String {
+    let clean = |text: &str| -> String {
+        text.chars()
+            .map(|character| {
+                if character.is_ascii_alphanumeric() {
+                    character.to_ascii_lowercase()
+                } else {
+                    '_'
+                }
+            })
+            .collect()
+    };
+    format!("no_{}_{}", clean(protocol), clean(device))
+}

@@ -1,0 +1,193 @@
+//! Whether frames hurt, and what let them in.
+
+use super::*;
+
+#[test]
+fn lldp_on_a_bridged_bond_names_its_senders_and_its_cause() {
+    let frames = [lldp_frame("leaf-3a"), lldp_frame("leaf-3b")];
+    let window = window(
+        bridged_bond("802.3ad"),
+        vec![dropped(4, 0x88cc, 2, &frames)],
+    );
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.confidence, Confidence::Certain);
+    assert_eq!(
+        finding.id.as_str(),
+        "UnhandledProtocol/NoReceiver/bond0/LLDP"
+    );
+    assert_eq!(
+        finding.summary,
+        "LLDP from leaf-3a and leaf-3b is dropped on bond0, harmless: nothing listens for it"
+    );
+    assert_eq!(
+        finding.details[0].1,
+        "leaf-3a  port Ethernet17 (interface name)  chassis 2c:dd:e9:01:3a:10 (MAC address)  TTL 120 s  on bond0"
+    );
+    let proofs: Vec<(&str, &str)> = finding
+        .evidence
+        .iter()
+        .map(|proof| (proof.name.as_str(), proof.value.as_str()))
+        .collect();
+    assert_eq!(
+        proofs,
+        [
+            (
+                "UNHANDLED_PROTO at __netif_receive_skb_core, dev bond0, 0x88CC",
+                "20"
+            ),
+            (
+                "bond0 rx_dropped +20, of it inherited from eth0 and eth1",
+                "0"
+            ),
+            (
+                "handlers for 0x88CC or every protocol on bond0, eth0, eth1",
+                "0"
+            ),
+        ]
+    );
+    assert_eq!(causes(&outcome), ["Promiscuity/BridgePort/bond0"]);
+    assert_eq!(outcome.claims.len(), 1);
+    assert_eq!(outcome.claims[0].verdict, Verdict::Benign);
+    assert_eq!(outcome.claims[0].protocol.as_deref(), Some("LLDP"));
+}
+
+#[test]
+fn the_filter_drops_what_is_dropped_anyway() {
+    let window = window(
+        bridged_bond("802.3ad"),
+        vec![dropped(4, 0x88cc, 2, &[lldp_frame("leaf-3a")])],
+    );
+    let outcome = diagnose(&window);
+    let remedy = only(&outcome).remedies.last().expect("a remedy");
+    assert_eq!(
+        remedy.command.as_deref(),
+        Some(
+            "nft 'table netdev no_lldp_bond0 { chain in { type filter hook ingress device \"bond0\" priority 0; \
+             ether type 0x88cc drop; }; }'"
+        )
+    );
+}
+
+#[test]
+fn a_veth_never_filters_so_its_bridge_is_no_cause() {
+    let veth = slave_of(promiscuous(device(2, "veth1", Some("veth"))), 9, "bridge");
+    let frames = [lldp_frame("leaf-3a")];
+    let window = window(vec![veth, bridge()], vec![dropped(2, 0x88cc, 2, &frames)]);
+    let outcome = diagnose(&window);
+    assert_eq!(outcome.findings.len(), 2);
+    assert!(causes(&outcome).is_empty());
+}
+
+#[test]
+fn a_macvlan_port_filters_so_its_bridge_is_the_cause() {
+    let mut port = slave_of(promiscuous(device(2, "nic0", Some("macvlan"))), 9, "bridge");
+    port.macvlan = Some(MacvlanSettings::default());
+    port.peer = Some(Peer {
+        ifindex: 40,
+        netns: Some(NetnsId(8)),
+    });
+    let frames = [lldp_frame("leaf-3a")];
+    let window = window(vec![port, bridge()], vec![dropped(2, 0x88cc, 2, &frames)]);
+    assert_eq!(causes(&diagnose(&window)), ["Promiscuity/BridgePort/nic0"]);
+}
+
+#[test]
+fn all_multicast_alone_is_cause_enough() {
+    let mut port = slave_of(device(2, "eth0", None), 9, "bridge");
+    port.allmulti = Some(1);
+    let mut filtering = bridge();
+    filtering.bridge = Some(BridgeSettings {
+        vlan_filtering: true,
+        ..BridgeSettings::default()
+    });
+    let frames = [lldp_frame("leaf-3a")];
+    let window = window(vec![port, filtering], vec![dropped(2, 0x88cc, 2, &frames)]);
+    assert_eq!(
+        causes(&diagnose(&window)),
+        ["Promiscuity/AllMulticast/eth0"]
+    );
+}
+
+#[test]
+fn broadcast_and_joined_groups_need_no_open_filter() {
+    let check = |ethertype: u16, destination: [u8; 6], mode: &str| {
+        let frame = frame(destination, &[&ethertype.to_be_bytes()[..], &[3]].concat());
+        let window = window(bridged_bond(mode), vec![dropped(4, ethertype, 2, &[frame])]);
+        causes(&diagnose(&window)).len()
+    };
+    assert_eq!(check(0x8899, BROADCAST, "active-backup"), 0);
+    assert_eq!(check(0x1234, [0x33, 0x33, 0, 0, 0, 1], "active-backup"), 0);
+    assert_eq!(
+        check(0x88f7, [0x01, 0x1b, 0x19, 0, 0, 0], "active-backup"),
+        1
+    );
+    let slow = [0x01, 0x80, 0xc2, 0, 0, 2];
+    assert_eq!(check(0x8809, slow, "active-backup"), 1);
+    assert_eq!(
+        check(0x8809, slow, "802.3ad"),
+        0,
+        "the bond itself listens to the group"
+    );
+}
+
+#[test]
+fn frames_for_this_node_alone_are_a_warning() {
+    let frame = frame(OWN, &[0x88, 0xb5, 1, 2]);
+    let window = window(
+        vec![device(2, "eth0", None)],
+        vec![dropped(2, 0x88b5, 0, &[frame])],
+    );
+    let outcome = diagnose(&window);
+    assert_eq!(only(&outcome).severity, Severity::Warning);
+    assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
+    assert!(causes(&outcome).is_empty());
+}
+
+#[test]
+fn frames_to_a_bonds_slave_are_for_this_node() {
+    let mut links = bridged_bond("802.3ad");
+    links[1].address = Some("02:00:00:00:00:22".to_owned());
+    let frame = frame([2, 0, 0, 0, 0, 0x22], &[0x88, 0xb5, 1, 2]);
+    let outcome = diagnose(&window(links, vec![dropped(4, 0x88b5, 3, &[frame])]));
+    assert_eq!(only(&outcome).severity, Severity::Warning);
+}
+
+#[test]
+fn frames_for_another_host_are_harmless_and_let_in_by_promiscuity() {
+    let frame = frame([2, 0, 0, 0, 0, 0x99], &[0x88, 0x47, 1, 2]);
+    let outcome = diagnose(&window(
+        bridged_bond("802.3ad"),
+        vec![dropped(4, 0x8847, 3, &[frame])],
+    ));
+    assert_eq!(only(&outcome).severity, Severity::Info);
+    assert_eq!(causes(&outcome), ["Promiscuity/BridgePort/bond0"]);
+}
+
+#[test]
+fn a_wake_up_call_to_this_node_is_harmless() {
+    let frame = frame(OWN, &[0x08, 0x42, 0xff, 0xff]);
+    let window = window(
+        vec![device(2, "eth0", None)],
+        vec![dropped(2, 0x0842, 0, &[frame])],
+    );
+    let outcome = diagnose(&window);
+    assert_eq!(only(&outcome).severity, Severity::Info);
+    assert_eq!(outcome.claims[0].verdict, Verdict::Benign);
+}
+
+#[test]
+fn without_a_sample_only_group_protocols_are_called_harmless() {
+    let check = |ethertype, verdict| {
+        let window = window(
+            vec![device(2, "eth0", None)],
+            vec![dropped(2, ethertype, 0, &[])],
+        );
+        let outcome = diagnose(&window);
+        assert_eq!(only(&outcome).severity, Severity::Info);
+        assert_eq!(outcome.claims[0].verdict, verdict);
+    };
+    check(0x88cc, Verdict::Benign);
+    check(0xfafa, Verdict::Unknown);
+}

@@ -1,0 +1,247 @@
+//! What is read from drops, samples and handlers.
+
+use super::*;
+
+#[test]
+fn cdp_is_read_behind_its_snap_header() {
+    let announcement = cdp::tests::announcement("sw1.example", "Ethernet1/7");
+    let snap = [
+        &[0, 60, 0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0][..],
+        &announcement,
+    ]
+    .concat();
+    let bytes = frame([0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcc], &snap);
+    let at_core = dropped(4, ETH_P_802_2, 2, std::slice::from_ref(&bytes));
+    let at_llc = Dropped {
+        reason: "NOT_SPECIFIED",
+        location: "llc_rcv",
+        ..dropped(9, ETH_P_802_2, 2, &[bytes])
+    };
+    let outcome = diagnose(&window(
+        bridged_bond("active-backup"),
+        vec![at_core, at_llc],
+    ));
+    let found: Vec<&Finding> = outcome
+        .findings
+        .iter()
+        .filter(|finding| finding.check == CHECK)
+        .collect();
+    assert_eq!(found.len(), 2);
+    for finding in found {
+        assert_eq!(finding.subject.protocol.as_deref(), Some("CDP"));
+        assert!(
+            finding.details[0]
+                .1
+                .starts_with("sw1.example  port Ethernet1/7")
+        );
+        let filter = finding
+            .remedies
+            .last()
+            .and_then(|remedy| remedy.command.as_deref());
+        assert!(
+            filter.is_some_and(|command| command.contains("ether daddr 01:00:0c:cc:cc:cc drop"))
+        );
+    }
+}
+
+#[test]
+fn an_inactive_slave_drops_by_design() {
+    let mut links = bridged_bond("active-backup");
+    links[2].bond = Some(BondSettings {
+        mode: "active-backup".to_owned(),
+        active_slave: Some(2),
+    });
+    links[1].bond_slave = Some(BondSlave {
+        active: false,
+        mii_up: true,
+    });
+    let loop_test = frame(BROADCAST, &[0x88, 0x99, 0x23, 0]);
+    let arp = frame(BROADCAST, &[0x08, 0x06, 0, 1]);
+    let window = window(
+        links,
+        vec![
+            dropped(3, 0x8899, 1, &[loop_test]),
+            dropped(3, 0x0806, 1, &[arp]),
+        ],
+    );
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.subject.protocol, None);
+    assert!(finding.summary.contains("inactive slave of bond0"));
+    let claimed: Vec<Option<&str>> = outcome
+        .claims
+        .iter()
+        .map(|claim| claim.protocol.as_deref())
+        .collect();
+    assert_eq!(claimed, [Some("Realtek loop detection"), Some("ARP")]);
+    assert!(
+        outcome
+            .claims
+            .iter()
+            .all(|claim| claim.verdict == Verdict::Benign)
+    );
+}
+
+#[test]
+fn kernels_without_reasons_are_told_by_the_function() {
+    let mut drop = dropped(2, 0x88cc, 2, &[lldp_frame("leaf-3a")]);
+    drop.reason = "";
+    let outcome = diagnose(&window(vec![device(2, "eth0", None)], vec![drop]));
+    assert_eq!(only(&outcome).confidence, Confidence::Likely);
+}
+
+#[test]
+fn other_drops_are_left_alone() {
+    let check = |reason, location, ethertype| {
+        let drop = Dropped {
+            reason,
+            location,
+            ..dropped(2, ethertype, 0, &[])
+        };
+        let outcome = diagnose(&window(vec![device(2, "eth0", None)], vec![drop]));
+        assert!(outcome.findings.is_empty() && outcome.claims.is_empty());
+    };
+    check("OTHERHOST", "ip_rcv_core", 0x0800);
+    check("TCP_CSUM", "tcp_v4_rcv", 0x0800);
+    check("NOT_SPECIFIED", "stp_pdu_rcv", ETH_P_802_2);
+    check("NOT_SPECIFIED", "llc_rcv", 0x0800);
+}
+
+#[test]
+fn tags_are_told_wherever_the_kernel_keeps_them() {
+    let in_frame = frame(LLDP_GROUP, &[0x81, 0, 0, 100, 0x88, 0xcc, 2, 7, 4]);
+    let mut window = window(
+        vec![device(2, "eth0", None)],
+        vec![dropped(2, 0x88cc, 2, &[in_frame])],
+    );
+    let Observed::Complete { value: drops } = &mut window.drops else {
+        unreachable!("made complete");
+    };
+    let mut taken_out = drops.samples[0].clone();
+    taken_out.bytes = lldp_frame("leaf-3a");
+    taken_out.vlan_tci = Some(0xe000);
+    drops.samples.push(taken_out);
+    let outcome = diagnose(&window);
+    let tags: Vec<&str> = only(&outcome)
+        .details
+        .iter()
+        .filter(|(label, _)| *label == "Tag")
+        .map(|(_, text)| text.as_str())
+        .collect();
+    assert_eq!(tags, ["VLAN 100", "VLAN 0, a priority without a VLAN"]);
+}
+
+#[test]
+fn a_receiver_that_is_there_now_is_said() {
+    let mut window = window(
+        vec![device(2, "eth0", None)],
+        vec![dropped(2, 0x88cc, 2, &[lldp_frame("leaf-3a")])],
+    );
+    window.namespaces[0].protocol_handlers = Some(vec![
+        ProtocolHandler {
+            ethertype: Some(0x88cc),
+            device: Some("eth0".to_owned()),
+            function: "packet_rcv".to_owned(),
+        },
+        ProtocolHandler {
+            ethertype: None,
+            device: Some("eth9".to_owned()),
+            function: "packet_rcv".to_owned(),
+        },
+    ]);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(
+        finding.evidence.last().map(|proof| proof.value.as_str()),
+        Some("1")
+    );
+    assert!(
+        finding
+            .explanation
+            .contains("may have started within the window")
+    );
+}
+
+#[test]
+fn a_hostile_sender_is_escaped_and_bounded() {
+    let frames = [
+        lldp_frame(&"\u{1b}[2Jevil".repeat(20)),
+        lldp_frame("b"),
+        lldp_frame("c"),
+    ];
+    let window = window(
+        vec![device(2, "eth0", None)],
+        vec![dropped(2, 0x88cc, 2, &frames)],
+    );
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    let texts = finding
+        .details
+        .iter()
+        .map(|(_, text)| text)
+        .chain([&finding.summary]);
+    for text in texts {
+        assert!(!text.contains('\u{1b}'));
+        assert!(text.chars().count() < 600);
+    }
+    assert!(finding.summary.contains("and 2 more"));
+}
+
+#[test]
+fn garbage_in_the_samples_is_survived() {
+    let mut garbage = Vec::new();
+    for length in 0..40_u8 {
+        garbage.push(
+            (0..length)
+                .map(|byte| byte.wrapping_mul(37) ^ 0xaa)
+                .collect(),
+        );
+    }
+    for ethertype in [0x88cc, ETH_P_802_2, 0x8809, 0xffff, 0] {
+        let window = window(
+            vec![device(2, "eth0", None)],
+            vec![dropped(2, ethertype, 2, &garbage)],
+        );
+        diagnose(&window);
+    }
+}
+
+#[test]
+fn a_device_that_is_gone_is_still_told() {
+    let window = window(
+        Vec::new(),
+        vec![dropped(7, 0x88cc, 2, &[lldp_frame("leaf-3a")])],
+    );
+    let outcome = diagnose(&window);
+    assert!(
+        only(&outcome)
+            .summary
+            .contains("a vanished device (index 7)")
+    );
+}
+
+#[test]
+fn a_blind_or_short_window_is_said() {
+    let mut blind = window(Vec::new(), Vec::new());
+    blind.drops = Observed::Unavailable {
+        reason: "bpf(BPF_PROG_LOAD) gave EPERM".to_owned(),
+    };
+    blind.duration_ms = 10_000;
+    let unchecked = diagnose(&blind).unchecked;
+    let said: Vec<(bool, &str)> = unchecked
+        .iter()
+        .filter(|entry| entry.check == CHECK)
+        .map(|entry| (entry.partly, entry.reason.as_str()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (false, "drop probe: bpf(BPF_PROG_LOAD) gave EPERM"),
+            (
+                true,
+                "LLDP comes every 30 s, CDP every 60 s: 10 s can miss them"
+            ),
+        ]
+    );
+}
