@@ -1,6 +1,6 @@
 //! The namespace that plays a node, with its agent, its NICs and its pods' wires.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::path::Path;
 use std::process::Command;
 
@@ -19,7 +19,7 @@ pub struct Node {
     namespace: Namespace,
     agent_container: Container,
     host: HostRoot,
-    agents: Cell<u32>,
+    agents: AtomicU32,
 }
 
 /// A host beyond the node's NIC: whatever it sends on `device` arrives at the NIC.
@@ -43,7 +43,7 @@ impl Node {
             namespace,
             agent_container,
             host,
-            agents: Cell::new(0),
+            agents: AtomicU32::new(0),
         })
     }
 
@@ -125,7 +125,7 @@ impl Node {
 
     /// Starts `netdiag-agent run`.
     pub fn start_agent(&self, plane: &ControlPlane) -> Result<Process> {
-        if self.agents.get() == 0 {
+        if self.agents.load(Ordering::Relaxed) == 0 {
             relay::open(&self.namespace, plane.port())?;
         }
         let command = self.run_command(self.agent()?, &plane.kubeconfig());
@@ -140,8 +140,7 @@ impl Node {
     }
 
     fn start(&self, command: Command) -> Result<Process> {
-        let number = self.agents.get();
-        self.agents.set(number + 1);
+        let number = self.agents.fetch_add(1, Ordering::Relaxed);
         let log = self.host.path().join(format!("agent-{number}.log"));
         Process::start("netdiag-agent", command, &log).context("failed to start the agent")
     }

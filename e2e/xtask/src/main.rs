@@ -3,6 +3,7 @@
 mod agent;
 mod build;
 mod codegen;
+mod demo;
 mod job;
 mod lint;
 mod machine;
@@ -30,6 +31,8 @@ struct Cli {
 enum Command {
     /// Diagnose this host: set up what is missing, build the agent, run it
     Diagnose(agent::DiagnoseArgs),
+    /// Show netdiag at work: a private control plane, three faults, one diagnosis
+    Demo(demo::DemoArgs),
     /// Run every test suite, or the named ones, and end with a table
     Test(test::TestArgs),
     /// Write the generated files: the custom resource definitions
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     job::end_jobs_on_ctrl_c();
     let result = Workspace::find().and_then(|workspace| match Cli::parse().command {
         Command::Diagnose(args) => agent::diagnose(&workspace, &args),
+        Command::Demo(args) => demo::demo(&workspace, &args),
         Command::Test(args) => test::test(workspace, &args),
         Command::Codegen(args) => codegen::codegen(&workspace, &args),
         Command::Lint => lint::lint(&workspace),

@@ -1,3 +1,6 @@
 //! Faults on the running kernel, diagnosed through the real API server.
 
+mod diagnosed;
+mod faults;
 mod harness;
+mod twins;

@@ -1,0 +1,139 @@
+//! A node under diagnosis, and what is asked of a report.
+
+use std::time::Duration;
+
+use netdiag_e2e::cluster;
+use netdiag_e2e::kubectl::Kubectl;
+use netdiag_e2e::lab::Node;
+use netdiag_e2e::process::Process;
+use serde_json::{Value, json};
+
+use crate::CONTROL_PLANE;
+
+/// Seconds for the agent to read its second counters and for the controller to roll up.
+const AFTER_THE_WINDOW: u64 = 60;
+
+/// A node with its agent, in a cluster with its controller.
+pub struct Diagnosed {
+    pub node: Node,
+    pub kubectl: Kubectl,
+    pub agent: Process,
+    pub controller: Process,
+}
+
+/// What came of a diagnosis.
+pub struct Outcome {
+    /// The NodeNetDiagnosis.
+    pub diagnosis: Value,
+    /// The node's result in its NodeNetReport.
+    pub result: Value,
+}
+
+impl Diagnosed {
+    /// Starts node, agent and controller; `name` is the node's, and unique among tests.
+    pub fn node(name: &str) -> Self {
+        let kubectl = CONTROL_PLANE.kubectl();
+        let node = Node::new(name).unwrap();
+        kubectl.create_node(name, &json!({})).unwrap();
+        let agent = node.start_agent(&CONTROL_PLANE).unwrap();
+        let controller = cluster::start_controller(&CONTROL_PLANE).unwrap();
+        Self {
+            node,
+            kubectl,
+            agent,
+            controller,
+        }
+    }
+
+    /// Applies a diagnosis named after the node, makes the fault once its window has begun, and waits for the end.
+    pub fn diagnose<T>(&self, seconds: u64, fault: impl FnOnce() -> T) -> (T, Outcome) {
+        let name = self.node.name();
+        let manifest = cluster::once(name, &[name], seconds).to_string();
+        self.kubectl.apply(&manifest).unwrap();
+        cluster::wait_until_running(&self.kubectl, name, name).unwrap();
+        let made = fault();
+        let limit = Duration::from_secs(seconds + AFTER_THE_WINDOW);
+        let diagnosis = cluster::wait_until_complete(&self.kubectl, name, limit).unwrap();
+        let result = cluster::result(&self.kubectl, name, name).unwrap();
+        self.agent.check_running().unwrap();
+        self.controller.check_running().unwrap();
+        (made, Outcome { diagnosis, result })
+    }
+}
+
+impl Outcome {
+    /// The findings of one check, cause and interface.
+    pub fn findings(&self, check: &str, cause: &str, interface: &str) -> Vec<&Value> {
+        let matches = |finding: &&Value| {
+            finding["check"] == check
+                && finding["cause"] == cause
+                && finding["subject"]["interface"] == interface
+        };
+        self.all().iter().filter(matches).collect()
+    }
+
+    /// The one finding of that check, cause and interface.
+    pub fn finding(&self, check: &str, cause: &str, interface: &str) -> &Value {
+        match self.findings(check, cause, interface)[..] {
+            [finding] => finding,
+            ref found => panic!("{} findings in {:#}", found.len(), self.result),
+        }
+    }
+
+    /// Every finding.
+    pub fn all(&self) -> &Vec<Value> {
+        static NONE: Vec<Value> = Vec::new();
+        self.result["findings"].as_array().unwrap_or(&NONE)
+    }
+
+    /// Findings of Warning or worse.
+    pub fn alarming(&self) -> Vec<&Value> {
+        self.all()
+            .iter()
+            .filter(|finding| finding["severity"] != "Info")
+            .collect()
+    }
+
+    /// A counter's ledger entry; `netns` is a pod as `namespace/name`, empty for the node's own namespace.
+    pub fn ledger(&self, netns: &str, interface: &str, counter: &str) -> Option<&Value> {
+        let text = |entry: &Value, field: &str| entry[field].as_str().unwrap_or("").to_owned();
+        self.result["ledger"].as_array()?.iter().find(|entry| {
+            text(entry, "netns").ends_with(netns)
+                && text(entry, "netns").is_empty() == netns.is_empty()
+                && text(entry, "interface") == interface
+                && text(entry, "counter") == counter
+        })
+    }
+
+    /// Asserts that a counter rose by this much in the ledger, all of it explained.
+    #[track_caller]
+    pub fn assert_explained(&self, netns: &str, interface: &str, counter: &str, increase: u64) {
+        let entry = self.ledger(netns, interface, counter);
+        let entry = entry.unwrap_or_else(|| panic!("no entry in {:#}", self.result["ledger"]));
+        assert_eq!(entry["increase"], increase, "{entry:#}");
+        assert_eq!(entry["unexplained"], 0, "{entry:#}");
+        assert_eq!(booked(entry), increase, "{entry:#}");
+        let known = |row: &Value| row["verdict"] != "Unknown";
+        assert!(rows(entry).iter().all(known), "{entry:#}");
+    }
+
+    /// Asserts that every ledger entry balances.
+    #[track_caller]
+    pub fn assert_balanced(&self) {
+        for entry in self.result["ledger"].as_array().into_iter().flatten() {
+            let unexplained = entry["unexplained"].as_u64().unwrap();
+            assert_eq!(entry["increase"], booked(entry) + unexplained, "{entry:#}");
+        }
+    }
+}
+
+fn rows(entry: &Value) -> &[Value] {
+    entry["explained"].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn booked(entry: &Value) -> u64 {
+    rows(entry)
+        .iter()
+        .filter_map(|row| row["count"].as_u64())
+        .sum()
+}

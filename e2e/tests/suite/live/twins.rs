@@ -1,0 +1,80 @@
+//! Healthy look-alikes: first the stimulus is proved, and that the agent saw it; then silence is asked for.
+
+use netdiag_e2e::scenarios::{Fault, HealthyPods, LostChecksum};
+
+use super::diagnosed::Diagnosed;
+
+#[test]
+#[ignore = "needs root, eBPF and a control plane"]
+fn offloaded_checksums_between_healthy_pods_are_no_finding() {
+    let diagnosed = Diagnosed::node("healthy-pods");
+    let pods = HealthyPods::new(&diagnosed.node).unwrap();
+    let ((sent, received), outcome) = diagnosed.diagnose(6, || pods.talk(3).unwrap());
+    assert!(
+        sent > 10_000_000 && received > 1_000,
+        "{sent} bytes, {received} packets"
+    );
+    let bridge = outcome.finding("Promiscuity", "BridgePort", "cni0");
+    assert!(
+        bridge.to_string().contains("veth-server"),
+        "the agent saw the pods: {bridge:#}"
+    );
+    assert!(outcome.alarming().is_empty(), "{:#?}", outcome.alarming());
+    assert!(
+        outcome
+            .all()
+            .iter()
+            .all(|finding| finding["check"] != "ChecksumDrop")
+    );
+    assert_eq!(outcome.diagnosis["status"]["nodes"]["affected"], 0);
+    outcome.assert_balanced();
+}
+
+#[test]
+#[ignore = "needs root, eBPF and a control plane"]
+fn a_capture_is_named_and_harmless() {
+    let diagnosed = Diagnosed::node("capture");
+    let mut pods = HealthyPods::new(&diagnosed.node).unwrap();
+    let pid = pods.start_capture().unwrap();
+    let ((sent, _), outcome) = diagnosed.diagnose(5, || pods.talk(2).unwrap());
+    assert!(sent > 10_000_000, "{sent} bytes");
+    let found = outcome
+        .all()
+        .iter()
+        .find(|finding| finding["cause"] == "PacketSocket");
+    let finding = found.unwrap_or_else(|| panic!("{:#}", outcome.result));
+    assert_eq!(finding["severity"], "Info");
+    assert_eq!(finding["subject"]["interface"], "veth-server");
+    assert_eq!(
+        finding["subject"]["process"],
+        format!("netdiag-lab (pid {pid})")
+    );
+    assert!(outcome.alarming().is_empty(), "{:#?}", outcome.alarming());
+    outcome.assert_balanced();
+}
+
+#[test]
+#[ignore = "needs root, eBPF and a control plane"]
+fn broken_bytes_are_corruption_and_no_lost_checksum() {
+    let diagnosed = Diagnosed::node("broken-bytes");
+    let scenario = LostChecksum::new(&diagnosed.node, Fault::BrokenBytes).unwrap();
+    let (counted, outcome) = diagnosed.diagnose(8, || scenario.talk(60, 3).unwrap());
+    assert!(
+        counted.connected > 0 && counted.tcp > 0 && counted.udp > 0,
+        "{counted:?}"
+    );
+
+    let finding = outcome.finding("ChecksumDrop", "Corruption", "eth0");
+    assert_eq!(finding["severity"], "Warning");
+    assert_eq!(finding["subject"]["pod"]["name"], "server");
+    assert_eq!(finding["count"], counted.tcp + counted.udp, "{finding:#}");
+    assert!(
+        outcome
+            .all()
+            .iter()
+            .all(|finding| finding["cause"] != "PartialChecksumLost")
+    );
+    outcome.assert_explained("shop/server", "", "Tcp.InCsumErrors", counted.tcp);
+    outcome.assert_explained("shop/server", "", "Udp.InCsumErrors", counted.udp);
+    outcome.assert_balanced();
+}
