@@ -7,6 +7,8 @@ mod checksum_drop;
 mod link_mtu;
 mod other_drop;
 mod promiscuity;
+#[cfg(test)]
+mod recorded;
 mod unhandled_protocol;
 
 use serde::Serialize;

@@ -112,9 +112,10 @@ static TABLE: &[Row] = &[
         reasons: Reasons::Any,
         raises: Raises::Device(DeviceCounter::TxDropped),
     },
-    // macvlan_broadcast_enqueue: the queue of broadcasts is full; counted on the lower device. From the source.
+    // macvlan_broadcast_enqueue, ipvlan_multicast_enqueue: the queue of broadcasts is full; counted on the lower
+    // device, dev_core_stats_rx_dropped_inc(skb->dev). From the source.
     Row {
-        functions: &["macvlan_broadcast_enqueue"],
+        functions: &["macvlan_broadcast_enqueue", "ipvlan_multicast_enqueue"],
         reasons: Reasons::Any,
         raises: Raises::Device(DeviceCounter::RxDropped),
     },

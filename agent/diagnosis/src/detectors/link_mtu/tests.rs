@@ -2,7 +2,8 @@
 
 use super::LinkMtu;
 use crate::{
-    detectors::{Detector, Outcome},
+    Settings,
+    detectors::{Detector, Outcome, recorded},
     evidence::{
         DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Observed,
         PacketSample, Peer, Pod,
@@ -211,4 +212,43 @@ fn without_links_nothing_is_checked() {
     let outcome = diagnose(&window);
     assert!(outcome.findings.is_empty());
     assert!(!outcome.unchecked[0].partly);
+}
+
+#[test]
+fn a_recorded_loss_is_found_and_balances_both_ends() {
+    let window = recorded::window(include_str!("testdata/6.18_veth_9000_1500.json"));
+    let diagnosis = crate::diagnose(&window, &Settings::default());
+    let finding = &diagnosis.findings[0];
+    assert_eq!(
+        finding.id.as_str(),
+        "LinkMtu/PeerMtuSmaller/sender/a0",
+        "{}",
+        finding.summary
+    );
+    assert_eq!(finding.confidence, Confidence::Certain);
+    assert_eq!(finding.count, 60);
+    // 4000 bytes of UDP, its header and IP's.
+    assert_eq!(finding.evidence[0].value, "4028");
+    let ledger: Vec<(Option<&str>, &str, u64, u64, u64)> = diagnosis
+        .ledger
+        .iter()
+        .map(|entry| {
+            let interface = entry.interface.as_deref();
+            let harmful = entry.explained[0].count;
+            (
+                interface,
+                entry.counter,
+                entry.increase,
+                harmful,
+                entry.unexplained,
+            )
+        })
+        .collect();
+    assert_eq!(
+        ledger,
+        [
+            (Some("b0"), "rx_dropped", 60, 60, 0),
+            (Some("a0"), "tx_dropped", 60, 60, 0)
+        ]
+    );
 }

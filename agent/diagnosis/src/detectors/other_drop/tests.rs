@@ -2,7 +2,8 @@
 
 use super::OtherDrop;
 use crate::{
-    detectors::{Detector, Outcome},
+    Settings,
+    detectors::{Detector, Outcome, recorded},
     evidence::{
         DropCount, Drops, EvidenceWindow, KernelLogLine, Link, Lost, Namespace, NetnsId, Observed,
         PacketSample, Pod,
@@ -329,4 +330,33 @@ fn without_the_probe_it_is_unchecked() {
     assert_eq!(outcome.findings, []);
     assert_eq!(outcome.unchecked[0].reason, "drop probe: no CAP_BPF");
     assert!(!outcome.unchecked[0].partly);
+}
+
+#[test]
+fn recorded_queues_that_overflow_are_warnings_and_their_counter_balances() {
+    let window = recorded::window(include_str!("testdata/6.18_full_queues.json"));
+    let diagnosis = crate::diagnose(&window, &Settings::default());
+    let found: Vec<(&str, Severity, u64)> = diagnosis
+        .findings
+        .iter()
+        .map(|finding| (finding.id.as_str(), finding.severity, finding.count))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("OtherDrop/FULL_RING/sender/tun9", Severity::Warning, 85),
+            ("OtherDrop/IP_RPFILTER/receiver/b0", Severity::Warning, 28),
+            ("OtherDrop/NEIGH_FAILED/sender/a0", Severity::Warning, 184),
+            (
+                "OtherDrop/NEIGH_QUEUEFULL/sender/a0",
+                Severity::Warning,
+                1916
+            ),
+        ]
+    );
+    let [entry] = &diagnosis.ledger[..] else {
+        panic!("one counter rose: {:?}", diagnosis.ledger);
+    };
+    assert_eq!((entry.counter, entry.increase), ("tx_dropped", 85));
+    assert_eq!((entry.explained[0].count, entry.unexplained), (85, 0));
 }

@@ -56,11 +56,11 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Locations(&["macvlan_broadcast_enqueue"]),
+        matches: Locations(&["macvlan_broadcast_enqueue", "ipvlan_multicast_enqueue"]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
-        meaning: "the macvlan queue of broadcasts was full",
+        meaning: "the queue of broadcasts for macvlan or ipvlan devices was full",
         advice: None,
     },
     Row {

@@ -72,7 +72,7 @@ pub(super) static ROWS: &[Row] = &[
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
-        meaning: "the reverse path filter refused them: the route back to their source leads through another interface",
+        meaning: "the reverse path filter refused them: no route leads back to their source through this interface",
         advice: Some(Advice {
             text: "Mend the route back, or let the filter accept any route back (loose mode).",
             command: &["sysctl", "-w", "net/ipv4/conf/{device}/rp_filter=2"],
