@@ -1,15 +1,19 @@
 //! Layout of the running kernel's structures, from the type information (BTF) that it carries.
 //!
 //! aya cannot relocate field accesses of programs written in Rust, so the agent looks every offset up here and hands
-//! it to the programs as a constant. Parsing takes some megabytes and a tenth of a second: parse once, look up all
-//! offsets, drop it.
+//! it to the programs as a constant. A look-up walks the whole table, so look all offsets up once and keep those.
 
 use std::{
-    io,
+    cell::RefCell,
+    collections::HashMap,
+    fs, io,
+    os::fd::AsRawFd as _,
     path::{Path, PathBuf},
 };
 
-use btf_rs::{Btf, BtfType, Type};
+use btf_rs::{Backend, Btf, BtfType, Type};
+
+use super::system;
 
 /// Where the kernel shows its own type information.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
@@ -25,6 +29,8 @@ pub enum Error {
         "failed to find type information at {path:?}: the kernel was built without CONFIG_DEBUG_INFO_BTF"
     )]
     Missing { path: PathBuf },
+    #[error("failed to read the kernel's type information at {path:?}")]
+    Read { path: PathBuf, source: io::Error },
     #[error("failed to parse the kernel's type information at {path:?}")]
     Parse {
         path: PathBuf,
@@ -37,6 +43,8 @@ pub enum Error {
 /// Type information of the running kernel.
 pub struct KernelTypes {
     btf: Btf,
+    /// Structures found so far, since each look-up by name walks the whole table.
+    structures: RefCell<HashMap<String, Option<Type>>>,
 }
 
 /// Where a member lies in its structure.
@@ -73,16 +81,31 @@ impl KernelTypes {
     }
 
     fn read_from(path: &Path) -> Result<Self, Error> {
-        let btf = Btf::from_file(path).map_err(|source| match source {
-            btf_rs::Error::IO(error) if error.kind() == io::ErrorKind::NotFound => Error::Missing {
+        let read_error = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let bytes = fs::read(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => Error::Missing {
                 path: path.to_owned(),
             },
-            source => Error::Parse {
-                path: path.to_owned(),
-                source,
-            },
+            _ => read_error(source),
         })?;
-        Ok(Self { btf })
+        // Parsed into objects the table takes 40 MB, mapped it takes its own 5. The kernel lets its file be mapped
+        // only since 6.16, hence the copy.
+        let copy = system::memory_file(&bytes).map_err(read_error)?;
+        let btf = Btf::from_file_with_backend(
+            format!("/proc/self/fd/{}", copy.as_raw_fd()),
+            Backend::Mmap,
+        )
+        .map_err(|source| Error::Parse {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            btf,
+            structures: RefCell::default(),
+        })
     }
 
     /// Byte offset of a member, such as `offset_of("net_device", "nd_net.net")`. Members of anonymous structures and
@@ -319,7 +342,7 @@ mod tests {
     fn a_kernel_without_type_information_is_told_apart_from_a_broken_one() {
         let missing = KernelTypes::read_from(Path::new("/nonexistent/vmlinux"));
         assert!(matches!(missing, Err(Error::Missing { .. })));
-        let broken = KernelTypes::read_from(Path::new("/dev/null"));
+        let broken = KernelTypes::read_from(Path::new("/proc/self/status"));
         assert!(matches!(broken, Err(Error::Parse { .. })));
     }
 }

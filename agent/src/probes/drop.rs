@@ -84,11 +84,19 @@ impl DropProbe {
     /// # Errors
     /// The agent was built without eBPF, this process may not load it, or this kernel takes no variant of it.
     pub fn attach(kernel: &Kernel) -> Result<Self, Error> {
+        Self::attach_first_of(kernel, &Backend::ALL)
+    }
+
+    /// As [`DropProbe::attach`], with the first of these variants that the kernel takes: to compare them.
+    ///
+    /// # Errors
+    /// As [`DropProbe::attach`].
+    pub fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, Error> {
         let load::Loaded {
             ebpf,
             backend,
             refused,
-        } = load::load(kernel)?;
+        } = load::load(kernel, backends)?;
         Ok(Self {
             facts: kernel.facts.clone(),
             backend,

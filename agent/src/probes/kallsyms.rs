@@ -20,7 +20,7 @@ pub enum Error {
     #[error("failed to read /proc/kallsyms")]
     Read { source: io::Error },
     #[error(
-        "kernel addresses are hidden from this process: kptr_restrict is 2, or it is 1 and CAP_SYSLOG is missing"
+        "the kernel hides its addresses from this process: CAP_SYSLOG is missing, or kernel.kptr_restrict is 2"
     )]
     Hidden,
 }

@@ -2,9 +2,11 @@
 
 use std::fs;
 
-use netdiag_abi::drop::DropLayout;
+use netdiag_abi::{
+    drop::DropLayout, net_devices::NetDeviceLayout, packet_sockets::PacketSocketLayout,
+};
 
-use super::{btf, drop::layout};
+use super::{btf, drop::layout, net_devices, packet_sockets};
 
 /// Plain facts about a kernel, enough to say which probes work on it. Recorded facts of other kernels test that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +49,10 @@ pub struct Kernel {
     pub facts: KernelFacts,
     /// Where the drop probe finds its fields, or why it cannot.
     pub(super) drop_layout: Result<DropLayout, String>,
+    /// The same for the iterator over packet sockets.
+    pub(super) packet_socket_layout: Result<PacketSocketLayout, String>,
+    /// The same for the iterator over network devices.
+    pub(super) net_device_layout: Result<NetDeviceLayout, String>,
 }
 
 impl Kernel {
@@ -57,14 +63,23 @@ impl Kernel {
             architecture: std::env::consts::ARCH.to_owned(),
             ..KernelFacts::default()
         };
-        let drop_layout = match btf::KernelTypes::read() {
-            Ok(types) => {
-                facts.read_types(&types);
-                layout::resolve(&types, &facts).map_err(|error| error.to_string())
-            }
-            Err(error) => Err(error.to_string()),
-        };
-        Self { facts, drop_layout }
+        let types = btf::KernelTypes::read().map_err(|error| error.to_string());
+        if let Ok(types) = &types {
+            facts.read_types(types);
+        }
+        let types = types.as_ref().map_err(Clone::clone);
+        let in_words = |error: btf::Error| error.to_string();
+        Self {
+            drop_layout: types
+                .clone()
+                .and_then(|types| layout::resolve(types, &facts).map_err(in_words)),
+            packet_socket_layout: types
+                .clone()
+                .and_then(|types| packet_sockets::layout(types, &facts).map_err(in_words)),
+            net_device_layout: types
+                .and_then(|types| net_devices::layout(types, &facts).map_err(in_words)),
+            facts,
+        }
     }
 }
 

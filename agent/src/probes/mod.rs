@@ -6,8 +6,11 @@
 pub mod btf;
 pub mod capabilities;
 pub mod drop;
+pub mod iterators;
 pub mod kallsyms;
 mod kernel;
+pub mod net_devices;
+pub mod packet_sockets;
 mod system;
 mod wire;
 

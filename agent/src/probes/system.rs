@@ -1,5 +1,28 @@
 //! System calls of the probes that have no safe wrapper: limits, memory, the clock of the programs.
 
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    os::fd::{FromRawFd as _, OwnedFd},
+};
+
+/// A file that holds these bytes in memory and is gone when it is closed.
+///
+/// # Errors
+/// The kernel has no memory for it.
+#[expect(unsafe_code, reason = "memfd_create has no safe wrapper in libc")]
+pub fn memory_file(bytes: &[u8]) -> io::Result<File> {
+    // SAFETY: the name is a C string.
+    let descriptor = unsafe { libc::memfd_create(c"btf".as_ptr(), libc::MFD_CLOEXEC) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just gave this descriptor, and nobody else owns it.
+    let mut file = File::from(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
 /// Raises the soft limit on locked memory to the hard one, which takes no capability. Kernels before 5.11 charge maps
 /// to it; later ones do not look at it. A failure shows when a map is made.
 #[expect(

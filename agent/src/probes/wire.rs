@@ -1,6 +1,10 @@
 //! Types of maps and globals that aya may copy byte for byte.
 
-use netdiag_abi::drop::{DropKey, DropLayout};
+use netdiag_abi::{
+    drop::{DropKey, DropLayout},
+    net_devices::{NetDeviceLayout, NetDeviceRecord},
+    packet_sockets::{PacketSocketLayout, PacketSocketRecord},
+};
 
 /// A type that the eBPF programs share with the agent.
 #[derive(Clone, Copy, Debug)]
@@ -14,3 +18,19 @@ unsafe impl aya::Pod for Wire<DropKey> {}
 #[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
 // SAFETY: integers alone, repr(C), no padding.
 unsafe impl aya::Pod for Wire<DropLayout> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<NetDeviceLayout> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<NetDeviceRecord> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<PacketSocketLayout> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<PacketSocketRecord> {}

@@ -24,7 +24,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    const ALL: [Self; 3] = [Self::TypedDirect, Self::TypedProbed, Self::Raw];
+    /// All variants, the best first.
+    pub const ALL: [Self; 3] = [Self::TypedDirect, Self::TypedProbed, Self::Raw];
 
     /// Its name in reports.
     pub fn name(self) -> &'static str {
@@ -52,11 +53,11 @@ pub(super) struct Loaded {
     pub refused: Option<String>,
 }
 
-/// Loads the best variant.
+/// Loads the first of `backends` that the kernel takes.
 ///
 /// # Errors
 /// This kernel takes none, or this process may not load programs.
-pub(super) fn load(kernel: &Kernel) -> Result<Loaded, Error> {
+pub(super) fn load(kernel: &Kernel, backends: &[Backend]) -> Result<Loaded, Error> {
     let object = probes::object().ok_or(Error::NotBuilt)?;
     let layout = kernel
         .drop_layout
@@ -72,7 +73,7 @@ pub(super) fn load(kernel: &Kernel) -> Result<Loaded, Error> {
     loader.btf(None);
     loader.override_global("DROP_LAYOUT", &layout, true);
     let mut ebpf = loader.load(object).map_err(|source| refusal(&source))?;
-    let (backend, refused) = load_best(&mut ebpf)?;
+    let (backend, refused) = load_first(&mut ebpf, backends)?;
     system::give_back();
 
     fill_free_numbers(&mut ebpf)?;
@@ -83,10 +84,10 @@ pub(super) fn load(kernel: &Kernel) -> Result<Loaded, Error> {
     })
 }
 
-fn load_best(ebpf: &mut Ebpf) -> Result<(Backend, Option<String>), Error> {
+fn load_first(ebpf: &mut Ebpf, backends: &[Backend]) -> Result<(Backend, Option<String>), Error> {
     let types = Btf::from_sys_fs().map_err(|source| refusal(&source))?;
     let mut refused = Vec::new();
-    for backend in Backend::ALL {
+    for &backend in backends {
         match load_variant(ebpf, backend, &types) {
             Ok(()) => return Ok((backend, (!refused.is_empty()).then(|| refused.join("; ")))),
             Err(error @ Error::NotPermitted { .. }) => return Err(error),
