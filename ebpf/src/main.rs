@@ -3,6 +3,8 @@
 #![no_main]
 
 mod drop;
+mod net_devices;
+mod packet_sockets;
 mod read;
 
 #[cfg(not(test))]

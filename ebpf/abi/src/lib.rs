@@ -5,3 +5,5 @@
 //! agent may read it from a map's bytes.
 
 pub mod drop;
+pub mod net_devices;
+pub mod packet_sockets;

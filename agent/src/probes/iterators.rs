@@ -1,0 +1,229 @@
+//! BPF iterators: programs that write what the kernel holds, of all namespaces and processes, when a file is read.
+
+use std::{
+    cell::RefCell,
+    error,
+    fs::File,
+    io::{self, Read},
+};
+
+use aya::{
+    Btf, Ebpf, EbpfLoader, Pod,
+    programs::{Iter, ProgramError},
+};
+use netdiag_abi::{net_devices::NetDeviceRecord, packet_sockets::PacketSocketRecord};
+
+use super::{Kernel, Support, capabilities, net_devices, packet_sockets, system, wire::Wire};
+
+/// What a reading may give at most; a node with more is not read to its end.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// Why an iterator gives nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error("this agent was built without its eBPF object")]
+    NotBuilt,
+    #[error("{reason}")]
+    Unsupported { reason: String },
+    #[error("failed to load eBPF: this process lacks {}", missing.join(" and "))]
+    NotPermitted { missing: Vec<&'static str> },
+    #[error("failed to load or read the iterator {program:?}: {reason}")]
+    Refused {
+        program: &'static str,
+        reason: String,
+    },
+}
+
+/// The loaded iterators. They cost nothing until they are read.
+pub struct Iterators {
+    programs: RefCell<Ebpf>,
+    packet_sockets: Result<(), Error>,
+    net_devices: Result<(), Error>,
+}
+
+impl Iterators {
+    /// Loads both; one that this kernel refuses does not keep the other from working.
+    ///
+    /// # Errors
+    /// The agent was built without eBPF, or this process may load none of it.
+    pub fn load(kernel: &Kernel) -> Result<Self, Error> {
+        let object = super::object().ok_or(Error::NotBuilt)?;
+        system::raise_locked_memory_limit();
+        let socket_layout = kernel.packet_socket_layout.clone().map(Wire);
+        let device_layout = kernel.net_device_layout.clone().map(Wire);
+        let mut loader = EbpfLoader::new();
+        loader.btf(None);
+        if let Ok(layout) = &socket_layout {
+            loader.override_global("PACKET_SOCKET_LAYOUT", layout, true);
+        }
+        if let Ok(layout) = &device_layout {
+            loader.override_global("NET_DEVICE_LAYOUT", layout, true);
+        }
+        let refused = |source: &(dyn error::Error + 'static)| refusal("all", source);
+        let mut programs = loader.load(object).map_err(|source| refused(&source))?;
+        let types = Btf::from_sys_fs().map_err(|source| refused(&source))?;
+        let packet_sockets = supported(packet_sockets::supported(&kernel.facts))
+            .and(socket_layout.map(drop).map_err(unsupported))
+            .and_then(|()| load_one(&mut programs, packet_sockets::PROGRAM, "task_file", &types));
+        let net_devices = supported(net_devices::supported(&kernel.facts))
+            .and(device_layout.map(drop).map_err(unsupported))
+            .and_then(|()| load_one(&mut programs, net_devices::PROGRAM, "task", &types));
+
+        // The object's maps belong to other programs. What the iterators use, the kernel keeps for them.
+        let maps: Vec<_> = programs.maps().map(|(name, _)| name.to_owned()).collect();
+        for map in maps {
+            drop(programs.take_map(&map));
+        }
+        drop(types);
+        system::give_back();
+        Ok(Self {
+            programs: RefCell::new(programs),
+            packet_sockets,
+            net_devices,
+        })
+    }
+
+    /// Every packet socket of every process, once for each descriptor that leads to it.
+    ///
+    /// # Errors
+    /// This kernel refused the program, or the reading failed.
+    pub fn packet_sockets(&self) -> Result<Vec<PacketSocketRecord>, Error> {
+        self.packet_sockets.clone()?;
+        let bytes = self.read(packet_sockets::PROGRAM)?;
+        Ok(records::<Wire<_>>(&bytes).map(|wire| wire.0).collect())
+    }
+
+    /// The devices of every namespace that a task is in.
+    ///
+    /// # Errors
+    /// This kernel refused the program, or the reading failed.
+    pub fn net_devices(&self) -> Result<Vec<NetDeviceRecord>, Error> {
+        self.net_devices.clone()?;
+        let bytes = self.read(net_devices::PROGRAM)?;
+        Ok(records::<Wire<_>>(&bytes).map(|wire| wire.0).collect())
+    }
+
+    fn read(&self, program: &'static str) -> Result<Vec<u8>, Error> {
+        let mut programs = self.programs.borrow_mut();
+        let file =
+            open(&mut programs, program).map_err(|source| refusal(program, source.as_ref()))?;
+        read_all(file).map_err(|source| refusal(program, &source))
+    }
+}
+
+fn load_one(
+    programs: &mut Ebpf,
+    name: &'static str,
+    iterator: &str,
+    types: &Btf,
+) -> Result<(), Error> {
+    find(programs, name)
+        .and_then(|program| program.load(iterator, types))
+        .map_err(|source| refusal(name, &source))
+}
+
+fn open(programs: &mut Ebpf, name: &str) -> Result<File, Box<dyn error::Error + 'static>> {
+    let program = find(programs, name)?;
+    let link = program.attach()?;
+    Ok(program.take_link(link)?.into_file()?)
+}
+
+fn find<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Iter, ProgramError> {
+    programs
+        .program_mut(name)
+        .ok_or(ProgramError::NotLoaded)?
+        .try_into()
+}
+
+/// Reads to the end. The kernel asks with EAGAIN to be read again after a million objects without a record.
+fn read_all(mut file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    while bytes.len() < MOST_BYTES {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => bytes.extend_from_slice(buffer.get(..length).unwrap_or_default()),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                ) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
+}
+
+/// The records in `bytes`; a torn one at the end is left out.
+fn records<T: Pod>(bytes: &[u8]) -> impl Iterator<Item = T> {
+    bytes.chunks_exact(size_of::<T>()).map(record)
+}
+
+#[expect(unsafe_code, reason = "turns the bytes of a record into its type")]
+fn record<T: Pod>(bytes: &[u8]) -> T {
+    debug_assert_eq!(bytes.len(), size_of::<T>());
+    // SAFETY: there are as many bytes, any bytes are a `T`, and the read does not mind alignment.
+    unsafe { bytes.as_ptr().cast::<T>().read_unaligned() }
+}
+
+fn supported(support: Support) -> Result<(), Error> {
+    match support {
+        Support::Full | Support::Degraded(_) => Ok(()),
+        Support::No(reason) => Err(Error::Unsupported { reason }),
+    }
+}
+
+fn unsupported(reason: String) -> Error {
+    Error::Unsupported { reason }
+}
+
+fn refusal(program: &'static str, error: &(dyn error::Error + 'static)) -> Error {
+    const LONGEST: usize = 300;
+    let mut causes = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let is_permission = cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.raw_os_error() == Some(libc::EPERM));
+        let missing = capabilities::missing_for_tracing();
+        if is_permission && !missing.is_empty() {
+            return Error::NotPermitted { missing };
+        }
+        // The last line of a verifier log says what it objected to.
+        let text = cause.to_string();
+        let last = text.lines().rfind(|line| {
+            let line = line.trim();
+            !line.is_empty() && !line.starts_with("processed ")
+        });
+        causes.extend(last.map(|line| line.trim().to_owned()));
+        next = cause.source();
+    }
+    causes.dedup();
+    Error::Refused {
+        program,
+        reason: causes.join(": ").chars().take(LONGEST).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_record_is_left_out() {
+        let bytes = vec![1; 2 * size_of::<NetDeviceRecord>() + 5];
+        let found: Vec<_> = records::<Wire<NetDeviceRecord>>(&bytes).collect();
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].0.ifindex, 0x0101_0101);
+    }
+
+    #[test]
+    fn of_a_verifier_log_the_objection_is_kept() {
+        let error = io::Error::other("0: R1=ctx()\n1: invalid access\nprocessed 4 insns\n");
+        let Error::Refused { reason, .. } = refusal("x", &error) else {
+            panic!("no refusal");
+        };
+        assert_eq!(reason, "1: invalid access");
+    }
+}

@@ -1,0 +1,58 @@
+//! The iterator over network devices: what it needs from the kernel.
+
+use netdiag_abi::net_devices::NetDeviceLayout;
+
+use super::{
+    KernelFacts, Support,
+    btf::{Error, KernelTypes},
+};
+
+/// Its program in the eBPF object.
+pub(super) const PROGRAM: &str = "net_devices";
+
+/// Whether devices can be read on a kernel with these facts.
+pub fn supported(facts: &KernelFacts) -> Support {
+    if facts.has_types {
+        Support::Full
+    } else {
+        Support::No("the kernel carries no type information (CONFIG_DEBUG_INFO_BTF)".to_owned())
+    }
+}
+
+/// Looks every offset up.
+///
+/// # Errors
+/// This kernel lacks a field.
+pub(super) fn layout(types: &KernelTypes, facts: &KernelFacts) -> Result<NetDeviceLayout, Error> {
+    let uc_promisc = types.member("net_device", "uc_promisc")?;
+    Ok(NetDeviceLayout {
+        task_nsproxy: types.offset_of("task_struct", "nsproxy")?,
+        nsproxy_net: types.offset_of("nsproxy", "net_ns")?,
+        net_inum: types.offset_of("net", "ns.inum")?,
+        net_cookie: types.offset_of("net", "net_cookie").unwrap_or(0),
+        has_cookie: u32::from(facts.namespaces_have_cookies),
+        net_devices: types.offset_of("net", "dev_base_head")?,
+        device_list: types.offset_of("net_device", "dev_list")?,
+        device_ifindex: types.offset_of("net_device", "ifindex")?,
+        device_flags: types.offset_of("net_device", "flags")?,
+        device_features: types.offset_of("net_device", "features")?,
+        device_uc_promisc: uc_promisc.byte_offset(),
+        device_uc_promisc_mask: match uc_promisc.bit_width {
+            Some(_) => 1 << uc_promisc.bit_shift(),
+            None => 0xff,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_information_is_all_that_it_needs() {
+        let mut facts = KernelFacts::default();
+        assert!(matches!(supported(&facts), Support::No(_)));
+        facts.has_types = true;
+        assert_eq!(supported(&facts), Support::Full);
+    }
+}

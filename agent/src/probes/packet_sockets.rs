@@ -1,0 +1,66 @@
+//! The iterator over packet sockets: what it needs from the kernel.
+
+use netdiag_abi::packet_sockets::PacketSocketLayout;
+
+use super::{
+    KernelFacts, Support,
+    btf::{Error, KernelTypes},
+};
+
+/// Its program in the eBPF object.
+pub(super) const PROGRAM: &str = "packet_sockets";
+
+/// Whether packet sockets can be read on a kernel with these facts.
+pub fn supported(facts: &KernelFacts) -> Support {
+    if !facts.has_types {
+        Support::No("the kernel carries no type information (CONFIG_DEBUG_INFO_BTF)".to_owned())
+    } else if !facts.has_sock_from_file {
+        Support::No(
+            "the kernel cannot tell sockets among open files (bpf_sock_from_file, 5.11)".to_owned(),
+        )
+    } else {
+        Support::Full
+    }
+}
+
+/// Looks every offset up.
+///
+/// # Errors
+/// This kernel lacks a field, most likely since AF_PACKET is a module of it.
+pub(super) fn layout(
+    types: &KernelTypes,
+    facts: &KernelFacts,
+) -> Result<PacketSocketLayout, Error> {
+    Ok(PacketSocketLayout {
+        socket_sk: types.offset_of("socket", "sk")?,
+        sock_family: types.offset_of("sock", "__sk_common.skc_family")?,
+        sock_net: types.offset_of("sock", "__sk_common.skc_net.net")?,
+        net_inum: types.offset_of("net", "ns.inum")?,
+        net_cookie: types.offset_of("net", "net_cookie").unwrap_or(0),
+        has_cookie: u32::from(facts.namespaces_have_cookies),
+        task_tgid: types.offset_of("task_struct", "tgid")?,
+        packet_ifindex: types.offset_of("packet_sock", "ifindex")?,
+        packet_num: types.offset_of("packet_sock", "num")?,
+        packet_mclist: types.offset_of("packet_sock", "mclist")?,
+        mclist_next: types.offset_of("packet_mclist", "next")?,
+        mclist_ifindex: types.offset_of("packet_mclist", "ifindex")?,
+        mclist_count: types.offset_of("packet_mclist", "count")?,
+        mclist_type: types.offset_of("packet_mclist", "type")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_the_helper_says_so() {
+        let mut facts = KernelFacts {
+            has_types: true,
+            ..KernelFacts::default()
+        };
+        assert!(matches!(supported(&facts), Support::No(reason) if reason.contains("5.11")));
+        facts.has_sock_from_file = true;
+        assert_eq!(supported(&facts), Support::Full);
+    }
+}

@@ -1,0 +1,92 @@
+//! What the iterator over packet sockets writes, and what it needs to know.
+
+/// Memberships of a socket that are written in full; the rest are counted.
+pub const MAX_MEMBERSHIPS: usize = 16;
+
+/// One packet socket, as one of the descriptors that lead to it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketSocketRecord {
+    /// Address of the socket, which tells descriptors of one socket from those of two.
+    pub socket: u64,
+    /// `net->net_cookie` of its namespace, 0 when unknown.
+    pub cookie: u64,
+    /// `net->ns.inum` of its namespace.
+    pub inum: u32,
+    /// Process that holds the descriptor.
+    pub pid: u32,
+    /// `packet_sock.ifindex`: 0 for every device, -1 when the device is gone.
+    pub ifindex: i32,
+    /// `packet_sock.num` in network order.
+    pub protocol: u16,
+    /// How many memberships it has; at most [`MAX_MEMBERSHIPS`] follow, and one more counts all further ones.
+    pub memberships: u16,
+    /// `struct packet_mclist` entries.
+    pub list: [MembershipRecord; MAX_MEMBERSHIPS],
+}
+
+/// One `struct packet_mclist`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MembershipRecord {
+    /// The device.
+    pub ifindex: u32,
+    /// How many times.
+    pub count: u32,
+    /// PACKET_MR_*.
+    pub kind: u32,
+}
+
+/// Layout of the kernel structures that are read: byte offsets from the running kernel's BTF.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketSocketLayout {
+    /// `socket.sk`.
+    pub socket_sk: u32,
+    /// `sock.__sk_common.skc_family`.
+    pub sock_family: u32,
+    /// `sock.__sk_common.skc_net.net`.
+    pub sock_net: u32,
+    /// `net.ns.inum`.
+    pub net_inum: u32,
+    /// `net.net_cookie`; meaningless without `has_cookie`.
+    pub net_cookie: u32,
+    /// Not 0 where a namespace gets its cookie at creation (5.12 on).
+    pub has_cookie: u32,
+    /// `task_struct.tgid`.
+    pub task_tgid: u32,
+    /// `packet_sock.ifindex`.
+    pub packet_ifindex: u32,
+    /// `packet_sock.num`.
+    pub packet_num: u32,
+    /// `packet_sock.mclist`.
+    pub packet_mclist: u32,
+    /// `packet_mclist.next`.
+    pub mclist_next: u32,
+    /// `packet_mclist.ifindex`.
+    pub mclist_ifindex: u32,
+    /// `packet_mclist.count`.
+    pub mclist_count: u32,
+    /// `packet_mclist.type`.
+    pub mclist_type: u32,
+}
+
+impl PacketSocketLayout {
+    /// All zero, for the program's own static.
+    pub const ZERO: Self = Self {
+        socket_sk: 0,
+        sock_family: 0,
+        sock_net: 0,
+        net_inum: 0,
+        net_cookie: 0,
+        has_cookie: 0,
+        task_tgid: 0,
+        packet_ifindex: 0,
+        packet_num: 0,
+        packet_mclist: 0,
+        mclist_next: 0,
+        mclist_ifindex: 0,
+        mclist_count: 0,
+        mclist_type: 0,
+    };
+}
