@@ -135,3 +135,6 @@ fn members<'a>(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,6 +98,10 @@ pub fn of<'a>(
             if report.is_some_and(|report| report::is_refused(report, run)) {
                 return Progress::settled(State::Refused);
             }
+            // It has joined just now, or its label came just now: nothing tells since when it waits.
+            if run.mode == Mode::Continuous && assignment.is_none() {
+                return Progress::settled(State::Pending);
+            }
             first_deadline(run, start, report, assignment, result)
         }
     };

@@ -395,3 +395,6 @@ impl View<'_> {
         (open(most) > 0).then(|| format!("{} {} unexplained", open(most), most.counter))
     }
 }
+
+#[cfg(test)]
+mod tests;

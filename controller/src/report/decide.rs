@@ -1,5 +1,7 @@
 //! What a node is to do: from all diagnoses and its present report to the complete list of its assignments. Pure.
 
+use std::borrow::Borrow;
+
 use k8s_openapi::{api::core::v1::Node, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::ResourceExt;
 use netdiag_crds::{
@@ -21,12 +23,12 @@ use crate::diagnosis::{
 pub fn decide(
     node: &Node,
     report: Option<&NodeNetReport>,
-    diagnoses: &[impl AsRef<NodeNetDiagnosis>],
+    diagnoses: &[impl Borrow<NodeNetDiagnosis>],
     now: Timestamp,
 ) -> Option<NodeNetReportSpec> {
     let mut wishes: Vec<Wish> = diagnoses
         .iter()
-        .filter_map(|diagnosis| Wish::of(diagnosis.as_ref(), node, report, now))
+        .filter_map(|diagnosis| Wish::of(diagnosis.borrow(), node, report, now))
         .collect();
     // Those who have a place first, then by age; the uid makes the order the same in every pass.
     wishes.sort_by_key(|wish| (!wish.has_place, wish.since, wish.assignment.uid.clone()));
@@ -166,3 +168,6 @@ fn is_resumed(
         });
     current.suspend && !diagnosis.spec.suspend && !has_result && run.completion.is_none()
 }
+
+#[cfg(test)]
+mod tests;
