@@ -11,6 +11,7 @@ pub mod diagnosis;
 pub mod interfaces;
 pub mod limits;
 pub mod managers;
+pub mod reference;
 pub mod report;
 pub mod schema;
 pub mod selector;

@@ -1,7 +1,6 @@
 //! Generated files that are committed, and the check that they are up to date.
 
 use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -11,8 +10,11 @@ use crate::build::{self, Built};
 use crate::machine::output_of;
 use crate::workspace::Workspace;
 
-/// The custom resource definitions, for `kubectl apply` without a chart.
-const CRDS: &str = "crds/netdiag.dev.yaml";
+/// Files by path, with the argument that makes crdgen print them.
+const FILES: [(&str, Option<&str>); 2] = [
+    ("crds/netdiag.dev.yaml", None),
+    ("docs/api.md", Some("reference")),
+];
 
 #[derive(Args)]
 pub struct CodegenArgs {
@@ -26,31 +28,36 @@ pub fn codegen(workspace: &Workspace, args: &CodegenArgs) -> Result<ExitCode> {
     let built = build::binaries(workspace, &["netdiag-crds"])?;
     if args.check {
         check(workspace, &built)?;
-    } else {
-        let path = workspace.root.join(CRDS);
-        fs::write(&path, generate(workspace, &built)?)
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (file, argument) in FILES {
+        let path = workspace.root.join(file);
+        fs::write(&path, generate(workspace, &built, argument)?)
             .with_context(|| format!("failed to write {}", path.display()))?;
-        eprintln!("wrote {CRDS}");
+        eprintln!("wrote {file}");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Fails when a committed file differs from what the types give.
 pub fn check(workspace: &Workspace, built: &Built) -> Result<()> {
-    let path = workspace.root.join(CRDS);
-    let committed =
-        fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    let line = first_difference(&committed, &generate(workspace, built)?);
-    if let Some(line) = line {
-        bail!("{CRDS} is out of date from line {line} on: run cargo xtask codegen");
+    for (file, argument) in FILES {
+        let path = workspace.root.join(file);
+        let committed = fs::read_to_string(&path)
+            .with_context(|| format!("failed to read {}", path.display()))?;
+        let generated = generate(workspace, built, argument)?;
+        if let Some(line) = first_difference(&committed, &generated) {
+            bail!("{file} is out of date from line {line} on: run cargo xtask codegen");
+        }
     }
     Ok(())
 }
 
-fn generate(workspace: &Workspace, built: &Built) -> Result<String> {
-    let crdgen: &Path = built.binary("crdgen").context("the build made no crdgen")?;
-    let yaml = output_of(&mut workspace.command(crdgen)).context("crdgen failed")?;
-    Ok(yaml + "\n")
+fn generate(workspace: &Workspace, built: &Built, argument: Option<&str>) -> Result<String> {
+    let crdgen = built.binary("crdgen").context("the build made no crdgen")?;
+    let mut command = workspace.command(crdgen);
+    let text = output_of(command.args(argument)).context("crdgen failed")?;
+    Ok(text + "\n")
 }
 
 /// The number of the first line that differs.

@@ -47,7 +47,7 @@ pub fn output_of(command: &mut Command) -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// Whether PATH, or the folders that root's PATH has, hold `program`.
+/// Whether a folder of PATH holds `program`.
 pub fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())

@@ -131,9 +131,10 @@ fn obstacle(suite: Suite, machine: &Machine, outcome: &Outcome) -> Option<String
 }
 
 fn run_suite(workspace: &Workspace, suite: Suite, built: &Built) -> Result<Row> {
-    let assets = match suite.needs().contains(&Need::ControlPlane) {
-        true => setup::assets(workspace)?,
-        false => None,
+    let assets = if suite.needs().contains(&Need::ControlPlane) {
+        setup::assets(workspace)?
+    } else {
+        None
     };
     suites::run(workspace, suite, built, |command| {
         if let Some(assets) = &assets {

@@ -9,6 +9,7 @@ mod golang;
 mod packages;
 
 use std::io::{Write, stderr, stdin};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -229,7 +230,8 @@ fn shown(command: &Command) -> String {
         .get_envs()
         .filter(|(name, _)| !inherited.iter().any(|inherited| name == inherited))
         .filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display())));
-    let words = std::iter::once(command.get_program())
+    let program = Path::new(command.get_program());
+    let words = std::iter::once(program.file_name().unwrap_or(program.as_os_str()))
         .chain(command.get_args())
         .map(|word| word.display().to_string())
         .map(|word| match word.contains(' ') {
