@@ -1,6 +1,9 @@
 //! Keeps a node's object small, since every node has one and every change of it goes to whoever watches.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use netdiag_crds::{
     NodeNetReportStatus, limits,
@@ -18,10 +21,16 @@ use super::{
 /// The size that a NodeNetReport stays under, as JSON with its managedFields.
 pub const OBJECT_BYTES: usize = 16 * 1024;
 
-/// managedFields of both writers, without their list entries: bytes, measured with an API server and rounded up.
-const MANAGED_FIELDS: usize = 1000;
-/// The same of one list entry (assignment, condition, probe or result), without its key.
-const MANAGED_ENTRY: usize = 400;
+/// managedFields of the two writers in bytes, as an API server 1.35 makes them, rounded up: without list entries, and
+/// for each list entry without its key.
+mod managed {
+    pub(super) const WRITERS: usize = 640;
+    pub(super) const CONDITION: usize = 160;
+    pub(super) const PROBE: usize = 100;
+    pub(super) const RESULT: usize = 320;
+    pub(super) const ASSIGNMENT: usize = 240;
+}
+
 /// What a result may always take. Only assignments with very long lists of globs leave less.
 const RESULT_BYTES: usize = 600;
 
@@ -37,7 +46,7 @@ pub fn fit(status: &mut NodeNetReportStatus, rest: usize) {
     let mut left = OBJECT_BYTES.saturating_sub(fixed);
     let mut order: Vec<usize> = (0..results.len()).collect();
     // The smallest first: what it does not need goes to the others.
-    order.sort_by_key(|index| results.get(*index).map_or(0, bytes));
+    order.sort_by_cached_key(|index| results.get(*index).map_or(0, bytes));
     for (done, index) in order.iter().enumerate() {
         if let Some(result) = results.get_mut(*index) {
             let share = left / (order.len() - done);
@@ -50,15 +59,19 @@ pub fn fit(status: &mut NodeNetReportStatus, rest: usize) {
 
 /// An estimate of the managedFields that an API server keeps for the object.
 fn managed_fields(status: &NodeNetReportStatus, results: &[RunResult]) -> usize {
-    let conditions = status.conditions.iter().map(|item| item.type_.len());
-    let probes = status.probes.iter().map(|item| item.name.len());
-    // Twice: as a result here, as an assignment in the spec.
-    let results = results.iter().map(|item| item.diagnosis.len());
-    let names = conditions
-        .chain(probes)
-        .chain(results.clone())
-        .chain(results);
-    MANAGED_FIELDS + names.map(|key| key + MANAGED_ENTRY).sum::<usize>()
+    let conditions = status
+        .conditions
+        .iter()
+        .map(|condition| managed::CONDITION + condition.type_.len());
+    let probes = status
+        .probes
+        .iter()
+        .map(|probe| managed::PROBE + probe.name.len());
+    // Each result has an assignment in the spec.
+    let results = results
+        .iter()
+        .map(|result| managed::RESULT + managed::ASSIGNMENT + 2 * result.diagnosis.len());
+    managed::WRITERS + conditions.chain(probes).chain(results).sum::<usize>()
 }
 
 fn fit_result(result: &mut RunResult, budget: usize) {
@@ -149,18 +162,15 @@ fn fit_findings(findings: &mut Vec<Finding>, budget: usize) -> Shorter {
         }
         finding.caused_by.dedup();
     }
-    let facts = |list: &[Finding]| -> usize {
-        list.iter()
-            .filter(|finding| !renamed.contains_key(&finding.id))
-            .map(|finding| finding.evidence.len())
-            .sum()
+    let shown: HashSet<&str> = fitted.iter().map(|finding| finding.id.as_str()).collect();
+    let is_shown = |finding: &&Finding| {
+        shown.contains(finding.id.as_str()) && !renamed.contains_key(&finding.id)
     };
-    let present: Vec<Finding> = findings
-        .iter()
-        .filter(|finding| fitted.iter().any(|other| other.id == finding.id))
-        .cloned()
-        .collect();
-    let evidence = facts(&present).saturating_sub(facts(&fitted));
+    let facts = |list: &[Finding]| -> usize {
+        let findings = list.iter().filter(is_shown);
+        findings.map(|finding| finding.evidence.len()).sum()
+    };
+    let evidence = facts(findings).saturating_sub(facts(&fitted));
     let shorter = Shorter {
         findings: findings.len().saturating_sub(fitted.len()),
         evidence,
