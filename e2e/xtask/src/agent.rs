@@ -30,9 +30,7 @@ pub fn diagnose(workspace: &Workspace, args: &DiagnoseArgs) -> Result<ExitCode> 
     }
     eprintln!("building the agent ..");
     let built = build::binaries(workspace, &["netdiag-agent"])?;
-    let agent = built
-        .binary("netdiag-agent")
-        .context("the build made no netdiag-agent")?;
+    let agent = built.required_binary("netdiag-agent")?;
     let mut command = workspace.command(agent);
     command.arg("diagnose").args(&args.arguments);
     Err(command.exec()).with_context(|| format!("failed to run {}", agent.display()))

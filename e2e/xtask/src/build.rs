@@ -45,6 +45,22 @@ impl Built {
             .find(|built| built.target == name)
             .map(|built| &built.path)
     }
+
+    /// The binary called `name`, which this build should have made.
+    pub fn required_binary(&self, name: &str) -> Result<&PathBuf> {
+        self.binary(name)
+            .with_context(|| format!("the build made no {name}"))
+    }
+
+    /// The variables by which the end-to-end harness finds the programs under test.
+    pub fn environment(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+        let programs = [
+            ("NETDIAG_AGENT", "netdiag-agent"),
+            ("NETDIAG_CONTROLLER", "netdiag-controller"),
+        ];
+        let built = |(variable, name)| Some((variable, self.binary(name)?));
+        programs.into_iter().filter_map(built)
+    }
 }
 
 /// Builds every library, binary and test; without `ebpf`, the agent carries no probes.

@@ -33,13 +33,8 @@ pub fn demo(workspace: &Workspace, args: &DemoArgs) -> Result<ExitCode> {
     eprintln!("building agent, controller and demo ..");
     let packages = ["netdiag-agent", "netdiag-controller", "netdiag-e2e"];
     let built = build::binaries(workspace, &packages)?;
-    let binary = |name: &str| {
-        let found = built.binary(name);
-        found.with_context(|| format!("the build made no {name}"))
-    };
-    let mut command = workspace.command(binary("netdiag-demo")?);
-    command.env("NETDIAG_AGENT", binary("netdiag-agent")?);
-    command.env("NETDIAG_CONTROLLER", binary("netdiag-controller")?);
+    let mut command = workspace.command(built.required_binary("netdiag-demo")?);
+    command.envs(built.environment());
     if let Some(assets) = setup::assets(workspace)? {
         command.env("KUBEBUILDER_ASSETS", assets);
     }

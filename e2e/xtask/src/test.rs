@@ -140,14 +140,7 @@ fn run_suite(workspace: &Workspace, suite: Suite, built: &Built) -> Result<Row> 
         if let Some(assets) = &assets {
             command.env("KUBEBUILDER_ASSETS", assets);
         }
-        for (variable, binary) in [
-            ("NETDIAG_AGENT", "netdiag-agent"),
-            ("NETDIAG_CONTROLLER", "netdiag-controller"),
-        ] {
-            if let Some(path) = built.binary(binary) {
-                command.env(variable, path);
-            }
-        }
+        command.envs(built.environment());
     })
 }
 
