@@ -20,6 +20,9 @@ pub(super) enum Match {
     Reasons(&'static [&'static str]),
     /// Keys dropped by one of these functions for which the kernel gives no reason.
     Locations(&'static [&'static str]),
+    /// Keys dropped by one of these functions as NOT_SPECIFIED, on kernels that have reasons: there the function names
+    /// a reason for whatever it refuses, and what is left is its ordinary end.
+    Unspecified(&'static [&'static str]),
     /// Keys with this reason, while the kernel log of the window contains this text.
     Logged {
         reason: &'static str,
@@ -70,6 +73,9 @@ pub(super) fn lookup(key: &DropCount, log: &[KernelLogLine]) -> Option<&'static 
         Match::Reasons(reasons) => reasons.contains(&key.reason.as_str()),
         Match::Locations(locations) => {
             is_unnamed(&key.reason) && locations.contains(&key.location.as_str())
+        }
+        Match::Unspecified(locations) => {
+            key.reason == "NOT_SPECIFIED" && locations.contains(&key.location.as_str())
         }
         Match::Logged { reason, text } => {
             key.reason == *reason && log.iter().any(|line| line.text.contains(text))
@@ -129,7 +135,9 @@ mod tests {
         let mut seen = BTreeSet::new();
         for row in rows::all() {
             let words = match row.matches {
-                Match::Reasons(words) | Match::Locations(words) => words,
+                Match::Reasons(words) | Match::Locations(words) | Match::Unspecified(words) => {
+                    words
+                }
                 Match::Logged { .. } => continue,
             };
             for word in words {
@@ -170,6 +178,13 @@ mod tests {
         assert!(lookup(&key("NOT_SPECIFIED", "ip6_mc_input"), &[]).is_some());
         assert!(lookup(&key("", "ip6_mc_input"), &[]).is_some());
         assert!(lookup(&key("SOMETHING_NEW", "ip6_mc_input"), &[]).is_none());
+    }
+
+    #[test]
+    fn an_ordinary_end_is_known_only_where_the_kernel_has_reasons() {
+        let class = |reason| lookup(&key(reason, "tcp_v4_rcv"), &[]).map(|row| row.class);
+        assert_eq!(class("NOT_SPECIFIED"), Some(Class::NotLoss));
+        assert_eq!(class(""), None);
     }
 
     #[test]

@@ -89,6 +89,7 @@ fn an_idle_nodes_noise_is_silent() {
         ("OTHERHOST", "ip_rcv_core", 58),
         ("QUEUE_PURGE", "sk_stream_kill_queues", 90),
         ("TCP_OLD_DATA", "tcp_data_queue", 7),
+        ("NOT_SPECIFIED", "tcp_v4_rcv", 33),
         ("CONSUMED", "consume_skb", 100_000),
     ];
     let counts = noise.map(|(reason, location, count)| drops(Some(NODE), reason, location, count));

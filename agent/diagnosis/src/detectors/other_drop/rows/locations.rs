@@ -4,7 +4,7 @@ use super::{AT_ONCE, NEVER, UNDER_LOAD, look};
 use crate::detectors::other_drop::table::{
     Class::{Decision, Loss, NotLoss},
     DEVICE,
-    Match::Locations,
+    Match::{Locations, Unspecified},
     Row,
 };
 
@@ -123,6 +123,19 @@ pub(super) static ROWS: &[Row] = &[
         ]),
         class: NotLoss,
         meaning: "they were left in the queue of a socket that was closed, or are a sender's own copies",
+        advice: None,
+    },
+    // tcp_v4_rcv, do_time_wait: after TCP_TW_SUCCESS the segment is freed without a reason; seen with every connection
+    // that ends (6.18). tcp_rcv_state_process frees each segment of a handshake or an end so until 6.8.
+    Row {
+        matches: Unspecified(&[
+            "tcp_v4_rcv",
+            "tcp_v6_rcv",
+            "tcp_rcv_state_process",
+            "tcp_drop_reason",
+        ]),
+        class: NotLoss,
+        meaning: "TCP has read them: they open or end a connection",
         advice: None,
     },
 ];
