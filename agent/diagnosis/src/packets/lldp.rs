@@ -72,6 +72,15 @@ fn text(value: &[u8]) -> Option<String> {
 }
 
 impl Identifier {
+    /// The value, with its kind where that is not the usual one.
+    pub(crate) fn described(&self, usual: &str) -> String {
+        if self.kind == usual {
+            self.value.clone()
+        } else {
+            format!("{} ({})", self.value, self.kind)
+        }
+    }
+
     fn chassis(bytes: &[u8]) -> Option<Self> {
         Self::decode(
             bytes,

@@ -275,15 +275,25 @@ fn unexplained(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Optio
         let severity = if is_sure { Severity::Warning } else { Severity::Info };
         let mut finding = about(window, link, cause::UNEXPLAINED, severity);
         finding.confidence = if is_sure { Confidence::Likely } else { Confidence::Possible };
-        let (verb, tail) = if is_sure {
-            ("nothing on this node accounts for it", String::new())
+        let (verb, rest) = if is_sure {
+            (
+                "nothing on this node accounts for it",
+                "A kernel module is left.".to_owned(),
+            )
         } else {
-            ("who asked for it is not known", format!(" What could not be seen: {}.", users.doubts.join("; ")))
+            (
+                "who asked for it is not known",
+                format!("What could not be seen: {}.", users.doubts.join("; ")),
+            )
         };
-        finding.summary = format!("{} is promiscuous and {verb}: {}", link.name, chain_of(window, link));
+        finding.summary = format!(
+            "{} is promiscuous and {verb}: {}",
+            link.name,
+            chain_of(window, link)
+        );
         finding.explanation = format!(
-            "The kernel counts {} users of its promiscuity and {} of them are no bridge, socket, passthru device, \
-             user's request or full filter that netdiag found; a kernel module is left. {LETS_IN_ALL}{tail}",
+            "The kernel counts {} users of its promiscuity. netdiag found no bridge, socket, passthru device, user's \
+             request or full filter for {} of them. {rest} {LETS_IN_ALL}",
             link.promiscuity, users.unexplained
         );
         finding.impact = "No packet is lost by it. Somebody may be listening to traffic that is not for this node."

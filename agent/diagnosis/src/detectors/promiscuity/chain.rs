@@ -120,19 +120,8 @@ fn is_same(a: &Link, b: &Link) -> bool {
     (a.netns, a.ifindex) == (b.netns, b.ifindex)
 }
 
-/// The devices below `link` that do as it does: promiscuous, or taking every multicast frame.
-pub(super) fn followers<'a>(
-    window: &'a EvidenceWindow,
-    link: &'a Link,
-    follows: impl Fn(&Link) -> bool,
-) -> Vec<&'a Link> {
-    lowers(window, link)
-        .into_iter()
-        .filter(|lower| follows(lower))
-        .collect()
-}
-
-/// The chain that ends at `link`: `eth0, eth1 <- bond0 <- bond0.100`.
+/// The chain that ends at `link`: `eth0, eth1 <- bond0 <- bond0.100`, within its namespace, of the devices that do as it
+/// does: promiscuous, or taking every multicast frame.
 pub(super) fn chain(
     window: &EvidenceWindow,
     link: &Link,
@@ -141,7 +130,8 @@ pub(super) fn chain(
     let mut parts = vec![link.name.clone()];
     let mut at = link;
     for _ in 0..DEEPEST {
-        let below = followers(window, at, follows);
+        let mut below = lowers(window, at);
+        below.retain(|lower| lower.netns == link.netns && follows(lower));
         if below.is_empty() {
             break;
         }

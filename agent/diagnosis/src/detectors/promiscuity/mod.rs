@@ -108,18 +108,36 @@ pub(super) fn findings_that_open<'a>(
     so_far: &'a Outcome,
     link: &'a Link,
 ) -> Vec<&'a Finding> {
-    let stack = chain::stack_above(window, link);
-    so_far
-        .findings
-        .iter()
-        .filter(|finding| finding.check == CHECK)
-        .filter(|finding| {
-            stack.iter().any(|device| {
-                let is_of = |link: &Link| is_about(window, finding, link);
-                is_of(device) || window.master(device).is_some_and(is_of) && is_folded(finding)
-            })
-        })
+    chain::stack_above(window, link)
+        .into_iter()
+        .flat_map(|device| findings_about(window, so_far, device))
         .collect()
+}
+
+/// The findings about a device; those about all ports of its switch only where the device has none of its own as a
+/// port.
+fn findings_about<'a>(
+    window: &EvidenceWindow,
+    so_far: &'a Outcome,
+    link: &Link,
+) -> Vec<&'a Finding> {
+    let all_about = |link: &Link| -> Vec<&'a Finding> {
+        let findings = so_far.findings.iter();
+        findings
+            .filter(|finding| finding.check == CHECK && is_about(window, finding, link))
+            .collect()
+    };
+    let mut found = all_about(link);
+    if !found.iter().any(|finding| is_port_cause(finding))
+        && let Some(switch) = window.master(link)
+    {
+        found.extend(
+            all_about(switch)
+                .into_iter()
+                .filter(|finding| is_port_cause(finding)),
+        );
+    }
+    found
 }
 
 fn is_about(window: &EvidenceWindow, finding: &Finding, link: &Link) -> bool {
@@ -130,11 +148,10 @@ fn is_about(window: &EvidenceWindow, finding: &Finding, link: &Link) -> bool {
     finding.subject.netns == netns && finding.subject.ifindex == Some(link.ifindex)
 }
 
-/// A finding about the ports of a switch has the switch as its subject.
-fn is_folded(finding: &Finding) -> bool {
+fn is_port_cause(finding: &Finding) -> bool {
     matches!(
         finding.cause.as_ref(),
-        cause::BRIDGE_PORT | cause::OPEN_VSWITCH_PORT | cause::ALL_MULTICAST
+        cause::BRIDGE_PORT | cause::OPEN_VSWITCH_PORT
     )
 }
 

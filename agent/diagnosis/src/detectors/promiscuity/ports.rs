@@ -92,44 +92,40 @@ fn is_guest(port: &Port<'_>) -> bool {
 fn single(window: &EvidenceWindow, cause: &'static str, port: &Port<'_>) -> Finding {
     let (link, switch) = (port.link, port.switch);
     let mut finding = about(window, link, cause, Severity::Info);
-    let followers = chain::followers(window, link, Link::is_promiscuous);
-    let names: Vec<&str> = followers.iter().map(|link| link.name.as_str()).collect();
     let chain = format!(
         "{} <- {}",
         chain::chain(window, link, Link::is_promiscuous),
         switch.name
     );
-    finding.summary = match names.as_slice() {
-        [] => format!(
-            "{} is promiscuous because {} enslaved it: {chain}",
-            link.name, switch.name
-        ),
-        [only] => format!(
-            "{only} is promiscuous because {} enslaved {}: {chain}",
-            switch.name, link.name
-        ),
-        _ => format!(
-            "{} are promiscuous because {} enslaved {}: {chain}",
-            listed(&names, " and "),
-            switch.name,
-            link.name
-        ),
+    let opened = opened_filters(window, link);
+    let (names, are, they) = match opened.as_slice() {
+        [] => (link.name.clone(), "is", "it"),
+        [only] => ((*only).to_owned(), "is", "it"),
+        several => (listed(several, " and "), "are", "they"),
     };
-    let opened = if names.is_empty() {
-        link.name.clone()
-    } else {
-        listed(&names, " and ")
-    };
-    let verb = if names.len() > 1 {
-        "take frames that they"
-    } else {
-        "take frames that it"
-    };
-    finding.consequence = format!("{} makes {opened} {verb} would filter out.", switch.name);
+    let port_name = if names == link.name { "it" } else { &link.name };
+    finding.summary = format!(
+        "{names} {are} promiscuous because {} enslaved {port_name}: {chain}",
+        switch.name
+    );
+    finding.consequence = format!(
+        "{} makes {names} take frames that {they} would filter out.",
+        switch.name
+    );
     finding.evidence.push(port.proof.clone());
     finding.confidence = port.confidence;
     describe(&mut finding, cause, switch, port.confidence);
     finding
+}
+
+/// The devices at or below a port that have a filter, which its promiscuity opens.
+fn opened_filters<'a>(window: &'a EvidenceWindow, port: &'a Link) -> Vec<&'a str> {
+    chain::stack_below(window, port)
+        .into_iter()
+        .filter(|device| device.netns == port.netns)
+        .filter(|device| device.filters_addresses() && device.is_promiscuous())
+        .map(|device| device.name.as_str())
+        .collect()
 }
 
 fn several(

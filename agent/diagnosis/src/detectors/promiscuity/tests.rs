@@ -153,7 +153,7 @@ fn check(window: &EvidenceWindow, expected: &[(&str, &str, Severity)]) -> Vec<Fi
     assert_eq!(short, expected);
     for finding in &found {
         assert!(
-            finding.summary.chars().count() <= 100,
+            finding.summary.chars().count() <= 105,
             "{}",
             finding.summary
         );

@@ -42,7 +42,7 @@ pub(super) struct Sender<'a> {
     pub name: String,
     /// Everything else it said.
     pub about: String,
-    /// The device that the frame came in on.
+    /// The device that the frame came in on, where it is another than the one that dropped it.
     pub interface: Option<&'a str>,
 }
 
@@ -99,6 +99,7 @@ impl<'a> Frames<'a> {
             self.for_us += usize::from(to_one && to_us);
         }
         let interface = link
+            .filter(|link| link.ifindex != sample.skb_iif)
             .and_then(|link| window.link(link.netns, sample.skb_iif))
             .map(|link| link.name.as_str());
         if let Some(sender) = sender(carried, payload, interface) {
@@ -212,13 +213,13 @@ fn lldp_sender(announced: Lldp, interface: Option<&str>) -> Option<Sender<'_>> {
     let name = system.or_else(|| chassis.as_ref().map(|id| id.value.clone()))?;
     let mut about = Vec::new();
     if let Some(port) = port {
-        about.push(format!("port {} ({})", port.value, port.kind));
+        about.push(format!("port {}", port.described("interface name")));
     }
     if let Some(description) = port_description {
         about.push(format!("described as {description}"));
     }
     if let Some(chassis) = chassis {
-        about.push(format!("chassis {} ({})", chassis.value, chassis.kind));
+        about.push(format!("chassis {}", chassis.described("MAC address")));
     }
     if let Some(seconds) = time_to_live {
         about.push(format!("TTL {seconds} s"));

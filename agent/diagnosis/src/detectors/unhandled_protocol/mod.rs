@@ -76,6 +76,11 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// Whether the device's counters rise with these drops.
+    fn is_counted(&self) -> bool {
+        self.keys.iter().any(|(_, key)| !is_behind_llc(key))
+    }
+
     fn count(&self) -> u64 {
         self.keys
             .iter()
@@ -89,8 +94,13 @@ fn is_unreceived(drops: &Drops, key: &DropCount) -> bool {
     let unnamed = matches!(key.reason.as_str(), "" | "NOT_SPECIFIED");
     let at_core = key.location == "__netif_receive_skb_core";
     // 802.2 frames are taken by the LLC code where it is loaded, which then finds no receiver.
-    let at_llc = key.location == "llc_rcv" && key.ethertype == ETH_P_802_2;
+    let at_llc = is_behind_llc(key) && key.ethertype == ETH_P_802_2;
     key.reason == "UNHANDLED_PROTO" || (unnamed && (at_llc || (at_core && drops.has_locations)))
+}
+
+/// Dropped by the LLC or SNAP code: received, as far as the device's counters go.
+fn is_behind_llc(key: &DropCount) -> bool {
+    matches!(key.location.as_str(), "llc_rcv" | "snap_rcv")
 }
 
 fn group<'a>(window: &'a EvidenceWindow, drops: &'a Drops, so_far: &Outcome) -> Vec<Group<'a>> {

@@ -108,9 +108,14 @@ impl Text<'_> {
         }
         let mut text = format!(
             "The kernel hands a frame to every program or protocol that registered for its type. For {} on {} there is \
-             none, so the frame is freed and counted as dropped.",
+             none, so the frame is freed{}.",
             self.protocol(),
-            self.device
+            self.device,
+            if self.group.is_counted() {
+                " and counted as dropped"
+            } else {
+                ". No counter of the device shows it"
+            }
         );
         if self.handlers(window).is_some_and(|count| count > 0) {
             text.push_str(" A receiver is registered now; it may have started within the window.");
@@ -193,7 +198,7 @@ impl Text<'_> {
                 Proof::new(what.replace("0X", "0x"), key.count, "frames", backend)
             })
             .collect();
-        if let Some(link) = self.group.link {
+        if let Some(link) = self.group.link.filter(|_| self.group.is_counted()) {
             proofs.push(counter_proof(
                 self.window,
                 link,

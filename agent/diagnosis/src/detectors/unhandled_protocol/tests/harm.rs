@@ -23,7 +23,7 @@ fn lldp_on_a_bridged_bond_names_its_senders_and_its_cause() {
     );
     assert_eq!(
         finding.details[0].1,
-        "leaf-3a  port Ethernet17 (interface name)  chassis 2c:dd:e9:01:3a:10 (MAC address)  TTL 120 s  on bond0"
+        "leaf-3a  port Ethernet17  chassis 2c:dd:e9:01:3a:10  TTL 120 s"
     );
     let proofs: Vec<(&str, &str)> = finding
         .evidence
@@ -190,4 +190,45 @@ fn without_a_sample_only_group_protocols_are_called_harmless() {
     };
     check(0x88cc, Verdict::Benign);
     check(0xfafa, Verdict::Unknown);
+}
+
+#[test]
+fn the_cause_is_the_nics_own_finding_and_not_the_one_about_its_bridges_pods() {
+    let mut links = vec![slave_of(promiscuous(device(2, "eth0", None)), 9, "bridge")];
+    for pod in 0..3 {
+        let veth = promiscuous(device(20 + pod, &format!("veth{pod}"), Some("veth")));
+        links.push(slave_of(veth, 9, "bridge"));
+    }
+    links.push(bridge());
+    let frames = [lldp_frame("leaf-3a")];
+    let window = window(links, vec![dropped(2, 0x88cc, 2, &frames)]);
+    assert_eq!(causes(&diagnose(&window)), ["Promiscuity/BridgePort/eth0"]);
+}
+
+#[test]
+fn what_a_macvlan_port_lets_in_is_told_of_itself_and_not_of_the_veth_below() {
+    let mut lower = promiscuous(device(40, "w1", Some("veth")));
+    lower.netns = NetnsId(8);
+    let mut port = slave_of(promiscuous(device(2, "nic0", Some("macvlan"))), 9, "bridge");
+    port.peer = Some(Peer {
+        ifindex: 40,
+        netns: Some(NetnsId(8)),
+    });
+    let frames = [lldp_frame("leaf-3a")];
+    let window = window(
+        vec![lower, port, bridge()],
+        vec![dropped(2, 0x88cc, 2, &frames)],
+    );
+    let outcome = diagnose(&window);
+    let cause = outcome
+        .finding(&only(&outcome).caused_by[0])
+        .expect("the cause is reported");
+    assert_eq!(
+        cause.summary,
+        "nic0 is promiscuous because br0 enslaved it: nic0 <- br0"
+    );
+    assert_eq!(
+        cause.consequence,
+        "br0 makes nic0 take frames that it would filter out."
+    );
 }
