@@ -1,6 +1,7 @@
 //! Where things are: the checkout, the target folder, the cache.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -57,8 +58,18 @@ impl Workspace {
     }
 
     /// `program`, to be run in the checkout with this workspace's folders.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    ///
+    /// `cargo run` describes this package to it by environment variables. Build scripts compare some
+    /// of them (ring's does), so handed on they would make each cargo command rebuild what the same
+    /// command by hand had built.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
         command
             .current_dir(&self.root)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
