@@ -258,7 +258,11 @@ impl Remedy {
         match (&namespace.name, namespace.pid) {
             (Some(name), _) => {
                 let enter = ["ip", "netns", "exec", name];
-                Self::command(text, &[&enter, words].concat(), &[&[name.as_str()], names].concat())
+                Self::command(
+                    text,
+                    &[&enter, words].concat(),
+                    &[&[name.as_str()], names].concat(),
+                )
             }
             (None, Some(pid)) => {
                 let pid = pid.to_string();

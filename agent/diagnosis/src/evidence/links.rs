@@ -27,7 +27,8 @@ pub struct Link {
     pub mtu: u32,
     /// IFLA_TXQLEN, packets.
     pub tx_queue_length: u32,
-    /// `ifi_flags`: IFF_PROMISC and IFF_ALLMULTI here are a user's request, never a bridge's (FIELD-GUIDE: `gflags`).
+    /// `ifi_flags`: IFF_PROMISC and IFF_ALLMULTI here are a user's request (`dev->gflags`), never a
+    /// bridge's.
     pub requested_flags: u32,
     /// `net_device.flags`: what is in force. Absent when neither BPF nor sysfs could be read.
     pub effective_flags: Option<u32>,
