@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 
 /// What go.mod of the control plane asks for.
 const MINIMUM: (u32, u32) = (1, 25);
-const TOOLCHAIN: &str = "v0.0.1-go1.26.3.linux-amd64";
+const TOOLCHAIN: &str = "v0.0.1-go1.26.8.linux-amd64";
 
 pub const GO: Step = Step {
     name: "Go",
