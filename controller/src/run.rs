@@ -182,7 +182,7 @@ fn log_result<K, E>(
         Ok((object, action)) => debug!(controller, object = object.name, ?action, "Pass done"),
         // It was deleted between the change and the pass.
         Err(controller::Error::ObjectNotFound(object)) => {
-            debug!(controller, object = object.name, "Object gone")
+            debug!(controller, object = object.name, "Object gone");
         }
         Err(controller::Error::ReconcilerFailed(error, object)) => {
             warn!(

@@ -41,11 +41,11 @@ impl<'a> Gaps<'a> {
                 State::Pending => {}
                 State::Refused => gaps.refused.push(member.name),
                 State::Unreachable(why) => {
-                    gaps.unreachable.entry(why).or_default().push(member.name)
+                    gaps.unreachable.entry(why).or_default().push(member.name);
                 }
                 State::Failed(_) => gaps.failed.push(member.name),
                 State::Finished(result) => {
-                    gaps.in_part.extend(in_part(member.name, result, wanted))
+                    gaps.in_part.extend(in_part(member.name, result, wanted));
                 }
             }
         }

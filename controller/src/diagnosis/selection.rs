@@ -55,7 +55,7 @@ impl Selected {
     }
 
     /// The names among the selected that no node has.
-    pub fn missing<'a>(&'a self, exists: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    pub fn missing(&self, exists: impl Fn(&str) -> bool) -> Vec<&str> {
         match self {
             Self::Names(names) => {
                 let mut missing: Vec<&str> = names

@@ -102,10 +102,8 @@ impl Wish {
         };
         let current = report.and_then(|report| assignment(report, &run));
         let was_refused = report.is_some_and(|report| is_refused(report, &run));
-        let wanted = current.is_some() && run.mode == Mode::Once
-            || was_refused && run.mode == Mode::Once
-            || may_join(&run, diagnosis, node);
-        if !wanted {
+        let takes_part = run.mode == Mode::Once && (current.is_some() || was_refused);
+        if !takes_part && !may_join(&run, diagnosis, node) {
             return None;
         }
         let assigned_time = match current {
