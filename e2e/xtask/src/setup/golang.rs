@@ -17,7 +17,13 @@ use crate::workspace::Workspace;
 
 /// What go.mod of the control plane asks for.
 const MINIMUM: (u32, u32) = (1, 25);
-const TOOLCHAIN: &str = "v0.0.1-go1.26.8.linux-amd64";
+const RELEASE: &str = "go1.26.8";
+/// This machine's architecture as Go calls it.
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
+    "arm64"
+} else {
+    "amd64"
+};
 
 pub const GO: Step = Step {
     name: "Go",
@@ -39,11 +45,7 @@ pub const GO: Step = Step {
             commands = apt_install(workspace, &["golang-go"]);
         }
         let mut download = workspace.command("go");
-        download.args([
-            "mod",
-            "download",
-            &format!("golang.org/toolchain@{TOOLCHAIN}"),
-        ]);
+        download.args(["mod", "download", &toolchain()]);
         // Outside any module, so that an old Go does not read a go.mod it cannot understand.
         download.current_dir("/");
         download.env("GOMODCACHE", modules(workspace));
@@ -74,12 +76,18 @@ fn modules(workspace: &Workspace) -> PathBuf {
 }
 
 fn downloaded(workspace: &Workspace) -> PathBuf {
-    modules(workspace).join(format!("golang.org/toolchain@{TOOLCHAIN}"))
+    modules(workspace).join(toolchain())
+}
+
+/// The module with its version, which is also the folder that it is unpacked to.
+fn toolchain() -> String {
+    format!("golang.org/toolchain@v0.0.1-{RELEASE}.linux-{ARCHITECTURE}")
 }
 
 /// Modules carry no permissions, so programs in them come without the execute bit.
 fn make_executable(toolchain: &Path) -> Result<()> {
-    for folder in ["bin", "pkg/tool/linux_amd64"] {
+    let tools = format!("pkg/tool/linux_{ARCHITECTURE}");
+    for folder in ["bin", &tools] {
         let folder = toolchain.join(folder);
         let entries = fs::read_dir(&folder)
             .with_context(|| format!("failed to read {}", folder.display()))?;
