@@ -8,7 +8,7 @@ mod link_mtu;
 mod other_drop;
 mod promiscuity;
 #[cfg(test)]
-mod recorded;
+pub(crate) mod recorded;
 mod unhandled_protocol;
 
 use serde::Serialize;

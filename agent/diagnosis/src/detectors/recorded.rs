@@ -10,7 +10,7 @@ struct Recording {
 }
 
 /// The evidence of a recording.
-pub(super) fn window(text: &str) -> EvidenceWindow {
+pub(crate) fn window(text: &str) -> EvidenceWindow {
     let recording: Recording = serde_json::from_str(text).expect("a recording");
     recording.evidence
 }

@@ -158,7 +158,7 @@ static TABLE: &[Row] = &[
         raises: Raises::UdpByVersion,
     },
     // __first_packet_length (poll, select, FIONREAD) and udp_read_skb (sockmap) count in the IPv4 MIB whatever the
-    // socket's family: they use __UDP_INC_STATS. Seen: 20 of 20 through poll (6.18).
+    // socket's family: they use __UDP_INC_STATS. Seen: 20 IPv6 packets to a polled socket, Udp.InCsumErrors +20 (6.18).
     Row {
         functions: &[
             "__first_packet_length",

@@ -2,6 +2,7 @@
 
 use super::{LedgerEntry, balance};
 use crate::{
+    detectors::recorded,
     evidence::{
         BondSlave, DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Observed,
         PacketSample, Peer,
@@ -207,6 +208,19 @@ fn late_udp_verification_books_by_the_packets_ip_version() {
         [
             "- Udp.InCsumErrors +60 = [udp_recvmsg - Unknown 50, UDP_CSUM - Unknown 10] + 0",
             "- Udp6.InCsumErrors +40 = [UDP_CSUM - Unknown 40] + 0",
+        ]
+    );
+}
+
+#[test]
+fn a_polled_ipv6_socket_counts_in_the_counter_of_ipv4() {
+    // Recorded: 20 broken packets to a socket that is polled, 7 to one that is read, both IPv6.
+    let window = recorded::window(include_str!("testdata/6.18_udp6_poll_and_recv.json"));
+    assert_eq!(
+        short(&balance(&window, &[])),
+        [
+            "- Udp.InCsumErrors +20 = [UDP_CSUM - Unknown 20] + 0",
+            "- Udp6.InCsumErrors +7 = [UDP_CSUM - Unknown 7] + 0",
         ]
     );
 }
