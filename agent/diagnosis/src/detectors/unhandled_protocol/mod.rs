@@ -1,6 +1,7 @@
 //! Frames of a protocol that nobody on this node receives: counted as dropped, and harmless unless they were meant for
 //! this node.
 
+mod fold;
 mod frames;
 mod opened_by;
 mod remedies;
@@ -10,10 +11,11 @@ use std::collections::BTreeMap;
 
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
-    evidence::{DropCount, Drops, EvidenceWindow, Link, NetnsId},
+    evidence::{DropCount, Drops, EvidenceWindow, Link, Namespace, NetnsId},
     finding::{Claim, Confidence, Finding, Severity, Subject, Unchecked, Verdict},
     packets::{frame::ETH_P_802_2, protocols},
 };
+use fold::Report;
 use frames::Frames;
 
 /// The `UnhandledProtocol` check.
@@ -47,17 +49,13 @@ impl Detector for UnhandledProtocol {
         let Some(drops) = window.drops.value() else {
             return outcome;
         };
-        for group in group(window, drops, so_far) {
-            let (finding, verdict) = report(window, so_far, &group);
-            for (drop, key) in &group.keys {
-                outcome.claims.push(Claim {
-                    drop: *drop,
-                    verdict,
-                    protocol: Some(group.frames.name_of(key.ethertype)),
-                    finding: finding.id.clone(),
-                });
-            }
-            outcome.findings.push(finding);
+        let reports = group(window, drops, so_far)
+            .iter()
+            .map(|group| report(window, so_far, group))
+            .collect();
+        for report in fold::fold(reports) {
+            outcome.findings.push(report.finding);
+            outcome.claims.extend(report.claims);
         }
         outcome
     }
@@ -76,6 +74,15 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// The inner end of a virtual link: a pod's eth0.
+    fn is_of_guest(&self, window: &EvidenceWindow) -> bool {
+        let is_elsewhere = |namespace: &Namespace| !namespace.is_node;
+        window.namespace(self.netns).is_some_and(is_elsewhere)
+            && self.link.is_some_and(|link| {
+                link.master.is_none() && matches!(link.kind.as_deref(), Some("veth" | "netkit"))
+            })
+    }
+
     /// Whether the device's counters rise with these drops.
     fn is_counted(&self) -> bool {
         self.keys.iter().any(|(_, key)| !is_behind_llc(key))
@@ -145,7 +152,7 @@ fn inactive_slave_of<'a>(window: &'a EvidenceWindow, link: &Link) -> Option<&'a 
     is_inactive.then_some(bond)
 }
 
-fn report(window: &EvidenceWindow, so_far: &Outcome, group: &Group<'_>) -> (Finding, Verdict) {
+fn report(window: &EvidenceWindow, so_far: &Outcome, group: &Group<'_>) -> Report {
     let namespace = window.namespace(group.netns);
     let mut subject = match group.link {
         Some(link) => Subject::of_link(link, namespace),
@@ -189,7 +196,17 @@ fn report(window: &EvidenceWindow, so_far: &Outcome, group: &Group<'_>) -> (Find
         finding.caused_by = opened_by::findings(window, so_far, link, &group.frames);
     }
     wording::describe(&mut finding, window, group);
-    (finding, verdict)
+    let claim = |(drop, key): &(usize, &DropCount)| Claim {
+        drop: *drop,
+        verdict,
+        protocol: Some(group.frames.name_of(key.ethertype)),
+        finding: finding.id.clone(),
+    };
+    Report {
+        claims: group.keys.iter().map(claim).collect(),
+        is_of_guest: group.is_of_guest(window),
+        finding,
+    }
 }
 
 /// Whether somebody on this node misses the frames.

@@ -245,3 +245,47 @@ fn a_blind_or_short_window_is_said() {
         ]
     );
 }
+
+#[test]
+fn what_a_broadcast_does_in_every_pod_is_one_finding() {
+    let pods: Vec<u32> = (0..30).collect();
+    let loop_test = frame(BROADCAST, &[0x88, 0x99, 0x23, 0]);
+    let drops = pods
+        .iter()
+        .map(|pod| dropped(100 + pod, 0x8899, 1, std::slice::from_ref(&loop_test)))
+        .collect();
+    let mut links: Vec<Link> = Vec::new();
+    let mut namespaces = Vec::new();
+    for pod in &pods {
+        let mut link = device(100 + pod, "eth0", Some("veth"));
+        link.netns = NetnsId(1000 + pod);
+        namespaces.push(Namespace {
+            id: link.netns,
+            name: Some(format!("pod{pod}")),
+            ..Namespace::default()
+        });
+        links.push(link);
+    }
+    let mut window = window(links, drops);
+    window.namespaces.extend(namespaces);
+    if let Observed::Complete { value: drops } = &mut window.drops {
+        for count in &mut drops.counts {
+            count.netns = Some(NetnsId(900 + count.ifindex));
+        }
+    }
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(
+        finding.summary,
+        "Realtek loop detection is dropped on 30 virtual devices, harmless: nothing listens for it"
+    );
+    assert_eq!(finding.count, 600);
+    assert!(finding.details[0].1.starts_with("eth0 of netns pod0, "));
+    assert_eq!(outcome.claims.len(), 30);
+    assert!(
+        outcome
+            .claims
+            .iter()
+            .all(|claim| claim.finding == finding.id)
+    );
+}
