@@ -155,3 +155,27 @@ pub(crate) fn list(_: &mut SchemaGenerator) -> Schema {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn the_time_of_transition_moves_with_the_status_alone() {
+        let of = |previous: &[Condition], status, reason, now| {
+            condition(previous, COMPLETE, status, reason, "", Some(1), now)
+        };
+        let first = of(&[], Status::False, reasons::RUNNING, at(10));
+        assert_eq!(first.last_transition_time, Time::from(at(10)));
+        let later = of(&[first], Status::False, reasons::NO_NODES_SELECTED, at(20));
+        assert_eq!(later.reason, reasons::NO_NODES_SELECTED);
+        assert_eq!(later.last_transition_time, Time::from(at(10)));
+        let done = of(&[later], Status::True, reasons::ALL_REPORTED, at(30));
+        assert_eq!(done.last_transition_time, Time::from(at(30)));
+        assert!(is_true(&[done], COMPLETE));
+    }
+}

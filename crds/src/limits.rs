@@ -21,10 +21,10 @@ pub const COMMAND: usize = 1024;
 pub const NODE_NAMES: usize = 1000;
 /// Checks that one diagnosis may list.
 pub const CHECKS: usize = 32;
-/// Interface globs of one list.
-pub const GLOBS: usize = 32;
+/// Interface globs of one list. Every assignment of a node repeats them, so they are few and short.
+pub const GLOBS: usize = 16;
 /// Length of an interface glob. An interface name has at most 15 bytes (IFNAMSIZ).
-pub const GLOB: usize = 64;
+pub const GLOB: usize = 32;
 /// Length of `spec.rerun`.
 pub const RERUN: usize = 64;
 /// Entries of `matchLabels`, and of `matchExpressions`.

@@ -70,3 +70,54 @@ fn write_whole_numbers(value: &mut Value) {
 pub(crate) fn rule(rule: &str, message: &str) -> Rule {
     Rule::new(rule).message(message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_definitions_are_those_of_the_types() {
+        assert_eq!(
+            yaml().unwrap(),
+            include_str!("../netdiag.dev.yaml"),
+            "run `cargo xtask codegen`"
+        );
+    }
+
+    #[test]
+    fn every_list_and_string_is_bounded() {
+        let mut unbounded = Vec::new();
+        for crd in crds().unwrap() {
+            let crd = serde_json::to_value(&crd).unwrap();
+            let properties = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+            for part in ["spec", "status"] {
+                collect_unbounded(part, &properties[part], &mut unbounded);
+            }
+        }
+        assert!(unbounded.is_empty(), "{unbounded:?}");
+    }
+
+    fn collect_unbounded(path: &str, schema: &Value, unbounded: &mut Vec<String>) {
+        let is_bounded = match schema["type"].as_str() {
+            Some("string") => ["maxLength", "enum", "format"]
+                .iter()
+                .any(|bound| !schema[*bound].is_null()),
+            Some("array") => !schema["maxItems"].is_null(),
+            Some("object") => {
+                schema["additionalProperties"].is_null() || !schema["maxProperties"].is_null()
+            }
+            _ => true,
+        };
+        if !is_bounded {
+            unbounded.push(path.to_owned());
+        }
+        for inner in ["items", "additionalProperties"] {
+            if !schema[inner].is_null() {
+                collect_unbounded(&format!("{path}[]"), &schema[inner], unbounded);
+            }
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            collect_unbounded(&format!("{path}.{name}"), property, unbounded);
+        }
+    }
+}

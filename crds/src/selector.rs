@@ -129,3 +129,42 @@ fn expression_values() -> Rule {
         &format!("spec.nodes.selector.matchExpressions {VALUE_MESSAGE}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::core::SelectorExt;
+
+    use super::*;
+
+    fn labels(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
+        labels
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_selector_matches_as_kubernetes_selects() {
+        let selector = NodeSelector {
+            match_labels: labels(&[("rack", "r1")]),
+            match_expressions: vec![
+                NodeSelectorTerm {
+                    key: "pool".to_owned(),
+                    operator: Operator::NotIn,
+                    values: vec!["spot".to_owned()],
+                },
+                NodeSelectorTerm {
+                    key: "gpu".to_owned(),
+                    operator: Operator::DoesNotExist,
+                    values: Vec::new(),
+                },
+            ],
+        };
+        let selector: Selector = selector.try_into().unwrap();
+        assert!(selector.matches(&labels(&[("rack", "r1"), ("pool", "large")])));
+        assert!(selector.matches(&labels(&[("rack", "r1")])));
+        assert!(!selector.matches(&labels(&[("rack", "r2")])));
+        assert!(!selector.matches(&labels(&[("rack", "r1"), ("pool", "spot")])));
+        assert!(!selector.matches(&labels(&[("rack", "r1"), ("gpu", "")])));
+    }
+}
