@@ -3,7 +3,7 @@
 use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
 
 use crate::{
-    collect::causes,
+    causes::causes,
     probes::{
         Kernel,
         drop::{DropProbe, DropSnapshot, Edges, Error},

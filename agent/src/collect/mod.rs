@@ -9,18 +9,15 @@ mod snapshot;
 mod stop;
 
 use std::{
-    error::Error,
     mem::take,
     path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use netdiag_diagnosis::{
-    EvidenceWindow,
-    evidence::{NodeFacts, Observed},
-};
+use netdiag_diagnosis::{EvidenceWindow, evidence::NodeFacts};
 
 use crate::{
+    causes::causes,
     probes::{Kernel, drop::Edges},
     sources::{HostRoot, KernelLog, Scope, Sources},
 };
@@ -79,7 +76,7 @@ pub fn collect(
     } else {
         Scope::Node
     };
-    let sources = Sources::new(HostRoot::new(&request.host_root), scope);
+    let sources = Sources::new(HostRoot::new(&request.host_root), scope, kernel);
     let sources = sources.map_err(|error| causes(&error));
     let mut watch = DropWatch::begin(kernel);
     let mut kernel_log = KernelLog::from_now();
@@ -123,24 +120,12 @@ pub fn collect(
         namespaces: seen.namespaces,
         links: seen.links,
         drops,
-        packet_sockets: Observed::default(),
+        packet_sockets: seen.packet_sockets,
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
         lost,
     };
     Collected { window, complete }
-}
-
-/// An error with what caused it, in one line.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 fn unix_ms() -> i64 {

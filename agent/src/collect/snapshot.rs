@@ -1,20 +1,28 @@
 //! The sources at one end of a window, and both ends together.
 
-use netdiag_diagnosis::evidence::{Link, Namespace, Observed, TunHolder};
+use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, TunHolder};
 
-use super::{causes, drops::DropWatch};
+use super::drops::DropWatch;
 use crate::{
+    causes::causes,
     probes::drop::DropSnapshot,
     sources::{Reading, Sources, reading},
 };
 
 /// One end: the sources' counters, read between two reads of the drop map.
 pub struct End {
-    reading: Result<(Reading, Observed<Vec<TunHolder>>), String>,
+    asked: Result<Answers, String>,
     /// Drops before the counters were read.
     pub drops: DropSnapshot,
     /// Drops after.
     pub drops_after: DropSnapshot,
+}
+
+/// What the sources said.
+struct Answers {
+    reading: Reading,
+    packet_sockets: Observed<Vec<PacketSocket>>,
+    tun_holders: Observed<Vec<TunHolder>>,
 }
 
 impl End {
@@ -31,17 +39,20 @@ impl End {
             (sources, discovery, reading)
         });
         let drops_after = watch.read();
-        let reading = found.map(|(sources, discovery, mut reading)| {
+        let asked = found.map(|(sources, discovery, mut reading)| {
             sources.describe(&discovery, &mut reading);
-            let tun_holders = if has_held_devices(&reading) {
-                sources.tun_holders(&discovery)
-            } else {
-                Observed::Complete { value: Vec::new() }
-            };
-            (reading, tun_holders)
+            Answers {
+                packet_sockets: sources.packet_sockets(&discovery),
+                tun_holders: if has_held_devices(&reading) {
+                    sources.tun_holders(&discovery)
+                } else {
+                    Observed::Complete { value: Vec::new() }
+                },
+                reading,
+            }
         });
         Self {
-            reading,
+            asked,
             drops,
             drops_after,
         }
@@ -49,7 +60,7 @@ impl End {
 
     /// Interfaces of the node's own namespace.
     pub fn interfaces(&self) -> Option<usize> {
-        let (reading, _) = self.reading.as_ref().ok()?;
+        let reading = &self.asked.as_ref().ok()?.reading;
         let node = reading.namespaces.iter().find(|one| one.is_node)?.id;
         let links = reading.links.value()?;
         Some(links.iter().filter(|link| link.netns == node).count())
@@ -71,29 +82,37 @@ pub struct Seen {
     pub namespaces: Vec<Namespace>,
     /// Their links.
     pub links: Observed<Vec<Link>>,
-    /// Who holds TUN and TAP devices.
+    /// Packet sockets as of the end.
+    pub packet_sockets: Observed<Vec<PacketSocket>>,
+    /// Who holds TUN and TAP devices, as of the end.
     pub tun_holders: Observed<Vec<TunHolder>>,
 }
 
 impl Seen {
     /// Puts the two ends together.
     pub fn between(before: End, after: End) -> Self {
-        match (before.reading, after.reading) {
-            (Ok((before, _)), Ok((after, tun_holders))) => {
-                let (namespaces, links) = reading::merge(before, after);
+        match (before.asked, after.asked) {
+            (Ok(before), Ok(after)) => {
+                let (namespaces, links) = reading::merge(before.reading, after.reading);
                 Self {
                     namespaces,
                     links,
-                    tun_holders,
+                    packet_sockets: after.packet_sockets,
+                    tun_holders: after.tun_holders,
                 }
             }
             (Err(reason), _) | (_, Err(reason)) => Self {
                 namespaces: Vec::new(),
-                links: Observed::Unavailable {
-                    reason: reason.clone(),
-                },
-                tun_holders: Observed::Unavailable { reason },
+                links: unavailable(&reason),
+                packet_sockets: unavailable(&reason),
+                tun_holders: unavailable(&reason),
             },
         }
+    }
+}
+
+fn unavailable<T>(reason: &str) -> Observed<T> {
+    Observed::Unavailable {
+        reason: reason.to_owned(),
     }
 }

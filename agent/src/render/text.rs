@@ -44,41 +44,61 @@ pub fn wrap(first: &str, rest: &str, text: &str, width: usize) -> String {
     textwrap::fill(&printable(text), options)
 }
 
-/// Breaks a shell command that is too long for a line where a shell lets it be continued: at spaces outside quotes.
+/// Breaks a shell command that is too long for a line where it means the same broken: at spaces outside quotes, with a
+/// backslash, and within the quoted rules of nft behind a semicolon, where nft takes a line break for white space.
 pub fn wrap_command(indent: &str, command: &str, width: usize) -> String {
     let command = printable(command);
     let room = width.saturating_sub(indent.len());
-    if textwrap::core::display_width(&command) <= room {
-        return format!("{indent}{command}");
-    }
     let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in shell_words(&command) {
-        let length = textwrap::core::display_width(&line) + 1 + textwrap::core::display_width(word);
-        if !line.is_empty() && length + 2 > room {
-            lines.push(format!("{indent}{line} \\"));
-            line = String::from("  ");
-        } else if !line.is_empty() {
-            line.push(' ');
+    let mut rest: &str = &command;
+    loop {
+        let margin = if lines.is_empty() { "" } else { "  " };
+        let fits = |end: usize| {
+            let line = rest.get(..end).unwrap_or(rest);
+            textwrap::core::display_width(line) + margin.len() + " \\".len() <= room
+        };
+        let done = command.len() - rest.len();
+        let points = break_points(&command).into_iter().filter_map(|(at, end)| {
+            let at = at.checked_sub(done).filter(|at| *at > 0)?;
+            Some((at, end))
+        });
+        let mut best = None;
+        for point in points {
+            if best.is_none() || fits(point.0) {
+                best = Some(point);
+            }
         }
-        line.push_str(word);
+        match best {
+            Some((at, end)) if !fits(rest.len()) => {
+                let (line, more) = rest.split_at(at);
+                lines.push(format!("{indent}{margin}{line}{end}"));
+                rest = more.trim_start_matches(' ');
+            }
+            _ => {
+                lines.push(format!("{indent}{margin}{rest}"));
+                return lines.join("\n");
+            }
+        }
     }
-    lines.push(format!("{indent}{line}"));
-    lines.join("\n")
 }
 
-/// Splits at spaces outside single quotes; the words keep their quotes.
-fn shell_words(command: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    let mut escaped = false;
-    command
-        .split(move |character| {
-            let splits = character == ' ' && !quoted && !escaped;
-            quoted ^= character == '\'' && !escaped;
-            escaped = character == '\\' && !quoted && !escaped;
-            splits
-        })
-        .filter(|word| !word.is_empty())
+/// Spaces at which a command may be broken, and how its line then ends.
+fn break_points(command: &str) -> Vec<(usize, &'static str)> {
+    let has_rules = command.split(' ').any(|word| word == "nft");
+    let (mut quoted, mut escaped) = (false, false);
+    let mut previous = ' ';
+    let mut points = Vec::new();
+    for (at, character) in command.char_indices() {
+        if character == ' ' && !quoted && !escaped {
+            points.push((at, " \\"));
+        } else if character == ' ' && quoted && has_rules && previous == ';' {
+            points.push((at, ""));
+        }
+        quoted ^= character == '\'' && !escaped;
+        escaped = character == '\\' && !quoted && !escaped;
+        previous = character;
+    }
+    points
 }
 
 /// The colour of a severity, for terminals.
@@ -152,24 +172,33 @@ mod tests {
     #[test]
     fn a_long_command_still_means_the_same_to_a_shell() {
         let command =
-            "nft 'table netdev lldp { chain in { drop; }; }' && ip link set dev eth0 mtu 1500";
-        let wrapped = wrap_command("  ", command, 60);
+            "ip netns exec 'a name with spaces that is long' ip link set dev eth0 mtu 1500";
         assert_eq!(
-            wrapped,
-            "  nft 'table netdev lldp { chain in { drop; }; }' && ip \\\n    link set dev eth0 mtu 1500"
+            wrap_command("  ", command, 60),
+            "  ip netns exec 'a name with spaces that is long' ip link \\\n    set dev eth0 mtu 1500"
         );
         assert_eq!(wrap_command("  ", "ip link", 60), "  ip link");
+    }
+
+    #[test]
+    fn rules_of_nft_are_broken_behind_semicolons() {
+        let command = "nft 'table netdev x { chain in { type filter hook ingress device eth0 priority 0; drop; }; }'";
+        assert_eq!(
+            wrap_command("  ", command, 90),
+            "  nft 'table netdev x { chain in { type filter hook ingress device eth0 priority 0;\n    drop; }; }'"
+        );
+    }
+
+    #[test]
+    fn an_escaped_quote_does_not_open_a_quoted_part() {
+        let command = r"echo 'it'\''s one' two";
+        let spaces: Vec<usize> = break_points(command).iter().map(|(at, _)| *at).collect();
+        assert_eq!(spaces, [4, 18]);
     }
 
     #[test]
     fn durations_are_rounded_for_people() {
         let texts = [0, 450, 960, 3012, 9_949, 35_004].map(seconds);
         assert_eq!(texts, ["0 s", "0.5 s", "1 s", "3 s", "9.9 s", "35 s"]);
-    }
-
-    #[test]
-    fn an_escaped_quote_does_not_open_a_quoted_part() {
-        let words: Vec<&str> = shell_words(r"echo 'it'\''s one' two").collect();
-        assert_eq!(words, ["echo", r"'it'\''s one'", "two"]);
     }
 }

@@ -1,6 +1,9 @@
 //! The node's status as it should be. Pure.
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
 use netdiag_crds::{
     NodeNetReportStatus,
     conditions::{READY, Status, condition, reasons},
@@ -88,8 +91,12 @@ pub fn build(
     status
 }
 
-/// The least that the controller needs, in the words of the first release: for an API server that refuses the rest.
-pub fn minimal(status: &NodeNetReportStatus, reason: &str) -> NodeNetReportStatus {
+/// The least that the controller needs, for an API server that refuses the rest since a moment.
+pub fn minimal(
+    status: &NodeNetReportStatus,
+    reason: &str,
+    since: Timestamp,
+) -> NodeNetReportStatus {
     let results = status
         .results
         .iter()
@@ -110,6 +117,7 @@ pub fn minimal(status: &NodeNetReportStatus, reason: &str) -> NodeNetReportStatu
             status: "False".to_owned(),
             reason: reasons::SCHEMA_MISMATCH.to_owned(),
             message: reason.chars().take(MESSAGE).collect(),
+            last_transition_time: Time(since),
             ..ready.clone()
         })
         .collect();
@@ -123,3 +131,61 @@ pub fn minimal(status: &NodeNetReportStatus, reason: &str) -> NodeNetReportStatu
 
 /// Characters of the API server's refusal that are kept.
 const MESSAGE: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn about() -> About {
+        let mut about = About::new(&KernelFacts::default());
+        about.saw(&EvidenceWindow::default());
+        let drop = about.probes.first_mut().unwrap();
+        drop.state = ATTACHED.to_owned();
+        about
+    }
+
+    fn result() -> RunResult {
+        RunResult {
+            diagnosis: "a".to_owned(),
+            state: "Finished".to_owned(),
+            ledger: vec![Default::default()],
+            ..RunResult::default()
+        }
+    }
+
+    #[test]
+    fn probes_are_idle_while_no_window_runs_and_keep_what_is_wrong() {
+        let states = |active| {
+            let status = build(&about(), Some(3), &[], active, 0, NOW);
+            let states = status.probes.into_iter().map(|probe| probe.state);
+            states.take(2).collect::<Vec<_>>()
+        };
+        assert_eq!(states(true), ["Attached", "Unavailable"]);
+        assert_eq!(states(false), ["Idle", "Unavailable"]);
+    }
+
+    #[test]
+    fn the_same_state_gives_the_same_status_later() {
+        let mut about = about();
+        let first = build(&about, Some(3), &[result()], false, 0, NOW);
+        about.conditions.clone_from(&first.conditions);
+        let later = Timestamp::from_second(99).unwrap();
+        assert_eq!(build(&about, Some(3), &[result()], false, 0, later), first);
+        assert_eq!(first.observed_generation, Some(3));
+    }
+
+    #[test]
+    fn the_least_acknowledges_and_says_why_it_is_the_least() {
+        let status = build(&about(), Some(3), &[result()], false, 0, NOW);
+        let least = minimal(&status, "unknown field", NOW);
+        assert_eq!(least.observed_generation, Some(3));
+        assert_eq!(least.conditions[0].reason, "SchemaMismatch");
+        assert_eq!(least.conditions[0].status, "False");
+        assert_eq!(least.conditions[0].message, "unknown field");
+        assert_eq!(least.results[0].state, "Finished");
+        assert!(least.results[0].ledger.is_empty());
+        assert!(least.probes.is_empty() && least.summary.is_none());
+    }
+}

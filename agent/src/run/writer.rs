@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api,
     api::{Patch, PatchParams},
@@ -14,13 +15,17 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use super::status;
+use crate::causes::causes;
 
 /// No answer within this is no answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Should the backoff ever end; kube's goes on with 30 s.
 const LAST_RETRY: Duration = Duration::from_secs(30);
-const UNPROCESSABLE: u16 = 422;
-const BAD_REQUEST: u16 = 400;
+
+/// What an API server answers to a value that its schema does not allow.
+const INVALID: [u16; 2] = [400, 422];
+/// What it answers, with status 500, to a field that its schema does not have.
+const UNKNOWN_FIELD: &str = "failed to create typed patch object";
 
 /// One object's status, as it should be and as it was last written.
 pub struct Writer {
@@ -32,6 +37,8 @@ pub struct Writer {
     /// Writes fail: only the timer tries again, whatever changes meanwhile.
     failing: bool,
     backoff: DefaultBackoff,
+    /// Since when the schema refuses the full status.
+    refused_since: Option<Timestamp>,
 }
 
 impl Writer {
@@ -45,6 +52,7 @@ impl Writer {
             due: None,
             failing: false,
             backoff: DefaultBackoff::default(),
+            refused_since: None,
         }
     }
 
@@ -95,9 +103,15 @@ impl Writer {
                     reason,
                     "The API server refused the status, its CRD may be older than this agent; writing the least"
                 );
-                self.apply(&status::minimal(&status, &reason)).await
+                let since = *self.refused_since.get_or_insert_with(Timestamp::now);
+                self.apply(&status::minimal(&status, &reason, since)).await
             }
-            outcome => outcome,
+            outcome => {
+                if outcome.is_ok() {
+                    self.refused_since = None;
+                }
+                outcome
+            }
         };
         match outcome {
             Ok(()) => {
@@ -133,12 +147,8 @@ impl Writer {
         let write = self.api.patch_status(&self.name, &parameters, &patch);
         match timeout(TIMEOUT, write).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(kube::Error::Api(answer)))
-                if [UNPROCESSABLE, BAD_REQUEST].contains(&answer.code) =>
-            {
-                Err(Refusal::Schema(answer.message.clone()))
-            }
-            Ok(Err(error)) => Err(Refusal::Other(error.to_string())),
+            Ok(Err(kube::Error::Api(answer))) => Err(Refusal::of(&answer)),
+            Ok(Err(error)) => Err(Refusal::Other(causes(&error))),
             Err(_) => Err(Refusal::Other(format!("no answer in {TIMEOUT:?}"))),
         }
     }
@@ -149,4 +159,35 @@ enum Refusal {
     Schema(String),
     /// Anything that may pass.
     Other(String),
+}
+
+impl Refusal {
+    fn of(answer: &kube::core::Status) -> Self {
+        let message = answer.message.clone();
+        if INVALID.contains(&answer.code) || message.starts_with(UNKNOWN_FIELD) {
+            Self::Schema(message)
+        } else {
+            Self::Other(message)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: u16, message: &str) -> Refusal {
+        Refusal::of(&kube::core::Status::failure(message, "").with_code(code))
+    }
+
+    #[test]
+    fn only_what_the_schema_refuses_is_written_in_short() {
+        let unknown = "failed to create typed patch object (/n; netdiag.dev/v1alpha1, Kind=NodeNetReport): \
+                       .status.x: field not declared in schema";
+        assert!(matches!(refusal(500, unknown), Refusal::Schema(_)));
+        assert!(matches!(refusal(422, "too long"), Refusal::Schema(_)));
+        assert!(matches!(refusal(500, "etcd is away"), Refusal::Other(_)));
+        assert!(matches!(refusal(403, "forbidden"), Refusal::Other(_)));
+        assert!(matches!(refusal(404, "not found"), Refusal::Other(_)));
+    }
 }
