@@ -167,9 +167,15 @@ impl KernelTypes {
 
     /// The structure or union of this name; a forward declaration does not count.
     fn structure(&self, name: &str) -> Option<Type> {
-        self.find(name, |kind| {
+        let mut structures = self.structures.borrow_mut();
+        if let Some(known) = structures.get(name) {
+            return known.clone();
+        }
+        let found = self.find(name, |kind| {
             matches!(kind, Type::Struct(_) | Type::Union(_))
-        })
+        });
+        structures.insert(name.to_owned(), found.clone());
+        found
     }
 
     fn find(&self, name: &str, wanted: impl Fn(&Type) -> bool) -> Option<Type> {

@@ -6,6 +6,8 @@
 mod activity;
 mod fold;
 pub(super) mod layout;
+#[cfg(test)]
+mod live_tests;
 mod load;
 mod maps;
 mod places;

@@ -1,0 +1,235 @@
+//! Two namespaces joined by a veth pair, and frames to send from one to the other.
+#![expect(
+    unsafe_code,
+    reason = "enters namespaces and opens packet sockets, which std has no word for"
+)]
+
+use std::{
+    fs::File,
+    net::UdpSocket,
+    os::{
+        fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+        unix::fs::MetadataExt as _,
+    },
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+use netdiag_diagnosis::evidence::{Link, NetnsId};
+
+pub const UDP_PORT: u16 = 5353;
+
+const SENDER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+const RECEIVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
+const SENDER_ADDRESS: [u8; 4] = [10, 99, 0, 1];
+const RECEIVER_ADDRESS: [u8; 4] = [10, 99, 0, 2];
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A named namespace, removed with this value.
+pub struct TestNamespace {
+    name: String,
+}
+
+/// A sender and a receiver.
+pub struct Lab {
+    sender: TestNamespace,
+    pub receiver: TestNamespace,
+}
+
+impl Lab {
+    pub fn new() -> Self {
+        let lab = Self {
+            sender: TestNamespace::new(),
+            receiver: TestNamespace::new(),
+        };
+        for namespace in [&lab.sender, &lab.receiver] {
+            // Else its own router solicitations would be dropped and counted.
+            namespace.within(|| {
+                for scope in ["all", "default"] {
+                    let path = format!("/proc/sys/net/ipv6/conf/{scope}");
+                    let _ = std::fs::write(format!("{path}/disable_ipv6"), "1");
+                }
+            });
+        }
+        let (sender, receiver) = (&lab.sender, &lab.receiver);
+        // Not the first index of the receiver, so that no other namespace's device passes for it.
+        receiver.ip("link add spare type veth peer name spare2");
+        sender.ip(&format!(
+            "link add near address 02:00:00:00:00:01 type veth peer name far address 02:00:00:00:00:02 netns {}",
+            receiver.name
+        ));
+        sender.ip("address add 10.99.0.1/24 dev near");
+        receiver.ip("address add 10.99.0.2/24 dev far");
+        sender.ip("link set near up");
+        receiver.ip("link set far up");
+        thread::sleep(Duration::from_millis(100));
+        lab
+    }
+
+    /// The device that frames arrive on.
+    pub fn receiving_link(&self) -> Link {
+        Link {
+            netns: NetnsId(self.receiver.number()),
+            ifindex: self.receiver.within(|| index_of(c"far")),
+            name: "far".to_owned(),
+            ..Link::default()
+        }
+    }
+
+    /// Sends a whole frame so many times.
+    pub fn send(&self, frame: &[u8], times: u32) {
+        self.sender.within(|| {
+            // SAFETY: plain system calls; the address outlives its use.
+            unsafe {
+                let number = libc::socket(libc::AF_PACKET, libc::SOCK_RAW, 0);
+                assert!(number >= 0, "{}", std::io::Error::last_os_error());
+                let socket = OwnedFd::from_raw_fd(number);
+                let mut address: libc::sockaddr_ll = std::mem::zeroed();
+                address.sll_family = libc::AF_PACKET as u16;
+                address.sll_ifindex = index_of(c"near") as i32;
+                for _ in 0..times {
+                    let sent = libc::sendto(
+                        socket.as_raw_fd(),
+                        frame.as_ptr().cast(),
+                        frame.len(),
+                        0,
+                        (&raw const address).cast(),
+                        size_of_val(&address) as u32,
+                    );
+                    assert_eq!(sent, frame.len() as isize);
+                }
+            }
+        });
+    }
+}
+
+impl TestNamespace {
+    fn new() -> Self {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ndd-{}-{number}", std::process::id());
+        run(&["netns", "add", &name]);
+        Self { name }
+    }
+
+    /// Its number, as evidence has it.
+    pub fn number(&self) -> u32 {
+        std::fs::metadata(self.path()).unwrap().ino() as u32
+    }
+
+    /// A UDP socket in it that does not wait.
+    pub fn udp_socket(&self, port: u16) -> UdpSocket {
+        let socket = self.within(|| UdpSocket::bind(("10.99.0.2", port)).unwrap());
+        socket.set_nonblocking(true).unwrap();
+        socket
+    }
+
+    fn ip(&self, arguments: &str) {
+        let mut all = vec!["-n", &self.name];
+        all.extend(arguments.split(' '));
+        run(&all);
+    }
+
+    fn path(&self) -> String {
+        format!("/run/netns/{}", self.name)
+    }
+
+    /// Runs something in the namespace, on a thread of its own.
+    pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let file = File::open(self.path()).unwrap();
+        thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    // SAFETY: the call moves this thread alone, which ends here.
+                    let result = unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) };
+                    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+                    work()
+                })
+                .join()
+                .unwrap()
+        })
+    }
+}
+
+impl Drop for TestNamespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip")
+            .args(["netns", "del", &self.name])
+            .status();
+    }
+}
+
+fn run(arguments: &[&str]) {
+    let status = Command::new("ip").args(arguments).status().unwrap();
+    assert!(status.success(), "ip {arguments:?}");
+}
+
+fn index_of(name: &std::ffi::CStr) -> u32 {
+    // SAFETY: the name is a C string.
+    unsafe { libc::if_nametoindex(name.as_ptr()) }
+}
+
+/// Chassis id (MAC), port id (`Gi0/24`), TTL 120, system name `sw01`, end.
+pub fn lldp_frame() -> Vec<u8> {
+    let mut frame = vec![0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e];
+    frame.extend(SENDER_MAC);
+    frame.extend([0x88, 0xcc]);
+    frame.extend([0x02, 0x07, 0x04, 2, 0, 0, 0, 0, 1]);
+    frame.extend([0x04, 0x07, 0x05]);
+    frame.extend(b"Gi0/24");
+    frame.extend([0x06, 0x02, 0x00, 0x78]);
+    frame.extend([0x0a, 0x04]);
+    frame.extend(b"sw01");
+    frame.extend([0, 0]);
+    frame.resize(300, 0); // longer than an ordinary sample
+    frame
+}
+
+/// A SYN whose checksum is wrong.
+pub fn tcp_frame_with_bad_checksum() -> Vec<u8> {
+    let mut tcp = vec![0x30, 0x39, 0x00, 0x50]; // ports 12345 and 80
+    tcp.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff]);
+    tcp.extend([0xde, 0xad, 0, 0]); // checksum, urgent pointer
+    ipv4_frame(6, &tcp)
+}
+
+/// A datagram whose checksum is wrong. The kernel looks at it only when the socket is read, if it is longer than 76
+/// bytes (`CHECKSUM_BREAK`).
+pub fn udp_frame_with_bad_checksum(payload: u16) -> Vec<u8> {
+    let mut udp = vec![0x30, 0x39];
+    udp.extend(UDP_PORT.to_be_bytes());
+    udp.extend((payload + 8).to_be_bytes());
+    udp.extend([0xde, 0xad]);
+    udp.resize(usize::from(payload) + 8, 0x55);
+    ipv4_frame(17, &udp)
+}
+
+fn ipv4_frame(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut header = vec![0x45, 0];
+    header.extend((payload.len() as u16 + 20).to_be_bytes());
+    header.extend([0, 1, 0, 0, 64, protocol, 0, 0]);
+    header.extend(SENDER_ADDRESS);
+    header.extend(RECEIVER_ADDRESS);
+    let checksum = internet_checksum(&header);
+    header[10..12].copy_from_slice(&checksum.to_be_bytes());
+
+    let mut frame = RECEIVER_MAC.to_vec();
+    frame.extend(SENDER_MAC);
+    frame.extend([0x08, 0x00]);
+    frame.extend(header);
+    frame.extend(payload);
+    frame
+}
+
+fn internet_checksum(bytes: &[u8]) -> u16 {
+    let mut sum: u32 = bytes
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
+        .sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
