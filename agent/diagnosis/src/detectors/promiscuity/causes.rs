@@ -283,7 +283,7 @@ fn unexplained(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Optio
         } else {
             (
                 "who asked for it is not known",
-                format!("What could not be seen: {}.", users.doubts.join("; ")),
+                format!("One may be hidden: {}.", users.doubts.join("; ")),
             )
         };
         finding.summary = format!(
@@ -292,8 +292,8 @@ fn unexplained(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Optio
             chain_of(window, link)
         );
         finding.explanation = format!(
-            "The kernel counts {} users of its promiscuity. netdiag found no bridge, socket, passthru device, user's \
-             request or full filter for {} of them. {rest} {LETS_IN_ALL}",
+            "Users of its promiscuity by the kernel's count: {}; no bridge, socket, passthru device, user's request or \
+             full filter was found for {}. {rest} {LETS_IN_ALL}",
             link.promiscuity, users.unexplained
         );
         finding.impact = "No packet is lost by it. Somebody may be listening to traffic that is not for this node."

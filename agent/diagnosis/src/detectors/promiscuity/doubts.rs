@@ -11,14 +11,15 @@ const COUNTED_KINDS: [&str; 20] = [
 /// What keeps the sum of users from being the whole truth.
 pub(super) fn doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
     let mut doubts = Vec::new();
-    if let Some(missing) = window.packet_sockets.missing() {
-        doubts.push(format!("owners of packet sockets are not known: {missing}"));
+    // Why they could not be read is said once for the whole check (`unchecked`).
+    if window.packet_sockets.missing().is_some() {
+        doubts.push("owners of packet sockets were not all read".to_owned());
     }
-    if let Some(missing) = window.links.missing() {
-        doubts.push(format!("devices above it may be missing: {missing}"));
+    if window.links.missing().is_some() {
+        doubts.push("devices of some namespaces were not read".to_owned());
     }
     if link.unicast_promiscuous.is_none() {
-        doubts.push("whether its unicast filter is full needs BPF".to_owned());
+        doubts.push("whether its unicast filter is full was not read".to_owned());
     }
     match link.promiscuity_before {
         Some(before) if before == link.promiscuity => {}
