@@ -138,3 +138,38 @@ pub fn run(
     }
     Ok(row)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program(package: &str, kind: &str) -> Executable {
+        Executable {
+            package: package.to_owned(),
+            target: "any".to_owned(),
+            kind: kind.to_owned(),
+            is_test: true,
+            folder: "/".into(),
+            path: "/bin/true".into(),
+        }
+    }
+
+    #[test]
+    fn each_ignored_test_runs_in_one_suite_and_no_other_test_does_twice() {
+        let end_to_end = program("netdiag-e2e", "test");
+        let live = Suite::Live.arguments(&end_to_end).unwrap();
+        let apiserver = Suite::Apiserver.arguments(&end_to_end).unwrap();
+        assert!(live.contains(&"--skip=apiserver::") && apiserver.contains(&"apiserver::"));
+        assert!(live.contains(&"--ignored") && apiserver.contains(&"--ignored"));
+
+        let agent = program("netdiag-agent", "lib");
+        assert!(
+            Suite::Live
+                .arguments(&agent)
+                .unwrap()
+                .contains(&"--ignored")
+        );
+        assert_eq!(Suite::Apiserver.arguments(&agent), None);
+        assert_eq!(Suite::Unit.arguments(&agent), Some(&[][..]));
+    }
+}
