@@ -2,7 +2,7 @@
 //! the kernel's log, and whose all that is.
 //!
 //! Nothing here enters a namespace or changes one. The capabilities NET_ADMIN (ids of namespaces, their links),
-//! SYS_PTRACE (files of other processes) and SYSLOG (the kernel's log) suffice.
+//! SYS_PTRACE (files of other processes), SYSLOG (the kernel's log), BPF and PERFMON (the iterators) suffice.
 //!
 //! A window is read so:
 //! ```text
@@ -21,10 +21,13 @@ mod addresses;
 mod attributes;
 mod cgroups;
 mod counters;
+mod devices;
+mod ethtool;
 mod kernel_log;
 mod link_attributes;
 mod links;
 mod namespaces;
+mod packet_sockets;
 mod pods;
 mod processes;
 mod protocol_handlers;
@@ -37,13 +40,14 @@ mod tun_holders;
 #[cfg(test)]
 mod live_tests;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    io,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
-use netdiag_diagnosis::evidence::{Namespace, Observed, TunHolder};
+use netdiag_diagnosis::evidence::{Namespace, Observed, PacketSocket, TunHolder};
+
+use crate::probes::{
+    Kernel,
+    iterators::{Error as IteratorError, Iterators},
+};
 
 pub use kernel_log::KernelLog;
 pub use namespaces::Discovery;
@@ -97,22 +101,29 @@ pub enum SourceError {
     },
 }
 
-/// The node, to be asked.
+/// The node, to be asked. Belongs to one thread at a time.
 pub struct Sources {
     route: RouteSocket,
     host: HostRoot,
     scope: Scope,
+    iterators: Result<Iterators, IteratorError>,
 }
 
 impl Sources {
-    /// Opens what every reading needs.
+    /// Opens what every reading needs, and loads the BPF iterators. Where those are refused the rest works all the
+    /// same: flags in force and packet sockets' memberships are then unknown.
     ///
     /// # Errors
     /// When the kernel gives no netlink socket.
-    pub fn new(host: HostRoot, scope: Scope) -> Result<Self, SourceError> {
+    pub fn new(host: HostRoot, scope: Scope, kernel: &Kernel) -> Result<Self, SourceError> {
         system_calls::raise_open_file_limit();
         let route = RouteSocket::open().map_err(|source| SourceError::Netlink { source })?;
-        Ok(Self { route, host, scope })
+        Ok(Self {
+            route,
+            host,
+            scope,
+            iterators: Iterators::load(kernel),
+        })
     }
 
     /// Finds the node's namespaces and holds them open. Drop the result soon; see [`Discovery`].
@@ -120,14 +131,42 @@ impl Sources {
     /// # Errors
     /// When /proc cannot be read.
     pub fn discover(&self) -> Result<Discovery, SourceError> {
-        namespaces::discover(&self.route, &self.host.path("/run/netns"), &HashMap::new())
+        let devices = match &self.iterators {
+            // Without them links lack their flags in force, which detectors see.
+            Ok(iterators) => iterators.net_devices().unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let run_netns = self.host.path("/run/netns");
+        namespaces::discover(&self.route, &run_netns, devices)
             .map_err(|source| SourceError::Namespaces { source })
     }
 
     /// Reads what changes within a window: links with their counters, and protocol counters. Quick.
     pub fn read(&self, discovery: &Discovery) -> Reading {
-        let (links, links_read) = links::read(&self.route, discovery, |one| self.is_wanted(one));
-        let namespace = |open: &OpenNamespace| Namespace {
+        let (mut links, links_read) =
+            links::read(&self.route, discovery, |one| self.is_wanted(one));
+        if let Observed::Complete { value } | Observed::Partial { value, .. } = &mut links {
+            devices::fill_own_from_sysfs(value, discovery.own());
+            devices::fill(value, &discovery.devices, |id| discovery.get(id)?.cookie);
+        }
+        Reading {
+            namespaces: discovery
+                .namespaces
+                .iter()
+                .map(|open| self.namespace(open))
+                .collect(),
+            links,
+            links_read,
+            identities: discovery
+                .namespaces
+                .iter()
+                .map(|open| (open.id, Identity::of(open)))
+                .collect(),
+        }
+    }
+
+    fn namespace(&self, open: &OpenNamespace) -> Namespace {
+        Namespace {
             id: open.id,
             cookie: open.cookie,
             is_node: open.is_node,
@@ -139,21 +178,6 @@ impl Sources {
                 BTreeMap::new()
             },
             ..Namespace::default()
-        };
-        let identity = |open: &OpenNamespace| Identity {
-            cookie: open.cookie,
-            inode_changed: open.inode_changed,
-            pids: open.pids.clone(),
-        };
-        Reading {
-            namespaces: discovery.namespaces.iter().map(namespace).collect(),
-            links,
-            links_read,
-            identities: discovery
-                .namespaces
-                .iter()
-                .map(|open| (open.id, identity(open)))
-                .collect(),
         }
     }
 
@@ -169,6 +193,41 @@ impl Sources {
                 // Addresses only help to name ends of flows, so that an error here is not worth a word.
                 namespace.addresses = addresses::read(&self.route, open).unwrap_or_default();
                 namespace.protocol_handlers = protocol_handlers::read(open);
+            }
+        }
+        let (Observed::Complete { value: links } | Observed::Partial { value: links, .. }) =
+            &mut reading.links
+        else {
+            return;
+        };
+        for open in discovery
+            .namespaces
+            .iter()
+            .filter(|one| self.is_wanted(one))
+        {
+            ethtool::fill(open, links.iter_mut().filter(|link| link.netns == open.id));
+        }
+    }
+
+    /// Packet sockets of the node's processes, in the namespaces that are looked into.
+    pub fn packet_sockets(&self, discovery: &Discovery) -> Observed<Vec<PacketSocket>> {
+        let pods = Pods::list(&self.host);
+        let records = match &self.iterators {
+            Ok(iterators) => iterators.packet_sockets(),
+            Err(error) => Err(error.clone()),
+        };
+        match records {
+            Ok(records) => packet_sockets::from_records(&records, &pods, |id, cookie| {
+                discovery.get(id).is_some_and(|open| {
+                    // Another cookie: another namespace, which had the number before or has it since.
+                    let is_same =
+                        open.cookie.is_none() || cookie.is_none() || open.cookie == cookie;
+                    is_same && self.is_wanted(open)
+                })
+            }),
+            Err(error) => {
+                let wanted = |open: &OpenNamespace| self.is_wanted(open);
+                packet_sockets::from_procfs(discovery, &pods, wanted, &error.to_string())
             }
         }
     }

@@ -15,11 +15,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use netdiag_abi::net_devices::NetDeviceRecord;
 use netdiag_diagnosis::evidence::NetnsId;
 
 use super::{
     attributes::{self, attributes},
-    processes,
+    devices, processes,
     route_netlink::RouteSocket,
     system_calls,
     text::printable,
@@ -45,6 +46,8 @@ pub struct Discovery {
     pub namespaces: Vec<OpenNamespace>,
     /// What could not be looked at, in words; empty when all was.
     pub missing: Vec<String>,
+    /// Devices of all namespaces as the kernel's own structures have them; empty without BPF.
+    pub(super) devices: Vec<NetDeviceRecord>,
 }
 
 /// A namespace that is held open.
@@ -68,6 +71,14 @@ pub struct OpenNamespace {
 }
 
 impl Discovery {
+    /// The agent's own namespace.
+    pub fn own(&self) -> NetnsId {
+        self.namespaces
+            .first()
+            .map(|namespace| namespace.id)
+            .unwrap_or_default()
+    }
+
     /// The namespace with this number.
     pub fn get(&self, id: NetnsId) -> Option<&OpenNamespace> {
         self.namespaces.iter().find(|namespace| namespace.id == id)
@@ -108,15 +119,16 @@ impl OpenNamespace {
     }
 }
 
-/// Looks for namespaces in /proc and in the folder `run_netns`. `cookies` are those that were read by other means.
+/// Looks for namespaces in /proc and in the folder `run_netns`. `devices` were read right before.
 ///
 /// # Errors
 /// When /proc cannot be read at all, or the agent's own namespace cannot be opened.
 pub fn discover(
     route: &RouteSocket,
     run_netns: &Path,
-    cookies: &HashMap<NetnsId, u64>,
+    devices: Vec<NetDeviceRecord>,
 ) -> io::Result<Discovery> {
+    let cookies = devices::cookies(&devices);
     let own = File::open("/proc/self/ns/net")?;
     let own_id = processes::inode(&own.metadata()?)?;
     let mut missing = Vec::new();
@@ -178,6 +190,7 @@ pub fn discover(
     Ok(Discovery {
         namespaces,
         missing,
+        devices,
     })
 }
 

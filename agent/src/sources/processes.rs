@@ -1,6 +1,7 @@
 //! Processes as /proc shows them. Any of them may end between two reads.
 
 use std::{
+    collections::HashMap,
     fs, io,
     os::{
         fd::{AsFd, OwnedFd},
@@ -84,4 +85,44 @@ pub fn borrow_socket(pid: u32, namespace: NetnsId) -> Option<OwnedFd> {
             let found = inode(&file.metadata().ok()?).ok()?;
             (found == namespace).then_some(socket)
         })
+}
+
+/// Which process holds each of these sockets, by inode number. Looks at the descriptors of every process until all are
+/// found.
+pub fn holders_of_sockets(inodes: &[u64]) -> HashMap<u64, u32> {
+    let mut holders = HashMap::new();
+    for pid in all().unwrap_or_default() {
+        for descriptor in descriptors(pid) {
+            if holders.len() >= inodes.len() {
+                return holders;
+            }
+            let inode = fs::read_to_string(path(pid, &format!("fdinfo/{descriptor}")))
+                .ok()
+                .and_then(|fdinfo| inode_of_descriptor(&fdinfo));
+            if let Some(inode) = inode.filter(|inode| inodes.contains(inode)) {
+                holders.entry(inode).or_insert(pid);
+            }
+        }
+    }
+    holders
+}
+
+/// `ino:` of a descriptor (5.14 on).
+fn inode_of_descriptor(fdinfo: &str) -> Option<u64> {
+    let number = fdinfo.lines().find_map(|line| line.strip_prefix("ino:"))?;
+    number.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inode_of_a_descriptor_is_read() {
+        assert_eq!(
+            inode_of_descriptor("pos:\t0\nflags:\t02\nino:\t54321\n"),
+            Some(54_321)
+        );
+        assert_eq!(inode_of_descriptor("pos:\t0\nino:\tx\n"), None);
+    }
 }

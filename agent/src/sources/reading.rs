@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use netdiag_diagnosis::evidence::{Link, Namespace, NetnsId, Observed};
 
-use super::{links, observed};
+use super::{links, namespaces::OpenNamespace, observed};
 
 /// Namespaces, their counters and links as of one moment.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,14 @@ enum Continuity {
 }
 
 impl Identity {
+    pub(super) fn of(open: &OpenNamespace) -> Self {
+        Self {
+            cookie: open.cookie,
+            inode_changed: open.inode_changed,
+            pids: open.pids.clone(),
+        }
+    }
+
     fn continuity(&self, later: &Self) -> Continuity {
         if let (Some(before), Some(after)) = (self.cookie, later.cookie) {
             return if before == after {

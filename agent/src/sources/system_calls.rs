@@ -121,6 +121,82 @@ pub fn raise_open_file_limit() {
     }
 }
 
+/// `struct ethtool_drvinfo` of `<linux/ethtool.h>`.
+#[repr(C)]
+struct DriverInfo {
+    command: u32,
+    driver: [u8; 32],
+    rest: [u8; 160],
+}
+
+/// `struct ethtool_value`.
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    data: u32,
+}
+
+/// Name of the driver of a device in the namespace of `socket` (ETHTOOL_GDRVINFO).
+///
+/// # Errors
+/// `ENODEV` when there is no such device, `EOPNOTSUPP` when it has no driver.
+pub fn driver_of(socket: BorrowedFd<'_>, device: &str) -> io::Result<String> {
+    const ETHTOOL_GDRVINFO: u32 = 3;
+    let mut info = DriverInfo {
+        command: ETHTOOL_GDRVINFO,
+        driver: [0; 32],
+        rest: [0; 160],
+    };
+    ethtool(socket, device, &mut info)?;
+    let driver = info.driver.split(|byte| *byte == 0).next();
+    Ok(String::from_utf8_lossy(driver.unwrap_or_default()).into_owned())
+}
+
+/// Whether a device in the namespace of `socket` may be left to compute checksums (ETHTOOL_GTXCSUM: any of the
+/// features `tx-checksum-*`).
+///
+/// # Errors
+/// `ENODEV` when there is no such device.
+pub fn transmit_checksum(socket: BorrowedFd<'_>, device: &str) -> io::Result<bool> {
+    const ETHTOOL_GTXCSUM: u32 = 0x16;
+    let mut value = EthtoolValue {
+        command: ETHTOOL_GTXCSUM,
+        data: 0,
+    };
+    ethtool(socket, device, &mut value)?;
+    Ok(value.data != 0)
+}
+
+#[expect(unsafe_code, reason = "an ioctl has no safe face")]
+fn ethtool<T>(socket: BorrowedFd<'_>, device: &str, argument: &mut T) -> io::Result<()> {
+    let mut name = [0; libc::IFNAMSIZ];
+    if device.len() >= name.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in name.iter_mut().zip(device.bytes()) {
+        *to = from as libc::c_char;
+    }
+    let mut request = libc::ifreq {
+        ifr_name: name,
+        ifr_ifru: libc::__c_anonymous_ifr_ifru {
+            ifru_data: std::ptr::from_mut(argument).cast(),
+        },
+    };
+    // SAFETY: the request and what it points to outlive the call, and `T` is the structure of its command.
+    let result = unsafe {
+        libc::ioctl(
+            socket.as_raw_fd(),
+            libc::SIOCETHTOOL as libc::Ioctl,
+            &raw mut request,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// Takes over a descriptor that a system call returned, or its error.
 #[expect(unsafe_code, reason = "a raw descriptor must be adopted somewhere")]
 fn owned(result: libc::c_long) -> io::Result<OwnedFd> {

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, path::Path};
+use std::path::Path;
 
 use netdiag_diagnosis::evidence::{Link, NetnsId, Observed};
 
@@ -10,7 +10,7 @@ use crate::sources::{
 };
 
 fn discovery(route: &RouteSocket) -> Discovery {
-    discover(route, Path::new("/run/netns"), &HashMap::new()).unwrap()
+    discover(route, Path::new("/run/netns"), Vec::new()).unwrap()
 }
 
 fn all_links() -> Vec<Link> {

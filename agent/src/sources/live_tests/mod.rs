@@ -4,6 +4,7 @@
 
 mod links;
 mod namespaces;
+mod packet_sockets;
 
 use std::{
     process::{Child, Command, Stdio},

@@ -7,7 +7,10 @@ use std::{
 use netdiag_diagnosis::evidence::{Namespace, Observed, Pod};
 
 use super::{TestNamespace, run, wait_for};
-use crate::sources::{HostRoot, KernelLog, Reading, Scope, Sources, reading};
+use crate::{
+    probes::Kernel,
+    sources::{HostRoot, KernelLog, Reading, Scope, Sources, reading},
+};
 
 const UID: &str = "0f3c2d1e-aaaa-bbbb-cccc-123456789abc";
 const ID: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -20,7 +23,7 @@ fn read(sources: &Sources) -> Reading {
 }
 
 fn host_sources() -> Sources {
-    Sources::new(HostRoot::new("/"), Scope::All).unwrap()
+    Sources::new(HostRoot::new("/"), Scope::All, &Kernel::load()).unwrap()
 }
 
 fn find<'a>(namespaces: &'a [Namespace], wanted: &TestNamespace) -> &'a Namespace {
@@ -101,7 +104,7 @@ fn a_namespace_without_processes_has_links_and_no_counters() {
 #[ignore = "needs root and namespaces"]
 fn with_the_scope_of_the_node_other_namespaces_are_only_named() {
     let a = TestNamespace::new();
-    let sources = Sources::new(HostRoot::new("/"), Scope::Node).unwrap();
+    let sources = Sources::new(HostRoot::new("/"), Scope::Node, &Kernel::load()).unwrap();
     let reading = read(&sources);
     let namespace = find(&reading.namespaces, &a);
     assert!(namespace.counters.is_empty() && namespace.addresses.is_empty());
@@ -176,7 +179,7 @@ fn a_pod_is_named_by_its_control_group_and_log_folders() {
     )
     .unwrap();
 
-    let sources = Sources::new(HostRoot::new(&root.0), Scope::All).unwrap();
+    let sources = Sources::new(HostRoot::new(&root.0), Scope::All, &Kernel::load()).unwrap();
     let reading = read(&sources);
     let owner = crate::sources::pods::Pods::list(&HostRoot::new(&root.0)).owner(host_network.id());
     host_network.kill().unwrap();

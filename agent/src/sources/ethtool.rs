@@ -1,0 +1,43 @@
+//! Driver and offloads of a link, by the ethtool ioctl.
+//!
+//! An ioctl asks the namespace of the socket that it is given. For another namespace the agent borrows a socket from a
+//! process there, asks, and gives it back at once.
+
+use std::{
+    net::UdpSocket,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use netdiag_diagnosis::evidence::Link;
+
+use super::{namespaces::OpenNamespace, processes, system_calls, text::printable};
+
+/// ETHTOOL_BUSINFO_LEN and the other texts of `struct ethtool_drvinfo` have 32 bytes.
+const LONGEST_DRIVER: usize = 32;
+
+/// Fills `driver` and, unless known, `tx_checksum_offload` of the links of one namespace. Leaves them alone when no
+/// process there has a socket.
+pub fn fill<'a>(namespace: &OpenNamespace, links: impl Iterator<Item = &'a mut Link>) {
+    let Some(socket) = socket_in(namespace) else {
+        return;
+    };
+    for link in links {
+        link.driver = system_calls::driver_of(socket.as_fd(), &link.name)
+            .ok()
+            .map(|driver| printable(&driver, LONGEST_DRIVER));
+        if link.tx_checksum_offload.is_none() {
+            link.tx_checksum_offload =
+                system_calls::transmit_checksum(socket.as_fd(), &link.name).ok();
+        }
+    }
+}
+
+fn socket_in(namespace: &OpenNamespace) -> Option<OwnedFd> {
+    if namespace.is_node {
+        return UdpSocket::bind("127.0.0.1:0").ok().map(OwnedFd::from);
+    }
+    namespace
+        .pids
+        .iter()
+        .find_map(|pid| processes::borrow_socket(*pid, namespace.id))
+}

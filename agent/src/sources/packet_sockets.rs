@@ -1,0 +1,248 @@
+//! Packet sockets (AF_PACKET) with their owners and memberships.
+
+use std::collections::{BTreeMap, HashMap};
+
+use netdiag_abi::packet_sockets::{MAX_MEMBERSHIPS, PacketSocketRecord};
+use netdiag_diagnosis::evidence::{Membership, MembershipKind, NetnsId, Observed, PacketSocket};
+
+use super::{
+    namespaces::{Discovery, OpenNamespace},
+    observed,
+    pods::Pods,
+    processes,
+};
+
+/// The most sockets that are kept.
+const MOST_SOCKETS: usize = 4_096;
+const LONGEST_FILE: u64 = 256 * 1024;
+
+/// Sockets out of the iterator's records: one for each socket, owned by the lowest-numbered process that holds it
+/// (a child inherits its parent's). Only those in a namespace that is wanted.
+pub fn from_records(
+    records: &[PacketSocketRecord],
+    pods: &Pods,
+    wanted: impl Fn(NetnsId, Option<u64>) -> bool,
+) -> Observed<Vec<PacketSocket>> {
+    let mut missing = Vec::new();
+    let mut sockets: Vec<_> = unique(records)
+        .into_iter()
+        .filter(|record| wanted(NetnsId(record.inum), cookie(record)))
+        .map(|record| {
+            if usize::from(record.memberships) > MAX_MEMBERSHIPS {
+                missing.push(format!(
+                    "memberships beyond {MAX_MEMBERSHIPS} of a socket of process {}",
+                    record.pid
+                ));
+            }
+            PacketSocket {
+                netns: NetnsId(record.inum),
+                owner: pods.owner(record.pid),
+                ethertype: u16::from_be(record.protocol),
+                // -1 when the device that it was bound to is gone: it receives nothing, from whatever device.
+                ifindex: u32::try_from(record.ifindex).unwrap_or(u32::MAX),
+                memberships: memberships(record),
+            }
+        })
+        .collect();
+    bound(&mut sockets, &mut missing);
+    observed(sockets, &missing)
+}
+
+/// `net_cookie` where the kernel has one.
+fn cookie(record: &PacketSocketRecord) -> Option<u64> {
+    Some(record.cookie).filter(|cookie| *cookie != 0)
+}
+
+fn unique(records: &[PacketSocketRecord]) -> Vec<&PacketSocketRecord> {
+    let mut by_socket = BTreeMap::<u64, &PacketSocketRecord>::new();
+    for record in records {
+        let known = by_socket.entry(record.socket).or_insert(record);
+        if record.pid < known.pid {
+            *known = record;
+        }
+    }
+    let mut unique: Vec<_> = by_socket.into_values().collect();
+    unique.sort_by_key(|record| (record.inum, record.pid, record.ifindex, record.socket));
+    unique
+}
+
+fn memberships(record: &PacketSocketRecord) -> Vec<Membership> {
+    record
+        .list
+        .iter()
+        .take(usize::from(record.memberships))
+        .filter_map(|entry| {
+            Some(Membership {
+                ifindex: entry.ifindex,
+                kind: match entry.kind {
+                    0 => MembershipKind::Multicast,
+                    1 => MembershipKind::Promiscuous,
+                    2 => MembershipKind::AllMulticast,
+                    3 => MembershipKind::Unicast,
+                    _ => return None,
+                },
+                count: entry.count,
+            })
+        })
+        .collect()
+}
+
+/// Sockets as /proc/net/packet lists them, for kernels without the iterator: neither memberships nor, on kernels
+/// before 5.14 (no `ino:` in fdinfo), owners. `why` says why it had to be so.
+pub fn from_procfs(
+    discovery: &Discovery,
+    pods: &Pods,
+    wanted: impl Fn(&OpenNamespace) -> bool,
+    why: &str,
+) -> Observed<Vec<PacketSocket>> {
+    let mut listed = Vec::new();
+    for namespace in discovery.namespaces.iter().filter(|one| wanted(one)) {
+        let text = namespace.read_proc_net("packet", LONGEST_FILE);
+        let lines = text.as_deref().unwrap_or_default().lines().skip(1);
+        listed.extend(lines.filter_map(|line| Some((namespace.id, parse_line(line)?))));
+    }
+    let holders = if listed.is_empty() {
+        HashMap::new()
+    } else {
+        let inodes: Vec<_> = listed.iter().map(|(_, line)| line.inode).collect();
+        processes::holders_of_sockets(&inodes)
+    };
+    let mut missing = vec![format!(
+        "who asked for promiscuity through a packet socket ({why})"
+    )];
+    let mut sockets = listed
+        .into_iter()
+        .map(|(netns, line)| PacketSocket {
+            netns,
+            owner: holders
+                .get(&line.inode)
+                .map(|pid| pods.owner(*pid))
+                .unwrap_or_default(),
+            ethertype: line.ethertype,
+            ifindex: line.ifindex,
+            memberships: Vec::new(),
+        })
+        .collect();
+    bound(&mut sockets, &mut missing);
+    observed(sockets, &missing)
+}
+
+#[derive(Debug, PartialEq)]
+struct Line {
+    ethertype: u16,
+    ifindex: u32,
+    inode: u64,
+}
+
+/// `packet_seq_show` (net/packet/af_packet.c): sk RefCnt Type Proto Iface R Rmem User Inode, Proto in hexadecimal.
+fn parse_line(line: &str) -> Option<Line> {
+    let mut words = line.split_whitespace().skip(3);
+    Some(Line {
+        ethertype: u16::from_str_radix(words.next()?, 16).ok()?,
+        ifindex: words.next()?.parse().ok()?,
+        inode: words.nth(3)?.parse().ok()?,
+    })
+}
+
+fn bound(sockets: &mut Vec<PacketSocket>, missing: &mut Vec<String>) {
+    if sockets.len() > MOST_SOCKETS {
+        missing.push(format!(
+            "{} packet sockets beyond the limit of {MOST_SOCKETS}",
+            sockets.len() - MOST_SOCKETS
+        ));
+        sockets.truncate(MOST_SOCKETS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netdiag_abi::packet_sockets::MembershipRecord;
+
+    use super::*;
+
+    fn record(socket: u64, pid: u32) -> PacketSocketRecord {
+        PacketSocketRecord {
+            socket,
+            pid,
+            inum: 7,
+            ifindex: 2,
+            protocol: 0x0003_u16.to_be(),
+            ..PacketSocketRecord::default()
+        }
+    }
+
+    fn fold(records: &[PacketSocketRecord]) -> Observed<Vec<PacketSocket>> {
+        from_records(records, &Pods::default(), |_, _| true)
+    }
+
+    #[test]
+    fn a_socket_of_two_processes_is_one() {
+        // Numbers beyond any pid, so that no process of this machine is meant.
+        let high = 0x7fff_0000;
+        let folded = fold(&[
+            record(1, high + 2),
+            record(1, high + 1),
+            record(2, high + 3),
+        ]);
+        let pids: Vec<_> = folded
+            .value()
+            .unwrap()
+            .iter()
+            .map(|one| one.owner.pid)
+            .collect();
+        assert_eq!(pids, [high + 1, high + 3]);
+        assert_eq!(folded.value().unwrap()[0].ethertype, 3);
+    }
+
+    #[test]
+    fn memberships_are_named_and_those_beyond_the_record_reported() {
+        let mut some = record(1, 0x7fff_0000);
+        some.memberships = 2;
+        some.list[0] = MembershipRecord {
+            ifindex: 4,
+            count: 2,
+            kind: 1,
+        };
+        some.list[1].kind = 99;
+        let folded = fold(&[some]);
+        assert_eq!(
+            folded.value().unwrap()[0].memberships,
+            [Membership {
+                ifindex: 4,
+                kind: MembershipKind::Promiscuous,
+                count: 2,
+            }]
+        );
+        assert_eq!(folded.missing(), None);
+
+        some.memberships = 17;
+        assert!(fold(&[some]).missing().unwrap().contains("beyond 16"));
+    }
+
+    #[test]
+    fn a_socket_whose_device_is_gone_is_bound_to_none_that_exists() {
+        let mut gone = record(1, 0x7fff_0000);
+        gone.ifindex = -1;
+        assert_eq!(fold(&[gone]).value().unwrap()[0].ifindex, u32::MAX);
+    }
+
+    #[test]
+    fn sockets_elsewhere_are_left_out() {
+        let folded = from_records(&[record(1, 0x7fff_0000)], &Pods::default(), |_, _| false);
+        assert_eq!(folded.value(), Some(&vec![]));
+    }
+
+    #[test]
+    fn lines_of_procfs_are_read() {
+        assert_eq!(
+            parse_line("ffff8881 3      3    88cc   12    1 0      0      54321"),
+            Some(Line {
+                ethertype: 0x88cc,
+                ifindex: 12,
+                inode: 54_321,
+            })
+        );
+        assert_eq!(parse_line(""), None);
+        assert_eq!(parse_line("a b c d e f g h i"), None);
+    }
+}
