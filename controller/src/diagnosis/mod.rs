@@ -1,5 +1,6 @@
 //! NodeNetDiagnosis: follows each run from its start to its completion and rolls up what the nodes report.
 
+pub mod columns;
 pub mod decide;
 pub mod degraded;
 pub mod factors;
@@ -12,6 +13,8 @@ pub mod run;
 pub mod selection;
 pub mod status;
 pub mod traits;
+pub mod verdicts;
+pub mod view;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{ReportBuilder, booking, counter, finding, node, step, unready_node};
-use netdiag_crds::NodeNetReport;
+use netdiag_crds::{NodeNetReport, diagnosis::Summary};
 
 fn lldp(name: &str) -> ReportBuilder {
     let mut found = finding("UnhandledProtocol", "NoReceiver", "Info");

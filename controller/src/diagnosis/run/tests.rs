@@ -1,0 +1,79 @@
+use netdiag_crds::{diagnosis::Continuous, severity::Severity};
+
+use super::*;
+use crate::testing;
+
+/// Whether an edit begins a new run.
+fn restarts(edit: impl FnOnce(&mut NodeNetDiagnosisSpec)) -> bool {
+    let mut diagnosis = testing::started_diagnosis();
+    edit(&mut diagnosis.spec);
+    diagnosis.metadata.generation = Some(7);
+    Run::of(&diagnosis, testing::at(500)).generation == 7
+}
+
+#[test]
+fn edits_of_what_is_looked_at_begin_a_new_run() {
+    assert!(restarts(|spec| spec.nodes.names = Some(vec!["a".into()])));
+    assert!(restarts(|spec| spec.checks = Some(vec!["LinkMtu".into()])));
+    assert!(restarts(
+        |spec| spec.interfaces = Some(Interfaces::default())
+    ));
+    assert!(restarts(|spec| spec.pods = false));
+    assert!(restarts(|spec| spec.once = Some(Once {
+        duration_seconds: 5
+    })));
+    assert!(restarts(
+        |spec| spec.continuous = Some(Continuous::default())
+    ));
+    assert!(restarts(|spec| spec.rerun = Some("again".into())));
+}
+
+#[test]
+fn other_edits_do_not() {
+    assert!(!restarts(|spec| spec.suspend = true));
+    assert!(!restarts(|spec| spec.min_severity = Severity::Critical));
+    assert!(!restarts(|spec| spec.ttl_seconds_after_finished = Some(60)));
+    assert!(!restarts(|spec| spec.once = Some(Once::default())));
+}
+
+#[test]
+fn the_order_of_names_does_not_matter() {
+    let mut spec = testing::diagnosis().spec;
+    spec.nodes = NodeSelection {
+        names: Some(vec!["a".into(), "b".into()]),
+        ..NodeSelection::default()
+    };
+    let first = fingerprint(&spec);
+    spec.nodes.names = Some(vec!["b".into(), "a".into()]);
+    assert_eq!(fingerprint(&spec), first);
+}
+
+#[test]
+fn a_new_run_starts_now_and_knows_nothing_of_the_old() {
+    let mut diagnosis = testing::started_diagnosis();
+    diagnosis.spec.rerun = Some("again".into());
+    let run = Run::of(&diagnosis, testing::at(500));
+    assert_eq!(run.start, Some(testing::at(500)));
+    assert!(!run.frozen);
+    assert_eq!(run.completion, None);
+    assert_eq!(Run::stored(&diagnosis), None);
+}
+
+#[test]
+fn a_suspended_diagnosis_starts_when_it_is_resumed() {
+    let mut diagnosis = testing::diagnosis();
+    diagnosis.spec.suspend = true;
+    assert_eq!(Run::of(&diagnosis, testing::at(500)).start, None);
+    diagnosis.spec.suspend = false;
+    assert_eq!(
+        Run::of(&diagnosis, testing::at(600)).start,
+        Some(testing::at(600))
+    );
+}
+
+#[test]
+fn the_hash_is_fnv() {
+    // Test vectors of the FNV authors.
+    assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+    assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+}
