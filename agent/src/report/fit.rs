@@ -31,6 +31,8 @@ mod managed {
     pub(super) const ASSIGNMENT: usize = 240;
 }
 
+/// apiVersion, kind and the names of the object's parts, with digits to spare for the columns.
+const ENVELOPE: usize = 120;
 /// What a result may always take. Only assignments with very long lists of globs leave less.
 const RESULT_BYTES: usize = 600;
 
@@ -42,7 +44,7 @@ const RESULT_BYTES: usize = 600;
 /// balances.
 pub fn fit(status: &mut NodeNetReportStatus, rest: usize) {
     let mut results = std::mem::take(&mut status.results);
-    let fixed = rest + bytes(status) + managed_fields(status, &results);
+    let fixed = rest + ENVELOPE + bytes(status) + managed_fields(status, &results);
     let mut left = OBJECT_BYTES.saturating_sub(fixed);
     let mut order: Vec<usize> = (0..results.len()).collect();
     // The smallest first: what it does not need goes to the others.
@@ -135,8 +137,7 @@ fn fit_findings(findings: &mut Vec<Finding>, budget: usize) -> Shorter {
         return Shorter::default();
     }
     findings.sort_by_key(|finding| Reverse(Severity::from_status(&finding.severity)));
-    // A third is kept for the proof of the worst.
-    let (mut fitted, renamed) = in_short(findings, budget - budget / 3);
+    let (mut fitted, renamed) = in_short(findings, budget);
     let mut left = budget.saturating_sub(bytes(&fitted));
     for small in &mut fitted {
         // What was folded before has the id of what it is folded into now.
@@ -182,16 +183,20 @@ fn fit_findings(findings: &mut Vec<Finding>, budget: usize) -> Shorter {
 
 /// Findings (worst first) in short, as many as fit, and what the folded ones are called now.
 fn in_short(findings: &[Finding], budget: usize) -> (Vec<Finding>, HashMap<String, String>) {
+    // A third is kept for the proof of the worst, unless that costs a fault its cause.
+    let usual = budget - budget / 3;
     let short: Vec<Finding> = findings.iter().map(shortened).collect();
     let harmless = short
         .iter()
         .position(|finding| Severity::from_status(&finding.severity) == Severity::Info)
         .unwrap_or(short.len());
     let (worse, info) = short.split_at(harmless);
-    let fits = |list: &[Finding]| bytes(&list) <= budget && list.len() <= limits::FINDINGS;
-    if fits(worse) {
+    let fits =
+        |list: &[Finding], budget: usize| bytes(list) <= budget && list.len() <= limits::FINDINGS;
+    if fits(worse, usual) {
         let kept = largest(info.len(), |kept| {
-            short.get(..harmless + kept).is_some_and(fits)
+            let list = short.get(..harmless + kept);
+            list.is_some_and(|list| fits(list, usual))
         });
         let end = harmless + kept.unwrap_or(0);
         return (short.into_iter().take(end).collect(), HashMap::new());
@@ -205,9 +210,12 @@ fn in_short(findings: &[Finding], budget: usize) -> (Vec<Finding>, HashMap<Strin
     };
     Alike::ALL
         .into_iter()
-        .find_map(|alike| {
-            largest(worse.len(), |kept| fits(&folded_after(kept, alike).0))
-                .map(|kept| folded_after(kept, alike))
+        .flat_map(|alike| [(alike, usual), (alike, budget)])
+        .find_map(|(alike, budget)| {
+            largest(worse.len(), |kept| {
+                fits(&folded_after(kept, alike).0, budget)
+            })
+            .map(|kept| folded_after(kept, alike))
         })
         .unwrap_or_else(|| folded_after(0, Alike::Severity))
 }

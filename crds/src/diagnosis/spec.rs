@@ -1,5 +1,10 @@
 //! What a person asks for.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each printcolumn has its own type and path"
+)]
+
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,10 @@
 //! What a node's agent is to do.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each printcolumn has its own type and path"
+)]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
