@@ -21,9 +21,11 @@ impl Text<'_> {
             )));
             return remedies;
         }
-        remedies.push(Remedy::advice(
-            "Nothing to mend: leave Benign drops out of the alert.",
-        ));
+        remedies.push(Remedy::advice(if self.group.is_counted() {
+            "Nothing to mend: leave Benign drops out of the alert."
+        } else {
+            "Nothing to mend: no drop counter rises by it."
+        }));
         if self.group.inactive_slave_of.is_some() {
             return remedies;
         }
@@ -40,7 +42,9 @@ impl Text<'_> {
             Remedy::advice("Turn it off at the sender, if nobody needs it.")
         });
         let namespace = self.window.namespace(self.group.netns);
-        if let (Some(link), Some(namespace)) = (self.group.link, namespace) {
+        if let (Some(link), Some(namespace), true) =
+            (self.group.link, namespace, self.group.is_counted())
+        {
             remedies.extend(self.filter(link, namespace));
         }
         remedies

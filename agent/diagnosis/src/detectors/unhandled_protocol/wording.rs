@@ -70,7 +70,7 @@ impl Text<'_> {
         }
         if self.is_for_us {
             return format!(
-                "{protocol} sent to this node is dropped on {device}: nothing listens for it"
+                "{protocol} sent to {device} itself is dropped: nothing listens for it"
             );
         }
         format!(
@@ -143,7 +143,7 @@ impl Text<'_> {
         }
         if self.is_for_us {
             return format!(
-                "Somebody sends {meaning} to this node's own address and gets no answer: {}.",
+                "Somebody sends {meaning} to this device's own address and gets no answer: {}.",
                 self.rate
             );
         }
