@@ -168,9 +168,8 @@ fn sockets(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Fi
     };
     finding.summary = format!("{} is promiscuous because {who} captures on it", link.name);
     finding.explanation = format!(
-        "A packet socket asked for it (PACKET_ADD_MEMBERSHIP, as tcpdump does unless told not to): {}. It ends with \
-         the socket. {LETS_IN_ALL}",
-        chain_of(window, link)
+        "A packet socket asked for it (PACKET_ADD_MEMBERSHIP, as tcpdump does unless told not to). It ends with the \
+         socket. {LETS_IN_ALL}"
     );
     finding.impact = "None: a capture takes copies. It costs CPU while it runs.".to_owned();
     finding.details = owners
@@ -178,6 +177,10 @@ fn sockets(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Fi
         .take(MOST_PROCESSES)
         .map(|owner| ("Process", process(owner)))
         .collect();
+    let chain = chain_of(window, link);
+    if chain != link.name {
+        finding.details.push(("Chain", chain));
+    }
     finding.evidence.push(Proof::new(
         format!(
             "packet sockets with a promiscuous membership on {}",

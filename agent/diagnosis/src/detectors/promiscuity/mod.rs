@@ -67,6 +67,10 @@ impl Detector for Promiscuity {
             }
         }
         findings.extend(ports.into_findings(window));
+        for finding in &mut findings {
+            // The summary has the chain; the explanation is read without it.
+            finding.explanation = format!("{}. {}", finding.summary, finding.explanation);
+        }
         Outcome {
             findings,
             unchecked: unchecked(window),

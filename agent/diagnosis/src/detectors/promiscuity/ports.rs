@@ -173,19 +173,15 @@ fn describe(finding: &mut Finding, cause: &str, switch: &Link, confidence: Confi
         finding.remedies.push(Remedy::advice("None needed."));
         return;
     }
-    let needed = if confidence == Confidence::Certain {
-        format!(
-            "{name} needs it: it learns which addresses are behind each port from the frames themselves"
-        )
-    } else {
-        format!(
-            "by its settings {name} could do without it; a port that cannot filter addresses stays so all the same"
-        )
-    };
-    finding.explanation = format!(
-        "A bridge makes its ports promiscuous, and {needed}. The port takes every frame on its wire, also those for \
-         other MAC addresses, and every multicast frame."
-    );
+    finding.explanation =
+        "The port takes every frame on its wire, also those for other MAC addresses, and every \
+                           multicast frame."
+            .to_owned();
+    if confidence < Confidence::Certain {
+        finding.explanation.push_str(&format!(
+            " By its settings {name} could do without; a port that cannot filter addresses stays promiscuous anyway."
+        ));
+    }
     finding.impact =
         format!("By design: {name} must see frames for MAC addresses behind its ports.");
     let filters_vlans = switch

@@ -106,17 +106,25 @@ impl Text<'_> {
                 bond.name, bond.name
             );
         }
+        let senders: Vec<&str> = self
+            .group
+            .frames
+            .senders
+            .iter()
+            .map(|sender| sender.name.as_str())
+            .collect();
+        let from = match senders.as_slice() {
+            [] => String::new(),
+            names => format!(" from {}", listed(names, " and ")),
+        };
         let mut text = format!(
-            "The kernel hands a frame to every program or protocol that registered for its type. For {} on {} there is \
-             none, so the frame is freed{}.",
+            "{}{from} is dropped on {}: no program there listens for it.",
             self.protocol(),
-            self.device,
-            if self.group.is_counted() {
-                " and counted as dropped"
-            } else {
-                ". No counter of the device shows it"
-            }
+            self.device
         );
+        if !self.group.is_counted() {
+            text.push_str(" No counter of the device shows it.");
+        }
         if self.handlers(window).is_some_and(|count| count > 0) {
             text.push_str(" A receiver is registered now; it may have started within the window.");
         }

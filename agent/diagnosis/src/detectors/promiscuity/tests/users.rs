@@ -36,10 +36,13 @@ fn a_capture_names_its_process_and_container() {
     assert_eq!(found[0].subject.container.as_deref(), Some("shell"));
     assert_eq!(
         found[0].details,
-        [(
-            "Process",
-            "tcpdump (pid 4711) in container shell of pod ops/debug".to_owned()
-        )]
+        [
+            (
+                "Process",
+                "tcpdump (pid 4711) in container shell of pod ops/debug".to_owned()
+            ),
+            ("Chain", "eth0 <- bond0".to_owned()),
+        ]
     );
 }
 
