@@ -2,6 +2,7 @@
 
 mod diagnosis_spec;
 mod harness;
+mod report_size;
 mod report_status;
 
 use serde_json::{Value, json};
