@@ -135,3 +135,43 @@ fn unix_ms() -> i64 {
         .and_then(|since| i64::try_from(since.as_millis()).ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Needs no privilege: what cannot be read is said to be missing.
+    #[test]
+    fn a_stopped_window_ends_at_once_and_says_that_it_is_not_complete() {
+        let request = Request {
+            node: "n".to_owned(),
+            host_root: PathBuf::from("/"),
+            duration: Duration::from_secs(3600),
+            pods: false,
+        };
+        let stop = Stop::default();
+        stop.set();
+        let mut calls = 0;
+        let collected = collect(&request, &Kernel::load(), &stop, &mut |progress| {
+            calls += 1;
+            assert_eq!(progress.node.name, "n");
+        });
+        assert!(!collected.complete);
+        assert_eq!(calls, 1);
+        assert!(collected.window.duration_ms < 3_600_000);
+        assert!(!collected.window.node.kernel.is_empty());
+    }
+
+    #[test]
+    fn a_window_lasts_as_long_as_was_asked() {
+        let request = Request {
+            node: "n".to_owned(),
+            host_root: PathBuf::from("/"),
+            duration: Duration::from_millis(300),
+            pods: false,
+        };
+        let collected = collect(&request, &Kernel::load(), &Stop::default(), &mut |_| {});
+        assert!(collected.complete);
+        assert!(collected.window.duration_ms >= 300);
+    }
+}

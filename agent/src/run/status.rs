@@ -106,7 +106,7 @@ pub fn minimal(
             run_generation: result.run_generation,
             state: result.state.clone(),
             window: result.window.clone(),
-            message: Some("the result does not fit the CRD; update the CRDs".to_owned()),
+            message: result.message.clone(),
             ..RunResult::default()
         })
         .collect();

@@ -21,6 +21,8 @@ use crate::causes::causes;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Should the backoff ever end; kube's goes on with 30 s.
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// How often a status that the schema refused is tried again in full: the CRD may have been updated.
+const RETRY_REFUSED: Duration = Duration::from_secs(300);
 
 /// What an API server answers to a value that its schema does not allow.
 const INVALID: [u16; 2] = [400, 422];
@@ -96,7 +98,11 @@ impl Writer {
             self.due = None;
             return;
         }
-        let outcome = match self.apply(&status).await {
+        match self.apply(&status).await {
+            Ok(()) => {
+                self.refused_since = None;
+                self.done(Some(status), None);
+            }
             Err(Refusal::Schema(reason)) => {
                 tracing::warn!(
                     node = self.name,
@@ -104,35 +110,34 @@ impl Writer {
                     "The API server refused the status, its CRD may be older than this agent; writing the least"
                 );
                 let since = *self.refused_since.get_or_insert_with(Timestamp::now);
-                self.apply(&status::minimal(&status, &reason, since)).await
-            }
-            outcome => {
-                if outcome.is_ok() {
-                    self.refused_since = None;
+                match self.apply(&status::minimal(&status, &reason, since)).await {
+                    Ok(()) => self.done(None, Some(Instant::now() + RETRY_REFUSED)),
+                    Err(refusal) => self.try_later(&refusal),
                 }
-                outcome
             }
-        };
-        match outcome {
-            Ok(()) => {
-                tracing::debug!(node = self.name, "Wrote the status");
-                self.written = Some(status);
-                self.due = None;
-                self.failing = false;
-                self.backoff.reset();
-            }
-            Err(Refusal::Schema(reason) | Refusal::Other(reason)) => {
-                let delay = self.backoff.next().unwrap_or(LAST_RETRY);
-                tracing::warn!(
-                    node = self.name,
-                    reason,
-                    ?delay,
-                    "Could not write the status"
-                );
-                self.failing = true;
-                self.due = Some(Instant::now() + delay);
-            }
+            Err(refusal) => self.try_later(&refusal),
         }
+    }
+
+    fn done(&mut self, written: Option<NodeNetReportStatus>, due: Option<Instant>) {
+        tracing::debug!(node = self.name, "Wrote the status");
+        self.written = written;
+        self.due = due;
+        self.failing = false;
+        self.backoff.reset();
+    }
+
+    fn try_later(&mut self, refusal: &Refusal) {
+        let (Refusal::Schema(reason) | Refusal::Other(reason)) = refusal;
+        let delay = self.backoff.next().unwrap_or(LAST_RETRY);
+        tracing::warn!(
+            node = self.name,
+            reason,
+            ?delay,
+            "Could not write the status"
+        );
+        self.failing = true;
+        self.due = Some(Instant::now() + delay);
     }
 
     async fn apply(&self, status: &NodeNetReportStatus) -> Result<(), Refusal> {
