@@ -9,6 +9,7 @@ use netdiag_crds::{
 use super::{
     decide::Member,
     degraded::{self, Gaps},
+    progress::State,
     rollup::Reporter,
     run::Run,
 };
@@ -39,10 +40,13 @@ impl View<'_> {
         self.run.completion.is_some()
     }
 
-    /// Whether what is there is the answer: a continuous diagnosis has one at any time.
+    /// Whether what is there is the answer: a continuous diagnosis has one when it waits for no node's first window.
     pub fn is_answered(&self) -> bool {
+        let waits = |member: &Member<'_>| member.progress.state == State::Pending;
         self.is_complete()
-            || self.run.mode == Mode::Continuous && self.reporters.len() == self.members.len()
+            || self.run.mode == Mode::Continuous
+                && !self.is_suspended()
+                && !self.members.iter().any(waits)
     }
 
     /// Whether windows are held back.

@@ -62,13 +62,15 @@ use crate::{interfaces::Interfaces, limits, severity::Severity};
 pub struct NodeNetReportSpec {
     /// The diagnoses that select this node.
     #[serde(default)]
+    // Atomic, though names are unique: server-side apply of an empty list to a map list takes the list away, and with
+    // it the whole spec, which the API server then refuses as missing.
     #[schemars(length(max = limits::ASSIGNMENTS))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub assignments: Vec<Assignment>,
     /// Diagnoses that select this node and found no room in `assignments`. The agent has nothing to do for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::REFUSED))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub refused: Vec<Refusal>,
 }
 
