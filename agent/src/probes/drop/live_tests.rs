@@ -12,7 +12,17 @@ use crate::probes::Kernel;
 
 /// Attaches the probe, lets `stimulus` drop packets, and returns the evidence.
 fn watch(lab: &Lab, backends: &[Backend], stimulus: impl FnOnce()) -> (Drops, Lost) {
-    let mut probe = DropProbe::attach_first_of(&Kernel::load(), backends).unwrap();
+    watch_as(&Kernel::load(), lab, backends, stimulus)
+}
+
+/// As [`watch`], on a kernel described otherwise.
+fn watch_as(
+    kernel: &Kernel,
+    lab: &Lab,
+    backends: &[Backend],
+    stimulus: impl FnOnce(),
+) -> (Drops, Lost) {
+    let mut probe = DropProbe::attach_first_of(kernel, backends).unwrap();
     let edge = |probe: &mut DropProbe| -> (DropSnapshot, DropSnapshot) {
         (probe.read().unwrap(), probe.read().unwrap())
     };
@@ -134,6 +144,43 @@ fn late_udp_verification_is_on_the_receiving_device_although_skb_dev_is_junk() {
             .iter()
             .all(|(_, drop)| drop.ifindex == lab.receiving_link().ifindex)
     );
+}
+
+#[test]
+#[ignore = "needs root and a BPF-capable kernel"]
+fn a_kernel_without_reasons_and_cookies_is_counted_by_location() {
+    let mut kernel = Kernel::load();
+    kernel.facts.drop_reasons.clear();
+    kernel.facts.namespaces_have_cookies = false;
+    let layout = kernel.drop_layout.as_mut().unwrap();
+    layout.arguments = 2;
+    layout.has_cookie = 0;
+
+    let lab = Lab::new();
+    let frame = lab::lldp_frame();
+    for backend in Backend::ALL {
+        let (drops, _) = watch_as(&kernel, &lab, &[backend], || lab.send(&frame, 10));
+        let found = on_receiver(&drops, &lab);
+        assert_eq!(found.len(), 1, "{backend:?}: {found:?}");
+        assert_eq!((found[0].1.count, found[0].1.reason.as_str()), (10, ""));
+        assert!(!drops.has_reasons);
+    }
+}
+
+#[test]
+#[ignore = "needs root and a BPF-capable kernel"]
+fn keys_beyond_the_map_are_counted_as_lost() {
+    const KINDS: u16 = 5000;
+    let lab = Lab::new();
+    let (drops, lost) = watch(&lab, &Backend::ALL, || {
+        lab.send_all((0x9000..0x9000 + KINDS).map(lab::frame_of));
+    });
+    let found = on_receiver(&drops, &lab);
+    let counted: u64 = found.iter().map(|(_, drop)| drop.count).sum();
+    assert!(lost.counts > 0);
+    // Other drops on this machine may be among the lost ones.
+    assert!(counted + lost.counts >= u64::from(KINDS));
+    assert!(counted > 4000, "{counted}");
 }
 
 #[test]

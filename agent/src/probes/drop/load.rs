@@ -73,8 +73,9 @@ pub(super) fn load(kernel: &Kernel, backends: &[Backend]) -> Result<Loaded, Erro
     loader.btf(None);
     loader.override_global("DROP_LAYOUT", &layout, true);
     let mut ebpf = loader.load(object).map_err(|source| refusal(&source))?;
-    let (backend, refused) = load_first(&mut ebpf, backends)?;
+    let chosen = load_first(&mut ebpf, backends);
     system::give_back();
+    let (backend, refused) = chosen?;
 
     fill_free_numbers(&mut ebpf)?;
     Ok(Loaded {

@@ -81,6 +81,11 @@ impl Lab {
 
     /// Sends a whole frame so many times.
     pub fn send(&self, frame: &[u8], times: u32) {
+        self.send_all((0..times).map(|_| frame.to_vec()));
+    }
+
+    /// Sends whole frames.
+    pub fn send_all(&self, frames: impl Iterator<Item = Vec<u8>> + Send) {
         self.sender.within(|| {
             // SAFETY: plain system calls; the address outlives its use.
             unsafe {
@@ -90,7 +95,7 @@ impl Lab {
                 let mut address: libc::sockaddr_ll = std::mem::zeroed();
                 address.sll_family = libc::AF_PACKET as u16;
                 address.sll_ifindex = index_of(c"near") as i32;
-                for _ in 0..times {
+                for frame in frames {
                     let sent = libc::sendto(
                         socket.as_raw_fd(),
                         frame.as_ptr().cast(),
@@ -184,6 +189,15 @@ pub fn lldp_frame() -> Vec<u8> {
     frame.extend(b"sw01");
     frame.extend([0, 0]);
     frame.resize(300, 0); // longer than an ordinary sample
+    frame
+}
+
+/// A frame of a protocol that nobody receives.
+pub fn frame_of(ethertype: u16) -> Vec<u8> {
+    let mut frame = RECEIVER_MAC.to_vec();
+    frame.extend(SENDER_MAC);
+    frame.extend(ethertype.to_be_bytes());
+    frame.resize(60, 0);
     frame
 }
 
