@@ -261,12 +261,16 @@ fn unicast_filter(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Op
              and dummy devices. The kernel then turns promiscuity on by itself. {LETS_IN_ALL}"
         );
         finding.impact = "None: this is how the kernel serves several addresses on such a device.".to_owned();
-        finding.evidence.push(Proof::new(
-            format!("{} uc_promisc", link.name),
-            "true",
-            "",
-            "BPF iterator",
-        ));
+        if link.unicast_promiscuous == Some(true) {
+            finding.evidence.push(Proof::new(
+                format!("{} uc_promisc", link.name),
+                "true",
+                "",
+                "BPF iterator",
+            ));
+        } else {
+            finding.confidence = Confidence::Likely;
+        }
         finding.remedies.push(Remedy::advice("None needed."));
         finding
     })
@@ -289,11 +293,11 @@ fn unexplained(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Optio
                 format!("One may be hidden: {}.", users.doubts.join("; ")),
             )
         };
-        finding.summary = format!(
-            "{} is promiscuous and {verb}: {}",
-            link.name,
-            chain_of(window, link)
-        );
+        finding.summary = format!("{} is promiscuous and {verb}", link.name);
+        let chain = chain_of(window, link);
+        if chain != link.name {
+            finding.summary.push_str(&format!(": {chain}"));
+        }
         finding.explanation = format!(
             "Users of its promiscuity by the kernel's count: {}; no bridge, socket, passthru device, user's request or \
              full filter was found for {}. {rest} {LETS_IN_ALL}",

@@ -56,6 +56,10 @@ impl<'a> Users<'a> {
                 // (`br_manage_promisc`), so one user that nobody else accounts for is the bridge.
                 || link.promiscuity == others.saturating_add(1)
         });
+        // Where `uc_promisc` was not read: a veth or dummy has no filter, so the address of a macvlan on it is one user.
+        users.unicast_filter |= link.unicast_promiscuous.is_none()
+            && has_address_above(window, link)
+            && link.promiscuity == users.count(link).saturating_add(1);
         users.unexplained = link.promiscuity.saturating_sub(users.count(link));
         if users.unexplained > 0 {
             users.doubts = doubts(window, link);
@@ -165,6 +169,17 @@ fn passthru_on<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<&'a Link> {
         })
         .filter(|upper| is_below(link, upper))
         .collect()
+}
+
+/// A macvlan device with an address of its own lies on a device that has no filter for unicast addresses.
+fn has_address_above(window: &EvidenceWindow, link: &Link) -> bool {
+    matches!(link.kind.as_deref(), Some("veth" | "dummy"))
+        && window.links().iter().any(|upper| {
+            matches!(upper.kind.as_deref(), Some("macvlan" | "macvtap"))
+                && !upper.is_passthru()
+                && upper.is_up()
+                && is_below(link, upper)
+        })
 }
 
 fn is_below(link: &Link, upper: &Link) -> bool {

@@ -214,3 +214,19 @@ fn links_that_point_at_each_other_are_survived() {
         .promiscuous(1, 1);
     findings(&window(vec![first, second, own_master]));
 }
+
+#[test]
+fn a_veth_below_a_macvlan_is_explained_where_its_filter_could_not_be_read() {
+    let mut lower = device(2, "veth1", Some("veth")).promiscuous(1, 0);
+    lower.unicast_promiscuous = None;
+    let upper = device(7, "macvlan0", Some("macvlan")).on(2);
+    let found = check(
+        &window(vec![lower.clone(), upper]),
+        &[("UnicastFilter", "veth1", Severity::Info)],
+    );
+    assert_eq!(found[0].confidence, Confidence::Likely);
+    check(
+        &window(vec![lower]),
+        &[("Unexplained", "veth1", Severity::Info)],
+    );
+}
