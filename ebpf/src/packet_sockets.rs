@@ -8,15 +8,19 @@
 
 #![expect(unsafe_code, reason = "reads kernel structures through pointers")]
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{
     bindings::{file, seq_file},
-    helpers::{bpf_seq_write, bpf_sock_from_file},
+    helpers::{
+        bpf_get_current_task, bpf_seq_write, bpf_sock_from_file, generated::bpf_probe_read_kernel,
+    },
 };
 use netdiag_abi::packet_sockets::{
     MAX_MEMBERSHIPS, MembershipRecord, PacketSocketLayout, PacketSocketRecord,
 };
 
-use crate::read::{Probed, Read, constant};
+use crate::read::constant;
 
 /// Filled in by the agent before the program is loaded.
 #[unsafe(no_mangle)]
@@ -71,8 +75,8 @@ extern "C" fn packet_sockets(context: *const Context) -> i32 {
     }
     // SAFETY: from here on everything is read by the helper that checks addresses.
     unsafe {
-        let sk = Probed::pointer(socket.cast(), layout!(socket_sk));
-        if sk.is_null() || Probed::field::<u16>(sk, layout!(sock_family)) != AF_PACKET {
+        let sk = pointer(socket.cast(), layout!(socket_sk));
+        if sk.is_null() || field::<u16>(sk, layout!(sock_family)) != AF_PACKET {
             return 0;
         }
         let record = record_of(sk, task);
@@ -91,14 +95,14 @@ extern "C" fn packet_sockets(context: *const Context) -> i32 {
 unsafe fn record_of(sk: *const u8, task: *const u8) -> PacketSocketRecord {
     // SAFETY: the caller vouches for both; what is behind them is read by the helper that checks addresses.
     unsafe {
-        let net = Probed::pointer(sk, layout!(sock_net));
+        let net = pointer(sk, layout!(sock_net));
         let mut record = PacketSocketRecord {
             socket: sk as u64,
             cookie: 0,
-            inum: Probed::field(net, layout!(net_inum)),
-            pid: Probed::field(task, layout!(task_tgid)),
-            ifindex: Probed::field(sk, layout!(packet_ifindex)),
-            protocol: Probed::field(sk, layout!(packet_num)),
+            inum: field(net, layout!(net_inum)),
+            pid: process_of(task),
+            ifindex: field(sk, layout!(packet_ifindex)),
+            protocol: field(sk, layout!(packet_num)),
             memberships: 0,
             list: [MembershipRecord {
                 ifindex: 0,
@@ -107,22 +111,78 @@ unsafe fn record_of(sk: *const u8, task: *const u8) -> PacketSocketRecord {
             }; MAX_MEMBERSHIPS],
         };
         if layout!(has_cookie) != 0 {
-            record.cookie = Probed::field(net, layout!(net_cookie));
+            record.cookie = field(net, layout!(net_cookie));
         }
-        let mut entry = Probed::pointer(sk, layout!(packet_mclist));
+        let mut entry = pointer(sk, layout!(packet_mclist));
         for membership in &mut record.list {
             if entry.is_null() {
                 return record;
             }
-            membership.ifindex = Probed::field(entry, layout!(mclist_ifindex));
-            membership.count = Probed::field(entry, layout!(mclist_count));
-            membership.kind = u32::from(Probed::field::<u16>(entry, layout!(mclist_type)));
+            membership.ifindex = field(entry, layout!(mclist_ifindex));
+            membership.count = field(entry, layout!(mclist_count));
+            membership.kind = u32::from(field::<u16>(entry, layout!(mclist_type)));
             record.memberships += 1;
-            entry = Probed::pointer(entry, layout!(mclist_next));
+            entry = pointer(entry, layout!(mclist_next));
         }
         if !entry.is_null() {
             record.memberships += 1;
         }
         record
     }
+}
+
+/// The number of a task's process in the pid namespace of the reader, which may not be the first one. Who reads the
+/// iterator is its current task, and only tasks that its namespace can see are iterated over.
+///
+/// # Safety
+/// `task` must be a task.
+#[inline(always)]
+unsafe fn process_of(task: *const u8) -> u32 {
+    // SAFETY: the caller vouches for the task; everything is read by the helper that checks addresses.
+    unsafe {
+        let reader = bpf_get_current_task() as *const u8;
+        let level: u32 = field(
+            pointer(reader, layout!(task_thread_pid)),
+            layout!(pid_level),
+        );
+        let leader = pointer(task, layout!(task_group_leader));
+        let pid = pointer(leader, layout!(task_thread_pid));
+        let upid_size = layout!(upid_ns) + size_of::<u64>() as u32;
+        field(
+            pid,
+            layout!(pid_numbers)
+                .wrapping_add(level.wrapping_mul(upid_size))
+                .wrapping_add(layout!(upid_nr)),
+        )
+    }
+}
+
+/// A field of a kernel structure; what cannot be read is 0, since the helper clears what it cannot fill. Its result is
+/// not looked at on purpose: a branch for each field would give the verifier more ways through the loop over
+/// memberships than it follows.
+///
+/// # Safety
+/// `T` must be an integer or a pointer.
+#[inline(always)]
+unsafe fn field<T: Copy>(base: *const u8, offset: u32) -> T {
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: the helper writes exactly the bytes of `value`, whatever the address is.
+    unsafe {
+        bpf_probe_read_kernel(
+            value.as_mut_ptr().cast(),
+            size_of::<T>() as u32,
+            base.wrapping_add(offset as usize).cast(),
+        );
+        value.assume_init()
+    }
+}
+
+/// A pointer field.
+///
+/// # Safety
+/// As [`field`].
+#[inline(always)]
+unsafe fn pointer(base: *const u8, offset: u32) -> *const u8 {
+    // SAFETY: as in `field`.
+    unsafe { field::<u64>(base, offset) as *const u8 }
 }

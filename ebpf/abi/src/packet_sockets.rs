@@ -13,7 +13,7 @@ pub struct PacketSocketRecord {
     pub cookie: u64,
     /// `net->ns.inum` of its namespace.
     pub inum: u32,
-    /// Process that holds the descriptor.
+    /// Process that holds the descriptor, as the reader's pid namespace numbers it.
     pub pid: u32,
     /// `packet_sock.ifindex`: 0 for every device, -1 when the device is gone.
     pub ifindex: i32,
@@ -53,8 +53,18 @@ pub struct PacketSocketLayout {
     pub net_cookie: u32,
     /// Not 0 where a namespace gets its cookie at creation (5.12 on).
     pub has_cookie: u32,
-    /// `task_struct.tgid`.
-    pub task_tgid: u32,
+    /// `task_struct.group_leader`.
+    pub task_group_leader: u32,
+    /// `task_struct.thread_pid`.
+    pub task_thread_pid: u32,
+    /// `pid.level`.
+    pub pid_level: u32,
+    /// `pid.numbers`, an array of `struct upid`.
+    pub pid_numbers: u32,
+    /// `upid.nr`.
+    pub upid_nr: u32,
+    /// `upid.ns`, the last member.
+    pub upid_ns: u32,
     /// `packet_sock.ifindex`.
     pub packet_ifindex: u32,
     /// `packet_sock.num`.
@@ -80,7 +90,12 @@ impl PacketSocketLayout {
         net_inum: 0,
         net_cookie: 0,
         has_cookie: 0,
-        task_tgid: 0,
+        task_group_leader: 0,
+        task_thread_pid: 0,
+        pid_level: 0,
+        pid_numbers: 0,
+        upid_nr: 0,
+        upid_ns: 0,
         packet_ifindex: 0,
         packet_num: 0,
         packet_mclist: 0,

@@ -152,7 +152,7 @@ fn drivers_and_checksum_offloads_of_another_namespace_are_read() {
     assert_eq!(p0.tx_checksum_offload, Some(true));
 
     // By the ioctl alone, as on kernels without BPF.
-    let mut plain = vec![Link {
+    let mut plain = [Link {
         name: "p0".to_owned(),
         ..Link::default()
     }];
