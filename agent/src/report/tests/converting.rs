@@ -1,8 +1,8 @@
 //! Findings as the resources have them.
 
-use netdiag_crds::{limits, report::Omitted};
+use netdiag_crds::{checks::CHECKS, limits, report::Omitted};
 use netdiag_diagnosis::{
-    EvidenceWindow,
+    EvidenceWindow, detectors,
     finding::{Proof, Remedy, Severity},
 };
 
@@ -79,4 +79,10 @@ fn a_finding_keeps_the_time_when_an_earlier_window_first_saw_it() {
     assert_eq!(current[0].first_seen, previous[1].first_seen);
     assert_eq!(current[0].last_seen, Some(time_of(2_000_000)));
     assert_eq!(current[1].first_seen, Some(time_of(2_000_000)));
+}
+
+#[test]
+fn a_diagnosis_may_ask_for_exactly_the_checks_there_are() {
+    let detectors = detectors::ALL.iter().map(|detector| detector.meta().name);
+    assert_eq!(detectors.collect::<Vec<_>>(), CHECKS);
 }
