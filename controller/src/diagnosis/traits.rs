@@ -13,7 +13,11 @@ const TELLING_NOTHING: [&str; 3] = [
     "beta.kubernetes.io/os",
 ];
 
-/// What is known about a node: its kernel, its system and its labels.
+/// What a finding about announced neighbours calls them in its evidence; the name comes first, then two spaces.
+const SENDER: &str = "Sender";
+
+/// What is known about a node: its kernel, its system, the switches that it hears and its labels. Drivers and MTUs would
+/// be telling too, but reports hold them for single findings only.
 pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
     let agent = reporter
         .report
@@ -50,13 +54,64 @@ pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
             factor: "node label",
             value: format!("{key}={value}"),
         });
-    properties.chain(labels).collect()
+    let neighbours = neighbours(reporter).map(|name| Trait {
+        factor: "neighbour",
+        value: name.to_owned(),
+    });
+    properties.chain(labels).chain(neighbours).collect()
+}
+
+/// Names of the switches whose LLDP or CDP announcements the node has dropped.
+fn neighbours<'a>(reporter: &Reporter<'a>) -> impl Iterator<Item = &'a str> {
+    let announcements = reporter.result.findings.iter().filter(|finding| {
+        let protocol = finding.subject.protocol.as_deref();
+        matches!(protocol, Some("LLDP" | "CDP"))
+    });
+    announcements
+        .flat_map(|finding| &finding.evidence)
+        .filter(|fact| fact.name == SENDER)
+        .filter_map(|fact| fact.value.split("  ").next())
+        .filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
+    use netdiag_crds::report::Evidence;
+
     use super::*;
     use crate::testing::{self, ReportBuilder};
+
+    #[test]
+    fn switches_are_named_by_what_they_announce() {
+        let mut lldp = testing::finding("UnhandledProtocol", "NoReceiver", "Info");
+        lldp.subject.protocol = Some("LLDP".into());
+        lldp.evidence = vec![
+            Evidence {
+                name: "Sender".into(),
+                value: "leaf-3a  port Ethernet17  on eth0".into(),
+                ..Evidence::default()
+            },
+            Evidence {
+                name: "bond0 rx_dropped".into(),
+                value: "3".into(),
+                ..Evidence::default()
+            },
+        ];
+        let report = ReportBuilder::new("a")
+            .assigned(0)
+            .result("Finished")
+            .finding(lldp)
+            .build();
+        let node = testing::node("a");
+        let reporter = Reporter {
+            name: "a",
+            node: &node,
+            report: &report,
+            result: &report.status.as_ref().expect("it reported").results[0],
+        };
+        let texts: Vec<String> = of(&reporter).iter().map(Trait::to_string).collect();
+        assert_eq!(texts, ["neighbour leaf-3a"]);
+    }
 
     #[test]
     fn kernel_and_labels_are_properties_but_the_hostname_is_not() {
