@@ -255,3 +255,53 @@ fn decoded<K: Resource<DynamicType = ()>>(
         Event::InitDone => Event::InitDone,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(spec: &serde_json::Value) -> Event<DeserializeGuard<NodeNetDiagnosis>> {
+        let object = json!({
+            "apiVersion": "netdiag.dev/v1alpha1",
+            "kind": "NodeNetDiagnosis",
+            "metadata": {"name": "x"},
+            "spec": spec,
+        });
+        Event::Apply(
+            serde_json::from_value(object).expect("the guard takes anything with metadata"),
+        )
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_decoded_is_left_out() {
+        let good = decoded(event(&json!({"nodes": {"all": true}})), |_| {});
+        assert!(matches!(good, Some(Event::Apply(_))));
+        let bad = decoded(event(&json!({"nodes": "all of them"})), |_| {});
+        assert!(bad.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_report_wakes_its_node_and_the_diagnoses_it_serves() {
+        let (nodes, _node_writer) = reflector::store();
+        let (reports, _report_writer) = reflector::store();
+        let (diagnoses, _diagnosis_writer) = reflector::store();
+        let stores = Stores {
+            nodes,
+            reports,
+            diagnoses,
+        };
+        let (waker, mut queues) = Waker::new(stores);
+        let report = crate::testing::ReportBuilder::new("a")
+            .assigned(0)
+            .refused()
+            .build();
+        waker.report_changed(Some(&report));
+        drop(waker);
+        let node = queues.nodes.next().await.expect("woken");
+        assert_eq!(node.obj_ref.name, "a");
+        let diagnosis = queues.diagnoses.next().await.expect("woken");
+        assert_eq!(diagnosis.obj_ref.name, "rx-dropped");
+    }
+}

@@ -204,3 +204,32 @@ fn resuming_does_not_touch_the_time_of_what_is_finished() {
     let (report, _) = pass(Some(report), &[&diagnosis], 500);
     assert_eq!(report.spec.assignments[0].assigned_time, Time(at(0)));
 }
+
+#[test]
+fn a_continuous_diagnosis_is_joined_and_left_with_the_label() {
+    let mut diagnosis = started("x");
+    diagnosis.spec.continuous = Some(netdiag_crds::diagnosis::Continuous {
+        interval_seconds: 300,
+    });
+    let label = ("pool".to_owned(), "small".to_owned());
+    diagnosis.spec.nodes = netdiag_crds::diagnosis::NodeSelection {
+        selector: Some(netdiag_crds::selector::NodeSelector {
+            match_labels: [label.clone()].into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    step(&mut diagnosis, &[node("a")], &[], 0);
+
+    let (report, _) = pass(None, &[&diagnosis], 1);
+    assert_eq!(names(&report), Vec::<&str>::new());
+    let mut labelled = node("a");
+    labelled.metadata.labels = Some([label].into());
+    let spec = decide(&labelled, Some(&report), &[&diagnosis], at(100)).expect("it joins");
+    assert_eq!(spec.assignments[0].mode, Mode::Continuous);
+    let report = NodeNetReport { spec, ..report };
+    assert_eq!(
+        names(&pass(Some(report), &[&diagnosis], 200).0),
+        Vec::<&str>::new()
+    );
+}
