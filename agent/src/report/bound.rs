@@ -5,7 +5,10 @@ use netdiag_crds::{
     report::{Evidence, Explained, Finding, LedgerEntry, Omitted, Remedy, RunResult, Subject},
 };
 
-use super::text::{cut, cut_option};
+use super::{
+    ledger::limit_bookings,
+    text::{cut, cut_option},
+};
 
 /// Cuts every string of a status to its limit, and the lists that [`super::fit`] does not shorten by weight.
 pub fn bound(status: &mut NodeNetReportStatus) {
@@ -105,9 +108,8 @@ fn bound_entry(entry: &mut LedgerEntry) {
     cut_option(&mut entry.interface, limits::LINE);
     cut_option(&mut entry.netns, limits::FINDING_ID);
     cut(&mut entry.counter, limits::WORD);
-    for booking in &mut entry.explained {
-        bound_booking(booking);
-    }
+    limit_bookings(&mut entry.explained);
+    entry.explained.iter_mut().for_each(bound_booking);
 }
 
 fn bound_booking(booking: &mut Explained) {

@@ -2,9 +2,17 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use netdiag_crds::report::{Explained, LedgerEntry};
+use netdiag_crds::{
+    limits,
+    report::{Explained, LedgerEntry},
+};
 
 use super::fit::{bytes, largest};
+
+/// The reason of bookings that are summed whatever their reasons.
+const SEVERAL_REASONS: &str = "several reasons";
+/// `Benign`, `Harmful`, `Unknown`.
+const VERDICTS: usize = 3;
 
 /// What bookings have in common that are summed.
 #[derive(Clone, Copy)]
@@ -84,7 +92,7 @@ fn sum(counter: &str, rows: &[&LedgerEntry], alike: Alike) -> LedgerEntry {
                 booking.reason.as_str(),
                 booking.protocol.as_deref(),
             ),
-            Alike::Verdict => (booking.verdict.as_str(), "several reasons", None),
+            Alike::Verdict => (booking.verdict.as_str(), SEVERAL_REASONS, None),
         };
         let count = bookings.entry(key).or_default();
         *count = count.saturating_add(booking.count);
@@ -102,7 +110,26 @@ fn sum(counter: &str, rows: &[&LedgerEntry], alike: Alike) -> LedgerEntry {
     entry
         .explained
         .sort_by_key(|booking| Reverse(booking.count));
+    limit_bookings(&mut entry.explained);
     entry
+}
+
+/// Sums the smallest bookings per verdict when there are more than the schema takes.
+pub(super) fn limit_bookings(bookings: &mut Vec<Explained>) {
+    if bookings.len() <= limits::EXPLAINED {
+        return;
+    }
+    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
+    for booking in bookings.split_off(limits::EXPLAINED - VERDICTS) {
+        let count = sums.entry(booking.verdict).or_default();
+        *count = count.saturating_add(booking.count);
+    }
+    bookings.extend(sums.into_iter().map(|(verdict, count)| Explained {
+        reason: SEVERAL_REASONS.to_owned(),
+        count,
+        verdict,
+        ..Explained::default()
+    }));
 }
 
 /// Packets of a row that are not known to be harmless.

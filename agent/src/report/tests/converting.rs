@@ -3,7 +3,7 @@
 use netdiag_crds::{checks::CHECKS, limits, report::Omitted};
 use netdiag_diagnosis::{
     EvidenceWindow, detectors,
-    finding::{Proof, Remedy, Severity},
+    finding::{Proof, Remedy, Severity, Verdict},
 };
 
 use super::*;
@@ -85,4 +85,23 @@ fn a_finding_keeps_the_time_when_an_earlier_window_first_saw_it() {
 fn a_diagnosis_may_ask_for_exactly_the_checks_there_are() {
     let detectors = detectors::ALL.iter().map(|detector| detector.meta().name);
     assert_eq!(detectors.collect::<Vec<_>>(), CHECKS);
+}
+
+#[test]
+fn more_bookings_than_the_schema_takes_are_summed_by_verdict() {
+    let reasons: Vec<String> = (0..40).map(|number| format!("REASON_{number}")).collect();
+    let verdicts = [Verdict::Benign, Verdict::Harmful];
+    let bookings: Vec<_> = reasons
+        .iter()
+        .zip(verdicts.iter().cycle())
+        .map(|(reason, verdict)| (reason.as_str(), *verdict, 2))
+        .collect();
+    let whole = diagnosis(vec![], vec![row("eth0", "rx_dropped", &bookings, 1)]);
+    let status = status_of(vec![result_of("one", &whole)]);
+    let entry = &status.results[0].ledger[0];
+    assert!(entry.explained.len() <= limits::EXPLAINED);
+    assert_balanced(entry);
+    let totals = totals(&status.results[0].ledger);
+    assert_eq!(totals[&("rx_dropped", "Benign")], 40);
+    assert_eq!(totals[&("rx_dropped", "Harmful")], 40);
 }
