@@ -72,7 +72,12 @@ pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
     let settings = Settings::new(checks, &interfaces, &[], true, min_severity.into())
         .map_err(|source| Error::Settings { source })?;
     let window = match &replay {
-        Some(path) => recording::read(path).map_err(|source| Error::Replay { source })?,
+        Some(path) => {
+            let window = recording::read(path).map_err(|source| Error::Replay { source })?;
+            let node = format!("{} ({})", window.node.name, window.node.kernel);
+            eprintln!("netdiag: replaying what {} saw", render::printable(&node));
+            window
+        }
         None => {
             let request = Request {
                 node: collect::host_name(),

@@ -150,6 +150,7 @@ fn checked(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
         let slower: Vec<&str> = SLOW_EVENTS
             .iter()
             .filter(|(every_ms, _)| window.duration_ms < *every_ms)
+            .filter(|_| diagnosis.checks.contains(&ANNOUNCEMENTS))
             .map(|(_, name)| *name)
             .collect();
         if !slower.is_empty() {
@@ -162,6 +163,8 @@ fn checked(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
     text
 }
 
+/// The check that tells of what comes seldom.
+const ANNOUNCEMENTS: &str = "UnhandledProtocol";
 /// What comes so seldom that a shorter window may miss it: the default intervals of LLDP (IEEE 802.1AB,
 /// msgTxInterval) and of CDP.
 const SLOW_EVENTS: [(u64, &str); 2] = [(30_000, "LLDP: every 30 s"), (60_000, "CDP: every 60 s")];

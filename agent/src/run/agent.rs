@@ -182,6 +182,8 @@ impl Agent {
         self.results.retain(|result| !key.is_of(result));
         self.results.push(result);
         self.settle(delay);
+        // A window's evidence takes some megabytes for a moment, on a thread whose arena nobody else would use.
+        give_back();
     }
 
     fn result(&self, assignment: &Assignment, window: &EvidenceWindow, attempts: i32) -> RunResult {
