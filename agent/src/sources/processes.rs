@@ -44,7 +44,15 @@ pub fn all() -> io::Result<Vec<u32>> {
 /// # Errors
 /// `ENOENT` and `ESRCH` when it has ended, `EACCES` without SYS_PTRACE or where an AppArmor profile forbids it.
 pub fn network_namespace(pid: u32) -> io::Result<NetnsId> {
-    inode(&fs::metadata(path(pid, "ns/net"))?)
+    let metadata = fs::metadata(path(pid, "ns/net")).map_err(|error| {
+        // `proc_ns_get_link` (fs/proc/namespaces.c) answers EACCES for a process that ends meanwhile, too.
+        if error.kind() == io::ErrorKind::PermissionDenied && !path(pid, "stat").exists() {
+            io::ErrorKind::NotFound.into()
+        } else {
+            error
+        }
+    })?;
+    inode(&metadata)
 }
 
 /// The number of a namespace's file.

@@ -13,25 +13,37 @@ use crate::{
 
 /// Opens a packet socket for LLDP with promiscuous membership of one device, twice, and an ordinary one of another.
 const CAPTURE: &str = "\
-import socket, struct, sys, time
+import os, socket, struct, sys, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88cc))
 join = lambda name, kind: s.setsockopt(263, 1, struct.pack('iHH8s', socket.if_nametoindex(name), kind, 0, b''))
 join('p0', 1); join('p0', 1); join('p1', 2)
+os.setuid(int(sys.argv[1]))
 print('up', flush=True)
 time.sleep(300)";
 
-struct Capture(Child);
+/// A process in a namespace that holds that socket, and ends with this.
+pub(super) struct Capture(Child);
 
 impl Capture {
     fn start(namespace: &TestNamespace) -> Self {
+        Self::start_as(namespace, "0")
+    }
+
+    /// The socket takes root to open; `user` then holds it.
+    pub(super) fn start_as(namespace: &TestNamespace, user: &str) -> Self {
         let mut child = Command::new("ip")
-            .args(["netns", "exec", &namespace.name, "python3", "-c", CAPTURE])
+            .args(["netns", "exec", &namespace.name, "python3", "-c"])
+            .args([CAPTURE, user])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut up = [0; 3];
         child.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
         Self(child)
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.0.id()
     }
 }
 
@@ -74,7 +86,7 @@ fn memberships_in_another_namespace_are_read_with_their_owner() {
     let discovery = sources.discover().unwrap();
     let sockets = sources.packet_sockets(&discovery);
     assert_eq!(sockets.missing(), None);
-    let socket = find(&sockets, capture.0.id());
+    let socket = find(&sockets, capture.pid());
     assert_eq!(socket.netns, a.id());
     assert_eq!((socket.ethertype, socket.ifindex), (0x88cc, 0));
     assert!(socket.owner.comm.starts_with("python"));
@@ -117,7 +129,7 @@ fn without_the_iterator_sockets_are_read_from_procfs_and_the_gap_is_told() {
     let pods = Pods::default();
     let sockets = packet_sockets::from_procfs(&discovery, &pods, |_| true, "too old");
     assert!(sockets.missing().unwrap().contains("too old"));
-    let socket = find(&sockets, capture.0.id());
+    let socket = find(&sockets, capture.pid());
     assert_eq!((socket.netns, socket.ethertype), (a.id(), 0x88cc));
 }
 
