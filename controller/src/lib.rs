@@ -1,6 +1,6 @@
 //! The controller of netdiag: gives each node its part of every diagnosis and rolls up what the nodes report.
 //!
-//! Two controllers share three caches ([`stores`]):
+//! Two controllers share three caches (`stores`):
 //!
 //! - [`diagnosis`], keyed by NodeNetDiagnosis, writes nothing but its status;
 //! - [`report`], keyed by Node, writes nothing but the spec of that node's NodeNetReport.
@@ -34,3 +34,4 @@ mod retry;
 mod stores;
 #[cfg(test)]
 mod testing;
+mod watch;

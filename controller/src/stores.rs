@@ -1,26 +1,18 @@
 //! Watches: a cached copy of every object the controllers look at, and the queues that changes wake them through.
 
-use std::{fmt::Debug, hash::Hash, pin::pin};
-
-use futures::{StreamExt, channel::mpsc};
+use futures::channel::mpsc;
 use k8s_openapi::api::core::v1::Node;
 use kube::{
-    Api, Client, Resource,
-    core::DeserializeGuard,
+    Client,
     runtime::{
-        WatchStreamExt,
         controller::ReconcileRequest,
-        reflector::{
-            self, ObjectRef, Store,
-            store::{Writer, WriterDropped},
-        },
-        watcher::{self, Event},
+        reflector::{self, ObjectRef, Store, store::WriterDropped},
     },
 };
 use netdiag_crds::{NodeNetDiagnosis, NodeNetReport};
-use serde::de::DeserializeOwned;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, warn};
+
+use crate::watch::Watch;
 
 /// Read side of the caches.
 #[derive(Clone)]
@@ -63,19 +55,23 @@ impl Stores {
             writer: node_writer,
             tidy: shrink_node,
         };
-        nodes.spawn(tracker, shutdown, waker.clone(), Waker::node_changed);
+        let wake = waker.clone();
+        nodes.spawn(tracker, shutdown, move |node| wake.node_changed(node));
         let reports = Watch {
             client,
             writer: report_writer,
             tidy: crate::report::keep_heartbeat,
         };
-        reports.spawn(tracker, shutdown, waker.clone(), Waker::report_changed);
+        let wake = waker.clone();
+        reports.spawn(tracker, shutdown, move |report| wake.report_changed(report));
         let diagnoses = Watch {
             client,
             writer: diagnosis_writer,
             tidy: |diagnosis: &mut NodeNetDiagnosis| diagnosis.metadata.managed_fields = None,
         };
-        diagnoses.spawn(tracker, shutdown, waker, Waker::diagnosis_changed);
+        diagnoses.spawn(tracker, shutdown, move |diagnosis| {
+            waker.diagnosis_changed(diagnosis);
+        });
         (stores, queues)
     }
 
@@ -175,112 +171,11 @@ impl Waker {
     }
 }
 
-/// One watch: fills a cache and reports changes.
-struct Watch<'a, K: Resource + Clone + 'static>
-where
-    K::DynamicType: Eq + Hash + Clone,
-{
-    client: &'a Client,
-    writer: Writer<K>,
-    /// Takes out of an object what the cache need not hold.
-    tidy: fn(&mut K),
-}
-
-impl<K> Watch<'_, K>
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    /// Runs until shutdown. `changed` gets the object, or `None` after a new listing, when any may have changed.
-    fn spawn(
-        self,
-        tracker: &TaskTracker,
-        shutdown: &CancellationToken,
-        waker: Waker,
-        changed: fn(&Waker, Option<&K>),
-    ) {
-        let Self {
-            client,
-            mut writer,
-            tidy,
-        } = self;
-        let api = Api::<DeserializeGuard<K>>::all(client.clone());
-        let events = watcher::watcher(api, watcher::Config::default())
-            .default_backoff()
-            .take_until(shutdown.clone().cancelled_owned());
-        tracker.spawn(async move {
-            let mut events = pin!(events);
-            while let Some(event) = events.next().await {
-                let event = match event {
-                    Ok(event) => event,
-                    Err(error) => {
-                        warn!(kind = %K::kind(&()), error = &error as &dyn std::error::Error, "Watch failed, will retry");
-                        continue;
-                    }
-                };
-                let Some(event) = decoded(event, tidy) else { continue };
-                writer.apply_watcher_event(&event);
-                match &event {
-                    Event::Apply(object) | Event::Delete(object) => changed(&waker, Some(object)),
-                    Event::InitDone => changed(&waker, None),
-                    Event::Init | Event::InitApply(_) => {}
-                }
-            }
-            debug!(kind = %K::kind(&()), "Watch ended");
-        });
-    }
-}
-
-/// The event with its object decoded. An object that cannot be decoded is left out, so that it does not stop the watch:
-/// the cache keeps the last version that could.
-fn decoded<K: Resource<DynamicType = ()>>(
-    event: Event<DeserializeGuard<K>>,
-    tidy: fn(&mut K),
-) -> Option<Event<K>> {
-    let open = |guard: DeserializeGuard<K>| match guard.0 {
-        Ok(mut object) => {
-            tidy(&mut object);
-            Some(object)
-        }
-        Err(error) => {
-            let name = error.metadata.name.clone().unwrap_or_default();
-            warn!(kind = %K::kind(&()), object = name, error = &error as &dyn std::error::Error, "Object ignored, it cannot be decoded");
-            None
-        }
-    };
-    Some(match event {
-        Event::Apply(guard) => Event::Apply(open(guard)?),
-        Event::Delete(guard) => Event::Delete(open(guard)?),
-        Event::InitApply(guard) => Event::InitApply(open(guard)?),
-        Event::Init => Event::Init,
-        Event::InitDone => Event::InitDone,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use futures::StreamExt;
 
     use super::*;
-
-    fn event(spec: &serde_json::Value) -> Event<DeserializeGuard<NodeNetDiagnosis>> {
-        let object = json!({
-            "apiVersion": "netdiag.dev/v1alpha1",
-            "kind": "NodeNetDiagnosis",
-            "metadata": {"name": "x"},
-            "spec": spec,
-        });
-        Event::Apply(
-            serde_json::from_value(object).expect("the guard takes anything with metadata"),
-        )
-    }
-
-    #[test]
-    fn an_object_that_cannot_be_decoded_is_left_out() {
-        let good = decoded(event(&json!({"nodes": {"all": true}})), |_| {});
-        assert!(matches!(good, Some(Event::Apply(_))));
-        let bad = decoded(event(&json!({"nodes": "all of them"})), |_| {});
-        assert!(bad.is_none());
-    }
 
     #[tokio::test]
     async fn a_report_wakes_its_node_and_the_diagnoses_it_serves() {
