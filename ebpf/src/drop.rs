@@ -102,7 +102,7 @@ fn observe<R: Read>(arguments: Arguments) {
         protocol: u16::from_be(protocol),
         origin: place.origin,
     };
-    let index = count::index_of(&key);
+    let index = count::index_of(key);
     let seen = count::add_one(index);
     if index != OVERFLOW && count::wants_sample(index, seen) {
         sample::take::<R>(skb, index, key.protocol);

@@ -24,7 +24,7 @@ pub use load::Backend;
 pub use support::supported;
 
 use self::{activity::Activity, fold::Fold, maps::Maps, places::Places, samples::Samples};
-use super::{Kernel, KernelFacts, kallsyms};
+use super::{Kernel, KernelFacts, Support, kallsyms};
 
 /// Why drops cannot be counted.
 #[derive(Debug, thiserror::Error)]
@@ -120,10 +120,7 @@ impl DropProbe {
             .refused
             .as_ref()
             .map(|refused| format!("counts by {}, since {refused}", self.backend.name()));
-        let lesser = match supported(&self.facts) {
-            super::Support::Degraded(reason) => Some(reason),
-            super::Support::Full | super::Support::No(_) => None,
-        };
+        let lesser = lesser(&self.facts);
         match (slower, lesser) {
             (Some(slower), Some(lesser)) => Some(format!("{slower}; {lesser}")),
             (slower, lesser) => slower.or(lesser),
@@ -193,12 +190,25 @@ impl DropProbe {
             counts: (edges.m1_after.lost_counts).saturating_sub(edges.m0.lost_counts),
             samples: (edges.m1_after.lost_samples).saturating_sub(edges.m0.lost_samples),
         };
-        (observed(drops, hidden, lost), lost)
+        (observed(drops, lesser(&facts), hidden, lost), lost)
     }
 }
 
-fn observed(drops: Drops, hidden: Option<String>, lost: Lost) -> Observed<Drops> {
-    let mut missing = Vec::new();
+/// What this kernel gives less of than others do.
+fn lesser(facts: &KernelFacts) -> Option<String> {
+    match supported(facts) {
+        Support::Degraded(reason) => Some(reason),
+        Support::Full | Support::No(_) => None,
+    }
+}
+
+fn observed(
+    drops: Drops,
+    lesser: Option<String>,
+    hidden: Option<String>,
+    lost: Lost,
+) -> Observed<Drops> {
+    let mut missing = Vec::from_iter(lesser);
     if let Some(reason) = hidden {
         missing.push(format!(
             "where in the kernel packets were dropped: {reason}"

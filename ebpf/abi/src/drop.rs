@@ -47,6 +47,34 @@ pub struct DropKey {
     pub origin: u16,
 }
 
+impl DropKey {
+    /// The key in as few words as it fits, to be compared fast.
+    #[inline(always)]
+    pub const fn to_words(self) -> [u64; 4] {
+        [
+            self.net,
+            self.location,
+            self.inum as u64 | (self.ifindex as u64) << 32,
+            self.reason as u64 | (self.protocol as u64) << 32 | (self.origin as u64) << 48,
+        ]
+    }
+
+    /// The reverse of [`DropKey::to_words`].
+    #[inline(always)]
+    pub const fn from_words(words: [u64; 4]) -> Self {
+        let [net, location, place, event] = words;
+        Self {
+            net,
+            location,
+            inum: place as u32,
+            ifindex: (place >> 32) as u32,
+            reason: event as u32,
+            protocol: (event >> 32) as u16,
+            origin: (event >> 48) as u16,
+        }
+    }
+}
+
 /// Where a key's namespace and device come from.
 pub mod origin {
     /// Nowhere: there was no believable device, and `net`, `inum` and `ifindex` are 0.
@@ -63,8 +91,8 @@ pub mod origin {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CacheSlot {
-    /// The key that was last seen in this slot.
-    pub key: DropKey,
+    /// The key that was last seen in this slot, as [`DropKey::to_words`] gives it.
+    pub words: [u64; 4],
     /// Its counter; [`OVERFLOW`] while the slot is empty.
     pub index: u32,
     /// No meaning; keeps the size a multiple of eight.
@@ -222,4 +250,23 @@ impl DropLayout {
         reason_consumed: 0,
         reason_not_dropped: 0,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_survives_its_words() {
+        let key = DropKey {
+            net: u64::MAX - 1,
+            location: 0xffff_ffff_8100_0000,
+            inum: 0xf000_0001,
+            ifindex: 0x0102_0304,
+            reason: 0x0003_0007,
+            protocol: 0x88cc,
+            origin: origin::TASK,
+        };
+        assert_eq!(DropKey::from_words(key.to_words()), key);
+    }
 }

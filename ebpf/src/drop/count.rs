@@ -35,21 +35,23 @@ static DROP_CACHE: PerCpuArray<CacheSlot> = PerCpuArray::with_max_entries(CACHE_
 
 /// The number of a key, [`OVERFLOW`] when there are more keys than numbers.
 #[inline(always)]
-pub fn index_of(key: &DropKey) -> u32 {
-    let Some(slot) = DROP_CACHE.get_ptr_mut(slot_of(key)) else {
+pub fn index_of(key: DropKey) -> u32 {
+    let words = key.to_words();
+    let Some(slot) = DROP_CACHE.get_ptr_mut(slot_of(&words)) else {
         return OVERFLOW;
     };
     // SAFETY: the map gave the pointer. Only this CPU uses the slot, and the kernel runs a tracing program no second
     // time on a CPU while it runs there (since 6.1; before that an interrupt may very rarely mislead the slot, which
     // miscounts until the next other key).
     unsafe {
-        if (*slot).key == *key && (*slot).index != OVERFLOW {
+        if same(&(*slot).words, &words) && (*slot).index != OVERFLOW {
             return (*slot).index;
         }
-        let index = number(key);
+        // Made anew here, so that the usual way need not write the key to the stack.
+        let index = number(&DropKey::from_words(words));
         if index != OVERFLOW {
             (*slot).index = OVERFLOW;
-            (*slot).key = *key;
+            (*slot).words = words;
             (*slot).index = index;
         }
         index
@@ -110,13 +112,16 @@ fn number(key: &DropKey) -> u32 {
     unsafe { DROP_KEYS.get(key) }.copied().unwrap_or(OVERFLOW)
 }
 
+/// Whether two keys are the same, word by word: comparing arrays would call `memcmp`, a loop over bytes here.
+#[inline(always)]
+fn same(one: &[u64; 4], other: &[u64; 4]) -> bool {
+    one[0] == other[0] && one[1] == other[1] && one[2] == other[2] && one[3] == other[3]
+}
+
 /// Slot of a key: the top bits of a product with 2^64 divided by the golden ratio spread even consecutive numbers.
 #[inline(always)]
-fn slot_of(key: &DropKey) -> u32 {
-    let mixed = key.location
-        ^ u64::from(key.inum) << 20
-        ^ u64::from(key.ifindex) << 32
-        ^ u64::from(key.protocol) << 40
-        ^ u64::from(key.reason) << 48;
+fn slot_of(words: &[u64; 4]) -> u32 {
+    let [_, location, place, event] = words;
+    let mixed = location ^ place.rotate_left(20) ^ event.rotate_left(8);
     (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - CACHE_SLOTS.trailing_zeros())) as u32
 }
