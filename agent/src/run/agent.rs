@@ -17,7 +17,11 @@ use super::{
     windows::{Ended, Windows},
     writer::Writer,
 };
-use crate::{collect::Request, probes::Kernel, report};
+use crate::{
+    collect::Request,
+    probes::{Kernel, give_back},
+    report,
+};
 
 /// With `continuous`, reports of many nodes are spread over this part of the interval, but no longer than the other.
 const JITTER_PART: u32 = 10;
