@@ -3,9 +3,9 @@
 //! An ioctl asks the namespace of the socket that it is given. For another namespace the agent borrows a socket from a
 //! process there, asks, and gives it back at once.
 
-use std::{
-    net::UdpSocket,
-    os::fd::{AsFd, OwnedFd},
+use std::os::{
+    fd::{AsFd, OwnedFd},
+    unix::net::UnixDatagram,
 };
 
 use netdiag_diagnosis::evidence::Link;
@@ -34,7 +34,8 @@ pub fn fill<'a>(namespace: &OpenNamespace, links: impl Iterator<Item = &'a mut L
 
 fn socket_in(namespace: &OpenNamespace) -> Option<OwnedFd> {
     if namespace.is_node {
-        return UdpSocket::bind("127.0.0.1:0").ok().map(OwnedFd::from);
+        // Any kind of socket will do; this one takes no port.
+        return UnixDatagram::unbound().ok().map(OwnedFd::from);
     }
     namespace
         .pids

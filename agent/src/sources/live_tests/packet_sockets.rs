@@ -8,7 +8,7 @@ use netdiag_diagnosis::evidence::{Link, Membership, MembershipKind, Observed, Pa
 use super::TestNamespace;
 use crate::{
     probes::Kernel,
-    sources::{HostRoot, Scope, Sources, packet_sockets, pods::Pods},
+    sources::{HostRoot, Scope, Sources, ethtool, packet_sockets, pods::Pods},
 };
 
 /// Opens a packet socket for LLDP with promiscuous membership of one device, twice, and an ordinary one of another.
@@ -164,10 +164,18 @@ fn drivers_and_checksum_offloads_of_another_namespace_are_read() {
     assert_eq!(p0.tx_checksum_offload, Some(true));
 
     // By the ioctl alone, as on kernels without BPF.
-    let mut plain = [Link {
-        name: "p0".to_owned(),
-        ..Link::default()
-    }];
-    crate::sources::ethtool::fill(discovery.get(a.id()).unwrap(), plain.iter_mut());
-    assert_eq!(plain[0].tx_checksum_offload, Some(true));
+    let checksum_by_ioctl = |namespace, name: &str| {
+        let mut plain = Link {
+            name: name.to_owned(),
+            ..Link::default()
+        };
+        ethtool::fill(
+            discovery.get(namespace).unwrap(),
+            std::iter::once(&mut plain),
+        );
+        plain.tx_checksum_offload
+    };
+    assert_eq!(checksum_by_ioctl(a.id(), "p0"), Some(true));
+    assert_eq!(checksum_by_ioctl(discovery.own(), "lo"), Some(true));
+    assert_eq!(checksum_by_ioctl(discovery.own(), "p0"), None);
 }
