@@ -3,6 +3,7 @@
 //! The tests need root for that, as the agent does not. They are ignored by default.
 
 mod capabilities;
+mod churn;
 mod links;
 mod namespaces;
 mod packet_sockets;
