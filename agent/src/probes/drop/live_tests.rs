@@ -185,6 +185,16 @@ fn keys_beyond_the_map_are_counted_as_lost() {
 
 #[test]
 #[ignore = "needs root and a BPF-capable kernel"]
+fn attaches_with_cap_bpf_and_cap_perfmon_alone() {
+    const CAP_PERFMON: u32 = 38;
+    const CAP_BPF: u32 = 39;
+    let attach = || DropProbe::attach(&Kernel::load()).map(|_| ());
+    lab::with_only(&[CAP_BPF, CAP_PERFMON], attach).unwrap();
+    assert!(lab::with_only(&[CAP_BPF], attach).is_err());
+}
+
+#[test]
+#[ignore = "needs root and a BPF-capable kernel"]
 fn a_detached_probe_leaves_nothing_behind() {
     let count = || {
         std::fs::read_dir("/proc/self/fd")

@@ -166,6 +166,29 @@ impl Drop for TestNamespace {
     }
 }
 
+/// Runs something with these capabilities and no others, on a thread of its own.
+pub fn with_only<T: Send>(capabilities: &[u32], work: impl FnOnce() -> T + Send) -> T {
+    const VERSION_3: u32 = 0x2008_0522; // _LINUX_CAPABILITY_VERSION_3: two words a set
+    let set = capabilities
+        .iter()
+        .fold(0u64, |set, capability| set | 1 << capability);
+    let (low, high) = (set as u32, (set >> 32) as u32);
+    thread::scope(|scope| {
+        scope
+            .spawn(move || {
+                let header = [VERSION_3, 0];
+                let data = [low, low, 0, high, high, 0]; // effective, permitted, inheritable, twice
+                // SAFETY: both arrays have the layout that the call reads; it concerns this thread alone.
+                let result =
+                    unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) };
+                assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+                work()
+            })
+            .join()
+            .unwrap()
+    })
+}
+
 fn run(arguments: &[&str]) {
     let status = Command::new("ip").args(arguments).status().unwrap();
     assert!(status.success(), "ip {arguments:?}");
