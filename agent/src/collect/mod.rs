@@ -11,6 +11,7 @@ mod stop;
 use std::{
     mem::take,
     path::PathBuf,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -76,9 +77,7 @@ pub fn collect(
     } else {
         Scope::Node
     };
-    let sources = Sources::new(HostRoot::new(&request.host_root), scope, kernel);
-    let sources = sources.map_err(|error| causes(&error));
-    let mut watch = DropWatch::begin(kernel);
+    let (sources, mut watch) = load(request, scope, kernel);
     let mut kernel_log = KernelLog::from_now();
 
     let start_unix_ms = unix_ms();
@@ -126,6 +125,16 @@ pub fn collect(
         lost,
     };
     Collected { window, complete }
+}
+
+/// One window at a time: a load parses some 20 MB of the kernel's type information for a moment.
+static LOADING: Mutex<()> = Mutex::new(());
+
+fn load(request: &Request, scope: Scope, kernel: &Kernel) -> (Result<Sources, String>, DropWatch) {
+    let _turn = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+    let sources = Sources::new(HostRoot::new(&request.host_root), scope, kernel);
+    let sources = sources.map_err(|error| causes(&error));
+    (sources, DropWatch::begin(kernel))
 }
 
 fn unix_ms() -> i64 {

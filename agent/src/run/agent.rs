@@ -186,7 +186,7 @@ impl Agent {
         self.results.retain(|result| !key.is_of(result));
         self.results.push(result);
         self.settle(delay);
-        // A window's evidence takes some megabytes for a moment, on a thread whose arena nobody else would use.
+        // A window's evidence takes some megabytes for a moment.
         give_back();
     }
 

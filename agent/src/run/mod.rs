@@ -22,7 +22,7 @@ use kube::{
 use netdiag_crds::NodeNetReport;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::RunArgs;
+use crate::{cli::RunArgs, probes::share_one_heap};
 use agent::Agent;
 
 /// Why the program could not start.
@@ -57,6 +57,8 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         kubeconfig,
         log_format: _, // set up by main, before anything is logged
     } = args;
+    // Windows run on threads that come and go.
+    share_one_heap();
     let listen = |kind| signal(kind).map_err(|source| Error::Signals { source });
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;

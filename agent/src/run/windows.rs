@@ -8,7 +8,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::decide::{RunKey, Start};
 use crate::{
     collect::{self, Request, Stop},
-    probes::Kernel,
+    probes::{Kernel, give_back},
 };
 
 /// The running windows. One that is told to stop is forgotten at once; its thread ends by itself soon after.
@@ -52,6 +52,7 @@ impl Windows {
             let kernel = Arc::clone(&self.kernel);
             self.threads.spawn_blocking(move || {
                 let collected = collect::collect(&request, &kernel, &stop, &mut |_| {});
+                give_back();
                 collected.complete.then_some(collected.window)
             })
         };
