@@ -15,14 +15,18 @@ impl Counts {
     /// prints `SKIP <name>: <why>`.
     pub fn read(output: &str) -> Self {
         let mut counts = Self::default();
-        for line in output.lines() {
+        let mut lines = output.lines().peekable();
+        while let Some(line) = lines.next() {
             if let Some(result) = line.strip_prefix("test result: ") {
                 counts.passed += number_before(result, " passed");
                 counts.failed += number_before(result, " failed");
-            } else if let Some(test) = line.strip_prefix("test ")
-                && let Some(name) = test.strip_suffix(" ... FAILED")
-            {
-                counts.failures.push(name.to_owned());
+            }
+            if line == "failures:" {
+                // Twice: above what the failed tests printed, which starts unindented, and above
+                // their names.
+                while let Some(name) = lines.next_if(|line| line.starts_with("    ")) {
+                    counts.failures.push(name.trim().to_owned());
+                }
             }
             // Uncaptured output starts behind the harness's own "test name ... ".
             let printed = line.split_once(" ... ").map_or(line, |(_, rest)| rest);
@@ -59,7 +63,13 @@ mod tests {
     fn sums_up_results_and_names_failures() {
         let output = "running 2 tests\n\
             test ledger::balances ... ok\n\
-            test ledger::books ... FAILED\n\
+            test ledger::books ... not balanced\nFAILED\n\
+            \n\
+            failures:\n\
+            \n\
+            ---- ledger::books stdout ----\n\
+            \n\
+            failures:\n    ledger::books\n\
             \n\
             test result: FAILED. 1 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\
             test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
