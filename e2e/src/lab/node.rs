@@ -1,8 +1,8 @@
 //! The namespace that plays a node, with its agent, its NICs and its pods' wires.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 

@@ -17,7 +17,11 @@ fn create_report(kubectl: &Kubectl, name: &str) {
 }
 
 /// Writes a status as an agent does.
-pub(super) fn apply_status(kubectl: &Kubectl, name: &str, status: &Value) -> anyhow::Result<String> {
+pub(super) fn apply_status(
+    kubectl: &Kubectl,
+    name: &str,
+    status: &Value,
+) -> anyhow::Result<String> {
     let body = json!({
         "apiVersion": "netdiag.dev/v1alpha1",
         "kind": "NodeNetReport",
