@@ -48,3 +48,39 @@ fn state<T>(name: &str, backend: Option<&str>, evidence: &Observed<T>) -> Probe 
         reason: evidence.missing().map(str::to_owned),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use netdiag_diagnosis::evidence::Drops;
+
+    use super::*;
+
+    #[test]
+    fn each_probe_says_how_it_reads_or_why_it_does_not() {
+        let window = EvidenceWindow {
+            drops: Observed::Complete {
+                value: Drops {
+                    backend: "tp_btf".to_owned(),
+                    ..Drops::default()
+                },
+            },
+            links: Observed::Partial {
+                value: Vec::new(),
+                missing: "one namespace".to_owned(),
+            },
+            kernel_log: Observed::Unavailable {
+                reason: "needs SYSLOG".to_owned(),
+            },
+            ..EvidenceWindow::default()
+        };
+        let probes = of(&window);
+        let probe = |name: &str| probes.iter().find(|probe| probe.name == name).unwrap();
+        assert_eq!(probe("drop").state, ATTACHED);
+        assert_eq!(probe("drop").backend.as_deref(), Some("tp_btf"));
+        assert_eq!(probe("links").state, DEGRADED);
+        assert_eq!(probe("links").reason.as_deref(), Some("one namespace"));
+        assert_eq!(probe("kernel-log").state, UNAVAILABLE);
+        assert_eq!(probe("kernel-log").backend, None);
+        assert_eq!(probe("kernel-log").reason.as_deref(), Some("needs SYSLOG"));
+    }
+}

@@ -31,7 +31,9 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Everything that the program knows. Its results and windows change through [`Agent::settle`] alone.
 pub struct Agent {
+    /// What runs.
     pub windows: Windows,
+    /// Writes what was found.
     pub writer: Writer,
     node: String,
     host_root: PathBuf,

@@ -52,3 +52,55 @@ fn severity(wanted: Wanted) -> Severity {
         Wanted::Critical => Severity::Critical,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+    use netdiag_crds::{interfaces::Interfaces, report::Mode};
+
+    use super::*;
+
+    fn assignment(checks: &[&str]) -> Assignment {
+        Assignment {
+            name: "a".to_owned(),
+            uid: "u".to_owned(),
+            run_generation: 1,
+            assigned_time: Time::from(Timestamp::UNIX_EPOCH),
+            checks: checks.iter().map(|check| (*check).to_owned()).collect(),
+            interfaces: Some(Interfaces {
+                include: vec!["eth*".to_owned()],
+                exclude: vec!["eth9".to_owned()],
+            }),
+            pods: false,
+            min_severity: Wanted::Warning,
+            mode: Mode::Once,
+            window_seconds: 35,
+            suspend: false,
+        }
+    }
+
+    #[test]
+    fn what_was_resolved_reaches_the_detectors() {
+        let settings = of(&assignment(&["Promiscuity"])).unwrap();
+        assert!(settings.wants_check("Promiscuity") && !settings.wants_check("LinkMtu"));
+        assert!(settings.wants_interface("eth0") && !settings.wants_interface("eth9"));
+        assert_eq!(settings.min_severity, Severity::Warning);
+        assert!(!settings.pods);
+    }
+
+    #[test]
+    fn a_newer_check_is_said_to_be_unknown_and_the_others_are_made() {
+        let assignment = assignment(&["Promiscuity", "QuantumDrop"]);
+        let settings = of(&assignment).unwrap();
+        assert!(settings.wants_check("Promiscuity") && !settings.wants_check("OtherDrop"));
+        let unknown: Vec<String> = unknown_checks(&assignment)
+            .map(|unchecked| unchecked.check)
+            .collect();
+        assert_eq!(unknown, ["QuantumDrop"]);
+    }
+
+    #[test]
+    fn unknown_checks_alone_do_not_mean_all_checks() {
+        assert!(of(&assignment(&["QuantumDrop"])).is_err());
+    }
+}

@@ -178,21 +178,5 @@ impl Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(code: u16, message: &str) -> Refusal {
-        Refusal::of(&kube::core::Status::failure(message, "").with_code(code))
-    }
-
-    #[test]
-    fn only_what_the_schema_refuses_is_written_in_short() {
-        let unknown = "failed to create typed patch object (/n; netdiag.dev/v1alpha1, Kind=NodeNetReport): \
-                       .status.x: field not declared in schema";
-        assert!(matches!(refusal(500, unknown), Refusal::Schema(_)));
-        assert!(matches!(refusal(422, "too long"), Refusal::Schema(_)));
-        assert!(matches!(refusal(500, "etcd is away"), Refusal::Other(_)));
-        assert!(matches!(refusal(403, "forbidden"), Refusal::Other(_)));
-        assert!(matches!(refusal(404, "not found"), Refusal::Other(_)));
-    }
-}
+#[path = "writer_tests.rs"]
+mod tests;
