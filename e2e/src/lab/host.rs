@@ -3,10 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cleanup::{TemporaryFolder, Undo};
+use crate::cleanup::{self, TemporaryFolder, Undo};
+use crate::wait;
+
+/// How long a control group may still hold processes that were killed.
+const EMPTY_LIMIT: Duration = Duration::from_secs(5);
 
 /// A folder with a node's log folders, and a control group with its pods'.
 pub struct HostRoot {
@@ -26,7 +31,11 @@ impl HostRoot {
                 .with_context(|| format!("failed to create {}", path.display()))?;
         }
         let name = folder.path().file_name().context("a folder has a name")?;
-        let cgroup = hierarchy()?.join(name);
+        let hierarchy = hierarchy()?;
+        for left_behind in cleanup::left_behind(&hierarchy) {
+            remove_groups(&hierarchy.join(left_behind));
+        }
+        let cgroup = hierarchy.join(name);
         fs::create_dir(&cgroup)
             .with_context(|| format!("failed to create {}", cgroup.display()))?;
         let doomed = cgroup.clone();
@@ -93,7 +102,11 @@ fn remove_groups(group: &Path) {
             remove_groups(&entry.path());
         }
     }
-    if let Err(error) = fs::remove_dir(group) {
-        eprintln!("failed to remove {}: {error}", group.display());
+    // A killed process is still counted until the kernel is done with it.
+    let gone = wait::until("a control group to empty", EMPTY_LIMIT, || {
+        Ok(Some(fs::remove_dir(group)?))
+    });
+    if let Err(error) = gone {
+        eprintln!("failed to remove {}: {error:#}", group.display());
     }
 }
