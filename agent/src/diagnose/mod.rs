@@ -27,9 +27,9 @@ use progress::ProgressLine;
 pub enum Error {
     #[error("failed to understand the settings")]
     Settings { source: SettingsError },
-    #[error("failed to replay")]
+    #[error(transparent)]
     Replay { source: recording::ReadError },
-    #[error("failed to record")]
+    #[error(transparent)]
     Record { source: recording::WriteError },
     #[error("failed to watch this host")]
     Watch { source: tokio::task::JoinError },
@@ -88,11 +88,12 @@ pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
             watch(request).await?
         }
     };
+    let diagnosis = netdiag_diagnosis::diagnose(&window, &settings);
+    print(&in_form(output, &window, &diagnosis)?)?;
+    // Afterwards, so that a full disk does not cost the result.
     if let Some(path) = &record {
         keep(path, &window)?;
     }
-    let diagnosis = netdiag_diagnosis::diagnose(&window, &settings);
-    print(&in_form(output, &window, &diagnosis)?)?;
     Ok(judge(&diagnosis, fail_on.map(Severity::from)))
 }
 

@@ -49,7 +49,7 @@ pub fn render(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> S
         blocks.push(ledger::ledger(&diagnosis.ledger, style.width));
     }
     blocks.extend(findings::findings(&diagnosis.findings, style));
-    blocks.extend(not_checked(diagnosis, style));
+    blocks.extend(not_checked(window, diagnosis, style));
     blocks.push(wrap("", "", &checked(window, diagnosis), style.width));
     let mut text = blocks.join("\n\n");
     text.push('\n');
@@ -76,8 +76,12 @@ fn headline(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> Str
     }
 }
 
+/// What helps where the kernel refused for want of a capability.
+const NEXT: &str = "Next: run it as root on the host, or give the container BPF, PERFMON, NET_ADMIN, SYS_PTRACE and \
+                    SYSLOG (chart: agent.securityContext)";
+
 /// Checks that could not be made, those with one reason on one line.
-fn not_checked(diagnosis: &Diagnosis, style: Style) -> Option<String> {
+fn not_checked(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> Option<String> {
     if diagnosis.unchecked.is_empty() {
         return None;
     }
@@ -102,6 +106,13 @@ fn not_checked(diagnosis: &Diagnosis, style: Style) -> Option<String> {
         let in_part = if partly { " checked in part;" } else { "" };
         let line = format!("{}:{in_part} {reason}", checks.join(", "));
         lines.push(wrap("  ", "    ", &line, style.width));
+    }
+    if window
+        .drops
+        .missing()
+        .is_some_and(|why| why.contains("CAP_"))
+    {
+        lines.push(wrap("  ", "    ", NEXT, style.width));
     }
     Some(lines.join("\n"))
 }
