@@ -1,7 +1,7 @@
 //! A program between two pods reads frames from packet sockets and writes them out again: the note that a checksum is
 //! unfinished gets lost, and the receiver drops what arrives.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::lab::{Container, Node, Pod};
 use crate::netns::Namespace;
@@ -40,6 +40,8 @@ pub struct WrongChecksums {
     pub tcp: u64,
     /// Increase of the server's Udp.InCsumErrors.
     pub udp: u64,
+    /// Packets that the rule against invalid ones dropped.
+    pub filtered: u64,
     /// Connections that came about.
     pub connected: u64,
 }
@@ -108,6 +110,7 @@ impl<'a> LostChecksum<'a> {
         Ok(WrongChecksums {
             tcp: after.0 - before.0,
             udp: after.1 - before.1,
+            filtered: self.filtered()?,
             connected: tcp.get("connected")?,
         })
     }
@@ -116,6 +119,24 @@ impl<'a> LostChecksum<'a> {
         let server = self.server.namespace();
         let counter = |protocol| server.protocol_counter(protocol, "InCsumErrors");
         Ok((counter("Tcp")?, counter("Udp")?))
+    }
+
+    fn filtered(&self) -> Result<u64> {
+        if self.fault != Fault::HalfMadeBeforeFilter {
+            return Ok(0);
+        }
+        let rules = self
+            .node
+            .namespace()
+            .run("nft", &["list", "chain", "ip", "filter", "forward"])?;
+        let count = rules
+            .split("counter packets ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        count
+            .context("the rule has no counter")?
+            .parse()
+            .context("the counter is no number")
     }
 
     /// The program hands on to a veth of the node's, which routes to the server, past a rule as kube-proxy has it.
@@ -128,6 +149,8 @@ impl<'a> LostChecksum<'a> {
         node.ip("address add 10.77.0.254/24 dev mesh1")?;
         node.ip("address add 10.77.1.254/24 dev veth-server")?;
         node.sysctl("net.ipv4.ip_forward", "1")?;
+        // Else the node answers for its gateway address on veth-client too, and the client goes round the program.
+        node.sysctl("net.ipv4.conf.all.arp_ignore", "1")?;
         self.client
             .namespace()
             .ip("route add default via 10.77.0.254")?;
@@ -136,7 +159,7 @@ impl<'a> LostChecksum<'a> {
             .ip("route add default via 10.77.1.254")?;
         let rules = "add table ip filter; \
             add chain ip filter forward { type filter hook forward priority 0; }; \
-            add rule ip filter forward ct state invalid drop";
+            add rule ip filter forward ct state invalid counter drop";
         node.run("nft", &[rules])?;
         Ok("mesh0")
     }

@@ -62,21 +62,26 @@ impl Diagnosed {
 }
 
 impl Outcome {
-    /// The findings of one check, cause and interface.
-    pub fn findings(&self, check: &str, cause: &str, interface: &str) -> Vec<&Value> {
-        let matches = |finding: &&Value| {
-            finding["check"] == check
-                && finding["cause"] == cause
-                && finding["subject"]["interface"] == interface
-        };
-        self.all().iter().filter(matches).collect()
+    /// The one finding of that check and cause on an interface of the node's own namespace.
+    #[track_caller]
+    pub fn finding(&self, check: &str, cause: &str, interface: &str) -> &Value {
+        self.finding_in("", check, cause, interface)
     }
 
-    /// The one finding of that check, cause and interface.
-    pub fn finding(&self, check: &str, cause: &str, interface: &str) -> &Value {
-        match self.findings(check, cause, interface)[..] {
+    /// The same in a pod's namespace; the pod by its name, empty for the node's own.
+    #[track_caller]
+    pub fn finding_in(&self, pod: &str, check: &str, cause: &str, interface: &str) -> &Value {
+        let matches = |finding: &&Value| {
+            let subject = &finding["subject"];
+            finding["check"] == check
+                && finding["cause"] == cause
+                && subject["interface"] == interface
+                && subject["pod"]["name"].as_str().unwrap_or("") == pod
+        };
+        let found: Vec<&Value> = self.all().iter().filter(matches).collect();
+        match found[..] {
             [finding] => finding,
-            ref found => panic!("{} findings in {:#}", found.len(), self.result),
+            _ => panic!("{} findings in {:#}", found.len(), self.result),
         }
     }
 

@@ -69,6 +69,7 @@ fn half_made_checksums_reach_the_server_or_die_at_the_filter() {
     let scenario = LostChecksum::new(&node, Fault::HalfMadeBeforeFilter).unwrap();
     let counted = scenario.talk(10, 2).unwrap();
     assert_eq!((counted.connected, counted.tcp, counted.udp), (0, 0, 0));
+    assert!(counted.filtered > 20, "{counted:?}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn broken_bytes_are_corruption_and_no_lost_checksum() {
         "{counted:?}"
     );
 
-    let finding = outcome.finding("ChecksumDrop", "Corruption", "eth0");
+    let finding = outcome.finding_in("server", "ChecksumDrop", "Corruption", "eth0");
     assert_eq!(finding["severity"], "Warning");
     assert_eq!(finding["subject"]["pod"]["name"], "server");
     assert_eq!(finding["count"], counted.tcp + counted.udp, "{finding:#}");
