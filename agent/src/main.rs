@@ -41,7 +41,10 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             // Two crates of the tree bring a provider each, so rustls cannot choose by itself. It fails only when one
             // is installed already, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
-            runtime.block_on(run::run(args))?;
+            let ended = runtime.block_on(run::run(args));
+            // Not to wait for a thread that still reads.
+            runtime.shutdown_background();
+            ended?;
             Ok(ExitCode::SUCCESS)
         }
     }

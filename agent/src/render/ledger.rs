@@ -1,25 +1,40 @@
 //! The ledger's lines: `bond0 rx_dropped  +3 = 3 LLDP (benign) + 0 unexplained`.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use netdiag_diagnosis::{
+    evidence::NetnsId,
     finding::Verdict,
     ledger::{Booking, LedgerEntry},
 };
 
-use super::text::{printable, wrap};
+use super::{
+    Style,
+    text::{printable, wrap},
+};
 
 /// Wider names are not aligned; the others would be pushed too far to the right.
 const ALIGN_AT_MOST: usize = 40;
 
+/// Of harmless counters so many get a line of their own; the rest is summed, but for `-o wide`.
+const HARMLESS_LINES: usize = 10;
+
 /// One line a counter, those that hurt first.
-pub fn ledger(entries: &[LedgerEntry], width: usize) -> String {
-    let mut entries: Vec<&LedgerEntry> = entries.iter().collect();
+pub fn ledger(entries: &[LedgerEntry], style: Style) -> String {
+    let (mut entries, harmless): (Vec<LedgerEntry>, Vec<LedgerEntry>) =
+        entries.iter().cloned().partition(is_open);
     entries.sort_by_key(|entry| {
-        let booked = |verdict| total(entry, verdict);
-        std::cmp::Reverse((
-            booked(Verdict::Harmful),
-            booked(Verdict::Unknown).saturating_add(entry.unexplained),
-        ))
+        let unknown = total(entry, Verdict::Unknown).saturating_add(entry.unexplained);
+        Reverse((total(entry, Verdict::Harmful), unknown))
     });
+    let own_lines = if style.wide || harmless.len() <= HARMLESS_LINES + 1 {
+        harmless.len()
+    } else {
+        HARMLESS_LINES
+    };
+    let (own, summed) = harmless.split_at(own_lines);
+    entries.extend_from_slice(own);
+    entries.extend(sums(summed));
     let names: Vec<String> = entries.iter().map(|entry| name(entry)).collect();
     let column = names
         .iter()
@@ -32,10 +47,45 @@ pub fn ledger(entries: &[LedgerEntry], width: usize) -> String {
         .zip(&entries)
         .map(|(name, entry)| {
             let line = format!("{name:<column$}  {}", sum(entry));
-            wrap("  ", "      ", &line, width)
+            wrap("  ", "      ", &line, style.width)
         })
         .collect();
     lines.join("\n")
+}
+
+/// Somebody may miss some of these packets.
+fn is_open(entry: &LedgerEntry) -> bool {
+    entry.unexplained > 0
+        || entry
+            .explained
+            .iter()
+            .any(|booking| booking.verdict != Verdict::Benign)
+}
+
+/// One entry a counter for those that get no line of their own.
+fn sums(entries: &[LedgerEntry]) -> Vec<LedgerEntry> {
+    let mut by_counter: BTreeMap<&'static str, Vec<&LedgerEntry>> = BTreeMap::new();
+    for entry in entries {
+        by_counter.entry(entry.counter).or_default().push(entry);
+    }
+    let add = |values: &mut dyn Iterator<Item = u64>| values.fold(0, u64::saturating_add);
+    by_counter
+        .into_iter()
+        .map(|(counter, entries)| LedgerEntry {
+            interface: None,
+            ifindex: None,
+            netns: NetnsId::default(),
+            place: Some(format!("{} more (-o wide lists them):", entries.len())),
+            counter,
+            increase: add(&mut entries.iter().map(|entry| entry.increase)),
+            explained: entries
+                .iter()
+                .flat_map(|entry| entry.explained.clone())
+                .collect(),
+            unexplained: 0,
+            uncertainty: add(&mut entries.iter().map(|entry| entry.uncertainty)),
+        })
+        .collect()
 }
 
 fn total(entry: &LedgerEntry, verdict: Verdict) -> u64 {

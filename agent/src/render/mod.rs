@@ -46,7 +46,7 @@ impl Style {
 pub fn render(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> String {
     let mut blocks = vec![headline(window, diagnosis, style)];
     if !diagnosis.ledger.is_empty() {
-        blocks.push(ledger::ledger(&diagnosis.ledger, style.width));
+        blocks.push(ledger::ledger(&diagnosis.ledger, style));
     }
     blocks.extend(findings::findings(&diagnosis.findings, style));
     blocks.extend(not_checked(window, diagnosis, style));

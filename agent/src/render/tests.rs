@@ -338,6 +338,35 @@ fn many_alike_findings_are_told_in_short_and_keep_their_numbers() {
 }
 
 #[test]
+fn many_harmless_counters_are_summed_and_those_that_hurt_come_first() {
+    let mut diagnosis = diagnosis();
+    diagnosis.ledger = (0..30)
+        .map(|index| {
+            let lldp = booking(2, "LLDP", "UNHANDLED_PROTO", Verdict::Benign);
+            entry(&format!("veth{index}"), 2, vec![lldp], 0)
+        })
+        .collect();
+    let lost = booking(7, "TCP", "TCP_CSUM", Verdict::Harmful);
+    diagnosis.ledger.push(entry("eth0", 7, vec![lost], 0));
+    let lines = |wide| {
+        let text = render(&window("n"), &diagnosis, Style::new(None, false, wide));
+        let ledger = text.lines().skip(2).take_while(|line| !line.is_empty());
+        ledger.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let short = lines(false);
+    assert_eq!(short.len(), 1 + 10 + 1);
+    assert!(
+        short[0].trim_start().starts_with("eth0 rx_dropped"),
+        "{short:?}"
+    );
+    assert_eq!(
+        short[11],
+        "  20 more (-o wide lists them): rx_dropped  +40 = 40 LLDP (benign) + 0 unexplained"
+    );
+    assert_eq!(lines(true).len(), 31);
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal_and_nothing_hostile_gets_through() {
     let hostile = "ev\x1b]0;owned\x07il\u{202e}".repeat(12);
     let mut diagnosis = lldp_on_a_bridged_bond();

@@ -95,7 +95,7 @@ fn without_loss(diagnosis: &Diagnosis) -> String {
     let rose = match diagnosis.ledger.len() {
         0 => "No drop counter rose.".to_owned(),
         1 => "One counter rose; harmless frames explain all of it.".to_owned(),
-        many => format!("{many} counters rose; harmless frames explain all of it."),
+        many => format!("{many} counters rose; harmless frames explain all of them."),
     };
     let whole = diagnosis
         .unchecked

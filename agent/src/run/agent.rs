@@ -9,6 +9,7 @@ use netdiag_crds::{
     report::{Assignment, Mode, RunResult},
 };
 use netdiag_diagnosis::{EvidenceWindow, diagnose};
+use tokio::time::timeout;
 
 use super::{
     decide::{self, RunKey, decide},
@@ -26,7 +27,7 @@ use crate::{
 /// With `continuous`, reports of many nodes are spread over this part of the interval, but no longer than the other.
 const JITTER_PART: u32 = 10;
 const JITTER_AT_MOST: Duration = Duration::from_secs(15);
-/// How long leaving waits for a last write.
+/// How long leaving waits for a last write, and then for threads that still read.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Everything that the program knows. Its results and windows change through [`Agent::settle`] alone.
@@ -266,15 +267,15 @@ impl Agent {
         }
     }
 
-    /// Ends what runs. A result that waits to be written is written; the windows are run again by the next agent.
+    /// Ends what runs, to be run again by the next agent. A result that waits to be written is written.
     pub async fn shut_down(&mut self) {
-        self.windows.shut_down().await;
-        if tokio::time::timeout(FAREWELL, self.writer.write())
-            .await
-            .is_err()
-        {
+        let keys = self.windows.keys();
+        self.windows.stop(&keys);
+        if timeout(FAREWELL, self.writer.write()).await.is_err() {
             tracing::warn!(node = self.node, "Left without a last write");
         }
+        // A window's thread may be busy reading; the kernel detaches the probes of a process that is gone.
+        let _ = timeout(FAREWELL, self.windows.wait()).await;
     }
 }
 

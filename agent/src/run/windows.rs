@@ -104,10 +104,8 @@ impl Windows {
         pending().await
     }
 
-    /// Ends every window and waits for their threads, so that every probe is detached.
-    pub async fn shut_down(&mut self) {
-        let keys = self.keys();
-        self.stop(&keys);
+    /// Waits until every thread has ended, those of stopped windows too.
+    pub async fn wait(&mut self) {
         while self.threads.join_next().await.is_some() {}
     }
 }
