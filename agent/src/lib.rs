@@ -11,3 +11,4 @@ pub mod render;
 pub mod report;
 pub mod run;
 pub mod sources;
+pub mod telemetry;

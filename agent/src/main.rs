@@ -1,16 +1,15 @@
 //! Command line of the node agent.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
 use netdiag_agent::{
-    cli::{Cli, Command, LogFormat},
+    cli::{Cli, Command},
     diagnose::{self, Verdict},
     render::printable,
-    run,
+    run, telemetry,
 };
-use tracing_subscriber::EnvFilter;
 
 /// `--fail-on` was met. (2 is clap's, for wrong usage.)
 const FAIL_ON_MET: u8 = 3;
@@ -37,7 +36,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Verdict::Failed => ExitCode::from(FAIL_ON_MET),
         }),
         Command::Run(args) => {
-            log_to_stderr(args.log_format);
+            telemetry::log_to_stderr(args.log_format);
             // Two crates of the tree bring a provider each, so rustls cannot choose by itself. It fails only when one
             // is installed already, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
@@ -47,19 +46,5 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             ended?;
             Ok(ExitCode::SUCCESS)
         }
-    }
-}
-
-fn log_to_stderr(format: LogFormat) {
-    // kube's client logs each failed request; whoever made it here logs it too, with what it was for.
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,kube_client::client::builder=off"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
     }
 }

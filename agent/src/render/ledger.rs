@@ -35,7 +35,7 @@ pub fn ledger(entries: &[LedgerEntry], style: Style) -> String {
     let (own, summed) = harmless.split_at(own_lines);
     entries.extend_from_slice(own);
     entries.extend(sums(summed));
-    let names: Vec<String> = entries.iter().map(|entry| name(entry)).collect();
+    let names: Vec<String> = entries.iter().map(name).collect();
     let column = names
         .iter()
         .map(|name| textwrap::core::display_width(name))
