@@ -14,11 +14,9 @@ use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::lab::Node;
 use netdiag_e2e::scenarios::{BridgedNics, Fault, LostChecksum};
 use netdiag_e2e::{cluster, wait};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const NODE: &str = "node-17";
-/// The name in examples/diagnosis.yaml.
-const DIAGNOSIS: &str = "whole-fleet";
 /// The window of 35 s, and what controller and agent need around it.
 const COMPLETE_LIMIT: Duration = Duration::from_secs(120);
 
@@ -34,6 +32,10 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let manifest = std::fs::read_to_string(&args.diagnosis)
         .with_context(|| format!("failed to read {}", args.diagnosis.display()))?;
+    let parsed: Value = serde_yaml::from_str(&manifest).context("the diagnosis is no YAML")?;
+    let diagnosis = parsed["metadata"]["name"]
+        .as_str()
+        .context("the diagnosis has no name")?;
     let started = Instant::now();
     let say = |what: &str| eprintln!("[{:>3} s] {what}", started.elapsed().as_secs());
 
@@ -58,7 +60,7 @@ fn main() -> Result<()> {
     let pods = LostChecksum::new(&node, Fault::HalfMade)?;
     say(&format!("kubectl apply -f {}", args.diagnosis.display()));
     kubectl.apply(&manifest)?;
-    cluster::wait_until_running(&kubectl, DIAGNOSIS, NODE)?;
+    cluster::wait_until_running(&kubectl, diagnosis, NODE)?;
     say("fault 3: switches announce themselves by LLDP, and nobody on the node listens");
     thread::scope(|scope| {
         let announced = scope.spawn(|| nics.announce(20));
@@ -70,7 +72,7 @@ fn main() -> Result<()> {
     })?;
     show(&kubectl, &["get", "nnd"])?;
     say("waiting for the rest of the window");
-    cluster::wait_until_complete(&kubectl, DIAGNOSIS, COMPLETE_LIMIT)?;
+    cluster::wait_until_complete(&kubectl, diagnosis, COMPLETE_LIMIT)?;
     // A report's last write may come a moment after the roll-up that it caused.
     wait::until("the report's columns", Duration::from_secs(10), || {
         let report = kubectl.get(&["nnr", NODE])?;
@@ -79,7 +81,7 @@ fn main() -> Result<()> {
             .then_some(()))
     })?;
     show(&kubectl, &["get", "nnd"])?;
-    show(&kubectl, &["get", "nnd", DIAGNOSIS, "-o", "yaml"])?;
+    show(&kubectl, &["get", "nnd", diagnosis, "-o", "yaml"])?;
     show(&kubectl, &["get", "nnr"])?;
     say("cleaning up");
     Ok(())
