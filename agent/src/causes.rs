@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// `failed to do this: since that: since that`.
+/// All of them: `failed to do this: that was refused: no such file`.
 pub fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

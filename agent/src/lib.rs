@@ -1,6 +1,6 @@
 //! The node agent: gathers evidence, hands it to the pure detectors, and reports what they say.
 
-mod causes;
+pub mod causes;
 pub mod cli;
 pub mod collect;
 pub mod diagnose;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use netdiag_agent::{
+    causes::causes,
     cli::{Cli, Command},
     diagnose::{self, Verdict},
     render::printable,
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
     match start(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("netdiag-agent: {}", printable(&format!("{error:#}")));
+            eprintln!("netdiag-agent: {}", printable(&causes(error.as_ref())));
             ExitCode::FAILURE
         }
     }
