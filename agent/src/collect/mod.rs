@@ -1,6 +1,6 @@
 //! One window: reads every source at both its ends, counts drops in between, and puts it together as evidence.
 //!
-//! What cannot be read becomes [`Observed::Unavailable`] with its reason. Nothing here fails: an agent that sees half
+//! What cannot be read becomes `Observed::Unavailable` with its reason. Nothing here fails: an agent that sees half
 //! says so and goes on.
 
 mod drops;
