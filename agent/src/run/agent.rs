@@ -12,7 +12,7 @@ use netdiag_diagnosis::{EvidenceWindow, diagnose};
 use tokio::time::timeout;
 
 use super::{
-    decide::{self, RunKey, decide},
+    decide::{self, RunKey, decide, state},
     settings,
     status::{self, About},
     windows::{Ended, Windows},
@@ -27,6 +27,9 @@ use crate::{
 /// With `continuous`, reports of many nodes are spread over this part of the interval, but no longer than the other.
 const JITTER_PART: u32 = 10;
 const JITTER_AT_MOST: Duration = Duration::from_secs(15);
+/// How long the news that a window runs waits for it to count, so that `Running` is no promise but a fact. Loading the
+/// probes takes about 0.3 s; on a machine that is much slower the node is not kept waiting for its acknowledgement.
+const BEGINNING: Duration = Duration::from_secs(5);
 /// How long leaving waits for a last write, and then for threads that still read.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -156,6 +159,19 @@ impl Agent {
         self.writer.gone();
     }
 
+    /// A window counts from now on, so that its result may say that it runs.
+    pub fn begun(&mut self, key: &RunKey) {
+        for result in &mut self.results {
+            if key.is_of(result)
+                && result.state == state::RUNNING
+                && let Some(window) = &mut result.window
+            {
+                window.start_time = now().into();
+            }
+        }
+        self.settle(Duration::ZERO);
+    }
+
     /// Takes in what a window has seen.
     pub fn ended(&mut self, ended: Ended) {
         let Ended {
@@ -234,6 +250,11 @@ impl Agent {
             now(),
         );
         self.windows.stop(&plan.stop);
+        let delay = if plan.start.is_empty() {
+            delay
+        } else {
+            delay.max(BEGINNING)
+        };
         for start in plan.start {
             let seconds = u64::try_from(start.seconds).unwrap_or_default();
             let pods = self

@@ -24,6 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{cli::RunArgs, probes::share_one_heap};
 use agent::Agent;
+use windows::Event;
 
 /// Why the program could not start.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +81,10 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
                     // A watcher never ends by itself.
                     None => return,
                 },
-                ended = agent.windows.next() => agent.ended(ended),
+                event = agent.windows.next() => match event {
+                    Event::Begun(key) => agent.begun(&key),
+                    Event::Ended(ended) => agent.ended(*ended),
+                },
                 () = agent.writer.due() => agent.writer.write().await,
             }
         }

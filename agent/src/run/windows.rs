@@ -3,11 +3,14 @@
 use std::{collections::HashMap, future::pending, sync::Arc};
 
 use netdiag_diagnosis::EvidenceWindow;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::{Id, JoinError, JoinSet},
+};
 
 use super::decide::{RunKey, Start};
 use crate::{
-    collect::{self, Request, Stop},
+    collect::{self, Progress, Request, Stop},
     probes::{Kernel, give_back},
 };
 
@@ -16,6 +19,17 @@ pub struct Windows {
     kernel: Arc<Kernel>,
     running: HashMap<Id, Running>,
     threads: JoinSet<Option<EvidenceWindow>>,
+    // Each window says once that it counts: a handful of messages at most.
+    counting: UnboundedSender<RunKey>,
+    begun: UnboundedReceiver<RunKey>,
+}
+
+/// What a window has to say.
+pub enum Event {
+    /// Its first counters are read: what happens from now on is counted.
+    Begun(RunKey),
+    /// It has ended.
+    Ended(Box<Ended>),
 }
 
 struct Running {
@@ -37,10 +51,13 @@ pub struct Ended {
 impl Windows {
     /// No windows yet, on this kernel.
     pub fn new(kernel: Kernel) -> Self {
+        let (counting, begun) = unbounded_channel();
         Self {
             kernel: Arc::new(kernel),
             running: HashMap::new(),
             threads: JoinSet::new(),
+            counting,
+            begun,
         }
     }
 
@@ -50,8 +67,17 @@ impl Windows {
         let thread = {
             let stop = stop.clone();
             let kernel = Arc::clone(&self.kernel);
+            let counting = self.counting.clone();
+            let mut key = Some(start.key.clone());
             self.threads.spawn_blocking(move || {
-                let collected = collect::collect(&request, &kernel, &stop, &mut |_| {});
+                let mut progress = |_: &Progress<'_>| {
+                    // The first word of progress comes when the first counters are read. Nobody listens when the agent
+                    // is about to leave.
+                    if let Some(key) = key.take() {
+                        let _ = counting.send(key);
+                    }
+                };
+                let collected = collect::collect(&request, &kernel, &stop, &mut progress);
                 give_back();
                 collected.complete.then_some(collected.window)
             })
@@ -85,29 +111,39 @@ impl Windows {
             .collect()
     }
 
-    /// Waits for the next window that ends by itself; for ever when none runs. Safe to cancel.
-    pub async fn next(&mut self) -> Ended {
-        while let Some(joined) = self.threads.join_next_with_id().await {
-            let (id, evidence) = match joined {
-                Ok((id, Some(window))) => (id, Ok(window)),
-                Ok((id, None)) => (id, Err("the window was ended early".to_owned())),
-                Err(error) => (error.id(), Err(why(&error))),
-            };
-            if let Some(Running { key, attempts, .. }) = self.running.remove(&id) {
-                return Ended {
-                    key,
-                    attempts,
-                    evidence,
-                };
-            }
+    /// Waits for the next window that begins to count or ends by itself; for ever when none runs. Safe to cancel.
+    pub async fn next(&mut self) -> Event {
+        tokio::select! {
+            Some(key) = self.begun.recv() => Event::Begun(key),
+            ended = next_end(&mut self.threads, &mut self.running) => Event::Ended(Box::new(ended)),
         }
-        pending().await
     }
 
     /// Waits until every thread has ended, those of stopped windows too.
     pub async fn wait(&mut self) {
         while self.threads.join_next().await.is_some() {}
     }
+}
+
+async fn next_end(
+    threads: &mut JoinSet<Option<EvidenceWindow>>,
+    running: &mut HashMap<Id, Running>,
+) -> Ended {
+    while let Some(joined) = threads.join_next_with_id().await {
+        let (id, evidence) = match joined {
+            Ok((id, Some(window))) => (id, Ok(window)),
+            Ok((id, None)) => (id, Err("the window was ended early".to_owned())),
+            Err(error) => (error.id(), Err(why(&error))),
+        };
+        if let Some(Running { key, attempts, .. }) = running.remove(&id) {
+            return Ended {
+                key,
+                attempts,
+                evidence,
+            };
+        }
+    }
+    pending().await
 }
 
 fn why(error: &JoinError) -> String {
