@@ -1,15 +1,22 @@
 //! A program between two pods reads frames from packet sockets and writes them out again: the note that a checksum is
 //! unfinished gets lost, and the receiver drops what arrives.
 
+use std::thread;
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 
 use crate::lab::{Container, Node, Pod};
 use crate::netns::Namespace;
 use crate::process::Process;
+use crate::wait;
 
 const CLIENT: &str = "10.77.0.1";
 const SERVER: &str = "10.77.0.2";
 const ROUTED_SERVER: &str = "10.77.1.2";
+
+/// Longer than the pause before a retransmission, which begins at 200 ms.
+const QUIET: Duration = Duration::from_millis(700);
 
 /// What goes wrong between the pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,12 +113,23 @@ impl<'a> LostChecksum<'a> {
         let tcp = client.run(&format!(
             "tcp-load {address} 5001 --seconds {seconds} --bytes 200000"
         ))?;
-        let after = self.wrong()?;
+        let after = self.wrong_when_quiet()?;
         Ok(WrongChecksums {
             tcp: after.0 - before.0,
             udp: after.1 - before.1,
             filtered: self.filtered()?,
             connected: tcp.get("connected")?,
+        })
+    }
+
+    /// A closed connection still sends what it had left, so its last packets come after the client's end.
+    fn wrong_when_quiet(&self) -> Result<(u64, u64)> {
+        let mut last = self.wrong()?;
+        wait::until("the last packets", Duration::from_secs(10), || {
+            thread::sleep(QUIET);
+            let now = self.wrong()?;
+            let before = std::mem::replace(&mut last, now);
+            Ok((before == now).then_some(now))
         })
     }
 
