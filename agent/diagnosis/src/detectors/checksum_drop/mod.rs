@@ -41,8 +41,8 @@ impl Detector for ChecksumDrop {
             ..Outcome::default()
         };
         for suspects in suspects::by_place(window) {
-            if suspects.pseudo_header.len().max(suspects.constant_field) >= ENOUGH {
-                outcome.extend(partial_checksum_lost(window, &suspects));
+            if let Some(confidence) = suspects.loss() {
+                outcome.extend(partial_checksum_lost(window, &suspects, confidence));
             }
             if is_corruption(&suspects) {
                 outcome.extend(corruption(window, &suspects));
@@ -58,17 +58,20 @@ fn is_corruption(suspects: &Suspects<'_>) -> bool {
     if suspects.trigger != Trigger::Checksum {
         return false;
     }
-    let lost = suspects.pseudo_header.len().max(suspects.constant_field) >= ENOUGH;
     // Beside a proved loss a few packets that fit neither proof are no second fault (other flows' few samples).
-    !lost || (suspects.constant_field < ENOUGH && suspects.other >= ENOUGH)
+    suspects.loss().is_none() || (suspects.constant_field < ENOUGH && suspects.other >= ENOUGH)
 }
 
-fn partial_checksum_lost(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Outcome {
+fn partial_checksum_lost(
+    window: &EvidenceWindow,
+    suspects: &Suspects<'_>,
+    confidence: Confidence,
+) -> Outcome {
     let subject = suspects.subject(window);
     let mut finding = Finding::new(NAME, PARTIAL_CHECKSUM_LOST, Severity::Critical, subject);
-    finding.confidence = Confidence::Certain;
+    finding.confidence = confidence;
     finding.count = suspects.lost_count();
-    (finding.first_ms, finding.last_ms) = suspects.times();
+    (finding.first_ms, finding.last_ms) = suspects::times(suspects.lost());
     wording::partial_checksum_lost(&mut finding, window, suspects);
     claimed(finding, suspects.lost_keys())
 }
@@ -87,7 +90,7 @@ fn corruption(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Outcome {
         Confidence::Possible
     };
     finding.count = suspects.broken_count();
-    (finding.first_ms, finding.last_ms) = suspects.times();
+    (finding.first_ms, finding.last_ms) = suspects::times(suspects.broken());
     wording::corruption(&mut finding, window, suspects);
     claimed(finding, suspects.broken_keys())
 }

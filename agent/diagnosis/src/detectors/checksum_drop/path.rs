@@ -28,6 +28,15 @@ pub(super) fn holder_of(
     holders.next().is_none().then_some(holder)
 }
 
+/// Whether any namespace of this node holds the address.
+pub(super) fn is_held(window: &EvidenceWindow, address: IpAddr) -> bool {
+    let addresses = |namespace: &Namespace| -> bool {
+        let mut held = namespace.addresses.iter();
+        held.any(|held| held.address == address)
+    };
+    window.namespaces.iter().any(addresses)
+}
+
 /// A process that takes frames in on one device and may send them out on another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Forwarder {

@@ -11,6 +11,10 @@ use crate::packets::ip::{IpPacket, UDP};
 /// How many packets must agree. One in 65,536 broken packets carries the pseudo-header's sum by chance.
 pub(super) const ENOUGH: usize = 3;
 
+/// What a UDP sender stores that chose to send no checksum (RFC 768). Over IPv6 a receiver refuses such a datagram
+/// unless it agreed to it (RFC 6935), for example a tunnel.
+const NO_CHECKSUM: u16 = 0;
+
 /// What the checksum field of one dropped packet holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
@@ -28,8 +32,8 @@ pub(super) fn classify(packet: &IpPacket<'_>) -> Option<Field> {
         return None; // The sum covers the whole datagram, which is not here.
     }
     let field = packet.transport()?.checksum;
-    if field == 0 && packet.protocol == UDP && packet.source.is_ipv4() {
-        return None; // The sender chose to send none (RFC 768).
+    if field == NO_CHECKSUM && packet.protocol == UDP {
+        return None;
     }
     let addresses = sum_address(packet.source)
         + sum_address(packet.final_destination)
@@ -55,13 +59,23 @@ pub(super) fn classify(packet: &IpPacket<'_>) -> Option<Field> {
     })
 }
 
+/// Every packet is UDP without a checksum.
+pub(super) fn sent_without(packets: &[IpPacket<'_>]) -> bool {
+    let without = |packet: &IpPacket<'_>| {
+        let header = packet.transport();
+        packet.protocol == UDP && header.is_some_and(|header| header.checksum == NO_CHECKSUM)
+    };
+    !packets.is_empty() && packets.iter().all(without)
+}
+
 /// The second proof, for packets whose addresses were translated after the checksum was lost (the pseudo-header is then
 /// no longer the one that was summed): packets of one flow and one length whose bytes differ while their checksum
 /// fields do not. A true checksum follows the bytes.
 ///
 /// Returns how many different packets the largest such group has; 0 when every field follows its bytes. Equal
 /// datagrams of which a faulty hop breaks a byte here and a byte there also share their field, so the bytes must differ
-/// as counters and timestamps do: one place that holds another value in each of three packets.
+/// as counters and timestamps do: one place that holds another value in each of three packets. And a field that stays
+/// the same when length or addresses change is no sum of theirs: a sender that writes a fixed value, not a loss.
 pub(super) fn constant_field(packets: &[IpPacket<'_>]) -> usize {
     let group_of = |packet: &IpPacket<'_>| {
         let header = packet.transport()?;
@@ -71,6 +85,7 @@ pub(super) fn constant_field(packets: &[IpPacket<'_>]) -> usize {
     };
     packets
         .iter()
+        .filter(|packet| !is_fixed(packet, packets))
         .filter_map(|first| {
             let group = group_of(first)?;
             let members = packets
@@ -84,6 +99,30 @@ pub(super) fn constant_field(packets: &[IpPacket<'_>]) -> usize {
         })
         .max()
         .unwrap_or(0)
+}
+
+/// Some packet's field does not follow what its pseudo-header is made of.
+pub(super) fn has_fixed_field(packets: &[IpPacket<'_>]) -> bool {
+    packets.iter().any(|packet| is_fixed(packet, packets))
+}
+
+/// Another packet of the same protocol holds the same field under another pseudo-header. Ports are left out: they are
+/// in none.
+fn is_fixed(packet: &IpPacket<'_>, packets: &[IpPacket<'_>]) -> bool {
+    let field = |packet: &IpPacket<'_>| packet.transport().map(|header| header.checksum);
+    let sum = |packet: &IpPacket<'_>| {
+        let length = u16::try_from(packet.transport_length?).ok()?;
+        let addresses = sum_address(packet.source) + sum_address(packet.final_destination);
+        Some(fold(addresses + u32::from(length)))
+    };
+    let (Some(own_field), Some(own_sum)) = (field(packet), sum(packet)) else {
+        return false;
+    };
+    packets.iter().any(|other| {
+        other.protocol == packet.protocol
+            && field(other) == Some(own_field)
+            && sum(other).is_some_and(|sum| sum != own_sum)
+    })
 }
 
 fn varies_in_one_place(packets: &[&[u8]]) -> bool {
@@ -179,6 +218,25 @@ mod tests {
             .map(|bytes| IpPacket::decode(bytes).unwrap())
             .collect();
         assert_eq!(constant_field(&decoded), 4);
+    }
+
+    #[test]
+    fn a_field_that_ignores_the_length_too_is_a_fixed_value() {
+        let packets: Vec<Vec<u8>> = (1..=4_u8)
+            .map(|number| {
+                let mut payload = vec![0x1f, 0x90, 0x1f, 0x91, 0, 48, 0xde, 0xad, number];
+                payload.resize(40 + 2 * usize::from(number / 4), 0x41);
+                ipv4_packet(UDP, &payload)
+            })
+            .collect();
+        let decoded: Vec<_> = packets
+            .iter()
+            .map(|bytes| IpPacket::decode(bytes).unwrap())
+            .collect();
+        assert_eq!(constant_field(&decoded), 0);
+        assert!(has_fixed_field(&decoded));
+        assert_eq!(constant_field(&decoded[..3]), 3);
+        assert!(!has_fixed_field(&decoded[..3]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     evidence::{DropCount, Drops, EvidenceWindow, NetnsId, PacketSample},
-    finding::Subject,
+    finding::{Confidence, Subject},
     packets::ip::{IpPacket, TCP, UDP},
 };
 
@@ -40,6 +40,8 @@ pub(super) struct Suspects<'a> {
     pub(super) constant_field: usize,
     /// Sampled packets of the keys in which that was seen.
     pub(super) constant_packets: Vec<IpPacket<'a>>,
+    /// Some packets hold one value whatever their length and addresses are.
+    pub(super) has_fixed_field: bool,
     /// Sampled packets that fit neither proof.
     pub(super) other: usize,
 }
@@ -76,7 +78,12 @@ pub(super) fn by_place(window: &EvidenceWindow) -> Vec<Suspects<'_>> {
             continue;
         };
         let packets = packets_of(drops, index);
-        let (netns, ifindex) = place(window, drop, &packets);
+        if signature::sent_without(&packets) {
+            continue; // No checksum was sent, so none was lost or broken.
+        }
+        let Some((netns, ifindex)) = place(window, drop, &packets) else {
+            continue;
+        };
         let at = places.iter().position(|place| {
             (place.netns, place.ifindex, place.trigger) == (netns, ifindex, trigger)
         });
@@ -137,23 +144,25 @@ fn packets_of<'a>(drops: &'a Drops, index: usize) -> Vec<IpPacket<'a>> {
 }
 
 /// Where the packets died. A datagram that is verified late has no device any more; then the place is the link that
-/// holds its destination address.
+/// holds its destination address, or the node where several do. `None` when it died on no device of this node: other
+/// nodes may share the kernel.
 fn place(
     window: &EvidenceWindow,
     drop: &DropCount,
     packets: &[IpPacket<'_>],
-) -> (Option<NetnsId>, u32) {
+) -> Option<(Option<NetnsId>, u32)> {
     if drop.netns.is_some() && drop.ifindex != 0 {
-        return (drop.netns, drop.ifindex);
+        return Some((drop.netns, drop.ifindex));
     }
-    let holder = packets
-        .first()
-        .and_then(|packet| path::holder_of(window, packet.final_destination));
-    match holder {
+    let destination = packets.first().map(|packet| packet.final_destination);
+    match destination.and_then(|address| path::holder_of(window, address)) {
         Some((namespace, link)) if drop.netns.is_none_or(|netns| netns == namespace.id) => {
-            (Some(namespace.id), link.map_or(0, |link| link.ifindex))
+            Some((Some(namespace.id), link.map_or(0, |link| link.ifindex)))
         }
-        _ => (drop.netns, 0),
+        _ if drop.netns.is_some() => Some((drop.netns, 0)),
+        _ => destination
+            .is_some_and(|address| path::is_held(window, address))
+            .then_some((None, 0)),
     }
 }
 
@@ -167,6 +176,7 @@ impl<'a> Suspects<'a> {
             pseudo_header: Vec::new(),
             constant_field: 0,
             constant_packets: Vec::new(),
+            has_fixed_field: false,
             other: 0,
         }
     }
@@ -178,7 +188,9 @@ impl<'a> Suspects<'a> {
             drop,
             judged: 0,
             pseudo_header: 0,
-            constant_field: if is_other_checksum {
+            // Only a packet that was dropped for its checksum is known to have a wrong one; what a filter drops may be
+            // right, or have none.
+            constant_field: if is_other_checksum || self.trigger == Trigger::Elsewhere {
                 0
             } else {
                 signature::constant_field(&packets)
@@ -186,6 +198,7 @@ impl<'a> Suspects<'a> {
             protocol: packets.iter().find_map(protocol_name),
             is_other_checksum,
         };
+        self.has_fixed_field |= !is_other_checksum && signature::has_fixed_field(&packets);
         if key.constant_field >= ENOUGH {
             self.constant_packets.extend(packets.iter().cloned());
         }
@@ -215,23 +228,34 @@ impl<'a> Suspects<'a> {
             Trigger::Elsewhere if key.pseudo_header < key.judged => key.pseudo_header as u64,
             _ => key.drop.count,
         };
-        self.keys
-            .iter()
-            .filter(|key| key.is_lost())
-            .map(count)
-            .sum()
+        self.lost().map(count).sum()
+    }
+
+    /// The keys in which half-made checksums were lost.
+    pub(super) fn lost(&self) -> impl Iterator<Item = &Key<'a>> {
+        self.keys.iter().filter(|key| key.is_lost())
     }
 
     /// Keys to claim for a lost partial checksum: not those of a filter that also dropped other packets.
     pub(super) fn lost_keys(&self) -> Vec<usize> {
         let whole =
             |key: &&Key<'_>| self.trigger == Trigger::Checksum || key.pseudo_header == key.judged;
-        self.keys
-            .iter()
-            .filter(|key| key.is_lost())
-            .filter(whole)
-            .map(|key| key.index)
-            .collect()
+        self.lost().filter(whole).map(|key| key.index).collect()
+    }
+
+    /// How surely half-made checksums were lost here; `None` when nothing proves it.
+    pub(super) fn loss(&self) -> Option<Confidence> {
+        let half_made = self.pseudo_header.len();
+        if half_made >= ENOUGH {
+            Some(Confidence::Certain)
+        } else if self.constant_field >= ENOUGH
+            || (self.trigger == Trigger::Checksum && half_made == ENOUGH - 1 && self.other == 0)
+        {
+            // A sender may write one wrong value always, and two packets may agree by chance.
+            Some(Confidence::Likely)
+        } else {
+            None
+        }
     }
 
     pub(super) fn broken_count(&self) -> u64 {
@@ -242,31 +266,10 @@ impl<'a> Suspects<'a> {
         self.broken().map(|key| key.index).collect()
     }
 
-    fn broken(&self) -> impl Iterator<Item = &Key<'a>> {
-        let lost = self.pseudo_header.len().max(self.constant_field) >= ENOUGH;
+    /// The keys that no lost checksum explains.
+    pub(super) fn broken(&self) -> impl Iterator<Item = &Key<'a>> {
+        let lost = self.loss().is_some();
         self.keys.iter().filter(move |key| !(lost && key.is_lost()))
-    }
-
-    /// Sampled packets that were judged.
-    pub(super) fn judged(&self) -> usize {
-        self.keys.iter().map(|key| key.judged).sum()
-    }
-
-    /// First and last drop, milliseconds since the window began.
-    pub(super) fn times(&self) -> (u64, u64) {
-        let first = self
-            .keys
-            .iter()
-            .map(|key| key.drop.first_ms)
-            .min()
-            .unwrap_or(0);
-        let last = self
-            .keys
-            .iter()
-            .map(|key| key.drop.last_ms)
-            .max()
-            .unwrap_or(0);
-        (first, last)
     }
 
     pub(super) fn subject(&self, window: &EvidenceWindow) -> Subject {
@@ -279,6 +282,18 @@ impl<'a> Suspects<'a> {
             None => namespace.map_or_else(Subject::default, Subject::of_namespace),
         }
     }
+}
+
+/// Sampled packets of these keys whose checksum could be judged.
+pub(super) fn judged<'a>(keys: impl Iterator<Item = &'a Key<'a>>) -> usize {
+    keys.map(|key| key.judged).sum()
+}
+
+/// First and last drop of these keys, milliseconds since the window began.
+pub(super) fn times<'a>(keys: impl Iterator<Item = &'a Key<'a>>) -> (u64, u64) {
+    keys.map(|key| (key.drop.first_ms, key.drop.last_ms))
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        .unwrap_or_default()
 }
 
 fn protocol_name(packet: &IpPacket<'_>) -> Option<&'static str> {

@@ -173,13 +173,78 @@ fn broken_bytes_are_corruption() {
 }
 
 #[test]
-fn two_matching_packets_do_not_prove_a_lost_checksum() {
-    let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &half_made(2), 2));
-    let finding = &outcome.findings[0];
+fn two_matching_packets_make_a_lost_checksum_likely_and_one_does_not() {
+    let diagnosed = |packets: u32| {
+        let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &half_made(packets), 2));
+        outcome.findings[0].clone()
+    };
+    let finding = diagnosed(2);
+    assert_eq!(
+        (&*finding.cause, finding.confidence),
+        ("PartialChecksumLost", Confidence::Likely)
+    );
+    let finding = diagnosed(1);
     assert_eq!(
         (&*finding.cause, finding.confidence),
         ("Corruption", Confidence::Possible)
     );
+    assert!(!finding.explanation.contains("no half-made checksum"));
+}
+
+fn datagrams(count: u8, checksum: u16) -> Vec<Vec<u8>> {
+    let datagram = |number: u8| {
+        let mut payload = vec![0x1f, 0x90, 0x1f, 0x91, 0, 20];
+        payload.extend(checksum.to_be_bytes());
+        payload.extend([number; 12]);
+        ipv4_packet(17, &payload)
+    };
+    (1..=count).map(datagram).collect()
+}
+
+#[test]
+fn datagrams_without_a_checksum_lost_none() {
+    for (reason, location) in [
+        ("NETFILTER_DROP", "nft_do_chain"),
+        ("UDP_CSUM", "__udp6_lib_rcv"),
+    ] {
+        let outcome = diagnose(&window(reason, location, &datagrams(4, 0), 0));
+        assert!(outcome.findings.is_empty(), "{reason}");
+    }
+}
+
+#[test]
+fn a_constant_field_proves_nothing_about_what_a_filter_drops() {
+    let outcome = diagnose(&window(
+        "NETFILTER_DROP",
+        "nft_do_chain",
+        &datagrams(4, 0xdead),
+        0,
+    ));
+    assert!(outcome.findings.is_empty());
+}
+
+#[test]
+fn a_fixed_wrong_value_is_not_a_lost_checksum() {
+    let mut packets = datagrams(4, 0xdead);
+    packets[3] = {
+        let mut payload = vec![0x1f, 0x90, 0x1f, 0x91, 0, 24, 0xde, 0xad];
+        payload.extend([7; 16]);
+        ipv4_packet(17, &payload)
+    };
+    let outcome = diagnose(&window("UDP_CSUM", "udp_recvmsg", &packets, 0));
+    assert_eq!(&*outcome.findings[0].cause, "Corruption");
+    assert!(outcome.findings[0].explanation.contains("fixed value"));
+}
+
+#[test]
+fn drops_of_another_node_on_the_same_kernel_are_not_reported() {
+    let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
+    if let Observed::Complete { value } = &mut window.drops {
+        value.counts[0].netns = None;
+        value.counts[0].ifindex = 0;
+    }
+    window.namespaces.truncate(2); // The receiver is none of ours.
+    assert!(diagnose(&window).findings.is_empty());
 }
 
 #[test]
@@ -189,7 +254,11 @@ fn translated_addresses_leave_the_second_proof() {
         .collect();
     let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &translated, 2));
     assert_eq!(outcome.findings.len(), 1);
-    assert_eq!(&*outcome.findings[0].cause, "PartialChecksumLost");
+    let finding = &outcome.findings[0];
+    assert_eq!(
+        (&*finding.cause, finding.confidence),
+        ("PartialChecksumLost", Confidence::Likely)
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     path::{self, Forwarder},
-    suspects::{Suspects, Trigger},
+    suspects::{self, Key, Suspects, Trigger},
 };
 use crate::{
     evidence::{EvidenceWindow, Link, Namespace},
@@ -34,7 +34,7 @@ impl<'a> Source<'a> {
         match (self.namespace, self.link) {
             (Some(namespace), Some(link)) => format!("{} of {}", link.name, place_of(namespace)),
             (Some(namespace), None) => place_of(namespace),
-            _ => format!("{}, which no namespace of this node holds", self.address),
+            _ => self.address.to_string(),
         }
     }
 }
@@ -82,7 +82,7 @@ pub(super) fn partial_checksum_lost(
         ),
     );
     finding.impact =
-        format!("{protocols} from {from} to {at} fails: every packet on this path is lost.");
+        format!("Every {protocols} packet from {from} to {at} that takes this path is lost.");
     if let Some(forwarder) = forwarders.first() {
         finding.subject.process = Some(process(forwarder));
         finding
@@ -90,9 +90,9 @@ pub(super) fn partial_checksum_lost(
             .container
             .clone_from(&forwarder.owner.container);
     }
-    finding.details = details(&sources, &forwarders);
-    finding.evidence = counts(suspects);
-    finding.evidence.extend(proofs(suspects));
+    finding.details = details(window, &sources, &forwarders);
+    finding.evidence = counts(suspects.lost());
+    finding.evidence.extend(proofs(suspects, suspects.lost()));
     finding.evidence.extend(counters(window, suspects));
     finding
         .evidence
@@ -114,7 +114,7 @@ pub(super) fn corruption(finding: &mut Finding, window: &EvidenceWindow, suspect
         .interface
         .clone()
         .unwrap_or_else(|| "an unknown device".to_owned());
-    let judged = suspects.judged();
+    let judged = suspects::judged(suspects.broken());
     finding.summary = format!(
         "{} {} with a wrong checksum dropped on {at}",
         finding.count,
@@ -124,14 +124,22 @@ pub(super) fn corruption(finding: &mut Finding, window: &EvidenceWindow, suspect
         "The kernel found the checksum wrong. No packet could be sampled, so whether bytes broke or a program passed \
          on a half-made checksum is not known."
             .to_owned()
+    } else if suspects.has_fixed_field {
+        "The kernel found the checksum wrong. The checksum field holds the same value in packets of different lengths or \
+         addresses, so a program writes a fixed value instead of a sum."
+            .to_owned()
+    } else if suspects.loss().is_none() && !suspects.pseudo_header.is_empty() {
+        "The kernel found the checksum wrong. Of the few packets sampled some hold a half-made checksum and would come \
+         from a program that passes on unfinished packets; too few to tell it from broken bytes."
+            .to_owned()
     } else {
         "The kernel found the checksum wrong. The checksum field holds no half-made checksum, so the bytes changed \
          after the sender summed them: a faulty cable, port, memory, or a program that rewrites packets."
             .to_owned()
     };
     finding.impact = "Each is lost once and sent again by TCP; UDP loses it for good.".to_owned();
-    finding.evidence = counts(suspects);
-    finding.evidence.extend(proofs(suspects));
+    finding.evidence = counts(suspects.broken());
+    finding.evidence.extend(proofs(suspects, suspects.broken()));
     finding.evidence.extend(counters(window, suspects));
     finding.remedies = vec![
         Remedy::advice(
@@ -179,20 +187,27 @@ fn end_of_path<'a>(
 }
 
 fn protocols(suspects: &Suspects<'_>) -> String {
-    let mut names: Vec<&str> = suspects
-        .keys
-        .iter()
-        .filter_map(|key| key.protocol)
-        .collect();
+    let mut names: Vec<&str> = suspects.lost().filter_map(|key| key.protocol).collect();
     names.sort_unstable();
     names.dedup();
     names.join(" and ")
 }
 
-fn details(sources: &[Source<'_>], forwarders: &[Forwarder]) -> Vec<(&'static str, String)> {
+fn details(
+    window: &EvidenceWindow,
+    sources: &[Source<'_>],
+    forwarders: &[Forwarder],
+) -> Vec<(&'static str, String)> {
     let senders = sources
         .iter()
-        .map(|source| ("Sender", format!("{} ({})", source.name(), source.address)));
+        .map(|source| match source.namespace {
+            Some(_) => format!("{} ({})", source.name(), source.address),
+            None if path::is_held(window, source.address) => {
+                format!("{}: more than one namespace here holds it", source.address)
+            }
+            None => format!("{}: not on this node", source.address),
+        })
+        .map(|sender| ("Sender", sender));
     let between = forwarders.iter().take(MOST_NAMED).map(|forwarder| {
         let pod = forwarder.owner.pod.as_ref();
         let home = pod
@@ -211,13 +226,13 @@ fn details(sources: &[Source<'_>], forwarders: &[Forwarder]) -> Vec<(&'static st
     senders.chain(between).collect()
 }
 
-fn counts(suspects: &Suspects<'_>) -> Vec<Proof> {
+fn counts<'a>(keys: impl Iterator<Item = &'a Key<'a>>) -> Vec<Proof> {
     let name = |reason: &str, location: &str| match (reason, location) {
         ("", location) => format!("dropped at {location}"),
         (reason, "") => reason.to_owned(),
         (reason, location) => format!("{reason} at {location}"),
     };
-    let proof = |key: &super::suspects::Key<'_>| {
+    let proof = |key: &Key<'_>| {
         Proof::new(
             name(&key.drop.reason, &key.drop.location),
             key.drop.count,
@@ -225,11 +240,11 @@ fn counts(suspects: &Suspects<'_>) -> Vec<Proof> {
             "kfree_skb",
         )
     };
-    suspects.keys.iter().map(proof).collect()
+    keys.map(proof).collect()
 }
 
-fn proofs(suspects: &Suspects<'_>) -> Vec<Proof> {
-    let judged = suspects.judged();
+fn proofs<'a>(suspects: &Suspects<'_>, keys: impl Iterator<Item = &'a Key<'a>>) -> Vec<Proof> {
+    let judged = suspects::judged(keys);
     let mut proofs = vec![Proof::new(
         "checksum field holds the pseudo-header's sum alone",
         format!("{} of {judged} sampled", suspects.pseudo_header.len()),
@@ -286,7 +301,7 @@ fn remedies(sources: &[Source<'_>], forwarder: Option<&Forwarder>) -> Vec<Remedy
     )));
     if sources.iter().all(|source| source.link.is_none()) {
         remedies.push(Remedy::advice(
-            "The sender is not on this node: turn its transmit checksum offload off there (ethtool -K DEVICE tx off).",
+            "Turn the sender's transmit checksum offload off where it runs (ethtool -K DEVICE tx off).",
         ));
     }
     remedies
