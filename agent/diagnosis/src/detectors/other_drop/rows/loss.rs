@@ -201,7 +201,7 @@ pub(super) static ROWS: &[Row] = &[
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
-        meaning: "their checksum was wrong",
+        meaning: "their checksum was wrong, or missing where IPv6 demands one",
         advice: None,
     },
     Row {
