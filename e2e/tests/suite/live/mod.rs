@@ -3,4 +3,5 @@
 mod diagnosed;
 mod faults;
 mod harness;
+mod protocol;
 mod twins;
