@@ -70,7 +70,7 @@ fn partial_checksum_lost(
     let subject = suspects.subject(window);
     let mut finding = Finding::new(NAME, PARTIAL_CHECKSUM_LOST, Severity::Critical, subject);
     finding.confidence = confidence;
-    finding.count = suspects.lost_count();
+    finding.count = suspects.lost_count().0;
     (finding.first_ms, finding.last_ms) = suspects::times(suspects.lost());
     wording::partial_checksum_lost(&mut finding, window, suspects);
     claimed(finding, suspects.lost_keys())

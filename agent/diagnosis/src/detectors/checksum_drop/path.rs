@@ -48,7 +48,7 @@ pub(super) struct Forwarder {
 }
 
 /// The processes that hold a packet socket or a TUN device on the segments of the two links, those that join both
-/// segments first. A capture holds one socket too, so one that reaches a single segment is a candidate, not a proof.
+/// segments alone if there are any. Captures on several devices look like one that reaches a single segment: a candidate.
 pub(super) fn forwarders(
     window: &EvidenceWindow,
     source: Option<&Link>,
@@ -86,17 +86,17 @@ pub(super) fn forwarders(
                 touches(&near_receiver, receiver),
             );
             let joins_both = at_source && at_receiver && devices.len() > 1;
-            // With both ends known, a process that only listens on one of them hands nothing on.
-            let both_known = !near_source.is_empty() && !near_receiver.is_empty();
-            (joins_both || (!both_known && devices.len() > 1 && (at_source || at_receiver))).then(
-                || Forwarder {
-                    owner,
-                    holds: describe(&devices),
-                    joins_both,
-                },
-            )
+            // A router may lie between the forwarder and an end; a process with one device hands nothing on.
+            (devices.len() > 1 && (at_source || at_receiver)).then(|| Forwarder {
+                owner,
+                holds: describe(&devices),
+                joins_both,
+            })
         })
         .collect();
+    if found.iter().any(|forwarder| forwarder.joins_both) {
+        found.retain(|forwarder| forwarder.joins_both);
+    }
     found.sort_by(|a, b| (b.joins_both, a.owner.pid).cmp(&(a.joins_both, b.owner.pid)));
     found
 }

@@ -61,9 +61,14 @@ pub(super) struct Key<'a> {
 }
 
 impl Key<'_> {
+    /// Half-made checksums were seen in it.
+    fn has_lost(&self) -> bool {
+        !self.is_other_checksum && (self.constant_field >= ENOUGH || self.pseudo_header > 0)
+    }
+
+    /// Most of its packets died of them, as far as the samples show.
     fn is_lost(&self) -> bool {
-        !self.is_other_checksum
-            && (self.constant_field >= ENOUGH || self.pseudo_header * 2 > self.judged)
+        self.has_lost() && (self.constant_field >= ENOUGH || self.pseudo_header * 2 > self.judged)
     }
 }
 
@@ -222,44 +227,60 @@ impl<'a> Suspects<'a> {
         self.keys.push(key);
     }
 
-    /// What died here for a lost partial checksum. Of a filter's drops only those that show it.
-    pub(super) fn lost_count(&self) -> u64 {
-        let count = |key: &Key<'_>| match self.trigger {
-            Trigger::Elsewhere if key.pseudo_header < key.judged => key.pseudo_header as u64,
-            _ => key.drop.count,
+    /// What died here for a lost partial checksum, and whether it may be more: of keys that hold other packets too only
+    /// those that show it are counted.
+    pub(super) fn lost_count(&self) -> (u64, bool) {
+        let count = |key: &Key<'_>| {
+            if self.is_wholly_lost(key) {
+                key.drop.count
+            } else {
+                key.pseudo_header as u64
+            }
         };
-        self.lost().map(count).sum()
+        let is_least = self.lost().any(|key| !self.is_wholly_lost(key));
+        (self.lost().map(count).sum(), is_least)
+    }
+
+    fn is_wholly_lost(&self, key: &Key<'_>) -> bool {
+        match self.trigger {
+            Trigger::Checksum => key.is_lost(),
+            // A filter drops all kinds of packets for all kinds of reasons.
+            Trigger::Elsewhere => key.has_lost() && key.pseudo_header == key.judged,
+        }
     }
 
     /// The keys in which half-made checksums were lost.
     pub(super) fn lost(&self) -> impl Iterator<Item = &Key<'a>> {
-        self.keys.iter().filter(|key| key.is_lost())
+        self.keys.iter().filter(|key| key.has_lost())
     }
 
-    /// Keys to claim for a lost partial checksum: not those of a filter that also dropped other packets.
+    /// Keys to claim for a lost partial checksum: not those that hold other packets too.
     pub(super) fn lost_keys(&self) -> Vec<usize> {
-        let whole =
-            |key: &&Key<'_>| self.trigger == Trigger::Checksum || key.pseudo_header == key.judged;
+        let whole = |key: &&Key<'_>| self.is_wholly_lost(key);
         self.lost().filter(whole).map(|key| key.index).collect()
     }
 
     /// How surely half-made checksums were lost here; `None` when nothing proves it.
     pub(super) fn loss(&self) -> Option<Confidence> {
-        let half_made = self.pseudo_header.len();
-        if half_made >= ENOUGH {
-            Some(Confidence::Certain)
-        } else if self.constant_field >= ENOUGH
-            || (self.trigger == Trigger::Checksum && half_made == ENOUGH - 1 && self.other == 0)
-        {
-            // A sender may write one wrong value always, and two packets may agree by chance.
-            Some(Confidence::Likely)
-        } else {
-            None
+        match (self.pseudo_header.len(), self.trigger) {
+            (ENOUGH.., _) => Some(Confidence::Certain),
+            (_, Trigger::Elsewhere) => None,
+            // By chance one of 65,536 broken packets looks half-made: of a few samples hardly two do, or the only one.
+            (2, _) => Some(Confidence::Likely),
+            (1, _) if self.other == 0 => Some(Confidence::Possible),
+            // A sender may write one wrong value always.
+            _ => (self.constant_field >= ENOUGH).then_some(Confidence::Likely),
         }
     }
 
+    /// How many died here of something else.
     pub(super) fn broken_count(&self) -> u64 {
-        self.broken().map(|key| key.drop.count).sum()
+        let lost = self.loss().is_some();
+        let count = |key: &Key<'_>| {
+            let half_made = if lost { key.pseudo_header as u64 } else { 0 };
+            key.drop.count.saturating_sub(half_made)
+        };
+        self.broken().map(count).sum()
     }
 
     pub(super) fn broken_keys(&self) -> Vec<usize> {
@@ -269,7 +290,8 @@ impl<'a> Suspects<'a> {
     /// The keys that no lost checksum explains.
     pub(super) fn broken(&self) -> impl Iterator<Item = &Key<'a>> {
         let lost = self.loss().is_some();
-        self.keys.iter().filter(move |key| !(lost && key.is_lost()))
+        let is_explained = move |key: &Key<'_>| lost && self.is_wholly_lost(key);
+        self.keys.iter().filter(move |key| !is_explained(key))
     }
 
     pub(super) fn subject(&self, window: &EvidenceWindow) -> Subject {

@@ -173,22 +173,66 @@ fn broken_bytes_are_corruption() {
 }
 
 #[test]
-fn two_matching_packets_make_a_lost_checksum_likely_and_one_does_not() {
-    let diagnosed = |packets: u32| {
-        let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &half_made(packets), 2));
-        outcome.findings[0].clone()
-    };
-    let finding = diagnosed(2);
-    assert_eq!(
-        (&*finding.cause, finding.confidence),
-        ("PartialChecksumLost", Confidence::Likely)
-    );
-    let finding = diagnosed(1);
-    assert_eq!(
-        (&*finding.cause, finding.confidence),
-        ("Corruption", Confidence::Possible)
-    );
+fn the_fewer_packets_match_the_less_sure_is_a_lost_checksum() {
+    let broken = [tcp_syn(0x5a5a, 7)];
+    for (half_made, broken, confidence) in [
+        (half_made(3), &broken[..0], Confidence::Certain),
+        (half_made(2), &broken[..], Confidence::Likely),
+        (half_made(1), &broken[..0], Confidence::Possible),
+    ] {
+        let packets = [&half_made, broken].concat();
+        let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &packets, 2));
+        let finding = &outcome.findings[0];
+        assert_eq!(
+            (&*finding.cause, finding.confidence),
+            ("PartialChecksumLost", confidence)
+        );
+    }
+}
+
+#[test]
+fn one_matching_packet_among_broken_ones_proves_nothing() {
+    let packets = [half_made(1), vec![tcp_syn(0x5a5a, 7)]].concat();
+    let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &packets, 2));
+    let finding = &outcome.findings[0];
+    assert_eq!(&*finding.cause, "Corruption");
     assert!(!finding.explanation.contains("no half-made checksum"));
+}
+
+#[test]
+fn broken_bytes_beside_lost_checksums_are_told_apart() {
+    let broken: Vec<Vec<u8>> = (1..=6)
+        .map(|step| tcp_syn(0x5a5a ^ step, u32::from(step)))
+        .collect();
+    let packets = [half_made(2), broken].concat();
+    let mut window = window("TCP_CSUM", "tcp_v4_rcv", &packets, 2);
+    if let Observed::Complete { value } = &mut window.drops {
+        value.counts[0].count = 900;
+    }
+    let outcome = diagnose(&window);
+    let found: Vec<(&str, u64)> = outcome
+        .findings
+        .iter()
+        .map(|finding| (&*finding.cause, finding.count))
+        .collect();
+    assert_eq!(found, [("PartialChecksumLost", 2), ("Corruption", 898)]);
+    assert!(outcome.findings[0].summary.starts_with("at least 2 TCP"));
+    assert_eq!(outcome.claims.len(), 1);
+}
+
+#[test]
+fn a_program_before_a_router_is_named_as_possible() {
+    let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
+    if let Observed::Complete { value } = &mut window.links {
+        value.push(link(NODE, 12, "mesh0", (NODE, 13)));
+    }
+    window.packet_sockets = Observed::Complete {
+        value: vec![socket(400, 10), socket(400, 12)],
+    };
+    let finding = &diagnose(&window).findings[0];
+    assert_eq!(finding.subject.process, None);
+    let between = "service (pid 400): packet sockets on m0, mesh0 (possibly)";
+    assert!(finding.details.contains(&("Between", between.to_owned())));
 }
 
 fn datagrams(count: u8, checksum: u16) -> Vec<Vec<u8>> {

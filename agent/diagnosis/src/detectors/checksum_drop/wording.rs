@@ -56,14 +56,20 @@ pub(super) fn partial_checksum_lost(
         .and_then(|netns| window.link(netns, suspects.ifindex));
     let first_link = sources.iter().find_map(|source| source.link);
     let forwarders = path::forwarders(window, first_link, end_of_path(window, suspects, receiver));
+    let culprit = forwarders.first().filter(|forwarder| forwarder.joins_both);
     let protocols = protocols(suspects);
     let place = finding.subject.place();
     let at = place.as_deref().unwrap_or("the node");
     let from = sources
         .first()
         .map_or_else(|| "an unknown sender".to_owned(), Source::name);
+    let least = if suspects.lost_count().1 {
+        "at least "
+    } else {
+        ""
+    };
     finding.summary = format!(
-        "{} {protocols} {} from {from} lost half-made checksums on the way to {at}",
+        "{least}{} {protocols}{} from {from} lost half-made checksums on the way to {at}",
         finding.count,
         plural(finding.count, "packet", "packets"),
     );
@@ -76,14 +82,20 @@ pub(super) fn partial_checksum_lost(
     finding.explanation = format!(
         "The sender leaves its checksums to the device (CHECKSUM_PARTIAL) and stores only the pseudo-header's sum. {} \
          the bytes on without the note that the checksum is unfinished, so nobody finishes it. {dropped_by}",
-        forwarders.first().map_or_else(
+        culprit.map_or_else(
             || "A program between sender and receiver passes".to_owned(),
             |forwarder| format!("{} passes", process(forwarder)),
         ),
     );
+    if suspects.pseudo_header.is_empty() {
+        finding.explanation.push_str(
+            " The field is not the sum of these addresses, as is so after address translation; a sender that writes one \
+             wrong value for every packet would look the same.",
+        );
+    }
     finding.impact =
-        format!("Every {protocols} packet from {from} to {at} that takes this path is lost.");
-    if let Some(forwarder) = forwarders.first() {
+        format!("Every {protocols}packet from {from} to {at} that takes this path is lost.");
+    if let Some(forwarder) = culprit {
         finding.subject.process = Some(process(forwarder));
         finding
             .subject
@@ -105,15 +117,16 @@ pub(super) fn partial_checksum_lost(
             "BPF iterator task_file",
         )
     }));
-    finding.remedies = remedies(&sources, forwarders.first());
+    finding.remedies = remedies(&sources, culprit);
 }
 
 pub(super) fn corruption(finding: &mut Finding, window: &EvidenceWindow, suspects: &Suspects<'_>) {
-    let at = finding
-        .subject
-        .interface
-        .clone()
-        .unwrap_or_else(|| "an unknown device".to_owned());
+    let (device, place) = (finding.subject.interface.clone(), finding.subject.place());
+    let at = match (device, place) {
+        (Some(device), Some(place)) => format!("{device} of {place}"),
+        (Some(name), None) | (None, Some(name)) => name,
+        (None, None) => "an unknown device".to_owned(),
+    };
     let judged = suspects::judged(suspects.broken());
     finding.summary = format!(
         "{} {} with a wrong checksum dropped on {at}",
@@ -137,7 +150,12 @@ pub(super) fn corruption(finding: &mut Finding, window: &EvidenceWindow, suspect
          after the sender summed them: a faulty cable, port, memory, or a program that rewrites packets."
             .to_owned()
     };
-    finding.impact = "Each is lost once and sent again by TCP; UDP loses it for good.".to_owned();
+    finding.impact = if suspects.has_fixed_field {
+        "Packets with that value never arrive, however often they are sent."
+    } else {
+        "Each is lost once and sent again by TCP; UDP loses it for good."
+    }
+    .to_owned();
     finding.evidence = counts(suspects.broken());
     finding.evidence.extend(proofs(suspects, suspects.broken()));
     finding.evidence.extend(counters(window, suspects));
@@ -186,11 +204,15 @@ fn end_of_path<'a>(
     })
 }
 
+/// `TCP and UDP `; empty where the drops are a filter's, since its few samples do not speak for the rest.
 fn protocols(suspects: &Suspects<'_>) -> String {
+    if suspects.trigger == Trigger::Elsewhere {
+        return String::new();
+    }
     let mut names: Vec<&str> = suspects.lost().filter_map(|key| key.protocol).collect();
     names.sort_unstable();
     names.dedup();
-    names.join(" and ")
+    names.join(" and ") + if names.is_empty() { "" } else { " " }
 }
 
 fn details(
