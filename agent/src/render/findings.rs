@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use netdiag_diagnosis::finding::{Finding, FindingId, Remedy, Severity};
+use netdiag_diagnosis::finding::{Finding, FindingId, Proof, Remedy, Severity};
 
 use super::{
     Style,
@@ -169,8 +169,7 @@ fn proofs(finding: &Finding, width: usize) -> Vec<String> {
         .evidence
         .iter()
         .map(|proof| {
-            let unit = if proof.unit.is_empty() { "" } else { " " };
-            let fact = format!("{}: {}{unit}{}", proof.name, proof.value, proof.unit);
+            let fact = format!("{}: {}{}", proof.name, proof.value, unit(proof));
             (
                 printable(&fact).into_owned(),
                 printable(&proof.source).into_owned(),
@@ -194,6 +193,15 @@ fn proofs(finding: &Finding, width: usize) -> Vec<String> {
             hang(&label(name), line.trim_end(), width)
         })
         .collect()
+}
+
+/// The unit behind its number: ` packets`, ` packet` for one, nothing where there is none.
+fn unit(proof: &Proof) -> String {
+    match (proof.unit, proof.value.as_str()) {
+        ("", _) => String::new(),
+        (unit, "1") => format!(" {}", unit.strip_suffix('s').unwrap_or(unit)),
+        (unit, _) => format!(" {unit}"),
+    }
 }
 
 fn because(cause: &FindingId, numbers: &BTreeMap<&FindingId, usize>, all: &[Finding]) -> String {
@@ -241,10 +249,37 @@ fn seen(finding: &Finding) -> String {
     if finding.count == 0 {
         return "a state, not an event".to_owned();
     }
+    let first = seconds(finding.first_ms);
+    if finding.count == 1 {
+        return format!("once, {first} after the start");
+    }
     format!(
-        "{} times, first {} and last {} after the start",
+        "{} times, first {first} and last {} after the start",
         finding.count,
-        seconds(finding.first_ms),
         seconds(finding.last_ms)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netdiag_diagnosis::finding::Subject;
+
+    #[test]
+    fn one_is_not_many() {
+        let unit_of = |value: u64| unit(&Proof::new("seen", value, "packets", "kfree_skb"));
+        assert_eq!(
+            (unit_of(1), unit_of(2)),
+            (" packet".into(), " packets".into())
+        );
+
+        let mut finding = Finding::new(
+            "LinkMtu",
+            "PeerMtuSmaller",
+            Severity::Critical,
+            Subject::default(),
+        );
+        finding.count = 1;
+        assert_eq!(seen(&finding), "once, 0 s after the start");
+    }
 }
