@@ -250,11 +250,6 @@ impl Agent {
             now(),
         );
         self.windows.stop(&plan.stop);
-        let delay = if plan.start.is_empty() {
-            delay
-        } else {
-            delay.max(BEGINNING)
-        };
         for start in plan.start {
             let seconds = u64::try_from(start.seconds).unwrap_or_default();
             let pods = self
@@ -284,6 +279,11 @@ impl Agent {
             let active = !self.windows.keys().is_empty();
             let status = status::build(&self.about, generation, &self.results, active, rest, now());
             self.about.conditions.clone_from(&status.conditions);
+            let delay = if self.windows.is_beginning() {
+                delay.max(BEGINNING)
+            } else {
+                delay
+            };
             self.writer.want(status, delay);
         }
     }

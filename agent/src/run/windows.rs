@@ -36,6 +36,7 @@ struct Running {
     key: RunKey,
     attempts: i32,
     stop: Stop,
+    counts: bool,
 }
 
 /// A window that nobody stopped has ended.
@@ -88,6 +89,7 @@ impl Windows {
                 key: start.key,
                 attempts: start.attempts,
                 stop,
+                counts: false,
             },
         );
     }
@@ -111,10 +113,20 @@ impl Windows {
             .collect()
     }
 
+    /// Whether a window has not come so far yet that it counts.
+    pub fn is_beginning(&self) -> bool {
+        self.running.values().any(|running| !running.counts)
+    }
+
     /// Waits for the next window that begins to count or ends by itself; for ever when none runs. Safe to cancel.
     pub async fn next(&mut self) -> Event {
         tokio::select! {
-            Some(key) = self.begun.recv() => Event::Begun(key),
+            Some(key) = self.begun.recv() => {
+                for running in self.running.values_mut().filter(|running| running.key == key) {
+                    running.counts = true;
+                }
+                Event::Begun(key)
+            }
             ended = next_end(&mut self.threads, &mut self.running) => Event::Ended(Box::new(ended)),
         }
     }

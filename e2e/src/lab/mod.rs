@@ -5,8 +5,10 @@ mod node;
 mod pod;
 mod relay;
 mod traffic;
+mod watch;
 
 pub use host::HostRoot;
 pub use node::{Node, Wire};
 pub use pod::{Container, Pod};
 pub use traffic::{Facts, Traffic};
+pub use watch::Watch;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 
+use super::watch::{self, Watch};
 use super::{Container, HostRoot, Pod, Traffic, relay};
 use crate::control_plane::ControlPlane;
 use crate::netns::{self, Namespace};
@@ -113,14 +114,18 @@ impl Node {
         Traffic::of(&self.host, container, &self.namespace)
     }
 
-    /// `netdiag-agent diagnose` on this node, with these space-separated arguments; its standard output.
-    pub fn diagnose(&self, arguments: &str) -> Result<String> {
-        let mut command = self.agent()?;
-        command
-            .arg("diagnose")
-            .arg("--host-root")
-            .arg(self.host.path());
-        netns::run(command.args(arguments.split_whitespace()))
+    /// Starts `netdiag-agent diagnose` with the capabilities and the locked memory of the chart's container; returns
+    /// when its window counts.
+    pub fn watch(&self, seconds: u64) -> Result<Watch> {
+        let setpriv = Path::new("setpriv");
+        let mut command = self.agent_container.command(&self.namespace, setpriv);
+        command.args(watch::PRIVILEGES).arg(programs::agent()?);
+        command.args(["diagnose", "--output", "json", "--duration"]);
+        command.arg(seconds.to_string());
+        command.arg("--host-root").arg(self.host.path());
+        let number = self.agents.fetch_add(1, Ordering::Relaxed);
+        let log = self.host.path().join(format!("watch-{number}.log"));
+        Watch::start(command, log, seconds)
     }
 
     /// Starts `netdiag-agent run`.

@@ -1,5 +1,5 @@
-//! End-to-end tests. All are ignored by default: they need a control plane or root, which
-//! `cargo xtask test` sets up.
+//! End-to-end tests. All are ignored by default: they need a control plane, root or a guest, which
+//! `cargo xtask test` and `cargo xtask test-vm` set up.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -7,7 +7,10 @@
 )]
 
 mod apiserver;
+mod expected;
+mod kernels;
 mod live;
+mod outcome;
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! A node under diagnosis, and what is asked of a report.
+//! A node under diagnosis in a cluster.
 
 use std::time::Duration;
 
@@ -6,9 +6,10 @@ use netdiag_e2e::cluster;
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::lab::Node;
 use netdiag_e2e::process::Process;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::CONTROL_PLANE;
+use crate::outcome::Outcome;
 
 /// Seconds for the agent to read its second counters and for the controller to roll up.
 const AFTER_THE_WINDOW: u64 = 60;
@@ -19,14 +20,6 @@ pub struct Diagnosed {
     pub kubectl: Kubectl,
     pub agent: Process,
     pub controller: Process,
-}
-
-/// What came of a diagnosis.
-pub struct Outcome {
-    /// The NodeNetDiagnosis.
-    pub diagnosis: Value,
-    /// The node's result in its NodeNetReport.
-    pub result: Value,
 }
 
 impl Diagnosed {
@@ -59,86 +52,4 @@ impl Diagnosed {
         self.controller.check_running().unwrap();
         (made, Outcome { diagnosis, result })
     }
-}
-
-impl Outcome {
-    /// The one finding of that check and cause on an interface of the node's own namespace.
-    #[track_caller]
-    pub fn finding(&self, check: &str, cause: &str, interface: &str) -> &Value {
-        self.finding_in("", check, cause, interface)
-    }
-
-    /// The same in a pod's namespace; the pod by its name, empty for the node's own.
-    #[track_caller]
-    pub fn finding_in(&self, pod: &str, check: &str, cause: &str, interface: &str) -> &Value {
-        let matches = |finding: &&Value| {
-            let subject = &finding["subject"];
-            finding["check"] == check
-                && finding["cause"] == cause
-                && subject["interface"] == interface
-                && subject["pod"]["name"].as_str().unwrap_or("") == pod
-        };
-        let found: Vec<&Value> = self.all().iter().filter(matches).collect();
-        match found[..] {
-            [finding] => finding,
-            _ => panic!("{} findings in {:#}", found.len(), self.result),
-        }
-    }
-
-    /// Every finding.
-    pub fn all(&self) -> &Vec<Value> {
-        static NONE: Vec<Value> = Vec::new();
-        self.result["findings"].as_array().unwrap_or(&NONE)
-    }
-
-    /// Findings of Warning or worse.
-    pub fn alarming(&self) -> Vec<&Value> {
-        self.all()
-            .iter()
-            .filter(|finding| finding["severity"] != "Info")
-            .collect()
-    }
-
-    /// A counter's ledger entry; `netns` is a pod as `namespace/name`, empty for the node's own namespace.
-    pub fn ledger(&self, netns: &str, interface: &str, counter: &str) -> Option<&Value> {
-        let text = |entry: &Value, field: &str| entry[field].as_str().unwrap_or("").to_owned();
-        self.result["ledger"].as_array()?.iter().find(|entry| {
-            text(entry, "netns").ends_with(netns)
-                && text(entry, "netns").is_empty() == netns.is_empty()
-                && text(entry, "interface") == interface
-                && text(entry, "counter") == counter
-        })
-    }
-
-    /// Asserts that a counter rose by this much in the ledger, all of it explained.
-    #[track_caller]
-    pub fn assert_explained(&self, netns: &str, interface: &str, counter: &str, increase: u64) {
-        let entry = self.ledger(netns, interface, counter);
-        let entry = entry.unwrap_or_else(|| panic!("no entry in {:#}", self.result["ledger"]));
-        assert_eq!(entry["increase"], increase, "{entry:#}");
-        assert_eq!(entry["unexplained"], 0, "{entry:#}");
-        assert_eq!(booked(entry), increase, "{entry:#}");
-        let known = |row: &Value| row["verdict"] != "Unknown";
-        assert!(rows(entry).iter().all(known), "{entry:#}");
-    }
-
-    /// Asserts that every ledger entry balances.
-    #[track_caller]
-    pub fn assert_balanced(&self) {
-        for entry in self.result["ledger"].as_array().into_iter().flatten() {
-            let unexplained = entry["unexplained"].as_u64().unwrap();
-            assert_eq!(entry["increase"], booked(entry) + unexplained, "{entry:#}");
-        }
-    }
-}
-
-fn rows(entry: &Value) -> &[Value] {
-    entry["explained"].as_array().map_or(&[], Vec::as_slice)
-}
-
-fn booked(entry: &Value) -> u64 {
-    rows(entry)
-        .iter()
-        .filter_map(|row| row["count"].as_u64())
-        .sum()
 }

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Makes FOLDER/system.ext4: the root of the guests that the kernel suite boots. Debian 12, so that programs built on
+# Debian 12 find their libraries. No kernel and no init: the guests bring theirs.
+set -eu
+folder=$1
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
+mkdir -p "$folder"
+debootstrap --variant=minbase --include=iproute2,ethtool,nftables,kmod,procps \
+    bookworm "$folder/tree" "${mirror:-http://deb.debian.org/debian/}"
+rm -rf "$folder/tree/var/cache/apt" "$folder/tree/var/lib/apt/lists" "$folder/tree/usr/share/doc"
+# Where the guest mounts its kernel's modules and the programs under test.
+mkdir -p "$folder/tree/lib/modules" "$folder/tree/netdiag"
+mke2fs -q -t ext4 -O ^has_journal -d "$folder/tree" "$folder/system.ext4" 1G
+rm -rf "$folder/tree"

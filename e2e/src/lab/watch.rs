@@ -1,0 +1,65 @@
+//! The agent without a cluster: one window, one report.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::wait;
+
+/// Arguments of setpriv. Before Linux 5.11 locked memory counts what eBPF maps take, and container runtimes commonly
+/// leave 8 MiB of it; later kernels do not look.
+pub(super) const PRIVILEGES: [&str; 6] = [
+    "--bounding-set=-all,+bpf,+perfmon,+net_admin,+sys_ptrace,+syslog",
+    "--inh-caps=-all",
+    "--",
+    "prlimit",
+    "--memlock=8388608:8388608",
+    "--",
+];
+/// Loading the programs takes some seconds where instructions are emulated.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// What reading the evidence and concluding from it may take after the window.
+const REPORT_LIMIT: Duration = Duration::from_secs(60);
+
+/// A window under way.
+pub struct Watch {
+    process: Process,
+    log: PathBuf,
+    seconds: u64,
+}
+
+impl Watch {
+    pub(super) fn start(command: Command, log: PathBuf, seconds: u64) -> Result<Self> {
+        let process = Process::start("netdiag-agent diagnose", command, &log)?;
+        wait::until("the window", START_LIMIT, || {
+            process.check_running()?;
+            let said = process.log_tail();
+            Ok(said.contains("netdiag: watching").then_some(()))
+        })?;
+        Ok(Self {
+            process,
+            log,
+            seconds,
+        })
+    }
+
+    /// Waits for the end of the window; the NodeNetReport.
+    pub fn report(self) -> Result<Value> {
+        let limit = Duration::from_secs(self.seconds) + REPORT_LIMIT;
+        wait::until("the agent's report", limit, || {
+            Ok(self.process.check_running().err())
+        })?;
+        let said = fs::read_to_string(&self.log).context("failed to read what the agent said")?;
+        // Progress comes before it, on standard error.
+        let start = said
+            .find("\n{\n")
+            .with_context(|| format!("the agent printed no report:\n{said}"))?;
+        serde_json::from_str(&said[start..])
+            .with_context(|| format!("the agent's report is no JSON:\n{said}"))
+    }
+}

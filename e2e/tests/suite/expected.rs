@@ -1,0 +1,163 @@
+//! What a person must read of each fault and each healthy twin, on any kernel that can show it.
+
+use netdiag_e2e::scenarios::{Announcements, WrongChecksums};
+use serde_json::Value;
+
+use crate::outcome::Outcome;
+
+/// LLDP on three devices, two of which see it only as ports of `br0`.
+#[track_caller]
+pub fn lldp_on_bridged_nics(made: &Announcements, outcome: &Outcome) {
+    assert_eq!(made.dropped, [("eth0", 20), ("eth1", 20), ("eth2", 20)]);
+    for (number, device) in ["eth0", "eth1", "eth2"].into_iter().enumerate() {
+        let finding = lldp_on(device, &format!("leaf-{number}"), 20, outcome);
+        outcome.assert_explained("", device, "rx_dropped", 20);
+        if device == "eth2" {
+            let none: [&str; 0] = [];
+            assert_eq!(causes(finding), none, "a veth takes every frame by itself");
+        } else {
+            assert_bridge_is_the_cause(finding, outcome);
+        }
+    }
+    assert_harmless(outcome);
+}
+
+/// The finding of LLDP that nobody receives on a device: harmless, counted, its sender read from the frame.
+#[track_caller]
+pub fn lldp_on<'a>(device: &str, switch: &str, frames: u64, outcome: &'a Outcome) -> &'a Value {
+    let finding = outcome.finding("UnhandledProtocol", "NoReceiver", device);
+    assert_eq!(finding["severity"], "Info");
+    assert_eq!(finding["count"], frames, "{finding:#}");
+    assert_eq!(finding["subject"]["protocol"], "LLDP");
+    let text = finding.to_string();
+    assert!(text.contains(switch), "the switch is named: {finding:#}");
+    assert!(
+        text.contains("Ethernet17"),
+        "its port is named: {finding:#}"
+    );
+    finding
+}
+
+/// A finding's one cause is that `br0` made the device promiscuous.
+#[track_caller]
+pub fn assert_bridge_is_the_cause(finding: &Value, outcome: &Outcome) {
+    let [cause] = causes(finding)[..] else {
+        panic!("not one cause in {finding:#}")
+    };
+    assert!(cause.starts_with("Promiscuity/BridgePort"), "{cause}");
+    let promiscuity = outcome.all().iter().find(|finding| finding["id"] == cause);
+    let promiscuity = promiscuity.unwrap();
+    assert_eq!(promiscuity["severity"], "Info");
+    assert!(promiscuity.to_string().contains("br0"), "{promiscuity:#}");
+}
+
+/// Half-made checksums that arrive at pod `server`.
+#[track_caller]
+pub fn lost_checksum(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
+    assert_eq!(made.connected, 0);
+    assert_eq!(made.udp, 50, "25 read at once and 25 after a poll");
+    assert!(made.tcp >= 3, "{made:?}");
+    let finding = outcome.finding_in("server", "ChecksumDrop", "PartialChecksumLost", "eth0");
+    assert_eq!(finding["severity"], "Critical");
+    assert_eq!(finding["confidence"], "Certain");
+    assert_eq!(finding["count"], made.tcp + made.udp, "{finding:#}");
+    assert_eq!(finding["subject"]["pod"]["name"], "server");
+    assert_forwarder(finding, forwarder);
+    assert_eq!(finding["subject"]["container"], "forwarder");
+    let summary = finding["summary"].as_str().unwrap();
+    assert!(summary.contains("eth0 of pod shop/client"), "{finding:#}");
+    outcome.assert_explained("shop/server", "", "Tcp.InCsumErrors", made.tcp);
+    outcome.assert_explained("shop/server", "", "Udp.InCsumErrors", made.udp);
+    outcome.assert_balanced();
+}
+
+/// Half-made checksums that die at a rule against invalid packets.
+#[track_caller]
+pub fn lost_checksum_before_a_filter(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
+    assert_eq!(
+        (made.connected, made.tcp, made.udp),
+        (0, 0, 0),
+        "no socket saw a packet"
+    );
+    assert!(made.filtered > 20, "{made:?}");
+    let finding = outcome.finding("ChecksumDrop", "PartialChecksumLost", "mesh1");
+    assert_eq!(finding["severity"], "Critical");
+    assert_eq!(finding["count"], made.filtered, "{finding:#}");
+    assert_forwarder(finding, forwarder);
+    let summary = finding["summary"].as_str().unwrap();
+    assert!(summary.contains("pod shop/client"), "{finding:#}");
+    outcome.assert_balanced();
+}
+
+/// Real corruption, which is no lost checksum.
+#[track_caller]
+pub fn broken_bytes(made: &WrongChecksums, outcome: &Outcome) {
+    assert!(
+        made.connected > 0 && made.tcp > 0 && made.udp > 0,
+        "{made:?}"
+    );
+    let finding = outcome.finding_in("server", "ChecksumDrop", "Corruption", "eth0");
+    assert_eq!(finding["severity"], "Warning");
+    assert_eq!(finding["subject"]["pod"]["name"], "server");
+    assert_eq!(finding["count"], made.tcp + made.udp, "{finding:#}");
+    let lost = |finding: &&Value| finding["cause"] == "PartialChecksumLost";
+    assert_eq!(outcome.all().iter().find(lost), None);
+    outcome.assert_explained("shop/server", "", "Tcp.InCsumErrors", made.tcp);
+    outcome.assert_explained("shop/server", "", "Udp.InCsumErrors", made.udp);
+    outcome.assert_balanced();
+}
+
+/// A veth whose end on the node is smaller; what the pod and the node counted.
+#[track_caller]
+pub fn unequal_mtu((sender, receiver): (u64, u64), outcome: &Outcome) {
+    assert_eq!((sender, receiver), (50, 50));
+    let found: Vec<_> = outcome
+        .all()
+        .iter()
+        .filter(|finding| finding["check"] == "LinkMtu")
+        .collect();
+    let [finding] = found[..] else {
+        panic!("{:#}", outcome.result)
+    };
+    assert_eq!(finding["cause"], "PeerMtuSmaller");
+    assert_eq!(finding["severity"], "Critical");
+    assert_eq!(finding["count"], 50, "{finding:#}");
+    let text = finding.to_string();
+    for named in ["9000", "1500", "veth-jumbo", "jumbo"] {
+        assert!(text.contains(named), "{named} is not in {finding:#}");
+    }
+    outcome.assert_explained("shop/jumbo", "eth0", "tx_dropped", 50);
+    outcome.assert_explained("", "veth-jumbo", "rx_dropped", 50);
+    outcome.assert_balanced();
+}
+
+/// Pods that talked through `cni0` as they should.
+#[track_caller]
+pub fn healthy_pods(outcome: &Outcome) {
+    let bridge = outcome.finding("Promiscuity", "BridgePort", "cni0");
+    assert!(
+        bridge.to_string().contains("veth-server"),
+        "the agent saw the pods: {bridge:#}"
+    );
+    let checksum = |finding: &&Value| finding["check"] == "ChecksumDrop";
+    assert_eq!(outcome.all().iter().find(checksum), None);
+    assert_harmless(outcome);
+}
+
+/// Nothing of Warning or worse, and a ledger that balances.
+#[track_caller]
+pub fn assert_harmless(outcome: &Outcome) {
+    assert!(outcome.alarming().is_empty(), "{:#?}", outcome.alarming());
+    outcome.assert_balanced();
+}
+
+#[track_caller]
+fn assert_forwarder(finding: &Value, pid: u32) {
+    let forwarder = format!("netdiag-lab (pid {pid})");
+    assert_eq!(finding["subject"]["process"], forwarder, "{finding:#}");
+}
+
+fn causes(finding: &Value) -> Vec<&str> {
+    let causes = finding["causedBy"].as_array().into_iter().flatten();
+    causes.filter_map(Value::as_str).collect()
+}

@@ -1,0 +1,8 @@
+//! Faults on stock kernels, in guests that `cargo xtask test-vm` boots. The agent has the capabilities of the chart and
+//! no more, and on kernels that account locked memory 8 MiB of it.
+
+mod bonds;
+mod faults;
+mod nics;
+mod twins;
+mod watched;

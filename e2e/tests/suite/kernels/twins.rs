@@ -1,0 +1,41 @@
+//! Healthy look-alikes on other kernels.
+
+use std::thread;
+use std::time::Duration;
+
+use netdiag_e2e::lab::Node;
+use netdiag_e2e::scenarios::{Fault, HealthyPods, LostChecksum};
+
+use super::watched::watch;
+use crate::expected;
+
+#[test]
+#[ignore = "needs a guest"]
+fn idle_node() {
+    let node = Node::new("idle").unwrap();
+    let _pod = node.start_pod("idle", "10.76.0.1/24", "veth-idle").unwrap();
+    let ((), outcome) = watch(&node, 4, || thread::sleep(Duration::from_secs(2)));
+    expected::assert_harmless(&outcome);
+}
+
+#[test]
+#[ignore = "needs a guest"]
+fn healthy_pods_with_offload() {
+    let node = Node::new("healthy-pods").unwrap();
+    let pods = HealthyPods::new(&node).unwrap();
+    let ((sent, received), outcome) = watch(&node, 8, || pods.talk(3).unwrap());
+    assert!(
+        sent > 1_000_000 && received > 100,
+        "{sent} bytes, {received} packets"
+    );
+    expected::healthy_pods(&outcome);
+}
+
+#[test]
+#[ignore = "needs a guest"]
+fn real_corruption() {
+    let node = Node::new("broken-bytes").unwrap();
+    let scenario = LostChecksum::new(&node, Fault::BrokenBytes).unwrap();
+    let (made, outcome) = watch(&node, 20, || scenario.talk(60, 3).unwrap());
+    expected::broken_bytes(&made, &outcome);
+}
