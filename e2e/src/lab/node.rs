@@ -123,9 +123,7 @@ impl Node {
         command.args(["diagnose", "--output", "json", "--duration"]);
         command.arg(seconds.to_string());
         command.arg("--host-root").arg(self.host.path());
-        let number = self.agents.fetch_add(1, Ordering::Relaxed);
-        let log = self.host.path().join(format!("watch-{number}.log"));
-        Watch::start(command, log, seconds)
+        Watch::start(command, &self.host, seconds)
     }
 
     /// Starts `netdiag-agent run`.

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::HostRoot;
 use crate::process::Process;
 use crate::wait;
 
@@ -34,7 +36,10 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(command: Command, log: PathBuf, seconds: u64) -> Result<Self> {
+    pub(super) fn start(command: Command, host: &HostRoot, seconds: u64) -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let log = host.path().join(format!("watch-{number}.log"));
         let process = Process::start("netdiag-agent diagnose", command, &log)?;
         wait::until("the window", START_LIMIT, || {
             process.check_running()?;
