@@ -86,8 +86,16 @@ pub(super) fn forwarders(
                 touches(&near_receiver, receiver),
             );
             let joins_both = at_source && at_receiver && devices.len() > 1;
-            // A router may lie between the forwarder and an end; a process with one device hands nothing on.
-            (devices.len() > 1 && (at_source || at_receiver)).then(|| Forwarder {
+            // A router may lie between the forwarder and an end: packets are routed to a TUN device from wherever they
+            // reach its namespace. A process with one socket hands nothing on.
+            let routed = |segment: &BTreeSet<LinkKey>| {
+                let reaches = |device: &Device| segment.iter().any(|link| link.0 == device.link.0);
+                devices
+                    .iter()
+                    .any(|device| device.is_tun && reaches(device))
+            };
+            let is_near = devices.len() > 1 && (at_source || at_receiver);
+            (is_near || routed(&near_source) || routed(&near_receiver)).then(|| Forwarder {
                 owner,
                 holds: describe(&devices),
                 joins_both,
@@ -194,7 +202,8 @@ fn describe(devices: &BTreeSet<Device>) -> String {
         parts.push(format!("packet sockets on {}", sockets.join(", ")));
     }
     if !tuns.is_empty() {
-        parts.push(format!("TUN device {}", tuns.join(", ")));
+        let devices = if tuns.len() == 1 { "device" } else { "devices" };
+        parts.push(format!("TUN {devices} {}", tuns.join(", ")));
     }
     parts.join(" and ")
 }

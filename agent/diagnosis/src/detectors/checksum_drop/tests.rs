@@ -235,6 +235,31 @@ fn a_program_before_a_router_is_named_as_possible() {
     assert!(finding.details.contains(&("Between", between.to_owned())));
 }
 
+#[test]
+fn a_program_that_packets_are_routed_to_is_named_as_possible() {
+    let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
+    let tun = |ifindex, name| Link {
+        kind: Some("tun".to_owned()),
+        ..link(NODE, ifindex, name, (NODE, 0))
+    };
+    if let Observed::Complete { value } = &mut window.links {
+        value.extend([tun(12, "tun0"), tun(13, "tun1")]);
+    }
+    let holder = |device: &str| TunHolder {
+        device: device.to_owned(),
+        netns: NODE,
+        owner: socket(500, 0).owner,
+    };
+    window.packet_sockets = Observed::Complete { value: Vec::new() };
+    window.tun_holders = Observed::Complete {
+        value: vec![holder("tun0"), holder("tun1")],
+    };
+    let finding = &diagnose(&window).findings[0];
+    assert_eq!(finding.subject.process, None);
+    let between = "service (pid 500): TUN devices tun0, tun1 (possibly)";
+    assert!(finding.details.contains(&("Between", between.to_owned())));
+}
+
 fn datagrams(count: u8, checksum: u16) -> Vec<Vec<u8>> {
     let datagram = |number: u8| {
         let mut payload = vec![0x1f, 0x90, 0x1f, 0x91, 0, 20];
