@@ -106,6 +106,13 @@ static TABLE: &[Row] = &[
         reasons: Reasons::Only(&["SKB_BAD_GSO", "DEV_READY", "RECURSION_LIMIT"]),
         raises: Raises::Device(DeviceCounter::TxDropped),
     },
+    // vxlan_xmit: the forwarding table knows no other end, not even a default one; dev_core_stats_tx_dropped_inc.
+    // Seen: tx_dropped +1 for one event (6.18).
+    Row {
+        functions: &["vxlan_xmit"],
+        reasons: Reasons::Only(&["NO_TX_TARGET"]),
+        raises: Raises::Device(DeviceCounter::TxDropped),
+    },
     // __dev_direct_xmit (PACKET_QDISC_BYPASS, AF_XDP), label drop: the device is down. From the source.
     Row {
         functions: &["__dev_direct_xmit", "dev_direct_xmit"],
