@@ -163,10 +163,15 @@ fn sockets(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Fi
     }
     let mut finding = about_subject(window, subject, cause::PACKET_SOCKET, Severity::Info);
     let who = match owners.len() {
-        1 => process(first),
-        count => format!("{} and {} more", process(first), count - 1),
+        1 => format!("{} captures", process(first)),
+        2 => format!("{} and 1 more process capture", process(first)),
+        count => format!(
+            "{} and {} more processes capture",
+            process(first),
+            count - 1
+        ),
     };
-    finding.summary = format!("{} is promiscuous because {who} captures on it", link.name);
+    finding.summary = format!("{} is promiscuous because {who} on it", link.name);
     finding.explanation = format!(
         "A packet socket asked for it (PACKET_ADD_MEMBERSHIP, as tcpdump does unless told not to). It ends with the \
          socket. {LETS_IN_ALL}"
@@ -201,11 +206,11 @@ fn sockets(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Fi
 fn user_request(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Finding> {
     users.requested.then(|| {
         let mut finding = about(window, link, cause::USER_REQUEST, Severity::Info);
-        finding.summary = format!(
-            "{} is promiscuous because someone set it so: {}",
-            link.name,
-            chain_of(window, link)
-        );
+        finding.summary = format!("{} is promiscuous because someone set it so", link.name);
+        let chain = chain_of(window, link);
+        if chain != link.name {
+            finding.summary.push_str(&format!(": {chain}"));
+        }
         finding.explanation = format!(
             "A person or program set IFF_PROMISC (ip link set promisc on, or SIOCSIFFLAGS). It stays until it is \
              taken back; the kernel does not keep who asked. {LETS_IN_ALL}"

@@ -47,6 +47,25 @@ fn a_capture_names_its_process_and_container() {
 }
 
 #[test]
+fn several_captures_are_counted_in_words_that_agree() {
+    let promiscuous = |pid| {
+        let mut socket = capture(2, "tcpdump", MembershipKind::Promiscuous);
+        socket.owner.pid = pid;
+        socket
+    };
+    for (count, words) in [
+        (1, "tcpdump (pid 1) captures on it"),
+        (2, "tcpdump (pid 1) and 1 more process capture on it"),
+        (3, "tcpdump (pid 1) and 2 more processes capture on it"),
+    ] {
+        let sockets = (1..=count).map(promiscuous).collect();
+        let links = vec![nic(2, "eth0").promiscuous(count, 0)];
+        let found = findings(&with_sockets(links, sockets));
+        assert!(found[0].summary.ends_with(words), "{}", found[0].summary);
+    }
+}
+
+#[test]
 fn a_capture_without_promiscuous_mode_is_silent() {
     let mut socket = capture(2, "tcpdump", MembershipKind::Multicast);
     socket.memberships.clear();
