@@ -170,11 +170,10 @@ fn report(window: &EvidenceWindow, so_far: &Outcome, group: &Group<'_>) -> Repor
         Severity::Info
     };
     let mut finding = Finding::new(CHECK, NO_RECEIVER, severity, subject);
-    finding.confidence = if group
-        .keys
-        .iter()
-        .any(|(_, key)| key.reason == "UNHANDLED_PROTO")
-    {
+    let is_named = |(_, key): &(usize, &DropCount)| key.reason == "UNHANDLED_PROTO";
+    // For whom a frame was is known of the sampled ones alone.
+    let is_sampled = u64::try_from(group.frames.seen).is_ok_and(|seen| seen >= group.count());
+    finding.confidence = if group.keys.iter().any(is_named) && (!is_for_us || is_sampled) {
         Confidence::Certain
     } else {
         Confidence::Likely

@@ -123,7 +123,9 @@ impl Text<'_> {
             self.device
         );
         if !self.group.is_counted() {
-            text.push_str(" No counter of the device shows it.");
+            text.push_str(
+                " The kernel's 802.2 code frees them; no counter of the device shows it.",
+            );
         }
         if self.handlers(window).is_some_and(|count| count > 0) {
             text.push_str(" A receiver is registered now; it may have started within the window.");
@@ -150,8 +152,10 @@ impl Text<'_> {
             );
         }
         if self.is_for_us {
+            let (for_us, seen) = (self.group.frames.for_us, self.group.frames.seen);
             return format!(
-                "Somebody sends {meaning} to this device's own address and gets no answer: {}.",
+                "Somebody sends {meaning} to this device's own address ({for_us} of {seen} sampled frames) and gets no \
+                 answer: {}.",
                 self.rate
             );
         }
@@ -256,10 +260,9 @@ impl Text<'_> {
         let devices = self.listening_devices();
         let takes = handlers.iter().filter(|handler| {
             let of_protocol = handler.ethertype.is_none_or(|number| {
-                self.group
-                    .keys
-                    .iter()
-                    .any(|(_, key)| key.ethertype == number)
+                // The 802.2 code is registered for all of its protocols and found no receiver behind it.
+                let mut keys = self.group.keys.iter();
+                keys.any(|(_, key)| key.ethertype == number && !super::is_behind_llc(key))
             });
             let on_device = handler
                 .device

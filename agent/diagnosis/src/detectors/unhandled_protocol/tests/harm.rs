@@ -140,9 +140,36 @@ fn frames_for_this_node_alone_are_a_warning() {
         vec![dropped(2, 0x88b5, 0, &[frame])],
     );
     let outcome = diagnose(&window);
-    assert_eq!(only(&outcome).severity, Severity::Warning);
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Warning);
+    // 1 of 20 was looked at; the others may be for somebody else.
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert!(finding.impact.contains("1 of 1 sampled"));
     assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
     assert!(causes(&outcome).is_empty());
+}
+
+#[test]
+fn the_code_that_dropped_a_frame_is_no_receiver_of_it() {
+    let mut drop = dropped(
+        2,
+        0x0004,
+        2,
+        &[frame([1, 0, 0x0c, 0xcc, 0xcc, 0xcc], &[0, 8, 0xaa])],
+    );
+    (drop.reason, drop.location) = ("NOT_SPECIFIED", "snap_rcv");
+    let mut window = window(vec![device(2, "eth0", None)], vec![drop]);
+    window.namespaces[0].protocol_handlers = Some(vec![ProtocolHandler {
+        ethertype: Some(0x0004),
+        device: None,
+        function: "llc_rcv".to_owned(),
+    }]);
+    let outcome = diagnose(&window);
+    assert!(
+        !only(&outcome)
+            .explanation
+            .contains("A receiver is registered")
+    );
 }
 
 #[test]
