@@ -46,7 +46,7 @@ fn cdp_is_read_behind_its_snap_header() {
         );
         // What the SNAP and LLC code drops was received, as far as the device's counters go.
         assert_eq!(
-            finding.explanation.contains("No counter of the device"),
+            finding.explanation.contains("no counter of the device"),
             !is_on_bond
         );
     }
