@@ -4,11 +4,13 @@ mod host;
 mod node;
 mod pod;
 mod relay;
+mod segment;
 mod traffic;
 mod watch;
 
 pub use host::HostRoot;
 pub use node::{Node, Wire};
 pub use pod::{Container, Pod};
+pub use segment::Segment;
 pub use traffic::{Facts, Traffic};
 pub use watch::Watch;

@@ -157,13 +157,19 @@ impl Node {
 
 impl Wire {
     fn new(label: &str) -> Result<Self> {
+        Self::of_nic(label, "wire0")
+    }
+
+    /// A host that will have this device.
+    pub(super) fn of_nic(label: &str, device: &'static str) -> Result<Self> {
         let namespace = Namespace::new(label)?;
         namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "1")?;
         namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1")?;
-        Ok(Self {
-            namespace,
-            device: "wire0",
-        })
+        Ok(Self { namespace, device })
+    }
+
+    pub(super) fn namespace(&self) -> &Namespace {
+        &self.namespace
     }
 
     /// Sends link layer frames: `lldp 20`, `cdp 3`, ..

@@ -3,11 +3,13 @@
 //! A scenario sets its topology up when it is made, and makes its traffic when it is told to, so that a diagnosis can
 //! begin in between. What it returns was read from the kernel: a test holds netdiag's words against it.
 
+mod announcements;
 mod bridged_nics;
 mod healthy_pods;
 mod lost_checksum;
 mod unequal_mtu;
 
+pub use announcements::{Increase, SegmentAnnouncements};
 pub use bridged_nics::{Announcements, BridgedNics};
 pub use healthy_pods::HealthyPods;
 pub use lost_checksum::{Fault, LostChecksum, WrongChecksums};

@@ -4,6 +4,7 @@ mod agent;
 mod build;
 mod codegen;
 mod demo;
+mod guests;
 mod job;
 mod lint;
 mod machine;
@@ -35,6 +36,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run every test suite, or the named ones, and end with a table
     Test(test::TestArgs),
+    /// Run the kernel scenarios on stock kernels in QEMU, and end with a table
+    TestVm(guests::TestVmArgs),
     /// Write the generated files: the custom resource definitions
     Codegen(codegen::CodegenArgs),
     /// Check the formatting and run clippy
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Diagnose(args) => agent::diagnose(&workspace, &args),
         Command::Demo(args) => demo::demo(&workspace, &args),
         Command::Test(args) => test::test(workspace, &args),
+        Command::TestVm(args) => guests::test_vm(&workspace, &args),
         Command::Codegen(args) => codegen::codegen(&workspace, &args),
         Command::Lint => lint::lint(&workspace),
     });

@@ -72,7 +72,7 @@ impl Suite {
     /// The arguments with which `program` runs this suite's tests, if it has any.
     ///
     /// Tests that need more than a compiler are ignored by default. Those in the end-to-end
-    /// program's module `apiserver` need a control plane alone; all others are live ones.
+    /// program's module `apiserver` need a control plane alone, those in `kernels` a guest; all others are live ones.
     fn arguments(self, program: &Executable) -> Option<&'static [&'static str]> {
         let end_to_end = program.package == "netdiag-e2e" && program.kind == "test";
         match (self, end_to_end) {
@@ -83,6 +83,7 @@ impl Suite {
                 "--nocapture",
                 "--test-threads=1",
                 "--skip=apiserver::",
+                "--skip=kernels::",
             ]),
             (Self::Apiserver, true) => Some(&["apiserver::", "--ignored", "--nocapture"]),
             (Self::Apiserver, false) | (Self::Lint | Self::Codegen, _) => None,

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Need, Step, golang};
+use super::{Need, Step, cache, golang};
 use crate::machine::{on_path, output_of, version_in};
 use crate::workspace::Workspace;
 
@@ -38,20 +38,15 @@ pub const BINARIES: Step = Step {
         build
             .arg(linker_flags())
             .arg("-o")
-            .arg(unfinished(workspace)?.join("")); // ends in a slash, so go makes the folder
+            .arg(cache::unfinished(&cached(workspace)?).join("")); // ends in a slash, so go makes the folder
         build.args(PACKAGES);
         Ok(vec![build])
     },
     finish: |workspace| {
-        let built = unfinished(workspace)?;
-        fs::rename(built.join("server"), built.join("etcd")).context("failed to name etcd")?;
         let finished = cached(workspace)?;
-        match fs::rename(&built, &finished) {
-            // Another run was faster; its result is as good.
-            Err(_) if has_programs(&finished) => fs::remove_dir_all(&built)
-                .with_context(|| format!("failed to remove {}", built.display())),
-            renamed => renamed.with_context(|| format!("failed to make {}", finished.display())),
-        }
+        let built = cache::unfinished(&finished);
+        fs::rename(built.join("server"), built.join("etcd")).context("failed to name etcd")?;
+        cache::finish(&finished, has_programs)
     },
 };
 
@@ -111,17 +106,8 @@ fn cached(workspace: &Workspace) -> Result<PathBuf> {
         let text = fs::read_to_string(&path);
         inputs.push(text.with_context(|| format!("failed to read {}", path.display()))?);
     }
-    let key = hash(&inputs.join("\n"));
-    Ok(workspace
-        .cache
-        .join(format!("kubernetes-{VERSION}-{key:016x}")))
-}
-
-/// Where a build goes until it is complete. No two runs share it.
-fn unfinished(workspace: &Workspace) -> Result<PathBuf> {
-    let mut folder = cached(workspace)?.into_os_string();
-    folder.push(format!("-unfinished-{}", std::process::id()));
-    Ok(folder.into())
+    let name = format!("kubernetes-{VERSION}");
+    Ok(cache::folder(workspace, &name, &inputs))
 }
 
 /// Built as modules, the programs would not know their version, and clients compare it.
@@ -147,23 +133,9 @@ fn linker_flags() -> String {
     flags
 }
 
-/// FNV-1a, 64 bits: names a cache folder, and must be the same on every machine and Rust release.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn another_input_is_another_cache_folder() {
-        assert_eq!(hash(""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(hash("a"), 0xaf63_dc4c_8601_ec8c);
-        assert_ne!(hash("k8s.io/api v0.35.4"), hash("k8s.io/api v0.35.5"));
-    }
 
     #[test]
     fn programs_are_told_the_version() {

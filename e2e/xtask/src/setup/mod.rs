@@ -3,9 +3,11 @@
 //! A short list of steps, each with a check and the commands that mend it. Nothing is installed
 //! before it was said and agreed to.
 
+mod cache;
 mod control_plane;
 mod ebpf;
 mod golang;
+mod guests;
 mod packages;
 
 use std::io::{Write, stderr, stdin};
@@ -23,6 +25,7 @@ use crate::workspace::Workspace;
 
 pub use control_plane::assets;
 pub use ebpf::ready as ebpf_ready;
+pub use guests::{Images, images};
 
 /// The longest step compiles the control plane: 4 minutes on two idle cores, half an hour on busy ones.
 const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -36,6 +39,8 @@ pub enum Need {
     Namespaces,
     /// A private etcd and kube-apiserver.
     ControlPlane,
+    /// Booting other kernels.
+    Guests,
 }
 
 /// One thing to set up.
@@ -56,13 +61,16 @@ struct Step {
 
 /// All steps, each after those it builds upon. Go comes first, since then the control plane's
 /// sources can be downloaded while the eBPF tools compile.
-const STEPS: [&Step; 6] = [
+const STEPS: [&Step; 9] = [
     &golang::GO,
     &packages::NETWORK_TOOLS,
     &ebpf::PACKAGES,
     &ebpf::TOOLCHAIN,
     &ebpf::LINKER,
     &control_plane::BINARIES,
+    &guests::PACKAGES,
+    &guests::SYSTEM,
+    &guests::KERNELS,
 ];
 
 /// What became of the set-up.

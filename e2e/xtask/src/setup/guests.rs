@@ -1,0 +1,141 @@
+//! What boots other kernels: QEMU, a root file system, and Debian's kernels.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::packages::{apt_install, apt_obstacle};
+use super::{Need, Step, cache, nothing};
+use crate::guests::Kernel;
+use crate::machine::on_path;
+use crate::workspace::Workspace;
+
+/// Programs that make and boot guests, and their Debian packages.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("debootstrap", "debootstrap"),
+    ("busybox", "busybox-static"),
+    ("modprobe", "kmod"),
+    ("cpio", "cpio"),
+    ("xz", "xz-utils"),
+    ("mke2fs", "e2fsprogs"),
+];
+const BY_HAND: &str =
+    "Debian 12, from which the guests' programs are built and their system is made";
+
+pub const PACKAGES: Step = Step {
+    name: "guest tools",
+    need: Need::Guests,
+    purpose: "boot other kernels in QEMU",
+    obstacle: |machine| apt_obstacle(machine, BY_HAND),
+    present: |_| missing_packages().is_empty(),
+    commands: |workspace| Ok(apt_install(workspace, &missing_packages())),
+    finish: nothing,
+};
+
+pub const SYSTEM: Step = Step {
+    name: "guest system",
+    need: Need::Guests,
+    purpose: "a small Debian 12 as the guests' root, kept in the cache",
+    obstacle: |machine| apt_obstacle(machine, BY_HAND),
+    present: |workspace| system(workspace).is_ok_and(|folder| has_system(&folder)),
+    commands: |workspace| {
+        let mut make = workspace.command("sh");
+        make.arg(script(workspace, "system.sh"));
+        make.arg(cache::unfinished(&system(workspace)?));
+        Ok(vec![make])
+    },
+    finish: |workspace| cache::finish(&system(workspace)?, has_system),
+};
+
+pub const KERNELS: Step = Step {
+    name: "guest kernels",
+    need: Need::Guests,
+    purpose: "Debian's kernels 5.10, 6.1 and 6.12, kept in the cache; this machine's package lists stay as they are",
+    obstacle: |machine| apt_obstacle(machine, BY_HAND),
+    present: |workspace| kernels(workspace).is_ok_and(|folder| has_kernels(&folder)),
+    commands: |workspace| {
+        let unfinished = cache::unfinished(&kernels(workspace)?);
+        let make = |kernel: Kernel| {
+            let mut make = workspace.command("sh");
+            make.arg(script(workspace, "kernel.sh"));
+            make.arg(unfinished.join(kernel.name())).arg(kernel.suite());
+            make
+        };
+        Ok(Kernel::ALL.into_iter().map(make).collect())
+    },
+    finish: |workspace| cache::finish(&kernels(workspace)?, has_kernels),
+};
+
+/// What guests boot from.
+pub struct Images {
+    system: PathBuf,
+    kernels: PathBuf,
+}
+
+impl Images {
+    /// The root, which guests must not write to.
+    pub fn system(&self) -> PathBuf {
+        self.system.join("system.ext4")
+    }
+
+    /// Holds `vmlinuz`, `initrd`, `modules.ext4` and `release` of one kernel.
+    pub fn kernel(&self, kernel: Kernel) -> PathBuf {
+        self.kernels.join(kernel.name())
+    }
+
+    /// A kernel's `uname -r`.
+    pub fn release(&self, kernel: Kernel) -> Result<String> {
+        let path = self.kernel(kernel).join("release");
+        let text = fs::read_to_string(&path);
+        let text = text.with_context(|| format!("failed to read {}", path.display()))?;
+        Ok(text.trim().to_owned())
+    }
+}
+
+/// Where the set-up put them.
+pub fn images(workspace: &Workspace) -> Result<Images> {
+    Ok(Images {
+        system: system(workspace)?,
+        kernels: kernels(workspace)?,
+    })
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    let missing = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
+    missing.map(|(_, package)| *package).collect()
+}
+
+fn script(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.root.join("e2e/guest").join(name)
+}
+
+fn system(workspace: &Workspace) -> Result<PathBuf> {
+    let inputs = [text(&script(workspace, "system.sh"))?];
+    Ok(cache::folder(workspace, "guest-system", &inputs))
+}
+
+fn kernels(workspace: &Workspace) -> Result<PathBuf> {
+    let inputs = [
+        text(&script(workspace, "kernel.sh"))?,
+        text(&script(workspace, "initrd-init"))?,
+        Kernel::ALL.map(Kernel::suite).join(" "),
+    ];
+    Ok(cache::folder(workspace, "guest-kernels", &inputs))
+}
+
+fn text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
+}
+
+fn has_system(folder: &Path) -> bool {
+    folder.join("system.ext4").is_file()
+}
+
+fn has_kernels(folder: &Path) -> bool {
+    let release = |kernel: Kernel| folder.join(kernel.name()).join("release");
+    Kernel::ALL
+        .into_iter()
+        .all(|kernel| release(kernel).is_file())
+}
