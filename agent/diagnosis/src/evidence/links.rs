@@ -154,6 +154,10 @@ pub struct MacvlanSettings {
 const IFF_PROMISC: u32 = 0x100;
 /// IFF_ALLMULTI of `<linux/if.h>`.
 const IFF_ALLMULTI: u32 = 0x200;
+/// IFF_UP of `<linux/if.h>`.
+const IFF_UP: u32 = 0x1;
+/// IFF_LOWER_UP of `<linux/if.h>`: the device has a carrier.
+const IFF_LOWER_UP: u32 = 0x1_0000;
 
 impl Link {
     /// A person or program asked for promiscuity through `ip link set promisc on` or SIOCSIFFLAGS.
@@ -164,6 +168,11 @@ impl Link {
     /// A person or program asked for every multicast frame through `ip link set allmulticast on` or SIOCSIFFLAGS.
     pub fn all_multicast_requested(&self) -> bool {
         self.requested_flags & IFF_ALLMULTI != 0
+    }
+
+    /// The device is switched on and has nobody to send to: the cable is out, or the other end is down.
+    pub fn lacks_carrier(&self) -> bool {
+        self.requested_flags & (IFF_UP | IFF_LOWER_UP) == IFF_UP
     }
 
     /// The device is promiscuous now, whoever asked.

@@ -37,6 +37,8 @@ enum Raises {
     Receive,
     /// One counter of the packet's device.
     Device(DeviceCounter),
+    /// `tx_dropped` of the packet's device; for a queueing discipline's drop only where the device has no carrier.
+    Transmit,
     /// The packet still belongs to a sending veth: its `tx_dropped`, and its peer's `rx_dropped`.
     VethSender,
     /// The packet already belongs to the receiver: its `rx_dropped`; if that is a veth, its peer's `tx_dropped` too.
@@ -47,6 +49,7 @@ enum Raises {
     UdpByVersion,
 }
 
+const QDISC_DROP: &str = "QDISC_DROP";
 const CHECKSUM_TCP: &[&str] = &["TCP_CSUM"];
 const CHECKSUM_UDP: &[&str] = &["UDP_CSUM"];
 
@@ -98,13 +101,14 @@ static TABLE: &[Row] = &[
         reasons: Reasons::Any,
         raises: Raises::Device(DeviceCounter::TxDropped),
     },
-    // __dev_queue_xmit. SKB_BAD_GSO seen with tx_dropped +38 and +95 (6.12); the other two leave by its last lines,
-    // dev_core_stats_tx_dropped_inc and kfree_skb_list_reason. Drops of an inlined qdisc or tc verdict carry reasons of
-    // their own and are not the device's.
+    // __dev_queue_xmit. SKB_BAD_GSO seen with tx_dropped +38 and +95 (6.12); DEV_READY and RECURSION_LIMIT leave by its
+    // last lines, dev_core_stats_tx_dropped_inc and kfree_skb_list_reason. Drops of an inlined qdisc or tc verdict carry
+    // reasons of their own and are not the device's, but for a device without carrier: noop_enqueue counts there.
+    // Seen: 6 QDISC_DROP, tx_dropped +6, on a veth whose peer is down (6.18).
     Row {
         functions: &["__dev_queue_xmit"],
-        reasons: Reasons::Only(&["SKB_BAD_GSO", "DEV_READY", "RECURSION_LIMIT"]),
-        raises: Raises::Device(DeviceCounter::TxDropped),
+        reasons: Reasons::Only(&["SKB_BAD_GSO", "DEV_READY", "RECURSION_LIMIT", QDISC_DROP]),
+        raises: Raises::Transmit,
     },
     // vxlan_xmit: the forwarding table knows no other end, not even a default one; dev_core_stats_tx_dropped_inc.
     // Seen: tx_dropped +1 for one event (6.18).
@@ -243,6 +247,8 @@ fn device_counters(
             counters
         }
         Raises::Receive => vec![DeviceCounter::RxDropped.of(link)],
+        Raises::Transmit if key.reason == QDISC_DROP && !link.lacks_carrier() => Vec::new(),
+        Raises::Transmit => vec![DeviceCounter::TxDropped.of(link)],
         // Another device than a veth has handed it over (macvlan, bpf_redirect): whom it counted on is not known.
         Raises::VethSender if link.kind.as_deref() != Some("veth") => Vec::new(),
         Raises::VethSender => [

@@ -183,6 +183,34 @@ fn bad_tcp_checksums_raise_their_namespace_and_no_device() {
 }
 
 #[test]
+fn a_queueing_discipline_counts_on_the_device_only_where_there_is_no_carrier() {
+    let booked = |flags: u32| {
+        let mut port = link(
+            NODE,
+            2,
+            "vb",
+            LinkStats {
+                tx_dropped: 6,
+                ..LinkStats::default()
+            },
+        );
+        port.requested_flags = flags;
+        let dropped = DropCount {
+            netns: Some(NODE),
+            ifindex: 2,
+            reason: "QDISC_DROP".to_owned(),
+            location: "__dev_queue_xmit".to_owned(),
+            at_least: 6,
+            count: 6,
+            ..DropCount::default()
+        };
+        balance(&window(vec![port], vec![dropped]), &[])[0].unexplained
+    };
+    assert_eq!(booked(0x1003), 0);
+    assert_eq!(booked(0x1_1043), 6);
+}
+
+#[test]
 fn a_tcp_drop_for_another_reason_books_no_checksum_error() {
     let dropped = drops(NODE, 2, 0x0800, "NO_SOCKET", "tcp_v4_rcv", 30);
     let reasonless = drops(NODE, 2, 0x0800, "", "tcp_v4_rcv", 30);

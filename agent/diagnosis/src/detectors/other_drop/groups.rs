@@ -87,7 +87,8 @@ pub(super) fn fold<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Leftover
         if claimed || key.count == 0 || table::is_consumed(&key.reason) {
             continue;
         }
-        let row = table::lookup(key, log);
+        let link = link_of(window, key);
+        let row = table::lookup(key, link, log);
         let namespace = match key.netns {
             None => None,
             Some(id) => match window.namespace(id) {
@@ -103,7 +104,6 @@ pub(super) fn fold<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Leftover
             leftovers.nowhere.add(drop, key, row);
             continue;
         };
-        let link = window.link(namespace.id, key.ifindex);
         let cause = cause_of(key);
         groups
             .entry((namespace.id, link.map(|link| link.ifindex), cause))
@@ -118,6 +118,11 @@ pub(super) fn fold<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Leftover
     }
     leftovers.groups = groups.into_values().collect();
     leftovers
+}
+
+/// The device that a key's packets were dropped on.
+pub(super) fn link_of<'a>(window: &'a EvidenceWindow, key: &DropCount) -> Option<&'a Link> {
+    window.link(key.netns?, key.ifindex)
 }
 
 /// The kernel's reason, the function where it gives none, or that it says neither.

@@ -126,7 +126,9 @@ fn add(outcome: &mut Outcome, finding: Finding, window: &EvidenceWindow, drops: 
     let log = window.kernel_log.value().map_or(&[][..], Vec::as_slice);
     let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
     for drop in drops {
-        let row = counts.get(*drop).and_then(|key| table::lookup(key, log));
+        let row = counts
+            .get(*drop)
+            .and_then(|key| table::lookup(key, groups::link_of(window, key), log));
         outcome.claims.push(Claim {
             drop: *drop,
             verdict: match row.map(|row| row.class) {

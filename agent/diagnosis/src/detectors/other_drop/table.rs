@@ -1,7 +1,7 @@
 //! What a drop reason or location means, as data: its class, when it is worth a warning, and what helps.
 
 use super::rows;
-use crate::evidence::{DropCount, KernelLogLine};
+use crate::evidence::{DropCount, KernelLogLine, Link};
 
 /// One row of the table. The first that matches a drop key speaks for it.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) enum Match {
     /// Keys dropped by one of these functions as NOT_SPECIFIED, on kernels that have reasons: there the function names
     /// a reason for whatever it refuses, and what is left is its ordinary end.
     Unspecified(&'static [&'static str]),
+    /// Keys with this reason on a device that has no carrier.
+    WithoutCarrier(&'static str),
     /// Keys with this reason, while the kernel log of the window contains this text.
     Logged {
         reason: &'static str,
@@ -67,8 +69,12 @@ pub(super) enum Scope {
 /// Stands for the device's name in a command.
 pub(super) const DEVICE: &str = "{device}";
 
-/// The row for this drop key, if the table knows it.
-pub(super) fn lookup(key: &DropCount, log: &[KernelLogLine]) -> Option<&'static Row> {
+/// The row for this drop key on this device, if the table knows it.
+pub(super) fn lookup(
+    key: &DropCount,
+    link: Option<&Link>,
+    log: &[KernelLogLine],
+) -> Option<&'static Row> {
     rows::all().find(|row| match &row.matches {
         Match::Reasons(reasons) => reasons.contains(&key.reason.as_str()),
         Match::Locations(locations) => {
@@ -76,6 +82,9 @@ pub(super) fn lookup(key: &DropCount, log: &[KernelLogLine]) -> Option<&'static 
         }
         Match::Unspecified(locations) => {
             key.reason == "NOT_SPECIFIED" && locations.contains(&key.location.as_str())
+        }
+        Match::WithoutCarrier(reason) => {
+            key.reason == *reason && link.is_some_and(Link::lacks_carrier)
         }
         Match::Logged { reason, text } => {
             key.reason == *reason && log.iter().any(|line| line.text.contains(text))
@@ -120,7 +129,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{Class, DEVICE, Match, lookup, rows};
-    use crate::evidence::{DropCount, KernelLogLine};
+    use crate::evidence::{DropCount, KernelLogLine, Link};
 
     fn key(reason: &str, location: &str) -> DropCount {
         DropCount {
@@ -138,7 +147,7 @@ mod tests {
                 Match::Reasons(words) | Match::Locations(words) | Match::Unspecified(words) => {
                     words
                 }
-                Match::Logged { .. } => continue,
+                Match::Logged { .. } | Match::WithoutCarrier(_) => continue,
             };
             for word in words {
                 assert!(seen.insert(word), "{word} is in two rows");
@@ -175,14 +184,14 @@ mod tests {
 
     #[test]
     fn a_location_speaks_only_where_the_kernel_gives_no_reason() {
-        assert!(lookup(&key("NOT_SPECIFIED", "ip6_mc_input"), &[]).is_some());
-        assert!(lookup(&key("", "ip6_mc_input"), &[]).is_some());
-        assert!(lookup(&key("SOMETHING_NEW", "ip6_mc_input"), &[]).is_none());
+        assert!(lookup(&key("NOT_SPECIFIED", "ip6_mc_input"), None, &[]).is_some());
+        assert!(lookup(&key("", "ip6_mc_input"), None, &[]).is_some());
+        assert!(lookup(&key("SOMETHING_NEW", "ip6_mc_input"), None, &[]).is_none());
     }
 
     #[test]
     fn an_ordinary_end_is_known_only_where_the_kernel_has_reasons() {
-        let class = |reason| lookup(&key(reason, "tcp_v4_rcv"), &[]).map(|row| row.class);
+        let class = |reason| lookup(&key(reason, "tcp_v4_rcv"), None, &[]).map(|row| row.class);
         assert_eq!(class("NOT_SPECIFIED"), Some(Class::NotLoss));
         assert_eq!(class(""), None);
     }
@@ -190,15 +199,29 @@ mod tests {
     #[test]
     fn a_full_connection_table_is_told_from_a_rule_by_the_log() {
         let dropped = key("NETFILTER_DROP", "nf_hook_slow");
-        let rule = lookup(&dropped, &[]).map(|row| row.class);
+        let rule = lookup(&dropped, None, &[]).map(|row| row.class);
         assert_eq!(rule, Some(Class::Decision));
         let line = KernelLogLine {
             at_ms: 5,
             level: 4,
             text: "nf_conntrack: nf_conntrack: table full, dropping packet".to_owned(),
         };
-        let full = lookup(&dropped, &[line]).map(|row| row.class);
+        let full = lookup(&dropped, None, &[line]).map(|row| row.class);
         assert!(matches!(full, Some(Class::Loss { .. })));
+    }
+
+    #[test]
+    fn a_device_without_carrier_is_told_from_a_full_queue() {
+        let meaning = |requested_flags| {
+            let link = Link {
+                requested_flags,
+                ..Link::default()
+            };
+            let dropped = key("QDISC_DROP", "__dev_queue_xmit");
+            lookup(&dropped, Some(&link), &[]).map_or("", |row| row.meaning)
+        };
+        assert!(meaning(0x1003).contains("no carrier"));
+        assert!(meaning(0x1_1043).contains("queue was full"));
     }
 
     #[test]

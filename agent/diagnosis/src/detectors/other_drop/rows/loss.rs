@@ -5,7 +5,7 @@ use crate::detectors::other_drop::table::{
     Advice,
     Class::Loss,
     DEVICE,
-    Match::{Logged, Reasons},
+    Match::{Logged, Reasons, WithoutCarrier},
     Row, Scope,
 };
 
@@ -138,6 +138,18 @@ pub(super) static ROWS: &[Row] = &[
         },
         meaning: "the receiving program had left no room for the data (closed window)",
         advice: None,
+    },
+    Row {
+        // noop_enqueue: a device without carrier has no other queueing discipline (dev_deactivate).
+        matches: WithoutCarrier("QDISC_DROP"),
+        class: Loss {
+            warn_per_minute: OF_A_QUEUE,
+        },
+        meaning: "the device has no carrier: its cable is out, or its other end is down",
+        advice: Some(look(
+            "See whether the other end is up.",
+            &["ip", "-details", "link", "show", "dev", DEVICE],
+        )),
     },
     Row {
         matches: Reasons(&[
