@@ -85,6 +85,8 @@ pub mod origin {
     pub const SOCKET: u16 = 2;
     /// `skb->skb_iif`, in the namespace of the running task: right only where that task itself freed the packet.
     pub const TASK: u16 = 3;
+    /// `skb->skb_iif`, in the namespace of the device of the packet's route.
+    pub const ROUTE: u16 = 4;
 }
 
 /// A slot of the per-CPU cache that spares most drops the lookup in the shared key map.
@@ -204,6 +206,10 @@ pub struct DropLayout {
     pub net_cookie: u32,
     /// `sock.__sk_common.skc_net.net`.
     pub sock_net: u32,
+    /// `sk_buff._skb_refdst`: a pointer to the route, with a flag in its lowest bit.
+    pub skb_route: u32,
+    /// `dst_entry.dev`.
+    pub route_device: u32,
     /// `task_struct.nsproxy`.
     pub task_nsproxy: u32,
     /// `nsproxy.net_ns`.
@@ -243,6 +249,8 @@ impl DropLayout {
         net_inum: 0,
         net_cookie: 0,
         sock_net: 0,
+        skb_route: 0,
+        route_device: 0,
         task_nsproxy: 0,
         nsproxy_net: 0,
         has_cookie: 0,

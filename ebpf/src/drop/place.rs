@@ -31,8 +31,14 @@ const LEAST_NAMESPACE_NUMBER: u32 = 0xEFFF_FFF0;
 /// Above any index that a node's devices reach in practice; pointers and lengths read as an index mostly exceed it.
 const IFINDEX_LIMIT: u32 = 1 << 24;
 
+/// The lowest bit of `_skb_refdst` says that the packet holds no reference to its route (SKB_DST_NOREF).
+const ROUTE_FLAGS: u64 = 1;
+
 /// The device that the packet is on; failing that the one it came in on, in the namespace of the socket that was to
-/// receive it, or of the task that runs.
+/// receive it, of its route, or of the task that runs.
+///
+/// A route is what tells kernels before 6.11, which name no socket, whose TCP segment it was: `tcp_v4_rcv` clears
+/// `skb->dev` before the socket verifies the checksum.
 #[inline(always)]
 pub fn of_packet<R: Read>(skb: *const u8, arguments: Arguments) -> Place {
     // SAFETY: skb is the tracepoint's first argument; what is read from it is null, a pointer, or refused.
@@ -51,6 +57,12 @@ pub fn of_packet<R: Read>(skb: *const u8, arguments: Arguments) -> Place {
             if !socket.is_null() {
                 return in_namespace::<R>(socket, layout!(sock_net), came_in_on, origin::SOCKET);
             }
+        }
+        let route = Probed::field::<u64>(skb, layout!(skb_route)) & !ROUTE_FLAGS;
+        let out = Probed::pointer(route as *const u8, layout!(route_device));
+        let place = in_namespace::<Probed>(out, layout!(device_net), came_in_on, origin::ROUTE);
+        if place.origin != origin::NONE {
+            return place;
         }
         let task = bpf_get_current_task() as *const u8;
         let proxy = Probed::pointer(task, layout!(task_nsproxy));

@@ -49,6 +49,10 @@ pub(in crate::probes) fn resolve(
         net_inum: types.offset_of("net", "ns.inum")?,
         net_cookie: types.offset_of("net", "net_cookie").unwrap_or(0),
         sock_net: types.offset_of("sock", "__sk_common.skc_net.net")?,
+        skb_route: skb("_skb_refdst")?,
+        route_device: types
+            .offset_of("dst_entry", "dev")
+            .or_else(|_| types.offset_of("dst_entry", "dev_rcu"))?,
         task_nsproxy: types.offset_of("task_struct", "nsproxy")?,
         nsproxy_net: types.offset_of("nsproxy", "net_ns")?,
         has_cookie: u32::from(facts.namespaces_have_cookies),

@@ -57,7 +57,7 @@ impl Places {
     /// The device that a key's drops were on; `None` when no device of this node can be told.
     pub(super) fn device(&self, key: &DropKey, location: &str) -> Option<(NetnsId, u32)> {
         let is_plausible = match key.origin {
-            origin::DEVICE | origin::SOCKET => true,
+            origin::DEVICE | origin::SOCKET | origin::ROUTE => true,
             origin::TASK => RUN_BY_RECEIVER.contains(&location),
             _ => false,
         };
@@ -142,6 +142,15 @@ mod tests {
         let namespaces = [namespace(100, None)];
         assert!(believed(&namespaces, &[one], &one));
         assert!(!believed(&namespaces, &[one, other], &one));
+    }
+
+    #[test]
+    fn a_route_is_believed_as_far_as_its_device_is_known() {
+        let namespaces = [namespace(100, Some(7))];
+        let drop = key(7, 100, 2, origin::ROUTE);
+        assert!(believed(&namespaces, &[drop], &drop));
+        let junk = key(9, 100, 2, origin::ROUTE);
+        assert!(!believed(&namespaces, &[drop, junk], &junk));
     }
 
     #[test]
