@@ -117,9 +117,10 @@ impl Node {
     /// Starts `netdiag-agent diagnose` with the capabilities and the locked memory of the chart's container; returns
     /// when its window counts.
     pub fn watch(&self, seconds: u64) -> Result<Watch> {
-        let setpriv = Path::new("setpriv");
-        let mut command = self.agent_container.command(&self.namespace, setpriv);
-        command.args(watch::PRIVILEGES).arg(programs::agent()?);
+        let [program, arguments @ ..] = watch::PRIVILEGES;
+        let container = &self.agent_container;
+        let mut command = container.command(&self.namespace, Path::new(program));
+        command.args(arguments).arg(programs::agent()?);
         command.args(["diagnose", "--output", "json", "--duration"]);
         command.arg(seconds.to_string());
         command.arg("--host-root").arg(self.host.path());

@@ -13,14 +13,15 @@ use super::HostRoot;
 use crate::process::Process;
 use crate::wait;
 
-/// Arguments of setpriv. Before Linux 5.11 locked memory counts what eBPF maps take, and container runtimes commonly
-/// leave 8 MiB of it; later kernels do not look.
-pub(super) const PRIVILEGES: [&str; 6] = [
-    "--bounding-set=-all,+bpf,+perfmon,+net_admin,+sys_ptrace,+syslog",
-    "--inh-caps=-all",
-    "--",
+/// Before Linux 5.11 locked memory counts what eBPF maps take, and container runtimes commonly leave 8 MiB of it; later
+/// kernels do not look.
+pub(super) const PRIVILEGES: [&str; 7] = [
     "prlimit",
     "--memlock=8388608:8388608",
+    "--",
+    "setpriv",
+    "--bounding-set=-all,+bpf,+perfmon,+net_admin,+sys_ptrace,+syslog",
+    "--inh-caps=-all",
     "--",
 ];
 /// Loading the programs takes some seconds where instructions are emulated.
@@ -42,10 +43,12 @@ impl Watch {
         let log = host.path().join(format!("watch-{number}.log"));
         let process = Process::start("netdiag-agent diagnose", command, &log)?;
         wait::until("the window", START_LIMIT, || {
-            process.check_running()?;
+            if let Err(ended) = process.check_running() {
+                return Ok(Some(Err(ended)));
+            }
             let said = process.log_tail();
-            Ok(said.contains("netdiag: watching").then_some(()))
-        })?;
+            Ok(said.contains("netdiag: watching").then_some(Ok(())))
+        })??;
         Ok(Self {
             process,
             log,
