@@ -44,6 +44,7 @@ impl Detector for ChecksumDrop {
             if let Some(confidence) = suspects.loss() {
                 outcome.extend(partial_checksum_lost(window, &suspects, confidence));
             }
+            outcome.unchecked.extend(uncounted(window, &suspects));
             if is_corruption(&suspects) {
                 outcome.extend(corruption(window, &suspects));
             }
@@ -95,6 +96,21 @@ fn corruption(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Outcome {
     claimed(finding, suspects.broken_keys())
 }
 
+/// What died in a namespace whose counters are closed to the agent stands in no ledger.
+fn uncounted(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Option<Unchecked> {
+    let namespace = window.namespace(suspects.netns?)?;
+    let is_missing = namespace.counters.is_empty() && suspects.trigger == Trigger::Checksum;
+    is_missing.then(|| Unchecked {
+        check: NAME,
+        partly: true,
+        reason: format!(
+            "the protocol counters of {} could not be read (a process in it is needed): its drops are missing from the \
+             ledger",
+            namespace.label()
+        ),
+    })
+}
+
 fn claimed(finding: Finding, keys: Vec<usize>) -> Outcome {
     let claims = keys
         .into_iter()
@@ -126,7 +142,7 @@ fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
         entries.push(Unchecked {
             check: NAME,
             partly: true,
-            reason: format!("programs that pass frames on cannot be named: {reason}"),
+            reason: format!("programs that pass frames on may be missing: {reason}"),
         });
     }
     entries

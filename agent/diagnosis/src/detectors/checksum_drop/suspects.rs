@@ -238,7 +238,10 @@ impl<'a> Suspects<'a> {
             }
         };
         let is_least = self.lost().any(|key| !self.is_wholly_lost(key));
-        (self.lost().map(count).sum(), is_least)
+        (
+            self.lost().map(count).fold(0, u64::saturating_add),
+            is_least,
+        )
     }
 
     fn is_wholly_lost(&self, key: &Key<'_>) -> bool {
@@ -280,7 +283,7 @@ impl<'a> Suspects<'a> {
             let half_made = if lost { key.pseudo_header as u64 } else { 0 };
             key.drop.count.saturating_sub(half_made)
         };
-        self.broken().map(count).sum()
+        self.broken().map(count).fold(0, u64::saturating_add)
     }
 
     pub(super) fn broken_keys(&self) -> Vec<usize> {

@@ -383,6 +383,19 @@ fn a_datagram_without_a_device_is_placed_by_its_destination() {
 }
 
 #[test]
+fn drops_in_a_namespace_without_counters_are_said_to_miss_in_the_ledger() {
+    let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
+    assert!(diagnose(&window).unchecked.is_empty());
+    for namespace in &mut window.namespaces {
+        namespace.counters.clear();
+        namespace.counters_before.clear();
+    }
+    let unchecked = diagnose(&window).unchecked;
+    assert_eq!(unchecked.len(), 1);
+    assert!(unchecked[0].partly && unchecked[0].reason.contains("shop/server"));
+}
+
+#[test]
 fn a_missing_probe_is_said() {
     let window = EvidenceWindow::default();
     let outcome = diagnose(&window);
