@@ -45,6 +45,9 @@ pub fn diagnose(window: &EvidenceWindow, settings: &Settings) -> Diagnosis {
         .into_iter()
         .filter(|entry| settings.wants_check(entry.check))
         .collect();
+    if !settings.any_interface_wanted(window) {
+        unchecked.extend(outside(settings));
+    }
     unchecked.sort();
     unchecked.dedup();
     let checks = detectors::ALL
@@ -59,6 +62,18 @@ pub fn diagnose(window: &EvidenceWindow, settings: &Settings) -> Diagnosis {
         lost: window.lost,
         checks,
     }
+}
+
+/// A pattern that fits no interface must not read as "nothing found there".
+fn outside(settings: &Settings) -> impl Iterator<Item = Unchecked> {
+    let wanted = detectors::ALL.iter().map(|detector| detector.meta().name);
+    wanted
+        .filter(|name| settings.wants_check(name))
+        .map(|check| Unchecked {
+            check,
+            partly: true,
+            reason: "no interface of the node has a name that was asked for".to_owned(),
+        })
 }
 
 /// A finding that another names in `caused_by` takes the worst severity of what it causes, along the whole chain.
@@ -182,6 +197,33 @@ mod tests {
                 ("OtherDrop", Severity::Warning),
             ]
         );
+    }
+
+    #[test]
+    fn a_pattern_that_fits_no_interface_is_said() {
+        let node = Namespace {
+            is_node: true,
+            ..Namespace::default()
+        };
+        let eth0 = Link {
+            name: "eth0".to_owned(),
+            ..Link::default()
+        };
+        let window = EvidenceWindow {
+            duration_ms: 60_000,
+            namespaces: vec![node],
+            links: Observed::Complete { value: vec![eth0] },
+            drops: Observed::Complete {
+                value: Drops::default(),
+            },
+            packet_sockets: Observed::Complete { value: Vec::new() },
+            ..EvidenceWindow::default()
+        };
+        let unchecked = |pattern| {
+            let settings = settings(&["LinkMtu", "OtherDrop"], &[pattern], Severity::Info);
+            diagnose(&window, &settings).unchecked.len()
+        };
+        assert_eq!((unchecked("eth*"), unchecked("ens*")), (0, 2));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::{
     detectors,
+    evidence::{EvidenceWindow, Link},
     finding::{Finding, Severity},
     ledger::LedgerEntry,
 };
@@ -98,6 +99,16 @@ impl Settings {
     pub fn wants_interface(&self, name: &str) -> bool {
         let matches = |globs: &[GlobMatcher]| globs.iter().any(|glob| glob.is_match(name));
         (self.include.is_empty() || matches(&self.include)) && !matches(&self.exclude)
+    }
+
+    /// Whether the node's own namespace has any interface that is asked for, or none is known.
+    pub fn any_interface_wanted(&self, window: &EvidenceWindow) -> bool {
+        let Some(node) = window.node_namespace() else {
+            return true;
+        };
+        let own = |link: &&Link| link.netns == node.id;
+        let mut links = window.links().iter().filter(own).peekable();
+        links.peek().is_none() || links.any(|link| self.wants_interface(&link.name))
     }
 
     /// Whether a finding is asked for by itself; the causes of such a finding are kept beside it.
