@@ -108,7 +108,7 @@ pub fn from_procfs(
         processes::holders_of_sockets(&inodes)
     };
     let mut missing = vec![format!(
-        "who asked for promiscuity through a packet socket ({why})"
+        "which packet sockets ask for promiscuity was not read ({why})"
     )];
     let mut sockets = listed
         .into_iter()

@@ -95,12 +95,13 @@ fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
         entries.push(entry(true, format!("links were read in part: {missing}")));
     }
     if let Some(missing) = window.packet_sockets.missing() {
-        let reason = format!("owners of packet sockets could not all be read: {missing}");
+        let reason = format!("packet sockets were read in part: {missing}");
         entries.push(entry(true, reason));
     }
     let unknown_filter = |link: &&Link| link.promiscuity > 0 && link.unicast_promiscuous.is_none();
     if window.links().iter().any(|link| unknown_filter(&link)) {
-        entries.push(entry(true, "unicast filters need BPF".to_owned()));
+        let reason = "unicast filters of some devices were not read: BPF reads those of namespaces with a process";
+        entries.push(entry(true, reason.to_owned()));
     }
     entries
 }
