@@ -97,7 +97,8 @@ pub(super) fn fold(findings: &[Finding], alike: Alike) -> (Vec<Finding>, HashMap
 }
 
 fn fold_group(severity: &str, check: &str, cause: &str, group: &[&Finding]) -> Finding {
-    let total: i64 = group.iter().map(|finding| stands_for(finding)).sum();
+    let counts = group.iter().map(|finding| stands_for(finding));
+    let total = counts.fold(0, i64::saturating_add);
     let mut finding = Finding {
         id: format!("{check}/{cause}/{severity} (folded)"),
         check: check.to_owned(),

@@ -25,12 +25,17 @@ pub fn summary(status: &NodeNetReportStatus) -> ReportSummary {
     ReportSummary {
         probes: format!("{working}/{}", status.probes.len()),
         severity: severity.map_or("", Severity::as_str).to_owned(),
-        findings: status.results.iter().map(findings).sum(),
-        unexplained: newest.map_or(0, |result| result.ledger.iter().map(open).sum()),
+        findings: sum(status.results.iter().map(findings)),
+        unexplained: newest.map_or(0, |result| sum(result.ledger.iter().map(open))),
         last_window: newest
             .and_then(|result| result.window.as_ref())
             .and_then(|window| window.end_time.clone()),
     }
+}
+
+/// Counters may hold anything where a recording is replayed.
+fn sum(counts: impl Iterator<Item = i64>) -> i64 {
+    counts.fold(0, i64::saturating_add)
 }
 
 fn ended(result: &RunResult) -> Option<Timestamp> {
