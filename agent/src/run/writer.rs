@@ -61,19 +61,21 @@ impl Writer {
     /// The object is another one, or was seen for the first time, with this status.
     pub fn found(&mut self, status: Option<NodeNetReportStatus>) {
         self.written = status;
+        // What was wanted of the one before is no reason to believe that its write is under way.
+        self.wanted = None;
     }
 
     /// The object is gone.
     pub fn gone(&mut self) {
         self.written = None;
         self.wanted = None;
-        self.due = None;
+        self.nothing_to_write();
     }
 
     /// What the status should be from now on, and how long a change may wait.
     pub fn want(&mut self, status: NodeNetReportStatus, delay: Duration) {
         if self.written.as_ref() == Some(&status) {
-            self.due = None;
+            self.nothing_to_write();
         } else if !self.failing && self.wanted.as_ref() != Some(&status) {
             let due = Instant::now() + delay;
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
@@ -95,7 +97,7 @@ impl Writer {
             return;
         };
         if self.written.as_ref() == Some(&status) {
-            self.due = None;
+            self.nothing_to_write();
             return;
         }
         match self.apply(&status).await {
@@ -117,6 +119,12 @@ impl Writer {
             }
             Err(refusal) => self.try_later(&refusal),
         }
+    }
+
+    /// Without a write that waits there is none that fails: the next change must not wait for it.
+    fn nothing_to_write(&mut self) {
+        self.due = None;
+        self.failing = false;
     }
 
     fn done(&mut self, written: Option<NodeNetReportStatus>, due: Option<Instant>) {

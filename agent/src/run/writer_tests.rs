@@ -155,6 +155,44 @@ async fn an_api_server_that_is_away_is_asked_again_by_the_timer_alone() {
     assert!(writer.due.is_none());
 }
 
+#[tokio::test]
+async fn an_object_that_is_gone_and_comes_again_is_written_though_the_last_write_failed() {
+    let (mut writer, _requests) = server(vec![(404, "not found"), (200, "")]).await;
+    writer.want(status(1), Duration::ZERO);
+    writer.write().await;
+    writer.gone();
+    assert!(writer.due.is_none());
+    writer.found(None);
+    writer.want(status(1), Duration::ZERO);
+    writer.due().await;
+    writer.write().await;
+    assert_eq!(writer.written, Some(status(1)));
+}
+
+#[tokio::test]
+async fn a_write_that_failed_and_is_no_longer_wanted_holds_back_none() {
+    let (mut writer, _requests) = server(vec![(500, "etcd is away"), (200, "")]).await;
+    writer.found(Some(status(1)));
+    writer.want(status(2), Duration::ZERO);
+    writer.write().await;
+    writer.want(status(1), Duration::ZERO);
+    assert!(writer.due.is_none());
+    writer.want(status(3), Duration::ZERO);
+    writer.due().await;
+    writer.write().await;
+    assert_eq!(writer.written, Some(status(3)));
+}
+
+#[tokio::test]
+async fn an_object_that_was_replaced_unseen_gets_the_status_that_the_former_had() {
+    let (mut writer, _requests) = server(vec![(200, "")]).await;
+    writer.want(status(1), Duration::ZERO);
+    writer.write().await;
+    writer.found(None);
+    writer.want(status(1), Duration::ZERO);
+    assert!(writer.due.is_some());
+}
+
 fn refusal(code: u16, message: &str) -> Refusal {
     Refusal::of(&kube::core::Status::failure(message, "").with_code(code))
 }
