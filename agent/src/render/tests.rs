@@ -367,6 +367,14 @@ fn many_harmless_counters_are_summed_and_those_that_hurt_come_first() {
 }
 
 #[test]
+fn a_window_that_was_interrupted_at_once_gives_no_verdict() {
+    let mut window = window("node-17");
+    window.duration_ms = 300;
+    let text = render(&window, &diagnosis(), Style::new(None, false, false));
+    assert!(text.starts_with("node-17: no verdict"), "{text}");
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal_and_nothing_hostile_gets_through() {
     let hostile = "ev\x1b]0;owned\x07il\u{202e}".repeat(12);
     let mut diagnosis = lldp_on_a_bridged_bond();

@@ -8,6 +8,9 @@ use netdiag_diagnosis::{
 
 use super::text::{counted, sentence};
 
+/// A window shorter than this was interrupted, and nothing that it did not see is healthy for that.
+const SHORTEST_MS: u64 = 1_000;
+
 /// The verdict, one to three sentences.
 pub fn verdict(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
     let worst: Vec<&Finding> = diagnosis
@@ -33,7 +36,7 @@ pub fn verdict(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
     if totals.unknown > 0 {
         return with_unknown(window, diagnosis, &totals);
     }
-    without_loss(diagnosis)
+    without_loss(window, diagnosis)
 }
 
 /// Something of severity Warning or worse was found.
@@ -91,7 +94,7 @@ fn with_unknown(window: &EvidenceWindow, diagnosis: &Diagnosis, totals: &Totals)
 }
 
 /// No harm and nothing unknown; whether that is a verdict of health depends on what could be checked.
-fn without_loss(diagnosis: &Diagnosis) -> String {
+fn without_loss(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
     let rose = match diagnosis.ledger.len() {
         0 => "No drop counter rose.".to_owned(),
         1 => "One counter rose; harmless frames explain all of it.".to_owned(),
@@ -104,7 +107,9 @@ fn without_loss(diagnosis: &Diagnosis) -> String {
         .map(|entry| entry.check)
         .collect::<std::collections::BTreeSet<_>>()
         .len();
-    if whole > 0 {
+    if window.duration_ms < SHORTEST_MS {
+        format!("no verdict: it ended within its first second. {rose}")
+    } else if whole > 0 {
         format!(
             "no verdict: {} of {} could not be made. {rose}",
             whole,
