@@ -92,8 +92,17 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
+        // ip_error on a host that does not forward; ip6_forward and ip6_pkt_drop.
+        matches: Reasons(&["IP_INADDRERRORS"]),
+        class: Decision,
+        meaning: "they are for another host and forwarding is off there, or their addresses are not valid",
+        advice: Some(look(
+            "If the device should forward, see whether forwarding is on.",
+            &["sysctl", "net/ipv4/conf/{device}/forwarding"],
+        )),
+    },
+    Row {
         matches: Reasons(&[
-            "IP_INADDRERRORS",
             "IP_LOCAL_SOURCE",
             "IP_INVALID_SOURCE",
             "IP_LOCALNET",
