@@ -290,7 +290,8 @@ fn unexplained(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Optio
         let (verb, rest) = if is_sure {
             (
                 "nothing on this node accounts for it",
-                "A kernel module is left.".to_owned(),
+                "What is left is a kernel module, or a packet socket that no process holds open (on its way from one to \
+                 another).".to_owned(),
             )
         } else {
             (

@@ -100,7 +100,13 @@ impl<'a> Users<'a> {
         };
         add(usize::from(self.bridge.is_some()), "bridge", true);
         add(usize::from(self.requested), "user", true);
-        add(self.memberships(link), "sockets", true);
+        let memberships = self.memberships(link);
+        let sockets = if memberships == 1 {
+            "socket"
+        } else {
+            "sockets"
+        };
+        add(memberships, sockets, true);
         add(
             usize::from(self.open_vswitch.is_some()),
             "Open vSwitch",
