@@ -92,7 +92,10 @@ pub fn of<'a>(
         _ => None,
     });
     let deadline = match (reported, run.mode) {
-        (Some(state), Mode::Once) => return Progress::settled(state),
+        // Who has failed begins no other window, and so does not write again either.
+        (Some(state @ State::Failed(_)), _) | (Some(state), Mode::Once) => {
+            return Progress::settled(state);
+        }
         (Some(_), Mode::Continuous) => heartbeat_deadline(run, start, report, assignment),
         (None, _) => {
             if report.is_some_and(|report| report::is_refused(report, run)) {

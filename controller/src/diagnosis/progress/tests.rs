@@ -91,6 +91,16 @@ fn a_failed_window_is_an_answer() {
 }
 
 #[test]
+fn a_continuous_run_that_has_failed_is_not_called_silent_later() {
+    let report = ReportBuilder::new("a")
+        .assigned(0)
+        .result("Failed")
+        .written(1000)
+        .build();
+    assert_eq!(state(&run(Mode::Continuous), &report, 5000), "failed");
+}
+
+#[test]
 fn results_of_another_run_or_uid_do_not_count() {
     let once = run(Mode::Once);
     let old = ReportBuilder::new("a")
