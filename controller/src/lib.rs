@@ -28,10 +28,12 @@ pub mod report;
 pub mod run;
 pub mod telemetry;
 
+mod context;
 mod gather;
 mod pace;
 mod retry;
 mod stores;
 #[cfg(test)]
 mod testing;
+mod versions;
 mod watch;

@@ -18,12 +18,6 @@ pub fn until(deadline: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(wait).unwrap_or_default() + SLACK
 }
 
-/// Whether a write was refused since the object has changed or gone: then there is nothing to repair but the copy
-/// that the decision was made on.
-pub fn is_outdated(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 409 || status.code == 404)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    hash::Hash,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -14,33 +13,27 @@ const LONGEST: Duration = Duration::from_mins(5);
 /// Doublings after which the longest wait is reached; the counter stops there.
 const MOST_DOUBLINGS: u32 = 9;
 
-/// Failures in a row of each object. An object leaves with its next success or when it is forgotten, so the map holds
-/// no more than what fails now.
-#[derive(Debug)]
-pub struct Failures<K>(Mutex<HashMap<K, u32>>);
+/// Failures in a row of each object, by name. An object leaves with its next success or when it is gone, so the map
+/// holds no more than what fails now.
+#[derive(Debug, Default)]
+pub struct Failures(Mutex<HashMap<String, u32>>);
 
-impl<K> Default for Failures<K> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Eq + Hash> Failures<K> {
+impl Failures {
     /// Notes a failure; says how long to wait before the next attempt.
-    pub fn failed(&self, key: K) -> Duration {
+    pub fn failed(&self, name: String) -> Duration {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(key).or_insert(0);
+        let count = failures.entry(name).or_insert(0);
         let wait = FIRST.saturating_mul(1 << *count).min(LONGEST);
         *count = (*count + 1).min(MOST_DOUBLINGS);
         wait
     }
 
     /// Notes a success, or that the object is gone.
-    pub fn forget(&self, key: &K) {
+    pub fn forget(&self, name: &str) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(key);
+            .remove(name);
     }
 }
 
@@ -51,17 +44,19 @@ mod tests {
     #[test]
     fn waits_double_up_to_five_minutes() {
         let failures = Failures::default();
-        let waits: Vec<u64> = (0..12).map(|_| failures.failed("a").as_secs()).collect();
+        let waits: Vec<u64> = (0..12)
+            .map(|_| failures.failed("a".to_owned()).as_secs())
+            .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
     }
 
     #[test]
     fn a_success_starts_over_and_objects_do_not_share() {
         let failures = Failures::default();
-        failures.failed("a");
-        failures.failed("a");
-        assert_eq!(failures.failed("b").as_secs(), 1);
-        failures.forget(&"a");
-        assert_eq!(failures.failed("a").as_secs(), 1);
+        failures.failed("a".to_owned());
+        failures.failed("a".to_owned());
+        assert_eq!(failures.failed("b".to_owned()).as_secs(), 1);
+        failures.forget("a");
+        assert_eq!(failures.failed("a".to_owned()).as_secs(), 1);
     }
 }

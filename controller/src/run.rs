@@ -1,25 +1,24 @@
 //! Starts the watches and the two controllers, and ends them in order.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
-use futures::{FutureExt, Stream, StreamExt, channel::mpsc};
-use k8s_openapi::api::core::v1::Node;
+use futures::{FutureExt, Stream, StreamExt, channel::mpsc, future::BoxFuture};
 use kube::{
-    Client, Config,
+    Client, Config, ResourceExt,
     config::{KubeConfigOptions, Kubeconfig},
     runtime::{
         applier,
         controller::{self, Action, ReconcileRequest},
-        reflector::ObjectRef,
+        reflector::{ObjectRef, Store},
     },
 };
-use netdiag_crds::NodeNetDiagnosis;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
 use crate::{
     cli::RunArgs,
+    context::Context,
     diagnosis,
     gather::gather,
     report,
@@ -125,39 +124,64 @@ fn start_controllers(
     tracker: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
-    let context = Arc::new(diagnosis::reconcile::Context {
-        client: client.clone(),
-        stores: stores.clone(),
-        failures: Failures::default(),
-    });
-    let results = applier(
-        |object, context| diagnosis::reconcile::reconcile(object, context).boxed(),
-        |object: Arc<NodeNetDiagnosis>, _error: &_, context: Arc<_>| {
-            Action::requeue(diagnosis::reconcile::after_failure(&object, &context))
-        },
-        context,
-        stores.diagnoses.clone(),
-        requests(queues.diagnoses, GATHER_REPORTS, shutdown.clone()),
-        controller::Config::default().concurrency(DIAGNOSIS_WRITES),
+    let diagnoses = Controller {
+        name: "diagnosis",
+        store: stores.diagnoses.clone(),
+        requests: requests(queues.diagnoses, GATHER_REPORTS, shutdown.clone()),
+        concurrency: DIAGNOSIS_WRITES,
+    };
+    tracker.spawn(
+        diagnoses.run(Context::new(client, stores), |diagnosis, context| {
+            diagnosis::reconcile::reconcile(diagnosis, context).boxed()
+        }),
     );
-    tracker.spawn(results.for_each(async |result| log_result("diagnosis", result)));
+    let nodes = Controller {
+        name: "report",
+        store: stores.nodes.clone(),
+        requests: requests(queues.nodes, GATHER_CHANGES, shutdown.clone()),
+        concurrency: NODE_WRITES,
+    };
+    tracker.spawn(nodes.run(Context::new(client, stores), |node, context| {
+        report::reconcile::reconcile(node, context).boxed()
+    }));
+}
 
-    let context = Arc::new(report::reconcile::Context {
-        client: client.clone(),
-        stores: stores.clone(),
-        failures: Failures::default(),
-    });
-    let results = applier(
-        |object, context| report::reconcile::reconcile(object, context).boxed(),
-        |object: Arc<Node>, _error: &_, context: Arc<_>| {
-            Action::requeue(report::reconcile::after_failure(&object, &context))
-        },
-        context,
-        stores.nodes.clone(),
-        requests(queues.nodes, GATHER_CHANGES, shutdown.clone()),
-        controller::Config::default().concurrency(NODE_WRITES),
-    );
-    tracker.spawn(results.for_each(async |result| log_result("report", result)));
+/// What one controller works on.
+struct Controller<K: kube::Resource<DynamicType = ()> + 'static, S> {
+    name: &'static str,
+    store: Store<K>,
+    requests: S,
+    concurrency: u16,
+}
+
+impl<K, S> Controller<K, S>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    S: Stream<Item = Result<ReconcileRequest<K>, Infallible>> + Send + 'static,
+{
+    /// Makes a pass for each request, until there are no more.
+    async fn run<E: std::error::Error + Send + 'static>(
+        self,
+        context: Arc<Context>,
+        reconcile: impl FnMut(Arc<K>, Arc<Context>) -> BoxFuture<'static, Result<Action, E>>,
+    ) {
+        let failed = |object: Arc<K>, _error: &E, context: Arc<Context>| {
+            Action::requeue(context.failures.failed(object.name_any()))
+        };
+        let config = controller::Config::default().concurrency(self.concurrency);
+        let results = applier(
+            reconcile,
+            failed,
+            Arc::clone(&context),
+            self.store,
+            self.requests,
+            config,
+        );
+        let mut results = pin!(results);
+        while let Some(result) = results.next().await {
+            conclude(self.name, result, &context.failures);
+        }
+    }
 }
 
 fn requests<K: kube::Resource<DynamicType = ()> + 'static>(
@@ -170,10 +194,11 @@ fn requests<K: kube::Resource<DynamicType = ()> + 'static>(
         .take_until(shutdown.cancelled_owned())
 }
 
-/// Logs the outcome of a pass, in one place for both controllers.
-fn log_result<K, E>(
+/// Logs the outcome of a pass, in one place for both controllers, and forgets the failures of an object that is gone.
+fn conclude<K, E>(
     controller: &str,
     result: Result<(ObjectRef<K>, Action), controller::Error<E, Infallible>>,
+    failures: &Failures,
 ) where
     K: kube::Resource<DynamicType = ()>,
     E: std::error::Error + 'static,
@@ -182,6 +207,7 @@ fn log_result<K, E>(
         Ok((object, action)) => debug!(controller, object = object.name, ?action, "Pass done"),
         // It was deleted between the change and the pass.
         Err(controller::Error::ObjectNotFound(object)) => {
+            failures.forget(&object.name);
             debug!(controller, object = object.name, "Object gone");
         }
         Err(controller::Error::ReconcilerFailed(error, object)) => {

@@ -1,11 +1,11 @@
 //! Carries out what [`decide`](super::decide) says about a diagnosis.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    Api, Resource, ResourceExt,
+    api::{Patch, PatchParams},
     runtime::controller,
 };
 use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, managers};
@@ -17,20 +17,10 @@ use super::{
     decide::{Action, decide},
 };
 use crate::{
+    context::Context,
     pace::{self, LAG, RESYNC},
-    retry::Failures,
-    stores::Stores,
+    versions::{delete_params, is_outdated},
 };
-
-/// What a pass needs besides the diagnosis.
-pub struct Context {
-    /// To write with.
-    pub client: Client,
-    /// To read from.
-    pub stores: Stores,
-    /// Failures in a row, by name.
-    pub failures: Failures<String>,
-}
 
 /// A pass failed; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +82,7 @@ pub async fn reconcile(
     match outcome {
         Ok(()) => {}
         Err(Error::ApplyStatus { source, .. } | Error::Delete { source, .. })
-            if pace::is_outdated(&source) =>
+            if is_outdated(&source) =>
         {
             debug!(object = name, "Diagnosis changed meanwhile");
             return Ok(controller::Action::requeue(LAG));
@@ -133,27 +123,16 @@ async fn apply_status(
     Ok(())
 }
 
-/// Deletes this very diagnosis, not one that was made anew under its name or edited since.
+/// Deletes a diagnosis whose time is over.
 async fn delete(
     api: &Api<NodeNetDiagnosis>,
     diagnosis: &NodeNetDiagnosis,
 ) -> Result<(), kube::Error> {
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: diagnosis.metadata.uid.clone(),
-            resource_version: diagnosis.metadata.resource_version.clone(),
-        }),
-        ..DeleteParams::default()
-    };
-    api.delete(&diagnosis.name_any(), &params).await?;
+    api.delete(&diagnosis.name_any(), &delete_params(diagnosis))
+        .await?;
     info!(
         object = diagnosis.name_any(),
         "Diagnosis deleted, its ttlSecondsAfterFinished is over"
     );
     Ok(())
-}
-
-/// How long to wait after a failed pass.
-pub fn after_failure(diagnosis: &NodeNetDiagnosis, context: &Context) -> Duration {
-    context.failures.failed(diagnosis.name_any())
 }

@@ -1,12 +1,12 @@
 //! Gives a node its report and keeps its assignments complete. The only writer of `spec.assignments`: two writers
 //! with one field manager would erase each other's.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use k8s_openapi::{api::core::v1::Node, jiff::Timestamp};
 use kube::{
-    Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    Api, Resource, ResourceExt,
+    api::{Patch, PatchParams},
     runtime::{controller, reflector::ObjectRef},
 };
 use netdiag_crds::{NodeNetReport, NodeNetReportSpec, managers};
@@ -15,20 +15,10 @@ use tracing::{debug, info};
 
 use super::decide::decide;
 use crate::{
-    pace::{self, LAG, RESYNC},
-    retry::Failures,
-    stores::Stores,
+    context::Context,
+    pace::{LAG, RESYNC},
+    versions::{delete_params, is_outdated},
 };
-
-/// What a pass needs besides the node.
-pub struct Context {
-    /// To write with.
-    pub client: Client,
-    /// To read from.
-    pub stores: Stores,
-    /// Failures in a row, by node.
-    pub failures: Failures<String>,
-}
 
 /// A pass failed; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +86,7 @@ pub async fn reconcile(
     match outcome {
         Ok(()) => {}
         Err(Error::ApplyAssignments { source, .. } | Error::DeleteFormer { source, .. })
-            if pace::is_outdated(&source) =>
+            if is_outdated(&source) =>
         {
             debug!(node = name, "Report changed meanwhile");
             return Ok(controller::Action::requeue(LAG));
@@ -141,19 +131,8 @@ async fn delete_former(
     api: &Api<NodeNetReport>,
     report: &NodeNetReport,
 ) -> Result<(), kube::Error> {
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: report.metadata.uid.clone(),
-            resource_version: report.metadata.resource_version.clone(),
-        }),
-        ..DeleteParams::default()
-    };
-    api.delete(&report.name_any(), &params).await?;
+    api.delete(&report.name_any(), &delete_params(report))
+        .await?;
     info!(node = report.name_any(), "Report of a former node deleted");
     Ok(())
-}
-
-/// How long to wait after a failed pass.
-pub fn after_failure(node: &Node, context: &Context) -> Duration {
-    context.failures.failed(node.name_any())
 }
