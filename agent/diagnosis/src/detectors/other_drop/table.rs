@@ -23,6 +23,8 @@ pub(super) enum Match {
     /// Keys dropped by one of these functions as NOT_SPECIFIED, on kernels that have reasons: there the function names
     /// a reason for whatever it refuses, and what is left is its ordinary end.
     Unspecified(&'static [&'static str]),
+    /// Keys with this reason, dropped by one of these functions: there it means something else.
+    ReasonAt(&'static str, &'static [&'static str]),
     /// Keys with this reason on a device that has no carrier.
     WithoutCarrier(&'static str),
     /// Keys with this reason, while the kernel log of the window contains this text.
@@ -82,6 +84,9 @@ pub(super) fn lookup(
         }
         Match::Unspecified(locations) => {
             key.reason == "NOT_SPECIFIED" && locations.contains(&key.location.as_str())
+        }
+        Match::ReasonAt(reason, locations) => {
+            key.reason == *reason && locations.contains(&key.location.as_str())
         }
         Match::WithoutCarrier(reason) => {
             key.reason == *reason && link.is_some_and(Link::lacks_carrier)
@@ -147,7 +152,7 @@ mod tests {
                 Match::Reasons(words) | Match::Locations(words) | Match::Unspecified(words) => {
                     words
                 }
-                Match::Logged { .. } | Match::WithoutCarrier(_) => continue,
+                Match::Logged { .. } | Match::ReasonAt(..) | Match::WithoutCarrier(_) => continue,
             };
             for word in words {
                 assert!(seen.insert(word), "{word} is in two rows");
@@ -208,6 +213,18 @@ mod tests {
         };
         let full = lookup(&dropped, None, &[line]).map(|row| row.class);
         assert!(matches!(full, Some(Class::Loss { .. })));
+    }
+
+    #[test]
+    fn the_hop_limit_is_told_from_a_broken_header() {
+        let meaning = |location| {
+            let row = lookup(&key("IP_INHDR", location), None, &[]);
+            row.map_or("", |row| row.meaning)
+        };
+        for location in ["ip_forward", "ip6_forward"] {
+            assert!(meaning(location).contains("hop limit"), "{location}");
+        }
+        assert!(meaning("ip_rcv_core").contains("headers were cut"));
     }
 
     #[test]

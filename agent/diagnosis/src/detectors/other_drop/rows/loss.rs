@@ -5,7 +5,7 @@ use crate::detectors::other_drop::table::{
     Advice,
     Class::Loss,
     DEVICE,
-    Match::{Logged, Reasons, WithoutCarrier},
+    Match::{Logged, ReasonAt, Reasons, WithoutCarrier},
     Row, Scope,
 };
 
@@ -217,6 +217,17 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
+        matches: ReasonAt("IP_INHDR", &["ip_forward", "ip6_forward"]),
+        class: Loss {
+            warn_per_minute: OF_A_QUEUE,
+        },
+        meaning: "their hop limit (TTL) ran out here: traceroute means it so, and many of one flow go in a circle",
+        advice: Some(look(
+            "If they are not traceroute's, see whether the next hop sends them back (ip -6 route get for IPv6).",
+            &["ip", "route", "show", "table", "all"],
+        )),
+    },
+    Row {
         matches: Reasons(&["IP_INHDR", "PKT_TOO_SMALL", "HDR_TRUNC"]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
@@ -247,7 +258,7 @@ pub(super) static ROWS: &[Row] = &[
         },
         meaning: "there is no route to their destination",
         advice: Some(look(
-            "Compare the flow's destination with the routes.",
+            "Compare the flow's destination with the routes (ip -6 for IPv6).",
             &["ip", "route", "show", "table", "all"],
         )),
     },
