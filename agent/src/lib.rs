@@ -4,6 +4,7 @@ pub mod causes;
 pub mod cli;
 pub mod collect;
 pub mod diagnose;
+mod hidden;
 mod probe_states;
 pub mod probes;
 pub mod recording;

@@ -6,6 +6,8 @@ use anstyle::{AnsiColor, Style};
 use netdiag_diagnosis::finding::Severity;
 use textwrap::{Options, WordSplitter};
 
+use crate::hidden::is_hidden;
+
 /// Makes a text from outside (names of interfaces, pods and processes, LLDP fields, log lines) safe for a terminal:
 /// control characters and those that change the direction of the text are shown by their number.
 pub fn printable(text: &str) -> Cow<'_, str> {
@@ -20,12 +22,6 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         }
     };
     Cow::Owned(text.chars().map(escape).collect())
-}
-
-/// Control characters, and the invisible ones that reorder or join text (Unicode's bidirectional controls).
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Wraps a text at `width` columns with one prefix for its first line and spaces of the same width for the rest.

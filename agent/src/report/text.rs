@@ -2,26 +2,23 @@
 
 use std::borrow::Cow;
 
+use crate::hidden::is_hidden;
+
 /// Ends a string that was cut.
 const ELLIPSIS: char = '…';
 
-/// The text with control characters escaped as Rust does (`\n`, `\u{1b}`), and so with characters that turn the
-/// direction of text or end lines: a terminal or a page must not be led astray by a name.
+/// The text with control characters escaped as Rust does (`\n`, `\u{1b}`), and so with other characters that cannot be
+/// seen: a terminal or a page must not be led astray by a name.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_unsafe(character) {
+        if is_hidden(character) {
             out.extend(character.escape_default());
         } else {
             out.push(character);
         }
     }
     out
-}
-
-fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Cuts to so many characters, the last of them an ellipsis.
@@ -54,11 +51,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_and_direction_characters_are_escaped() {
+    fn characters_that_cannot_be_seen_are_escaped() {
         assert_eq!(
             escaped("a\u{1b}[31m\nb\u{202e}c"),
             r"a\u{1b}[31m\nb\u{202e}c"
         );
+        assert_eq!(escaped("pod\u{200b}-1\u{feff}"), r"pod\u{200b}-1\u{feff}");
         assert_eq!(escaped("Grüße 網"), "Grüße 網");
     }
 

@@ -1,5 +1,7 @@
 //! Names and lines that others chose, made safe to print.
 
+use crate::hidden::is_hidden;
+
 /// `text` with control characters escaped as Rust would, and cut after `limit` characters with `..` appended.
 ///
 /// Terminal escape sequences hide in interface aliases, process names and log lines; nothing of theirs may reach a
@@ -8,7 +10,7 @@ pub fn printable(text: &str, limit: usize) -> String {
     let mut printable = String::with_capacity(text.len().min(limit));
     let mut characters = text.chars();
     for character in characters.by_ref().take(limit) {
-        if character.is_control() || is_invisible(character) {
+        if is_hidden(character) {
             printable.extend(character.escape_default());
         } else {
             printable.push(character);
@@ -18,14 +20,6 @@ pub fn printable(text: &str, limit: usize) -> String {
         printable.push_str("..");
     }
     printable
-}
-
-/// Unicode's bidirectional and zero-width format characters, and line separators.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-    )
 }
 
 #[cfg(test)]
