@@ -22,7 +22,11 @@ pub(super) fn doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
         doubts.push("whether its unicast filter is full was not read".to_owned());
     }
     match link.promiscuity_before {
-        Some(before) if before == link.promiscuity => {}
+        Some(before) if before == link.promiscuity => {
+            if changed_by_the_log(window, link) {
+                doubts.push("its promiscuity changed within the window".to_owned());
+            }
+        }
         Some(before) => doubts.push(format!(
             "its promiscuity changed within the window, from {before} to {}",
             link.promiscuity
@@ -31,6 +35,24 @@ pub(super) fn doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
     }
     doubts.extend(upper_doubts(window, link));
     doubts
+}
+
+/// The kernel logged a change (`__dev_set_promiscuity`: `eth0: left promiscuous mode`, until 6.4 `device eth0 left
+/// promiscuous mode`). A capture that begins and ends again and again may show in the count and not among the sockets,
+/// since the two are not read at one instant.
+fn changed_by_the_log(window: &EvidenceWindow, link: &Link) -> bool {
+    let about = |text: &str| {
+        let Some((device, _)) = text
+            .split_once(" entered promiscuous mode")
+            .or_else(|| text.split_once(" left promiscuous mode"))
+        else {
+            return false;
+        };
+        let device = device.strip_prefix("device ").unwrap_or(device);
+        device.strip_suffix(':').unwrap_or(device) == link.name
+    };
+    let mut lines = window.kernel_log.value().into_iter().flatten();
+    lines.any(|line| about(&line.text))
 }
 
 /// Devices above `link` whose share cannot be told.

@@ -170,6 +170,25 @@ fn what_nobody_accounts_for_is_a_warning() {
     );
 }
 
+#[test]
+fn a_change_in_the_kernel_log_is_a_doubt() {
+    for (text, severity) in [
+        ("eth0: left promiscuous mode", Severity::Info),
+        ("device eth0 entered promiscuous mode", Severity::Info),
+        ("eth01: entered promiscuous mode", Severity::Warning),
+    ] {
+        let mut window = window(vec![nic(2, "eth0").promiscuous(1, 0)]);
+        window.kernel_log = Observed::Complete {
+            value: vec![crate::evidence::KernelLogLine {
+                at_ms: 5,
+                level: 6,
+                text: text.to_owned(),
+            }],
+        };
+        check(&window, &[("Unexplained", "eth0", severity)]);
+    }
+}
+
 /// Without the whole evidence, or while things change, what is left over alarms nobody.
 #[test]
 fn a_doubt_makes_the_unexplained_info() {
