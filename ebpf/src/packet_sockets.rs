@@ -2,7 +2,7 @@
 //!
 //! The hook is the iterator `task_file`, called with each open file of each process:
 //! `int bpf_iter_task_file(struct bpf_iter_meta *meta, struct task_struct *task, u32 fd, struct file *file)`, alike on
-//! 5.10 to 6.18. Needs `bpf_sock_from_file` (5.11).
+//! 5.10 to 6.18.
 //!
 //! <https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/task_iter.c>
 
@@ -34,6 +34,9 @@ macro_rules! layout {
 }
 
 const AF_PACKET: u16 = 17;
+
+/// SOCKFS_MAGIC (include/uapi/linux/magic.h).
+const SOCKFS_MAGIC: u64 = 0x534f_434b;
 
 /// The beginning of `struct bpf_iter_meta`.
 #[repr(C)]
@@ -68,14 +71,14 @@ extern "C" fn packet_sockets(context: *const Context) -> i32 {
     if task.is_null() || file.is_null() {
         return 0;
     }
-    // SAFETY: `file` is not null; the helper gives null for what is no socket.
-    let socket = unsafe { bpf_sock_from_file(file) };
+    // SAFETY: `file` is not null, and what is behind it is read by a helper that checks addresses.
+    let socket = unsafe { socket_of(file) };
     if socket.is_null() {
         return 0;
     }
     // SAFETY: from here on everything is read by the helper that checks addresses.
     unsafe {
-        let sk = pointer(socket.cast(), layout!(socket_sk));
+        let sk = pointer(socket, layout!(socket_sk));
         if sk.is_null() || field::<u16>(sk, layout!(sock_family)) != AF_PACKET {
             return 0;
         }
@@ -87,6 +90,30 @@ extern "C" fn packet_sockets(context: *const Context) -> i32 {
         );
     }
     0
+}
+
+/// The socket of a file, null for what is none.
+///
+/// Kernels before 5.11 lack the helper; the verifier sees there that its branch is never taken and leaves it out. What
+/// it does: a file on sockfs has its socket as private data (`sock_alloc_file`).
+///
+/// # Safety
+/// `file` must be a file.
+#[inline(always)]
+unsafe fn socket_of(file: *mut file) -> *const u8 {
+    // SAFETY: the caller vouches for the file.
+    unsafe {
+        if layout!(has_sock_from_file) != 0 {
+            return bpf_sock_from_file(file).cast();
+        }
+        let file: *const u8 = file.cast();
+        let inode = pointer(file, layout!(file_inode));
+        let super_block = pointer(inode, layout!(inode_super_block));
+        if field::<u64>(super_block, layout!(super_block_magic)) != SOCKFS_MAGIC {
+            return core::ptr::null();
+        }
+        pointer(file, layout!(file_private))
+    }
 }
 
 /// # Safety

@@ -14,10 +14,6 @@ pub(super) const PROGRAM: &str = "packet_sockets";
 pub fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_types {
         Support::No("the kernel carries no type information (CONFIG_DEBUG_INFO_BTF)".to_owned())
-    } else if !facts.has_sock_from_file {
-        Support::No(
-            "the kernel cannot tell sockets among open files (bpf_sock_from_file, 5.11)".to_owned(),
-        )
     } else {
         Support::Full
     }
@@ -32,6 +28,11 @@ pub(super) fn layout(
     facts: &KernelFacts,
 ) -> Result<PacketSocketLayout, Error> {
     Ok(PacketSocketLayout {
+        has_sock_from_file: u32::from(facts.has_sock_from_file),
+        file_inode: types.offset_of("file", "f_inode")?,
+        file_private: types.offset_of("file", "private_data")?,
+        inode_super_block: types.offset_of("inode", "i_sb")?,
+        super_block_magic: types.offset_of("super_block", "s_magic")?,
         socket_sk: types.offset_of("socket", "sk")?,
         sock_family: types.offset_of("sock", "__sk_common.skc_family")?,
         sock_net: types.offset_of("sock", "__sk_common.skc_net.net")?,
@@ -59,13 +60,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_without_the_helper_says_so() {
-        let mut facts = KernelFacts {
-            has_types: true,
-            ..KernelFacts::default()
-        };
-        assert!(matches!(supported(&facts), Support::No(reason) if reason.contains("5.11")));
-        facts.has_sock_from_file = true;
+    fn type_information_is_all_that_is_needed() {
+        let mut facts = KernelFacts::default();
+        assert!(matches!(supported(&facts), Support::No(reason) if reason.contains("BTF")));
+        facts.has_types = true;
         assert_eq!(supported(&facts), Support::Full);
     }
 }

@@ -41,6 +41,16 @@ pub struct MembershipRecord {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PacketSocketLayout {
+    /// Not 0 where the helper `bpf_sock_from_file` is there (5.11 on); the next four are for kernels without.
+    pub has_sock_from_file: u32,
+    /// `file.f_inode`.
+    pub file_inode: u32,
+    /// `file.private_data`.
+    pub file_private: u32,
+    /// `inode.i_sb`.
+    pub inode_super_block: u32,
+    /// `super_block.s_magic`.
+    pub super_block_magic: u32,
     /// `socket.sk`.
     pub socket_sk: u32,
     /// `sock.__sk_common.skc_family`.
@@ -84,6 +94,11 @@ pub struct PacketSocketLayout {
 impl PacketSocketLayout {
     /// All zero, for the program's own static.
     pub const ZERO: Self = Self {
+        has_sock_from_file: 0,
+        file_inode: 0,
+        file_private: 0,
+        inode_super_block: 0,
+        super_block_magic: 0,
         socket_sk: 0,
         sock_family: 0,
         sock_net: 0,
