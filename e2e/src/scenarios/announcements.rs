@@ -6,9 +6,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::lab::{Node, Segment};
+use crate::wait;
 
 /// What the last frame needs to get through an emulated NIC.
 const QUIET: Duration = Duration::from_millis(500);
+
+/// LACP waits some seconds for a partner before it picks a port without one.
+const BOND_LIMIT: Duration = Duration::from_secs(30);
 
 /// A host that announces itself on the segment, and the NICs of the node there.
 pub struct SegmentAnnouncements<'a> {
@@ -54,8 +58,11 @@ impl<'a> SegmentAnnouncements<'a> {
         }
         inside.ip("link set bond0 up")?;
         scenario.add_bridge("bond0", bridge_options)?;
-        // The bond's monitor finds its ports' links, and picks the active one.
-        thread::sleep(Duration::from_secs(1));
+        // Until its monitor has picked the active port, each port drops by itself.
+        wait::until("bond0's active port", BOND_LIMIT, || {
+            let carrier = inside.run("cat", &["/sys/class/net/bond0/carrier"])?;
+            Ok((carrier.trim() == "1").then_some(()))
+        })?;
         Ok(scenario)
     }
 
