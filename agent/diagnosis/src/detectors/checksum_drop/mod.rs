@@ -85,7 +85,8 @@ fn corruption(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Outcome {
         suspects.subject(window),
     );
     let proofs_failed = suspects.pseudo_header.is_empty() && suspects.constant_field == 0;
-    finding.confidence = if proofs_failed && suspects.other >= ENOUGH {
+    let is_sure = suspects.only_other_checksums() || suspects.other >= ENOUGH;
+    finding.confidence = if proofs_failed && is_sure {
         Confidence::Likely
     } else {
         Confidence::Possible

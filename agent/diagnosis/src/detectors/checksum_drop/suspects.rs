@@ -18,6 +18,9 @@ const CHECKSUM_PARTIAL: u8 = 3;
 /// (`udp_recvmsg`, `udpv6_recvmsg`, `__first_packet_length`). Kernels before 6.13 give no reason there.
 const LATE_VERIFICATION: [&str; 3] = ["udp_recvmsg", "udpv6_recvmsg", "__first_packet_length"];
 
+/// Functions in which TCP verifies a checksum on arrival, and which free segments for other reasons too.
+const TCP_VERIFICATION: [&str; 4] = ["tcp_v4_rcv", "tcp_v6_rcv", "tcp_v4_do_rcv", "tcp_v6_do_rcv"];
+
 /// Who says that the packets are bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trigger {
@@ -116,6 +119,7 @@ fn trigger(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
             let silent = counted.iter().all(|rose| *rose == Some(false));
             (!silent).then_some(Trigger::Checksum)
         }
+        "" if only_checksums(window, drop) => Some(Trigger::Checksum),
         "NETFILTER_DROP" | "" => Some(Trigger::Elsewhere),
         _ => {
             let node = window
@@ -126,6 +130,24 @@ fn trigger(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
             invalid.then_some(Trigger::Elsewhere)
         }
     }
+}
+
+/// Where the kernel gives no reasons, the namespace's counter of wrong checksums tells: what TCP freed there on arrival
+/// was freed for its checksum if the counter rose as much, but for one in ten.
+fn only_checksums(window: &EvidenceWindow, drop: &DropCount) -> bool {
+    let is_alike = |other: &&DropCount| {
+        other.netns == drop.netns
+            && other.reason.is_empty()
+            && TCP_VERIFICATION.contains(&other.location.as_str())
+    };
+    let namespace = drop.netns.and_then(|netns| window.namespace(netns));
+    let increase = namespace.and_then(|namespace| namespace.increase("Tcp.InCsumErrors"));
+    let drops = window.drops.value();
+    let freed = drops
+        .into_iter()
+        .flat_map(|drops| drops.counts.iter().filter(is_alike))
+        .fold(0_u64, |sum, other| sum.saturating_add(other.count));
+    is_alike(&drop) && increase.is_some_and(|rose| rose >= freed - freed / 10)
 }
 
 fn is_checksum_reason(reason: &str) -> bool {
@@ -284,6 +306,11 @@ impl<'a> Suspects<'a> {
             key.drop.count.saturating_sub(half_made)
         };
         self.broken().map(count).fold(0, u64::saturating_add)
+    }
+
+    /// What is left is about the checksums of IP headers and ICMP, which no sender leaves to the device.
+    pub(super) fn only_other_checksums(&self) -> bool {
+        self.broken().all(|key| key.is_other_checksum)
     }
 
     pub(super) fn broken_keys(&self) -> Vec<usize> {

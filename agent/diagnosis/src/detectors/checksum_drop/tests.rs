@@ -173,6 +173,23 @@ fn broken_bytes_are_corruption() {
 }
 
 #[test]
+fn without_reasons_the_counter_tells_what_tcp_freed_for_its_checksum() {
+    let broken: Vec<Vec<u8>> = (1..=4)
+        .map(|step| tcp_syn(0x5a5a ^ step, u32::from(step)))
+        .collect();
+    let mut window = window("", "tcp_v4_do_rcv", &broken, 2);
+    let outcome = diagnose(&window);
+    assert_eq!(outcome.findings[0].cause, "Corruption");
+    assert_eq!(outcome.claims.len(), 1);
+
+    // The counter rose by one: the other three went for some other reason, and which is not known.
+    window.namespaces[2]
+        .counters
+        .insert("Tcp.InCsumErrors".to_owned(), 1);
+    assert!(diagnose(&window).findings.is_empty());
+}
+
+#[test]
 fn the_fewer_packets_match_the_less_sure_is_a_lost_checksum() {
     let broken = [tcp_syn(0x5a5a, 7)];
     for (half_made, broken, confidence) in [
@@ -188,6 +205,18 @@ fn the_fewer_packets_match_the_less_sure_is_a_lost_checksum() {
             ("PartialChecksumLost", confidence)
         );
     }
+}
+
+#[test]
+fn a_wrong_header_checksum_is_no_question_of_offload() {
+    let outcome = diagnose(&window("IP_CSUM", "ip_rcv_core", &half_made(4), 0));
+    let finding = &outcome.findings[0];
+    assert_eq!(
+        (&*finding.cause, finding.confidence),
+        ("Corruption", Confidence::Likely)
+    );
+    assert!(finding.explanation.contains("checksum of the IP header"));
+    assert_eq!(finding.evidence.len(), 1);
 }
 
 #[test]

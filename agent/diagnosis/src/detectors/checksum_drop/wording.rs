@@ -133,7 +133,11 @@ pub(super) fn corruption(finding: &mut Finding, window: &EvidenceWindow, suspect
         finding.count,
         plural(finding.count, "packet", "packets"),
     );
-    finding.explanation = if judged == 0 {
+    finding.explanation = if suspects.only_other_checksums() {
+        "The kernel found the checksum of the IP header or of ICMP wrong. No sender leaves these to the device, so the \
+         bytes changed on the way: a faulty cable, port, memory, or a program that rewrites headers."
+            .to_owned()
+    } else if judged == 0 {
         "The kernel found the checksum wrong. No packet could be sampled, so whether bytes broke or a program passed \
          on a half-made checksum is not known."
             .to_owned()
@@ -267,6 +271,9 @@ fn counts<'a>(keys: impl Iterator<Item = &'a Key<'a>>) -> Vec<Proof> {
 
 fn proofs<'a>(suspects: &Suspects<'_>, keys: impl Iterator<Item = &'a Key<'a>>) -> Vec<Proof> {
     let judged = suspects::judged(keys);
+    if judged == 0 {
+        return Vec::new();
+    }
     let mut proofs = vec![Proof::new(
         "checksum field holds the pseudo-header's sum alone",
         format!("{} of {judged} sampled", suspects.pseudo_header.len()),
