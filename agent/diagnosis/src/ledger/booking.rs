@@ -29,6 +29,8 @@ enum Reasons {
     Only(&'static [&'static str]),
     /// These; and on kernels without reasons the function itself, since it seldom frees for another cause.
     OnlyOrUnnamed(&'static [&'static str]),
+    /// These; and on kernels without reasons what a check has found to be a wrong checksum.
+    OnlyOrFound(&'static [&'static str]),
 }
 
 /// Which counters rise, and on which device.
@@ -141,7 +143,7 @@ static TABLE: &[Row] = &[
             "tcp_rcv_established",
             "tcp_drop_reason",
         ],
-        reasons: Reasons::Only(CHECKSUM_TCP),
+        reasons: Reasons::OnlyOrFound(CHECKSUM_TCP),
         raises: Raises::Protocol(ChecksumCounter::Tcp),
     },
     // UDP_MIB_CSUMERRORS where the checksum is verified on arrival (no socket, a filter, or a short packet).
@@ -187,18 +189,26 @@ const ETHERTYPE_IPV4: u16 = 0x0800;
 const LINK_LOCAL_ETHERTYPES: [u16; 3] = [0x88cc, 0x8809, 0x888e];
 
 impl Reasons {
-    fn include(&self, reason: &str) -> bool {
+    fn include(&self, reason: &str, is_wrong_checksum: bool) -> bool {
         match self {
             Self::Any => true,
             Self::Only(reasons) => reasons.contains(&reason),
             Self::OnlyOrUnnamed(reasons) => reason.is_empty() || reasons.contains(&reason),
+            Self::OnlyOrFound(_) if reason.is_empty() => is_wrong_checksum,
+            Self::OnlyOrFound(reasons) => reasons.contains(&reason),
         }
     }
 }
 
 /// The counters that the packets of this drop key (an index into the window's drops) have raised, once a packet each.
 /// Empty when none did, when it cannot be told, or when the key's device is none of this node's.
-pub(super) fn counters_raised(window: &EvidenceWindow, drop: usize) -> Vec<CounterOf> {
+///
+/// `is_wrong_checksum`: a check has found that these packets died of their checksum.
+pub(super) fn counters_raised(
+    window: &EvidenceWindow,
+    drop: usize,
+    is_wrong_checksum: bool,
+) -> Vec<CounterOf> {
     let Some(key) = window
         .drops
         .value()
@@ -207,7 +217,8 @@ pub(super) fn counters_raised(window: &EvidenceWindow, drop: usize) -> Vec<Count
         return Vec::new();
     };
     let row = TABLE.iter().find(|row| {
-        row.functions.contains(&key.location.as_str()) && row.reasons.include(&key.reason)
+        row.functions.contains(&key.location.as_str())
+            && row.reasons.include(&key.reason, is_wrong_checksum)
     });
     let (Some(row), Some(netns)) = (row, key.netns) else {
         return Vec::new();

@@ -22,6 +22,9 @@ use crate::{
     finding::{Claim, FindingId, Subject, Verdict},
 };
 
+/// Begin of the findings that are about wrong checksums.
+const CHECKSUM_FINDINGS: &str = "ChecksumDrop/";
+
 /// One counter's increase within the window, and where it went.
 ///
 /// Invariant: `increase` is the sum of `explained` and `unexplained`, never overlapping.
@@ -210,15 +213,20 @@ impl<'a> Books<'a> {
             .drops
             .value()
             .map_or(&[][..], |drops| drops.counts.as_slice());
+        let claims: BTreeMap<usize, &Claim> =
+            claims.iter().map(|claim| (claim.drop, claim)).collect();
         let mut raised: BTreeMap<CounterOf, Vec<usize>> = BTreeMap::new();
         for drop in 0..counts.len() {
-            for counter in booking::counters_raised(window, drop) {
+            let is_wrong_checksum = claims
+                .get(&drop)
+                .is_some_and(|claim| claim.finding.as_str().starts_with(CHECKSUM_FINDINGS));
+            for counter in booking::counters_raised(window, drop, is_wrong_checksum) {
                 raised.entry(counter).or_default().push(drop);
             }
         }
         Self {
             counts,
-            claims: claims.iter().map(|claim| (claim.drop, claim)).collect(),
+            claims,
             raised,
         }
     }

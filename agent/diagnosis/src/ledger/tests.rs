@@ -223,6 +223,27 @@ fn a_tcp_drop_for_another_reason_books_no_checksum_error() {
 }
 
 #[test]
+fn without_reasons_tcp_books_what_a_check_found_to_be_a_wrong_checksum() {
+    let counts = vec![drops(NODE, 1, 0x0800, "", "tcp_v4_rcv", 12)];
+    let window = with_counter(window(vec![], counts), "Tcp.InCsumErrors", 12);
+    assert_eq!(balance(&window, &[])[0].unexplained, 12);
+    let found = Finding::new(
+        "ChecksumDrop",
+        "Corruption",
+        Severity::Warning,
+        Subject::default(),
+    );
+    let claim = Claim {
+        drop: 0,
+        verdict: Verdict::Harmful,
+        protocol: None,
+        finding: found.id,
+    };
+    let entry = &balance(&window, &[claim])[0];
+    assert_eq!((entry.explained[0].count, entry.unexplained), (12, 0));
+}
+
+#[test]
 fn late_udp_verification_books_by_the_packets_ip_version() {
     let dropped = [
         drops(NODE, 0, 0x0800, "NOT_SPECIFIED", "udp_recvmsg", 50),
