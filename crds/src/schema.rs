@@ -39,11 +39,15 @@ pub fn yaml() -> io::Result<String> {
 }
 
 /// Makes no member nullable, which the derive does for every `Option`: a person who leaves a member empty
-/// (`continuous:`) would get another mode than the one that stands there, without a word.
+/// (`continuous:`) would get another mode than the one that stands there, without a word. Takes the line breaks of the
+/// Rust source out of descriptions, which `kubectl explain` would keep.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.remove("nullable");
+            if let Some(Value::String(description)) = members.get_mut("description") {
+                *description = description.replace('\n', " ");
+            }
             members.values_mut().for_each(tidy);
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),

@@ -61,15 +61,15 @@ pub struct NodeNetDiagnosisSpec {
     pub nodes: NodeSelection,
     /// The checks to report; absent: all. Causes of a reported finding are reported with it, whatever their check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "checks::known_checks")]
+    #[schemars(schema_with = "checks::known_checks", description = checks::description())]
     pub checks: Option<Vec<String>>,
     /// The interfaces of the node's own network namespace to report; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interfaces: Option<Interfaces>,
-    /// Look into the network namespaces of pods too.
+    /// Look into the network namespaces of pods too; true by default.
     #[serde(default = "yes")]
     pub pods: bool,
-    /// Report no finding below this severity. Causes of a reported finding are kept.
+    /// Report no finding below this severity, by default `Info`: report all. Causes of a reported finding are kept.
     #[serde(default)]
     pub min_severity: Severity,
     /// Watch for one window, then finish. The default where neither mode is given.
@@ -118,8 +118,8 @@ pub struct NodeSelection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Once {
-    /// Seconds to watch. LLDP comes every 30 s and a failed reassembly shows after 30 s, hence the default; a shorter
-    /// window says in `unchecked` what it cannot see.
+    /// Seconds to watch, 1 to 3600. By default 35, since LLDP comes every 30 s and a failed reassembly shows after 30 s; a
+    /// shorter window says in `unchecked` what it cannot see.
     #[serde(default = "Once::default_seconds")]
     #[schemars(range(min = *limits::ONCE_SECONDS.start(), max = *limits::ONCE_SECONDS.end()))]
     pub duration_seconds: i32,
@@ -143,7 +143,7 @@ impl Default for Once {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Continuous {
-    /// Seconds of each window, and between reports of a node.
+    /// Seconds of each window, and between reports of a node: 60 to 86400, by default 300.
     #[serde(default = "Continuous::default_seconds")]
     #[schemars(range(min = *limits::CONTINUOUS_SECONDS.start(), max = *limits::CONTINUOUS_SECONDS.end()))]
     pub interval_seconds: i32,
