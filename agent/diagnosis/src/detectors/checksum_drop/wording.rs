@@ -1,5 +1,9 @@
 //! What a person reads about a checksum drop.
 
+mod corruption;
+
+pub(super) use corruption::corruption;
+
 use super::{
     path::{self, Forwarder},
     suspects::{self, Key, Suspects, Trigger},
@@ -118,60 +122,6 @@ pub(super) fn partial_checksum_lost(
         )
     }));
     finding.remedies = remedies(&sources, culprit);
-}
-
-pub(super) fn corruption(finding: &mut Finding, window: &EvidenceWindow, suspects: &Suspects<'_>) {
-    let (device, place) = (finding.subject.interface.clone(), finding.subject.place());
-    let at = match (device, place) {
-        (Some(device), Some(place)) => format!("{device} of {place}"),
-        (Some(name), None) | (None, Some(name)) => name,
-        (None, None) => "an unknown device".to_owned(),
-    };
-    let judged = suspects::judged(suspects.broken());
-    finding.summary = format!(
-        "{} {} with a wrong checksum dropped on {at}",
-        finding.count,
-        plural(finding.count, "packet", "packets"),
-    );
-    finding.explanation = if suspects.only_other_checksums() {
-        "The kernel found the checksum of the IP header or of ICMP wrong. No sender leaves these to the device, so the \
-         bytes changed on the way: a faulty cable, port, memory, or a program that rewrites headers."
-            .to_owned()
-    } else if judged == 0 {
-        "The kernel found the checksum wrong. No packet could be sampled, so whether bytes broke or a program passed \
-         on a half-made checksum is not known."
-            .to_owned()
-    } else if suspects.has_fixed_field {
-        "The kernel found the checksum wrong. The checksum field holds the same value in packets of different lengths or \
-         addresses, so a program writes a fixed value instead of a sum."
-            .to_owned()
-    } else if suspects.loss().is_none() && !suspects.pseudo_header.is_empty() {
-        "The kernel found the checksum wrong. Of the few packets sampled some hold a half-made checksum and would come \
-         from a program that passes on unfinished packets; too few to tell it from broken bytes."
-            .to_owned()
-    } else {
-        "The kernel found the checksum wrong. The checksum field holds no half-made checksum, so the bytes changed \
-         after the sender summed them: a faulty cable, port, memory, or a program that rewrites packets."
-            .to_owned()
-    };
-    finding.impact = if suspects.has_fixed_field {
-        "Packets with that value never arrive, however often they are sent."
-    } else {
-        "Each is lost once and sent again by TCP; UDP loses it for good."
-    }
-    .to_owned();
-    finding.evidence = counts(suspects.broken());
-    finding.evidence.extend(proofs(suspects, suspects.broken()));
-    finding.evidence.extend(counters(window, suspects));
-    finding.remedies = vec![
-        Remedy::advice(
-            "Compare the error counters of the ports on the way (ethtool -S); the hop behind which they rise breaks \
-             the bytes.",
-        ),
-        Remedy::advice(
-            "Look for a program on the way that rewrites packets without a new checksum.",
-        ),
-    ];
 }
 
 fn sources<'a>(window: &'a EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Source<'a>> {
