@@ -161,15 +161,20 @@ impl Agent {
 
     /// A window counts from now on, so that its result may say that it runs.
     pub fn begun(&mut self, key: &RunKey) {
+        let mut is_news = false;
         for result in &mut self.results {
             if key.is_of(result)
                 && result.state == state::RUNNING
                 && let Some(window) = &mut result.window
             {
                 window.start_time = now().into();
+                is_news = true;
             }
         }
         self.settle(Duration::ZERO);
+        if is_news && !self.windows.is_beginning() {
+            self.writer.hurry();
+        }
     }
 
     /// Takes in what a window has seen.

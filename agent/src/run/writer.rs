@@ -83,6 +83,13 @@ impl Writer {
         self.wanted = Some(status);
     }
 
+    /// What waits only because it was given time waits no longer.
+    pub fn hurry(&mut self) {
+        if !self.failing && self.refused_since.is_none() {
+            self.due = self.due.map(|due| due.min(Instant::now()));
+        }
+    }
+
     /// Waits until a write is due; for ever when there is nothing to write. Safe to cancel.
     pub async fn due(&self) {
         match self.due {

@@ -156,6 +156,21 @@ async fn an_api_server_that_is_away_is_asked_again_by_the_timer_alone() {
 }
 
 #[tokio::test]
+async fn news_that_was_given_time_can_be_hurried_and_a_failing_write_cannot() {
+    let (mut writer, _requests) = server(vec![(500, "etcd is away")]).await;
+    writer.want(status(1), Duration::from_secs(60));
+    // The same status again does not bring it forward.
+    writer.want(status(1), Duration::ZERO);
+    assert!(writer.due.unwrap() > Instant::now());
+    writer.hurry();
+    assert!(writer.due.unwrap() <= Instant::now());
+    writer.write().await;
+    let retry = writer.due;
+    writer.hurry();
+    assert_eq!(writer.due, retry);
+}
+
+#[tokio::test]
 async fn an_object_that_is_gone_and_comes_again_is_written_though_the_last_write_failed() {
     let (mut writer, _requests) = server(vec![(404, "not found"), (200, "")]).await;
     writer.want(status(1), Duration::ZERO);
