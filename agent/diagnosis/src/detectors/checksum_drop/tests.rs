@@ -252,6 +252,25 @@ fn a_policy_drop_with_true_checksums_is_silent() {
 }
 
 #[test]
+fn a_full_socket_is_no_lost_checksum() {
+    // 99 datagrams of healthy offload, ip_summed 0, beside invalid packets of other flows (6.18).
+    for (reason, location) in [
+        ("SOCKET_RCVBUFF", "udp_queue_rcv_one_skb"),
+        ("", "udp_queue_rcv_one_skb"),
+        ("NOT_SPECIFIED", "udp_destruct_common"),
+        ("QUEUE_PURGE", "udp_destruct_common"),
+    ] {
+        let mut window = window(reason, location, &half_made(4), 0);
+        for namespace in &mut window.namespaces {
+            let invalid = "Conntrack.invalid".to_owned();
+            namespace.counters_before.insert(invalid.clone(), 0);
+            namespace.counters.insert(invalid, 30);
+        }
+        assert!(diagnose(&window).findings.is_empty(), "{location}");
+    }
+}
+
+#[test]
 fn late_verification_counts_only_when_the_counter_rose() {
     let mut window = window("NOT_SPECIFIED", "udp_recvmsg", &half_made(3), 0);
     for namespace in &mut window.namespaces {
