@@ -5,10 +5,11 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use crate::limits;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 5] = [
+pub const CHECKS: [&str; 6] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
+    "TapQueueDrop",
     "LinkMtu",
     "OtherDrop",
 ];

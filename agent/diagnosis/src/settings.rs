@@ -221,8 +221,8 @@ mod tests {
         let error = Settings::new(checks, &[], &[], true, Severity::Info).expect_err("unknown");
         assert_eq!(
             error.to_string(),
-            "unknown check \"linkmtu\"; the checks are Promiscuity, UnhandledProtocol, ChecksumDrop, LinkMtu, \
-             OtherDrop"
+            "unknown check \"linkmtu\"; the checks are Promiscuity, UnhandledProtocol, ChecksumDrop, \
+             TapQueueDrop, LinkMtu, OtherDrop"
         );
     }
 }

@@ -44,7 +44,8 @@ impl End {
             Answers {
                 packet_sockets: sources.packet_sockets(&discovery),
                 tun_holders: if has_held_devices(&reading) {
-                    sources.tun_holders(&discovery)
+                    let links = reading.links.value().map_or(&[][..], Vec::as_slice);
+                    sources.tun_holders(&discovery, links)
                 } else {
                     Observed::Complete { value: Vec::new() }
                 },

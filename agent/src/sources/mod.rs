@@ -42,7 +42,7 @@ mod live_tests;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use netdiag_diagnosis::evidence::{Namespace, Observed, PacketSocket, TunHolder};
+use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, TunHolder};
 
 use crate::probes::{
     Kernel,
@@ -232,10 +232,10 @@ impl Sources {
         }
     }
 
-    /// Processes that hold a TUN or TAP device open. Looks at every descriptor of every process, so ask only where
-    /// there is such a device.
-    pub fn tun_holders(&self, discovery: &Discovery) -> Observed<Vec<TunHolder>> {
-        tun_holders::read(&Pods::list(&self.host), |id| {
+    /// Processes that hold one of these links open, as far as they are TUN, TAP, macvtap or ipvtap devices. Looks at
+    /// every descriptor of every process, so ask only where there is such a device.
+    pub fn tun_holders(&self, discovery: &Discovery, links: &[Link]) -> Observed<Vec<TunHolder>> {
+        tun_holders::read(&Pods::list(&self.host), links, |id| {
             discovery.get(id).is_some_and(|open| self.is_wanted(open))
         })
     }

@@ -1,8 +1,14 @@
-//! Processes that hold a TUN or TAP device: `iff:` in /proc/<pid>/fdinfo.
+//! Processes that hold a TUN, TAP, macvtap or ipvtap device: `iff:` in /proc/<pid>/fdinfo, or /dev/tapN behind
+//! /proc/<pid>/fd.
 
-use std::{fs::File, io, io::Read};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::FileTypeExt,
+    path::Path,
+};
 
-use netdiag_diagnosis::evidence::{NetnsId, Observed, TunHolder};
+use netdiag_diagnosis::evidence::{Link, NetnsId, Observed, TunHolder};
 
 use super::{
     observed,
@@ -19,8 +25,13 @@ const LONGEST_DEVICE: usize = 15;
 /// fdinfo of a TUN device is some hundred bytes; that of an epoll descriptor may be long.
 const LONGEST_FDINFO: u64 = 4_096;
 
-/// Reads the descriptors of every process in one of the namespaces.
-pub fn read(pods: &Pods, is_ours: impl Fn(NetnsId) -> bool) -> Observed<Vec<TunHolder>> {
+/// Reads the descriptors of every process in one of the namespaces. `links` tell which /dev/tapN is which device.
+pub fn read(
+    pods: &Pods,
+    links: &[Link],
+    is_ours: impl Fn(NetnsId) -> bool,
+) -> Observed<Vec<TunHolder>> {
+    let taps: Vec<&Link> = links.iter().filter(|link| is_macvtap(link)).collect();
     let pids = match processes::all() {
         Ok(pids) => pids,
         Err(error) => {
@@ -51,7 +62,9 @@ pub fn read(pods: &Pods, is_ours: impl Fn(NetnsId) -> bool) -> Observed<Vec<TunH
         }
         for descriptor in processes::descriptors(pid) {
             looked_at += 1;
-            if let Some(device) = device_of(pid, descriptor) {
+            let device =
+                device_of(pid, descriptor).or_else(|| macvtap_of(pid, descriptor, netns, &taps));
+            if let Some(device) = device {
                 holders.push(TunHolder {
                     device,
                     netns,
@@ -85,6 +98,35 @@ fn parse(fdinfo: &str) -> Option<String> {
         .map(|name| printable(name, LONGEST_DEVICE))
 }
 
+/// A device that is read through a file of its own, /dev/tapN with its index (drivers/net/macvtap.c, ipvtap.c).
+fn is_macvtap(link: &Link) -> bool {
+    matches!(link.kind.as_deref(), Some("macvtap" | "ipvtap"))
+}
+
+/// The device behind a descriptor of /dev/tapN. That file says nothing in fdinfo, and /proc/<pid>/fd of another user's
+/// process is closed to an agent without DAC_READ_SEARCH: such a holder stays unknown.
+fn macvtap_of(pid: u32, descriptor: i32, netns: NetnsId, taps: &[&Link]) -> Option<String> {
+    if taps.is_empty() {
+        return None;
+    }
+    let file = processes::path(pid, &format!("fd/{descriptor}"));
+    let ifindex = index_of_tap(&fs::read_link(&file).ok()?)?;
+    let link = taps
+        .iter()
+        .find(|link| link.netns == netns && link.ifindex == ifindex)?;
+    let is_device = fs::metadata(&file).is_ok_and(|found| found.file_type().is_char_device());
+    is_device.then(|| printable(&link.name, LONGEST_DEVICE))
+}
+
+/// N of tapN.
+fn index_of_tap(path: &Path) -> Option<u32> {
+    path.file_name()?
+        .to_str()?
+        .strip_prefix("tap")?
+        .parse()
+        .ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +142,20 @@ mod tests {
         assert_eq!(parse("pos:\t0\n"), None);
         assert_eq!(parse("iff:\t\n"), None);
         assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn the_file_of_a_macvtap_is_known_by_its_index() {
+        let index = |path: &str| index_of_tap(Path::new(path));
+        assert_eq!(index("/dev/tap17"), Some(17));
+        for other in [
+            "/dev/tap",
+            "/dev/net/tun",
+            "/",
+            "socket:[17]",
+            "/tmp/tap99999999999",
+        ] {
+            assert_eq!(index(other), None, "{other}");
+        }
     }
 }

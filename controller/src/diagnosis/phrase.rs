@@ -24,6 +24,8 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         ("Promiscuity", "Unexplained") => "interface promiscuous without a known cause",
         ("ChecksumDrop", "PartialChecksumLost") => "packets with an unfinished checksum dropped",
         ("ChecksumDrop", "Corruption") => "corrupt packets dropped",
+        ("TapQueueDrop", "ReceiveQueueFull") => "queue to a guest full",
+        ("TapQueueDrop", "TransmitQueueFull") => "queue to a program or guest full",
         ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",
         ("OtherDrop", reason) => return with_protocol(reason, protocol),
         _ => return with_protocol(&format!("{check}/{cause}"), protocol),
@@ -103,8 +105,8 @@ mod tests {
             "corrupt packets dropped (UDP)"
         );
         assert_eq!(
-            text("TapQueueDrop", "RingFull", Severity::Warning, None),
-            "TapQueueDrop/RingFull"
+            text("NewCheck", "NewCause", Severity::Warning, None),
+            "NewCheck/NewCause"
         );
     }
 

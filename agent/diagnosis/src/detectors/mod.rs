@@ -9,6 +9,7 @@ mod other_drop;
 mod promiscuity;
 #[cfg(test)]
 pub(crate) mod recorded;
+mod tap_queue_drop;
 mod unhandled_protocol;
 
 use serde::Serialize;
@@ -23,6 +24,7 @@ pub static ALL: &[&dyn Detector] = &[
     &promiscuity::Promiscuity,
     &unhandled_protocol::UnhandledProtocol,
     &checksum_drop::ChecksumDrop,
+    &tap_queue_drop::TapQueueDrop,
     &link_mtu::LinkMtu,
     &other_drop::OtherDrop,
 ];

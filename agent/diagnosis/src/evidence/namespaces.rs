@@ -148,10 +148,10 @@ pub enum MembershipKind {
     Unicast,
 }
 
-/// A process that holds a TUN or TAP device open.
+/// A process that holds a TUN, TAP, macvtap or ipvtap device open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TunHolder {
-    /// The device's name (`iff` of /proc/<pid>/fdinfo).
+    /// The device's name (`iff` of /proc/<pid>/fdinfo, or the link whose /dev/tapN it is).
     pub device: String,
     /// The namespace of the process.
     pub netns: NetnsId,

@@ -82,6 +82,6 @@ fn run_with_five_capabilities() {
         KernelLog::from_now().read(),
         Observed::Unavailable { .. }
     ));
-    assert!(sources.tun_holders(&discovery).value().is_some());
+    assert!(sources.tun_holders(&discovery, &[]).value().is_some());
     println!("everything was read");
 }

@@ -236,7 +236,7 @@ time.sleep(300)";
     let mut up = [0; 3];
     std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut up).unwrap();
     let sources = host_sources();
-    let holders = sources.tun_holders(&sources.discover().unwrap());
+    let holders = sources.tun_holders(&sources.discover().unwrap(), &[]);
     holder.kill().unwrap();
     holder.wait().unwrap();
     let found = holders

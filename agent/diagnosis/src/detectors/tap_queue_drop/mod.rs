@@ -1,0 +1,96 @@
+//! The queue between the kernel and whoever reads a TAP, TUN or macvtap device was full: a guest or program stalled for
+//! longer than its queue could hold.
+//!
+//! Kernels before 4.16 could also drop while the queue had room (an unlocked check in `tap_handle_frame`); older than
+//! what the agent runs on, that is no cause here.
+
+mod queue;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+use self::queue::FullQueue;
+use super::{Detector, EvidenceKind, Meta, Outcome};
+use crate::{
+    evidence::EvidenceWindow,
+    finding::{Claim, Confidence, Finding, Severity, Subject, Unchecked, Verdict},
+};
+
+const NAME: &str = "TapQueueDrop";
+const RECEIVE_QUEUE_FULL: &str = "ReceiveQueueFull";
+const TRANSMIT_QUEUE_FULL: &str = "TransmitQueueFull";
+
+/// Drops a minute from which it is a warning: TCP that probes for bandwidth fills any queue once in a while.
+const WARN_PER_MINUTE: u64 = 6;
+
+/// The `TapQueueDrop` check.
+pub(super) struct TapQueueDrop;
+
+impl Detector for TapQueueDrop {
+    fn meta(&self) -> Meta {
+        Meta {
+            name: NAME,
+            causes: &[RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL],
+            needs: &[EvidenceKind::Links, EvidenceKind::Drops],
+            summary: "a guest or program reads its device more slowly than packets come",
+        }
+    }
+
+    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+        let mut outcome = Outcome {
+            unchecked: unchecked(window),
+            ..Outcome::default()
+        };
+        for queue in queue::full_queues(window, so_far) {
+            let finding = finding(window, &queue);
+            outcome.claims.extend(queue.drops.iter().map(|drop| Claim {
+                drop: *drop,
+                verdict: Verdict::Harmful,
+                protocol: None,
+                finding: finding.id.clone(),
+            }));
+            outcome.findings.push(finding);
+        }
+        outcome
+    }
+}
+
+fn finding(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Finding {
+    // Never critical by itself: that retransmissions come from these drops would take a look at every one of them.
+    let often = u128::from(queue.count) * 60_000
+        >= u128::from(WARN_PER_MINUTE) * u128::from(window.duration_ms.max(1));
+    let severity = if often {
+        Severity::Warning
+    } else {
+        Severity::Info
+    };
+    let cause = queue.direction.cause();
+    let subject = Subject::of_link(queue.link, Some(queue.namespace));
+    let mut finding = Finding::new(NAME, cause, severity, subject);
+    finding.confidence = if queue.is_proved {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    };
+    finding.count = queue.count;
+    (finding.first_ms, finding.last_ms) = queue.times;
+    wording::describe(&mut finding, window, queue);
+    finding
+}
+
+fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
+    let entry = |partly, reason| Unchecked {
+        check: NAME,
+        partly,
+        reason,
+    };
+    let drops = window.drops.missing().map(|reason| {
+        let partly = window.drops.value().is_some();
+        entry(partly, format!("drop probe: {reason}"))
+    });
+    let links = window.links.missing().map(|reason| {
+        let partly = window.links.value().is_some();
+        entry(partly, format!("links: {reason}"))
+    });
+    drops.into_iter().chain(links).collect()
+}

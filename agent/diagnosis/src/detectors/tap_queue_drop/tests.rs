@@ -1,0 +1,401 @@
+//! A queue of 4 packets before a reader that sleeps 60 ms: 223 drops, and rx_dropped +223.
+
+use super::TapQueueDrop;
+use crate::{
+    Settings,
+    detectors::{Detector, Outcome, recorded},
+    evidence::{
+        Address, DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Observed,
+        Owner, PacketSample, Pod, TunHolder,
+    },
+    finding::{Claim, Confidence, Finding, Severity, Subject, Verdict},
+};
+
+const NODE: NetnsId = NetnsId(1);
+const POD: NetnsId = NetnsId(2);
+const LOST: u64 = 223;
+
+/// 10.6.0.1:40000 -> 10.6.0.2:5001 TCP.
+const PACKET: [u8; 40] = [
+    0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 6, 0, 1, 10, 6, 0, 2, 0x9c, 0x40, 0x13, 0x89, 0,
+    0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 0, 64, 0, 0, 0, 0,
+];
+
+fn device(kind: &str, name: &str) -> Link {
+    Link {
+        netns: NODE,
+        ifindex: 5,
+        name: name.to_owned(),
+        kind: Some(kind.to_owned()),
+        tx_queue_length: 500,
+        requested_flags: 0x1_1043,
+        stats_before: Some(LinkStats::default()),
+        ..Link::default()
+    }
+}
+
+fn holder(device: &str, netns: NetnsId) -> TunHolder {
+    TunHolder {
+        device: device.to_owned(),
+        netns,
+        owner: Owner {
+            pid: 4711,
+            comm: "qemu-system-x86".to_owned(),
+            ..Owner::default()
+        },
+    }
+}
+
+fn full(link: Link, reason: &str, location: &str) -> EvidenceWindow {
+    let complete = DropCount {
+        netns: Some(link.netns),
+        ifindex: link.ifindex,
+        ethertype: 0x0800,
+        reason: reason.to_owned(),
+        location: location.to_owned(),
+        at_least: LOST,
+        count: LOST,
+        first_ms: 40,
+        last_ms: 4_000,
+    };
+    EvidenceWindow {
+        duration_ms: 35_000,
+        namespaces: vec![
+            Namespace {
+                id: NODE,
+                is_node: true,
+                ..Namespace::default()
+            },
+            Namespace {
+                id: POD,
+                pid: Some(99),
+                pod: Some(Pod {
+                    namespace: "vms".to_owned(),
+                    name: "client-0".to_owned(),
+                    uid: String::new(),
+                }),
+                ..Namespace::default()
+            },
+        ],
+        links: Observed::Complete { value: vec![link] },
+        drops: Observed::Complete {
+            value: Drops {
+                has_reasons: !reason.is_empty(),
+                has_locations: true,
+                counts: vec![complete],
+                samples: vec![PacketSample {
+                    length: 40,
+                    network_offset: Some(0),
+                    bytes: PACKET.to_vec(),
+                    ..PacketSample::default()
+                }],
+                ..Drops::default()
+            },
+        },
+        tun_holders: Observed::Complete { value: Vec::new() },
+        ..EvidenceWindow::default()
+    }
+}
+
+fn macvtap() -> EvidenceWindow {
+    let mut link = device("macvtap", "macvtap0");
+    link.stats.rx_dropped = LOST;
+    let mut window = full(link, "FULL_RING", "tap_handle_frame");
+    window.tun_holders = Observed::Complete {
+        value: vec![holder("macvtap0", NODE)],
+    };
+    window
+}
+
+fn tap() -> EvidenceWindow {
+    let mut link = device("tun", "tap0");
+    link.stats.tx_dropped = LOST;
+    full(link, "FULL_RING", "tun_net_xmit")
+}
+
+fn link(window: &mut EvidenceWindow) -> &mut Link {
+    match &mut window.links {
+        Observed::Complete { value } => &mut value[0],
+        _ => unreachable!("made complete"),
+    }
+}
+
+fn key(window: &mut EvidenceWindow) -> &mut DropCount {
+    match &mut window.drops {
+        Observed::Complete { value } => &mut value.counts[0],
+        _ => unreachable!("made complete"),
+    }
+}
+
+fn diagnose(window: &EvidenceWindow) -> Outcome {
+    TapQueueDrop.diagnose(window, &Outcome::default())
+}
+
+fn only(outcome: &Outcome) -> &Finding {
+    match &outcome.findings[..] {
+        [finding] => finding,
+        other => panic!("one finding: {other:?}"),
+    }
+}
+
+#[test]
+fn a_full_macvtap_queue_names_its_reader_and_a_longer_queue() {
+    let outcome = diagnose(&macvtap());
+    let finding = only(&outcome);
+    assert_eq!(
+        finding.id.as_str(),
+        "TapQueueDrop/ReceiveQueueFull/macvtap0"
+    );
+    assert_eq!(
+        finding.summary,
+        "macvtap0 dropped 223 packets for qemu-system-x86 (pid 4711): its queue of 500 was full"
+    );
+    assert_eq!(
+        (finding.severity, finding.confidence),
+        (Severity::Warning, Confidence::Certain)
+    );
+    assert_eq!(
+        finding.remedies[0].command.as_deref(),
+        Some("ip link set dev macvtap0 txqueuelen 2000")
+    );
+    assert_eq!(finding.evidence[1].name, "macvtap0 rx_dropped");
+    assert_eq!(finding.evidence[1].value, "+223");
+    assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
+    assert_eq!(outcome.unchecked, []);
+}
+
+#[test]
+fn a_full_tap_queue_is_about_what_the_stack_sends() {
+    let outcome = diagnose(&tap());
+    let finding = only(&outcome);
+    assert_eq!(finding.id.as_str(), "TapQueueDrop/TransmitQueueFull/tap0");
+    assert_eq!(finding.evidence[1].name, "tap0 tx_dropped");
+    assert_eq!(
+        finding.summary,
+        "tap0 dropped 223 packets: its queue of 500 was full"
+    );
+    let (label, text) = &finding.details[0];
+    assert_eq!(*label, "Reader");
+    assert!(text.starts_with("unknown"), "{text}");
+}
+
+#[test]
+fn retransmissions_of_an_end_on_this_node_are_likely_from_it_and_no_proof() {
+    let mut window = macvtap();
+    assert_eq!(only(&diagnose(&window)).evidence.len(), 3);
+    let sender = &mut window.namespaces[1];
+    sender.addresses = vec![Address {
+        ifindex: 2,
+        address: "10.6.0.1".parse().expect("an address"),
+        prefix: 24,
+    }];
+    let names = ["Tcp.RetransSegs", "TcpExt.TCPTimeouts"];
+    sender.counters_before = names.map(|name| (name.to_owned(), 2)).into();
+    sender.counters = names.map(|name| (name.to_owned(), 62)).into();
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(
+        finding.evidence[3].name,
+        "Tcp.RetransSegs of vms/client-0, an end of the sampled flows"
+    );
+    assert_eq!(finding.evidence[3].value, "+60");
+    assert!(finding.impact.contains("likely"), "{}", finding.impact);
+    let look = finding.remedies[2].command.as_deref();
+    assert!(look.is_some_and(|command| command.starts_with("nsenter --target 99 --net nstat")));
+}
+
+#[test]
+fn kernels_without_reasons_make_it_likely() {
+    let mut window = macvtap();
+    key(&mut window).reason.clear();
+    assert_eq!(only(&diagnose(&window)).confidence, Confidence::Likely);
+    // Nobody has the device open: tun_net_xmit refuses frames, and no queue is full.
+    let mut window = tap();
+    key(&mut window).reason.clear();
+    assert_eq!(only(&diagnose(&window)).confidence, Confidence::Likely);
+    link(&mut window).requested_flags = 0x1003;
+    assert_eq!(diagnose(&window).findings, []);
+}
+
+#[test]
+fn hidden_function_names_leave_the_kind_of_device() {
+    for (mut window, cause) in [
+        (macvtap(), "ReceiveQueueFull"),
+        (tap(), "TransmitQueueFull"),
+    ] {
+        key(&mut window).location.clear();
+        let outcome = diagnose(&window);
+        let finding = only(&outcome);
+        assert_eq!(
+            (finding.cause.as_ref(), finding.confidence),
+            (cause, Confidence::Likely)
+        );
+        key(&mut window).reason.clear();
+        assert_eq!(diagnose(&window).findings, []);
+    }
+}
+
+#[test]
+fn drops_that_are_no_full_queue_are_left_to_other_checks() {
+    for (reason, location) in [
+        // Nobody reads the macvtap: its frames go to the host's own stack.
+        ("IP_INADDRERRORS", "ip_error"),
+        ("QDISC_DROP", "__dev_queue_xmit"),
+        ("DEV_READY", "tun_net_xmit"),
+        ("TAP_TXFILTER", "tun_net_xmit"),
+        ("SKB_GSO_SEG", "tap_handle_frame"),
+        ("FULL_RING", "some_other_driver_xmit"),
+    ] {
+        let mut window = macvtap();
+        reason.clone_into(&mut key(&mut window).reason);
+        location.clone_into(&mut key(&mut window).location);
+        let outcome = diagnose(&window);
+        assert!(outcome.findings.is_empty(), "{reason} at {location}");
+        assert!(outcome.claims.is_empty(), "{reason} at {location}");
+    }
+}
+
+#[test]
+fn stalls_that_the_queue_holds_are_silent() {
+    let mut window = macvtap();
+    key(&mut window).count = 0;
+    assert_eq!(diagnose(&window).findings, []);
+}
+
+#[test]
+fn a_seldom_drop_is_no_warning() {
+    let mut window = macvtap();
+    key(&mut window).count = 3;
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Info);
+    key(&mut window).count = 4;
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+    window.duration_ms = 0;
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+}
+
+#[test]
+fn a_reader_of_another_device_of_that_name_is_not_named() {
+    let mut window = macvtap();
+    window.tun_holders = Observed::Complete {
+        value: vec![holder("macvtap0", POD)],
+    };
+    let Observed::Complete { value: links } = &mut window.links else {
+        unreachable!("made complete")
+    };
+    let mut other = links[0].clone();
+    other.netns = POD;
+    links.push(other);
+    assert!(!only(&diagnose(&window)).summary.contains("4711"));
+    // It is the only one of that name, moved away from its program.
+    let Observed::Complete { value: links } = &mut window.links else {
+        unreachable!("made complete")
+    };
+    links.pop();
+    assert!(only(&diagnose(&window)).summary.contains("4711"));
+}
+
+#[test]
+fn a_long_queue_is_not_lengthened_and_a_hostile_name_gets_no_command() {
+    let mut window = macvtap();
+    link(&mut window).tx_queue_length = u32::MAX;
+    let longer = |finding: &Finding| {
+        let texts = finding.remedies.iter().map(|remedy| remedy.text.as_str());
+        texts.filter(|text| *text == "Lengthen the queue.").count()
+    };
+    assert_eq!(longer(only(&diagnose(&window))), 0);
+    link(&mut window).tx_queue_length = 0;
+    link(&mut window).name = "tap0;reboot".to_owned();
+    let outcome = diagnose(&window);
+    assert_eq!(longer(only(&outcome)), 1);
+    assert_eq!(only(&outcome).remedies[0].command, None);
+}
+
+#[test]
+fn what_another_check_explains_and_unknown_devices_are_left_alone() {
+    let mut window = macvtap();
+    let so_far = Outcome {
+        claims: vec![Claim {
+            drop: 0,
+            verdict: Verdict::Harmful,
+            protocol: None,
+            finding: Finding::new("Other", "Cause", Severity::Info, Subject::default()).id,
+        }],
+        ..Outcome::default()
+    };
+    assert_eq!(TapQueueDrop.diagnose(&window, &so_far).findings, []);
+    key(&mut window).ifindex = 6;
+    assert_eq!(diagnose(&window).findings, []);
+    key(&mut window).netns = None;
+    assert_eq!(diagnose(&window).findings, []);
+}
+
+#[test]
+fn without_the_probe_or_links_it_is_unchecked() {
+    let mut window = macvtap();
+    window.drops = Observed::Unavailable {
+        reason: "no CAP_BPF".to_owned(),
+    };
+    let outcome = diagnose(&window);
+    assert_eq!(outcome.findings, []);
+    assert_eq!(outcome.unchecked[0].reason, "drop probe: no CAP_BPF");
+    assert!(!outcome.unchecked[0].partly);
+    window = macvtap();
+    window.links = Observed::Unavailable {
+        reason: "refused".to_owned(),
+    };
+    assert_eq!(diagnose(&window).unchecked[0].reason, "links: refused");
+}
+
+#[test]
+fn recorded_queues_of_a_macvtap_and_a_tap_balance_with_one_reader() {
+    let window = recorded::window(include_str!("testdata/6.18_macvtap_and_tap.json"));
+    let diagnosis = crate::diagnose(&window, &Settings::default());
+    let found: Vec<(&str, u64, Confidence)> = diagnosis
+        .findings
+        .iter()
+        .filter(|finding| finding.check == "TapQueueDrop")
+        .map(|finding| (finding.summary.as_str(), finding.count, finding.confidence))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                "macvtap0 dropped 18 packets for python3 (pid 32508): its queue of 4 was full",
+                18,
+                Confidence::Certain
+            ),
+            (
+                "tap0 dropped 128 packets for python3 (pid 32508): its queue of 2 was full",
+                128,
+                Confidence::Certain
+            ),
+        ]
+    );
+    let ledger: Vec<(Option<&str>, &str, u64, u64, u64)> = diagnosis
+        .ledger
+        .iter()
+        .map(|entry| {
+            let (interface, harmful) = (entry.interface.as_deref(), entry.explained[0].count);
+            (
+                interface,
+                entry.counter,
+                entry.increase,
+                harmful,
+                entry.unexplained,
+            )
+        })
+        .collect();
+    assert_eq!(
+        ledger,
+        [
+            (Some("tap0"), "tx_dropped", 128, 128, 0),
+            (Some("macvtap0"), "rx_dropped", 18, 18, 0)
+        ]
+    );
+    let guest = &diagnosis.findings[0].evidence[3];
+    assert_eq!(
+        guest.name,
+        "Tcp.RetransSegs of guest, an end of the sampled flows"
+    );
+}
