@@ -160,6 +160,24 @@ fn trigger(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
     }
 }
 
+/// Where the kernel gives no reasons, the namespace's counter of wrong checksums tells: what TCP freed there on arrival
+/// was freed for its checksum if the counter rose as much, but for one in ten.
+fn only_checksums(window: &EvidenceWindow, drop: &DropCount) -> bool {
+    let is_alike = |other: &&DropCount| {
+        other.netns == drop.netns
+            && other.reason.is_empty()
+            && TCP_VERIFICATION.contains(&other.location.as_str())
+    };
+    let namespace = drop.netns.and_then(|netns| window.namespace(netns));
+    let increase = namespace.and_then(|namespace| namespace.increase("Tcp.InCsumErrors"));
+    let drops = window.drops.value();
+    let freed = drops
+        .into_iter()
+        .flat_map(|drops| drops.counts.iter().filter(is_alike))
+        .fold(0_u64, |sum, other| sum.saturating_add(other.count));
+    is_alike(&drop) && increase.is_some_and(|rose| rose >= freed - freed / 10)
+}
+
 fn is_checksum_reason(reason: &str) -> bool {
     is_transport_checksum(reason) || is_other_checksum(reason)
 }
