@@ -174,6 +174,25 @@ fn in_short(message: &str) -> String {
 mod tests {
     use super::*;
 
+    /// A kernel without commit 0108a4e9f358 ("bpf: ensure main program has an extable", 6.4) panics on a bad address
+    /// that is read directly in a program with subprograms. Seen on 5.10: `skb->dev` of a datagram, which is no pointer.
+    #[test]
+    fn no_variant_calls_a_subprogram() {
+        const CALL: u8 = 0x85;
+        const TO_SUBPROGRAM: u8 = 1;
+        let Some(object) = probes::object() else {
+            println!("SKIP no_variant_calls_a_subprogram: built without eBPF");
+            return;
+        };
+        let object = aya_obj::Object::parse(object).unwrap();
+        for backend in Backend::ALL {
+            let function = object.programs[backend.program()].function_key();
+            let calls = object.functions[&function].instructions.iter();
+            let calls = calls.filter(|it| it.code == CALL && it.src_reg() == TO_SUBPROGRAM);
+            assert_eq!(calls.count(), 0, "{}", backend.program());
+        }
+    }
+
     #[test]
     fn a_verifier_log_is_cut_to_its_ends() {
         let log = "the BPF_PROG_LOAD syscall failed. Verifier output: 0: R1=ctx()\n1: (79) r1 = *(u64 *)(r1 +0)\n\
