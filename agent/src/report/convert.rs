@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netdiag_crds::report::{
     Evidence, Explained, Finding, LedgerEntry, Lost, Pod, Remedy, RunResult, Subject, Unchecked,
-    Window,
+    Window, state, verdict,
 };
 use netdiag_diagnosis::{Diagnosis, EvidenceWindow, evidence, finding, ledger};
 
@@ -30,7 +30,7 @@ pub fn run_result(diagnosis: &Diagnosis, window: &EvidenceWindow, run: &Run<'_>)
         diagnosis: run.diagnosis.to_owned(),
         diagnosis_uid: run.uid.map(str::to_owned),
         run_generation: run.generation,
-        state: "Finished".to_owned(),
+        state: state::FINISHED.to_owned(),
         message: None,
         window: Some(watched(window, run.attempts)),
         findings: diagnosis
@@ -166,9 +166,9 @@ fn convert_entry(entry: &ledger::LedgerEntry) -> LedgerEntry {
 
 fn convert_booking(booking: &ledger::Booking) -> Explained {
     let verdict = match booking.verdict {
-        finding::Verdict::Benign => "Benign",
-        finding::Verdict::Harmful => "Harmful",
-        finding::Verdict::Unknown => "Unknown",
+        finding::Verdict::Benign => verdict::BENIGN,
+        finding::Verdict::Harmful => verdict::HARMFUL,
+        finding::Verdict::Unknown => verdict::UNKNOWN,
     };
     Explained {
         reason: escaped(&booking.reason),

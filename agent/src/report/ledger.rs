@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use netdiag_crds::{
     limits,
-    report::{Explained, LedgerEntry},
+    report::{Explained, LedgerEntry, verdict},
 };
 
 use super::fit::{bytes, largest};
@@ -137,7 +137,7 @@ fn not_benign(entry: &LedgerEntry) -> i64 {
     entry
         .explained
         .iter()
-        .filter(|booking| booking.verdict != "Benign")
+        .filter(|booking| booking.verdict != verdict::BENIGN)
         .fold(entry.unexplained, |sum, booking| {
             sum.saturating_add(booking.count)
         })

@@ -3,16 +3,18 @@
 use k8s_openapi::jiff::Timestamp;
 use netdiag_crds::{
     NodeNetReportStatus,
-    report::{LedgerEntry, ReportSummary, RunResult},
+    report::{LedgerEntry, ReportSummary, RunResult, verdict},
     severity::Severity,
 };
+
+use crate::probe_states::{ATTACHED, IDLE};
 
 /// The columns, derived from the rest of a status.
 pub fn summary(status: &NodeNetReportStatus) -> ReportSummary {
     let working = status
         .probes
         .iter()
-        .filter(|probe| matches!(probe.state.as_str(), "Attached" | "Idle"))
+        .filter(|probe| matches!(probe.state.as_str(), ATTACHED | IDLE))
         .count();
     let severity = status
         .results
@@ -55,7 +57,7 @@ fn open(entry: &LedgerEntry) -> i64 {
     let unknown = entry
         .explained
         .iter()
-        .filter(|booking| booking.verdict == "Unknown")
+        .filter(|booking| booking.verdict == verdict::UNKNOWN)
         .map(|booking| booking.count);
     unknown.fold(entry.unexplained, i64::saturating_add)
 }

@@ -6,13 +6,13 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, jiff::Timestamp
 use kube::{Api, core::DeserializeGuard, runtime::watcher};
 use netdiag_crds::{
     NodeNetReport,
-    report::{Assignment, Mode, RunResult},
+    report::{Assignment, Mode, RunResult, state},
 };
 use netdiag_diagnosis::{EvidenceWindow, diagnose};
 use tokio::time::timeout;
 
 use super::{
-    decide::{self, RunKey, decide, state},
+    decide::{self, RunKey, decide},
     settings,
     status::{self, About},
     windows::{Ended, Windows},

@@ -4,20 +4,10 @@
 //! is a window that was interrupted.
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-use netdiag_crds::report::{Assignment, Mode, RunResult, Window};
+use netdiag_crds::report::{Assignment, Mode, RunResult, Window, state};
 
 /// A window that was interrupted so often is given up: something on this node ends the agent each time.
 pub const MAX_ATTEMPTS: i32 = 3;
-
-/// States of a result.
-pub mod state {
-    /// Its first window runs.
-    pub const RUNNING: &str = "Running";
-    /// It has a result.
-    pub const FINISHED: &str = "Finished";
-    /// It was given up.
-    pub const FAILED: &str = "Failed";
-}
 
 /// One run of one diagnosis: what a window belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use netdiag_crds::{
     NodeNetReport,
-    report::{Assignment, Mode, RunResult},
+    report::{Assignment, Mode, RunResult, state},
 };
 
 use super::run::Run;
@@ -17,11 +17,6 @@ use crate::report;
 
 /// Time for an agent to see its assignment, and for a result to arrive after its window.
 pub const GRACE: SignedDuration = SignedDuration::from_secs(60);
-
-/// State of a window that has ended with a result.
-pub const FINISHED: &str = "Finished";
-/// State of a window that could not be watched to its end.
-pub const FAILED: &str = "Failed";
 
 /// How far a node is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,8 +80,8 @@ pub fn of<'a>(
     let assignment = report.and_then(|report| report::assignment(report, run));
     let result = report.and_then(|report| report::result(report, run));
     let reported = result.and_then(|result| match result.state.as_str() {
-        FINISHED => Some(State::Finished(result)),
-        FAILED => Some(State::Failed(result)),
+        state::FINISHED => Some(State::Finished(result)),
+        state::FAILED => Some(State::Failed(result)),
         // The first window of several has ended: its numbers stand while the next one runs.
         _ if run.mode == Mode::Continuous && has_ended(result) => Some(State::Finished(result)),
         _ => None,

@@ -7,7 +7,7 @@ use netdiag_crds::{
     NodeNetReport,
     diagnosis::{CommonFactor, FleetCounter, FleetFinding},
     limits,
-    report::{Finding, LedgerEntry, RunResult},
+    report::{Finding, LedgerEntry, RunResult, verdict},
     severity::Severity,
 };
 
@@ -62,8 +62,8 @@ pub fn ledger(reporters: &[Reporter<'_>]) -> Vec<FleetCounter> {
         add(&mut counter.unexplained, entry.unexplained);
         for booking in &entry.explained {
             let part = match booking.verdict.as_str() {
-                "Benign" => &mut counter.benign,
-                "Harmful" => &mut counter.harmful,
+                verdict::BENIGN => &mut counter.benign,
+                verdict::HARMFUL => &mut counter.harmful,
                 _ => &mut counter.unknown,
             };
             add(part, booking.count);

@@ -6,15 +6,11 @@ use k8s_openapi::{api::core::v1::Node, apimachinery::pkg::apis::meta::v1::Time, 
 use kube::ResourceExt;
 use netdiag_crds::{
     NodeNetDiagnosis, NodeNetReport, NodeNetReportSpec, limits,
-    report::{Assignment, Mode, Refusal},
+    report::{Assignment, Mode, Refusal, state},
 };
 
 use super::{assignment, is_refused};
-use crate::diagnosis::{
-    progress::{FAILED, FINISHED},
-    run::Run,
-    selection::Selected,
-};
+use crate::diagnosis::{run::Run, selection::Selected};
 
 /// The spec that the node's report should have; `None` when it has it already, or none is needed yet.
 ///
@@ -162,7 +158,8 @@ fn is_resumed(
     let has_result = report
         .and_then(|report| super::result(report, run))
         .is_some_and(|result| {
-            run.mode == Mode::Once && [FINISHED, FAILED].contains(&result.state.as_str())
+            run.mode == Mode::Once
+                && [state::FINISHED, state::FAILED].contains(&result.state.as_str())
         });
     current.suspend && !diagnosis.spec.suspend && !has_result && run.completion.is_none()
 }

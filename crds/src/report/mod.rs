@@ -4,6 +4,7 @@ mod finding;
 mod ledger;
 mod spec;
 mod status;
+mod words;
 
 pub use finding::{Evidence, Finding, Pod, Remedy, Subject};
 pub use ledger::{Explained, LedgerEntry};
@@ -12,3 +13,4 @@ pub use status::{
     AgentInfo, Lost, NodeNetReportStatus, Omitted, Probe, ReportSummary, RunResult, Unchecked,
     Window,
 };
+pub use words::{state, verdict};
