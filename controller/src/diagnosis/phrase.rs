@@ -27,6 +27,10 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         ("TapQueueDrop", "ReceiveQueueFull") => "queue to a guest full",
         ("TapQueueDrop", "TransmitQueueFull") => "queue to a program or guest full",
         ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",
+        ("OtherDrop", "NotLoss") => "freed packets that nobody misses",
+        ("OtherDrop", "NoDevice") => "packets dropped on no device that the node knows",
+        ("OtherDrop", "Remainder") => "packets dropped for several small reasons",
+        // The cause is the kernel's reason, in its spelling.
         ("OtherDrop", reason) => return with_protocol(reason, protocol),
         _ => return with_protocol(&format!("{check}/{cause}"), protocol),
     };
@@ -99,6 +103,10 @@ mod tests {
         assert_eq!(
             text("OtherDrop", "NETFILTER_DROP", Severity::Info, None),
             "NETFILTER_DROP"
+        );
+        assert_eq!(
+            text("OtherDrop", "NoDevice", Severity::Info, None),
+            "packets dropped on no device that the node knows"
         );
         assert_eq!(
             text("ChecksumDrop", "Corruption", Severity::Warning, Some("UDP")),

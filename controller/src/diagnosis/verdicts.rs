@@ -106,7 +106,9 @@ impl View<'_> {
             .filter(|reporter| reporter.worst(self.least).is_some())
             .count();
         let (harmless, none) = (with_any - affected, reported - with_any);
-        let message = if affected > 0 {
+        let message = if affected == reported {
+            format!("loss on {}", phrase::nodes(affected))
+        } else if affected > 0 {
             format!(
                 "loss on {}; of the others {harmless} have harmless findings, {none} none",
                 phrase::nodes(affected)

@@ -83,6 +83,15 @@ fn loss_is_shown_with_its_worst_finding() {
 }
 
 #[test]
+fn where_every_node_has_loss_nothing_is_said_of_others() {
+    let outcome = Outcome::of(vec![critical("a")]);
+    assert_eq!(
+        outcome.message(conditions::FINDINGS_PRESENT),
+        "True Critical: loss on 1 node"
+    );
+}
+
+#[test]
 fn harmless_drops_affect_no_node() {
     let outcome = Outcome::of(vec![lldp("a"), lldp("b")]);
     assert_eq!(
