@@ -125,11 +125,12 @@ pub(super) fn link_of<'a>(window: &'a EvidenceWindow, key: &DropCount) -> Option
     window.link(key.netns?, key.ifindex)
 }
 
-/// The kernel's reason, the function where it gives none, or that it says neither.
+/// The kernel's reason, the function where it gives none or where that tells more, or that it says neither.
 pub(super) fn cause_of(key: &DropCount) -> &str {
     match (key.reason.as_str(), key.location.as_str()) {
         ("" | "NOT_SPECIFIED", location) if !location.is_empty() => location,
         ("", _) => "NOT_SPECIFIED",
+        (_, location) if table::is_told_by_function(key) => location,
         (reason, _) => reason,
     }
 }

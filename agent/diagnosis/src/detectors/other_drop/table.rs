@@ -97,6 +97,16 @@ pub(super) fn lookup(
     })
 }
 
+/// The function says more than the reason about these drops.
+pub(super) fn is_told_by_function(key: &DropCount) -> bool {
+    rows::all().any(|row| match &row.matches {
+        Match::ReasonAt(reason, functions) => {
+            key.reason == *reason && functions.contains(&key.location.as_str())
+        }
+        _ => false,
+    })
+}
+
 /// The kernel gives no reason: it has none to give before 5.17, or nobody has named this one yet.
 pub(super) fn is_unnamed(reason: &str) -> bool {
     matches!(reason, "" | "NOT_SPECIFIED")

@@ -158,6 +158,30 @@ fn the_same_reason_below_its_rate_is_no_warning() {
 }
 
 #[test]
+fn a_function_that_tells_more_than_the_reason_is_a_cause_of_its_own() {
+    let window = window(vec![
+        drops(Some(NODE), "NO_SOCKET", "__udp4_lib_rcv", 30),
+        drops(Some(NODE), "NO_SOCKET", "cookie_v4_check", 12),
+        drops(Some(NODE), "NOT_SPECIFIED", "ip_error", 90),
+    ]);
+    let outcome = OtherDrop.diagnose(&window, &Outcome::default());
+    let mut found: Vec<(&str, Severity, u64)> = outcome
+        .findings
+        .iter()
+        .map(|finding| (&*finding.cause, finding.severity, finding.count))
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ("NO_SOCKET", Severity::Info, 30),
+            ("cookie_v4_check", Severity::Warning, 12),
+            ("ip_error", Severity::Info, 90),
+        ]
+    );
+}
+
+#[test]
 fn a_filters_decision_is_never_a_warning() {
     let outcome = diagnose(&window(vec![drops(
         Some(NODE),

@@ -125,6 +125,16 @@ pub(super) static ROWS: &[Row] = &[
         meaning: "they were left in the queue of a socket that was closed, or are a sender's own copies",
         advice: None,
     },
+    Row {
+        // ip_error and dst_discard of a route of type blackhole, prohibit or unreachable; a missing route has a reason.
+        matches: Unspecified(&["ip_error", "dst_discard", "dst_discard_out"]),
+        class: Decision,
+        meaning: "the route to their destination refuses them (blackhole, prohibit, unreachable)",
+        advice: Some(look(
+            "If they should pass, find the route (ip -6 for IPv6).",
+            &["ip", "route", "show", "table", "all"],
+        )),
+    },
     // tcp_v4_rcv, do_time_wait: after TCP_TW_SUCCESS the segment is freed without a reason; seen with every connection
     // that ends (6.18). tcp_rcv_state_process frees each segment of a handshake or an end so until 6.8.
     Row {

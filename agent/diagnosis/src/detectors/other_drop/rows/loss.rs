@@ -124,6 +124,18 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
+        // tcp_get_cookie_sock finds no room in the listener's queue: ListenOverflows rises.
+        matches: ReasonAt("NO_SOCKET", &["cookie_v4_check", "cookie_v6_check"]),
+        class: Loss {
+            warn_per_minute: AT_ONCE,
+        },
+        meaning: "the listening socket's queue of connections to accept was full, also for those by SYN cookie",
+        advice: Some(look(
+            "Find the listener whose Recv-Q reaches its Send-Q; let it accept faster or listen with a larger backlog.",
+            &["ss", "-ltnp"],
+        )),
+    },
+    Row {
         matches: Reasons(&["TCP_OFO_QUEUE_PRUNE", "TCP_OFO_DROP"]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
