@@ -14,7 +14,7 @@ use crate::setup::Images;
 use crate::workspace::Workspace;
 
 /// For boot and all scenarios of one kernel.
-pub const LIMIT: Duration = Duration::from_secs(15 * 60);
+const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// NICs on the guest's one segment: a host's and three of the node's.
 const NICS: u8 = 4;
 
@@ -22,7 +22,7 @@ pub struct Guest<'a> {
     pub workspace: &'a Workspace,
     pub images: &'a Images,
     pub programs: &'a Path,
-    /// Where its output goes.
+    /// Where its console goes.
     pub folder: &'a Path,
     pub kernel: Kernel,
     /// Begin of the names of the scenarios to run.
@@ -34,12 +34,59 @@ pub struct Ended {
     pub results: Results,
     pub took: Duration,
     pub over_limit: bool,
+    /// Why its kernel died, if it did.
+    pub death: Option<Death>,
+}
+
+impl Ended {
+    /// Whether another boot may go better: emulated kernels die now and then. What dies in the agent's own programs
+    /// has shown a fault of the agent.
+    pub fn died_of_emulation(&self) -> bool {
+        let in_ebpf = self.death.as_ref().is_some_and(|death| death.in_ebpf);
+        !self.results.complete && !self.over_limit && !in_ebpf
+    }
+
+    /// How a guest ended that did not get to its end.
+    pub fn end(&self) -> String {
+        match &self.death {
+            _ if self.over_limit => format!("over its limit of {} s", LIMIT.as_secs()),
+            Some(death) if death.in_ebpf => {
+                format!("the kernel died in an eBPF program: {}", death.message)
+            }
+            Some(death) => format!("the kernel died: {}", death.message),
+            None => "the guest ended early".to_owned(),
+        }
+    }
+}
+
+/// How a kernel died.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Death {
+    /// What it said first.
+    pub message: String,
+    /// An eBPF program was running, and the agent alone loads any.
+    pub in_ebpf: bool,
+}
+
+impl Death {
+    /// Reads a console.
+    fn read(console: &str) -> Option<Self> {
+        let is_last_word = |line: &&str| {
+            ["BUG:", "Oops", "Kernel panic"]
+                .iter()
+                .any(|word| line.contains(word))
+        };
+        let message = console.lines().find(is_last_word)?.trim().to_owned();
+        Some(Self {
+            message,
+            in_ebpf: console.contains("bpf_prog_"),
+        })
+    }
 }
 
 impl Guest<'_> {
     /// Boots it and waits until it switches itself off.
     pub fn run(&self) -> Result<Ended> {
-        let output = self.file("results");
         let job = Job {
             workspace: self.workspace,
             name: &format!("guest {}", self.kernel),
@@ -51,16 +98,21 @@ impl Guest<'_> {
         if !ended.success && !ended.over_limit {
             bail!("QEMU failed\n{}", ended.excerpt());
         }
-        let text = fs::read(&output).with_context(|| format!("failed to read {output:?}"))?;
+        // The guest's second serial port is QEMU's standard output, so the log holds its results.
+        let log = &ended.log;
+        let text = fs::read(log).with_context(|| format!("failed to read {}", log.display()))?;
         Ok(Ended {
             results: Results::read(&String::from_utf8_lossy(&text)),
             took: ended.took,
             over_limit: ended.over_limit,
+            death: Death::read(&String::from_utf8_lossy(
+                &fs::read(self.console()).context("failed to read a console")?,
+            )),
         })
     }
 
-    fn file(&self, what: &str) -> PathBuf {
-        self.folder.join(format!("{}.{what}", self.kernel))
+    fn console(&self) -> PathBuf {
+        self.folder.join(format!("{}.console", self.kernel))
     }
 
     fn command(&self) -> Command {
@@ -96,10 +148,10 @@ impl Guest<'_> {
                 format!("virtio-net-pci,netdev=port{number},mac=52:54:00:6e:64:{number:02x}");
             command.args(["-netdev", &port, "-device", &device]);
         }
-        for output in ["console", "results"] {
-            let port = format!("file:{}", self.file(output).display());
-            command.args(["-serial", &port]);
-        }
+        let console = format!("file:{}", self.console().display());
+        command.args(["-serial", &console]);
+        command.args(["-chardev", "stdio,id=results,signal=off"]);
+        command.args(["-serial", "chardev:results"]);
         command
     }
 }
@@ -115,4 +167,23 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
         bail!("{:?} failed: {}", command.get_program(), said.trim());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_death_in_an_ebpf_program_is_told_from_one_of_emulation() {
+        let console = "[   60.4] BUG: kernel NULL pointer dereference, address: 6c\n\
+            [   60.4] RIP: 0010:bpf_prog_82da7607e3a30ac0_drop_direct+0x68/0xe28\n";
+        let death = Death::read(console).unwrap();
+        assert!(
+            death.in_ebpf && death.message.contains("NULL pointer"),
+            "{death:?}"
+        );
+        let console = "[    9.1] Kernel panic - not syncing: Fatal exception in interrupt\n";
+        assert!(!Death::read(console).unwrap().in_ebpf);
+        assert_eq!(Death::read("[   67.4] reboot: Power down\n"), None);
+    }
 }

@@ -131,25 +131,22 @@ fn run_side_by_side(
 fn run_guest(guest: &Guest<'_>, images: &Images) -> Result<Outcome> {
     let release = images.release(guest.kernel)?;
     let mut ended = guest.run()?;
-    let mut note = String::new();
-    if !ended.results.complete && !ended.over_limit {
-        eprintln!("guest {release} died and is booted once more");
+    let mut notes = Vec::new();
+    if ended.died_of_emulation() {
+        notes.push(format!("booted twice: {}", ended.end()));
         let first = ended.took;
         ended = guest.run()?;
         ended.took += first;
-        note = "booted twice: the first guest died".to_owned();
     }
-    if ended.over_limit {
-        note = format!("over its limit of {} s", machine::LIMIT.as_secs());
-    } else if !ended.results.complete {
-        note = "died twice".to_owned();
+    if !ended.results.complete {
+        notes.push(ended.end());
     }
     Ok(Outcome {
         kernel: guest.kernel,
         release,
         results: ended.results,
         took: ended.took,
-        note,
+        note: notes.join("; "),
     })
 }
 

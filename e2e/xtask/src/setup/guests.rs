@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::packages::{apt_install, apt_obstacle};
 use super::{Need, Step, cache, nothing};
 use crate::guests::Kernel;
-use crate::machine::on_path;
+use crate::machine::{Machine, on_path};
 use crate::workspace::Workspace;
 
 /// Programs that make and boot guests, and their Debian packages.
@@ -28,7 +28,7 @@ pub const PACKAGES: Step = Step {
     name: "guest tools",
     need: Need::Guests,
     purpose: "boot other kernels in QEMU",
-    obstacle: |machine| apt_obstacle(machine, BY_HAND),
+    obstacle,
     present: |_| missing_packages().is_empty(),
     commands: |workspace| Ok(apt_install(workspace, &missing_packages())),
     finish: nothing,
@@ -38,7 +38,7 @@ pub const SYSTEM: Step = Step {
     name: "guest system",
     need: Need::Guests,
     purpose: "a small Debian 12 as the guests' root, kept in the cache",
-    obstacle: |machine| apt_obstacle(machine, BY_HAND),
+    obstacle,
     present: |workspace| system(workspace).is_ok_and(|folder| has_system(&folder)),
     commands: |workspace| {
         let mut make = workspace.command("sh");
@@ -53,7 +53,7 @@ pub const KERNELS: Step = Step {
     name: "guest kernels",
     need: Need::Guests,
     purpose: "Debian's kernels 5.10, 6.1 and 6.12, kept in the cache; this machine's package lists stay as they are",
-    obstacle: |machine| apt_obstacle(machine, BY_HAND),
+    obstacle,
     present: |workspace| kernels(workspace).is_ok_and(|folder| has_kernels(&folder)),
     commands: |workspace| {
         let unfinished = cache::unfinished(&kernels(workspace)?);
@@ -100,6 +100,15 @@ pub fn images(workspace: &Workspace) -> Result<Images> {
         system: system(workspace)?,
         kernels: kernels(workspace)?,
     })
+}
+
+/// The guests run the programs that are built here, on the kernels of this architecture.
+fn obstacle(machine: &Machine) -> Option<String> {
+    if cfg!(target_arch = "x86_64") {
+        apt_obstacle(machine, BY_HAND)
+    } else {
+        Some("guests are x86-64 machines, and run what is built here".to_owned())
+    }
 }
 
 fn missing_packages() -> Vec<&'static str> {
