@@ -77,8 +77,7 @@ pub struct DiagnoseArgs {
 Examples:
   netdiag-agent run --host-root /host                    in a DaemonSet; NODE_NAME is spec.nodeName
   netdiag-agent run --node-name node-17 --kubeconfig ~/.kube/config
-
-Log lines are filtered by the variable RUST_LOG, such as RUST_LOG=debug.")]
+  NETDIAG_LOG=netdiag_agent=debug netdiag-agent run --node-name node-17      details of every window")]
 pub struct RunArgs {
     /// The name of this node's Node object
     #[arg(long, env = "NODE_NAME", value_name = "NAME")]
@@ -90,8 +89,17 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Form of the log lines on stderr
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, env = "NETDIAG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+    // kube's client logs each failed request; whoever made it here logs it too, with what it was for.
+    /// What to log: a level (error, warn, info, debug, trace), or targets with levels
+    #[arg(
+        long,
+        env = "NETDIAG_LOG",
+        value_name = "FILTER",
+        default_value = "info,kube_client::client::builder=off"
+    )]
+    pub log: String,
 }
 
 /// Forms of a result.

@@ -37,7 +37,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Verdict::Failed => ExitCode::from(FAIL_ON_MET),
         }),
         Command::Run(args) => {
-            telemetry::log_to_stderr(args.log_format);
+            telemetry::log_to_stderr(args.log_format, &args.log)?;
             // Two crates of the tree bring a provider each, so rustls cannot choose by itself. It fails only when one
             // is installed already, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();

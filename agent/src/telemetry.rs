@@ -1,22 +1,35 @@
 //! Log lines, on stderr.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::LogFormat;
 
-/// Logs from now on, as the variable RUST_LOG filters.
-pub fn log_to_stderr(format: LogFormat) {
-    // kube's client logs each failed request; whoever made it here logs it too, with what it was for.
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,kube_client::client::builder=off"));
+/// The filter does not parse.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to read the log filter {filter:?}; an example is \"info,netdiag_agent=debug\"")]
+pub struct BadFilter {
+    filter: String,
+    source: tracing_subscriber::filter::ParseError,
+}
+
+/// Logs from now on.
+///
+/// # Errors
+/// When `filter` is not a list of targets and levels.
+pub fn log_to_stderr(format: LogFormat, filter: &str) -> Result<(), BadFilter> {
+    let env_filter = EnvFilter::try_new(filter).map_err(|source| BadFilter {
+        filter: filter.to_owned(),
+        source,
+    })?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_env_filter(env_filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+    Ok(())
 }

@@ -28,7 +28,7 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), BadFilter> {
         .with_writer(io::stderr);
     match format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
     }
     Ok(())
 }

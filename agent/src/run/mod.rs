@@ -56,7 +56,9 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         node_name,
         host_root,
         kubeconfig,
-        log_format: _, // set up by main, before anything is logged
+        // Set up by main, before anything is logged.
+        log_format: _,
+        log: _,
     } = args;
     // Windows run on threads that come and go.
     share_one_heap();
