@@ -128,7 +128,8 @@ fn held_devices(window: &EvidenceWindow) -> impl Iterator<Item = (&Owner, Device
         .filter_map(|socket| {
             let link = window.link(socket.netns, socket.ifindex)?;
             let forwards = FORWARDED_ETHERTYPES.contains(&socket.ethertype);
-            forwards.then(|| (&socket.owner, Device::of(link, false)))
+            // Sockets whose holders are unknown (pid 0) may be of one program each.
+            (forwards && socket.owner.pid != 0).then(|| (&socket.owner, Device::of(link, false)))
         });
     let tuns = window
         .tun_holders
