@@ -226,6 +226,14 @@ mod tests {
     }
 
     #[test]
+    fn a_bridge_without_another_port_is_told_from_a_tunnel_without_an_end() {
+        let class =
+            |location| lookup(&key("NO_TX_TARGET", location), None, &[]).map(|row| row.class);
+        assert_eq!(class("br_handle_frame_finish"), Some(Class::Decision));
+        assert!(matches!(class("vxlan_xmit"), Some(Class::Loss { .. })));
+    }
+
+    #[test]
     fn the_hop_limit_is_told_from_a_broken_header() {
         let meaning = |location| {
             let row = lookup(&key("IP_INHDR", location), None, &[]);

@@ -5,7 +5,7 @@ use crate::detectors::other_drop::table::{
     Advice,
     Class::Loss,
     DEVICE,
-    Match::{Logged, ReasonAt, Reasons, WithoutCarrier},
+    Match::{Logged, Reasons, WithoutCarrier},
     Row, Scope,
 };
 
@@ -124,18 +124,6 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        // tcp_get_cookie_sock finds no room in the listener's queue: ListenOverflows rises.
-        matches: ReasonAt("NO_SOCKET", &["cookie_v4_check", "cookie_v6_check"]),
-        class: Loss {
-            warn_per_minute: AT_ONCE,
-        },
-        meaning: "the listening socket's queue of connections to accept was full, also for those by SYN cookie",
-        advice: Some(look(
-            "Find the listener whose Recv-Q reaches its Send-Q; let it accept faster or listen with a larger backlog.",
-            &["ss", "-ltnp"],
-        )),
-    },
-    Row {
         matches: Reasons(&["TCP_OFO_QUEUE_PRUNE", "TCP_OFO_DROP"]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
@@ -227,17 +215,6 @@ pub(super) static ROWS: &[Row] = &[
         },
         meaning: "their checksum was wrong, or missing where IPv6 demands one",
         advice: None,
-    },
-    Row {
-        matches: ReasonAt("IP_INHDR", &["ip_forward", "ip6_forward"]),
-        class: Loss {
-            warn_per_minute: OF_A_QUEUE,
-        },
-        meaning: "their hop limit (TTL) ran out here: traceroute means it so, and many of one flow go in a circle",
-        advice: Some(look(
-            "If they are not traceroute's, see whether the next hop sends them back (ip -6 route get for IPv6).",
-            &["ip", "route", "show", "table", "all"],
-        )),
     },
     Row {
         matches: Reasons(&["IP_INHDR", "PKT_TOO_SMALL", "HDR_TRUNC"]),

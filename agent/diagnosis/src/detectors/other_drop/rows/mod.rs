@@ -4,6 +4,7 @@
 //! A rate is chosen so that a healthy node stays below it: what must never happen warns at once (6 a minute, to look
 //! beyond a single packet), what happens under load warns at 1 a second, what a queue does by design at 10 a second.
 
+mod functions;
 mod locations;
 mod loss;
 mod no_loss;
@@ -17,7 +18,7 @@ const NEVER: Option<u64> = None;
 
 /// Every row; the first that matches speaks.
 pub(super) fn all() -> impl Iterator<Item = &'static Row> {
-    [loss::ROWS, no_loss::ROWS, locations::ROWS]
+    [functions::ROWS, loss::ROWS, no_loss::ROWS, locations::ROWS]
         .into_iter()
         .flatten()
 }

@@ -1,0 +1,49 @@
+//! Reasons that mean something else, or something narrower, in some functions.
+
+use super::{AT_ONCE, OF_A_QUEUE, look};
+use crate::detectors::other_drop::table::{
+    Class::{Decision, Loss},
+    Match::ReasonAt,
+    Row,
+};
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        // tcp_get_cookie_sock finds no room in the listener's queue: ListenOverflows rises.
+        matches: ReasonAt("NO_SOCKET", &["cookie_v4_check", "cookie_v6_check"]),
+        class: Loss {
+            warn_per_minute: AT_ONCE,
+        },
+        meaning: "the listening socket's queue of connections to accept was full, also for those by SYN cookie",
+        advice: Some(look(
+            "Find the listener whose Recv-Q reaches its Send-Q; let it accept faster or listen with a larger backlog.",
+            &["ss", "-ltnp"],
+        )),
+    },
+    Row {
+        matches: ReasonAt("IP_INHDR", &["ip_forward", "ip6_forward"]),
+        class: Loss {
+            warn_per_minute: OF_A_QUEUE,
+        },
+        meaning: "their hop limit (TTL) ran out here: traceroute means it so, and many of one flow go in a circle",
+        advice: Some(look(
+            "If they are not traceroute's, see whether the next hop sends them back (ip -6 route get for IPv6).",
+            &["ip", "route", "show", "table", "all"],
+        )),
+    },
+    Row {
+        // Without this reason until 6.15; see `br_handle_frame_finish` among the functions. A tunnel means loss by it.
+        matches: ReasonAt(
+            "NO_TX_TARGET",
+            &[
+                "br_handle_frame_finish",
+                "br_flood",
+                "br_forward",
+                "br_dev_xmit",
+            ],
+        ),
+        class: Decision,
+        meaning: "no other port of the bridge leads to their destination: a switch flooded them, they stay where they came from, or the address is gone",
+        advice: None,
+    },
+];
