@@ -5,17 +5,16 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
+use super::{
+    fold::{Alike, fold, shortened, without_evidence},
+    ledger::{fit_ledger, smallest_balanced},
+    size::{bytes, largest},
+    text::cut,
+};
 use netdiag_crds::{
     NodeNetReportStatus, limits,
     report::{Finding, Omitted, RunResult},
     severity::Severity,
-};
-use serde::Serialize;
-
-use super::{
-    fold::{Alike, fold, shortened, without_evidence},
-    ledger::{fit_ledger, smallest_balanced},
-    text::cut,
 };
 
 /// The size that a NodeNetReport stays under, as JSON with its managedFields.
@@ -218,29 +217,6 @@ fn in_short(findings: &[Finding], budget: usize) -> (Vec<Finding>, HashMap<Strin
             .map(|kept| folded_after(kept, alike))
         })
         .unwrap_or_else(|| folded_after(0, Alike::Severity))
-}
-
-/// The largest number up to `most` that fits, by halving; `None` when not even 0 does.
-pub(super) fn largest(most: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
-    if !fits(0) {
-        return None;
-    }
-    let (mut fitting, mut end) = (0, most + 1);
-    while end - fitting > 1 {
-        let middle = fitting + (end - fitting) / 2;
-        if fits(middle) {
-            fitting = middle;
-        } else {
-            end = middle;
-        }
-    }
-    Some(fitting)
-}
-
-/// Size as JSON.
-pub(super) fn bytes<T: Serialize + ?Sized>(value: &T) -> usize {
-    // Serialising plain data to memory does not fail; if it did, nothing may count as small.
-    serde_json::to_vec(value).map_or(usize::MAX / 4, |json| json.len())
 }
 
 fn rename(id: &mut Option<String>, renamed: &HashMap<String, String>) {

@@ -7,7 +7,7 @@ use netdiag_crds::{
     report::{Explained, LedgerEntry, verdict},
 };
 
-use super::fit::{bytes, largest};
+use super::size::{bytes, largest};
 
 /// The reason of bookings that are summed whatever their reasons.
 const SEVERAL_REASONS: &str = "several reasons";

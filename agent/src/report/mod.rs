@@ -9,6 +9,7 @@ mod fit;
 mod fold;
 mod ledger;
 mod local;
+mod size;
 mod summary;
 #[cfg(test)]
 mod tests;

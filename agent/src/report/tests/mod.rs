@@ -17,7 +17,7 @@ use netdiag_diagnosis::{
     ledger::{self, Booking},
 };
 
-use super::{OBJECT_BYTES, Run, bound, fit, fit::bytes, fold::stands_for, run_result, summary};
+use super::{OBJECT_BYTES, Run, bound, fit, fold::stands_for, run_result, size::bytes, summary};
 
 /// Metadata and spec of an ordinary report.
 const REST: usize = 900;
