@@ -5,12 +5,13 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use crate::limits;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 6] = [
+pub const CHECKS: [&str; 7] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
     "TapQueueDrop",
     "LinkMtu",
+    "ReceiveOverrun",
     "OtherDrop",
 ];
 

@@ -122,6 +122,7 @@ pub fn collect(
         packet_sockets: seen.packet_sockets,
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
+        softnet: seen.softnet,
         lost,
     };
     Collected { window, complete }

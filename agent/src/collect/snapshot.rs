@@ -1,17 +1,21 @@
 //! The sources at one end of a window, and both ends together.
 
-use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, TunHolder};
+use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, Softnet, TunHolder};
 
 use super::drops::DropWatch;
 use crate::{
     causes::causes,
     probes::drop::DropSnapshot,
-    sources::{Reading, Sources, reading},
+    sources::{
+        Reading, Sources, reading,
+        softnet::{self, Backlogs},
+    },
 };
 
 /// One end: the sources' counters, read between two reads of the drop map.
 pub struct End {
     asked: Result<Answers, String>,
+    backlogs: Result<Backlogs, String>,
     /// Drops before the counters were read.
     pub drops: DropSnapshot,
     /// Drops after.
@@ -38,6 +42,7 @@ impl End {
             let reading = sources.read(&discovery);
             (sources, discovery, reading)
         });
+        let backlogs = softnet::read();
         let drops_after = watch.read();
         let asked = found.map(|(sources, discovery, mut reading)| {
             sources.describe(&discovery, &mut reading);
@@ -54,6 +59,7 @@ impl End {
         });
         Self {
             asked,
+            backlogs,
             drops,
             drops_after,
         }
@@ -87,11 +93,14 @@ pub struct Seen {
     pub packet_sockets: Observed<Vec<PacketSocket>>,
     /// Who holds TUN and TAP devices, as of the end.
     pub tun_holders: Observed<Vec<TunHolder>>,
+    /// The CPUs' backlogs.
+    pub softnet: Observed<Softnet>,
 }
 
 impl Seen {
     /// Puts the two ends together.
     pub fn between(before: End, after: End) -> Self {
+        let softnet = softnet::between(before.backlogs, after.backlogs);
         match (before.asked, after.asked) {
             (Ok(before), Ok(after)) => {
                 let (namespaces, links) = reading::merge(before.reading, after.reading);
@@ -100,6 +109,7 @@ impl Seen {
                     links,
                     packet_sockets: after.packet_sockets,
                     tun_holders: after.tun_holders,
+                    softnet,
                 }
             }
             (Err(reason), _) | (_, Err(reason)) => Self {
@@ -107,6 +117,7 @@ impl Seen {
                 links: unavailable(&reason),
                 packet_sockets: unavailable(&reason),
                 tun_holders: unavailable(&reason),
+                softnet,
             },
         }
     }

@@ -159,6 +159,10 @@ fn out_of_bounds(window: &EvidenceWindow) -> Option<String> {
             window.tun_holders.value().map_or(0, Vec::len),
         ),
         (
+            "CPUs",
+            window.softnet.value().map_or(0, |all| all.cpus.len()),
+        ),
+        (
             "kernel log lines",
             window.kernel_log.value().map_or(0, Vec::len),
         ),

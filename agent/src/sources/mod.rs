@@ -33,6 +33,7 @@ mod processes;
 mod protocol_handlers;
 pub mod reading;
 mod route_netlink;
+pub mod softnet;
 mod system_calls;
 mod text;
 mod tun_holders;

@@ -31,6 +31,8 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         ("OtherDrop", "NoDevice") => "packets dropped on no device that the node knows",
         ("OtherDrop", "Remainder") => "packets dropped for several small reasons",
         // The cause is the kernel's reason, in its spelling.
+        ("ReceiveOverrun", "RingFull") => "receive ring of a NIC full",
+        ("ReceiveOverrun", "BacklogFull") => "backlog of a CPU full",
         ("OtherDrop", reason) => return with_protocol(reason, protocol),
         _ => return with_protocol(&format!("{check}/{cause}"), protocol),
     };

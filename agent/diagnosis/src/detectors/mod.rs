@@ -7,6 +7,7 @@ mod checksum_drop;
 mod link_mtu;
 mod other_drop;
 mod promiscuity;
+mod receive_overrun;
 #[cfg(test)]
 pub(crate) mod recorded;
 mod tap_queue_drop;
@@ -26,6 +27,7 @@ pub static ALL: &[&dyn Detector] = &[
     &checksum_drop::ChecksumDrop,
     &tap_queue_drop::TapQueueDrop,
     &link_mtu::LinkMtu,
+    &receive_overrun::ReceiveOverrun,
     &other_drop::OtherDrop,
 ];
 
@@ -71,6 +73,8 @@ pub enum EvidenceKind {
     ProtocolHandlers,
     /// Protocol counters of namespaces (/proc/net/snmp and others).
     ProtocolCounters,
+    /// The CPUs' backlogs (/proc/net/softnet_stat).
+    CpuBacklogs,
 }
 
 /// What detectors said so far, or one detector said.

@@ -7,6 +7,7 @@ mod drops;
 mod links;
 mod namespaces;
 mod observed;
+mod softnet;
 
 pub use drops::{DropCount, Drops, PacketSample};
 pub use links::{
@@ -18,6 +19,7 @@ pub use namespaces::{
     ProtocolHandler, TunHolder,
 };
 pub use observed::Observed;
+pub use softnet::{CpuBacklog, Softnet, SoftnetCounters};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +44,9 @@ pub struct EvidenceWindow {
     pub tun_holders: Observed<Vec<TunHolder>>,
     /// Kernel log lines that were written within the window.
     pub kernel_log: Observed<Vec<KernelLogLine>>,
+    /// The CPUs' backlogs. Recordings of older releases have none.
+    #[serde(default)]
+    pub softnet: Observed<Softnet>,
     /// Counters that were lost to a full map or ring.
     pub lost: Lost,
 }
@@ -78,6 +83,11 @@ pub struct Lost {
 }
 
 impl EvidenceWindow {
+    /// Whether so many events within the window are at least `per_minute` a minute.
+    pub fn reaches_rate(&self, count: u64, per_minute: u64) -> bool {
+        u128::from(count) * 60_000 >= u128::from(per_minute) * u128::from(self.duration_ms.max(1))
+    }
+
     /// The node's own network namespace.
     pub fn node_namespace(&self) -> Option<&Namespace> {
         self.namespaces.iter().find(|namespace| namespace.is_node)

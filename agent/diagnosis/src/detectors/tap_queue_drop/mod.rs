@@ -57,9 +57,7 @@ impl Detector for TapQueueDrop {
 
 fn finding(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Finding {
     // Never critical by itself: that retransmissions come from these drops would take a look at every one of them.
-    let often = u128::from(queue.count) * 60_000
-        >= u128::from(WARN_PER_MINUTE) * u128::from(window.duration_ms.max(1));
-    let severity = if often {
+    let severity = if window.reaches_rate(queue.count, WARN_PER_MINUTE) {
         Severity::Warning
     } else {
         Severity::Info

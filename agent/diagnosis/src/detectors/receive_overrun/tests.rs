@@ -1,0 +1,307 @@
+//! A NIC whose driver counts what its ring had no room for, and a CPU whose backlog was full.
+
+use super::ReceiveOverrun;
+use crate::{
+    Settings,
+    detectors::{Detector, Outcome},
+    evidence::{
+        CpuBacklog, DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId,
+        Observed, Softnet, SoftnetCounters,
+    },
+    finding::{Confidence, Finding, Severity},
+};
+
+const NODE: NetnsId = NetnsId(1);
+
+fn nic(stats: LinkStats) -> Link {
+    Link {
+        netns: NODE,
+        ifindex: 2,
+        name: "eth0".to_owned(),
+        driver: Some("virtio_net".to_owned()),
+        stats_before: Some(LinkStats {
+            rx_missed_errors: 100,
+            ..LinkStats::default()
+        }),
+        stats,
+        ..Link::default()
+    }
+}
+
+/// Counters of two CPUs as a kernel had them, and what the second dropped.
+fn softnet(dropped: u32) -> Softnet {
+    let counters = |processed, dropped, time_squeeze| SoftnetCounters {
+        processed,
+        dropped,
+        time_squeeze,
+    };
+    Softnet {
+        max_backlog: Some(1_000),
+        cpus: vec![
+            CpuBacklog {
+                cpu: 0,
+                before: Some(counters(0x02d9_0ca7, 0, 1)),
+                after: counters(0x02d9_1ca7, 0, 1),
+            },
+            CpuBacklog {
+                cpu: 1,
+                before: Some(counters(0x020c_ec60, 9, 3)),
+                after: counters(0x020d_ec60, 9 + dropped, 12),
+            },
+        ],
+    }
+}
+
+fn healthy() -> EvidenceWindow {
+    let stats = LinkStats {
+        rx_missed_errors: 100,
+        rx_packets: 70_000,
+        ..LinkStats::default()
+    };
+    EvidenceWindow {
+        duration_ms: 35_000,
+        namespaces: vec![Namespace {
+            id: NODE,
+            is_node: true,
+            ..Namespace::default()
+        }],
+        links: Observed::Complete {
+            value: vec![nic(stats)],
+        },
+        drops: Observed::Complete {
+            value: Drops {
+                has_reasons: true,
+                has_locations: true,
+                ..Drops::default()
+            },
+        },
+        softnet: Observed::Complete { value: softnet(0) },
+        ..EvidenceWindow::default()
+    }
+}
+
+fn full_backlog() -> EvidenceWindow {
+    let mut window = healthy();
+    window.softnet = Observed::Complete {
+        value: softnet(300),
+    };
+    drops(&mut window).counts = vec![DropCount {
+        netns: Some(NODE),
+        ifindex: 2,
+        ethertype: 0x0800,
+        reason: "CPU_BACKLOG".to_owned(),
+        location: "enqueue_to_backlog".to_owned(),
+        at_least: 300,
+        count: 300,
+        first_ms: 7,
+        last_ms: 900,
+    }];
+    window
+}
+
+fn drops(window: &mut EvidenceWindow) -> &mut Drops {
+    match &mut window.drops {
+        Observed::Complete { value } => value,
+        _ => unreachable!("made complete"),
+    }
+}
+
+fn link(window: &mut EvidenceWindow) -> &mut Link {
+    match &mut window.links {
+        Observed::Complete { value } => &mut value[0],
+        _ => unreachable!("made complete"),
+    }
+}
+
+fn diagnose(window: &EvidenceWindow) -> Outcome {
+    ReceiveOverrun.diagnose(window, &Outcome::default())
+}
+
+fn only(outcome: &Outcome) -> &Finding {
+    match &outcome.findings[..] {
+        [finding] => finding,
+        other => panic!("one finding: {other:?}"),
+    }
+}
+
+#[test]
+fn a_healthy_node_is_silent() {
+    let outcome = diagnose(&healthy());
+    assert_eq!(outcome.findings, []);
+    assert_eq!(outcome.unchecked, []);
+}
+
+#[test]
+fn what_a_nic_had_no_room_for_is_named_and_stays_out_of_the_ledger() {
+    let mut window = healthy();
+    link(&mut window).stats.rx_missed_errors = 340;
+    link(&mut window).stats.rx_fifo_errors = 12;
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.id.as_str(), "ReceiveOverrun/RingFull/eth0");
+    assert_eq!(
+        (finding.severity, finding.confidence),
+        (Severity::Warning, Confidence::Certain)
+    );
+    // Some drivers count a packet in both.
+    assert_eq!(finding.count, 240);
+    let proofs: Vec<(&str, &str)> = finding
+        .evidence
+        .iter()
+        .map(|proof| (proof.name.as_str(), proof.value.as_str()))
+        .collect();
+    assert_eq!(
+        proofs,
+        [
+            ("eth0 rx_missed_errors, counted by the driver", "+240"),
+            ("eth0 rx_fifo_errors, counted by the driver", "+12"),
+            ("eth0 rx_packets", "+70000"),
+            ("driver of eth0", "virtio_net"),
+        ]
+    );
+    assert!(finding.explanation.contains("no packet visible"));
+    assert_eq!(
+        finding.remedies[0].command.as_deref(),
+        Some("ethtool -g eth0")
+    );
+    assert_eq!(outcome.claims, []);
+    let ledger = crate::diagnose(&window, &Settings::default()).ledger;
+    assert_eq!(ledger, []);
+}
+
+#[test]
+fn other_errors_and_devices_of_software_are_no_full_ring() {
+    let mut window = healthy();
+    link(&mut window).stats.rx_crc_errors = 50;
+    link(&mut window).stats.rx_errors = 50;
+    link(&mut window).stats.rx_dropped = 50;
+    assert_eq!(diagnose(&window).findings, []);
+    link(&mut window).stats.rx_missed_errors = 340;
+    link(&mut window).kind = Some("bond".to_owned());
+    assert_eq!(diagnose(&window).findings, []);
+}
+
+#[test]
+fn a_few_lost_packets_are_no_warning() {
+    let mut window = healthy();
+    link(&mut window).stats.rx_over_errors = 3;
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Info);
+    link(&mut window).stats.rx_over_errors = 4;
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+}
+
+#[test]
+fn a_counter_that_went_back_is_no_loss() {
+    let mut window = healthy();
+    link(&mut window).stats.rx_missed_errors = 0;
+    assert_eq!(diagnose(&window).findings, []);
+}
+
+#[test]
+fn a_full_backlog_names_the_cpu_the_device_and_a_longer_queue() {
+    let outcome = diagnose(&full_backlog());
+    let finding = only(&outcome);
+    assert_eq!(finding.id.as_str(), "ReceiveOverrun/BacklogFull");
+    assert_eq!(
+        finding.summary,
+        "300 packets lost because the backlog of CPU 1 was full"
+    );
+    assert_eq!(
+        (finding.severity, finding.confidence),
+        (Severity::Warning, Confidence::Certain)
+    );
+    assert_eq!(
+        finding.evidence[1].name,
+        "CPU 1 dropped; it processed 65536 and ran out of time 9 times"
+    );
+    assert_eq!(finding.evidence[1].value, "+300");
+    assert_eq!(
+        finding.details[0],
+        ("Device", "eth0: 300 packets".to_owned())
+    );
+    assert_eq!(
+        finding.remedies[1].command.as_deref(),
+        Some("sysctl -w net.core.netdev_max_backlog=4000")
+    );
+    assert_eq!((finding.first_ms, finding.last_ms), (7, 900));
+    assert_eq!(outcome.claims.len(), 1);
+}
+
+#[test]
+fn without_the_drop_probe_the_counter_alone_makes_it_likely() {
+    let mut window = full_backlog();
+    window.drops = Observed::Unavailable {
+        reason: "no CAP_BPF".to_owned(),
+    };
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(
+        (finding.count, finding.confidence),
+        (300, Confidence::Likely)
+    );
+    assert!(outcome.unchecked.is_empty() && outcome.claims.is_empty());
+}
+
+#[test]
+fn a_counter_of_another_nodes_packets_is_silent() {
+    let mut window = full_backlog();
+    drops(&mut window).counts.clear();
+    assert_eq!(diagnose(&window).findings, []);
+    let mut window = full_backlog();
+    drops(&mut window).counts[0].netns = Some(NetnsId(77));
+    assert_eq!(diagnose(&window).findings, []);
+}
+
+#[test]
+fn without_reasons_a_device_that_is_down_is_told_by_the_cpus_counter() {
+    let mut window = full_backlog();
+    drops(&mut window).counts[0].reason.clear();
+    assert_eq!(only(&diagnose(&window)).confidence, Confidence::Likely);
+    window.softnet = Observed::Complete { value: softnet(0) };
+    assert_eq!(diagnose(&window).findings, []);
+}
+
+#[test]
+fn other_drops_at_that_function_are_left_to_other_checks() {
+    for (reason, location) in [
+        ("DEV_READY", "enqueue_to_backlog"),
+        ("CPU_BACKLOG", "some_driver_rx"),
+        ("NOT_SPECIFIED", "__netif_receive_skb_core"),
+    ] {
+        let mut window = full_backlog();
+        let key = &mut drops(&mut window).counts[0];
+        reason.clone_into(&mut key.reason);
+        location.clone_into(&mut key.location);
+        let outcome = diagnose(&window);
+        assert!(outcome.findings.is_empty(), "{reason} at {location}");
+    }
+}
+
+#[test]
+fn a_long_backlog_is_not_raised_without_end() {
+    let mut window = full_backlog();
+    if let Observed::Complete { value } = &mut window.softnet {
+        value.max_backlog = Some(u32::MAX);
+    }
+    assert_eq!(only(&diagnose(&window)).remedies.len(), 1);
+}
+
+#[test]
+fn what_could_not_be_read_is_unchecked() {
+    let mut window = full_backlog();
+    window.softnet = Observed::Unavailable {
+        reason: "not read".to_owned(),
+    };
+    let outcome = diagnose(&window);
+    assert_eq!(
+        only(&outcome).summary,
+        "300 packets lost because a CPU's backlog was full"
+    );
+    assert_eq!(outcome.unchecked[0].reason, "CPU backlogs: not read");
+    assert!(outcome.unchecked[0].partly);
+    window.links = Observed::default();
+    drops(&mut window).counts.clear();
+    let outcome = diagnose(&window);
+    assert_eq!(outcome.findings, []);
+    assert!(outcome.unchecked.iter().all(|entry| !entry.partly));
+}
