@@ -58,11 +58,16 @@ impl Text<'_> {
             "table netdev {table} {{ chain in {{ type filter hook ingress device \"{}\" priority 0; {expression} drop; }}; }}",
             link.name
         );
+        let undo = if namespace.is_node {
+            "undo"
+        } else {
+            "undo in the same namespace"
+        };
         Some(
             Remedy::command_in(
                 namespace,
                 format!(
-                    "Drop them before they are counted (undo: nft delete table netdev {table}):"
+                    "Drop them before they are counted ({undo}: nft delete table netdev {table}):"
                 ),
                 &["nft", &rules],
                 &[&link.name],
