@@ -144,6 +144,19 @@ pub fn healthy_pods(outcome: &Outcome) {
     assert_harmless(outcome);
 }
 
+/// A capture on `veth-server`: named with its process, harmless.
+#[track_caller]
+pub fn capture(pid: u32, outcome: &Outcome) {
+    let of_socket = |finding: &&Value| finding["cause"] == "PacketSocket";
+    let finding = outcome.all().iter().find(of_socket);
+    let finding = finding.unwrap_or_else(|| panic!("{:#}", outcome.result));
+    assert_eq!(finding["severity"], "Info");
+    assert_eq!(finding["subject"]["interface"], "veth-server");
+    let process = format!("netdiag-lab (pid {pid})");
+    assert_eq!(finding["subject"]["process"], process);
+    assert_harmless(outcome);
+}
+
 /// Nothing of Warning or worse, and a ledger that balances.
 #[track_caller]
 pub fn assert_harmless(outcome: &Outcome) {

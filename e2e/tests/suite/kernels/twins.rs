@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use netdiag_e2e::lab::Node;
+use netdiag_e2e::netns::Namespace;
 use netdiag_e2e::scenarios::{Fault, HealthyPods, LostChecksum};
 
 use super::watched::watch;
@@ -28,6 +29,34 @@ fn healthy_pods_with_offload() {
         sent > 1_000_000 && received > 100,
         "{sent} bytes, {received} packets"
     );
+    expected::healthy_pods(&outcome);
+}
+
+#[test]
+#[ignore = "needs a guest"]
+fn capture_beside_healthy_pods() {
+    let node = Node::new("capture").unwrap();
+    let mut pods = HealthyPods::new(&node).unwrap();
+    let pid = pods.start_capture().unwrap();
+    let ((sent, _), outcome) = watch(&node, 8, || pods.talk(2).unwrap());
+    assert!(sent > 1_000_000, "{sent} bytes");
+    expected::capture(pid, &outcome);
+}
+
+/// Numbers of namespaces are given again at once, so a drop must not be told of the wrong one.
+#[test]
+#[ignore = "needs a guest"]
+fn namespaces_that_come_and_go() {
+    let node = Node::new("churn").unwrap();
+    let pods = HealthyPods::new(&node).unwrap();
+    let (sent, outcome) = watch(&node, 12, || {
+        for _ in 0..12 {
+            let namespace = Namespace::new("short-lived").unwrap();
+            namespace.ip("link add a0 type veth peer name a1").unwrap();
+        }
+        pods.talk(1).unwrap().0
+    });
+    assert!(sent > 1_000_000, "{sent} bytes");
     expected::healthy_pods(&outcome);
 }
 

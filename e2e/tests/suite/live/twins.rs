@@ -27,19 +27,7 @@ fn a_capture_is_named_and_harmless() {
     let pid = pods.start_capture().unwrap();
     let ((sent, _), outcome) = diagnosed.diagnose(5, || pods.talk(2).unwrap());
     assert!(sent > 10_000_000, "{sent} bytes");
-    let found = outcome
-        .all()
-        .iter()
-        .find(|finding| finding["cause"] == "PacketSocket");
-    let finding = found.unwrap_or_else(|| panic!("{:#}", outcome.result));
-    assert_eq!(finding["severity"], "Info");
-    assert_eq!(finding["subject"]["interface"], "veth-server");
-    assert_eq!(
-        finding["subject"]["process"],
-        format!("netdiag-lab (pid {pid})")
-    );
-    assert!(outcome.alarming().is_empty(), "{:#?}", outcome.alarming());
-    outcome.assert_balanced();
+    expected::capture(pid, &outcome);
 }
 
 #[test]

@@ -109,8 +109,11 @@ fn run_side_by_side(
     kernels: &[Kernel],
     boot: impl Fn(Kernel) -> Result<Outcome> + Sync,
 ) -> Result<Vec<Outcome>> {
-    let waiting = Mutex::new(kernels.to_vec());
-    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let waiting = Mutex::new(kernels.iter().copied());
+    let next = || {
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.next()
+    };
     let work = || std::iter::from_fn(next).map(&boot).collect::<Vec<_>>();
     let mut outcomes = thread::scope(|scope| {
         let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
