@@ -1,19 +1,9 @@
 //! What to do about a diagnosis. Pure: the same objects at the same time give the same plan.
 
-use k8s_openapi::{
-    api::core::v1::Node,
-    jiff::{SignedDuration, Timestamp},
-};
-use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, NodeNetReport, report::Mode};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, report::Mode};
 
-use super::{
-    World,
-    progress::{self, Progress, State},
-    run::Run,
-    selection::Selected,
-    status,
-};
-use crate::report;
+use super::{World, members::members, progress::State, run::Run, selection::Selected, status};
 
 /// What to do, and when to look again though nothing changes.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,20 +23,6 @@ pub enum Action {
     WriteStatus(Box<NodeNetDiagnosisStatus>),
     /// It has been complete for as long as it asked to stay.
     Delete,
-}
-
-/// A node that takes part in a run.
-pub struct Member<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// The node.
-    pub node: &'a Node,
-    /// Its report.
-    pub report: Option<&'a NodeNetReport>,
-    /// How far it is.
-    pub progress: Progress<'a>,
-    /// It has been given its part, or refused.
-    pub has_place: bool,
 }
 
 /// Decides about a diagnosis.
@@ -90,50 +66,6 @@ fn expiry(diagnosis: &NodeNetDiagnosis, run: &Run) -> Option<Timestamp> {
     let seconds = diagnosis.spec.ttl_seconds_after_finished?;
     let lifetime = SignedDuration::from_secs(i64::from(seconds));
     run.completion?.saturating_add(lifetime).ok()
-}
-
-/// The nodes of a run, by name. With `once` those that were given a part, and until all have theirs those that were
-/// selected when it started; a node that is deleted is none any more.
-fn members<'a>(
-    run: &Run,
-    selected: &Selected,
-    world: &'a World,
-    now: Timestamp,
-) -> Vec<Member<'a>> {
-    world
-        .nodes()
-        .filter_map(|(name, node, node_report)| {
-            let has_place = node_report.is_some_and(|node_report| {
-                report::assignment(node_report, run).is_some()
-                    || report::is_refused(node_report, run)
-            });
-            let takes_part = match run.mode {
-                Mode::Continuous => selected.contains(node),
-                Mode::Once => {
-                    let may_join = !run.frozen && selected.contains(node);
-                    has_place
-                        || may_join
-                            && run
-                                .start
-                                .is_none_or(|_| report::decide::was_there(node, run))
-                }
-            };
-            let progress = || match run.start {
-                Some(start) => progress::of(run, start, node, node_report, now),
-                None => Progress {
-                    state: State::Pending,
-                    until: None,
-                },
-            };
-            takes_part.then(|| Member {
-                name,
-                node,
-                report: node_report,
-                progress: progress(),
-                has_place,
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netdiag_crds::{NodeNetDiagnosisSpec, checks, conditions::reasons, limits, report::RunResult};
 
 use super::{
-    decide::Member,
+    members::Member,
     phrase,
     progress::{State, Why},
 };

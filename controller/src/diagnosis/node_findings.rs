@@ -9,7 +9,7 @@ use netdiag_crds::{
 
 use super::{
     phrase,
-    rollup::{Reporter, severity},
+    reporter::{Reporter, severity},
 };
 
 /// Bytes of JSON that all nodes' findings may take. An object may have 1.5 MiB in etcd; every watcher of diagnoses

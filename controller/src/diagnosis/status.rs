@@ -9,13 +9,8 @@ use netdiag_crds::{
 };
 
 use super::{
-    decide::Member,
-    degraded::Gaps,
-    node_findings, phrase,
-    progress::State,
-    rollup::{self, Reporter},
-    run::Run,
-    view::View,
+    degraded::Gaps, members::Member, node_findings, phrase, progress::State, reporter::Reporter,
+    rollup, run::Run, view::View,
 };
 
 /// The whole status.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kube::ResourceExt;
 
-use super::{factors::Trait, rollup::Reporter};
+use super::{factors::Trait, reporter::Reporter};
 
 /// Labels that name the node itself, and those of the release before which repeat others.
 const TELLING_NOTHING: [&str; 3] = [

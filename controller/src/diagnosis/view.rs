@@ -7,10 +7,10 @@ use netdiag_crds::{
 };
 
 use super::{
-    decide::Member,
     degraded::{self, Gaps},
+    members::Member,
     progress::State,
-    rollup::Reporter,
+    reporter::Reporter,
     run::Run,
 };
 

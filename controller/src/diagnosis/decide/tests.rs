@@ -6,6 +6,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{OwnerReference, Time},
 };
 use netdiag_crds::{
+    NodeNetReport,
     conditions::{self, reasons},
     diagnosis::{Continuous, NodeSelection},
 };

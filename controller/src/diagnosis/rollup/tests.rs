@@ -1,3 +1,6 @@
+use k8s_openapi::api::core::v1::Node;
+use netdiag_crds::NodeNetReport;
+
 use super::*;
 use crate::testing::{self, ReportBuilder, booking, counter, finding};
 
