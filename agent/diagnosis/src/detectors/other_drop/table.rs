@@ -205,6 +205,12 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_that_must_not_be_cut_is_named() {
+        let row = lookup(&key("NOT_SPECIFIED", "ip_fragment"), None, &[]);
+        assert!(row.is_some_and(|row| row.meaning.contains("must not be cut")));
+    }
+
+    #[test]
     fn an_ordinary_end_is_known_only_where_the_kernel_has_reasons() {
         let class = |reason| lookup(&key(reason, "tcp_v4_rcv"), None, &[]).map(|row| row.class);
         assert_eq!(class("NOT_SPECIFIED"), Some(Class::NotLoss));

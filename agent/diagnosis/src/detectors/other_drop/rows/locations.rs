@@ -1,6 +1,6 @@
 //! Functions, for kernels or drops that come without a reason.
 
-use super::{AT_ONCE, NEVER, UNDER_LOAD, look};
+use super::{AT_ONCE, NEVER, OF_A_QUEUE, UNDER_LOAD, look};
 use crate::detectors::other_drop::table::{
     Class::{Decision, Loss, NotLoss},
     DEVICE,
@@ -61,6 +61,15 @@ pub(super) static ROWS: &[Row] = &[
             warn_per_minute: UNDER_LOAD,
         },
         meaning: "the queue of broadcasts for macvlan or ipvlan devices was full",
+        advice: None,
+    },
+    Row {
+        // Frees a packet itself only with "don't fragment", after icmp_send(ICMP_FRAG_NEEDED).
+        matches: Locations(&["ip_fragment"]),
+        class: Loss {
+            warn_per_minute: OF_A_QUEUE,
+        },
+        meaning: "they were longer than the MTU of the way onward and must not be cut; the kernel tells the sender by ICMP",
         advice: None,
     },
     Row {
