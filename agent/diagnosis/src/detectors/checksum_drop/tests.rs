@@ -151,6 +151,24 @@ fn a_lost_partial_checksum_names_sender_receiver_and_the_program_between() {
 }
 
 #[test]
+fn further_senders_are_counted() {
+    let mut packets = half_made(3);
+    for (last, sum) in [(9_u8, PSEUDO_HEADER_SUM + 8), (8, PSEUDO_HEADER_SUM + 7)] {
+        let mut other = tcp_syn(sum, 7);
+        other[15] = last; // 10.5.0.9, 10.5.0.8
+        packets.push(other);
+        let summary = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &packets, 2)).findings[0]
+            .summary
+            .clone();
+        let more = match packets.len() {
+            4 => "client and 1 more sender lost",
+            _ => "client and 2 more senders lost",
+        };
+        assert!(summary.contains(more), "{summary}");
+    }
+}
+
+#[test]
 fn a_capture_on_one_end_of_the_path_is_not_blamed() {
     let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
     window.packet_sockets = Observed::Complete {

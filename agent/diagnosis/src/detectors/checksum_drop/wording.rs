@@ -64,9 +64,7 @@ pub(super) fn partial_checksum_lost(
     let protocols = protocols(suspects);
     let place = finding.subject.place();
     let at = place.as_deref().unwrap_or("the node");
-    let from = sources
-        .first()
-        .map_or_else(|| "an unknown sender".to_owned(), Source::name);
+    let from = senders(&sources);
     let least = if suspects.lost_count().1 {
         "at least "
     } else {
@@ -122,6 +120,16 @@ pub(super) fn partial_checksum_lost(
         )
     }));
     finding.remedies = remedies(&sources, culprit);
+}
+
+/// `a0 of pod shop/client`, or `a0 of pod shop/client and 2 more senders`.
+fn senders(sources: &[Source<'_>]) -> String {
+    match sources {
+        [] => "an unknown sender".to_owned(),
+        [one] => one.name(),
+        [one, _] => format!("{} and 1 more sender", one.name()),
+        [one, rest @ ..] => format!("{} and {} more senders", one.name(), rest.len()),
+    }
 }
 
 fn sources<'a>(window: &'a EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Source<'a>> {
