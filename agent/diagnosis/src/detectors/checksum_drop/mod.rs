@@ -8,6 +8,7 @@ mod signature;
 mod suspects;
 #[cfg(test)]
 mod tests;
+mod trigger;
 mod wording;
 
 use super::{Detector, EvidenceKind, Meta, Outcome};
@@ -16,7 +17,8 @@ use crate::{
     finding::{Claim, Confidence, Finding, Severity, Unchecked, Verdict},
 };
 use signature::ENOUGH;
-use suspects::{Suspects, Trigger};
+use suspects::Suspects;
+use trigger::Trigger;
 
 const NAME: &str = "ChecksumDrop";
 const PARTIAL_CHECKSUM_LOST: &str = "PartialChecksumLost";

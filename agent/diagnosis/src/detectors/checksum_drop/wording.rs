@@ -6,7 +6,8 @@ pub(super) use corruption::corruption;
 
 use super::{
     path::{self, Forwarder},
-    suspects::{self, Key, Suspects, Trigger},
+    suspects::{self, Key, Suspects},
+    trigger::Trigger,
 };
 use crate::{
     evidence::{EvidenceWindow, Link, Namespace},
