@@ -1,10 +1,13 @@
 //! The harness on the running kernel, and that each scenario makes the fault it says.
 
 use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use netdiag_e2e::lab::Node;
 use netdiag_e2e::netns::Namespace;
 use netdiag_e2e::scenarios::{BridgedNics, Fault, HealthyPods, LostChecksum, UnequalMtu};
+use netdiag_e2e::wait;
 
 #[test]
 #[ignore = "needs root"]
@@ -36,6 +39,12 @@ fn a_namespace_has_its_own_counters_and_goes_with_its_processes() {
 
     let mut inside = right.command("sleep").arg("60").spawn().unwrap();
     let path = right.path();
+    let number = right.inode().unwrap();
+    wait::until("the program to be inside", Duration::from_secs(10), || {
+        let namespace = fs::read_link(format!("/proc/{}/ns/net", inside.id()))?;
+        Ok((namespace == PathBuf::from(format!("net:[{number}]"))).then_some(()))
+    })
+    .unwrap();
     drop(right);
     assert!(!path.exists());
     assert!(!inside.wait().unwrap().success(), "it was killed");
