@@ -7,7 +7,7 @@ use k8s_openapi::{
 };
 use kube::api::ObjectMeta;
 use netdiag_crds::{
-    NodeNetDiagnosis, NodeNetDiagnosisSpec, NodeNetReport, NodeNetReportSpec,
+    NodeNetDiagnosis, NodeNetDiagnosisSpec, NodeNetReport, NodeNetReportSpec, conditions,
     diagnosis::NodeSelection,
     report::{
         AgentInfo, Assignment, Explained, Finding, LedgerEntry, Mode, Refusal, RunResult, Window,
@@ -270,6 +270,21 @@ impl ReportBuilder {
                 reason: "no BTF".into(),
             });
         })
+    }
+
+    /// The API server refused all but the least of the status.
+    pub fn minimal(mut self) -> Self {
+        let status = self.0.status.get_or_insert_default();
+        status.conditions = vec![conditions::condition(
+            &[],
+            conditions::READY,
+            conditions::Status::False,
+            conditions::reasons::SCHEMA_MISMATCH,
+            "field not declared in schema",
+            None,
+            at(0),
+        )];
+        self
     }
 
     /// The agent's last write.

@@ -25,13 +25,13 @@ pub mod reasons {
     pub const ALL_REPORTED: &str = "AllReported";
     /// Complete: some nodes failed or did not answer in time.
     pub const GRACE_PERIOD_OVER: &str = "GracePeriodOver";
-    /// Complete: the spec selects no node.
+    /// Complete and Degraded: the spec selects no node.
     pub const NO_NODES_SELECTED: &str = "NoNodesSelected";
-    /// Complete or Progressing: windows are running.
+    /// Progressing: windows are running. The others: the answer is yet to come.
     pub const RUNNING: &str = "Running";
     /// Progressing: nothing left to do.
     pub const COMPLETED: &str = "Complete";
-    /// Progressing: `spec.suspend` is set.
+    /// Progressing and Complete: `spec.suspend` is set.
     pub const SUSPENDED: &str = "Suspended";
     /// FindingsPresent: nothing worse than Info.
     pub const NO_LOSS: &str = "NoLoss";
@@ -43,7 +43,7 @@ pub mod reasons {
     pub const NO_REPORT_YET: &str = "NoReportYet";
     /// Degraded: every check was made on every node that reported.
     pub const ALL_CHECKED: &str = "AllChecked";
-    /// Degraded: some nodes were not checked, or in part.
+    /// Degraded: some nodes were not checked, or in part. FindingsPresent: none was checked in full.
     pub const NODES_UNCHECKED: &str = "NodesUnchecked";
     /// Progressing: nodes get their assignments.
     pub const ASSIGNING: &str = "Assigning";
@@ -87,6 +87,13 @@ pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
     conditions
         .iter()
         .any(|condition| condition.type_ == type_ && condition.status == Status::True.as_str())
+}
+
+/// Whether a condition of this type is there for this reason.
+pub fn has_reason(conditions: &[Condition], type_: &str, reason: &str) -> bool {
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == type_ && condition.reason == reason)
 }
 
 /// A condition as it is now. The time of its transition is that of the previous one of its type, unless the status
@@ -176,6 +183,11 @@ mod tests {
         assert_eq!(later.last_transition_time, Time::from(at(10)));
         let done = of(&[later], Status::True, reasons::ALL_REPORTED, at(30));
         assert_eq!(done.last_transition_time, Time::from(at(30)));
+        assert!(has_reason(
+            std::slice::from_ref(&done),
+            COMPLETE,
+            reasons::ALL_REPORTED
+        ));
         assert!(is_true(&[done], COMPLETE));
     }
 }

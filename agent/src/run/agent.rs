@@ -131,7 +131,7 @@ impl Agent {
             if self.seen.is_none() && self.results.is_empty() {
                 // What an earlier agent on this node wrote is all that is left of its runs.
                 let status = report.status.clone().unwrap_or_default();
-                self.results = status.results;
+                self.results = decide::left_by_former(&status);
                 self.about.conditions = status.conditions;
                 self.about.probes = status.probes;
             }

@@ -4,7 +4,10 @@
 //! is a window that was interrupted.
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-use netdiag_crds::report::{Assignment, Mode, RunResult, Window, state};
+use netdiag_crds::{
+    NodeNetReportStatus,
+    report::{Assignment, Mode, RunResult, Window, state},
+};
 
 /// A window that was interrupted so often is given up: something on this node ends the agent each time.
 pub const MAX_ATTEMPTS: i32 = 3;
@@ -134,6 +137,17 @@ impl Plan {
             attempts,
         });
     }
+}
+
+/// The results that an earlier agent on this node has left. Of a minimal status a finished one does not say what was
+/// found; its window is watched again.
+pub fn left_by_former(status: &NodeNetReportStatus) -> Vec<RunResult> {
+    let is_empty = |result: &RunResult| status.is_minimal() && result.state == state::FINISHED;
+    let results = status.results.iter();
+    results
+        .filter(|result| !is_empty(result))
+        .cloned()
+        .collect()
 }
 
 /// The result of a window that has just begun.

@@ -1,6 +1,6 @@
 //! The protocol with the controller, step by step.
 
-use netdiag_crds::severity::Severity;
+use netdiag_crds::{conditions, severity::Severity};
 
 use super::*;
 
@@ -79,6 +79,31 @@ fn a_new_assignment_begins_a_window_and_says_so() {
     assert_eq!(attempts(&plan.results), [("Running", 1), ("Running", 1)]);
     assert_eq!(plan.results[0].diagnosis_uid.as_deref(), Some("uid-of-a"));
     assert_settled(&plan, &assignments, &[]);
+}
+
+#[test]
+fn a_finished_run_is_run_again_when_its_findings_were_never_stored() {
+    let assignments = [once("a"), once("b")];
+    let full = NodeNetReportStatus {
+        results: vec![
+            result(&assignments[0], state::FINISHED, 1),
+            result(&assignments[1], state::RUNNING, 2),
+        ],
+        ..NodeNetReportStatus::default()
+    };
+    assert_eq!(left_by_former(&full), full.results);
+    let mut minimal = full;
+    minimal.conditions = vec![conditions::condition(
+        &[],
+        conditions::READY,
+        conditions::Status::False,
+        conditions::reasons::SCHEMA_MISMATCH,
+        "field not declared in schema",
+        None,
+        now(),
+    )];
+    let plan = decide(&assignments, &left_by_former(&minimal), &[], now());
+    assert_eq!(begins(&plan), [("a", 1), ("b", 3)]);
 }
 
 #[test]

@@ -182,6 +182,7 @@ mod tests {
         let least = minimal(&status, "unknown field", NOW);
         assert_eq!(least.observed_generation, Some(3));
         assert_eq!(least.conditions[0].reason, "SchemaMismatch");
+        assert!(least.is_minimal() && !status.is_minimal());
         assert_eq!(least.conditions[0].status, "False");
         assert_eq!(least.conditions[0].message, "unknown field");
         assert_eq!(least.results[0].state, "Finished");

@@ -8,7 +8,7 @@ use k8s_openapi::{
     jiff::{SignedDuration, Timestamp},
 };
 use netdiag_crds::{
-    NodeNetReport,
+    NodeNetReport, NodeNetReportStatus,
     report::{Assignment, Mode, RunResult, state},
 };
 
@@ -80,6 +80,8 @@ pub fn of<'a>(
     let assignment = report.and_then(|report| report::assignment(report, run));
     let result = report.and_then(|report| report::result(report, run));
     let reported = result.and_then(|result| match result.state.as_str() {
+        // The API server did not take what was found, so nothing is known of it.
+        state::FINISHED if is_minimal(report) => Some(State::Failed(result)),
         state::FINISHED => Some(State::Finished(result)),
         state::FAILED => Some(State::Failed(result)),
         // The first window of several has ended: its numbers stand while the next one runs.
@@ -87,7 +89,7 @@ pub fn of<'a>(
         _ => None,
     });
     let deadline = match (reported, run.mode) {
-        // Who has failed begins no other window, and so does not write again either.
+        // Who has failed is not waited for: it may begin no other window, and so never write again.
         (Some(state @ State::Failed(_)), _) | (Some(state), Mode::Once) => {
             return Progress::settled(state);
         }
@@ -119,6 +121,12 @@ pub fn of<'a>(
         };
     }
     Progress::settled(State::Unreachable(why(node, report)))
+}
+
+fn is_minimal(report: Option<&NodeNetReport>) -> bool {
+    report
+        .and_then(|report| report.status.as_ref())
+        .is_some_and(NodeNetReportStatus::is_minimal)
 }
 
 fn has_ended(result: &RunResult) -> bool {

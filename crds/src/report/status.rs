@@ -39,6 +39,17 @@ pub struct NodeNetReportStatus {
     pub results: Vec<RunResult>,
 }
 
+impl NodeNetReportStatus {
+    /// Whether the agent could store the least alone: its results then say how far they are, not what was found.
+    pub fn is_minimal(&self) -> bool {
+        conditions::has_reason(
+            &self.conditions,
+            conditions::READY,
+            conditions::reasons::SCHEMA_MISMATCH,
+        )
+    }
+}
+
 /// The columns of `kubectl get nnr` that the rest does not hold as such.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

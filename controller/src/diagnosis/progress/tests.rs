@@ -91,6 +91,15 @@ fn a_failed_window_is_an_answer() {
 }
 
 #[test]
+fn a_result_whose_findings_the_api_server_refused_is_no_sign_of_health() {
+    let report = ReportBuilder::new("a").assigned(0).result("Finished");
+    assert_eq!(
+        state(&run(Mode::Once), &report.minimal().build(), 50),
+        "failed"
+    );
+}
+
+#[test]
 fn a_continuous_run_that_has_failed_is_not_called_silent_later() {
     let report = ReportBuilder::new("a")
         .assigned(0)
