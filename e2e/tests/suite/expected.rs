@@ -99,12 +99,19 @@ pub fn broken_bytes(made: &WrongChecksums, outcome: &Outcome) {
     let finding = outcome.finding_in("server", "ChecksumDrop", "Corruption", "eth0");
     assert_eq!(finding["severity"], "Warning");
     assert_eq!(finding["subject"]["pod"]["name"], "server");
-    assert_eq!(finding["count"], made.tcp + made.udp, "{finding:#}");
     let lost = |finding: &&Value| finding["cause"] == "PartialChecksumLost";
     assert_eq!(outcome.all().iter().find(lost), None);
-    outcome.assert_explained("shop/server", "", "Tcp.InCsumErrors", made.tcp);
     outcome.assert_explained("shop/server", "", "Udp.InCsumErrors", made.udp);
     outcome.assert_balanced();
+    if outcome.has_no_reasons() {
+        // tcp_drop of 5.10 frees without an event what an open connection refuses. The ledger must not hide it.
+        let tcp = outcome.ledger("shop/server", "", "Tcp.InCsumErrors");
+        assert_eq!(tcp.unwrap()["increase"], made.tcp, "{tcp:#?}");
+        assert!(finding["count"].as_u64().unwrap() >= made.udp);
+        return;
+    }
+    assert_eq!(finding["count"], made.tcp + made.udp, "{finding:#}");
+    outcome.assert_explained("shop/server", "", "Tcp.InCsumErrors", made.tcp);
 }
 
 /// A veth whose end on the node is smaller; what the pod and the node counted.

@@ -51,6 +51,15 @@ impl Outcome {
         self.all().iter().filter(ours).filter(alarming).collect()
     }
 
+    /// The agent says that this kernel gives no drop reasons.
+    pub fn has_no_reasons(&self) -> bool {
+        let unchecked = self.result["unchecked"].as_array();
+        unchecked
+            .into_iter()
+            .flatten()
+            .any(|entry| entry["reason"].to_string().contains("no drop reasons"))
+    }
+
     /// A counter's ledger entry; `netns` is a pod as `namespace/name`, empty for the node's own namespace.
     pub fn ledger(&self, netns: &str, interface: &str, counter: &str) -> Option<&Value> {
         let text = |entry: &Value, field: &str| entry[field].as_str().unwrap_or("").to_owned();
