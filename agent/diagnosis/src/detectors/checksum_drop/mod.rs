@@ -71,7 +71,12 @@ fn partial_checksum_lost(
     confidence: Confidence,
 ) -> Outcome {
     let subject = suspects.subject(window);
-    let mut finding = Finding::new(NAME, PARTIAL_CHECKSUM_LOST, Severity::Critical, subject);
+    // One packet is no reason to wake somebody.
+    let severity = match confidence {
+        Confidence::Possible => Severity::Warning,
+        _ => Severity::Critical,
+    };
+    let mut finding = Finding::new(NAME, PARTIAL_CHECKSUM_LOST, severity, subject);
     finding.confidence = confidence;
     finding.count = suspects.lost_count().0;
     (finding.first_ms, finding.last_ms) = suspects::times(suspects.lost());

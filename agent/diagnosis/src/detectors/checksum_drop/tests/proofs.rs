@@ -31,6 +31,8 @@ fn the_fewer_packets_match_the_less_sure_is_a_lost_checksum() {
             (&*finding.cause, finding.confidence),
             ("PartialChecksumLost", confidence)
         );
+        let is_possible = confidence == Confidence::Possible;
+        assert_eq!(finding.severity == Severity::Warning, is_possible);
     }
 }
 
