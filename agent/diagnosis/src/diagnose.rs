@@ -15,7 +15,7 @@ use crate::{
 /// Everything that is to be said about one window.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Diagnosis {
-    /// Worst first; the causes that one names may stand before or behind it and are found by id.
+    /// Worst first, the surer before the less sure; the causes that one names may stand before or behind it and are found by id.
     pub findings: Vec<Finding>,
     /// Counters that rose, of the interfaces that were asked for.
     pub ledger: Vec<LedgerEntry>,
@@ -39,7 +39,9 @@ pub fn diagnose(window: &EvidenceWindow, settings: &Settings) -> Diagnosis {
     let mut findings = keep_wanted(outcome.findings, settings);
     ledger.retain(|entry| settings.wants_entry(entry));
     forget_unreported(&mut ledger, &findings);
-    findings.sort_by(|a, b| (b.severity, a.check, &a.id).cmp(&(a.severity, b.check, &b.id)));
+    findings.sort_by(|a, b| {
+        (b.severity, b.confidence, a.check, &a.id).cmp(&(a.severity, a.confidence, b.check, &b.id))
+    });
     let mut unchecked: Vec<Unchecked> = outcome
         .unchecked
         .into_iter()
