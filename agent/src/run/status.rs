@@ -110,13 +110,17 @@ pub fn minimal(
             ..RunResult::default()
         })
         .collect();
+    let message = format!(
+        "the API server refused what was found, its CRDs may be older than this agent: apply those of version {}; {reason}",
+        env!("CARGO_PKG_VERSION")
+    );
     let conditions = status
         .conditions
         .iter()
         .map(|ready| Condition {
             status: "False".to_owned(),
             reason: reasons::SCHEMA_MISMATCH.to_owned(),
-            message: reason.chars().take(MESSAGE).collect(),
+            message: message.chars().take(MESSAGE).collect(),
             last_transition_time: Time(since),
             ..ready.clone()
         })
@@ -129,7 +133,7 @@ pub fn minimal(
     }
 }
 
-/// Characters of the API server's refusal that are kept.
+/// Characters of the message, most of them the API server's refusal, that are kept.
 const MESSAGE: usize = 1024;
 
 #[cfg(test)]
@@ -184,7 +188,9 @@ mod tests {
         assert_eq!(least.conditions[0].reason, "SchemaMismatch");
         assert!(least.is_minimal() && !status.is_minimal());
         assert_eq!(least.conditions[0].status, "False");
-        assert_eq!(least.conditions[0].message, "unknown field");
+        let message = &least.conditions[0].message;
+        assert!(message.contains("apply those of version"), "{message}");
+        assert!(message.ends_with("; unknown field"), "{message}");
         assert_eq!(least.results[0].state, "Finished");
         assert!(least.results[0].ledger.is_empty());
         assert!(least.probes.is_empty() && least.summary.is_none());
