@@ -5,10 +5,11 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use crate::limits;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 7] = [
+pub const CHECKS: [&str; 8] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
+    "DriverChecksum",
     "TapQueueDrop",
     "LinkMtu",
     "ReceiveOverrun",

@@ -24,6 +24,7 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         ("Promiscuity", "Unexplained") => "interface promiscuous without a known cause",
         ("ChecksumDrop", "PartialChecksumLost") => "packets with an unfinished checksum dropped",
         ("ChecksumDrop", "Corruption") => "corrupt packets dropped",
+        ("DriverChecksum", "UnsupportedProtocol") => "driver cannot finish checksums",
         ("TapQueueDrop", "ReceiveQueueFull") => "queue to a guest full",
         ("TapQueueDrop", "TransmitQueueFull") => "queue to a program or guest full",
         ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",

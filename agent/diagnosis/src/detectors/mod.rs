@@ -4,6 +4,7 @@
 //! before it found, so that it can name a cause (`causedBy`) and leave alone what is already explained.
 
 mod checksum_drop;
+mod driver_checksum;
 mod link_mtu;
 mod other_drop;
 mod promiscuity;
@@ -25,6 +26,7 @@ pub static ALL: &[&dyn Detector] = &[
     &promiscuity::Promiscuity,
     &unhandled_protocol::UnhandledProtocol,
     &checksum_drop::ChecksumDrop,
+    &driver_checksum::DriverChecksum,
     &tap_queue_drop::TapQueueDrop,
     &link_mtu::LinkMtu,
     &receive_overrun::ReceiveOverrun,
@@ -75,6 +77,8 @@ pub enum EvidenceKind {
     ProtocolCounters,
     /// The CPUs' backlogs (/proc/net/softnet_stat).
     CpuBacklogs,
+    /// Lines of the kernel's log.
+    KernelLog,
 }
 
 /// What detectors said so far, or one detector said.

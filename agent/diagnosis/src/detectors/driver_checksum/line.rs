@@ -1,0 +1,155 @@
+//! Lines of the kernel log in which a driver says that it could not finish a checksum.
+//!
+//! `dev_warn` and `netdev_warn` put driver, bus address and interface in front:
+//! `ixgbe 0000:03:00.0: partial checksum but l4 proto=2b!`.
+
+use std::fmt;
+
+/// Longest line of a driver; a longer one is somebody else's.
+const LONGEST: usize = 256;
+/// Words before the message: driver, address, interface, and what some drivers repeat.
+const MOST_WORDS: usize = 6;
+
+/// What a driver could not finish the checksum of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Refused {
+    /// IP's protocol number or IPv6's next header.
+    Transport(u8),
+    /// An IP version.
+    IpVersion(u8),
+    /// An EtherType that is not IP's.
+    EtherType(u16),
+}
+
+/// One such line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Complaint<'a> {
+    pub(super) refused: Refused,
+    /// The first word.
+    pub(super) driver: Option<&'a str>,
+    /// A word behind the driver's that may be an interface's name.
+    pub(super) has_interface: bool,
+    /// What stands before the message.
+    pub(super) source: &'a str,
+}
+
+impl<'a> Complaint<'a> {
+    /// `None` for any other line.
+    pub(super) fn parse(line: &'a str) -> Option<Self> {
+        if line.len() > LONGEST {
+            return None;
+        }
+        let (before, message) = line.split_once("partial checksum")?;
+        let refused = Refused::parse(message)?;
+        let source = match before {
+            "" => "",
+            // The prefix ends in ": "; whatever else stands before has only quoted a driver.
+            before => before.strip_suffix(": ")?,
+        };
+        // syslog(2) may put the caller in front: `[   T12] `.
+        let source = match source.strip_prefix('[') {
+            Some(rest) => rest.split_once(']')?.1.trim_start(),
+            None => source,
+        };
+        let is_plain = |word: &str| {
+            word.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-()".contains(&byte))
+        };
+        let words: Vec<&str> = source.split(' ').filter(|word| !word.is_empty()).collect();
+        if words.len() > MOST_WORDS || !words.iter().all(|word| is_plain(word)) {
+            return None;
+        }
+        let (driver, others) = match words.as_slice() {
+            [] => (None, &[][..]),
+            [driver, others @ ..] => (Some(driver.trim_end_matches(':')), others),
+        };
+        Some(Self {
+            refused,
+            driver,
+            has_interface: others.iter().any(|word| !is_bus_address(word)),
+            source,
+        })
+    }
+
+    /// Whether a word of the prefix is this interface's name.
+    pub(super) fn names(&self, interface: &str) -> bool {
+        let mut words = self.source.split(' ');
+        words.any(|word| word.trim_end_matches(':') == interface)
+    }
+}
+
+/// `0000:03:00.0`.
+fn is_bus_address(word: &str) -> bool {
+    let digits = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
+    word.contains(':') && word.contains('.') && word.bytes().all(digits)
+}
+
+impl Refused {
+    /// What follows `partial checksum`, to the end of the line:
+    /// - ` but l4 proto=2b!`: nfp, and ixgbe and igb before they walked extension headers;
+    /// - `, version=56710 l4 proto=2b`: fm10k, which prints the EtherType as it is in memory;
+    /// - ` but ipv=5!`: nfp;
+    /// - ` but proto=dd86!`: older ixgbe and igb, the EtherType as it is in memory.
+    fn parse(message: &str) -> Option<Self> {
+        let message = message.strip_suffix('!').unwrap_or(message);
+        if let Some(number) = message.strip_prefix(" but l4 proto=") {
+            return Some(Self::Transport(hexadecimal(number)?));
+        }
+        if let Some(rest) = message.strip_prefix(", version=") {
+            let (version, number) = rest.split_once(" l4 proto=")?;
+            let is_number =
+                !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
+            return is_number.then_some(Self::Transport(hexadecimal(number)?));
+        }
+        if let Some(number) = message.strip_prefix(" but ipv=") {
+            return Some(Self::IpVersion(hexadecimal(number)?));
+        }
+        let in_memory: u16 = hexadecimal(message.strip_prefix(" but proto=")?)?;
+        // Every machine that the agent runs on is little-endian.
+        Some(Self::EtherType(in_memory.swap_bytes()))
+    }
+}
+
+/// Digits as `%x` prints them, no sign and no capitals.
+fn hexadecimal<N: TryFrom<u32>>(digits: &str) -> Option<N> {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if digits.is_empty() || digits.len() > 4 || !digits.bytes().all(is_digit) {
+        return None;
+    }
+    N::try_from(u32::from_str_radix(digits, 16).ok()?).ok()
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = match self {
+            Self::Transport(number) => *number,
+            Self::IpVersion(version) => return write!(formatter, "IP version {version}"),
+            Self::EtherType(ethertype) => return write!(formatter, "EtherType {ethertype:#06x}"),
+        };
+        // IANA's "Assigned Internet Protocol Numbers".
+        let name = match number {
+            0 => "IPv6 hop-by-hop options",
+            1 => "ICMP",
+            2 => "IGMP",
+            4 => "IPv4 in IP",
+            6 => "TCP",
+            17 => "UDP",
+            41 => "IPv6 in IP",
+            43 => "IPv6 routing header",
+            44 => "IPv6 fragment header",
+            47 => "GRE",
+            50 => "ESP",
+            51 => "AH",
+            58 => "ICMPv6",
+            60 => "IPv6 destination options",
+            89 => "OSPF",
+            103 => "PIM",
+            115 => "L2TP",
+            132 => "SCTP",
+            136 => "UDP-Lite",
+            137 => "MPLS in IP",
+            other => return write!(formatter, "IP protocol {other}"),
+        };
+        formatter.write_str(name)
+    }
+}

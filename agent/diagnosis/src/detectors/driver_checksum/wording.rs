@@ -1,0 +1,90 @@
+//! A driver's complaint in words: which device, which protocol, what becomes of the packets.
+
+use super::{Group, line::Refused};
+use crate::{
+    evidence::EvidenceWindow,
+    finding::{Finding, Proof, Remedy},
+};
+
+/// As many devices as a person reads.
+pub(super) const SHOWN: usize = 4;
+
+/// fm10k says it and then finishes the checksum in software (`fm10k_tx_csum`, `skb_checksum_help`).
+const FINISHES_ITSELF: &str = "fm10k";
+
+pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
+    let refused = group.refused;
+    let drivers: Vec<&str> = group
+        .complaints
+        .iter()
+        .filter_map(|complaint| complaint.driver)
+        .collect();
+    let driver = drivers.first().copied().unwrap_or("of an unknown name");
+    let whose = match group.link {
+        Some(link) => format!("driver {driver} of {}", link.name),
+        None => format!("driver {driver}"),
+    };
+    finding.summary = format!("{whose} cannot finish checksums of packets with {refused}");
+    let number = match refused {
+        Refused::Transport(number) => format!(" (protocol number {number:#04x})"),
+        Refused::IpVersion(_) | Refused::EtherType(_) => String::new(),
+    };
+    finding.explanation = format!(
+        "The stack left the checksum of these packets to the device (CHECKSUM_PARTIAL). The driver looked for TCP or UDP \
+         behind the IP header and found {refused}{number}, which it does not know how to pass over. The kernel limits \
+         how often it says so, so there were more packets than lines."
+    );
+    if group.link.is_none() {
+        finding.explanation.push_str(
+            " No NIC of this node is surely the one: the kernel's log is shared by every node on this kernel.",
+        );
+    }
+    let finishes_itself = !drivers.is_empty() && drivers.iter().all(|one| *one == FINISHES_ITSELF);
+    finding.impact = if finishes_itself {
+        "This driver then finishes the checksum in software: nothing is lost, and each such packet costs CPU time."
+    } else {
+        "Such packets leave with a half-made checksum, and whoever receives them drops them: look for ChecksumDrop or \
+         Tcp.InCsumErrors there. Other packets of the device are not affected."
+    }
+    .to_owned();
+    finding.evidence.push(Proof::new(
+        "lines about an unfinished checksum",
+        group.count,
+        "lines",
+        "kernel log",
+    ));
+    if let Refused::Transport(number) = refused {
+        let value = format!("{number:#04x}, {refused}");
+        finding
+            .evidence
+            .push(Proof::new("protocol in them", value, "", "kernel log"));
+    }
+    finding.details = group
+        .complaints
+        .iter()
+        .filter(|complaint| !complaint.source.is_empty())
+        .map(|complaint| ("Device", complaint.source.to_owned()))
+        .collect();
+    finding.remedies = remedies(window, group);
+}
+
+fn remedies(window: &EvidenceWindow, group: &Group<'_>) -> Vec<Remedy> {
+    const TEXT: &str = "Let the stack finish checksums before the device gets them.";
+    const EFFECT: &str = "At once: costs CPU time for every packet sent, and segmentation by the device (TSO) ends with \
+                          it. Undo with `on`.";
+    let namespace = group.link.and_then(|link| window.namespace(link.netns));
+    let off = match (group.link, namespace) {
+        (Some(link), Some(namespace)) => {
+            let name = link.name.as_str();
+            let words = ["ethtool", "-K", name, "tx", "off"];
+            Remedy::command_in(namespace, TEXT, &words, &[name]).with_effect(EFFECT)
+        }
+        _ => Remedy::advice(format!("{TEXT} On the device: ethtool -K DEVICE tx off")),
+    };
+    vec![
+        off,
+        Remedy::advice(
+            "Take a newer kernel, whose driver passes over extension headers or hands such packets back to the stack.",
+        ),
+    ]
+}
