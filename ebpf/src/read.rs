@@ -30,6 +30,9 @@ pub trait Read {
 
 /// Plain loads. The verifier allows them where it knows what structure a pointer points to and the offset is a
 /// constant, and the kernel turns a fault into 0. Each costs about a nanosecond.
+///
+/// Only for programs without subprograms. Before Linux 6.4 (0108a4e9f358, "bpf: ensure main program has an extable") a
+/// fault may be looked up in an entry of the program that has no exception table, and the kernel panics.
 pub struct Direct;
 
 impl Read for Direct {

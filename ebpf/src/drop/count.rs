@@ -93,9 +93,8 @@ pub fn wants_sample(index: u32, seen: u64) -> bool {
     true
 }
 
-/// Looks the key's number up in the shared map, or gives it one. Inlined as everything here: a kernel without commit
-/// 0108a4e9f358 ("bpf: ensure main program has an extable", 6.4) may panic on a bad address that is read directly in
-/// a program with subprograms.
+/// Looks the key's number up in the shared map, or gives it one. Inlined as everything here: see
+/// [`Direct`](crate::read::Direct).
 #[inline(always)]
 fn number(key: &DropKey) -> u32 {
     // SAFETY: the agent removes no key, so the value stays.
