@@ -161,6 +161,7 @@ mod tests {
         let live = Suite::Live.arguments(&end_to_end).unwrap();
         let apiserver = Suite::Apiserver.arguments(&end_to_end).unwrap();
         assert!(live.contains(&"--skip=apiserver::") && apiserver.contains(&"apiserver::"));
+        assert!(live.contains(&"--skip=kernels::"), "they need a guest");
         assert!(live.contains(&"--ignored") && apiserver.contains(&"--ignored"));
 
         let agent = program("netdiag-agent", "lib");
