@@ -202,10 +202,7 @@ fn proofs(window: &EvidenceWindow, loss: &Loss, cpus: &[(&CpuBacklog, u32)]) -> 
 
 fn remedies(softnet: Option<&Softnet>) -> Vec<Remedy> {
     let max = softnet.and_then(|softnet| softnet.max_backlog);
-    let mut remedies = vec![Remedy::advice(
-        "Spread the load: if one CPU alone loses packets, give the NIC more queues, or set rps_cpus of its queues \
-         (/sys/class/net/DEVICE/queues/rx-0/rps_cpus) to more CPUs; see with `top` what else keeps it busy.",
-    )];
+    let mut remedies = Vec::new();
     if max.is_none_or(|max| max < LONG_BACKLOG) {
         let longer = max
             .unwrap_or(DEFAULT_BACKLOG)
@@ -220,5 +217,9 @@ fn remedies(softnet: Option<&Softnet>) -> Vec<Remedy> {
             ),
         );
     }
+    remedies.push(Remedy::advice(
+        "Spread the load: if one CPU alone loses packets, give the NIC more queues, or set rps_cpus of its queues \
+         (/sys/class/net/DEVICE/queues/rx-0/rps_cpus) to more CPUs; see with `top` what else keeps it busy.",
+    ));
     remedies
 }

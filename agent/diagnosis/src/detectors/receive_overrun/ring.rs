@@ -83,11 +83,12 @@ fn describe(
     };
     finding.remedies = vec![
         look(
-            "See the ring's length and its maximum, and set the maximum with `ethtool -G DEVICE rx N`. Many drivers \
-             take the link down for a moment meanwhile.",
+            "Lengthen the ring: see its maximum, then `ethtool -G DEVICE rx N`.",
             &["ethtool", "-g"],
         )
-        .with_effect("Nothing changes by looking. A longer ring bridges longer bursts, and packets wait longer."),
+        .with_effect(
+            "Of -G: many drivers take the link down for a moment; then longer bursts fit, and packets wait longer.",
+        ),
         look(
             "See which queue loses them, and spread the load: more queues (ethtool -L), their interrupts on CPUs that \
              have time.",

@@ -220,7 +220,7 @@ fn a_full_backlog_names_the_cpu_the_device_and_a_longer_queue() {
         ("Device", "eth0: 300 packets".to_owned())
     );
     assert_eq!(
-        finding.remedies[1].command.as_deref(),
+        finding.remedies[0].command.as_deref(),
         Some("sysctl -w net.core.netdev_max_backlog=4000")
     );
     assert_eq!((finding.first_ms, finding.last_ms), (7, 900));
