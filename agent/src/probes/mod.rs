@@ -15,7 +15,7 @@ mod system;
 mod wire;
 
 pub use kernel::{Kernel, KernelFacts, Support};
-pub use system::{give_back, share_one_heap};
+pub use system::{give_back, monotonic_ns, share_one_heap};
 
 /// The eBPF object, built beside the agent.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netdiag-ebpf"));

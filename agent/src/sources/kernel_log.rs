@@ -9,6 +9,7 @@ use std::{
 use netdiag_diagnosis::evidence::{KernelLogLine, Observed};
 
 use super::{observed, system_calls, text::printable};
+use crate::probes::monotonic_ns;
 
 /// How many lines are kept, and how many characters of each.
 const MOST_LINES: usize = 1_000;
@@ -45,7 +46,8 @@ impl KernelLog {
             })
         });
         Self {
-            began_us: system_calls::monotonic_microseconds(),
+            // The log's own clock (local_clock()) is near enough to this one for display.
+            began_us: monotonic_ns() / 1_000,
             source: source.unwrap_or_else(Source::Refused),
         }
     }

@@ -74,22 +74,6 @@ pub fn is_network_namespace(file: BorrowedFd<'_>) -> bool {
     kind == libc::CLONE_NEWNET
 }
 
-/// Microseconds of the clock that the kernel's log stamps its lines with, near enough for display.
-#[expect(unsafe_code, reason = "std hides the value of its monotonic clock")]
-pub fn monotonic_microseconds() -> u64 {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the pointer is to a local that outlives the call.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
-    seconds
-        .saturating_mul(1_000_000)
-        .saturating_add(nanoseconds / 1_000)
-}
-
 /// Copies the kernel's log ring into `buffer` (syslog(2), SYSLOG_ACTION_READ_ALL) and gives how many bytes it wrote.
 ///
 /// # Errors
