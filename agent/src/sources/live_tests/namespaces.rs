@@ -248,3 +248,49 @@ time.sleep(300)";
     assert_eq!(found.netns, a.id());
     assert!(found.owner.comm.starts_with("python"));
 }
+
+#[test]
+#[ignore = "needs root, namespaces and macvtap"]
+fn the_holder_of_a_macvtap_device_is_named() {
+    // Where /dev is not the kernel's own (containers), the device has no file before somebody makes one.
+    const HOLD: &str = "\
+import os, sys, time
+device = '/sys/class/net/ndemt'
+index = open(f'{device}/ifindex').read().strip()
+numbers = [f'{device}/tap{index}/dev', f'{device}/macvtap/tap{index}/dev']
+number = open(next(filter(os.path.exists, numbers))).read().split(':')
+node = f'{sys.argv[1]}/tap{index}'
+os.mknod(node, 0o20600, os.makedev(*map(int, number)))
+held = open(node, 'r+b', buffering=0)
+print('up', flush=True)
+time.sleep(300)";
+    let a = TestNamespace::new();
+    a.ip("link add ndelow type veth peer name ndepeer");
+    a.ip("link add link ndelow name ndemt type macvtap mode bridge");
+    let folder = std::env::temp_dir().join(&a.name);
+    fs::create_dir_all(&folder).unwrap();
+    let mut holder = Command::new("ip")
+        .args(["netns", "exec", &a.name, "python3", "-c", HOLD])
+        .arg(&folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut up = [0; 3];
+    let is_up = std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut up);
+    let sources = host_sources();
+    let discovery = sources.discover().unwrap();
+    let reading = sources.read(&discovery);
+    let holders = sources.tun_holders(&discovery, reading.links.value().unwrap());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    is_up.unwrap();
+    let found = holders
+        .value()
+        .unwrap()
+        .iter()
+        .find(|one| one.device == "ndemt")
+        .unwrap();
+    assert_eq!(found.netns, a.id());
+    assert!(found.owner.comm.starts_with("python"));
+}
