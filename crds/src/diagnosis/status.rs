@@ -42,7 +42,8 @@ pub struct NodeNetDiagnosisStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::FLEET_FINDINGS))]
     pub findings: Vec<FleetFinding>,
-    /// Every node with a finding, worst first. The proof is in the node's NodeNetReport.
+    /// Every node with a finding, worst first, as many as fit; `omitted` counts the rest. The proof is in the node's
+    /// NodeNetReport.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::NODE_FINDINGS))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -65,7 +66,7 @@ pub struct Summary {
     /// `Once` or `Continuous`.
     #[schemars(length(max = limits::WORD))]
     pub mode: String,
-    /// Where the run stands: `Running`, `Complete`, `Degraded`, ..
+    /// Where the run stands: `Running`, `Suspended`, `Complete` or `Degraded`.
     #[schemars(length(max = limits::WORD))]
     pub state: String,
     /// Nodes that reported, of those selected: `212/300`.
@@ -173,7 +174,7 @@ pub struct NodeFindings {
     /// The node.
     #[schemars(length(max = limits::NAME))]
     pub name: String,
-    /// Its findings, worst first.
+    /// Its findings, worst first, 32 at most; its NodeNetReport has the rest.
     #[schemars(length(max = limits::FINDINGS_PER_NODE))]
     pub findings: Vec<NodeFinding>,
 }
