@@ -4,6 +4,8 @@
 //! kernel forgets the id together with the namespace. A namespace known only to an open descriptor, or to a thread
 //! that left its process's namespace, is not found.
 
+mod failures;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fs::{self, File, OpenOptions},
@@ -25,6 +27,7 @@ use super::{
     system_calls,
     text::printable,
 };
+use failures::Failures;
 
 /// The most namespaces that are looked at. A node runs some hundred pods; each namespace costs a descriptor while it
 /// is read and about ten system calls.
@@ -128,52 +131,26 @@ pub fn discover(
     run_netns: &Path,
     devices: Vec<NetDeviceRecord>,
 ) -> io::Result<Discovery> {
-    let cookies = devices::cookies(&devices);
     let own = File::open("/proc/self/ns/net")?;
     let own_id = processes::inode(&own.metadata()?)?;
-    let mut missing = Vec::new();
-    let mut found = BTreeMap::new();
     let mut failed = Failures::default();
-    for (id, pids) in namespaces_of_processes(&mut failed)? {
-        if id == own_id {
-            continue;
-        }
-        if found.len() >= MOST_NAMESPACES {
-            failed.beyond_limit += 1;
-            continue;
-        }
-        match open_of_process(id, &pids) {
-            Ok(Some(file)) => {
-                found.insert(id, (file, pids, None));
-            }
-            Ok(None) => {} // it ended meanwhile
-            Err(error) => failed.open(&error),
-        }
-    }
-    for (name, file) in named(run_netns, &mut failed) {
-        let Ok(id) = file
-            .metadata()
-            .and_then(|metadata| processes::inode(&metadata))
-        else {
-            continue;
-        };
-        if found.len() >= MOST_NAMESPACES && !found.contains_key(&id) {
-            failed.beyond_limit += 1;
-        } else if id != own_id {
-            found.entry(id).or_insert((file, Vec::new(), None)).2 = Some(name);
-        }
-    }
+    let mut found = others(own_id, run_netns, &mut failed)?;
     let is_known = |id: &NetnsId| *id == own_id || found.contains_key(id);
     if !devices.is_empty() && devices.iter().all(|one| is_known(&NetnsId(one.inum))) {
         // The kernel itself says that every task is in one of those found, the closed processes' too.
         failed.refused = 0;
     }
-    failed.describe(&mut missing);
-    found.insert(own_id, (own, vec![std::process::id()], None));
+    let own = Found {
+        file: own,
+        pids: vec![std::process::id()],
+        name: None,
+    };
+    found.insert(own_id, own);
 
+    let cookies = devices::cookies(&devices);
     let mut namespaces: Vec<_> = found
         .into_iter()
-        .map(|(id, (file, pids, name))| OpenNamespace {
+        .map(|(id, Found { file, pids, name })| OpenNamespace {
             id,
             is_node: id == own_id,
             name,
@@ -194,9 +171,61 @@ pub fn discover(
     }
     Ok(Discovery {
         namespaces,
-        missing,
+        missing: failed.describe(),
         devices,
     })
+}
+
+/// A namespace that was opened.
+struct Found {
+    file: File,
+    pids: Vec<u32>,
+    name: Option<String>,
+}
+
+/// The namespaces of processes and those under `run_netns`, without the agent's own.
+fn others(
+    own: NetnsId,
+    run_netns: &Path,
+    failed: &mut Failures,
+) -> io::Result<BTreeMap<NetnsId, Found>> {
+    let mut found = BTreeMap::new();
+    for (id, pids) in namespaces_of_processes(failed)? {
+        if id == own {
+            continue;
+        }
+        if found.len() >= MOST_NAMESPACES {
+            failed.beyond_limit += 1;
+            continue;
+        }
+        match open_of_process(id, &pids) {
+            Ok(Some(file)) => {
+                let name = None;
+                found.insert(id, Found { file, pids, name });
+            }
+            Ok(None) => {} // it ended meanwhile
+            Err(error) => failed.open(&error),
+        }
+    }
+    for (name, file) in named(run_netns, failed) {
+        let inode = file
+            .metadata()
+            .and_then(|metadata| processes::inode(&metadata));
+        let Ok(id) = inode else {
+            continue;
+        };
+        if found.len() >= MOST_NAMESPACES && !found.contains_key(&id) {
+            failed.beyond_limit += 1;
+        } else if id != own {
+            let unnamed = Found {
+                file,
+                pids: Vec::new(),
+                name: None,
+            };
+            found.entry(id).or_insert(unnamed).name = Some(name);
+        }
+    }
+    Ok(found)
 }
 
 /// The namespaces that processes are in, with the first few of their processes.
@@ -294,47 +323,4 @@ fn cookie_of(namespace: &OpenNamespace) -> Option<u64> {
         let socket = processes::borrow_socket(*pid, namespace.id)?;
         system_calls::namespace_cookie(socket.as_fd()).ok()
     })
-}
-
-/// What the walk had to leave out.
-#[derive(Default)]
-struct Failures {
-    refused: usize,
-    beyond_limit: usize,
-    not_opened: usize,
-    no_descriptors: bool,
-}
-
-impl Failures {
-    fn open(&mut self, error: &io::Error) {
-        self.not_opened += 1;
-        self.no_descriptors |= error.raw_os_error() == Some(libc::EMFILE);
-    }
-
-    fn describe(&self, missing: &mut Vec<String>) {
-        if self.refused > 0 {
-            missing.push(format!(
-                "the namespaces of {} processes are closed to the agent (it needs SYS_PTRACE, and an AppArmor profile \
-                 that allows ptrace)",
-                self.refused
-            ));
-        }
-        if self.beyond_limit > 0 {
-            missing.push(format!(
-                "{} namespaces beyond the limit of {MOST_NAMESPACES}",
-                self.beyond_limit
-            ));
-        }
-        if self.not_opened > 0 {
-            let why = if self.no_descriptors {
-                " (the limit of open files is reached)"
-            } else {
-                ""
-            };
-            missing.push(format!(
-                "{} namespaces could not be opened{why}",
-                self.not_opened
-            ));
-        }
-    }
 }
