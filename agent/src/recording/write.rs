@@ -1,6 +1,6 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -73,13 +73,12 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
 }
 
 fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
-    let file = OpenOptions::new()
+    let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    let mut writer = BufWriter::new(file);
-    writer.write_all(text)?;
-    writer.write_all(b"\n")?;
-    writer.into_inner()?.sync_all()
+    file.write_all(text)?;
+    file.write_all(b"\n")?;
+    file.sync_all()
 }

@@ -46,10 +46,12 @@ pub fn fill(
 /// Fills the flags in force of the agent's own links from sysfs, which shows those of the namespace in which it was
 /// mounted: a link of the same name and index is the same.
 pub fn fill_own_from_sysfs(links: &mut [Link], own: NetnsId) {
-    for link in links.iter_mut().filter(|link| link.netns == own) {
+    // A name becomes part of a path here; dev_valid_name() allows no slash, but an escaped or cut name is another one.
+    let is_ours = |link: &&mut Link| link.netns == own && !link.name.contains('/');
+    for link in links.iter_mut().filter(is_ours) {
         let read = |file: &str| fs::read_to_string(format!("/sys/class/net/{}/{file}", link.name));
         let same = read("ifindex").is_ok_and(|text| text.trim().parse() == Ok(link.ifindex));
-        if same && !link.name.contains('/') {
+        if same {
             link.effective_flags = read("flags").ok().and_then(|text| parse_flags(&text));
         }
     }
