@@ -1,13 +1,13 @@
 //! Runs the detectors over a window, balances the ledger and keeps what was asked for.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use serde::Serialize;
 
 use crate::{
     detectors::{self, Outcome},
     evidence::{EvidenceWindow, Lost},
-    finding::{Finding, FindingId, Severity, Unchecked},
+    finding::{Confidence, Finding, FindingId, Severity, Unchecked},
     ledger::{self, LedgerEntry},
     settings::Settings,
 };
@@ -15,7 +15,7 @@ use crate::{
 /// Everything that is to be said about one window.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Diagnosis {
-    /// Worst first, the surer before the less sure; the causes that one names may stand before or behind it and are found by id.
+    /// Worst first; the causes that one names may stand before or behind it and are found by id.
     pub findings: Vec<Finding>,
     /// Counters that rose, of the interfaces that were asked for.
     pub ledger: Vec<LedgerEntry>,
@@ -39,9 +39,7 @@ pub fn diagnose(window: &EvidenceWindow, settings: &Settings) -> Diagnosis {
     let mut findings = keep_wanted(outcome.findings, settings);
     ledger.retain(|entry| settings.wants_entry(entry));
     forget_unreported(&mut ledger, &findings);
-    findings.sort_by(|a, b| {
-        (b.severity, b.confidence, a.check, &a.id).cmp(&(a.severity, a.confidence, b.check, &b.id))
-    });
+    findings.sort_by_cached_key(|finding| reading_order(finding, &ledger));
     let mut unchecked: Vec<Unchecked> = outcome
         .unchecked
         .into_iter()
@@ -76,6 +74,32 @@ fn outside(settings: &Settings) -> impl Iterator<Item = Unchecked> {
             partly: true,
             reason: "no interface of the node has a name that was asked for".to_owned(),
         })
+}
+
+/// Worst first and surest first; of equals, what explains a counter comes before what is context for it, and what no
+/// check knew comes last.
+fn reading_order(
+    finding: &Finding,
+    ledger: &[LedgerEntry],
+) -> (
+    Reverse<(Severity, Confidence)>,
+    bool,
+    bool,
+    &'static str,
+    FindingId,
+) {
+    let mut booked = ledger.iter().flat_map(|entry| &entry.explained);
+    let explains = booked.any(|booking| booking.finding.as_ref() == Some(&finding.id));
+    let is_left_over = detectors::ALL
+        .last()
+        .is_some_and(|last| last.meta().name == finding.check);
+    (
+        Reverse((finding.severity, finding.confidence)),
+        !explains,
+        is_left_over,
+        finding.check,
+        finding.id.clone(),
+    )
 }
 
 /// A finding that another names in `caused_by` takes the worst severity of what it causes, along the whole chain.

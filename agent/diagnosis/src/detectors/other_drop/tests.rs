@@ -369,17 +369,17 @@ fn recorded_queues_that_overflow_are_warnings_and_their_counter_balances() {
     assert_eq!(
         found,
         [
+            (
+                "TapQueueDrop/TransmitQueueFull/sender/tun9",
+                Severity::Warning,
+                85
+            ),
             ("OtherDrop/IP_RPFILTER/receiver/b0", Severity::Warning, 28),
             ("OtherDrop/NEIGH_FAILED/sender/a0", Severity::Warning, 184),
             (
                 "OtherDrop/NEIGH_QUEUEFULL/sender/a0",
                 Severity::Warning,
                 1916
-            ),
-            (
-                "TapQueueDrop/TransmitQueueFull/sender/tun9",
-                Severity::Warning,
-                85
             ),
         ]
     );
