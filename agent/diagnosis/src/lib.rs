@@ -10,9 +10,11 @@ pub mod ledger;
 
 pub mod detectors;
 mod diagnose;
+mod hidden;
 mod packets;
 mod settings;
 
 pub use diagnose::{Diagnosis, diagnose};
 pub use evidence::EvidenceWindow;
+pub use hidden::is_hidden;
 pub use settings::{Settings, SettingsError};

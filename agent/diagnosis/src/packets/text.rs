@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
+use crate::hidden::is_hidden;
+
 /// What a name in an announcement may take of a line; LLDP allows 255 bytes.
 const LONGEST: usize = 64;
 
-/// Bytes as text: invalid UTF-8 replaced, control and direction characters escaped, at most 64 characters and an
-/// ellipsis. Trailing NULs, which some senders pad with, are left out.
+/// Bytes as text: invalid UTF-8 replaced, hidden characters escaped, at most 64 characters and an ellipsis. Trailing
+/// NULs, which some senders pad with, are left out.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_end_matches('\0');
@@ -16,7 +18,7 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
             safe.push('…');
             break;
         }
-        if character.is_control() || changes_direction(character) {
+        if is_hidden(character) {
             // Writing to a String cannot fail.
             let _ = write!(safe, "{}", character.escape_default());
         } else {
@@ -24,11 +26,6 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
         }
     }
     safe
-}
-
-/// Characters that reorder or hide the text around them: zero width, marks, embeddings, isolates, byte order mark.
-fn changes_direction(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
