@@ -11,11 +11,12 @@ cd "$folder"
 
 # The mirrors that this machine already uses: one for suites, one for their security updates.
 case $suite in
-*-security) codename=bookworm-security default=http://deb.debian.org/debian-security/ ;;
-*) codename=bookworm default=http://deb.debian.org/debian/ ;;
+*-security) codename=bookworm-security ;;
+*) codename=bookworm ;;
 esac
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" | head -n 1)
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-$default} $suite main" >sources.list
+: "${mirror:?no package source of $codename is configured, or apt-get update was never run}"
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >sources.list
 private() {
     program=$1
     shift

@@ -4,9 +4,10 @@
 set -eu
 folder=$1
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
+: "${mirror:?no package source of bookworm is configured, or apt-get update was never run}"
 mkdir -p "$folder"
 debootstrap --variant=minbase --include=iproute2,ethtool,nftables,kmod,procps \
-    bookworm "$folder/tree" "${mirror:-http://deb.debian.org/debian/}"
+    bookworm "$folder/tree" "$mirror"
 rm -rf "$folder/tree/var/cache/apt" "$folder/tree/var/lib/apt/lists" "$folder/tree/usr/share/doc"
 # Where the guest mounts its kernel's modules and the programs under test.
 mkdir -p "$folder/tree/lib/modules" "$folder/tree/netdiag"
