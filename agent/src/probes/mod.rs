@@ -24,3 +24,32 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ne
 pub fn object() -> Option<&'static [u8]> {
     (!OBJECT.is_empty()).then_some(OBJECT)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    /// Modules of a folder, by their files.
+    fn modules(folder: &str, without: &[&str]) -> BTreeSet<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+        let name = |file: fs::DirEntry| {
+            let path = file.path();
+            let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+            let name = path.file_stem()?.to_str()?.to_owned();
+            (is_rust && !without.contains(&name.as_str())).then_some(name)
+        };
+        files.filter_map(Result::ok).filter_map(name).collect()
+    }
+
+    #[test]
+    fn a_probe_is_three_files_of_one_name() {
+        let shared = modules("../ebpf/abi/src", &["lib"]);
+        assert_eq!(modules("../ebpf/src", &["main", "read"]), shared);
+        let agent = modules("src/probes", &[]);
+        assert!(
+            agent.is_superset(&shared),
+            "{agent:?} lacks some of {shared:?}"
+        );
+    }
+}
