@@ -13,6 +13,8 @@ mod diagnose;
 mod hidden;
 mod packets;
 mod settings;
+#[cfg(test)]
+mod testing;
 
 pub use diagnose::{Diagnosis, diagnose};
 pub use evidence::EvidenceWindow;

@@ -6,10 +6,9 @@ mod invariant;
 use super::{LedgerEntry, balance};
 use crate::{
     detectors::recorded,
-    evidence::{
-        DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Observed, Peer,
-    },
+    evidence::{DropCount, EvidenceWindow, Link, LinkStats, Namespace, NetnsId},
     finding::{Claim, Finding, Severity, Subject, Verdict},
+    testing::{self, complete, ipv4_drops, named_drops, node_namespace, veth},
 };
 
 const NODE: NetnsId = NetnsId(4_026_531_840);
@@ -19,26 +18,15 @@ const POD: NetnsId = NetnsId(4_026_532_001);
 fn window(links: Vec<Link>, counts: Vec<DropCount>) -> EvidenceWindow {
     EvidenceWindow {
         namespaces: vec![
-            Namespace {
-                id: NODE,
-                is_node: true,
-                ..Namespace::default()
-            },
+            node_namespace(NODE),
             Namespace {
                 id: POD,
                 name: Some("lab".to_owned()),
                 ..Namespace::default()
             },
         ],
-        links: Observed::Complete { value: links },
-        drops: Observed::Complete {
-            value: Drops {
-                counts,
-                has_reasons: true,
-                has_locations: true,
-                ..Drops::default()
-            },
-        },
+        links: complete(links),
+        drops: complete(named_drops(counts)),
         ..EvidenceWindow::default()
     }
 }
@@ -47,9 +35,6 @@ fn window(links: Vec<Link>, counts: Vec<DropCount>) -> EvidenceWindow {
 fn link(netns: NetnsId, ifindex: u32, name: &str, rose: LinkStats) -> Link {
     const BEFORE: u64 = 1000;
     Link {
-        netns,
-        ifindex,
-        name: name.to_owned(),
         stats_before: Some(LinkStats {
             rx_dropped: BEFORE,
             tx_dropped: BEFORE,
@@ -62,7 +47,7 @@ fn link(netns: NetnsId, ifindex: u32, name: &str, rose: LinkStats) -> Link {
             rx_nohandler: BEFORE + rose.rx_nohandler,
             ..LinkStats::default()
         },
-        ..Link::default()
+        ..testing::link(netns, ifindex, name)
     }
 }
 
@@ -96,14 +81,8 @@ fn drops(
     count: u64,
 ) -> DropCount {
     DropCount {
-        netns: Some(netns),
-        ifindex,
         ethertype,
-        reason: reason.to_owned(),
-        location: location.to_owned(),
-        at_least: count,
-        count,
-        ..DropCount::default()
+        ..ipv4_drops(netns, ifindex, reason, location, count)
     }
 }
 
@@ -185,15 +164,7 @@ fn bad_tcp_checksums_raise_their_namespace_and_no_device() {
 #[test]
 fn a_queueing_discipline_counts_on_the_device_only_where_there_is_no_carrier() {
     let booked = |flags: u32| {
-        let mut port = link(
-            NODE,
-            2,
-            "vb",
-            LinkStats {
-                tx_dropped: 6,
-                ..LinkStats::default()
-            },
-        );
+        let mut port = link(NODE, 2, "vb", tx(6));
         port.requested_flags = flags;
         let dropped = DropCount {
             netns: Some(NODE),
@@ -278,16 +249,8 @@ fn a_polled_ipv6_socket_counts_in_the_counter_of_ipv4() {
 
 #[test]
 fn a_frame_too_long_for_a_veth_raises_both_ends() {
-    let end = |netns, ifindex, name, rose, peer_netns, peer| Link {
-        kind: Some("veth".to_owned()),
-        peer: Some(Peer {
-            ifindex: peer,
-            netns: Some(peer_netns),
-        }),
-        ..link(netns, ifindex, name, rose)
-    };
-    let a0 = end(NODE, 7, "a0", tx(119), POD, 2);
-    let b0 = end(POD, 2, "b0", rx(119), NODE, 7);
+    let a0 = veth(link(NODE, 7, "a0", tx(119)), (POD, 2));
+    let b0 = veth(link(POD, 2, "b0", rx(119)), (NODE, 7));
     let dropped = drops(NODE, 7, 0x0800, "NOT_SPECIFIED", "__dev_forward_skb2", 119);
     let window = window(vec![a0, b0], vec![dropped]);
     assert_eq!(
@@ -301,15 +264,10 @@ fn a_frame_too_long_for_a_veth_raises_both_ends() {
 
 #[test]
 fn a_full_backlog_raises_the_receiver_and_the_veth_that_sent() {
-    let end = |ifindex, name, rose, peer| Link {
-        kind: Some("veth".to_owned()),
-        peer: Some(Peer {
-            ifindex: peer,
-            netns: Some(NODE),
-        }),
-        ..link(NODE, ifindex, name, rose)
-    };
-    let links = vec![end(7, "a0", tx(12), 8), end(8, "b0", rx(12), 7)];
+    let links = vec![
+        veth(link(NODE, 7, "a0", tx(12)), (NODE, 8)),
+        veth(link(NODE, 8, "b0", rx(12)), (NODE, 7)),
+    ];
     let dropped = drops(NODE, 8, 0x0800, "CPU_BACKLOG", "enqueue_to_backlog", 12);
     assert_eq!(
         short(&balance(&window(links, vec![dropped]), &[])),

@@ -3,37 +3,27 @@
 mod proofs;
 
 use super::{fixtures::*, *};
-use crate::evidence::*;
+use crate::{
+    evidence::*,
+    testing::{
+        NODE, complete, drops_of, ipv4_drops, link, links_of, named_drops, node_namespace, owner,
+        packet_socket, pod_namespace, veth,
+    },
+};
 
-const NODE: NetnsId = NetnsId(1);
 const SENDER: NetnsId = NetnsId(2);
 const RECEIVER: NetnsId = NetnsId(3);
 
-fn link(netns: NetnsId, ifindex: u32, name: &str, peer: (NetnsId, u32)) -> Link {
+fn offloading(netns: NetnsId, ifindex: u32, name: &str, peer: (NetnsId, u32)) -> Link {
     Link {
-        netns,
-        ifindex,
-        name: name.to_owned(),
-        kind: Some("veth".to_owned()),
-        peer: Some(Peer {
-            netns: Some(peer.0),
-            ifindex: peer.1,
-        }),
         tx_checksum_offload: Some(true),
-        ..Link::default()
+        ..veth(link(netns, ifindex, name), peer)
     }
 }
 
 fn pod(id: NetnsId, name: &str, address: &str, in_csum_errors: u64) -> Namespace {
     let counters = |count| [("Tcp.InCsumErrors".to_owned(), count)].into();
     Namespace {
-        id,
-        pid: Some(100 + id.0),
-        pod: Some(Pod {
-            namespace: "shop".to_owned(),
-            name: name.to_owned(),
-            uid: name.to_owned(),
-        }),
         addresses: vec![Address {
             ifindex: 2,
             address: address.parse().unwrap(),
@@ -41,22 +31,12 @@ fn pod(id: NetnsId, name: &str, address: &str, in_csum_errors: u64) -> Namespace
         }],
         counters_before: counters(0),
         counters: counters(in_csum_errors),
-        ..Namespace::default()
+        ..pod_namespace(id, 100 + id.0, "shop", name)
     }
 }
 
 fn socket(pid: u32, ifindex: u32) -> PacketSocket {
-    PacketSocket {
-        netns: NODE,
-        owner: Owner {
-            pid,
-            comm: "service".to_owned(),
-            ..Owner::default()
-        },
-        ethertype: 3,
-        ifindex,
-        memberships: Vec::new(),
-    }
+    packet_socket(owner(pid, "service"), ifindex)
 }
 
 fn window(reason: &str, location: &str, packets: &[Vec<u8>], ip_summed: u8) -> EvidenceWindow {
@@ -69,45 +49,23 @@ fn window(reason: &str, location: &str, packets: &[Vec<u8>], ip_summed: u8) -> E
     };
     EvidenceWindow {
         namespaces: vec![
-            Namespace {
-                id: NODE,
-                is_node: true,
-                ..Namespace::default()
-            },
+            node_namespace(NODE),
             pod(SENDER, "client", "10.5.0.1", 0),
             pod(RECEIVER, "server", "10.5.0.2", count),
         ],
-        links: Observed::Complete {
-            value: vec![
-                link(NODE, 10, "m0", (SENDER, 2)),
-                link(NODE, 11, "m1", (RECEIVER, 2)),
-                link(SENDER, 2, "a0", (NODE, 10)),
-                link(RECEIVER, 2, "b0", (NODE, 11)),
-            ],
-        },
-        drops: Observed::Complete {
-            value: Drops {
-                has_reasons: true,
-                has_locations: true,
-                counts: vec![DropCount {
-                    netns: Some(RECEIVER),
-                    ifindex: 2,
-                    ethertype: 0x0800,
-                    reason: reason.to_owned(),
-                    location: location.to_owned(),
-                    at_least: count,
-                    count,
-                    ..DropCount::default()
-                }],
-                samples: packets.iter().map(sample).collect(),
-                ..Drops::default()
-            },
-        },
-        packet_sockets: Observed::Complete {
-            // The forwarder, and a capture on one of its devices, which forwards nothing.
-            value: vec![socket(300, 10), socket(400, 10), socket(400, 11)],
-        },
-        tun_holders: Observed::Complete { value: Vec::new() },
+        links: complete(vec![
+            offloading(NODE, 10, "m0", (SENDER, 2)),
+            offloading(NODE, 11, "m1", (RECEIVER, 2)),
+            offloading(SENDER, 2, "a0", (NODE, 10)),
+            offloading(RECEIVER, 2, "b0", (NODE, 11)),
+        ]),
+        drops: complete(Drops {
+            samples: packets.iter().map(sample).collect(),
+            ..named_drops(vec![ipv4_drops(RECEIVER, 2, reason, location, count)])
+        }),
+        // The forwarder, and a capture on one of its devices, which forwards nothing.
+        packet_sockets: complete(vec![socket(300, 10), socket(400, 10), socket(400, 11)]),
+        tun_holders: complete(Vec::new()),
         ..EvidenceWindow::default()
     }
 }
@@ -171,9 +129,7 @@ fn further_senders_are_counted() {
 #[test]
 fn a_capture_on_one_end_of_the_path_is_not_blamed() {
     let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
-    window.packet_sockets = Observed::Complete {
-        value: vec![socket(300, 10)],
-    };
+    window.packet_sockets = complete(vec![socket(300, 10)]);
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings[0].subject.process, None);
 }
@@ -198,12 +154,8 @@ fn without_reasons_the_counter_tells_what_tcp_freed_for_its_checksum() {
 #[test]
 fn a_program_before_a_router_is_named_as_possible() {
     let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
-    if let Observed::Complete { value } = &mut window.links {
-        value.push(link(NODE, 12, "mesh0", (NODE, 13)));
-    }
-    window.packet_sockets = Observed::Complete {
-        value: vec![socket(400, 10), socket(400, 12)],
-    };
+    links_of(&mut window).push(offloading(NODE, 12, "mesh0", (NODE, 13)));
+    window.packet_sockets = complete(vec![socket(400, 10), socket(400, 12)]);
     let finding = &diagnose(&window).findings[0];
     assert_eq!(finding.subject.process, None);
     let between = "service (pid 400): packet sockets on m0, mesh0 (possibly)";
@@ -215,20 +167,16 @@ fn a_program_that_packets_are_routed_to_is_named_as_possible() {
     let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
     let tun = |ifindex, name| Link {
         kind: Some("tun".to_owned()),
-        ..link(NODE, ifindex, name, (NODE, 0))
+        ..offloading(NODE, ifindex, name, (NODE, 0))
     };
-    if let Observed::Complete { value } = &mut window.links {
-        value.extend([tun(12, "tun0"), tun(13, "tun1")]);
-    }
+    links_of(&mut window).extend([tun(12, "tun0"), tun(13, "tun1")]);
     let holder = |device: &str| TunHolder {
         device: device.to_owned(),
         netns: NODE,
         owner: socket(500, 0).owner,
     };
-    window.packet_sockets = Observed::Complete { value: Vec::new() };
-    window.tun_holders = Observed::Complete {
-        value: vec![holder("tun0"), holder("tun1")],
-    };
+    window.packet_sockets = complete(Vec::new());
+    window.tun_holders = complete(vec![holder("tun0"), holder("tun1")]);
     let finding = &diagnose(&window).findings[0];
     assert_eq!(finding.subject.process, None);
     let between = "service (pid 500): TUN devices tun0, tun1 (possibly)";
@@ -238,10 +186,8 @@ fn a_program_that_packets_are_routed_to_is_named_as_possible() {
 #[test]
 fn drops_of_another_node_on_the_same_kernel_are_not_reported() {
     let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
-    if let Observed::Complete { value } = &mut window.drops {
-        value.counts[0].netns = None;
-        value.counts[0].ifindex = 0;
-    }
+    drops_of(&mut window).counts[0].netns = None;
+    drops_of(&mut window).counts[0].ifindex = 0;
     window.namespaces.truncate(2); // The receiver is none of ours.
     assert!(diagnose(&window).findings.is_empty());
 }
@@ -309,10 +255,8 @@ fn late_verification_counts_only_when_the_counter_rose() {
 #[test]
 fn a_datagram_without_a_device_is_placed_by_its_destination() {
     let mut window = window("UDP_CSUM", "udp_recvmsg", &half_made(3), 0);
-    if let Observed::Complete { value } = &mut window.drops {
-        value.counts[0].netns = None;
-        value.counts[0].ifindex = 0;
-    }
+    drops_of(&mut window).counts[0].netns = None;
+    drops_of(&mut window).counts[0].ifindex = 0;
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings[0].subject.interface.as_deref(), Some("b0"));
 }

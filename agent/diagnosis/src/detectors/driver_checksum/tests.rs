@@ -6,36 +6,28 @@ use super::{
 };
 use crate::{
     detectors::{Detector, Outcome},
-    evidence::{EvidenceWindow, KernelLogLine, Link, Namespace, NetnsId, Observed},
-    finding::{Confidence, Finding, Severity},
+    evidence::{EvidenceWindow, KernelLogLine, Link},
+    finding::{Confidence, Severity},
+    testing::{NODE, complete, link, node_namespace, only, unavailable},
 };
 
 const ROUTING: &str = "ixgbe 0000:03:00.0: partial checksum but l4 proto=2b!";
 
 fn window(lines: &[&str]) -> EvidenceWindow {
     let nic = |ifindex, name: &str, driver: &str| Link {
-        netns: NetnsId(1),
-        ifindex,
-        name: name.to_owned(),
         driver: Some(driver.to_owned()),
-        ..Link::default()
+        ..link(NODE, ifindex, name)
     };
     EvidenceWindow {
         duration_ms: 35_000,
-        namespaces: vec![Namespace {
-            id: NetnsId(1),
-            is_node: true,
-            ..Namespace::default()
-        }],
-        links: Observed::Complete {
-            value: vec![
-                nic(2, "eth0", "ixgbe"),
-                nic(3, "ens1np0", "nfp"),
-                nic(4, "ens1np1", "nfp"),
-            ],
-        },
-        kernel_log: Observed::Complete {
-            value: lines
+        namespaces: vec![node_namespace(NODE)],
+        links: complete(vec![
+            nic(2, "eth0", "ixgbe"),
+            nic(3, "ens1np0", "nfp"),
+            nic(4, "ens1np1", "nfp"),
+        ]),
+        kernel_log: complete(
+            lines
                 .iter()
                 .zip(5..)
                 .map(|(text, at_ms)| KernelLogLine {
@@ -44,20 +36,13 @@ fn window(lines: &[&str]) -> EvidenceWindow {
                     text: (*text).to_owned(),
                 })
                 .collect(),
-        },
+        ),
         ..EvidenceWindow::default()
     }
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
     DriverChecksum.diagnose(window, &Outcome::default())
-}
-
-fn only(outcome: &Outcome) -> &Finding {
-    match &outcome.findings[..] {
-        [finding] => finding,
-        other => panic!("one finding: {other:?}"),
-    }
 }
 
 #[test]
@@ -207,9 +192,7 @@ fn a_flood_of_protocols_is_bounded_and_said() {
 fn without_the_log_it_is_unchecked_and_the_capability_named() {
     let mut window = window(&[]);
     for reason in ["closed to the agent (it needs CAP_SYSLOG)", "not read"] {
-        window.kernel_log = Observed::Unavailable {
-            reason: reason.to_owned(),
-        };
+        window.kernel_log = unavailable(reason);
         let outcome = diagnose(&window);
         assert_eq!(outcome.findings, []);
         let [entry] = &outcome.unchecked[..] else {

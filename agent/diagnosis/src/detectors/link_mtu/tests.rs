@@ -4,30 +4,20 @@ use super::LinkMtu;
 use crate::{
     Settings,
     detectors::{Detector, Outcome, recorded},
-    evidence::{
-        DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Observed,
-        PacketSample, Peer, Pod,
-    },
+    evidence::{DropCount, EvidenceWindow, Link, LinkStats, NetnsId, PacketSample},
     finding::{Confidence, Severity},
+    testing::{
+        NODE, POD, drops_of, ipv4_drops, ledger, link, links_of, only, unavailable, veth, window,
+    },
 };
 
-const NODE: NetnsId = NetnsId(1);
-const POD: NetnsId = NetnsId(2);
 const LOST: u64 = 119;
 
-fn veth(netns: NetnsId, ifindex: u32, name: &str, mtu: u32, peer: (NetnsId, u32)) -> Link {
+fn end(netns: NetnsId, ifindex: u32, name: &str, mtu: u32, peer: (NetnsId, u32)) -> Link {
     Link {
-        netns,
-        ifindex,
-        name: name.to_owned(),
-        kind: Some("veth".to_owned()),
         mtu,
-        peer: Some(Peer {
-            ifindex: peer.1,
-            netns: Some(peer.0),
-        }),
         stats_before: Some(LinkStats::default()),
-        ..Link::default()
+        ..veth(link(netns, ifindex, name), peer)
     }
 }
 
@@ -42,58 +32,18 @@ fn sample(length: u32) -> PacketSample {
 
 /// A pod's a0 with MTU 9000 and the node's b0 with 1500; `lengths` are the sampled IP packets.
 fn faulty(lengths: &[u32]) -> EvidenceWindow {
-    let mut a0 = veth(POD, 2, "a0", 9000, (NODE, 7));
+    let mut a0 = end(POD, 2, "a0", 9000, (NODE, 7));
     a0.stats.tx_dropped = LOST;
-    let mut b0 = veth(NODE, 7, "b0", 1500, (POD, 2));
+    let mut b0 = end(NODE, 7, "b0", 1500, (POD, 2));
     b0.stats.rx_dropped = LOST;
-    EvidenceWindow {
-        duration_ms: 35_000,
-        namespaces: vec![
-            Namespace {
-                id: NODE,
-                is_node: true,
-                ..Namespace::default()
-            },
-            Namespace {
-                id: POD,
-                pid: Some(4711),
-                pod: Some(Pod {
-                    namespace: "shop".to_owned(),
-                    name: "cart-0".to_owned(),
-                    uid: "u".to_owned(),
-                }),
-                ..Namespace::default()
-            },
-        ],
-        links: Observed::Complete {
-            value: vec![b0, a0],
-        },
-        drops: Observed::Complete {
-            value: Drops {
-                counts: vec![DropCount {
-                    netns: Some(POD),
-                    ifindex: 2,
-                    ethertype: 0x0800,
-                    reason: "NOT_SPECIFIED".to_owned(),
-                    location: "__dev_forward_skb2".to_owned(),
-                    at_least: LOST,
-                    count: LOST,
-                    first_ms: 10,
-                    last_ms: 900,
-                }],
-                samples: lengths.iter().map(|length| sample(*length)).collect(),
-                ..Drops::default()
-            },
-        },
-        ..EvidenceWindow::default()
-    }
-}
-
-fn drops(window: &mut EvidenceWindow) -> &mut Drops {
-    match &mut window.drops {
-        Observed::Complete { value } => value,
-        _ => unreachable!("made complete"),
-    }
+    let refused = DropCount {
+        first_ms: 10,
+        last_ms: 900,
+        ..ipv4_drops(POD, 2, "NOT_SPECIFIED", "__dev_forward_skb2", LOST)
+    };
+    let mut window = window(vec![b0, a0], vec![refused]);
+    drops_of(&mut window).samples = lengths.iter().map(|length| sample(*length)).collect();
+    window
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
@@ -103,9 +53,7 @@ fn diagnose(window: &EvidenceWindow) -> Outcome {
 #[test]
 fn packets_above_the_peers_mtu_are_a_critical_loss() {
     let outcome = diagnose(&faulty(&[8972, 3000]));
-    let [finding] = &outcome.findings[..] else {
-        panic!("one finding: {:?}", outcome.findings);
-    };
+    let finding = only(&outcome);
     assert_eq!(
         finding.summary,
         "a0 of pod shop/cart-0 (MTU 9000) sends packets that its veth peer b0 (MTU 1500) refuses: 119 packets lost"
@@ -142,10 +90,7 @@ fn each_end_is_mended_in_its_own_namespace() {
 #[test]
 fn a_hostile_interface_name_gets_no_command() {
     let mut window = faulty(&[8972]);
-    let Observed::Complete { value: links } = &mut window.links else {
-        unreachable!("made complete")
-    };
-    links[1].name = "a0;reboot".to_owned();
+    links_of(&mut window)[1].name = "a0;reboot".to_owned();
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings[0].remedies[0].command, None);
 }
@@ -153,7 +98,7 @@ fn a_hostile_interface_name_gets_no_command() {
 #[test]
 fn unequal_mtus_without_a_loss_are_silent() {
     let mut window = faulty(&[]);
-    drops(&mut window).counts.clear();
+    drops_of(&mut window).counts.clear();
     assert!(diagnose(&window).findings.is_empty());
 }
 
@@ -169,34 +114,32 @@ fn a_drop_of_packets_that_fit_is_another_fault() {
 #[test]
 fn a_drop_of_the_smaller_end_is_another_fault() {
     let mut window = faulty(&[8972]);
-    drops(&mut window).counts[0].netns = Some(NODE);
-    drops(&mut window).counts[0].ifindex = 7;
+    drops_of(&mut window).counts[0].netns = Some(NODE);
+    drops_of(&mut window).counts[0].ifindex = 7;
     assert!(diagnose(&window).findings.is_empty());
 }
 
 #[test]
 fn a_longer_packet_dropped_elsewhere_is_another_fault() {
     let mut window = faulty(&[8972]);
-    drops(&mut window).counts[0].location = "__dev_queue_xmit".to_owned();
+    drops_of(&mut window).counts[0].location = "__dev_queue_xmit".to_owned();
     assert!(diagnose(&window).findings.is_empty());
 }
 
 #[test]
 fn without_function_names_the_length_makes_it_likely() {
     let mut window = faulty(&[8972]);
-    drops(&mut window).counts[0].location.clear();
+    drops_of(&mut window).counts[0].location.clear();
     assert_eq!(diagnose(&window).findings[0].confidence, Confidence::Likely);
     let mut unsampled = faulty(&[]);
-    drops(&mut unsampled).counts[0].location.clear();
+    drops_of(&mut unsampled).counts[0].location.clear();
     assert!(diagnose(&unsampled).findings.is_empty());
 }
 
 #[test]
 fn without_the_drop_probe_counters_that_rose_together_make_it_possible() {
     let mut window = faulty(&[]);
-    window.drops = Observed::Unavailable {
-        reason: "no CAP_BPF".to_owned(),
-    };
+    window.drops = unavailable("no CAP_BPF");
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings[0].confidence, Confidence::Possible);
     assert_eq!(outcome.findings[0].count, LOST);
@@ -206,9 +149,7 @@ fn without_the_drop_probe_counters_that_rose_together_make_it_possible() {
 #[test]
 fn without_links_nothing_is_checked() {
     let mut window = faulty(&[8972]);
-    window.links = Observed::Unavailable {
-        reason: "netlink refused".to_owned(),
-    };
+    window.links = unavailable("netlink refused");
     let outcome = diagnose(&window);
     assert!(outcome.findings.is_empty());
     assert!(!outcome.unchecked[0].partly);
@@ -229,23 +170,8 @@ fn a_recorded_loss_is_found_and_balances_both_ends() {
     assert_eq!(finding.count, 60);
     // 4000 bytes of UDP, its header and IP's.
     assert_eq!(finding.evidence[0].value, "4028");
-    let ledger: Vec<(Option<&str>, &str, u64, u64, u64)> = diagnosis
-        .ledger
-        .iter()
-        .map(|entry| {
-            let interface = entry.interface.as_deref();
-            let harmful = entry.explained[0].count;
-            (
-                interface,
-                entry.counter,
-                entry.increase,
-                harmful,
-                entry.unexplained,
-            )
-        })
-        .collect();
     assert_eq!(
-        ledger,
+        ledger(&diagnosis),
         [
             (Some("b0"), "rx_dropped", 60, 60, 0),
             (Some("a0"), "tx_dropped", 60, 60, 0)

@@ -4,81 +4,33 @@ use super::OtherDrop;
 use crate::{
     Settings,
     detectors::{Detector, Outcome, recorded},
-    evidence::{
-        DropCount, Drops, EvidenceWindow, KernelLogLine, Link, Lost, Namespace, NetnsId, Observed,
-        PacketSample, Pod,
+    evidence::{DropCount, EvidenceWindow, KernelLogLine, Lost, NetnsId, PacketSample},
+    finding::{Confidence, Severity, Verdict},
+    testing::{
+        self, NODE, POD, complete, drops_of, first_drop_claimed, ipv4_drops, link, only,
+        unavailable,
     },
-    finding::{Claim, Confidence, Finding, Severity, Subject, Verdict},
 };
 
-const NODE: NetnsId = NetnsId(1);
-const POD: NetnsId = NetnsId(2);
-
 fn window(counts: Vec<DropCount>) -> EvidenceWindow {
-    let eth0 = |netns, name: &str| Link {
-        netns,
-        ifindex: 2,
-        name: name.to_owned(),
-        ..Link::default()
-    };
+    let links = vec![link(NODE, 2, "eth0"), link(POD, 2, "eth0")];
     EvidenceWindow {
-        duration_ms: 35_000,
-        namespaces: vec![
-            Namespace {
-                id: NODE,
-                is_node: true,
-                ..Namespace::default()
-            },
-            Namespace {
-                id: POD,
-                pid: Some(4711),
-                pod: Some(Pod {
-                    namespace: "shop".to_owned(),
-                    name: "cart-0".to_owned(),
-                    uid: "u".to_owned(),
-                }),
-                ..Namespace::default()
-            },
-        ],
-        links: Observed::Complete {
-            value: vec![eth0(NODE, "eth0"), eth0(POD, "eth0")],
-        },
-        drops: Observed::Complete {
-            value: Drops {
-                counts,
-                has_reasons: true,
-                has_locations: true,
-                ..Drops::default()
-            },
-        },
-        kernel_log: Observed::Complete { value: Vec::new() },
-        ..EvidenceWindow::default()
+        kernel_log: complete(Vec::new()),
+        ..testing::window(links, counts)
     }
 }
 
 fn drops(netns: Option<NetnsId>, reason: &str, location: &str, count: u64) -> DropCount {
     DropCount {
         netns,
-        ifindex: 2,
-        ethertype: 0x0800,
-        reason: reason.to_owned(),
-        location: location.to_owned(),
-        at_least: count,
-        count,
         first_ms: 100,
         last_ms: 200,
+        ..ipv4_drops(NODE, 2, reason, location, count)
     }
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
     OtherDrop.diagnose(window, &Outcome::default())
-}
-
-fn only(outcome: &Outcome) -> &Finding {
-    match &outcome.findings[..] {
-        [finding] => finding,
-        findings => panic!("one finding, not {findings:?}"),
-    }
 }
 
 #[test]
@@ -201,13 +153,11 @@ fn a_full_connection_table_is_a_possible_warning() {
         "nf_hook_slow",
         900,
     )]);
-    window.kernel_log = Observed::Complete {
-        value: vec![KernelLogLine {
-            at_ms: 1,
-            level: 4,
-            text: "nf_conntrack: nf_conntrack: table full, dropping packet".to_owned(),
-        }],
-    };
+    window.kernel_log = complete(vec![KernelLogLine {
+        at_ms: 1,
+        level: 4,
+        text: "nf_conntrack: nf_conntrack: table full, dropping packet".to_owned(),
+    }]);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(finding.severity, Severity::Warning);
@@ -218,15 +168,13 @@ fn a_full_connection_table_is_a_possible_warning() {
 #[test]
 fn an_unnamed_drop_is_named_by_its_function_and_stays_unknown() {
     let mut window = window(vec![drops(Some(NODE), "NOT_SPECIFIED", "foo_rcv", 5)]);
-    if let Observed::Complete { value } = &mut window.drops {
-        value.samples.push(PacketSample {
-            bytes: vec![
-                0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x9c, 0x40, 0,
-                53, 0, 8, 0, 0,
-            ],
-            ..PacketSample::default()
-        });
-    }
+    drops_of(&mut window).samples.push(PacketSample {
+        bytes: vec![
+            0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x9c, 0x40, 0, 53,
+            0, 8, 0, 0,
+        ],
+        ..PacketSample::default()
+    });
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(finding.id.as_str(), "OtherDrop/foo_rcv/eth0");
@@ -272,21 +220,7 @@ fn one_reason_at_two_functions_is_one_finding() {
 #[test]
 fn what_another_check_explains_is_left_alone() {
     let window = window(vec![drops(Some(NODE), "FULL_RING", "tun_net_xmit", 900)]);
-    let explained = Finding::new(
-        "TapQueueDrop",
-        "TransmitQueueFull",
-        Severity::Warning,
-        Subject::default(),
-    );
-    let so_far = Outcome {
-        claims: vec![Claim {
-            drop: 0,
-            verdict: Verdict::Harmful,
-            protocol: None,
-            finding: explained.id,
-        }],
-        ..Outcome::default()
-    };
+    let so_far = first_drop_claimed();
     assert_eq!(OtherDrop.diagnose(&window, &so_far).findings, []);
 }
 
@@ -348,9 +282,7 @@ fn small_findings_are_folded_and_warnings_never() {
 #[test]
 fn without_the_probe_it_is_unchecked() {
     let mut window = window(Vec::new());
-    window.drops = Observed::Unavailable {
-        reason: "no CAP_BPF".to_owned(),
-    };
+    window.drops = unavailable("no CAP_BPF");
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings, []);
     assert_eq!(outcome.unchecked[0].reason, "drop probe: no CAP_BPF");

@@ -8,30 +8,14 @@ use super::*;
 use crate::{
     evidence::{
         BondSettings, BridgePort, BridgeSettings, MacvlanSettings, Membership, MembershipKind,
-        Namespace, NetnsId, Observed, Owner, PacketSocket, Peer, Pod,
+        PacketSocket, Peer, Pod,
     },
     finding::{Confidence, Severity},
+    testing::{
+        self, NODE, POD, complete, owner, packet_socket, pod_namespace, unavailable,
+        unpromiscuous as device,
+    },
 };
-
-const NODE: NetnsId = NetnsId(1);
-const POD: NetnsId = NetnsId(2);
-
-/// IFF_UP and others, as netlink shows a device that a person did not make promiscuous.
-const UP: u32 = 0x1003;
-
-fn device(ifindex: u32, name: &str, kind: Option<&str>) -> Link {
-    Link {
-        netns: NODE,
-        ifindex,
-        name: name.to_owned(),
-        kind: kind.map(str::to_owned),
-        requested_flags: UP,
-        allmulti: Some(0),
-        promiscuity_before: Some(0),
-        unicast_promiscuous: Some(false),
-        ..Link::default()
-    }
-}
 
 impl Link {
     fn promiscuous(mut self, promiscuity: u32, allmulti: u32) -> Self {
@@ -86,52 +70,27 @@ fn bond(mode: &str) -> Link {
 }
 
 fn window(links: Vec<Link>) -> EvidenceWindow {
-    EvidenceWindow {
-        duration_ms: 35_000,
-        namespaces: vec![
-            Namespace {
-                id: NODE,
-                is_node: true,
-                ..Namespace::default()
-            },
-            Namespace {
-                id: POD,
-                pid: Some(77),
-                pod: Some(Pod {
-                    namespace: "default".to_owned(),
-                    name: "web".to_owned(),
-                    uid: "u".to_owned(),
-                }),
-                ..Namespace::default()
-            },
-        ],
-        links: Observed::Complete { value: links },
-        packet_sockets: Observed::Complete { value: Vec::new() },
-        ..EvidenceWindow::default()
-    }
+    let mut window = testing::window(links, Vec::new());
+    window.namespaces[1] = pod_namespace(POD, 77, "default", "web");
+    window.drops = unavailable("not read");
+    window.packet_sockets = complete(Vec::new());
+    window
 }
 
 fn capture(ifindex: u32, comm: &str, kind: MembershipKind) -> PacketSocket {
     PacketSocket {
-        netns: NODE,
-        owner: Owner {
-            pid: 4711,
-            comm: comm.to_owned(),
-            ..Owner::default()
-        },
-        ethertype: 3,
-        ifindex,
         memberships: vec![Membership {
             ifindex,
             kind,
             count: 1,
         }],
+        ..packet_socket(owner(4711, comm), ifindex)
     }
 }
 
 fn with_sockets(links: Vec<Link>, sockets: Vec<PacketSocket>) -> EvidenceWindow {
     EvidenceWindow {
-        packet_sockets: Observed::Complete { value: sockets },
+        packet_sockets: complete(sockets),
         ..window(links)
     }
 }

@@ -5,26 +5,25 @@ use crate::{
     Settings,
     detectors::{Detector, Outcome},
     evidence::{
-        CpuBacklog, DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId,
-        Observed, Softnet, SoftnetCounters,
+        CpuBacklog, DropCount, EvidenceWindow, Link, LinkStats, NetnsId, Observed, Softnet,
+        SoftnetCounters,
     },
-    finding::{Confidence, Finding, Severity},
+    finding::{Confidence, Severity},
+    testing::{
+        self, NODE, complete, drops_of, ipv4_drops, links_of, named_drops, node_namespace, only,
+        proofs, unavailable,
+    },
 };
-
-const NODE: NetnsId = NetnsId(1);
 
 fn nic(stats: LinkStats) -> Link {
     Link {
-        netns: NODE,
-        ifindex: 2,
-        name: "eth0".to_owned(),
         driver: Some("virtio_net".to_owned()),
         stats_before: Some(LinkStats {
             rx_missed_errors: 100,
             ..LinkStats::default()
         }),
         stats,
-        ..Link::default()
+        ..testing::link(NODE, 2, "eth0")
     }
 }
 
@@ -60,68 +59,31 @@ fn healthy() -> EvidenceWindow {
     };
     EvidenceWindow {
         duration_ms: 35_000,
-        namespaces: vec![Namespace {
-            id: NODE,
-            is_node: true,
-            ..Namespace::default()
-        }],
-        links: Observed::Complete {
-            value: vec![nic(stats)],
-        },
-        drops: Observed::Complete {
-            value: Drops {
-                has_reasons: true,
-                has_locations: true,
-                ..Drops::default()
-            },
-        },
-        softnet: Observed::Complete { value: softnet(0) },
+        namespaces: vec![node_namespace(NODE)],
+        links: complete(vec![nic(stats)]),
+        drops: complete(named_drops(Vec::new())),
+        softnet: complete(softnet(0)),
         ..EvidenceWindow::default()
     }
 }
 
 fn full_backlog() -> EvidenceWindow {
     let mut window = healthy();
-    window.softnet = Observed::Complete {
-        value: softnet(300),
-    };
-    drops(&mut window).counts = vec![DropCount {
-        netns: Some(NODE),
-        ifindex: 2,
-        ethertype: 0x0800,
-        reason: "CPU_BACKLOG".to_owned(),
-        location: "enqueue_to_backlog".to_owned(),
-        at_least: 300,
-        count: 300,
+    window.softnet = complete(softnet(300));
+    drops_of(&mut window).counts = vec![DropCount {
         first_ms: 7,
         last_ms: 900,
+        ..ipv4_drops(NODE, 2, "CPU_BACKLOG", "enqueue_to_backlog", 300)
     }];
     window
 }
 
-fn drops(window: &mut EvidenceWindow) -> &mut Drops {
-    match &mut window.drops {
-        Observed::Complete { value } => value,
-        _ => unreachable!("made complete"),
-    }
-}
-
 fn link(window: &mut EvidenceWindow) -> &mut Link {
-    match &mut window.links {
-        Observed::Complete { value } => &mut value[0],
-        _ => unreachable!("made complete"),
-    }
+    &mut links_of(window)[0]
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
     ReceiveOverrun.diagnose(window, &Outcome::default())
-}
-
-fn only(outcome: &Outcome) -> &Finding {
-    match &outcome.findings[..] {
-        [finding] => finding,
-        other => panic!("one finding: {other:?}"),
-    }
 }
 
 #[test]
@@ -145,13 +107,8 @@ fn what_a_nic_had_no_room_for_is_named_and_stays_out_of_the_ledger() {
     );
     // Some drivers count a packet in both.
     assert_eq!(finding.count, 240);
-    let proofs: Vec<(&str, &str)> = finding
-        .evidence
-        .iter()
-        .map(|proof| (proof.name.as_str(), proof.value.as_str()))
-        .collect();
     assert_eq!(
-        proofs,
+        proofs(finding),
         [
             ("eth0 rx_missed_errors, counted by the driver", "+240"),
             ("eth0 rx_fifo_errors, counted by the driver", "+12"),
@@ -230,9 +187,7 @@ fn a_full_backlog_names_the_cpu_the_device_and_a_longer_queue() {
 #[test]
 fn without_the_drop_probe_the_counter_alone_makes_it_likely() {
     let mut window = full_backlog();
-    window.drops = Observed::Unavailable {
-        reason: "no CAP_BPF".to_owned(),
-    };
+    window.drops = unavailable("no CAP_BPF");
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(
@@ -245,19 +200,19 @@ fn without_the_drop_probe_the_counter_alone_makes_it_likely() {
 #[test]
 fn a_counter_of_another_nodes_packets_is_silent() {
     let mut window = full_backlog();
-    drops(&mut window).counts.clear();
+    drops_of(&mut window).counts.clear();
     assert_eq!(diagnose(&window).findings, []);
     let mut window = full_backlog();
-    drops(&mut window).counts[0].netns = Some(NetnsId(77));
+    drops_of(&mut window).counts[0].netns = Some(NetnsId(77));
     assert_eq!(diagnose(&window).findings, []);
 }
 
 #[test]
 fn without_reasons_a_device_that_is_down_is_told_by_the_cpus_counter() {
     let mut window = full_backlog();
-    drops(&mut window).counts[0].reason.clear();
+    drops_of(&mut window).counts[0].reason.clear();
     assert_eq!(only(&diagnose(&window)).confidence, Confidence::Likely);
-    window.softnet = Observed::Complete { value: softnet(0) };
+    window.softnet = complete(softnet(0));
     assert_eq!(diagnose(&window).findings, []);
 }
 
@@ -269,7 +224,7 @@ fn other_drops_at_that_function_are_left_to_other_checks() {
         ("NOT_SPECIFIED", "__netif_receive_skb_core"),
     ] {
         let mut window = full_backlog();
-        let key = &mut drops(&mut window).counts[0];
+        let key = &mut drops_of(&mut window).counts[0];
         reason.clone_into(&mut key.reason);
         location.clone_into(&mut key.location);
         let outcome = diagnose(&window);
@@ -289,9 +244,7 @@ fn a_long_backlog_is_not_raised_without_end() {
 #[test]
 fn what_could_not_be_read_is_unchecked() {
     let mut window = full_backlog();
-    window.softnet = Observed::Unavailable {
-        reason: "not read".to_owned(),
-    };
+    window.softnet = unavailable("not read");
     let outcome = diagnose(&window);
     assert_eq!(
         only(&outcome).summary,
@@ -300,7 +253,7 @@ fn what_could_not_be_read_is_unchecked() {
     assert_eq!(outcome.unchecked[0].reason, "CPU backlogs: not read");
     assert!(outcome.unchecked[0].partly);
     window.links = Observed::default();
-    drops(&mut window).counts.clear();
+    drops_of(&mut window).counts.clear();
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings, []);
     assert!(outcome.unchecked.iter().all(|entry| !entry.partly));

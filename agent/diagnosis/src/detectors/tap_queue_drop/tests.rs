@@ -5,14 +5,15 @@ use crate::{
     Settings,
     detectors::{Detector, Outcome, recorded},
     evidence::{
-        Address, DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Observed,
-        Owner, PacketSample, Pod, TunHolder,
+        Address, DropCount, EvidenceWindow, Link, LinkStats, NetnsId, PacketSample, TunHolder,
     },
-    finding::{Claim, Confidence, Finding, Severity, Subject, Verdict},
+    finding::{Confidence, Finding, Severity, Verdict},
+    testing::{
+        self, NODE, POD, complete, drops_of, first_drop_claimed, ipv4_drops, ledger, links_of,
+        only, owner, pod_namespace, unavailable, window,
+    },
 };
 
-const NODE: NetnsId = NetnsId(1);
-const POD: NetnsId = NetnsId(2);
 const LOST: u64 = 223;
 
 /// 10.6.0.1:40000 -> 10.6.0.2:5001 TCP.
@@ -23,14 +24,11 @@ const PACKET: [u8; 40] = [
 
 fn device(kind: &str, name: &str) -> Link {
     Link {
-        netns: NODE,
-        ifindex: 5,
-        name: name.to_owned(),
         kind: Some(kind.to_owned()),
         tx_queue_length: 500,
         requested_flags: 0x1_1043,
         stats_before: Some(LinkStats::default()),
-        ..Link::default()
+        ..testing::link(NODE, 5, name)
     }
 }
 
@@ -38,72 +36,34 @@ fn holder(device: &str, netns: NetnsId) -> TunHolder {
     TunHolder {
         device: device.to_owned(),
         netns,
-        owner: Owner {
-            pid: 4711,
-            comm: "qemu-system-x86".to_owned(),
-            ..Owner::default()
-        },
+        owner: owner(4711, "qemu-system-x86"),
     }
 }
 
 fn full(link: Link, reason: &str, location: &str) -> EvidenceWindow {
-    let complete = DropCount {
-        netns: Some(link.netns),
-        ifindex: link.ifindex,
-        ethertype: 0x0800,
-        reason: reason.to_owned(),
-        location: location.to_owned(),
-        at_least: LOST,
-        count: LOST,
+    let dropped = DropCount {
         first_ms: 40,
         last_ms: 4_000,
+        ..ipv4_drops(link.netns, link.ifindex, reason, location, LOST)
     };
-    EvidenceWindow {
-        duration_ms: 35_000,
-        namespaces: vec![
-            Namespace {
-                id: NODE,
-                is_node: true,
-                ..Namespace::default()
-            },
-            Namespace {
-                id: POD,
-                pid: Some(99),
-                pod: Some(Pod {
-                    namespace: "vms".to_owned(),
-                    name: "client-0".to_owned(),
-                    uid: String::new(),
-                }),
-                ..Namespace::default()
-            },
-        ],
-        links: Observed::Complete { value: vec![link] },
-        drops: Observed::Complete {
-            value: Drops {
-                has_reasons: !reason.is_empty(),
-                has_locations: true,
-                counts: vec![complete],
-                samples: vec![PacketSample {
-                    length: 40,
-                    network_offset: Some(0),
-                    bytes: PACKET.to_vec(),
-                    ..PacketSample::default()
-                }],
-                ..Drops::default()
-            },
-        },
-        tun_holders: Observed::Complete { value: Vec::new() },
-        ..EvidenceWindow::default()
-    }
+    let mut window = window(vec![link], vec![dropped]);
+    window.namespaces[1] = pod_namespace(POD, 99, "vms", "client-0");
+    window.tun_holders = complete(Vec::new());
+    drops_of(&mut window).has_reasons = !reason.is_empty();
+    drops_of(&mut window).samples = vec![PacketSample {
+        length: 40,
+        network_offset: Some(0),
+        bytes: PACKET.to_vec(),
+        ..PacketSample::default()
+    }];
+    window
 }
 
 fn macvtap() -> EvidenceWindow {
     let mut link = device("macvtap", "macvtap0");
     link.stats.rx_dropped = LOST;
     let mut window = full(link, "FULL_RING", "tap_handle_frame");
-    window.tun_holders = Observed::Complete {
-        value: vec![holder("macvtap0", NODE)],
-    };
+    window.tun_holders = complete(vec![holder("macvtap0", NODE)]);
     window
 }
 
@@ -114,28 +74,15 @@ fn tap() -> EvidenceWindow {
 }
 
 fn link(window: &mut EvidenceWindow) -> &mut Link {
-    match &mut window.links {
-        Observed::Complete { value } => &mut value[0],
-        _ => unreachable!("made complete"),
-    }
+    &mut links_of(window)[0]
 }
 
 fn key(window: &mut EvidenceWindow) -> &mut DropCount {
-    match &mut window.drops {
-        Observed::Complete { value } => &mut value.counts[0],
-        _ => unreachable!("made complete"),
-    }
+    &mut drops_of(window).counts[0]
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
     TapQueueDrop.diagnose(window, &Outcome::default())
-}
-
-fn only(outcome: &Outcome) -> &Finding {
-    match &outcome.findings[..] {
-        [finding] => finding,
-        other => panic!("one finding: {other:?}"),
-    }
 }
 
 #[test]
@@ -277,21 +224,13 @@ fn a_seldom_drop_is_no_warning() {
 #[test]
 fn a_reader_of_another_device_of_that_name_is_not_named() {
     let mut window = macvtap();
-    window.tun_holders = Observed::Complete {
-        value: vec![holder("macvtap0", POD)],
-    };
-    let Observed::Complete { value: links } = &mut window.links else {
-        unreachable!("made complete")
-    };
-    let mut other = links[0].clone();
+    window.tun_holders = complete(vec![holder("macvtap0", POD)]);
+    let mut other = link(&mut window).clone();
     other.netns = POD;
-    links.push(other);
+    links_of(&mut window).push(other);
     assert!(!only(&diagnose(&window)).summary.contains("4711"));
     // It is the only one of that name, moved away from its program.
-    let Observed::Complete { value: links } = &mut window.links else {
-        unreachable!("made complete")
-    };
-    links.pop();
+    links_of(&mut window).pop();
     assert!(only(&diagnose(&window)).summary.contains("4711"));
 }
 
@@ -314,15 +253,7 @@ fn a_long_queue_is_not_lengthened_and_a_hostile_name_gets_no_command() {
 #[test]
 fn what_another_check_explains_and_unknown_devices_are_left_alone() {
     let mut window = macvtap();
-    let so_far = Outcome {
-        claims: vec![Claim {
-            drop: 0,
-            verdict: Verdict::Harmful,
-            protocol: None,
-            finding: Finding::new("Other", "Cause", Severity::Info, Subject::default()).id,
-        }],
-        ..Outcome::default()
-    };
+    let so_far = first_drop_claimed();
     assert_eq!(TapQueueDrop.diagnose(&window, &so_far).findings, []);
     key(&mut window).ifindex = 6;
     assert_eq!(diagnose(&window).findings, []);
@@ -333,17 +264,13 @@ fn what_another_check_explains_and_unknown_devices_are_left_alone() {
 #[test]
 fn without_the_probe_or_links_it_is_unchecked() {
     let mut window = macvtap();
-    window.drops = Observed::Unavailable {
-        reason: "no CAP_BPF".to_owned(),
-    };
+    window.drops = unavailable("no CAP_BPF");
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings, []);
     assert_eq!(outcome.unchecked[0].reason, "drop probe: no CAP_BPF");
     assert!(!outcome.unchecked[0].partly);
     window = macvtap();
-    window.links = Observed::Unavailable {
-        reason: "refused".to_owned(),
-    };
+    window.links = unavailable("refused");
     assert_eq!(diagnose(&window).unchecked[0].reason, "links: refused");
 }
 
@@ -372,22 +299,8 @@ fn recorded_queues_of_a_macvtap_and_a_tap_balance_with_one_reader() {
             ),
         ]
     );
-    let ledger: Vec<(Option<&str>, &str, u64, u64, u64)> = diagnosis
-        .ledger
-        .iter()
-        .map(|entry| {
-            let (interface, harmful) = (entry.interface.as_deref(), entry.explained[0].count);
-            (
-                interface,
-                entry.counter,
-                entry.increase,
-                harmful,
-                entry.unexplained,
-            )
-        })
-        .collect();
     assert_eq!(
-        ledger,
+        ledger(&diagnosis),
         [
             (Some("tap0"), "tx_dropped", 128, 128, 0),
             (Some("macvtap0"), "rx_dropped", 18, 18, 0)

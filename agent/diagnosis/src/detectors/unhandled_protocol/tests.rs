@@ -7,13 +7,16 @@ use super::*;
 use crate::{
     detectors::promiscuity::Promiscuity,
     evidence::{
-        BondSettings, BondSlave, BridgeSettings, LinkStats, MacvlanSettings, Namespace, Observed,
+        BondSettings, BondSlave, BridgeSettings, LinkStats, MacvlanSettings, Namespace,
         PacketSample, Peer, ProtocolHandler,
     },
     packets::{cdp, lldp},
+    testing::{
+        NODE, complete, drops_of, ipv4_drops, named_drops, node_namespace, proofs, unavailable,
+        unpromiscuous,
+    },
 };
 
-const NODE: NetnsId = NetnsId(1);
 const LLDP_GROUP: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0x0e];
 const BROADCAST: [u8; 6] = [0xff; 6];
 const OWN: [u8; 6] = [2, 0, 0, 0, 0, 0x11];
@@ -21,17 +24,9 @@ const SWITCH: [u8; 6] = [0x2c, 0xdd, 0xe9, 1, 0x3a, 0x10];
 
 fn device(ifindex: u32, name: &str, kind: Option<&str>) -> Link {
     Link {
-        netns: NODE,
-        ifindex,
-        name: name.to_owned(),
-        kind: kind.map(str::to_owned),
-        requested_flags: 0x1003,
         address: Some("02:00:00:00:00:11".to_owned()),
-        allmulti: Some(0),
-        promiscuity_before: Some(0),
-        unicast_promiscuous: Some(false),
         stats_before: Some(LinkStats::default()),
-        ..Link::default()
+        ..unpromiscuous(ifindex, name, kind)
     }
 }
 
@@ -91,21 +86,14 @@ fn dropped(ifindex: u32, ethertype: u16, packet_type: u8, frames: &[Vec<u8>]) ->
 fn window(links: Vec<Link>, dropped: Vec<Dropped>) -> EvidenceWindow {
     let mut drops = Drops {
         backend: "tp_btf".to_owned(),
-        has_reasons: true,
-        has_locations: true,
-        ..Drops::default()
+        ..named_drops(Vec::new())
     };
     for (key, drop) in dropped.into_iter().enumerate() {
         drops.counts.push(DropCount {
-            netns: Some(NODE),
-            ifindex: drop.ifindex,
             ethertype: drop.ethertype,
-            reason: drop.reason.to_owned(),
-            location: drop.location.to_owned(),
-            at_least: drop.count,
-            count: drop.count,
             first_ms: 10,
             last_ms: 30_010,
+            ..ipv4_drops(NODE, drop.ifindex, drop.reason, drop.location, drop.count)
         });
         drops.samples.extend(
             drop.frames
@@ -124,14 +112,12 @@ fn window(links: Vec<Link>, dropped: Vec<Dropped>) -> EvidenceWindow {
     EvidenceWindow {
         duration_ms: 35_000,
         namespaces: vec![Namespace {
-            id: NODE,
-            is_node: true,
             protocol_handlers: Some(Vec::new()),
-            ..Namespace::default()
+            ..node_namespace(NODE)
         }],
-        links: Observed::Complete { value: links },
-        drops: Observed::Complete { value: drops },
-        packet_sockets: Observed::Complete { value: Vec::new() },
+        links: complete(links),
+        drops: complete(drops),
+        packet_sockets: complete(Vec::new()),
         ..EvidenceWindow::default()
     }
 }

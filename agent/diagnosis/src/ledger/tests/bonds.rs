@@ -2,8 +2,9 @@
 
 use super::{NODE, claim, link, nohandler, rx, short, unhandled, window};
 use crate::{
-    evidence::{BondSlave, Link, LinkStats, Observed, PacketSample},
+    evidence::{BondSlave, Link, LinkStats, PacketSample},
     ledger::balance,
+    testing::drops_of,
 };
 
 /// A slave of bond0 (ifindex 10).
@@ -86,12 +87,9 @@ fn the_destination_decides_between_the_counters_of_an_inactive_slave() {
     // 802.1X on an unusual EtherType is told by its group address, not by the number.
     let links = vec![slave(3, "eth2", false, rx(4))];
     let mut window = window(links, vec![unhandled(3, 0x8999, 4)]);
-    let Observed::Complete { value } = &mut window.drops else {
-        unreachable!("made above")
-    };
     let mut bytes = vec![0x01, 0x80, 0xc2, 0, 0, 0x0e, 2, 0, 0, 0, 0, 1, 0x89, 0x99];
     bytes.resize(60, 0);
-    value.samples.push(PacketSample {
+    drops_of(&mut window).samples.push(PacketSample {
         has_link_header: true,
         bytes,
         ..PacketSample::default()

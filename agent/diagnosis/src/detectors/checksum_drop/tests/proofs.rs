@@ -65,9 +65,7 @@ fn broken_bytes_beside_lost_checksums_are_told_apart() {
         .collect();
     let packets = [half_made(2), broken].concat();
     let mut window = window("TCP_CSUM", "tcp_v4_rcv", &packets, 2);
-    if let Observed::Complete { value } = &mut window.drops {
-        value.counts[0].count = 900;
-    }
+    drops_of(&mut window).counts[0].count = 900;
     let outcome = diagnose(&window);
     let found: Vec<(&str, u64)> = outcome
         .findings

@@ -178,13 +178,11 @@ fn a_change_in_the_kernel_log_is_a_doubt() {
         ("eth01: entered promiscuous mode", Severity::Warning),
     ] {
         let mut window = window(vec![nic(2, "eth0").promiscuous(1, 0)]);
-        window.kernel_log = Observed::Complete {
-            value: vec![crate::evidence::KernelLogLine {
-                at_ms: 5,
-                level: 6,
-                text: text.to_owned(),
-            }],
-        };
+        window.kernel_log = complete(vec![crate::evidence::KernelLogLine {
+            at_ms: 5,
+            level: 6,
+            text: text.to_owned(),
+        }]);
         check(&window, &[("Unexplained", "eth0", severity)]);
     }
 }
@@ -196,9 +194,7 @@ fn a_doubt_makes_the_unexplained_info() {
     let expected = [("Unexplained", "eth0", Severity::Info)];
 
     let mut blind = window(vec![promiscuous()]);
-    blind.packet_sockets = Observed::Unavailable {
-        reason: "bpf(BPF_PROG_LOAD) gave EPERM".to_owned(),
-    };
+    blind.packet_sockets = unavailable("bpf(BPF_PROG_LOAD) gave EPERM");
     let found = check(&blind, &expected);
     assert_eq!(found[0].confidence, Confidence::Possible);
     let unchecked = Promiscuity.diagnose(&blind, &Outcome::default()).unchecked;

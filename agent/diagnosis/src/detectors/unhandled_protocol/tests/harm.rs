@@ -25,13 +25,8 @@ fn lldp_on_a_bridged_bond_names_its_senders_and_its_cause() {
         finding.details[0].1,
         "leaf-3a  port Ethernet17  chassis 2c:dd:e9:01:3a:10  TTL 120 s"
     );
-    let proofs: Vec<(&str, &str)> = finding
-        .evidence
-        .iter()
-        .map(|proof| (proof.name.as_str(), proof.value.as_str()))
-        .collect();
     assert_eq!(
-        proofs,
+        proofs(finding),
         [
             (
                 "UNHANDLED_PROTO at __netif_receive_skb_core, dev bond0, 0x88CC",

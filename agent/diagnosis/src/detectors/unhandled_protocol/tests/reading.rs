@@ -123,9 +123,7 @@ fn tags_are_told_wherever_the_kernel_keeps_them() {
         vec![device(2, "eth0", None)],
         vec![dropped(2, 0x88cc, 2, &[in_frame])],
     );
-    let Observed::Complete { value: drops } = &mut window.drops else {
-        unreachable!("made complete");
-    };
+    let drops = drops_of(&mut window);
     let mut taken_out = drops.samples[0].clone();
     taken_out.bytes = lldp_frame("leaf-3a");
     taken_out.vlan_tci = Some(0xe000);
@@ -232,9 +230,7 @@ fn a_device_that_is_gone_is_still_told() {
 #[test]
 fn a_blind_or_short_window_is_said() {
     let mut blind = window(Vec::new(), Vec::new());
-    blind.drops = Observed::Unavailable {
-        reason: "bpf(BPF_PROG_LOAD) gave EPERM".to_owned(),
-    };
+    blind.drops = unavailable("bpf(BPF_PROG_LOAD) gave EPERM");
     blind.duration_ms = 10_000;
     let unchecked = diagnose(&blind).unchecked;
     let said: Vec<(bool, &str)> = unchecked
@@ -276,10 +272,8 @@ fn what_a_broadcast_does_in_every_pod_is_one_finding() {
     }
     let mut window = window(links, drops);
     window.namespaces.extend(namespaces);
-    if let Observed::Complete { value: drops } = &mut window.drops {
-        for count in &mut drops.counts {
-            count.netns = Some(NetnsId(900 + count.ifindex));
-        }
+    for count in &mut drops_of(&mut window).counts {
+        count.netns = Some(NetnsId(900 + count.ifindex));
     }
     let outcome = diagnose(&window);
     let finding = only(&outcome);

@@ -1,0 +1,207 @@
+//! Evidence that the tests of several detectors begin with, and how they look at what was found.
+
+use crate::{
+    Diagnosis, EvidenceWindow,
+    detectors::Outcome,
+    evidence::{
+        DropCount, Drops, Link, Namespace, NetnsId, Observed, Owner, PacketSocket, Peer, Pod,
+    },
+    finding::{Claim, Finding, Severity, Subject, Verdict},
+};
+
+/// The node's own namespace.
+pub(crate) const NODE: NetnsId = NetnsId(1);
+/// A pod's namespace.
+pub(crate) const POD: NetnsId = NetnsId(2);
+
+pub(crate) fn complete<T>(value: T) -> Observed<T> {
+    Observed::Complete { value }
+}
+
+pub(crate) fn unavailable<T>(reason: &str) -> Observed<T> {
+    Observed::Unavailable {
+        reason: reason.to_owned(),
+    }
+}
+
+/// 35 s on a node with one pod, shop/cart-0, whose namespace is entered by pid 4711.
+pub(crate) fn window(links: Vec<Link>, counts: Vec<DropCount>) -> EvidenceWindow {
+    EvidenceWindow {
+        duration_ms: 35_000,
+        namespaces: vec![
+            node_namespace(NODE),
+            pod_namespace(POD, 4711, "shop", "cart-0"),
+        ],
+        links: complete(links),
+        drops: complete(named_drops(counts)),
+        ..EvidenceWindow::default()
+    }
+}
+
+pub(crate) fn node_namespace(id: NetnsId) -> Namespace {
+    Namespace {
+        id,
+        is_node: true,
+        ..Namespace::default()
+    }
+}
+
+/// The namespace of a pod, with a process in it.
+pub(crate) fn pod_namespace(id: NetnsId, pid: u32, namespace: &str, name: &str) -> Namespace {
+    Namespace {
+        id,
+        pid: Some(pid),
+        pod: Some(Pod {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            uid: "u".to_owned(),
+        }),
+        ..Namespace::default()
+    }
+}
+
+pub(crate) fn link(netns: NetnsId, ifindex: u32, name: &str) -> Link {
+    Link {
+        netns,
+        ifindex,
+        name: name.to_owned(),
+        ..Link::default()
+    }
+}
+
+/// The link as one end of a veth; `peer` is the namespace and the index of the other.
+pub(crate) fn veth(link: Link, peer: (NetnsId, u32)) -> Link {
+    Link {
+        kind: Some("veth".to_owned()),
+        peer: Some(Peer {
+            netns: Some(peer.0),
+            ifindex: peer.1,
+        }),
+        ..link
+    }
+}
+
+/// A device of the node as netlink and BPF show it while nobody wants more than its own frames.
+pub(crate) fn unpromiscuous(ifindex: u32, name: &str, kind: Option<&str>) -> Link {
+    Link {
+        kind: kind.map(str::to_owned),
+        requested_flags: 0x1003, // IFF_UP, IFF_BROADCAST, IFF_MULTICAST
+        allmulti: Some(0),
+        promiscuity_before: Some(0),
+        unicast_promiscuous: Some(false),
+        ..link(NODE, ifindex, name)
+    }
+}
+
+pub(crate) fn owner(pid: u32, comm: &str) -> Owner {
+    Owner {
+        pid,
+        comm: comm.to_owned(),
+        ..Owner::default()
+    }
+}
+
+/// A socket of the node for every protocol (ETH_P_ALL) on one device.
+pub(crate) fn packet_socket(owner: Owner, ifindex: u32) -> PacketSocket {
+    PacketSocket {
+        netns: NODE,
+        owner,
+        ethertype: 3,
+        ifindex,
+        memberships: Vec::new(),
+    }
+}
+
+/// Drops on a kernel that names reasons and functions.
+pub(crate) fn named_drops(counts: Vec<DropCount>) -> Drops {
+    Drops {
+        has_reasons: true,
+        has_locations: true,
+        counts,
+        ..Drops::default()
+    }
+}
+
+/// Dropped IPv4 packets, all of them surely within the window.
+pub(crate) fn ipv4_drops(
+    netns: NetnsId,
+    ifindex: u32,
+    reason: &str,
+    location: &str,
+    count: u64,
+) -> DropCount {
+    DropCount {
+        netns: Some(netns),
+        ifindex,
+        ethertype: 0x0800,
+        reason: reason.to_owned(),
+        location: location.to_owned(),
+        at_least: count,
+        count,
+        ..DropCount::default()
+    }
+}
+
+/// The drops of a window that has them, to change.
+pub(crate) fn drops_of(window: &mut EvidenceWindow) -> &mut Drops {
+    match &mut window.drops {
+        Observed::Complete { value } => value,
+        other => panic!("drops: {other:?}"),
+    }
+}
+
+/// The links of a window that has them, to change.
+pub(crate) fn links_of(window: &mut EvidenceWindow) -> &mut Vec<Link> {
+    match &mut window.links {
+        Observed::Complete { value } => value,
+        other => panic!("links: {other:?}"),
+    }
+}
+
+/// What an earlier check says that explains the first drop key.
+pub(crate) fn first_drop_claimed() -> Outcome {
+    let explained = Finding::new("Other", "Cause", Severity::Info, Subject::default());
+    Outcome {
+        claims: vec![Claim {
+            drop: 0,
+            verdict: Verdict::Harmful,
+            protocol: None,
+            finding: explained.id,
+        }],
+        ..Outcome::default()
+    }
+}
+
+/// The one finding of an outcome.
+pub(crate) fn only(outcome: &Outcome) -> &Finding {
+    match &outcome.findings[..] {
+        [finding] => finding,
+        other => panic!("one finding: {other:?}"),
+    }
+}
+
+/// Name and value of every proof.
+pub(crate) fn proofs(finding: &Finding) -> Vec<(&str, &str)> {
+    finding
+        .evidence
+        .iter()
+        .map(|proof| (proof.name.as_str(), proof.value.as_str()))
+        .collect()
+}
+
+/// Of every ledger entry: interface, counter, increase, the first explanation's count, and what is unexplained.
+pub(crate) fn ledger(diagnosis: &Diagnosis) -> Vec<(Option<&str>, &str, u64, u64, u64)> {
+    diagnosis
+        .ledger
+        .iter()
+        .map(|entry| {
+            (
+                entry.interface.as_deref(),
+                entry.counter,
+                entry.increase,
+                entry.explained[0].count,
+                entry.unexplained,
+            )
+        })
+        .collect()
+}
