@@ -144,6 +144,13 @@ pub(super) static ROWS: &[Row] = &[
             &["ip", "route", "show", "table", "all"],
         )),
     },
+    // virtio_transport_recv_listen and others return the packet to this function, which frees it when it is done.
+    Row {
+        matches: Unspecified(&["virtio_transport_recv_pkt"]),
+        class: NotLoss,
+        meaning: "they are control packets between a virtual machine and its host (vsock), which the stack has read",
+        advice: None,
+    },
     // tcp_v4_rcv, do_time_wait: after TCP_TW_SUCCESS the segment is freed without a reason; seen with every connection
     // that ends (6.18). tcp_rcv_state_process frees each segment of a handshake or an end so until 6.8.
     Row {
