@@ -1,0 +1,133 @@
+//! What ends a finding, and when its command may be shown.
+
+use serde::Serialize;
+
+use crate::evidence::Namespace;
+
+/// One way to end it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Remedy {
+    /// What to do, a sentence.
+    pub text: String,
+    /// The command for root on the node, shell-quoted. Absent where a name in it could not be trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// What changes by it, side effects first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<String>,
+}
+
+impl Remedy {
+    /// A remedy that needs no command.
+    pub fn advice(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
+    }
+
+    /// A remedy by a command, made of words that are quoted for a shell where they need it.
+    ///
+    /// Names come from pods and are hostile: when `names` (the words of the command that the node did not choose)
+    /// holds one outside `[A-Za-z0-9_.:@-]`, or one that an option parser would take for an option, the remedy keeps
+    /// its text and loses its command.
+    pub fn command(text: impl Into<String>, words: &[&str], names: &[&str]) -> Self {
+        let command = names.iter().all(|name| is_plain_name(name)).then(|| {
+            let quoted: Vec<String> = words.iter().map(|word| shell_quote(word)).collect();
+            quoted.join(" ")
+        });
+        Self {
+            text: text.into(),
+            command,
+            effect: None,
+        }
+    }
+
+    /// The same for a command that must run in this namespace: entered by its name under /run/netns, else by one of
+    /// its processes. A namespace that offers neither leaves the remedy without a command.
+    pub fn command_in(
+        namespace: &Namespace,
+        text: impl Into<String>,
+        words: &[&str],
+        names: &[&str],
+    ) -> Self {
+        if namespace.is_node {
+            return Self::command(text, words, names);
+        }
+        match (&namespace.name, namespace.pid) {
+            (Some(name), _) => {
+                let enter = ["ip", "netns", "exec", name];
+                Self::command(
+                    text,
+                    &[&enter, words].concat(),
+                    &[&[name.as_str()], names].concat(),
+                )
+            }
+            (None, Some(pid)) => {
+                let pid = pid.to_string();
+                let enter = ["nsenter", "--target", &pid, "--net"];
+                Self::command(text, &[&enter, words].concat(), names)
+            }
+            (None, None) => Self::advice(text),
+        }
+    }
+
+    /// The same with what it changes.
+    pub fn with_effect(mut self, effect: impl Into<String>) -> Self {
+        self.effect = Some(effect.into());
+        self
+    }
+}
+
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('-')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte))
+}
+
+fn shell_quote(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:@-/=,+%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(words: &[&str], names: &[&str]) -> Option<String> {
+        Remedy::command("Do it.", words, names).command
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(
+            command(&["nft", "add table netdev x; it's"], &[]).as_deref(),
+            Some(r"nft 'add table netdev x; it'\''s'")
+        );
+        assert_eq!(command(&["ip", ""], &[]).as_deref(), Some("ip ''"));
+    }
+
+    #[test]
+    fn a_name_that_is_not_plain_costs_the_command() {
+        for hostile in [
+            "$(reboot)",
+            "eth0;reboot",
+            "a b",
+            "",
+            "-delete",
+            "ünic",
+            "a\nb",
+        ] {
+            let remedy =
+                Remedy::command("Do it.", &["ip", "link", "set", hostile, "up"], &[hostile]);
+            assert_eq!(remedy.command, None, "{hostile:?}");
+            assert_eq!(remedy.text, "Do it.");
+        }
+        assert!(command(&["ip", "eth0.100@if7"], &["eth0.100@if7"]).is_some());
+    }
+}

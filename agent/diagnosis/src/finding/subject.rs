@@ -1,0 +1,112 @@
+//! What a finding is about.
+
+use serde::{Serialize, Serializer};
+
+use crate::evidence::{Link, Namespace, NetnsId, Pod};
+
+/// What a finding is about; each part when it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// Interface name in its own namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Interface index in its own namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ifindex: Option<u32>,
+    /// The namespace, absent for the node's own.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "serialize_netns"
+    )]
+    pub netns: Option<NetnsId>,
+    /// Name of the namespace under /run/netns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netns_name: Option<String>,
+    /// The pod whose namespace it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Pod>,
+    /// The container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The process, as `comm (pid N)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// Protocol by its usual name: `LLDP`, `TCP`, ..
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+}
+
+fn serialize_netns<S: Serializer>(
+    netns: &Option<NetnsId>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match netns {
+        Some(netns) => serializer.collect_str(netns),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl Subject {
+    /// The subject of a link: its name and index, and whose namespace it is in.
+    pub fn of_link(link: &Link, namespace: Option<&Namespace>) -> Self {
+        let mut subject = namespace.map_or_else(Self::default, Self::of_namespace);
+        subject.interface = Some(link.name.clone());
+        subject.ifindex = Some(link.ifindex);
+        subject
+    }
+
+    /// The subject of a namespace as a whole.
+    pub fn of_namespace(namespace: &Namespace) -> Self {
+        if namespace.is_node {
+            return Self::default();
+        }
+        Self {
+            netns: Some(namespace.id),
+            netns_name: namespace.name.clone(),
+            pod: namespace.pod.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The same subject with a protocol.
+    pub fn with_protocol(mut self, protocol: impl Into<String>) -> Self {
+        self.protocol = Some(protocol.into());
+        self
+    }
+
+    /// Whose it is in a few words: the pod, the namespace's name or number; `None` for the node's own.
+    pub fn place(&self) -> Option<String> {
+        let netns = self.netns?;
+        Some(match (&self.pod, &self.netns_name) {
+            (Some(pod), _) => format!("pod {}/{}", pod.namespace, pod.name),
+            (None, Some(name)) => format!("netns {name}"),
+            (None, None) => netns.to_string(),
+        })
+    }
+
+    /// The subject's part of a finding's identity. Namespaces enter by pod or name where they have one, since numbers
+    /// are reused and would make another finding of the same fault.
+    pub(super) fn key(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(netns) = self.netns {
+            parts.push(match (&self.pod, &self.netns_name) {
+                (Some(pod), _) => format!("{}.{}", pod.namespace, pod.name),
+                (None, Some(name)) => name.clone(),
+                (None, None) => netns.to_string(),
+            });
+        }
+        parts.extend(
+            [
+                &self.interface,
+                &self.container,
+                &self.process,
+                &self.protocol,
+            ]
+            .into_iter()
+            .flatten()
+            .cloned(),
+        );
+        parts.join("/")
+    }
+}
