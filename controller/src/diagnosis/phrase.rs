@@ -29,7 +29,7 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         ("TapQueueDrop", "TransmitQueueFull") => "queue to a program or guest full",
         ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",
         ("OtherDrop", "NotLoss") => "freed packets that nobody misses",
-        ("OtherDrop", "NoDevice") => "packets dropped on no device that the node knows",
+        ("OtherDrop", "NoDevice") => "packets dropped without a device of the node",
         ("OtherDrop", "Remainder") => "packets dropped for several small reasons",
         // The cause is the kernel's reason, in its spelling.
         ("ReceiveOverrun", "RingFull") => "receive ring of a NIC full",
@@ -38,6 +38,17 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         _ => return with_protocol(&format!("{check}/{cause}"), protocol),
     };
     with_protocol(known, protocol)
+}
+
+/// What a person may be told about a finding beside its severity: `, harmless` where that is known. Of the kernel's own
+/// reasons (a filter's decision, a packet without a device) nobody has judged that.
+pub fn verdict(check: &str, cause: &str, severity: Severity) -> &'static str {
+    let is_judged = check != "OtherDrop" || cause == "NotLoss";
+    if severity == Severity::Info && is_judged {
+        ", harmless"
+    } else {
+        ""
+    }
 }
 
 fn with_protocol(text: &str, protocol: Option<&str>) -> String {
@@ -109,7 +120,7 @@ mod tests {
         );
         assert_eq!(
             text("OtherDrop", "NoDevice", Severity::Info, None),
-            "packets dropped on no device that the node knows"
+            "packets dropped without a device of the node"
         );
         assert_eq!(
             text("ChecksumDrop", "Corruption", Severity::Warning, Some("UDP")),
@@ -119,6 +130,18 @@ mod tests {
             text("NewCheck", "NewCause", Severity::Warning, None),
             "NewCheck/NewCause"
         );
+    }
+
+    #[test]
+    fn only_what_was_judged_is_called_harmless() {
+        let lldp = verdict("UnhandledProtocol", "NoReceiver", Severity::Info);
+        assert_eq!(lldp, ", harmless");
+        assert_eq!(
+            verdict("OtherDrop", "NotLoss", Severity::Info),
+            ", harmless"
+        );
+        assert_eq!(verdict("OtherDrop", "NoDevice", Severity::Info), "");
+        assert_eq!(verdict("LinkMtu", "PeerMtuSmaller", Severity::Critical), "");
     }
 
     #[test]

@@ -165,11 +165,7 @@ impl Group<'_> {
 
     fn summary(&self, kind: Kind<'_>, totals: &[FleetCounter]) -> String {
         let headline = phrase::headline(kind.check, kind.cause, kind.severity, kind.protocol);
-        let harmless = if kind.severity == Severity::Info {
-            ", harmless"
-        } else {
-            ""
-        };
+        let verdict = phrase::verdict(kind.check, kind.cause, kind.severity);
         let most = self.booked.iter().max_by_key(|(_, count)| **count);
         let share = most.map_or_else(String::new, |(counter, count)| {
             let total = totals.iter().find(|total| total.counter == *counter);
@@ -177,7 +173,7 @@ impl Group<'_> {
             format!(": {count} of the {increase} {counter}")
         });
         format!(
-            "{headline} on {}{harmless}{share}",
+            "{headline} on {}{verdict}{share}",
             phrase::nodes(self.nodes.len())
         )
     }
@@ -212,7 +208,10 @@ pub fn headline(finding: &FleetFinding) -> String {
     );
     let nodes = phrase::nodes(usize::try_from(finding.nodes).unwrap_or_default());
     match severity {
-        Severity::Info => format!("{text} on {nodes}, harmless"),
+        Severity::Info => {
+            let verdict = phrase::verdict(&finding.check, &finding.cause, severity);
+            format!("{text} on {nodes}{verdict}")
+        }
         Severity::Warning | Severity::Critical => format!("{}: {text} on {nodes}", finding.check),
     }
 }
