@@ -187,6 +187,14 @@ impl Finding {
     }
 }
 
+/// `1 packet`, `12 packets`: how texts of findings count.
+pub(crate) fn counted_packets(count: u64) -> String {
+    match count {
+        1 => "1 packet".to_owned(),
+        count => format!("{count} packets"),
+    }
+}
+
 /// Something that could not be checked, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Unchecked {

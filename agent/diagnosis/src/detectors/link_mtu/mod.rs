@@ -8,7 +8,9 @@ use self::loss::Loss;
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
     evidence::{EvidenceWindow, Link, Namespace},
-    finding::{Claim, Finding, Proof, Remedy, Severity, Subject, Unchecked, Verdict},
+    finding::{
+        Claim, Finding, Proof, Remedy, Severity, Subject, Unchecked, Verdict, counted_packets,
+    },
     packets::flow::frequent_flows,
 };
 
@@ -108,10 +110,7 @@ fn describe(window: &EvidenceWindow, pair: &Pair<'_>, loss: &Loss) -> Finding {
     finding.confidence = loss.confidence;
     finding.count = loss.count;
     (finding.first_ms, finding.last_ms) = loss.times;
-    let lost = match loss.count {
-        1 => "1 packet".to_owned(),
-        count => format!("{count} packets"),
-    };
+    let lost = counted_packets(loss.count);
     finding.summary = format!(
         "{} sends packets that its veth peer {} refuses: {lost} lost",
         sender.label(),

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     evidence::{DropCount, EvidenceWindow},
-    finding::{Finding, Proof, Remedy, Severity, Subject},
+    finding::{Finding, Proof, Remedy, Severity, Subject, counted_packets},
     packets::flow::frequent_flows,
 };
 
@@ -21,7 +21,7 @@ const CAUSES_SHOWN: usize = 3;
 /// Says what one group is.
 pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
     let place = place_of(&finding.subject);
-    let what = packets(group.tally.count);
+    let what = counted_packets(group.tally.count);
     finding.evidence = proofs(window, &group.tally.drops);
     finding.details = flows(window, &group.tally);
     let Some(row) = group.tally.row else {
@@ -64,7 +64,7 @@ pub(super) fn remainder(window: &EvidenceWindow, groups: &[Group<'_>]) -> Findin
     finding.last_ms = times.map(|(_, last)| last).max().unwrap_or(0);
     finding.summary = format!(
         "{} dropped for {} more causes or on more devices, each seldom",
-        packets(finding.count),
+        counted_packets(finding.count),
         groups.len()
     );
     finding.explanation =
@@ -85,7 +85,7 @@ pub(super) fn no_device(window: &EvidenceWindow, tally: &Tally) -> Finding {
     (finding.first_ms, finding.last_ms) = tally.times();
     finding.summary = format!(
         "{} dropped without a device that this node knows{}",
-        packets(finding.count),
+        counted_packets(finding.count),
         causes(window, tally)
     );
     finding.explanation =
@@ -113,7 +113,7 @@ pub(super) fn not_loss(window: &EvidenceWindow, tally: &Tally) -> Finding {
     (finding.first_ms, finding.last_ms) = tally.times();
     finding.summary = format!(
         "{} freed as dropped that nobody misses{}",
-        packets(tally.count),
+        counted_packets(tally.count),
         causes(window, tally)
     );
     finding.explanation =
@@ -161,13 +161,6 @@ fn place_of(subject: &Subject) -> String {
         (Some(interface), None) => format!("on {interface}"),
         (None, Some(place)) => format!("in {place}"),
         (None, None) => "in the node's own namespace".to_owned(),
-    }
-}
-
-fn packets(count: u64) -> String {
-    match count {
-        1 => "1 packet".to_owned(),
-        count => format!("{count} packets"),
     }
 }
 

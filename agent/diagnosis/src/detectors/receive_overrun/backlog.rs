@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{BACKLOG_FULL, NAME, packets, severity};
+use super::{BACKLOG_FULL, NAME, severity};
 use crate::{
     detectors::Outcome,
     evidence::{CpuBacklog, DropCount, EvidenceWindow, Softnet},
-    finding::{Claim, Confidence, Finding, Proof, Remedy, Subject, Verdict},
+    finding::{Claim, Confidence, Finding, Proof, Remedy, Subject, Verdict, counted_packets},
     packets::flow::frequent_flows,
 };
 
@@ -126,7 +126,7 @@ fn describe(window: &EvidenceWindow, loss: &Loss, cpus: &[(&CpuBacklog, u32)]) -
     finding.confidence = loss.confidence;
     finding.count = loss.count;
     (finding.first_ms, finding.last_ms) = loss.times.unwrap_or((0, window.duration_ms));
-    let lost = packets(loss.count);
+    let lost = counted_packets(loss.count);
     finding.summary = match cpus {
         [] => format!("{lost} lost because a CPU's backlog was full"),
         [(cpu, _)] => format!(
@@ -151,7 +151,7 @@ fn describe(window: &EvidenceWindow, loss: &Loss, cpus: &[(&CpuBacklog, u32)]) -
     devices.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), name.as_str()));
     let shown = devices.into_iter().take(SHOWN);
     finding.details = shown
-        .map(|(name, count)| ("Device", format!("{name}: {}", packets(*count))))
+        .map(|(name, count)| ("Device", format!("{name}: {}", counted_packets(*count))))
         .collect();
     let samples = window.drops.value().into_iter().flat_map(|drops| {
         let of_key = |drop: &usize| drops.samples_of(*drop);

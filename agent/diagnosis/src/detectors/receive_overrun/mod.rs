@@ -56,13 +56,6 @@ fn severity(window: &EvidenceWindow, count: u64) -> Severity {
     }
 }
 
-fn packets(count: u64) -> String {
-    match count {
-        1 => "1 packet".to_owned(),
-        count => format!("{count} packets"),
-    }
-}
-
 fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
     let neither = window.links.value().is_none() && window.softnet.value().is_none();
     let entry = |what: &str, reason: &str| Unchecked {

@@ -1,9 +1,9 @@
 //! Full receive rings, by the counters of NIC drivers.
 
-use super::{NAME, RING_FULL, packets, severity};
+use super::{NAME, RING_FULL, severity};
 use crate::{
     evidence::{EvidenceWindow, Link, LinkStats, Namespace},
-    finding::{Finding, Proof, Remedy, Subject},
+    finding::{Finding, Proof, Remedy, Subject, counted_packets},
 };
 
 /// A counter's name in the kernel, and where it is.
@@ -48,7 +48,7 @@ fn describe(
     finding.last_ms = window.duration_ms;
     finding.summary = format!(
         "{name} lost {} before the kernel saw them: its receive ring was full",
-        packets(count)
+        counted_packets(count)
     );
     finding.explanation = format!(
         "The NIC had no free buffer for what came in, since the CPUs that serve its queues did not take packets out of \

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::queue::{Direction, FullQueue};
 use crate::{
     evidence::{EvidenceWindow, Namespace, Owner, PacketSample},
-    finding::{Finding, Proof, Remedy},
+    finding::{Finding, Proof, Remedy, counted_packets},
     packets::{
         flow::frequent_flows,
         ip::{IpPacket, TCP},
@@ -23,10 +23,7 @@ const LONG_QUEUE: u32 = 10_000;
 pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, queue: &FullQueue<'_>) {
     let readers = queue.readers(window);
     let name = &queue.link.name;
-    let lost = match queue.count {
-        1 => "1 packet".to_owned(),
-        count => format!("{count} packets"),
-    };
+    let lost = counted_packets(queue.count);
     let length = queue.link.tx_queue_length;
     let reader = match readers.first() {
         Some(owner) => format!(" for {}", process(owner)),
