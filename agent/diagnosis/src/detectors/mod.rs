@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Claim, Finding, FindingId, Unchecked},
+    finding::{Claim, Finding, FindingId, Unchecked, Verdict},
 };
 
 /// Every detector, causes before their effects; the one for what is left over comes last.
@@ -101,6 +101,21 @@ impl Outcome {
     /// The finding with this id.
     pub fn finding(&self, id: &FindingId) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.id == *id)
+    }
+
+    /// One finding that explains these drops, each of them missed by somebody.
+    pub(crate) fn of_loss(finding: Finding, drops: &[usize]) -> Self {
+        let claim = |drop: &usize| Claim {
+            drop: *drop,
+            verdict: Verdict::Harmful,
+            protocol: finding.subject.protocol.clone(),
+            finding: finding.id.clone(),
+        };
+        Self {
+            claims: drops.iter().map(claim).collect(),
+            findings: vec![finding],
+            unchecked: Vec::new(),
+        }
     }
 
     /// Adds what another detector said.

@@ -14,7 +14,7 @@ mod wording;
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Claim, Confidence, Finding, Severity, Unchecked, Verdict},
+    finding::{Confidence, Finding, Severity, Unchecked},
 };
 use signature::ENOUGH;
 use suspects::Suspects;
@@ -81,7 +81,7 @@ fn partial_checksum_lost(
     finding.count = suspects.lost_count().0;
     (finding.first_ms, finding.last_ms) = suspects::times(suspects.lost());
     wording::partial_checksum_lost(&mut finding, window, suspects);
-    claimed(finding, suspects.lost_keys())
+    Outcome::of_loss(finding, &suspects.lost_keys())
 }
 
 fn corruption(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Outcome {
@@ -101,7 +101,7 @@ fn corruption(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Outcome {
     finding.count = suspects.broken_count();
     (finding.first_ms, finding.last_ms) = suspects::times(suspects.broken());
     wording::corruption(&mut finding, window, suspects);
-    claimed(finding, suspects.broken_keys())
+    Outcome::of_loss(finding, &suspects.broken_keys())
 }
 
 /// What died in a namespace whose counters are closed to the agent stands in no ledger.
@@ -117,23 +117,6 @@ fn uncounted(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Option<Uncheck
             namespace.label()
         ),
     })
-}
-
-fn claimed(finding: Finding, keys: Vec<usize>) -> Outcome {
-    let claims = keys
-        .into_iter()
-        .map(|drop| Claim {
-            drop,
-            verdict: Verdict::Harmful,
-            protocol: finding.subject.protocol.clone(),
-            finding: finding.id.clone(),
-        })
-        .collect();
-    Outcome {
-        findings: vec![finding],
-        claims,
-        unchecked: Vec::new(),
-    }
 }
 
 fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {

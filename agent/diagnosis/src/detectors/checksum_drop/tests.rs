@@ -5,6 +5,7 @@ mod proofs;
 use super::{fixtures::*, *};
 use crate::{
     evidence::*,
+    finding::Verdict,
     testing::{
         NODE, complete, drops_of, ipv4_drops, link, links_of, named_drops, node_namespace, owner,
         packet_socket, pod_namespace, veth,

@@ -8,9 +8,7 @@ use self::loss::Loss;
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
     evidence::{EvidenceWindow, Link, Namespace},
-    finding::{
-        Claim, Finding, Proof, Remedy, Severity, Subject, Unchecked, Verdict, counted_packets,
-    },
+    finding::{Finding, Proof, Remedy, Severity, Subject, Unchecked, counted_packets},
     packets::flow::frequent_flows,
 };
 
@@ -54,13 +52,7 @@ impl Detector for LinkMtu {
             // Unequal MTUs alone hurt nobody: the larger end may never send a packet that long.
             if let Some(loss) = Loss::between(window, pair.sender.link, pair.receiver.link) {
                 let finding = describe(window, &pair, &loss);
-                outcome.claims.extend(loss.drops.iter().map(|drop| Claim {
-                    drop: *drop,
-                    verdict: Verdict::Harmful,
-                    protocol: None,
-                    finding: finding.id.clone(),
-                }));
-                outcome.findings.push(finding);
+                outcome.extend(Outcome::of_loss(finding, &loss.drops));
             }
         }
         outcome

@@ -6,7 +6,7 @@ use super::{BACKLOG_FULL, NAME, severity};
 use crate::{
     detectors::Outcome,
     evidence::{CpuBacklog, DropCount, EvidenceWindow, Softnet},
-    finding::{Claim, Confidence, Finding, Proof, Remedy, Subject, Verdict, counted_packets},
+    finding::{Confidence, Finding, Proof, Remedy, Subject, counted_packets},
     packets::flow::frequent_flows,
 };
 
@@ -33,10 +33,7 @@ struct Loss {
 }
 
 /// The one finding of the node, with its claims.
-pub(super) fn full_backlog(
-    window: &EvidenceWindow,
-    so_far: &Outcome,
-) -> Option<(Finding, Vec<Claim>)> {
+pub(super) fn full_backlog(window: &EvidenceWindow, so_far: &Outcome) -> Option<Outcome> {
     let cpus = losing_cpus(window.softnet.value());
     let counted = cpus.iter().fold(0_u64, |sum, (_, dropped)| {
         sum.saturating_add(u64::from(*dropped))
@@ -66,14 +63,7 @@ pub(super) fn full_backlog(
         return None;
     }
     let finding = describe(window, &loss, &cpus);
-    let claims = loss.drops.iter().map(|drop| Claim {
-        drop: *drop,
-        verdict: Verdict::Harmful,
-        protocol: None,
-        finding: finding.id.clone(),
-    });
-    let claims = claims.collect();
-    Some((finding, claims))
+    Some(Outcome::of_loss(finding, &loss.drops))
 }
 
 impl Loss {

@@ -40,9 +40,8 @@ impl Detector for ReceiveOverrun {
             ..Outcome::default()
         };
         outcome.findings.extend(ring::full_rings(window));
-        if let Some((finding, claims)) = backlog::full_backlog(window, so_far) {
-            outcome.findings.push(finding);
-            outcome.claims.extend(claims);
+        if let Some(backlog) = backlog::full_backlog(window, so_far) {
+            outcome.extend(backlog);
         }
         outcome
     }

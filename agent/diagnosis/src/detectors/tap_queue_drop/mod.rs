@@ -13,7 +13,7 @@ use self::queue::FullQueue;
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Claim, Confidence, Finding, Severity, Subject, Unchecked, Verdict},
+    finding::{Confidence, Finding, Severity, Subject, Unchecked},
 };
 
 const NAME: &str = "TapQueueDrop";
@@ -43,13 +43,7 @@ impl Detector for TapQueueDrop {
         };
         for queue in queue::full_queues(window, so_far) {
             let finding = finding(window, &queue);
-            outcome.claims.extend(queue.drops.iter().map(|drop| Claim {
-                drop: *drop,
-                verdict: Verdict::Harmful,
-                protocol: None,
-                finding: finding.id.clone(),
-            }));
-            outcome.findings.push(finding);
+            outcome.extend(Outcome::of_loss(finding, &queue.drops));
         }
         outcome
     }
