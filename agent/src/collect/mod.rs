@@ -15,7 +15,10 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use netdiag_diagnosis::{EvidenceWindow, evidence::NodeFacts};
+use netdiag_diagnosis::{
+    EvidenceWindow,
+    evidence::{NodeFacts, OnDemand},
+};
 
 use crate::{
     causes::causes,
@@ -123,6 +126,9 @@ pub fn collect(
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
         softnet: seen.softnet,
+        frame_copies: OnDemand::default(),
+        gro: OnDemand::default(),
+        retransmissions: OnDemand::default(),
         lost,
     };
     Collected { window, complete }

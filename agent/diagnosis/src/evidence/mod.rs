@@ -4,12 +4,18 @@
 //! every field is serialised under its own name and absent evidence is explicit ([`Observed`]).
 
 mod drops;
+mod frame_copies;
+mod gro;
 mod links;
 mod namespaces;
 mod observed;
+mod on_demand;
+mod retransmissions;
 mod softnet;
 
 pub use drops::{DropCount, Drops, PacketSample};
+pub use frame_copies::{FrameCopies, FrameCopy};
+pub use gro::{GroCount, GroKind, GroReceive};
 pub use links::{
     BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkStats, MacvlanSettings, Peer,
     VlanSettings,
@@ -19,6 +25,8 @@ pub use namespaces::{
     ProtocolHandler, TunHolder,
 };
 pub use observed::Observed;
+pub use on_demand::OnDemand;
+pub use retransmissions::{ExplainedRetransmissions, Retransmissions};
 pub use softnet::{CpuBacklog, Softnet, SoftnetCounters};
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +55,15 @@ pub struct EvidenceWindow {
     /// The CPUs' backlogs. Recordings of older releases have none.
     #[serde(default)]
     pub softnet: Observed<Softnet>,
+    /// Frames that came in on two interfaces.
+    #[serde(default)]
+    pub frame_copies: OnDemand<FrameCopies>,
+    /// What generic receive offload made of segment routing traffic.
+    #[serde(default)]
+    pub gro: OnDemand<GroReceive>,
+    /// TCP retransmissions joined to drops.
+    #[serde(default)]
+    pub retransmissions: OnDemand<Retransmissions>,
     /// Counters that were lost to a full map or ring.
     pub lost: Lost,
 }

@@ -1,0 +1,36 @@
+//! TCP segments that this node's sockets sent again, joined to drops on this node.
+
+use serde::{Deserialize, Serialize};
+
+use super::NetnsId;
+
+/// What the retransmission probe saw while it was attached.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Retransmissions {
+    /// Which backend watched: `tp_btf`, `raw_tracepoint`.
+    pub backend: String,
+    /// Segments that sockets of this node's kernel sent again (`tcp_retransmit_skb`).
+    pub segments: u64,
+    /// Those whose earlier copy was dropped on this node: same addresses, ports and first sequence number. A packet
+    /// that was translated, or dropped before the probe was attached, is not found again, so these are at least as many.
+    pub explained: Vec<ExplainedRetransmissions>,
+    /// Drops that could not be remembered, because a map was full.
+    pub lost: u64,
+}
+
+/// Retransmissions of what was dropped at one place. The fields are those of a [`DropCount`](super::DropCount).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainedRetransmissions {
+    /// Namespace of the device that the packet was dropped on, if it could be told.
+    pub netns: Option<NetnsId>,
+    /// Index of that device, 0 when unknown.
+    pub ifindex: u32,
+    /// The kernel's own reason without the `SKB_DROP_REASON_` prefix; empty where the kernel gives none.
+    pub reason: String,
+    /// The function that dropped it, without compiler suffixes.
+    pub location: String,
+    /// Segments sent again.
+    pub segments: u64,
+    /// Of those, sent again 200 ms or more after the drop: a retransmission timeout, the tail that a user feels.
+    pub late: u64,
+}
