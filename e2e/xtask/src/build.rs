@@ -93,7 +93,7 @@ pub fn agent_setting(cargo: &mut Command, ebpf: bool) {
 fn run(workspace: &Workspace, mut cargo: Command, ebpf: bool, name: &str) -> Result<Built> {
     cargo.args(["--locked", "--message-format=json-render-diagnostics"]);
     agent_setting(&mut cargo, ebpf);
-    let messages = workspace.target.join("xtask").join("build.json");
+    let messages = workspace.run_folder().join("build.json");
     let job = Job {
         workspace,
         name,

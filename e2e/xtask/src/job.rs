@@ -89,11 +89,7 @@ impl Job<'_> {
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
-        self.workspace
-            .target
-            .join("xtask")
-            .join(file)
-            .with_extension("log")
+        self.workspace.run_folder().join(file).with_extension("log")
     }
 
     fn watch(&self, child: &mut Child, started: Instant, log: &Path) -> Result<(bool, bool)> {

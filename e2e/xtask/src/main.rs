@@ -46,13 +46,17 @@ enum Command {
 
 fn main() -> ExitCode {
     job::end_jobs_on_ctrl_c();
-    let result = Workspace::find().and_then(|workspace| match Cli::parse().command {
-        Command::Diagnose(args) => agent::diagnose(&workspace, &args),
-        Command::Demo(args) => demo::demo(&workspace, &args),
-        Command::Test(args) => test::test(workspace, &args),
-        Command::TestVm(args) => guests::test_vm(&workspace, &args),
-        Command::Codegen(args) => codegen::codegen(&workspace, &args),
-        Command::Lint => lint::lint(&workspace),
+    let command = Cli::parse().command;
+    let result = Workspace::find().and_then(|workspace| {
+        workspace.remove_ended_runs();
+        match command {
+            Command::Diagnose(args) => agent::diagnose(&workspace, &args),
+            Command::Demo(args) => demo::demo(&workspace, &args),
+            Command::Test(args) => test::test(workspace, &args),
+            Command::TestVm(args) => guests::test_vm(&workspace, &args),
+            Command::Codegen(args) => codegen::codegen(&workspace, &args),
+            Command::Lint => lint::lint(&workspace),
+        }
     });
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

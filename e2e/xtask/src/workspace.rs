@@ -2,17 +2,21 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+
+/// How the folder of a run begins; the process id follows.
+const RUN: &str = "run-";
 
 /// The folders that every command works in.
 #[derive(Clone)]
 pub struct Workspace {
     /// The checkout.
     pub root: PathBuf,
-    /// Cargo's target folder; logs are in `xtask/` below it.
+    /// Cargo's target folder.
     pub target: PathBuf,
     /// What outlives the target folder: control-plane binaries, a Go toolchain.
     pub cache: PathBuf,
@@ -54,6 +58,27 @@ impl Workspace {
                 ("GOMODCACHE", cache.join("go-mod")),
                 ("GOFLAGS", "-modcacherw".into()), // so that it can be removed again
             ],
+        }
+    }
+
+    /// Logs and images of this run, so that runs side by side do not disturb each other.
+    pub fn run_folder(&self) -> PathBuf {
+        let run = format!("{RUN}{}", std::process::id());
+        self.target.join("xtask").join(run)
+    }
+
+    /// Removes what earlier runs left; the logs of the last one stay until the next.
+    pub fn remove_ended_runs(&self) {
+        let Ok(entries) = fs::read_dir(self.target.join("xtask")) else {
+            return; // no run yet
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let name = entry.file_name();
+            let run = name.to_str().and_then(|name| name.strip_prefix(RUN));
+            if run.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+                // Another run may be removing it too; what is left is found again next time.
+                let _ = fs::remove_dir_all(entry.path());
+            }
         }
     }
 

@@ -66,7 +66,7 @@ pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
     }
     eprintln!("building ..");
     let built = build::everything(workspace, true)?;
-    let folder = workspace.target.join("xtask/guests");
+    let folder = workspace.run_folder().join("guests");
     fs::create_dir_all(&folder).with_context(|| format!("failed to create {folder:?}"))?;
     let programs = programs_image(workspace, &built, &folder)?;
     let images = setup::images(workspace)?;
