@@ -5,6 +5,7 @@
 
 mod drops;
 mod node;
+mod on_demand;
 mod snapshot;
 mod stop;
 

@@ -10,11 +10,13 @@ pub mod iterators;
 pub mod kallsyms;
 mod kernel;
 pub mod net_devices;
+mod on_demand;
 pub mod packet_sockets;
 mod system;
 mod wire;
 
 pub use kernel::{Kernel, KernelFacts, Support};
+pub use on_demand::OnDemandProbe;
 pub use system::{give_back, monotonic_ns, share_one_heap};
 
 /// The eBPF object, built beside the agent.
