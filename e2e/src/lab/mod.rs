@@ -13,4 +13,4 @@ pub use node::{Node, Wire};
 pub use pod::{Container, Pod};
 pub use segment::Segment;
 pub use traffic::{Facts, Traffic};
-pub use watch::Watch;
+pub use watch::{Watch, Watched};

@@ -33,14 +33,25 @@ const REPORT_LIMIT: Duration = Duration::from_secs(60);
 pub struct Watch {
     process: Process,
     log: PathBuf,
+    recording: PathBuf,
     seconds: u64,
 }
 
+/// What a window left.
+pub struct Watched {
+    /// The NodeNetReport.
+    pub report: Value,
+    /// The file with its evidence.
+    pub recording: PathBuf,
+}
+
 impl Watch {
-    pub(super) fn start(command: Command, host: &HostRoot, seconds: u64) -> Result<Self> {
+    pub(super) fn start(mut command: Command, host: &HostRoot, seconds: u64) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let log = host.path().join(format!("watch-{number}.log"));
+        let recording = host.path().join(format!("watch-{number}.json"));
+        command.arg("--record").arg(&recording);
         let process = Process::start("netdiag-agent diagnose", command, &log)?;
         wait::until("the window", START_LIMIT, || {
             if let Err(ended) = process.check_running() {
@@ -52,12 +63,13 @@ impl Watch {
         Ok(Self {
             process,
             log,
+            recording,
             seconds,
         })
     }
 
-    /// Waits for the end of the window; the NodeNetReport.
-    pub fn report(self) -> Result<Value> {
+    /// Waits for the end of the window.
+    pub fn report(self) -> Result<Watched> {
         let limit = Duration::from_secs(self.seconds) + REPORT_LIMIT;
         wait::until("the agent's report", limit, || {
             Ok(self.process.check_running().err())
@@ -67,7 +79,15 @@ impl Watch {
         let start = said
             .find("\n{\n")
             .with_context(|| format!("the agent printed no report:\n{said}"))?;
-        serde_json::from_str(&said[start..])
-            .with_context(|| format!("the agent's report is no JSON:\n{said}"))
+        // What follows it is about the recording.
+        let mut values = serde_json::Deserializer::from_str(&said[start..]).into_iter();
+        let report = values
+            .next()
+            .and_then(Result::ok)
+            .with_context(|| format!("the agent's report is no JSON:\n{said}"))?;
+        Ok(Watched {
+            report,
+            recording: self.recording,
+        })
     }
 }

@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 pub fn watch<T>(node: &Node, seconds: u64, fault: impl FnOnce() -> T) -> (T, Outcome) {
     let watch = node.watch(seconds).unwrap();
     let made = fault();
-    let report = watch.report().unwrap();
+    let report = watch.report().unwrap().report;
     let result = report["status"]["results"][0].clone();
     say(&result);
     println!("{:#}", report["status"]);
