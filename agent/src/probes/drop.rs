@@ -8,7 +8,6 @@ mod fold;
 pub(super) mod layout;
 #[cfg(test)]
 mod live_tests;
-mod load;
 mod maps;
 mod places;
 mod samples;
@@ -20,26 +19,36 @@ use aya::maps::MapError;
 use netdiag_abi::drop::DropKey;
 use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
 
-pub use load::Backend;
+pub use super::tracepoint::Backend;
 pub use support::supported;
 
 use self::{activity::Activity, fold::Fold, maps::Maps, places::Places, samples::Samples};
-use super::{Kernel, KernelFacts, Support, kallsyms};
+use super::{
+    Kernel, KernelFacts, Support, kallsyms,
+    tracepoint::{self, Description, Hook},
+    wire::Wire,
+};
+
+/// The probe in the eBPF object.
+pub(super) const PROBE: Description = Description {
+    maps: "DROP_",
+    layout: "DROP_LAYOUT",
+    hooks: &[Hook {
+        tracepoint: "kfree_skb",
+        direct: "drop_direct",
+        probed: "drop_probed",
+        raw: "drop_raw",
+    }],
+};
 
 /// Why drops cannot be counted.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
-    #[error("this agent was built without its eBPF object")]
-    NotBuilt,
     #[error("failed to lay out the drop probe: {reason}")]
     Unsupported { reason: String },
-    #[error("failed to load eBPF: this process lacks {}", missing.join(" and "))]
-    NotPermitted { missing: Vec<&'static str> },
-    #[error("failed to load the drop probe: {reason}")]
-    Refused { reason: String },
-    #[error("failed to find a program or map of the drop probe in the eBPF object")]
-    Inconsistent,
+    #[error(transparent)]
+    Load(#[from] tracepoint::Error),
     #[error("failed to access a map of the drop probe")]
     Map { source: MapError },
 }
@@ -94,16 +103,18 @@ impl DropProbe {
     /// # Errors
     /// As [`DropProbe::attach`].
     pub fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, Error> {
-        let load::Loaded {
-            ebpf,
-            backend,
-            refused,
-        } = load::load(kernel, backends)?;
+        let layout = kernel
+            .drop_layout
+            .as_ref()
+            .map_err(|reason| Error::Unsupported {
+                reason: reason.clone(),
+            })?;
+        let mut loaded = tracepoint::load(&PROBE, &Wire(*layout), backends)?;
         Ok(Self {
             facts: kernel.facts.clone(),
-            backend,
-            refused,
-            maps: Maps::attach(ebpf, backend)?,
+            backend: loaded.backend,
+            refused: loaded.refused.take(),
+            maps: Maps::attach(loaded)?,
             samples: Samples::default(),
             activity: Activity::default(),
         })

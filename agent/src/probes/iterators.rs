@@ -13,7 +13,10 @@ use aya::{
 };
 use netdiag_abi::{net_devices::NetDeviceRecord, packet_sockets::PacketSocketRecord};
 
-use super::{Kernel, Support, capabilities, net_devices, packet_sockets, system, wire::Wire};
+use super::{
+    Kernel, Support, capabilities, net_devices, packet_sockets, system, tracepoint::shrink_maps,
+    wire::Wire,
+};
 
 /// What a reading may give at most; a node with more is not read to its end.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -54,6 +57,7 @@ impl Iterators {
         let device_layout = kernel.net_device_layout.clone().map(Wire);
         let mut loader = EbpfLoader::new();
         loader.btf(None);
+        shrink_maps(&mut loader, "NET_DEVICES_");
         if let Ok(layout) = &socket_layout {
             loader.override_global("PACKET_SOCKET_LAYOUT", layout, true);
         }

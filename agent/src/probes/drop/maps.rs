@@ -1,25 +1,16 @@
 //! The drop program's maps, as the agent reads them.
 
-use std::{
-    collections::HashMap,
-    fs,
-    os::fd::{AsFd as _, AsRawFd as _},
-};
+use std::collections::HashMap;
 
-use aya::{
-    Ebpf,
-    maps::{HashMap as BpfHashMap, MapData, PerCpuArray, RingBuf},
-    programs::{BtfTracePoint, Program, RawTracePoint},
-};
-use netdiag_abi::drop::{DropKey, OVERFLOW};
+use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, Queue, RingBuf};
+use netdiag_abi::drop::{DropKey, MAX_KEYS, OVERFLOW};
 
-use super::{Backend, DropSnapshot, Error, load::refusal};
-use crate::probes::{system::monotonic_ns, wire::Wire};
+use super::{DropSnapshot, Error};
+use crate::probes::{system::monotonic_ns, tracepoint::Loaded, wire::Wire};
 
 /// The attached program and its maps; dropping it detaches the program.
 pub(super) struct Maps {
-    ebpf: Ebpf,
-    program: &'static str,
+    loaded: Loaded,
     keys: BpfHashMap<MapData, Wire<DropKey>, u32>,
     counts: PerCpuArray<MapData, u64>,
     lost: PerCpuArray<MapData, u64>,
@@ -28,32 +19,15 @@ pub(super) struct Maps {
 
 impl Maps {
     /// Takes the maps out of the loaded object, then attaches the program.
-    pub(super) fn attach(mut ebpf: Ebpf, backend: Backend) -> Result<Self, Error> {
-        let mut take = |name| ebpf.take_map(name).ok_or(Error::Inconsistent);
-        let keys = BpfHashMap::try_from(take("DROP_KEYS")?).map_err(map_error)?;
-        let counts = PerCpuArray::try_from(take("DROP_COUNTS")?).map_err(map_error)?;
-        let lost = PerCpuArray::try_from(take("DROP_LOST")?).map_err(map_error)?;
-        let ring = RingBuf::try_from(take("DROP_SAMPLES")?).map_err(map_error)?;
-
-        let program = ebpf
-            .program_mut(backend.program())
-            .ok_or(Error::Inconsistent)?;
-        match backend {
-            Backend::TypedDirect | Backend::TypedProbed => {
-                let program: &mut BtfTracePoint =
-                    program.try_into().map_err(|_| Error::Inconsistent)?;
-                program.attach().map(|_| ())
-            }
-            Backend::Raw => {
-                let program: &mut RawTracePoint =
-                    program.try_into().map_err(|_| Error::Inconsistent)?;
-                program.attach("kfree_skb").map(|_| ())
-            }
-        }
-        .map_err(|source| refusal(&source))?;
+    pub(super) fn attach(mut loaded: Loaded) -> Result<Self, Error> {
+        fill_free_numbers(&mut loaded)?;
+        let keys = BpfHashMap::try_from(loaded.take_map("DROP_KEYS")?).map_err(map_error)?;
+        let counts = PerCpuArray::try_from(loaded.take_map("DROP_COUNTS")?).map_err(map_error)?;
+        let lost = PerCpuArray::try_from(loaded.take_map("DROP_LOST")?).map_err(map_error)?;
+        let ring = RingBuf::try_from(loaded.take_map("DROP_SAMPLES")?).map_err(map_error)?;
+        loaded.attach()?;
         Ok(Self {
-            ebpf,
-            program: backend.program(),
+            loaded,
             keys,
             counts,
             lost,
@@ -72,7 +46,7 @@ impl Maps {
         Ok(DropSnapshot {
             taken_ns,
             counts,
-            lost_counts: sum(&self.counts, OVERFLOW)? + self.recursion_misses(),
+            lost_counts: sum(&self.counts, OVERFLOW)? + self.loaded.recursion_misses(),
             lost_samples: sum(&self.lost, 0)?,
         })
     }
@@ -86,41 +60,23 @@ impl Maps {
 
     /// Detaches the program; returns its keys by number.
     pub(super) fn into_keys(self) -> HashMap<u32, DropKey> {
-        let Self { ebpf, keys, .. } = self;
-        drop(ebpf);
+        let Self { loaded, keys, .. } = self;
+        drop(loaded);
         keys.iter()
             .filter_map(Result::ok)
             .map(|(Wire(key), index)| (index, key))
             .collect()
     }
+}
 
-    /// Runs that the kernel left out, because an interrupt dropped a packet while the program ran on that CPU. Kernels
-    /// before 5.12 do not tell.
-    fn recursion_misses(&self) -> u64 {
-        self.ebpf
-            .program(self.program)
-            .and_then(program_number)
-            .and_then(|number| fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok())
-            .and_then(|text| field(&text, "recursion_misses:"))
-            .unwrap_or(0)
+/// Hands every number but the shared one to the program, which gives one to each new key.
+fn fill_free_numbers(loaded: &mut Loaded) -> Result<(), Error> {
+    let mut free: Queue<&mut MapData, u32> =
+        Queue::try_from(loaded.map_mut("DROP_FREE")?).map_err(map_error)?;
+    for number in (0..MAX_KEYS).filter(|number| *number != OVERFLOW) {
+        free.push(number, 0).map_err(map_error)?;
     }
-}
-
-fn program_number(program: &Program) -> Option<i32> {
-    let descriptor = match program {
-        Program::BtfTracePoint(program) => program.fd(),
-        Program::RawTracePoint(program) => program.fd(),
-        _ => return None,
-    };
-    Some(descriptor.ok()?.as_fd().as_raw_fd())
-}
-
-fn field(text: &str, name: &str) -> Option<u64> {
-    text.lines()
-        .find_map(|line| line.strip_prefix(name))?
-        .trim()
-        .parse()
-        .ok()
+    Ok(())
 }
 
 fn sum(array: &PerCpuArray<MapData, u64>, index: u32) -> Result<u64, Error> {
