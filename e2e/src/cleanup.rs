@@ -124,6 +124,14 @@ pub(crate) fn left_behind(folder: &Path) -> Vec<String> {
         .collect()
 }
 
+/// The names in `folder` that this process made.
+pub(crate) fn made_here(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let own = process::id().to_string();
+    names.filter(|name| maker(name) == Some(&own)).collect()
+}
+
 /// The process id in the name, if a harness made it.
 fn maker(name: &str) -> Option<&str> {
     let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;

@@ -9,9 +9,9 @@ use std::process::Command;
 use std::sync::Once;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::cleanup::{Undo, left_behind, unique_name};
+use crate::cleanup::{Undo, left_behind, made_here, unique_name};
 
 /// Where `ip netns` keeps named namespaces.
 const NAMED: &str = "/run/netns";
@@ -19,7 +19,7 @@ const NAMED: &str = "/run/netns";
 /// A named network namespace that goes with this value, with all devices and processes in it.
 pub struct Namespace {
     name: String,
-    _undo: Undo,
+    _undo: Option<Undo>,
 }
 
 impl Namespace {
@@ -35,9 +35,18 @@ impl Namespace {
         run(Command::new("ip").args(["netns", "add", &name]))?;
         let doomed = name.clone();
         let undo = Undo::register(move || remove(&doomed));
-        let namespace = Self { name, _undo: undo };
+        let namespace = Self {
+            name,
+            _undo: Some(undo),
+        };
         namespace.ip("link set lo up")?;
         Ok(namespace)
+    }
+
+    /// Those that this process has made and that are there. They go with the values that made them, not with these.
+    pub fn all() -> Vec<Self> {
+        let names = made_here(Path::new(NAMED)).into_iter();
+        names.map(|name| Self { name, _undo: None }).collect()
     }
 
     /// Its name for `ip netns`.
@@ -106,21 +115,32 @@ impl Namespace {
 
     /// A device's counter as in /sys/class/net/DEVICE/statistics.
     pub fn counter(&self, device: &str, counter: &str) -> Result<u64> {
-        let file = format!("/sys/class/net/{device}/statistics/{counter}");
-        let text = self.run("cat", &[&file])?;
-        text.trim()
-            .parse()
-            .with_context(|| format!("{file} holds {text:?}"))
+        Ok(self.counters(&[(device, counter)])?[0])
     }
 
-    /// A counter of /proc/net/snmp or /proc/net/netstat, such as `Tcp` `InCsumErrors`.
+    /// Several devices' counters, read one right after the other.
+    pub fn counters(&self, wanted: &[(&str, &str)]) -> Result<Vec<u64>> {
+        let file = |(device, counter): &(&str, &str)| {
+            format!("/sys/class/net/{device}/statistics/{counter}")
+        };
+        let files: Vec<String> = wanted.iter().map(file).collect();
+        let arguments: Vec<&str> = files.iter().map(String::as_str).collect();
+        let text = self.run("cat", &arguments)?;
+        let values: Result<Vec<u64>, _> = text.lines().map(str::parse).collect();
+        let values = values.with_context(|| format!("{files:?} hold {text:?}"))?;
+        ensure!(values.len() == files.len(), "{files:?} hold {text:?}");
+        Ok(values)
+    }
+
+    /// A counter of /proc/net/snmp, netstat or snmp6, such as `Tcp` or `Udp6` `InCsumErrors`.
     pub fn protocol_counter(&self, protocol: &str, counter: &str) -> Result<u64> {
         let text = self.enter(|| -> Result<String> {
             // /proc/net would be the main thread's namespace.
             let read = |file: &str| fs::read_to_string(format!("/proc/thread-self/net/{file}"));
-            Ok(read("snmp")? + &read("netstat")?)
+            Ok(read("snmp")? + &read("netstat")? + &read("snmp6")?)
         })??;
         value_in(&text, protocol, counter)
+            .or_else(|| single_value_in(&text, protocol, counter))
             .with_context(|| format!("the kernel has no counter {protocol}.{counter}"))
     }
 }
@@ -138,6 +158,15 @@ fn value_in(text: &str, protocol: &str, counter: &str) -> Option<u64> {
         }
     }
     None
+}
+
+/// Reads a line as in /proc/net/snmp6: `Udp6InCsumErrors   3`.
+fn single_value_in(text: &str, protocol: &str, counter: &str) -> Option<u64> {
+    text.lines().find_map(|line| {
+        let (name, value) = line.split_once(char::is_whitespace)?;
+        let name = name.strip_prefix(protocol)?;
+        (name == counter).then(|| value.trim().parse().ok())?
+    })
 }
 
 fn set_namespace(namespace: &File) -> io::Result<()> {
@@ -184,7 +213,8 @@ mod tests {
 
     #[test]
     fn finds_a_counter_among_several_groups_of_one_protocol() {
-        let text = "Tcp: RtoMin InCsumErrors\nTcp: 200 7\nIpExt: InBcastPkts\nIpExt: 3\n";
+        let text = "Tcp: RtoMin InCsumErrors\nTcp: 200 7\nIpExt: InBcastPkts\nIpExt: 3\nUdp6InErrors   \t4\n";
+        assert_eq!(single_value_in(text, "Udp6", "InErrors"), Some(4));
         assert_eq!(value_in(text, "Tcp", "InCsumErrors"), Some(7));
         assert_eq!(value_in(text, "IpExt", "InBcastPkts"), Some(3));
         assert_eq!(value_in(text, "Tcp", "InBcastPkts"), None);

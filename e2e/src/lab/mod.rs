@@ -1,5 +1,7 @@
 //! What a fault needs: a namespace that plays the node, pods, wires to hosts beyond, and traffic.
 
+mod drop_counters;
+mod drop_trigger;
 mod host;
 mod node;
 mod pod;
@@ -8,6 +10,8 @@ mod segment;
 mod traffic;
 mod watch;
 
+pub use drop_counters::DropCounter;
+pub use drop_trigger::{DropSite, DropTrigger};
 pub use host::HostRoot;
 pub use node::{Node, Wire};
 pub use pod::{Container, Pod};

@@ -78,9 +78,8 @@ impl Outcome {
         let entry = entry.unwrap_or_else(|| panic!("no entry in {:#}", self.result["ledger"]));
         assert_eq!(entry["increase"], increase, "{entry:#}");
         assert_eq!(entry["unexplained"], 0, "{entry:#}");
-        assert_eq!(booked(entry), increase, "{entry:#}");
-        let known = |row: &Value| row["verdict"] != "Unknown";
-        assert!(rows(entry).iter().all(known), "{entry:#}");
+        assert_eq!(sum(entry), increase, "{entry:#}");
+        assert!(rows(entry).iter().all(is_known), "{entry:#}");
     }
 
     /// Asserts that every ledger entry balances.
@@ -88,18 +87,26 @@ impl Outcome {
     pub fn assert_balanced(&self) {
         for entry in self.result["ledger"].as_array().into_iter().flatten() {
             let unexplained = entry["unexplained"].as_u64().unwrap();
-            assert_eq!(entry["increase"], booked(entry) + unexplained, "{entry:#}");
+            assert_eq!(entry["increase"], sum(entry) + unexplained, "{entry:#}");
         }
     }
 }
 
-fn rows(entry: &Value) -> &[Value] {
+/// What an entry was booked to.
+pub fn rows(entry: &Value) -> &[Value] {
     entry["explained"].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn booked(entry: &Value) -> u64 {
-    rows(entry)
-        .iter()
-        .filter_map(|row| row["count"].as_u64())
-        .sum()
+/// Packets of one row.
+pub fn booked(row: &Value) -> u64 {
+    row["count"].as_u64().unwrap_or(0)
+}
+
+/// Somebody has said whether these packets hurt.
+pub fn is_known(row: &Value) -> bool {
+    row["verdict"] != "Unknown"
+}
+
+fn sum(entry: &Value) -> u64 {
+    rows(entry).iter().map(booked).sum()
 }

@@ -1,23 +1,58 @@
 //! A node whose agent watches it without a cluster.
 
-use netdiag_e2e::lab::Node;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use netdiag_e2e::lab::{DropTrigger, Node};
 use serde_json::Value;
 
+use super::counted::{Leftover, Reading, Readings};
 use crate::outcome::Outcome;
 
 /// Has the agent watch for that long, makes the fault once its window has begun, and waits for its report.
+///
+/// Asserts that the agent's counts of drops are the kernel's, and that its ledger leaves nothing over.
 #[track_caller]
 pub fn watch<T>(node: &Node, seconds: u64, fault: impl FnOnce() -> T) -> (T, Outcome) {
+    watch_leaving(Leftover::None, node, seconds, fault)
+}
+
+/// The same for a fault whose packets the kernel does not show all.
+#[track_caller]
+pub fn watch_leaving<T>(
+    leftover: Leftover,
+    node: &Node,
+    seconds: u64,
+    fault: impl FnOnce() -> T,
+) -> (T, Outcome) {
+    let trigger = DropTrigger::start().unwrap();
+    let before = Reading::take(&trigger);
     let watch = node.watch(seconds).unwrap();
+    let window = Instant::now();
+    let begun = Reading::take(&trigger);
+    let began = Instant::now();
     let made = fault();
-    let report = watch.report().unwrap().report;
-    let result = report["status"]["results"][0].clone();
+    let ended = Reading::take(&trigger);
+    let in_time = window.elapsed() < Duration::from_secs(seconds);
+    let watched = watch.report().unwrap();
+    println!("TIME {:.1}", began.elapsed().as_secs_f64());
+    let readings = Readings {
+        before,
+        begun,
+        ended: in_time.then_some(ended),
+        after: Reading::take(&trigger),
+    };
+    let result = watched.report["status"]["results"][0].clone();
     say(&result);
-    println!("{:#}", report["status"]);
+    println!("{:#}", watched.report["status"]);
     let outcome = Outcome {
         diagnosis: Value::Null,
         result,
     };
+    let recording = fs::read(&watched.recording).unwrap();
+    let recording: Value = serde_json::from_slice(&recording).unwrap();
+    readings.assert_counts(&trigger, &recording["evidence"]);
+    readings.assert_ledger(node, &outcome, leftover);
     (made, outcome)
 }
 
