@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::build::{Built, Executable};
+use crate::guests;
 use crate::job::Job;
 use crate::setup::Need;
 use crate::table::Row;
@@ -27,15 +28,18 @@ pub enum Suite {
     Live,
     /// Custom resources, controller and agent against a real API server
     Apiserver,
+    /// The kernel scenarios on stock kernels in QEMU, as `cargo xtask test-vm` runs them
+    Kernels,
 }
 
 impl Suite {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Lint,
         Self::Codegen,
         Self::Unit,
         Self::Live,
         Self::Apiserver,
+        Self::Kernels,
     ];
 
     /// As the table calls it.
@@ -46,6 +50,7 @@ impl Suite {
             Self::Unit => "unit",
             Self::Live => "live kernel",
             Self::Apiserver => "API server",
+            Self::Kernels => "kernels",
         }
     }
 
@@ -54,6 +59,7 @@ impl Suite {
             Self::Lint | Self::Codegen | Self::Unit => &[],
             Self::Live => &[Need::Ebpf, Need::Namespaces, Need::ControlPlane],
             Self::Apiserver => &[Need::ControlPlane],
+            Self::Kernels => &guests::NEEDS,
         }
     }
 
@@ -66,6 +72,7 @@ impl Suite {
         Duration::from_secs(match self {
             Self::Lint | Self::Codegen | Self::Unit | Self::Apiserver => 5 * 60,
             Self::Live => 15 * 60,
+            Self::Kernels => return guests::LIMIT,
         })
     }
 
@@ -86,7 +93,7 @@ impl Suite {
                 "--skip=kernels::",
             ]),
             (Self::Apiserver, true) => Some(&["apiserver::", "--ignored", "--nocapture"]),
-            (Self::Apiserver, false) | (Self::Lint | Self::Codegen, _) => None,
+            (Self::Apiserver, false) | (Self::Lint | Self::Codegen | Self::Kernels, _) => None,
         }
     }
 }

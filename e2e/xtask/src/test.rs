@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::build::{self, Built};
 use crate::codegen;
+use crate::guests::{self, Kernel};
 use crate::job;
 use crate::lint;
 use crate::machine::Machine;
@@ -90,6 +91,7 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
             (Suite::Codegen, Ok(built)) => vec![codegen_row(workspace, built)],
             (suite, Ok(built)) => match obstacle(*suite, machine, &outcome) {
                 Some(why) => vec![Row::skipped(suite.name(), &why)],
+                None if *suite == Suite::Kernels => kernel_rows(workspace, built),
                 None => vec![run_suite(workspace, *suite, built)?],
             },
         };
@@ -142,6 +144,16 @@ fn run_suite(workspace: &Workspace, suite: Suite, built: &Built) -> Result<Row> 
         }
         command.envs(built.environment());
     })
+}
+
+fn kernel_rows(workspace: &Workspace, built: &Built) -> Vec<Row> {
+    match guests::run(workspace, built, &Kernel::ALL, "") {
+        Ok(outcomes) => guests::rows(&outcomes),
+        Err(error) => {
+            let name = Suite::Kernels.name();
+            vec![Row::failed(name, Duration::ZERO, format!("{error:#}"))]
+        }
+    }
 }
 
 fn lint_rows(workspace: &Workspace, ebpf: bool) -> Result<Vec<Row>> {

@@ -112,6 +112,7 @@ mod tests {
             kernel: Kernel::V5_10,
             release: "5.10.0-46".to_owned(),
             results: Results::read(run),
+            recordings: Vec::new(),
             took: Duration::ZERO,
             note: String::new(),
         };

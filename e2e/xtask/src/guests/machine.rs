@@ -7,26 +7,29 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::boots::Run;
 use super::kernel::Kernel;
 use super::results::Results;
 use crate::job::Job;
-use crate::setup::Images;
-use crate::workspace::Workspace;
 
-/// For boot and all scenarios of one kernel.
-const LIMIT: Duration = Duration::from_secs(15 * 60);
+/// For booting and switching off, on a busy machine.
+const BOOT_LIMIT: Duration = Duration::from_secs(90);
+/// For one scenario, on average; the guest's init gives a single one at most twice that.
+const SCENARIO_LIMIT: Duration = Duration::from_secs(90);
 /// NICs on the guest's one segment: a host's and three of the node's.
 const NICS: u8 = 4;
 
 pub struct Guest<'a> {
-    pub workspace: &'a Workspace,
-    pub images: &'a Images,
-    pub programs: &'a Path,
-    /// Where its console goes.
-    pub folder: &'a Path,
+    pub run: &'a Run<'a>,
     pub kernel: Kernel,
-    /// Begin of the names of the scenarios to run.
-    pub filter: &'a str,
+    /// Of this boot, for its logs.
+    pub name: &'a str,
+    /// The disk that tells it what to run.
+    pub exchange: &'a Path,
+    /// How many scenarios that is.
+    pub scenarios: usize,
+    /// What is left of the run's time.
+    pub left: Duration,
 }
 
 /// A guest that is off again.
@@ -34,22 +37,21 @@ pub struct Ended {
     pub results: Results,
     pub took: Duration,
     pub over_limit: bool,
+    pub limit: Duration,
     /// Why its kernel died, if it did.
     pub death: Option<Death>,
 }
 
 impl Ended {
-    /// Whether another boot may go better: emulated kernels die now and then. What dies in the agent's own programs
-    /// has shown a fault of the agent.
-    pub fn died_of_emulation(&self) -> bool {
-        let in_ebpf = self.death.as_ref().is_some_and(|death| death.in_ebpf);
-        !self.results.complete && !self.over_limit && !in_ebpf
+    /// What dies in the agent's own programs has shown a fault of the agent; emulated kernels die now and then.
+    pub fn died_in_ebpf(&self) -> bool {
+        self.death.as_ref().is_some_and(|death| death.in_ebpf)
     }
 
     /// How a guest ended that did not get to its end.
     pub fn end(&self) -> String {
         match &self.death {
-            _ if self.over_limit => format!("over its limit of {} s", LIMIT.as_secs()),
+            _ if self.over_limit => format!("over its limit of {} s", self.limit.as_secs()),
             Some(death) if death.in_ebpf => {
                 format!("the kernel died in an eBPF program: {}", death.message)
             }
@@ -86,12 +88,14 @@ impl Death {
 
 impl Guest<'_> {
     /// Boots it and waits until it switches itself off.
-    pub fn run(&self) -> Result<Ended> {
+    pub fn boot(&self) -> Result<Ended> {
+        let scenarios = u32::try_from(self.scenarios).unwrap_or(u32::MAX);
+        let limit = (BOOT_LIMIT + SCENARIO_LIMIT.saturating_mul(scenarios)).min(self.left);
         let job = Job {
-            workspace: self.workspace,
-            name: &format!("guest {}", self.kernel),
+            workspace: self.run.workspace,
+            name: &format!("guest {}", self.name),
             command: self.command(),
-            limit: LIMIT,
+            limit,
             output: None,
         };
         let ended = job.run()?;
@@ -105,6 +109,7 @@ impl Guest<'_> {
             results: Results::read(&String::from_utf8_lossy(&text)),
             took: ended.took,
             over_limit: ended.over_limit,
+            limit,
             death: Death::read(&String::from_utf8_lossy(
                 &fs::read(self.console()).context("failed to read a console")?,
             )),
@@ -112,31 +117,34 @@ impl Guest<'_> {
     }
 
     fn console(&self) -> PathBuf {
-        self.folder.join(format!("{}.console", self.kernel))
+        self.run.folder.join(format!("{}.console", self.name))
     }
 
     fn command(&self) -> Command {
-        let images = self.images.kernel(self.kernel);
-        let mut command = self.workspace.command("nice");
+        let images = self.run.images.kernel(self.kernel);
+        let mut command = self.run.workspace.command("nice");
         command.args(["qemu-system-x86_64", "-nodefaults", "-display", "none"]);
         command.args(["-no-reboot", "-machine", "pc", "-accel", "tcg"]);
         command.args(["-m", "1024", "-smp", "1"]);
         command.args(["-cpu", self.kernel.processor()]);
         command.arg("-kernel").arg(images.join("vmlinuz"));
         command.arg("-initrd").arg(images.join("initrd"));
-        command.arg("-append").arg(format!(
-            "console=ttyS0 panic=-1 quiet mitigations=off net.ifnames=0 netdiag.filter={}",
-            self.filter
-        ));
-        // The guest finds them by this order.
+        command.args([
+            "-append",
+            "console=ttyS0 panic=-1 quiet mitigations=off net.ifnames=0",
+        ]);
+        // The guest finds them by this order. What it writes to the last one stays.
+        let system = self.run.images.system();
+        let modules = images.join("modules.ext4");
         let disks = [
-            &self.images.system(),
-            &images.join("modules.ext4"),
-            self.programs,
+            (system.as_path(), "on"),
+            (&modules, "on"),
+            (self.run.programs, "on"),
+            (self.exchange, "off"),
         ];
-        for (number, disk) in disks.into_iter().enumerate() {
+        for (number, (disk, snapshot)) in disks.into_iter().enumerate() {
             command.arg("-drive").arg(format!(
-                "file={},format=raw,if=none,id=disk{number},snapshot=on",
+                "file={},format=raw,if=none,id=disk{number},snapshot={snapshot}",
                 disk.display()
             ));
             let device = format!("virtio-blk-pci,drive=disk{number}");

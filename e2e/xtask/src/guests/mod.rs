@@ -1,34 +1,38 @@
 //! `cargo xtask test-vm`: the kernel scenarios, on stock kernels in QEMU.
 
+mod boots;
 mod document;
+mod exchange;
 mod kernel;
 mod machine;
+mod programs;
+mod recordings;
 mod results;
 mod table;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::build::{self, Built};
 use crate::machine::Machine;
-use crate::setup::{self, Images, Need};
+use crate::setup::{self, Need};
+use crate::table::Row;
+use crate::tests_output::Counts;
 use crate::workspace::Workspace;
-use machine::Guest;
-use results::Results;
+use boots::Run;
+use results::{Results, Verdict};
 use table::Table;
 
 pub use kernel::Kernel;
 
-const NEEDS: [Need; 2] = [Need::Ebpf, Need::Guests];
-/// Guests side by side: each emulates one processor.
-const AT_ONCE: usize = 2;
+pub const NEEDS: [Need; 2] = [Need::Ebpf, Need::Guests];
+/// For all scenarios on all kernels.
+pub const LIMIT: Duration = Duration::from_secs(25 * 60);
 
 #[derive(Args)]
 pub struct TestVmArgs {
@@ -41,7 +45,10 @@ pub struct TestVmArgs {
     /// Write docs/kernels.md from this run, which must be of all scenarios on all kernels
     #[arg(long, conflicts_with_all = ["kernel", "filter"])]
     document: bool,
-    /// Run only scenarios whose names begin with this, such as `bonds` or `faults::veth`
+    /// Keep each passed scenario's recording in the testdata of its check, for the fast tests
+    #[arg(long)]
+    record: bool,
+    /// Run only scenarios with this in their names, such as `bonds` or `faults::veth`
     filter: Option<String>,
 }
 
@@ -51,13 +58,15 @@ pub struct Outcome {
     /// `uname -r`.
     pub release: String,
     pub results: Results,
+    /// Folders with what its scenarios recorded, one below for each check.
+    pub recordings: Vec<PathBuf>,
+    /// Of its guests together.
     pub took: Duration,
     /// What people should know, such as a second boot.
     pub note: String,
 }
 
-/// Boots the kernels, two at a time, and ends with a table. A failure ends neither the other scenarios nor the other
-/// kernels.
+/// `cargo xtask test-vm`: ends with a table.
 pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
     let host = Machine::look();
     let set_up = setup::set_up(workspace, &host, &NEEDS, args.yes)?;
@@ -66,36 +75,16 @@ pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
     }
     eprintln!("building ..");
     let built = build::everything(workspace, true)?;
-    let folder = workspace.run_folder().join("guests");
-    fs::create_dir_all(&folder).with_context(|| format!("failed to create {folder:?}"))?;
-    let programs = programs_image(workspace, &built, &folder)?;
-    let images = setup::images(workspace)?;
     let filter = args.filter.as_deref().unwrap_or_default();
-    let boot = |kernel| {
-        let guest = Guest {
-            workspace,
-            images: &images,
-            programs: &programs,
-            folder: &folder,
-            kernel,
-            filter,
-        };
-        run_guest(&guest, &images)
-    };
-    let outcomes = run_side_by_side(&args.kernel, boot)?;
-    for outcome in &outcomes {
-        for failure in outcome.results.failed() {
-            eprintln!(
-                "--- {} on {}\n{}",
-                failure.name, outcome.release, failure.output
-            );
-        }
-    }
+    let outcomes = run(workspace, &built, &args.kernel, filter)?;
     let table = Table(&outcomes);
     println!("{table}");
     let failed = table.failed();
     if args.document && failed == 0 {
         document::write(workspace, &outcomes)?;
+    }
+    if args.record {
+        recordings::keep(workspace, &outcomes)?;
     }
     Ok(if failed == 0 {
         ExitCode::SUCCESS
@@ -104,86 +93,56 @@ pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
     })
 }
 
-/// Every kernel's outcome, in the order of `kernels`.
-fn run_side_by_side(
+/// Runs the scenarios with `filter` in their names on these kernels, and shows what failed.
+pub fn run(
+    workspace: &Workspace,
+    built: &Built,
     kernels: &[Kernel],
-    boot: impl Fn(Kernel) -> Result<Outcome> + Sync,
+    filter: &str,
 ) -> Result<Vec<Outcome>> {
-    let waiting = Mutex::new(kernels.iter().copied());
-    let next = || {
-        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.next()
+    let folder = workspace.run_folder().join("guests");
+    fs::create_dir_all(&folder).with_context(|| format!("failed to create {folder:?}"))?;
+    let scenarios = programs::scenarios(workspace, built, filter)?;
+    let run = Run {
+        workspace,
+        images: &setup::images(workspace)?,
+        programs: &programs::image(workspace, built, &folder)?,
+        folder: &folder,
+        deadline: Instant::now() + LIMIT,
     };
-    let work = || std::iter::from_fn(next).map(&boot).collect::<Vec<_>>();
-    let mut outcomes = thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        let mut all = Vec::new();
-        for worker in workers {
-            match worker.join() {
-                Ok(outcomes) => all.extend(outcomes),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+    let outcomes = run.all(kernels, &scenarios)?;
+    for outcome in &outcomes {
+        for failure in outcome.results.failed() {
+            eprintln!(
+                "--- {} on {}\n{}",
+                failure.name, outcome.release, failure.output
+            );
         }
-        all.into_iter().collect::<Result<Vec<_>>>()
-    })?;
-    outcomes.sort_by_key(|outcome| kernels.iter().position(|kernel| *kernel == outcome.kernel));
+    }
     Ok(outcomes)
 }
 
-/// Boots a guest; once more if it died, since emulated kernels now and then do.
-fn run_guest(guest: &Guest<'_>, images: &Images) -> Result<Outcome> {
-    let release = images.release(guest.kernel)?;
-    let mut ended = guest.run()?;
-    let mut notes = Vec::new();
-    if ended.died_of_emulation() {
-        notes.push(format!("booted twice: {}", ended.end()));
-        let first = ended.took;
-        ended = guest.run()?;
-        ended.took += first;
-    }
-    if !ended.results.complete {
-        notes.push(ended.end());
-    }
-    Ok(Outcome {
-        kernel: guest.kernel,
-        release,
-        results: ended.results,
-        took: ended.took,
-        note: notes.join("; "),
-    })
-}
-
-/// The file system with the programs under test and the guest's init.
-fn programs_image(workspace: &Workspace, built: &Built, folder: &Path) -> Result<PathBuf> {
-    let tree = folder.join("programs");
-    if tree.exists() {
-        fs::remove_dir_all(&tree).with_context(|| format!("failed to remove {tree:?}"))?;
-    }
-    fs::create_dir_all(&tree).with_context(|| format!("failed to create {tree:?}"))?;
-    let suite = built
-        .executables
-        .iter()
-        .find(|built| built.is_test && built.target == "suite")
-        .context("the build made no end-to-end tests")?;
-    let agent = built.required_binary("netdiag-agent")?;
-    let lab = built.required_binary("netdiag-lab")?;
-    for (program, name) in [
-        (agent, "netdiag-agent"),
-        (lab, "netdiag-lab"),
-        (&suite.path, "suite"),
-    ] {
-        let mut strip = workspace.command("strip");
-        strip.args(["--strip-debug", "-o"]).arg(tree.join(name));
-        machine::run_quietly(strip.arg(program))?;
-    }
-    let init = workspace.root.join("e2e/guest/init");
-    fs::copy(&init, tree.join("init")).with_context(|| format!("failed to copy {init:?}"))?;
-    let image = folder.join("programs.ext4");
-    if image.exists() {
-        fs::remove_file(&image).with_context(|| format!("failed to remove {image:?}"))?;
-    }
-    let mut make = workspace.command("mke2fs");
-    make.args(["-q", "-t", "ext4", "-O", "^has_journal", "-d"]);
-    machine::run_quietly(make.arg(&tree).arg(&image).arg("400M"))?;
-    Ok(image)
+/// A row a kernel for the table of all suites.
+pub fn rows(outcomes: &[Outcome]) -> Vec<Row> {
+    let row = |outcome: &Outcome| {
+        let mut counts = Counts::default();
+        for scenario in &outcome.results.scenarios {
+            match &scenario.verdict {
+                Verdict::Passed => counts.passed += 1,
+                Verdict::Failed => {
+                    counts.failed += 1;
+                    counts.failures.push(scenario.name.clone());
+                }
+                Verdict::Skipped(why) => {
+                    counts.skipped.push((scenario.name.clone(), why.clone()));
+                }
+            }
+        }
+        Row {
+            counts,
+            note: outcome.note.clone(),
+            ..Row::made(&format!("kernel {}", outcome.kernel), outcome.took, "")
+        }
+    };
+    outcomes.iter().map(row).collect()
 }

@@ -23,6 +23,8 @@ pub struct Scenario {
     pub found: BTreeSet<String>,
     /// `Check: reason` where the agent could not check all.
     pub unchecked: BTreeSet<String>,
+    /// Its verdict was printed; false for the one in which a guest died.
+    pub ended: bool,
 }
 
 /// All scenarios of a guest.
@@ -40,7 +42,9 @@ impl Results {
         let mut current = None;
         for line in text.lines().map(str::trim_end) {
             if let Some((name, verdict)) = verdict_line(line) {
-                results.scenarios.push(Scenario::new(name, verdict));
+                let ended = verdict.is_some();
+                let verdict = verdict.unwrap_or(Verdict::Failed);
+                results.scenarios.push(Scenario::new(name, verdict, ended));
             } else if let Some(name) = output_of(line) {
                 current = results.scenarios.iter().position(|one| one.name == name);
             } else if matches!(line, "successes:" | "failures:") {
@@ -54,6 +58,35 @@ impl Results {
             }
         }
         results
+    }
+
+    /// Adds what another boot of the same kernel showed. A scenario that did not end in the first may end in the second.
+    pub fn add(&mut self, other: Self) {
+        let again = |one: &Scenario| other.scenarios.iter().any(|other| other.name == one.name);
+        self.scenarios.retain(|one| one.ended || !again(one));
+        self.scenarios.extend(other.scenarios);
+        self.complete = other.complete;
+    }
+
+    /// Whether the scenario's verdict was printed; nothing if no guest got to it.
+    pub fn ended(&self, name: &str) -> Option<bool> {
+        let mut scenarios = self.scenarios.iter();
+        scenarios
+            .find(|scenario| scenario.name == name)
+            .map(|scenario| scenario.ended)
+    }
+
+    /// Counts a scenario that no guest got to as a failure, and says why.
+    pub fn add_missing(&mut self, name: &str, why: &str) {
+        if let Some(found) = self.scenarios.iter_mut().find(|one| one.name == name) {
+            if !found.ended {
+                found.output = format!("{why}\n{}", found.output);
+            }
+            return;
+        }
+        let mut missing = Scenario::new(name, Verdict::Failed, false);
+        missing.output = format!("not run: {why}\n");
+        self.scenarios.push(missing);
     }
 
     pub fn failed(&self) -> impl Iterator<Item = &Scenario> {
@@ -71,10 +104,11 @@ impl Results {
 }
 
 impl Scenario {
-    fn new(name: &str, verdict: Verdict) -> Self {
+    fn new(name: &str, verdict: Verdict, ended: bool) -> Self {
         Self {
             name: name.to_owned(),
             verdict,
+            ended,
             output: String::new(),
             found: BTreeSet::new(),
             unchecked: BTreeSet::new(),
@@ -96,12 +130,13 @@ impl Scenario {
     }
 }
 
-/// `test kernels::NAME ... ok`; no verdict behind it means that the guest died there.
-fn verdict_line(line: &str) -> Option<(&str, Verdict)> {
+/// `test kernels::NAME ... ok`; no verdict behind it means that the guest or the scenario's process died there.
+fn verdict_line(line: &str) -> Option<(&str, Option<Verdict>)> {
     let (name, verdict) = line.strip_prefix("test kernels::")?.split_once(" ...")?;
     let verdict = match verdict.trim() {
-        "ok" => Verdict::Passed,
-        _ => Verdict::Failed,
+        "ok" => Some(Verdict::Passed),
+        "" => None,
+        _ => Some(Verdict::Failed),
     };
     Some((name, verdict))
 }
@@ -157,5 +192,18 @@ mod tests {
         assert_eq!(results.verdict("a"), Some(&Verdict::Passed));
         assert_eq!(results.verdict("b"), Some(&Verdict::Failed));
         assert_eq!(results.verdict("c"), None);
+    }
+
+    #[test]
+    fn a_second_boot_replaces_what_did_not_end_in_the_first() {
+        let mut results = Results::read("test kernels::a ... ok\ntest kernels::b ... ");
+        results.add(Results::read("test kernels::b ... ok\nexit=0"));
+        results.add_missing("a", "over the limit");
+        results.add_missing("c", "over the limit");
+        assert_eq!(results.verdict("a"), Some(&Verdict::Passed));
+        assert_eq!(results.verdict("b"), Some(&Verdict::Passed));
+        assert_eq!(results.scenarios.len(), 3, "{results:?}");
+        let failed: Vec<_> = results.failed().map(|one| one.output.as_str()).collect();
+        assert_eq!(failed, ["not run: over the limit\n"]);
     }
 }

@@ -99,6 +99,7 @@ mod tests {
             kernel,
             release: kernel.name().to_owned(),
             results: Results::read(text),
+            recordings: Vec::new(),
             took: Duration::from_secs(90),
             note: String::new(),
         }

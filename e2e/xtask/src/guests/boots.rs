@@ -1,0 +1,311 @@
+//! Spreads the scenarios over boots, some side by side, and puts together what each kernel showed.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::exchange::Exchange;
+use super::machine::{Ended, Guest};
+use super::results::Results;
+use super::{Kernel, Outcome};
+use crate::setup::Images;
+use crate::workspace::Workspace;
+
+/// Guests side by side. Each emulates one processor, and sleeps through most of a window.
+const AT_ONCE: usize = 4;
+/// Scenarios of one boot: enough that booting is a small part, few enough that all guests stay busy until the end.
+const PER_BOOT: usize = 8;
+
+/// What every boot of a run has in common.
+pub struct Run<'a> {
+    pub workspace: &'a Workspace,
+    pub images: &'a Images,
+    /// The image with the programs under test.
+    pub programs: &'a Path,
+    pub folder: &'a Path,
+    /// When the whole run must have ended.
+    pub deadline: Instant,
+}
+
+/// Scenarios that wait for a boot of their kernel.
+struct Waiting {
+    kernel: Kernel,
+    scenarios: Vec<String>,
+    /// It is the second boot for these.
+    again: bool,
+}
+
+/// What is shared between the threads that boot guests.
+struct State {
+    waiting: VecDeque<Waiting>,
+    outcomes: Vec<Outcome>,
+    boots: usize,
+}
+
+impl Run<'_> {
+    /// Runs the scenarios on each kernel; the outcomes in the order of `kernels`. A failure ends neither the other
+    /// scenarios nor the other kernels.
+    pub fn all(&self, kernels: &[Kernel], scenarios: &[String]) -> Result<Vec<Outcome>> {
+        let outcomes = kernels.iter().map(|&kernel| self.nothing_yet(kernel));
+        let state = Mutex::new(State {
+            waiting: spread(kernels, scenarios),
+            outcomes: outcomes.collect::<Result<_>>()?,
+            boots: 0,
+        });
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..AT_ONCE)
+                .map(|_| scope.spawn(|| self.work(&state)))
+                .collect();
+            workers
+                .into_iter()
+                .try_for_each(|worker| match worker.join() {
+                    Ok(worked) => worked,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                })
+        })?;
+        let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut outcomes = state.outcomes;
+        for outcome in &mut outcomes {
+            for name in scenarios {
+                outcome
+                    .results
+                    .add_missing(name, "no guest got to it in time");
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn nothing_yet(&self, kernel: Kernel) -> Result<Outcome> {
+        Ok(Outcome {
+            kernel,
+            release: self.images.release(kernel)?,
+            results: Results::default(),
+            recordings: Vec::new(),
+            took: Duration::ZERO,
+            note: String::new(),
+        })
+    }
+
+    /// Boots guests until nothing waits or the time is over.
+    fn work(&self, state: &Mutex<State>) -> Result<()> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let (next, boot) = {
+                let mut state = lock(state);
+                let Some(next) = state.waiting.pop_front() else {
+                    return Ok(());
+                };
+                state.boots += 1;
+                let boot = format!("{} {}", next.kernel, state.boots);
+                (next, boot)
+            };
+            if left.is_zero() {
+                note(state, next.kernel, "over the limit of all guests");
+                return Ok(());
+            }
+            let (ended, recordings) = self.boot(&next, &boot, left)?;
+            put(state, &next, ended, recordings);
+        }
+    }
+
+    fn boot(&self, next: &Waiting, boot: &str, left: Duration) -> Result<(Ended, PathBuf)> {
+        let exchange = Exchange::make(self.workspace, self.folder, boot, &next.scenarios)?;
+        let guest = Guest {
+            run: self,
+            kernel: next.kernel,
+            name: boot,
+            exchange: &exchange.image,
+            scenarios: next.scenarios.len(),
+            left,
+        };
+        let ended = guest.boot()?;
+        let recordings = exchange.recordings(self.workspace)?;
+        Ok((ended, recordings))
+    }
+}
+
+/// Equal shares for each kernel, the kernels in turn, so that all end at about the same time.
+fn spread(kernels: &[Kernel], scenarios: &[String]) -> VecDeque<Waiting> {
+    let boots = scenarios.len().div_ceil(PER_BOOT).max(1);
+    let share = |boot: usize| scenarios.iter().skip(boot).step_by(boots).cloned();
+    (0..boots)
+        .flat_map(|boot| kernels.iter().map(move |&kernel| (boot, kernel)))
+        .map(|(boot, kernel)| Waiting {
+            kernel,
+            scenarios: share(boot).collect(),
+            again: false,
+        })
+        .collect()
+}
+
+/// Books what a boot showed. What a guest that died did not get to the end of waits for another boot, once.
+fn put(state: &Mutex<State>, booted: &Waiting, ended: Ended, recordings: PathBuf) {
+    let end = ended.end();
+    let complete = ended.results.complete;
+    let retry = !complete && !booted.again && !ended.over_limit;
+    let dead_in_ebpf = ended.died_in_ebpf();
+    let mut state = lock(state);
+    let Some(outcome) = of(&mut state.outcomes, booted.kernel) else {
+        return;
+    };
+    outcome.took += ended.took;
+    outcome.recordings.push(recordings);
+    outcome.results.add(ended.results);
+    if complete {
+        return;
+    }
+    // The scenario in which an eBPF program killed the kernel has shown a fault of the agent; emulation kills anywhere.
+    let has_result = |name: &&String| match outcome.results.ended(name) {
+        Some(ended) => ended || dead_in_ebpf,
+        None => false,
+    };
+    let (_, left): (Vec<_>, Vec<_>) = booted.scenarios.iter().partition(has_result);
+    for name in &booted.scenarios {
+        if !retry || outcome.results.ended(name) == Some(false) {
+            outcome.results.add_missing(name, &end);
+        }
+    }
+    let remark = match retry {
+        true => format!("booted again: {end}"),
+        false => end,
+    };
+    add_note(outcome, &remark);
+    if retry && !left.is_empty() {
+        let scenarios = left.into_iter().cloned().collect();
+        state.waiting.push_front(Waiting {
+            kernel: booted.kernel,
+            scenarios,
+            again: true,
+        });
+    }
+}
+
+fn note(state: &Mutex<State>, kernel: Kernel, remark: &str) {
+    if let Some(outcome) = of(&mut lock(state).outcomes, kernel) {
+        add_note(outcome, remark);
+    }
+}
+
+fn add_note(outcome: &mut Outcome, remark: &str) {
+    if !outcome.note.is_empty() {
+        outcome.note.push_str("; ");
+    }
+    outcome.note.push_str(remark);
+}
+
+fn of(outcomes: &mut [Outcome], kernel: Kernel) -> Option<&mut Outcome> {
+    outcomes.iter_mut().find(|outcome| outcome.kernel == kernel)
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::Death;
+    use super::*;
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("s{number}")).collect()
+    }
+
+    fn state(kernel: Kernel) -> Mutex<State> {
+        Mutex::new(State {
+            waiting: VecDeque::new(),
+            outcomes: vec![Outcome {
+                kernel,
+                release: String::new(),
+                results: Results::default(),
+                recordings: Vec::new(),
+                took: Duration::ZERO,
+                note: String::new(),
+            }],
+            boots: 0,
+        })
+    }
+
+    fn ended(text: &str, in_ebpf: bool) -> Ended {
+        Ended {
+            results: Results::read(text),
+            took: Duration::from_secs(1),
+            over_limit: false,
+            limit: Duration::from_secs(60),
+            death: Some(Death {
+                message: "Oops".to_owned(),
+                in_ebpf,
+            }),
+        }
+    }
+
+    fn booted(again: bool) -> Waiting {
+        Waiting {
+            kernel: Kernel::V6_1,
+            scenarios: names(3),
+            again,
+        }
+    }
+
+    const DIED_IN_S1: &str = "test kernels::s0 ... ok\ntest kernels::s1 ... ";
+
+    #[test]
+    fn each_kernel_runs_each_scenario_once_in_boots_of_about_one_size() {
+        let scenarios = names(2 * PER_BOOT + 1);
+        let boots = spread(&Kernel::ALL, &scenarios);
+        for kernel in Kernel::ALL {
+            let of_kernel = boots.iter().filter(|boot| boot.kernel == kernel);
+            let mut all: Vec<_> = of_kernel.flat_map(|boot| boot.scenarios.clone()).collect();
+            all.sort();
+            let mut wanted = scenarios.clone();
+            wanted.sort();
+            assert_eq!(all, wanted);
+        }
+        let sizes = boots.iter().map(|boot| boot.scenarios.len());
+        assert!(
+            sizes
+                .clone()
+                .all(|size| (PER_BOOT / 2..=PER_BOOT).contains(&size))
+        );
+        assert_eq!(boots.len(), 3 * 3);
+    }
+
+    #[test]
+    fn after_a_death_of_emulation_only_what_had_not_ended_runs_again() {
+        let state = state(Kernel::V6_1);
+        put(
+            &state,
+            &booted(false),
+            ended(DIED_IN_S1, false),
+            "/r".into(),
+        );
+        let waiting = lock(&state).waiting.pop_front().unwrap();
+        assert_eq!(waiting.scenarios, ["s1", "s2"]);
+        assert!(waiting.again);
+        put(
+            &state,
+            &waiting,
+            ended("test kernels::s1 ... ok\n", false),
+            "/r".into(),
+        );
+        let mut state = lock(&state);
+        assert!(state.waiting.is_empty(), "a third boot hides a fault");
+        let results = &mut state.outcomes[0].results;
+        let failed: Vec<_> = results.failed().map(|one| one.name.as_str()).collect();
+        assert_eq!(failed, ["s2"]);
+    }
+
+    #[test]
+    fn a_scenario_that_an_ebpf_program_ended_is_no_accident() {
+        let state = state(Kernel::V6_1);
+        put(&state, &booted(false), ended(DIED_IN_S1, true), "/r".into());
+        let mut state = lock(&state);
+        assert_eq!(state.waiting.pop_front().unwrap().scenarios, ["s2"]);
+        let failed: Vec<_> = state.outcomes[0].results.failed().collect();
+        assert_eq!(failed.len(), 1);
+        assert!(failed[0].output.contains("eBPF"), "{failed:?}");
+    }
+}

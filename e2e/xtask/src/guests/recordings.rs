@@ -1,0 +1,82 @@
+//! Keeps what passed scenarios recorded in the folders of the checks, where fast tests replay it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::Outcome;
+use super::results::Verdict;
+use crate::workspace::Workspace;
+
+const DETECTORS: &str = "agent/diagnosis/src/detectors";
+/// What names of recordings end with. Before it stand module and scenario, joined by a full stop, then a number if the
+/// scenario watched more than once.
+const ENDING: &str = ".json.gz";
+
+/// Copies the recordings of passed scenarios to `DETECTORS/<check>/testdata/<kernel>/`.
+pub fn keep(workspace: &Workspace, outcomes: &[Outcome]) -> Result<()> {
+    let mut kept = 0;
+    for outcome in outcomes {
+        let passed: BTreeSet<&str> = outcome
+            .results
+            .scenarios
+            .iter()
+            .filter(|scenario| scenario.verdict == Verdict::Passed)
+            .map(|scenario| scenario.name.as_str())
+            .collect();
+        for folder in &outcome.recordings {
+            for check in
+                fs::read_dir(folder).with_context(|| format!("failed to read {folder:?}"))?
+            {
+                let check = check.context("failed to read a folder")?;
+                let kernel = workspace
+                    .root
+                    .join(DETECTORS)
+                    .join(check.file_name())
+                    .join("testdata")
+                    .join(outcome.kernel.name());
+                kept += copy(&check.path(), &kernel, &passed)?;
+            }
+        }
+    }
+    eprintln!("kept {kept} recordings in {DETECTORS}");
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path, passed: &BTreeSet<&str>) -> Result<usize> {
+    fs::create_dir_all(to).with_context(|| format!("failed to create {to:?}"))?;
+    let mut kept = 0;
+    for file in fs::read_dir(from).with_context(|| format!("failed to read {from:?}"))? {
+        let file = file.context("failed to read a folder")?;
+        let name = file.file_name();
+        let scenario = name.to_str().and_then(scenario_of);
+        if scenario.is_some_and(|scenario| passed.contains(scenario.as_str())) {
+            let to = to.join(&name);
+            fs::copy(file.path(), &to).with_context(|| format!("failed to write {to:?}"))?;
+            kept += 1;
+        }
+    }
+    Ok(kept)
+}
+
+/// The scenario that a recording's file name tells.
+fn scenario_of(file: &str) -> Option<String> {
+    let mut parts = file.strip_suffix(ENDING)?.split('.');
+    let (module, scenario) = (parts.next()?, parts.next()?);
+    Some(format!("{module}::{scenario}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_is_named_after_its_scenario() {
+        let of = |name| scenario_of(name);
+        assert_eq!(of("nics.vlan.json.gz").as_deref(), Some("nics::vlan"));
+        assert_eq!(of("nics.vlan.2.json.gz").as_deref(), Some("nics::vlan"));
+        assert_eq!(of("nics.vlan.tmp"), None);
+    }
+}
