@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 
 use super::watch::{self, Watch};
-use super::{Container, HostRoot, Pod, Traffic, relay};
+use super::{Container, Facts, HostRoot, Pod, Traffic, relay};
 use crate::control_plane::ControlPlane;
 use crate::netns::{self, Namespace};
 use crate::process::Process;
@@ -169,21 +169,21 @@ impl Wire {
         Ok(Self { namespace, device })
     }
 
-    pub(super) fn namespace(&self) -> &Namespace {
+    /// Its network namespace.
+    pub fn namespace(&self) -> &Namespace {
         &self.namespace
+    }
+
+    /// Runs a traffic program there to its end.
+    pub fn run(&self, arguments: &str) -> Result<Facts> {
+        let mut command = self.namespace.command(&programs::lab()?.to_string_lossy());
+        let said = netns::run(command.args(arguments.split_whitespace()))?;
+        Ok(Facts::read(&said))
     }
 
     /// Sends link layer frames: `lldp 20`, `cdp 3`, ..
     pub fn send_frames(&self, what: &str) -> Result<u64> {
-        let mut command = self.namespace.command(&programs::lab()?.to_string_lossy());
-        command
-            .args(["frames", self.device])
-            .args(what.split_whitespace());
-        let said = netns::run(&mut command)?;
-        let sent = said
-            .trim()
-            .strip_prefix("sent=")
-            .context("netdiag-lab did not say what it sent")?;
-        sent.parse().context("netdiag-lab sent no number")
+        self.run(&format!("frames {} {what}", self.device))?
+            .get("sent")
     }
 }

@@ -16,7 +16,7 @@ use crate::{programs, wait};
 pub struct Facts(BTreeMap<String, u64>);
 
 impl Facts {
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         let fact = |word: &str| {
             let (name, value) = word.split_once('=')?;
             Some((name.to_owned(), value.parse().ok()?))

@@ -6,8 +6,10 @@
 mod capture;
 mod forward;
 mod frames;
+mod multicast;
 mod packet_socket;
 mod tcp;
+mod tun;
 mod udp;
 
 use clap::{Parser, Subcommand};
@@ -23,7 +25,7 @@ struct Args {
 enum Command {
     /// Send link layer frames of one kind.
     Frames(frames::Args),
-    /// Pass frames on between two devices by packet sockets, which loses the note that a checksum is unfinished.
+    /// Pass frames on between two devices.
     Forward(forward::Args),
     /// Listen promiscuously, as a capture does.
     Capture(capture::Args),
@@ -35,6 +37,8 @@ enum Command {
     UdpSend(udp::SendArgs),
     /// Receive datagrams.
     UdpReceive(udp::ReceiveArgs),
+    /// Receive datagrams of a group.
+    MulticastReceive(multicast::ReceiveArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -46,5 +50,6 @@ fn main() -> anyhow::Result<()> {
         Command::TcpLoad(args) => tcp::load(&args),
         Command::UdpSend(args) => udp::send(&args),
         Command::UdpReceive(args) => udp::receive(&args),
+        Command::MulticastReceive(args) => multicast::receive(&args),
     }
 }
