@@ -7,6 +7,7 @@ mod node;
 mod pod;
 mod relay;
 mod segment;
+mod switch;
 mod traffic;
 mod watch;
 
@@ -16,5 +17,6 @@ pub use host::HostRoot;
 pub use node::{Node, Wire};
 pub use pod::{Container, Pod};
 pub use segment::Segment;
+pub use switch::Switch;
 pub use traffic::{Facts, Traffic};
 pub use watch::{Watch, Watched};
