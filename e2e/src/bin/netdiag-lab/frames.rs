@@ -26,9 +26,12 @@ pub(crate) struct Args {
     /// Name of the switch in LLDP frames.
     #[arg(long, default_value = "leaf-3a")]
     system: String,
-    /// EtherType of `other` frames.
-    #[arg(long, default_value_t = 0x88b5)]
+    /// EtherType of `other` frames, hexadecimal.
+    #[arg(long, default_value = "88b5", value_parser = hexadecimal)]
     ethertype: u16,
+    /// VLAN number of an 802.1Q tag; 0 has a priority and no VLAN.
+    #[arg(long)]
+    vlan: Option<u16>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -38,6 +41,8 @@ enum Kind {
     Lacp,
     Oam,
     Eapol,
+    Mpls,
+    Ptp,
     /// An EtherType of your choice, to everybody.
     Other,
 }
@@ -52,6 +57,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     println!("sent={}", args.count);
     Ok(())
+}
+
+/// Reads an EtherType: `88cc`.
+pub(crate) fn hexadecimal(text: &str) -> Result<u16> {
+    u16::from_str_radix(text, 16).with_context(|| format!("{text:?} is no EtherType"))
 }
 
 fn frame(args: &Args) -> Result<Vec<u8>> {
@@ -70,6 +80,16 @@ fn frame(args: &Args) -> Result<Vec<u8>> {
             [&[0x88, 0x09, 3][..], &[0; 60]].concat(),
         ),
         Kind::Eapol => ([0x01, 0x80, 0xc2, 0, 0, 0x03], vec![0x88, 0x8e, 1, 1, 0, 0]),
+        // A group of label-switched packets (RFC 5332), label 16 at the bottom of the stack.
+        Kind::Mpls => (
+            [0x01, 0x00, 0x5e, 0x80, 0, 0x01],
+            vec![0x88, 0x47, 0, 1, 1, 64],
+        ),
+        // A Sync message of version 2 (IEEE 1588, annex F).
+        Kind::Ptp => (
+            [0x01, 0x1b, 0x19, 0, 0, 0],
+            [&[0x88, 0xf7, 0, 2][..], &[0; 42]].concat(),
+        ),
         Kind::Other => ([0xff; 6], args.ethertype.to_be_bytes().to_vec()),
     };
     let destination = match &args.destination {
@@ -78,9 +98,15 @@ fn frame(args: &Args) -> Result<Vec<u8>> {
     };
     // A locally administered address of our own: no real switch is imitated.
     let source = [0x02, 0x4e, 0x44, 0, 0, 0x01];
-    let mut frame = [&destination[..], &source, &payload].concat();
+    let tag = args.vlan.map(tag).unwrap_or_default();
+    let mut frame = [&destination[..], &source, &tag, &payload].concat();
     frame.resize(frame.len().max(SHORTEST_FRAME), 0);
     Ok(frame)
+}
+
+/// 802.1Q with the highest priority, as switches tag what controls the link.
+fn tag(vlan: u16) -> Vec<u8> {
+    [[0x81, 0x00], (0xe000 | vlan).to_be_bytes()].concat()
 }
 
 /// Chassis (a MAC address), port (an interface name), time to live, system name (IEEE 802.1AB, 8.5).

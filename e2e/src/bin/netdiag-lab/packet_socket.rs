@@ -4,7 +4,7 @@
 use std::{
     ffi::CString,
     io, mem,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     ptr,
 };
 
@@ -20,15 +20,10 @@ pub(crate) struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens a socket on the device. With protocol 0 it sends only, and the kernel registers no receiver for it.
+    /// Opens a socket on the device, or on all of them for `any`. With protocol 0 it sends only, and the kernel
+    /// registers no receiver for it.
     pub(crate) fn open(device: &str, protocol: u16) -> Result<Self> {
-        let name = CString::new(device).context("device names hold no NUL")?;
-        // SAFETY: `name` is NUL-terminated and outlives the call.
-        let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-        if index == 0 {
-            return Err(io::Error::last_os_error())
-                .with_context(|| format!("no device {device:?}"));
-        }
+        let index = index_of(device)?;
         let protocol = protocol.to_be();
         // SAFETY: no pointers are passed.
         let raw = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
@@ -80,6 +75,24 @@ impl PacketSocket {
             .context("failed to add a promiscuous membership")
     }
 
+    /// Lets every frame begin with a virtio-net header, received and sent: the kernel's note of what is unfinished.
+    pub(crate) fn ask_for_header(&self) -> Result<()> {
+        let on: libc::c_int = 1;
+        // SAFETY: `on` is an int of the length given.
+        let set = unsafe {
+            libc::setsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_VNET_HDR,
+                ptr::from_ref(&on).cast(),
+                size_of_val(&on) as u32,
+            )
+        };
+        check(set)
+            .map(drop)
+            .context("failed to ask for the virtio-net header")
+    }
+
     /// Sends one frame, link layer header included.
     pub(crate) fn send(&self, frame: &[u8]) -> io::Result<()> {
         // SAFETY: `frame` is valid for its length.
@@ -124,14 +137,33 @@ impl PacketSocket {
     }
 }
 
-/// Waits until one of the sockets can be read, at most 100 ms.
-pub(crate) fn wait(sockets: &[&PacketSocket]) {
-    let watch = |socket: &&PacketSocket| libc::pollfd {
-        fd: socket.socket.as_raw_fd(),
+/// A device's number; 0 stands for any.
+fn index_of(device: &str) -> Result<u32> {
+    if device == "any" {
+        return Ok(0);
+    }
+    let name = CString::new(device).context("device names hold no NUL")?;
+    // SAFETY: `name` is NUL-terminated and outlives the call.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => Err(io::Error::last_os_error()).with_context(|| format!("no device {device:?}")),
+        index => Ok(index),
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Waits until one of the files can be read, at most 100 ms.
+pub(crate) fn wait(files: &[BorrowedFd<'_>]) {
+    let watch = |file: &BorrowedFd<'_>| libc::pollfd {
+        fd: file.as_raw_fd(),
         events: libc::POLLIN,
         revents: 0,
     };
-    let mut watched: Vec<libc::pollfd> = sockets.iter().map(watch).collect();
+    let mut watched: Vec<libc::pollfd> = files.iter().map(watch).collect();
     // SAFETY: `watched` is valid for its length. A time-out and an interruption both mean: look again.
     unsafe { libc::poll(watched.as_mut_ptr(), watched.len() as u64, 100) };
 }

@@ -11,8 +11,9 @@ use anyhow::{Context, Result};
 
 #[derive(clap::Args)]
 pub(crate) struct ServeArgs {
-    /// Address to listen on.
-    address: IpAddr,
+    /// Addresses to listen on, separated by commas.
+    #[arg(value_delimiter = ',', required = true)]
+    addresses: Vec<IpAddr>,
     /// Port to listen on.
     port: u16,
     /// End after this many seconds.
@@ -36,13 +37,15 @@ pub(crate) struct LoadArgs {
 
 /// Accepts connections and reads them to their end.
 pub(crate) fn serve(args: &ServeArgs) -> Result<()> {
-    let listener = TcpListener::bind((args.address, args.port)).context("failed to listen")?;
+    for address in &args.addresses {
+        let listener = TcpListener::bind((*address, args.port)).context("failed to listen")?;
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                thread::spawn(move || drain(stream));
+            }
+        });
+    }
     println!("ready=1");
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || drain(stream));
-        }
-    });
     thread::sleep(Duration::from_secs(args.seconds));
     Ok(())
 }

@@ -14,13 +14,14 @@ use clap::ValueEnum;
 pub(crate) struct SendArgs {
     /// Address of the receiver.
     address: IpAddr,
-    /// Port of the receiver.
-    port: u16,
-    /// How many.
+    /// Ports of the receiver, separated by commas.
+    #[arg(value_delimiter = ',', required = true)]
+    ports: Vec<u16>,
+    /// How many of each size to each port.
     count: u32,
-    /// Payload bytes of each.
-    #[arg(long, default_value_t = 200)]
-    size: usize,
+    /// Payload bytes of each; several sizes separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "200")]
+    size: Vec<usize>,
     /// Milliseconds between two.
     #[arg(long, default_value_t = 10)]
     gap_ms: u64,
@@ -28,8 +29,9 @@ pub(crate) struct SendArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct ReceiveArgs {
-    /// Address to receive on.
-    address: IpAddr,
+    /// Addresses to receive on, separated by commas.
+    #[arg(value_delimiter = ',', required = true)]
+    addresses: Vec<IpAddr>,
     /// Port to receive on.
     port: u16,
     /// How to wait for a datagram: the kernel verifies its checksum in another function for each.
@@ -46,7 +48,7 @@ enum Waiting {
     Poll,
 }
 
-/// Sends datagrams that all differ.
+/// Sends datagrams that all differ, to one port after the other.
 pub(crate) fn send(args: &SendArgs) -> Result<()> {
     let any: IpAddr = if args.address.is_ipv4() {
         [0; 4].into()
@@ -54,14 +56,20 @@ pub(crate) fn send(args: &SendArgs) -> Result<()> {
         [0_u16; 8].into()
     };
     let socket = UdpSocket::bind((any, 0)).context("failed to open a socket")?;
-    let to = SocketAddr::new(args.address, args.port);
+    let bursts = args
+        .ports
+        .iter()
+        .flat_map(|port| args.size.iter().map(move |size| (*port, *size)));
     let mut sent = 0;
-    for number in 0..args.count {
-        let mut payload = vec![b'a' + (number % 26) as u8; args.size];
-        payload[..args.size.min(4)].copy_from_slice(&number.to_be_bytes()[..args.size.min(4)]);
-        // An earlier datagram's ICMP error shows here; the datagram itself is judged by the receiver.
-        sent += u32::from(socket.send_to(&payload, to).is_ok());
-        thread::sleep(Duration::from_millis(args.gap_ms));
+    for (port, size) in bursts {
+        let to = SocketAddr::new(args.address, port);
+        for number in 0..args.count {
+            let mut payload = vec![b'a' + (number % 26) as u8; size];
+            payload[..size.min(4)].copy_from_slice(&number.to_be_bytes()[..size.min(4)]);
+            // An earlier datagram's ICMP error shows here; the datagram itself is judged by the receiver.
+            sent += u32::from(socket.send_to(&payload, to).is_ok());
+            thread::sleep(Duration::from_millis(args.gap_ms));
+        }
     }
     println!("sent={sent}");
     Ok(())
@@ -69,20 +77,33 @@ pub(crate) fn send(args: &SendArgs) -> Result<()> {
 
 /// Receives and counts.
 pub(crate) fn receive(args: &ReceiveArgs) -> Result<()> {
-    let socket = UdpSocket::bind((args.address, args.port)).context("failed to bind")?;
-    socket.set_read_timeout(Some(Duration::from_millis(100)))?;
-    println!("ready=1");
     let end = Instant::now() + Duration::from_secs(args.seconds);
-    let mut buffer = [0; 65_536];
-    let mut received = 0_u64;
+    let mut receivers = Vec::new();
+    for address in &args.addresses {
+        let socket = UdpSocket::bind((*address, args.port)).context("failed to bind")?;
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        let with = args.with;
+        receivers.push(thread::spawn(move || receive_until(end, &socket, with)));
+    }
+    println!("ready=1");
+    let received: u64 = receivers
+        .into_iter()
+        .map(|receiver| receiver.join().unwrap_or(0))
+        .sum();
+    println!("received={received}");
+    Ok(())
+}
+
+fn receive_until(end: Instant, socket: &UdpSocket, with: Waiting) -> u64 {
+    let mut buffer = vec![0; 65_536];
+    let mut received = 0;
     while Instant::now() < end {
-        if args.with == Waiting::Poll && !can_be_read(&socket) {
+        if with == Waiting::Poll && !can_be_read(socket) {
             continue;
         }
         received += u64::from(socket.recv(&mut buffer).is_ok());
     }
-    println!("received={received}");
-    Ok(())
+    received
 }
 
 #[expect(unsafe_code, reason = "the standard library has no poll")]
