@@ -1,11 +1,13 @@
-//! LLDP on NICs that filter by MAC address: alone, as ports of a bridge, and under a bond in a bridge.
+//! Control frames of a link, such as LLDP, on NICs that filter by MAC address: alone, as ports of a bridge, and below
+//! bonds, teams and VLAN devices.
 
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::lab::{Node, Segment};
+use crate::lab::{Container, Node, Segment};
+use crate::process::Process;
 use crate::wait;
 
 /// What the last frame needs to get through an emulated NIC.
@@ -14,10 +16,17 @@ const QUIET: Duration = Duration::from_millis(500);
 /// LACP waits some seconds for a partner before it picks a port without one.
 const BOND_LIMIT: Duration = Duration::from_secs(30);
 
+/// Namespaces of other scenarios go some moments after their names.
+const UNLOAD_LIMIT: Duration = Duration::from_secs(30);
+
+/// Frames of one kind as `netdiag-lab frames` knows it, such as `lldp --vlan 100`, and how many.
+pub type Burst = (&'static str, u64);
+
 /// A host that announces itself on the segment, and the NICs of the node there.
 pub struct SegmentAnnouncements<'a> {
     node: &'a Node,
     segment: Segment<'a>,
+    tools: Container,
 }
 
 /// Increases of one device's counters.
@@ -27,7 +36,7 @@ pub struct Increase {
     pub device: &'static str,
     /// rx_dropped.
     pub dropped: u64,
-    /// rx_nohandler, which a bond's inactive port raises.
+    /// rx_nohandler, which the waiting port of a bond or team raises.
     pub no_handler: u64,
 }
 
@@ -41,23 +50,73 @@ impl<'a> SegmentAnnouncements<'a> {
     }
 
     /// `eth1`, the only port of `br0`.
-    pub fn on_bridged_nic(node: &'a Node, bridge_options: &str) -> Result<Self> {
+    pub fn on_bridged_nic(
+        node: &'a Node,
+        bridge_options: &str,
+        port_options: &str,
+    ) -> Result<Self> {
         let scenario = Self::on_nic(node)?;
         scenario.add_bridge("eth1", bridge_options)?;
+        if !port_options.is_empty() {
+            node.namespace()
+                .ip(&format!("link set eth1 type bridge_slave {port_options}"))?;
+        }
+        Ok(scenario)
+    }
+
+    /// `bond0` of `eth1` and `eth2`, by itself, which takes every multicast frame since someone set it so.
+    pub fn on_all_multicast_bond(node: &'a Node) -> Result<Self> {
+        let scenario = Self::on_bond(node, "active-backup")?;
+        node.namespace().ip("link set bond0 allmulticast on")?;
         Ok(scenario)
     }
 
     /// `bond0` of `eth1` and `eth2`, a port of `br0`.
     pub fn on_bridged_bond(node: &'a Node, mode: &str, bridge_options: &str) -> Result<Self> {
+        let scenario = Self::on_bond(node, mode)?;
+        scenario.add_bridge("bond0", bridge_options)?;
+        Ok(scenario)
+    }
+
+    /// `bond0.100`, VLAN 100 of a `bond0` as above, a port of `br0`.
+    pub fn on_bridged_vlan(node: &'a Node) -> Result<Self> {
+        let scenario = Self::on_bond(node, "active-backup")?;
+        let inside = node.namespace();
+        inside.ip("link add bond0.100 link bond0 type vlan id 100")?;
+        inside.ip("link set bond0.100 up")?;
+        scenario.add_bridge("bond0.100", "")?;
+        Ok(scenario)
+    }
+
+    /// `team0` of `eth1`, which is active, and `eth2`, a port of `br0`.
+    pub fn on_bridged_team(node: &'a Node) -> Result<Self> {
+        let scenario = Self::new(node)?;
+        let inside = node.namespace();
+        inside.ip("link add team0 type team")?;
+        let set = |option: &str, value: &str| {
+            inside.run("teamnl", &["team0", "setoption", option, value])
+        };
+        set("mode", "activebackup")?;
+        scenario.enslave("team0")?;
+        let index = inside.run("cat", &["/sys/class/net/eth1/ifindex"])?;
+        set("activeport", index.trim())?;
+        scenario.add_bridge("team0", "")?;
+        Ok(scenario)
+    }
+
+    fn new(node: &'a Node) -> Result<Self> {
+        Ok(Self {
+            node,
+            segment: Segment::new(node)?,
+            tools: node.start_host_pod("tools", "listener")?,
+        })
+    }
+
+    fn on_bond(node: &'a Node, mode: &str) -> Result<Self> {
         let scenario = Self::new(node)?;
         let inside = node.namespace();
         inside.ip(&format!("link add bond0 type bond mode {mode} miimon 100"))?;
-        for port in ["eth1", "eth2"] {
-            scenario.segment.plug(port)?;
-            inside.ip(&format!("link set {port} master bond0"))?;
-        }
-        inside.ip("link set bond0 up")?;
-        scenario.add_bridge("bond0", bridge_options)?;
+        scenario.enslave("bond0")?;
         // Until its monitor has picked the active port, each port drops by itself.
         wait::until("bond0's active port", BOND_LIMIT, || {
             let carrier = inside.run("cat", &["/sys/class/net/bond0/carrier"])?;
@@ -66,9 +125,13 @@ impl<'a> SegmentAnnouncements<'a> {
         Ok(scenario)
     }
 
-    fn new(node: &'a Node) -> Result<Self> {
-        let segment = Segment::new(node)?;
-        Ok(Self { node, segment })
+    fn enslave(&self, master: &str) -> Result<()> {
+        let inside = self.node.namespace();
+        for port in ["eth1", "eth2"] {
+            self.segment.plug(port)?;
+            inside.ip(&format!("link set {port} master {master}"))?;
+        }
+        inside.ip(&format!("link set {master} up")).map(drop)
     }
 
     fn add_bridge(&self, port: &str, options: &str) -> Result<()> {
@@ -78,12 +141,32 @@ impl<'a> SegmentAnnouncements<'a> {
         inside.ip(&format!("link set {port} master br0")).map(drop)
     }
 
-    /// The host announces itself that many times; the increases of these devices' counters.
-    pub fn announce(&self, frames: u64, devices: &[&'static str]) -> Result<Vec<Increase>> {
+    /// Starts a program that receives one EtherType on a device without opening its filter, as a daemon does.
+    pub fn listen(&self, device: &str, ethertype: &str) -> Result<Process> {
+        let traffic = self.node.traffic(&self.tools);
+        traffic.start(&format!(
+            "capture {device} --ethertype {ethertype} --plain --seconds 300"
+        ))
+    }
+
+    /// Takes the kernel's 802.2 code away, which bridges and VLANs load, and which receives 802.2 frames of any device.
+    pub fn unload_802_2(&self) -> Result<()> {
+        let inside = self.node.namespace();
+        wait::until("the kernel's 802.2 code to go", UNLOAD_LIMIT, || {
+            inside.run("modprobe", &["-r", "br_netfilter", "bridge", "8021q"])?;
+            let receivers = inside.run("cat", &["/proc/net/ptype"])?;
+            Ok((!receivers.contains("llc")).then_some(()))
+        })
+    }
+
+    /// The host sends these frames; the increases of these devices' counters.
+    pub fn send(&self, bursts: &[Burst], devices: &[&'static str]) -> Result<Vec<Increase>> {
         let before = self.counters(devices)?;
-        self.segment
-            .wire
-            .send_frames(&format!("lldp {frames} --system leaf-7"))?;
+        for (frames, count) in bursts {
+            self.segment
+                .wire
+                .send_frames(&format!("{frames} {count} --system leaf-7"))?;
+        }
         thread::sleep(QUIET);
         let after = self.counters(devices)?;
         let pairs = before.into_iter().zip(after);
@@ -97,16 +180,18 @@ impl<'a> SegmentAnnouncements<'a> {
     }
 
     fn counters(&self, devices: &[&'static str]) -> Result<Vec<Increase>> {
-        let inside = self.node.namespace();
-        devices
+        let wanted: Vec<(&str, &str)> = devices
             .iter()
-            .map(|&device| {
-                Ok(Increase {
-                    device,
-                    dropped: inside.counter(device, "rx_dropped")?,
-                    no_handler: inside.counter(device, "rx_nohandler")?,
-                })
+            .flat_map(|device| [(*device, "rx_dropped"), (*device, "rx_nohandler")])
+            .collect();
+        let values = self.node.namespace().counters(&wanted)?;
+        let rows = devices.iter().zip(values.chunks_exact(2));
+        Ok(rows
+            .map(|(&device, row)| Increase {
+                device,
+                dropped: row[0],
+                no_handler: row[1],
             })
-            .collect()
+            .collect())
     }
 }

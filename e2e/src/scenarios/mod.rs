@@ -7,10 +7,14 @@ mod announcements;
 mod bridged_nics;
 mod healthy_pods;
 mod lost_checksum;
+mod promiscuous_devices;
+mod shared_domain;
 mod unequal_mtu;
 
-pub use announcements::{Increase, SegmentAnnouncements};
+pub use announcements::{Burst, Increase, SegmentAnnouncements};
 pub use bridged_nics::{Announcements, BridgedNics};
 pub use healthy_pods::HealthyPods;
 pub use lost_checksum::{Fault, LostChecksum, WrongChecksums};
+pub use promiscuous_devices::PromiscuousDevices;
+pub use shared_domain::{Family, Received, SharedDomain};
 pub use unequal_mtu::UnequalMtu;

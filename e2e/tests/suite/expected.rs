@@ -1,55 +1,13 @@
 //! What a person must read of each fault and each healthy twin, on any kernel that can show it.
 
-use netdiag_e2e::scenarios::{Announcements, WrongChecksums};
+mod control_frames;
+
+use netdiag_e2e::scenarios::WrongChecksums;
 use serde_json::Value;
 
 use crate::outcome::Outcome;
 
-/// LLDP on three devices, two of which see it only as ports of `br0`.
-#[track_caller]
-pub fn lldp_on_bridged_nics(made: &Announcements, outcome: &Outcome) {
-    assert_eq!(made.dropped, [("eth0", 20), ("eth1", 20), ("eth2", 20)]);
-    for (number, device) in ["eth0", "eth1", "eth2"].into_iter().enumerate() {
-        let finding = lldp_on(device, &format!("leaf-{number}"), 20, outcome);
-        outcome.assert_explained("", device, "rx_dropped", 20);
-        if device == "eth2" {
-            let none: [&str; 0] = [];
-            assert_eq!(causes(finding), none, "a veth takes every frame by itself");
-        } else {
-            assert_bridge_is_the_cause(finding, outcome);
-        }
-    }
-    assert_harmless(outcome);
-}
-
-/// The finding of LLDP that nobody receives on a device: harmless, counted, its sender read from the frame.
-#[track_caller]
-pub fn lldp_on<'a>(device: &str, switch: &str, frames: u64, outcome: &'a Outcome) -> &'a Value {
-    let finding = outcome.finding("UnhandledProtocol", "NoReceiver", device);
-    assert_eq!(finding["severity"], "Info");
-    assert_eq!(finding["count"], frames, "{finding:#}");
-    assert_eq!(finding["subject"]["protocol"], "LLDP");
-    let text = finding.to_string();
-    assert!(text.contains(switch), "the switch is named: {finding:#}");
-    assert!(
-        text.contains("Ethernet17"),
-        "its port is named: {finding:#}"
-    );
-    finding
-}
-
-/// A finding's one cause is that `br0` made the device promiscuous.
-#[track_caller]
-pub fn assert_bridge_is_the_cause(finding: &Value, outcome: &Outcome) {
-    let [cause] = causes(finding)[..] else {
-        panic!("not one cause in {finding:#}")
-    };
-    assert!(cause.starts_with("Promiscuity/BridgePort"), "{cause}");
-    let promiscuity = outcome.all().iter().find(|finding| finding["id"] == cause);
-    let promiscuity = promiscuity.unwrap();
-    assert_eq!(promiscuity["severity"], "Info");
-    assert!(promiscuity.to_string().contains("br0"), "{promiscuity:#}");
-}
+pub use control_frames::*;
 
 /// Half-made checksums that arrive at pod `server`.
 #[track_caller]
@@ -175,9 +133,4 @@ pub fn assert_harmless(outcome: &Outcome) {
 fn assert_forwarder(finding: &Value, pid: u32) {
     let forwarder = format!("netdiag-lab (pid {pid})");
     assert_eq!(finding["subject"]["process"], forwarder, "{finding:#}");
-}
-
-fn causes(finding: &Value) -> Vec<&str> {
-    let causes = finding["causedBy"].as_array().into_iter().flatten();
-    causes.filter_map(Value::as_str).collect()
 }

@@ -1,49 +1,127 @@
-//! Bonds under a bridge: promiscuity goes down to the ports, LLDP dies on the bond.
+//! Bonds and teams, under a bridge and alone: promiscuity goes down to the ports, control frames die on the bond.
 
 use netdiag_e2e::lab::Node;
-use netdiag_e2e::scenarios::{Increase, SegmentAnnouncements};
+use netdiag_e2e::scenarios::SegmentAnnouncements;
 
 use super::watched::watch;
-use crate::expected;
-use crate::outcome::Outcome;
+use crate::expected::{self, rose};
 
-const DEVICES: [&str; 3] = ["bond0", "eth1", "eth2"];
-
+/// The bond takes frames for the link itself, the bridge on it those for a group or for everybody.
 #[test]
 #[ignore = "needs a guest"]
-fn lldp_on_an_active_backup_bond_under_a_bridge() {
+fn control_frames_on_an_active_backup_bond_under_a_bridge() {
     let node = Node::new("active-backup").unwrap();
     let bond = SegmentAnnouncements::on_bridged_bond(&node, "active-backup", "").unwrap();
-    let (made, outcome) = watch(&node, 8, || bond.announce(20, &DEVICES).unwrap());
-    // The standby is not promiscuous, so its filter keeps the frames out.
+    let bursts = [
+        ("lldp", 20),
+        ("lacp", 11),
+        ("eapol", 9),
+        ("cdp", 7),
+        ("ptp", 6),
+        ("mpls", 5),
+        ("other --ethertype 8999", 8),
+    ];
+    let devices = ["bond0", "br0", "eth1", "eth2"];
+    let (made, outcome) = watch(&node, 10, || bond.send(&bursts, &devices).unwrap());
+    // The standby is not promiscuous: its filter lets broadcast alone in, which the bond then refuses.
     assert_eq!(
         made,
-        [drops("bond0", 20), drops("eth1", 0), drops("eth2", 0)]
+        [
+            rose("bond0", 40, 8),
+            rose("br0", 19, 0),
+            rose("eth1", 0, 0),
+            rose("eth2", 0, 8)
+        ]
     );
-    let finding = expected::lldp_on("bond0", "leaf-7", 20, &outcome);
-    expected::assert_bridge_is_the_cause(finding, &outcome);
-    outcome.assert_explained("", "bond0", "rx_dropped", 20);
-    assert_chain(&outcome, &["eth1"]);
+    let lldp = expected::lldp_on("bond0", "leaf-7", 20, &outcome);
+    let bridge = expected::assert_bridge_is_the_cause(lldp, &outcome);
+    expected::assert_chain(bridge, "eth1 <- bond0 <- br0");
+    for (protocol, device, frames) in [
+        ("LACP", "bond0", 11),
+        ("EAPOL", "bond0", 9),
+        ("CDP", "br0", 7),
+        ("PTP", "br0", 6),
+        ("MPLS", "br0", 5),
+    ] {
+        let finding = expected::unhandled(protocol, device, frames, &outcome);
+        expected::assert_bridge_is_the_cause(finding, &outcome);
+    }
+    let unknown = expected::unhandled("EtherType 0x8999", "br0", 8, &outcome);
+    expected::assert_no_cause(unknown);
+    let on_bond = [("LLDP", 20), ("LACP", 11), ("EAPOL", 9)];
+    expected::assert_dropped("bond0", &on_bond, &outcome);
+    let on_bridge = [("PTP", 6), ("MPLS", 5), ("EtherType 0x8999", 8)];
+    expected::assert_dropped("br0", &on_bridge, &outcome);
+    for device in ["eth2", "bond0"] {
+        outcome.assert_explained("", device, "rx_nohandler", 8);
+    }
     expected::assert_harmless(&outcome);
 }
 
 #[test]
 #[ignore = "needs a guest"]
-fn lldp_on_an_802_3ad_bond_under_a_bridge() {
+fn control_frames_on_an_802_3ad_bond_under_a_bridge() {
     let node = Node::new("lacp").unwrap();
     let bond = SegmentAnnouncements::on_bridged_bond(&node, "802.3ad", "").unwrap();
-    let (made, outcome) = watch(&node, 8, || bond.announce(20, &DEVICES).unwrap());
+    // The bond itself receives LACP, last here since it may bring a port in.
+    let bursts = [("lldp", 20), ("oam", 6), ("lacp", 5)];
+    let (made, outcome) = watch(&node, 9, || {
+        bond.send(&bursts, &["bond0", "eth1", "eth2"]).unwrap()
+    });
     // Without a partner one port stays out of the aggregate. What it drops the kernel adds to the bond's counter too.
+    let waiting = made.iter().find(|port| port.dropped == 26).unwrap().device;
     let [bond, ports @ ..] = &made[..] else {
         panic!("{made:?}")
     };
-    let of_ports: u64 = ports.iter().map(|port| port.dropped).sum();
-    assert_eq!(bond.dropped, 20 + of_ports, "{made:?}");
-    let finding = expected::lldp_on("bond0", "leaf-7", 20, &outcome);
-    expected::assert_bridge_is_the_cause(finding, &outcome);
-    assert_chain(&outcome, &["eth1", "eth2"]);
-    for device in made.iter().filter(|device| device.dropped > 0) {
-        outcome.assert_explained("", device.device, "rx_dropped", device.dropped);
+    assert_eq!((bond.dropped, bond.no_handler), (52, 0), "{made:?}");
+    assert_eq!(ports.iter().map(|port| port.dropped).sum::<u64>(), 26);
+    for device in ["bond0", waiting] {
+        let lldp = expected::lldp_on(device, "leaf-7", 20, &outcome);
+        let bridge = expected::assert_bridge_is_the_cause(lldp, &outcome);
+        expected::assert_chain(bridge, "eth1, eth2 <- bond0 <- br0");
+        // The bond joins the group of the slow protocols, so no filter keeps them out.
+        let oam = expected::unhandled("Ethernet OAM", device, 6, &outcome);
+        expected::assert_no_cause(oam);
+    }
+    let own = [("LLDP", 20), ("Ethernet OAM", 6)];
+    expected::assert_dropped(waiting, &own, &outcome);
+    expected::assert_dropped("bond0", &[own, own].concat(), &outcome);
+    expected::assert_harmless(&outcome);
+}
+
+/// A bridge on VLAN 100 of a bond makes the ports below promiscuous, so that they take the frames of every VLAN.
+#[test]
+#[ignore = "needs a guest"]
+fn tagged_lldp_on_a_bond_with_a_vlan_under_a_bridge() {
+    let node = Node::new("vlan").unwrap();
+    let bond = SegmentAnnouncements::on_bridged_vlan(&node).unwrap();
+    let bursts = [
+        ("lldp --vlan 0", 3),
+        ("lldp --vlan 100", 4),
+        ("lldp --vlan 200", 5),
+    ];
+    let devices = ["bond0", "bond0.100", "br0", "eth1"];
+    let (made, outcome) = watch(&node, 8, || bond.send(&bursts, &devices).unwrap());
+    assert_eq!(
+        made,
+        [
+            rose("bond0", 8, 0),
+            rose("bond0.100", 4, 0),
+            rose("br0", 0, 0),
+            rose("eth1", 0, 0)
+        ]
+    );
+    for (device, frames, tags) in [
+        ("bond0", 8, &["VLAN 0", "VLAN 200"][..]),
+        ("bond0.100", 4, &["VLAN 100"]),
+    ] {
+        let lldp = expected::lldp_on(device, "leaf-7", frames, &outcome);
+        for tag in tags {
+            assert!(lldp.to_string().contains(tag), "{lldp:#}");
+        }
+        let bridge = expected::assert_bridge_is_the_cause(lldp, &outcome);
+        expected::assert_chain(bridge, "eth1 <- bond0 <- bond0.100 <- br0");
+        expected::assert_dropped(device, &[("LLDP", frames)], &outcome);
     }
     expected::assert_harmless(&outcome);
 }
@@ -54,30 +132,78 @@ fn lldp_on_a_bond_under_a_vlan_filtering_bridge() {
     let node = Node::new("filtering-bond").unwrap();
     let bond =
         SegmentAnnouncements::on_bridged_bond(&node, "active-backup", "vlan_filtering 1").unwrap();
-    let (made, outcome) = watch(&node, 8, || bond.announce(20, &DEVICES).unwrap());
-    assert_eq!(made[0].dropped, 20 + made[1].dropped + made[2].dropped);
-    expected::lldp_on("bond0", "leaf-7", 20, &outcome);
+    let (made, outcome) = watch(&node, 8, || {
+        bond.send(&[("lldp", 20)], &["bond0", "eth1", "eth2"])
+            .unwrap()
+    });
+    assert_eq!(
+        made,
+        [rose("bond0", 20, 0), rose("eth1", 0, 0), rose("eth2", 0, 0)]
+    );
+    let lldp = expected::lldp_on("bond0", "leaf-7", 20, &outcome);
+    let multicast = expected::the_cause(lldp, &outcome);
+    assert_eq!(multicast["cause"], "AllMulticast");
+    expected::assert_chain(multicast, "eth1 <- bond0 <- br0");
+    let all = expected::promiscuity(&outcome);
+    assert_eq!(all, [("AllMulticast", "bond0", "Info")]);
+    expected::assert_dropped("bond0", &[("LLDP", 20)], &outcome);
     expected::assert_harmless(&outcome);
 }
 
-/// The finding of `br0`'s promiscuity tells the bond and these ports.
-#[track_caller]
-fn assert_chain(outcome: &Outcome, ports: &[&str]) {
-    let bridge = outcome
-        .all()
-        .iter()
-        .find(|finding| finding["check"] == "Promiscuity" && finding["cause"] == "BridgePort");
-    let bridge = bridge.unwrap_or_else(|| panic!("{:#}", outcome.result));
-    let text = bridge.to_string();
-    for device in ["bond0"].iter().chain(ports) {
-        assert!(text.contains(device), "{device} is not in {bridge:#}");
-    }
+/// No bridge, so nothing of the kernel receives 802.2; and LLDP has a daemon.
+#[test]
+#[ignore = "needs a guest"]
+fn cdp_on_a_bond_alone_beside_lldp_with_a_listener() {
+    let node = Node::new("cdp").unwrap();
+    let bond = SegmentAnnouncements::on_all_multicast_bond(&node).unwrap();
+    bond.unload_802_2().unwrap();
+    let _daemon = bond.listen("bond0", "88cc").unwrap();
+    let (made, outcome) = watch(&node, 8, || {
+        bond.send(&[("lldp", 20), ("cdp", 7)], &["bond0", "eth1", "eth2"])
+            .unwrap()
+    });
+    assert_eq!(
+        made,
+        [rose("bond0", 7, 0), rose("eth1", 0, 0), rose("eth2", 0, 0)]
+    );
+    let cdp = expected::unhandled("CDP", "bond0", 7, &outcome);
+    assert!(cdp.to_string().contains("catalyst-1"), "{cdp:#}");
+    let multicast = expected::the_cause(cdp, &outcome);
+    assert_eq!(multicast["cause"], "AllMulticast");
+    expected::assert_chain(multicast, "eth1 <- bond0");
+    expected::assert_dropped("bond0", &[("CDP", 7)], &outcome);
+    assert_eq!(
+        outcome.all().len(),
+        2,
+        "LLDP is received: {:#?}",
+        outcome.all()
+    );
+    expected::assert_harmless(&outcome);
 }
 
-fn drops(device: &'static str, dropped: u64) -> Increase {
-    Increase {
-        device,
-        dropped,
-        no_handler: 0,
+#[test]
+#[ignore = "needs a guest"]
+fn lldp_on_a_team_under_a_bridge() {
+    let node = Node::new("team").unwrap();
+    let team = SegmentAnnouncements::on_bridged_team(&node).unwrap();
+    let (made, outcome) = watch(&node, 8, || {
+        team.send(&[("lldp", 20)], &["team0", "eth1", "eth2"])
+            .unwrap()
+    });
+    assert_eq!(
+        made,
+        [
+            rose("team0", 20, 20),
+            rose("eth1", 0, 0),
+            rose("eth2", 0, 20)
+        ]
+    );
+    let lldp = expected::lldp_on("team0", "leaf-7", 20, &outcome);
+    let bridge = expected::assert_bridge_is_the_cause(lldp, &outcome);
+    expected::assert_chain(bridge, "eth1, eth2 <- team0 <- br0");
+    expected::assert_dropped("team0", &[("LLDP", 20)], &outcome);
+    for device in ["team0", "eth2"] {
+        outcome.assert_explained("", device, "rx_nohandler", 20);
     }
+    expected::assert_harmless(&outcome);
 }

@@ -5,5 +5,6 @@ mod bonds;
 mod counted;
 mod faults;
 mod nics;
+mod promiscuity;
 mod twins;
 mod watched;
