@@ -12,6 +12,7 @@ mod kernel;
 pub mod net_devices;
 mod on_demand;
 pub mod packet_sockets;
+mod places;
 mod system;
 mod tracepoint;
 mod wire;

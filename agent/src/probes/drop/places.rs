@@ -1,9 +1,9 @@
-//! Whose packet a drop was, judged by the devices that the node really has.
-
-use std::collections::{HashMap, HashSet};
+//! Whose packet a drop was.
 
 use netdiag_abi::drop::{DropKey, origin};
 use netdiag_diagnosis::evidence::{Link, Namespace, NetnsId};
+
+use crate::probes::places::{self, SeenNamespace};
 
 /// Functions that a receiving process runs itself, so that the running task is the packet's receiver: UDP checksums are
 /// verified when a socket is read or polled. Elsewhere an interrupt may have put the kernel on any task's back.
@@ -14,44 +14,19 @@ const RUN_BY_RECEIVER: [&str; 4] = [
     "first_packet_length",
 ];
 
-/// The node's namespaces and devices.
-pub(super) struct Places {
-    /// The one namespace that each number is believed to mean.
-    namespaces: HashMap<u32, u64>,
-    devices: HashSet<(u32, u32)>,
-}
+/// The node's devices, for drops whose namespace and device come from more or less certain places.
+pub(super) struct Places(places::Places);
 
 impl Places {
-    /// `keys` are all that were counted in the window: where a namespace's cookie is unknown, its number is believed
-    /// only if it meant one namespace throughout, since numbers are given again at once.
+    /// `keys` are all that were counted in the window.
     pub(super) fn new<'a>(
         namespaces: &[Namespace],
         links: &[Link],
         keys: impl Iterator<Item = &'a DropKey>,
         has_cookies: bool,
     ) -> Self {
-        let mut seen: HashMap<u32, HashSet<u64>> = HashMap::new();
-        for key in keys.filter(|key| key.origin != origin::NONE) {
-            seen.entry(key.inum).or_default().insert(key.net);
-        }
-        let lone = |number: u32| match seen.get(&number) {
-            Some(nets) if nets.len() == 1 => nets.iter().next().copied(),
-            _ => None,
-        };
-        Self {
-            namespaces: namespaces
-                .iter()
-                .filter_map(|namespace| {
-                    let number = namespace.id.0;
-                    let cookie = namespace.cookie.filter(|_| has_cookies);
-                    Some((number, cookie.or_else(|| lone(number))?))
-                })
-                .collect(),
-            devices: links
-                .iter()
-                .map(|link| (link.netns.0, link.ifindex))
-                .collect(),
-        }
+        let seen = keys.filter(|key| key.origin != origin::NONE).map(namespace);
+        Self(places::Places::new(namespaces, links, seen, has_cookies))
     }
 
     /// The device that a key's drops were on; `None` when no device of this node can be told.
@@ -61,9 +36,15 @@ impl Places {
             origin::TASK => RUN_BY_RECEIVER.contains(&location),
             _ => false,
         };
-        let is_known = self.namespaces.get(&key.inum) == Some(&key.net)
-            && self.devices.contains(&(key.inum, key.ifindex));
-        (is_plausible && is_known).then_some((NetnsId(key.inum), key.ifindex))
+        let device = self.0.device(namespace(key), key.ifindex);
+        device.filter(|_| is_plausible)
+    }
+}
+
+fn namespace(key: &DropKey) -> SeenNamespace {
+    SeenNamespace {
+        inum: key.inum,
+        net: key.net,
     }
 }
 
@@ -71,99 +52,56 @@ impl Places {
 mod tests {
     use super::*;
 
-    fn namespace(number: u32, cookie: Option<u64>) -> Namespace {
-        Namespace {
-            id: NetnsId(number),
-            cookie,
+    const NAMESPACE: u32 = 100;
+
+    fn namespaces() -> [Namespace; 1] {
+        [Namespace {
+            id: NetnsId(NAMESPACE),
+            cookie: Some(7),
             ..Namespace::default()
-        }
+        }]
     }
 
-    fn link(number: u32, ifindex: u32) -> Link {
-        Link {
-            netns: NetnsId(number),
-            ifindex,
+    fn links() -> [Link; 1] {
+        [Link {
+            netns: NetnsId(NAMESPACE),
+            ifindex: 2,
             ..Link::default()
-        }
+        }]
     }
 
-    fn key(net: u64, inum: u32, ifindex: u32, origin: u16) -> DropKey {
+    fn key(net: u64, inum: u32, origin: u16) -> DropKey {
         DropKey {
             net,
             inum,
-            ifindex,
+            ifindex: 2,
             origin,
             ..DropKey::default()
         }
     }
 
-    /// Whether a key's device is believed, in a window that saw all of `keys`.
-    fn believed(namespaces: &[Namespace], keys: &[DropKey], key: &DropKey) -> bool {
-        Places::new(namespaces, &[link(100, 2)], keys.iter(), true)
-            .device(key, "udp_recvmsg")
+    fn believed(key: &DropKey, location: &str) -> bool {
+        Places::new(&namespaces(), &links(), [*key].iter(), true)
+            .device(key, location)
             .is_some()
     }
 
     #[test]
-    fn believes_a_device_that_the_node_has() {
-        let drop = key(7, 100, 2, origin::DEVICE);
-        assert!(believed(&[namespace(100, Some(7))], &[drop], &drop));
-    }
-
-    #[test]
-    fn does_not_believe_junk_or_another_node_s_device() {
-        let namespaces = [namespace(100, Some(7))];
-        for drop in [
-            key(7, 100, 3, origin::DEVICE),
-            key(7, 101, 2, origin::DEVICE),
-            key(0, 0, 0, origin::NONE),
-        ] {
-            assert!(!believed(&namespaces, &[drop], &drop), "{drop:?}");
-        }
-    }
-
-    #[test]
-    fn a_reused_number_means_the_namespace_with_the_known_cookie() {
-        let (old, new) = (
-            key(6, 100, 2, origin::DEVICE),
-            key(7, 100, 2, origin::DEVICE),
-        );
-        let namespaces = [namespace(100, Some(7))];
-        assert!(!believed(&namespaces, &[old, new], &old));
-        assert!(believed(&namespaces, &[old, new], &new));
-    }
-
-    #[test]
-    fn without_a_cookie_only_a_number_that_meant_one_namespace_is_believed() {
-        let (one, other) = (
-            key(6, 100, 2, origin::DEVICE),
-            key(7, 100, 2, origin::DEVICE),
-        );
-        let namespaces = [namespace(100, None)];
-        assert!(believed(&namespaces, &[one], &one));
-        assert!(!believed(&namespaces, &[one, other], &one));
+    fn a_drop_without_a_place_has_none() {
+        assert!(!believed(&key(0, 0, origin::NONE), "udp_recvmsg"));
     }
 
     #[test]
     fn a_route_is_believed_as_far_as_its_device_is_known() {
-        let namespaces = [namespace(100, Some(7))];
-        let drop = key(7, 100, 2, origin::ROUTE);
-        assert!(believed(&namespaces, &[drop], &drop));
-        let junk = key(9, 100, 2, origin::ROUTE);
-        assert!(!believed(&namespaces, &[drop, junk], &junk));
+        assert!(believed(&key(7, NAMESPACE, origin::ROUTE), "tcp_v4_rcv"));
+        assert!(!believed(&key(9, NAMESPACE, origin::ROUTE), "tcp_v4_rcv"));
     }
 
     #[test]
     fn the_running_task_is_believed_only_where_it_is_the_receiver() {
-        let drop = key(7, 100, 2, origin::TASK);
-        let places = Places::new(
-            &[namespace(100, Some(7))],
-            &[link(100, 2)],
-            [drop].iter(),
-            true,
-        );
-        assert!(places.device(&drop, "udp_recvmsg").is_some());
-        assert_eq!(places.device(&drop, "inet_frag_rbtree_purge"), None);
-        assert_eq!(places.device(&drop, ""), None);
+        let drop = key(7, NAMESPACE, origin::TASK);
+        assert!(believed(&drop, "udp_recvmsg"));
+        assert!(!believed(&drop, "inet_frag_rbtree_purge"));
+        assert!(!believed(&drop, ""));
     }
 }
