@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use netdiag_diagnosis::{Settings, SettingsError, detectors, finding::Severity};
+use netdiag_telemetry::logs::LogArgs;
 
 /// Longest window that `--duration` takes, in seconds: that of `spec.once.durationSeconds`.
 const MAX_SECONDS: u64 = 3600;
@@ -88,18 +89,9 @@ pub struct RunArgs {
     /// How to reach the API server [default: KUBECONFIG, ~/.kube/config or the pod's service account]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-    /// Form of the log lines on stderr
-    #[arg(long, env = "NETDIAG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-    // kube's client logs each failed request; whoever made it here logs it too, with what it was for.
-    /// What to log: a level (error, warn, info, debug, trace), or targets with levels
-    #[arg(
-        long,
-        env = "NETDIAG_LOG",
-        value_name = "FILTER",
-        default_value = "info,kube_client::client::builder=off"
-    )]
-    pub log: String,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the struct says it")]
+    pub logs: LogArgs,
 }
 
 /// Forms of a result.
@@ -113,15 +105,6 @@ pub enum Output {
     Json,
     /// One NodeNetReport
     Yaml,
-}
-
-/// Forms of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One object a line
-    Json,
 }
 
 /// Severities as the command line spells them.

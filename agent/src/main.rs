@@ -9,7 +9,7 @@ use netdiag_agent::{
     cli::{Cli, Command},
     diagnose::{self, Verdict},
     render::printable,
-    run, telemetry,
+    run,
 };
 
 /// `--fail-on` was met. (2 is clap's, for wrong usage.)
@@ -37,7 +37,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Verdict::Failed => ExitCode::from(FAIL_ON_MET),
         }),
         Command::Run(args) => {
-            telemetry::log_to_stderr(args.log_format, &args.log)?;
+            args.logs.start()?;
             // Two crates of the tree bring a provider each, so rustls cannot choose by itself. It fails only when one
             // is installed already, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();

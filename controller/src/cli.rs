@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use netdiag_telemetry::{logs::LogArgs, server::ServeArgs};
 
 /// Assigns network diagnoses to nodes and rolls up what their agents report.
 #[derive(Debug, Parser)]
@@ -40,27 +41,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
-    /// How to write the log on stderr
-    #[arg(long, env = "NETDIAG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the struct says it")]
+    pub logs: LogArgs,
 
-    /// What to log: a level (error, warn, info, debug, trace), or targets with levels
-    #[arg(
-        long,
-        env = "NETDIAG_LOG",
-        value_name = "FILTER",
-        default_value = "info"
-    )]
-    pub log: String,
-}
-
-/// The form of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line, for collectors
-    Json,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the struct says it")]
+    pub serve: ServeArgs,
 }
 
 #[cfg(test)]

@@ -26,7 +26,6 @@ pub mod cli;
 pub mod diagnosis;
 pub mod report;
 pub mod run;
-pub mod telemetry;
 
 mod context;
 mod gather;

@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use clap::Parser;
 use netdiag_controller::{
     cli::{Cli, Command},
-    run, telemetry,
+    run,
 };
 
 #[tokio::main]
@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<()> {
             rustls::crypto::ring::default_provider()
                 .install_default()
                 .map_err(|_| anyhow!("failed to install the TLS provider: another one is there"))?;
-            telemetry::init(args.log_format, &args.log)?;
+            args.logs.start()?;
             run::run(&args).await?;
         }
     }

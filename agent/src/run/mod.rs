@@ -57,8 +57,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         host_root,
         kubeconfig,
         // Set up by main, before anything is logged.
-        log_format: _,
-        log: _,
+        logs: _,
     } = args;
     // Windows run on threads that come and go.
     share_one_heap();

@@ -1,0 +1,8 @@
+//! What the agent and the controller show of themselves: log lines for people and collectors, metrics for Prometheus,
+//! health for the kubelet.
+//!
+//! Nothing served here is about a diagnosis' findings beyond their numbers: no names of pods, nodes or interfaces.
+
+pub mod health;
+pub mod logs;
+pub mod server;
