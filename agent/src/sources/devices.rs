@@ -10,6 +10,9 @@ use netdiag_diagnosis::evidence::{Link, NetnsId};
 /// same bits since 2.6.39).
 const CHECKSUM_FEATURES: u64 = 1 << 1 | 1 << 3 | 1 << 4;
 
+/// NETIF_F_GRO of the same header, the same bit since 2.6.29.
+const RECEIVE_OFFLOAD: u64 = 1 << 14;
+
 /// Cookies of namespaces by number. A number that stands for two namespaces at once (one is ending) has none.
 pub fn cookies(records: &[NetDeviceRecord]) -> HashMap<NetnsId, u64> {
     let mut cookies = HashMap::new();
@@ -39,6 +42,7 @@ pub fn fill(
             link.effective_flags = Some(record.flags);
             link.unicast_promiscuous = Some(record.unicast_promiscuous != 0);
             link.tx_checksum_offload = Some(record.features & CHECKSUM_FEATURES != 0);
+            link.receive_offload = Some(record.features & RECEIVE_OFFLOAD != 0);
         }
     }
 }
@@ -91,6 +95,7 @@ mod tests {
         assert_eq!(links[0].effective_flags, Some(0x1103));
         assert_eq!(links[0].unicast_promiscuous, Some(true));
         assert_eq!(links[0].tx_checksum_offload, Some(true));
+        assert_eq!(links[0].receive_offload, Some(false));
     }
 
     #[test]

@@ -15,8 +15,8 @@ use super::{namespaces::OpenNamespace, processes, system_calls, text::printable}
 /// ETHTOOL_BUSINFO_LEN and the other texts of `struct ethtool_drvinfo` have 32 bytes.
 const LONGEST_DRIVER: usize = 32;
 
-/// Fills `driver` and, unless known, `tx_checksum_offload` of the links of one namespace. Leaves them alone when no
-/// process there has a socket.
+/// Fills `driver` and, unless known, the offloads of the links of one namespace. Leaves them alone when no process there
+/// has a socket.
 pub fn fill<'a>(namespace: &OpenNamespace, links: impl Iterator<Item = &'a mut Link>) {
     let Some(socket) = socket_in(namespace) else {
         return;
@@ -28,6 +28,9 @@ pub fn fill<'a>(namespace: &OpenNamespace, links: impl Iterator<Item = &'a mut L
         if link.tx_checksum_offload.is_none() {
             link.tx_checksum_offload =
                 system_calls::transmit_checksum(socket.as_fd(), &link.name).ok();
+        }
+        if link.receive_offload.is_none() {
+            link.receive_offload = system_calls::receive_offload(socket.as_fd(), &link.name).ok();
         }
     }
 }

@@ -74,6 +74,7 @@ pub fn parse(message: &[u8]) -> Option<ParsedLink> {
     const IFLA_TXQLEN: u16 = 13;
     const IFLA_LINKINFO: u16 = 18;
     const IFLA_STATS64: u16 = 23;
+    const IFLA_AF_SPEC: u16 = 26;
     const IFLA_PROMISCUITY: u16 = 30;
     const IFLA_LINK_NETNSID: u16 = 37;
     const IFLA_ALLMULTI: u16 = 61;
@@ -96,6 +97,7 @@ pub fn parse(message: &[u8]) -> Option<ParsedLink> {
             IFLA_TXQLEN => link.tx_queue_length = attribute.u32().unwrap_or_default(),
             IFLA_LINKINFO => link_info(attribute, &mut link),
             IFLA_STATS64 => link.stats = stats(attribute.value),
+            IFLA_AF_SPEC => link.segment_routing = segment_routing(attribute),
             IFLA_PROMISCUITY => link.promiscuity = attribute.u32().unwrap_or_default(),
             IFLA_ALLMULTI => link.allmulti = attribute.u32(),
             _ => {}
@@ -135,6 +137,19 @@ fn stats(bytes: &[u8]) -> LinkStats {
         rx_missed_errors: member(15),
         rx_nohandler: member(23),
     }
+}
+
+/// `seg6_enabled` in IFLA_AF_SPEC, which holds the device's settings by address family. The only way to another
+/// namespace's: /proc/sys/net shows the reader's own.
+fn segment_routing(families: Attribute<'_>) -> Option<bool> {
+    const IFLA_INET6_CONF: u16 = 2;
+    /// DEVCONF_SEG6_ENABLED of `<linux/ipv6.h>`: an index into 32-bit numbers.
+    const SEG6_ENABLED: usize = 44;
+
+    let mut families = families.nested();
+    let inet6 = families.find(|family| i32::from(family.kind) == libc::AF_INET6)?;
+    let settings = inet6.nested().find(|one| one.kind == IFLA_INET6_CONF)?;
+    array(settings.value, SEG6_ENABLED * 4).map(|value| i32::from_ne_bytes(value) != 0)
 }
 
 /// IFLA_LINKINFO: what the link is, and what it is to its master.

@@ -143,10 +143,21 @@ pub fn driver_of(socket: BorrowedFd<'_>, device: &str) -> io::Result<String> {
 /// `ENODEV` when there is no such device.
 pub fn transmit_checksum(socket: BorrowedFd<'_>, device: &str) -> io::Result<bool> {
     const ETHTOOL_GTXCSUM: u32 = 0x16;
-    let mut value = EthtoolValue {
-        command: ETHTOOL_GTXCSUM,
-        data: 0,
-    };
+    feature(socket, device, ETHTOOL_GTXCSUM)
+}
+
+/// Whether packets that come in on a device in the namespace of `socket` may be joined (ETHTOOL_GGRO: the feature
+/// `generic-receive-offload`).
+///
+/// # Errors
+/// `ENODEV` when there is no such device.
+pub fn receive_offload(socket: BorrowedFd<'_>, device: &str) -> io::Result<bool> {
+    const ETHTOOL_GGRO: u32 = 0x2b;
+    feature(socket, device, ETHTOOL_GGRO)
+}
+
+fn feature(socket: BorrowedFd<'_>, device: &str, command: u32) -> io::Result<bool> {
+    let mut value = EthtoolValue { command, data: 0 };
     ethtool(socket, device, &mut value)?;
     Ok(value.data != 0)
 }

@@ -44,6 +44,11 @@ pub struct Link {
     pub driver: Option<String>,
     /// ethtool feature `tx-checksum-*`: the sender may leave checksums to the device.
     pub tx_checksum_offload: Option<bool>,
+    /// ethtool feature `generic-receive-offload`: the stack may join packets that came in.
+    pub receive_offload: Option<bool>,
+    /// `net.ipv6.conf.<device>.seg6_enabled`: the device takes packets with a segment routing header that are addressed
+    /// to the node. Absent where the device has no IPv6.
+    pub segment_routing: Option<bool>,
     /// Settings of a bridge.
     pub bridge: Option<BridgeSettings>,
     /// Settings of a bridge's port.

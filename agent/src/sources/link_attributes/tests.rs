@@ -57,6 +57,23 @@ fn a_port_of_open_vswitch_has_no_settings() {
 }
 
 #[test]
+fn segment_routing_is_read_from_the_settings_of_ipv6() {
+    let link = |settings: &[u8]| {
+        let inet6 = nest(&[(1, &[0; 4]), (2, settings)]);
+        let families = nest(&[(2, &[0; 8]), (10, &inet6)]);
+        let parsed = parse(&message(&[(3, b"eth0\0"), (26, &families)])).unwrap();
+        parsed.link.segment_routing
+    };
+    let mut settings = vec![0; 59 * 4];
+    assert_eq!(link(&settings), Some(false));
+    settings[44 * 4..45 * 4].copy_from_slice(&1_i32.to_ne_bytes());
+    assert_eq!(link(&settings), Some(true));
+    assert_eq!(link(&settings[..44 * 4]), None, "a kernel without it");
+    let without_ipv6 = parse(&message(&[(3, b"eth0\0")])).unwrap();
+    assert_eq!(without_ipv6.link.segment_routing, None);
+}
+
+#[test]
 fn settings_that_come_before_the_kind_are_read_all_the_same() {
     let data = nest(&[(1, &100_u16.to_ne_bytes())]);
     let info = nest(&[(2, &data), (1, b"vlan\0")]);
