@@ -72,6 +72,14 @@ impl Pod {
         })
     }
 
+    /// Gives its `eth0` an IPv6 address (with its prefix) beside the other.
+    pub fn add_ipv6(&self, address: &str) -> Result<()> {
+        self.namespace
+            .sysctl("net.ipv6.conf.eth0.disable_ipv6", "0")?;
+        let add = format!("address add {address} dev eth0 nodad");
+        self.namespace.ip(&add).map(drop)
+    }
+
     /// Its network namespace.
     pub fn namespace(&self) -> &Namespace {
         &self.namespace

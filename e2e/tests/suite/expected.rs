@@ -1,76 +1,14 @@
 //! What a person must read of each fault and each healthy twin, on any kernel that can show it.
 
+mod checksums;
 mod control_frames;
 
-use netdiag_e2e::scenarios::WrongChecksums;
 use serde_json::Value;
 
 use crate::outcome::Outcome;
 
+pub use checksums::*;
 pub use control_frames::*;
-
-/// Half-made checksums that arrive at pod `server`.
-#[track_caller]
-pub fn lost_checksum(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
-    assert_eq!(made.connected, 0);
-    assert_eq!(made.udp, 50, "25 read at once and 25 after a poll");
-    assert!(made.tcp >= 3, "{made:?}");
-    let finding = outcome.finding_in("server", "ChecksumDrop", "PartialChecksumLost", "eth0");
-    assert_eq!(finding["severity"], "Critical");
-    assert_eq!(finding["confidence"], "Certain");
-    assert_eq!(finding["count"], made.tcp + made.udp, "{finding:#}");
-    assert_eq!(finding["subject"]["pod"]["name"], "server");
-    assert_forwarder(finding, forwarder);
-    assert_eq!(finding["subject"]["container"], "forwarder");
-    let summary = finding["summary"].as_str().unwrap();
-    assert!(summary.contains("eth0 of pod shop/client"), "{finding:#}");
-    outcome.assert_explained("shop/server", "", "Tcp.InCsumErrors", made.tcp);
-    outcome.assert_explained("shop/server", "", "Udp.InCsumErrors", made.udp);
-    outcome.assert_balanced();
-}
-
-/// Half-made checksums that die at a rule against invalid packets.
-#[track_caller]
-pub fn lost_checksum_before_a_filter(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
-    assert_eq!(
-        (made.connected, made.tcp, made.udp),
-        (0, 0, 0),
-        "no socket saw a packet"
-    );
-    assert!(made.filtered > 20, "{made:?}");
-    let finding = outcome.finding("ChecksumDrop", "PartialChecksumLost", "mesh1");
-    assert_eq!(finding["severity"], "Critical");
-    assert_eq!(finding["count"], made.filtered, "{finding:#}");
-    assert_forwarder(finding, forwarder);
-    let summary = finding["summary"].as_str().unwrap();
-    assert!(summary.contains("pod shop/client"), "{finding:#}");
-    outcome.assert_balanced();
-}
-
-/// Real corruption, which is no lost checksum.
-#[track_caller]
-pub fn broken_bytes(made: &WrongChecksums, outcome: &Outcome) {
-    assert!(
-        made.connected > 0 && made.tcp > 0 && made.udp > 0,
-        "{made:?}"
-    );
-    let finding = outcome.finding_in("server", "ChecksumDrop", "Corruption", "eth0");
-    assert_eq!(finding["severity"], "Warning");
-    assert_eq!(finding["subject"]["pod"]["name"], "server");
-    let lost = |finding: &&Value| finding["cause"] == "PartialChecksumLost";
-    assert_eq!(outcome.all().iter().find(lost), None);
-    outcome.assert_explained("shop/server", "", "Udp.InCsumErrors", made.udp);
-    outcome.assert_balanced();
-    if outcome.has_no_reasons() {
-        // tcp_drop of 5.10 frees without an event what an open connection refuses. The ledger must not hide it.
-        let tcp = outcome.ledger("shop/server", "", "Tcp.InCsumErrors");
-        assert_eq!(tcp.unwrap()["increase"], made.tcp, "{tcp:#?}");
-        assert!(finding["count"].as_u64().unwrap() >= made.udp);
-        return;
-    }
-    assert_eq!(finding["count"], made.tcp + made.udp, "{finding:#}");
-    outcome.assert_explained("shop/server", "", "Tcp.InCsumErrors", made.tcp);
-}
 
 /// A veth whose end on the node is smaller; what the pod and the node counted.
 #[track_caller]
@@ -127,10 +65,4 @@ pub fn capture(pid: u32, outcome: &Outcome) {
 pub fn assert_harmless(outcome: &Outcome) {
     assert!(outcome.alarming().is_empty(), "{:#?}", outcome.alarming());
     outcome.assert_balanced();
-}
-
-#[track_caller]
-fn assert_forwarder(finding: &Value, pid: u32) {
-    let forwarder = format!("netdiag-lab (pid {pid})");
-    assert_eq!(finding["subject"]["process"], forwarder, "{finding:#}");
 }

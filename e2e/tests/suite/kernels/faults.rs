@@ -1,7 +1,7 @@
 //! The faults of the live suite, on other kernels.
 
 use netdiag_e2e::lab::Node;
-use netdiag_e2e::scenarios::{BridgedNics, Fault, LostChecksum, UnequalMtu};
+use netdiag_e2e::scenarios::{BridgedNics, UnequalMtu};
 
 use super::watched::watch;
 use crate::expected;
@@ -14,24 +14,6 @@ fn lldp_on_macvlan_nics_under_a_bridge() {
     nics.build_bridge().unwrap();
     let (made, outcome) = watch(&node, 8, || nics.announce(20).unwrap());
     expected::lldp_on_bridged_nics(&made, &outcome);
-}
-
-#[test]
-#[ignore = "needs a guest"]
-fn checksum_lost_by_a_program_between_pods() {
-    let node = Node::new("lost-checksum").unwrap();
-    let scenario = LostChecksum::new(&node, Fault::HalfMade).unwrap();
-    let (made, outcome) = watch(&node, 25, || scenario.talk(25, 6).unwrap());
-    expected::lost_checksum(&made, scenario.forwarder(), &outcome);
-}
-
-#[test]
-#[ignore = "needs a guest"]
-fn checksum_lost_before_a_filter() {
-    let node = Node::new("lost-checksum-filter").unwrap();
-    let scenario = LostChecksum::new(&node, Fault::HalfMadeBeforeFilter).unwrap();
-    let (made, outcome) = watch(&node, 20, || scenario.talk(10, 6).unwrap());
-    expected::lost_checksum_before_a_filter(&made, scenario.forwarder(), &outcome);
 }
 
 #[test]

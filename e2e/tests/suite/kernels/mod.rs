@@ -2,6 +2,7 @@
 //! no more, and on kernels that account locked memory 8 MiB of it.
 
 mod bonds;
+mod checksums;
 mod counted;
 mod faults;
 mod nics;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use netdiag_e2e::lab::Node;
 use netdiag_e2e::netns::Namespace;
-use netdiag_e2e::scenarios::{Fault, HealthyPods, LostChecksum};
+use netdiag_e2e::scenarios::HealthyPods;
 
 use super::watched::watch;
 use crate::expected;
@@ -58,13 +58,4 @@ fn namespaces_that_come_and_go() {
     });
     assert!(sent > 1_000_000, "{sent} bytes");
     expected::healthy_pods(&outcome);
-}
-
-#[test]
-#[ignore = "needs a guest"]
-fn real_corruption() {
-    let node = Node::new("broken-bytes").unwrap();
-    let scenario = LostChecksum::new(&node, Fault::BrokenBytes).unwrap();
-    let (made, outcome) = watch(&node, 20, || scenario.talk(60, 3).unwrap());
-    expected::broken_bytes(&made, &outcome);
 }
