@@ -12,6 +12,7 @@ mod observed;
 mod on_demand;
 mod retransmissions;
 mod softnet;
+mod stacks;
 
 pub use drops::{DropCount, Drops, PacketSample};
 pub use frame_copies::{FrameCopies, FrameCopy};
@@ -28,6 +29,7 @@ pub use observed::Observed;
 pub use on_demand::OnDemand;
 pub use retransmissions::{ExplainedRetransmissions, Retransmissions};
 pub use softnet::{CpuBacklog, Softnet, SoftnetCounters};
+pub use stacks::{LinkId, Stacks};
 
 use serde::{Deserialize, Serialize};
 
