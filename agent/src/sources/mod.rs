@@ -31,6 +31,7 @@ mod packet_sockets;
 mod pods;
 mod processes;
 mod protocol_handlers;
+pub mod pulse;
 pub mod reading;
 mod route_netlink;
 pub mod softnet;

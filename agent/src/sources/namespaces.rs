@@ -9,7 +9,7 @@ mod failures;
 use std::{
     collections::{BTreeMap, HashMap},
     fs::{self, File, OpenOptions},
-    io::{self, Read},
+    io,
     os::{
         fd::{AsFd, AsRawFd},
         unix::fs::{MetadataExt, OpenOptionsExt},
@@ -102,19 +102,9 @@ impl OpenNamespace {
         self.pids.iter().copied().find(|pid| self.holds(*pid))
     }
 
-    /// A file below /proc/net as a process of this namespace sees it, at most `limit` bytes of it. `None` for a
-    /// namespace without processes: procfs shows a namespace only through one, and entering it takes SYS_ADMIN.
+    /// A file below /proc/net as a process of this namespace sees it; see [`processes::read_proc_net`].
     pub fn read_proc_net(&self, file: &str, limit: u64) -> Option<String> {
-        self.pids.iter().copied().find_map(|pid| {
-            let path = processes::path(pid, &format!("net/{file}"));
-            let mut bytes = Vec::new();
-            File::open(path)
-                .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
-                .ok()?;
-            // Asked afterwards: the process may have ended and its pid be another's, or it may have moved.
-            self.holds(pid)
-                .then(|| String::from_utf8_lossy(&bytes).into_owned())
-        })
+        processes::read_proc_net(&self.pids, self.id, file, limit)
     }
 
     fn holds(&self, pid: u32) -> bool {

@@ -1,0 +1,223 @@
+//! A few protocol counters of each namespace, read again and again while a window runs: what raises the questions that
+//! attach a probe.
+
+use std::time::{Duration, Instant};
+
+use netdiag_diagnosis::evidence::{Namespace, NetnsId};
+
+use super::{counters::Counters, processes, reading::Reading};
+
+/// What one read may take. A node with many pods is read in turn, so that this costs a few thousandths of a CPU.
+const MOST_TIME: Duration = Duration::from_millis(3);
+const LONGEST_FILE: u64 = 64 * 1024;
+
+/// Counters of one namespace, IPv4 and IPv6 together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// `Ip.ReasmReqds` and `Ip6.ReasmReqds`: fragments that were to be put together.
+    pub fragments: u64,
+    /// `Ip.ReasmFails` and `Ip6.ReasmFails`.
+    pub failed_reassemblies: u64,
+    /// `Tcp.RetransSegs`.
+    pub retransmitted_segments: u64,
+}
+
+/// What rose in a namespace since it was read before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rise {
+    /// The namespace.
+    pub netns: NetnsId,
+    /// By how much.
+    pub by: Beat,
+}
+
+/// The namespaces whose counters are followed: those that were there when the window began and have a process.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    followed: Vec<Followed>,
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Followed {
+    netns: NetnsId,
+    pids: Vec<u32>,
+    last: Beat,
+}
+
+impl Pulse {
+    /// Follows the namespaces of a reading from its counters on.
+    pub fn from(reading: &Reading) -> Self {
+        let follow = |namespace: &Namespace| {
+            let identity = reading.identities.get(&namespace.id)?;
+            (!namespace.counters.is_empty()).then(|| Followed {
+                netns: namespace.id,
+                pids: identity.pids.clone(),
+                last: Beat::of(&namespace.counters),
+            })
+        };
+        Self {
+            followed: reading.namespaces.iter().filter_map(follow).collect(),
+            next: 0,
+        }
+    }
+
+    /// What has risen since each namespace was read before: of all namespaces, or of the next few where there are many.
+    pub fn read(&mut self) -> Vec<Rise> {
+        let began = Instant::now();
+        let mut rises = Vec::new();
+        for _ in 0..self.followed.len() {
+            let at = self.next % self.followed.len();
+            self.next = at + 1;
+            if let Some(followed) = self.followed.get_mut(at) {
+                rises.extend(followed.read());
+            }
+            if began.elapsed() >= MOST_TIME {
+                break;
+            }
+        }
+        rises
+    }
+}
+
+impl Followed {
+    fn read(&mut self) -> Option<Rise> {
+        let file = |name| processes::read_proc_net(&self.pids, self.netns, name, LONGEST_FILE);
+        // Without IPv6 there is no `snmp6`.
+        let now = Beat::parse(&file("snmp")?, &file("snmp6").unwrap_or_default());
+        let by = now.since(self.last);
+        self.last = now;
+        (by != Beat::default()).then_some(Rise {
+            netns: self.netns,
+            by,
+        })
+    }
+}
+
+impl Beat {
+    fn of(counters: &Counters) -> Self {
+        let value = |name: &str| counters.get(name).copied().unwrap_or(0);
+        Self {
+            fragments: value("Ip.ReasmReqds").saturating_add(value("Ip6.ReasmReqds")),
+            failed_reassemblies: value("Ip.ReasmFails").saturating_add(value("Ip6.ReasmFails")),
+            retransmitted_segments: value("Tcp.RetransSegs"),
+        }
+    }
+
+    /// Picks the few values out of the files, which have some hundred.
+    fn parse(snmp: &str, snmp6: &str) -> Self {
+        let ip = |name| in_columns(snmp, "Ip:", name).unwrap_or(0);
+        let ip6 = |name| in_rows(snmp6, name).unwrap_or(0);
+        Self {
+            fragments: ip("ReasmReqds").saturating_add(ip6("Ip6ReasmReqds")),
+            failed_reassemblies: ip("ReasmFails").saturating_add(ip6("Ip6ReasmFails")),
+            retransmitted_segments: in_columns(snmp, "Tcp:", "RetransSegs").unwrap_or(0),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            fragments: self.fragments.saturating_sub(before.fragments),
+            failed_reassemblies: self
+                .failed_reassemblies
+                .saturating_sub(before.failed_reassemblies),
+            retransmitted_segments: self
+                .retransmitted_segments
+                .saturating_sub(before.retransmitted_segments),
+        }
+    }
+}
+
+/// `snmp`: a line of names, then a line of values, both with the protocol in front.
+fn in_columns(text: &str, protocol: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol));
+    let mut names = lines.next()?.split_ascii_whitespace();
+    let mut values = lines.next()?.split_ascii_whitespace();
+    let column = names.position(|column| column == name)?;
+    values.nth(column)?.parse().ok()
+}
+
+/// `snmp6`: a name and a value in each line.
+fn in_rows(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::reading::Identity;
+
+    #[test]
+    fn the_counters_are_picked_out_of_both_files() {
+        let snmp = "Ip: Forwarding ReasmReqds ReasmFails\nIp: 1 20 3\n\
+                    IpExt: ReasmReqds\nIpExt: 9\nTcp: MaxConn RetransSegs\nTcp: -1 5\n";
+        let snmp6 = "Ip6ReasmTimeout \t8\nIp6ReasmReqds   \t10\nIp6ReasmFails   \t4\n";
+        let expected = Beat {
+            fragments: 30,
+            failed_reassemblies: 7,
+            retransmitted_segments: 5,
+        };
+        assert_eq!(Beat::parse(snmp, snmp6), expected);
+        assert_eq!(
+            Beat::parse("Ip: ReasmReqds\n", "Ip6ReasmReqds"),
+            Beat::default()
+        );
+    }
+
+    #[test]
+    fn both_ways_of_reading_give_the_same() {
+        let snmp = std::fs::read_to_string("/proc/net/snmp").unwrap();
+        let snmp6 = std::fs::read_to_string("/proc/net/snmp6").unwrap_or_default();
+        let beat = Beat::parse(&snmp, &snmp6);
+        let counters = [
+            ("Ip.ReasmReqds", in_columns(&snmp, "Ip:", "ReasmReqds")),
+            ("Ip.ReasmFails", in_columns(&snmp, "Ip:", "ReasmFails")),
+            ("Ip6.ReasmReqds", in_rows(&snmp6, "Ip6ReasmReqds")),
+            ("Ip6.ReasmFails", in_rows(&snmp6, "Ip6ReasmFails")),
+            ("Tcp.RetransSegs", in_columns(&snmp, "Tcp:", "RetransSegs")),
+        ];
+        let counters = counters
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect();
+        assert_eq!(beat, Beat::of(&counters));
+    }
+
+    #[test]
+    fn a_rise_counts_from_the_read_before() {
+        let own = std::fs::metadata("/proc/self/ns/net").unwrap();
+        let id = processes::inode(&own).unwrap();
+        let reading = |counters: Counters| Reading {
+            namespaces: vec![Namespace {
+                id,
+                counters,
+                ..Namespace::default()
+            }],
+            identities: [(
+                id,
+                Identity {
+                    pids: vec![std::process::id()],
+                    ..Identity::default()
+                },
+            )]
+            .into(),
+            ..Reading::default()
+        };
+        // A namespace whose counters could not be read has no beginning to count from.
+        assert_eq!(Pulse::from(&reading(Counters::new())).read(), []);
+
+        let far_ahead = [("Tcp.RetransSegs", u64::MAX), ("Ip.ReasmReqds", u64::MAX)]
+            .map(|(name, value)| (name.to_owned(), value));
+        let mut pulse = Pulse::from(&reading(Counters::from(far_ahead)));
+        assert_eq!(pulse.followed.len(), 1);
+        let first = pulse.read();
+        assert!(
+            first
+                .iter()
+                .all(|rise| rise.by.fragments == 0 && rise.by.retransmitted_segments == 0),
+            "{first:?}"
+        );
+        assert_ne!(pulse.followed[0].last.fragments, u64::MAX);
+    }
+}
