@@ -143,6 +143,19 @@ impl Namespace {
             .or_else(|| single_value_in(&text, protocol, counter))
             .with_context(|| format!("the kernel has no counter {protocol}.{counter}"))
     }
+
+    /// Packets that the first rule with a counter has counted in a chain of nft's, such as `inet filter forward`.
+    pub fn rule_counter(&self, chain: &str) -> Result<u64> {
+        let mut arguments = vec!["list", "chain"];
+        arguments.extend(chain.split(' '));
+        let rules = self.run("nft", &arguments)?;
+        let count = rules
+            .split("counter packets ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .context("no rule has a counter")?;
+        count.parse().context("the counter is no number")
+    }
 }
 
 /// Reads pairs of lines as in /proc/net/snmp: `Tcp: Name Name` above `Tcp: 1 2`.

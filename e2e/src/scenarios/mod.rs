@@ -6,15 +6,19 @@
 mod announcements;
 mod bridged_nics;
 mod healthy_pods;
+mod hung_program;
 mod lost_checksum;
 mod promiscuous_devices;
+mod refusals;
 mod shared_domain;
 mod unequal_mtu;
 
 pub use announcements::{Burst, Increase, SegmentAnnouncements};
 pub use bridged_nics::{Announcements, BridgedNics};
 pub use healthy_pods::HealthyPods;
+pub use hung_program::{HungProgram, Overflowed};
 pub use lost_checksum::{Fault, LostChecksum, WrongChecksums};
 pub use promiscuous_devices::PromiscuousDevices;
+pub use refusals::{Refusals, Refused};
 pub use shared_domain::{Family, Received, SharedDomain};
 pub use unequal_mtu::UnequalMtu;

@@ -2,6 +2,7 @@
 
 mod checksums;
 mod control_frames;
+mod drops;
 
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ use crate::outcome::Outcome;
 
 pub use checksums::*;
 pub use control_frames::*;
+pub use drops::*;
 
 /// A veth whose end on the node is smaller; what the pod and the node counted.
 #[track_caller]

@@ -6,8 +6,10 @@
 mod capture;
 mod forward;
 mod frames;
+mod hang;
 mod multicast;
 mod packet_socket;
+mod requests;
 mod tcp;
 mod tun;
 mod udp;
@@ -39,6 +41,14 @@ enum Command {
     UdpReceive(udp::ReceiveArgs),
     /// Receive datagrams of a group.
     MulticastReceive(multicast::ReceiveArgs),
+    /// Answer small requests, as a resolver does.
+    Answer(requests::AnswerArgs),
+    /// Send small requests, each from a port of its own.
+    Ask(requests::AskArgs),
+    /// Open sockets and never read from them nor accept a connection.
+    Hang(hang::HangArgs),
+    /// Open connections side by side and keep them.
+    TcpConnect(hang::ConnectArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -51,5 +61,9 @@ fn main() -> anyhow::Result<()> {
         Command::UdpSend(args) => udp::send(&args),
         Command::UdpReceive(args) => udp::receive(&args),
         Command::MulticastReceive(args) => multicast::receive(&args),
+        Command::Answer(args) => requests::answer(&args),
+        Command::Ask(args) => requests::ask(&args),
+        Command::Hang(args) => hang::hang(&args),
+        Command::TcpConnect(args) => hang::connect(&args),
     }
 }

@@ -1,6 +1,6 @@
 //! What lies between the client and the server, for each fault.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::Fault;
 use crate::lab::{Node, Pod};
@@ -224,24 +224,10 @@ impl Counters {
         };
         if fault == Fault::HalfMadeBeforeFilter {
             let inside = node.namespace();
-            counters.filtered = filtered(node)?;
+            counters.filtered = inside.rule_counter("inet filter forward")?;
             counters.unrouted = inside.protocol_counter("IpExt", "InNoRoutes")?
                 + inside.protocol_counter("Ip6", "InNoRoutes")?;
         }
         Ok(counters)
     }
-}
-
-/// What the rule against invalid packets counted.
-fn filtered(node: &Node) -> Result<u64> {
-    let chain = ["list", "chain", "inet", "filter", "forward"];
-    let rules = node.namespace().run("nft", &chain)?;
-    let count = rules
-        .split("counter packets ")
-        .nth(1)
-        .and_then(|rest| rest.split(' ').next());
-    count
-        .context("the rule has no counter")?
-        .parse()
-        .context("the counter is no number")
 }

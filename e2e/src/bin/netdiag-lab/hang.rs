@@ -1,0 +1,55 @@
+//! A server that hangs, and clients that do not know.
+
+use std::{
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+
+#[derive(clap::Args)]
+pub(crate) struct HangArgs {
+    /// Address of its sockets.
+    address: IpAddr,
+    /// Port of its sockets, UDP and TCP.
+    port: u16,
+    /// End after this many seconds.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ConnectArgs {
+    /// Address of the server.
+    address: IpAddr,
+    /// Port of the server.
+    port: u16,
+    /// How many connections to open side by side.
+    count: u32,
+    /// Milliseconds to wait for them.
+    #[arg(long, default_value_t = 1000)]
+    wait_ms: u64,
+}
+
+/// Opens sockets and never reads from them nor accepts a connection.
+pub(crate) fn hang(args: &HangArgs) -> Result<()> {
+    let _datagrams = UdpSocket::bind((args.address, args.port)).context("failed to bind")?;
+    let _listener = TcpListener::bind((args.address, args.port)).context("failed to listen")?;
+    println!("ready=1");
+    thread::sleep(Duration::from_secs(args.seconds));
+    Ok(())
+}
+
+/// Opens connections and keeps them.
+pub(crate) fn connect(args: &ConnectArgs) -> Result<()> {
+    let address = SocketAddr::new(args.address, args.port);
+    let limit = Duration::from_millis(args.wait_ms);
+    let clients: Vec<_> = (0..args.count)
+        .map(|_| thread::spawn(move || TcpStream::connect_timeout(&address, limit).ok()))
+        .collect();
+    let streams = clients.into_iter().filter_map(|client| client.join().ok());
+    let streams: Vec<TcpStream> = streams.flatten().collect();
+    println!("connected={}", streams.len());
+    Ok(())
+}
