@@ -1,6 +1,6 @@
 //! Each fault is found, with its cause, subject and numbers.
 
-use netdiag_e2e::scenarios::{BridgedNics, Fault, LostChecksum, UnequalMtu};
+use netdiag_e2e::scenarios::{BridgedNics, UnequalMtu};
 
 use super::diagnosed::Diagnosed;
 use crate::expected;
@@ -14,29 +14,6 @@ fn lldp_is_blamed_on_the_bridge_only_where_the_nic_filters() {
     let (made, outcome) = diagnosed.diagnose(5, || nics.announce(20).unwrap());
     expected::lldp_on_bridged_nics(&made, &outcome);
     assert_eq!(outcome.diagnosis["status"]["summary"]["severity"], "Info");
-}
-
-#[test]
-#[ignore = "needs root, eBPF and a control plane"]
-fn a_program_that_loses_checksums_between_two_pods_is_named() {
-    let diagnosed = Diagnosed::node("lost-checksum");
-    let scenario = LostChecksum::new(&diagnosed.node, Fault::HalfMade).unwrap();
-    let (counted, outcome) = diagnosed.diagnose(12, || scenario.talk(25, 6).unwrap());
-    expected::lost_checksum(&counted, scenario.forwarder(), &outcome);
-    assert_eq!(
-        outcome.diagnosis["status"]["summary"]["severity"],
-        "Critical"
-    );
-    assert_eq!(outcome.diagnosis["status"]["nodes"]["affected"], 1);
-}
-
-#[test]
-#[ignore = "needs root, eBPF and a control plane"]
-fn half_made_checksums_are_seen_through_a_filter_that_drops_invalid_packets() {
-    let diagnosed = Diagnosed::node("lost-checksum-filter");
-    let scenario = LostChecksum::new(&diagnosed.node, Fault::HalfMadeBeforeFilter).unwrap();
-    let (counted, outcome) = diagnosed.diagnose(12, || scenario.talk(10, 6).unwrap());
-    expected::lost_checksum_before_a_filter(&counted, scenario.forwarder(), &outcome);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Healthy look-alikes: first the stimulus is proved, and that the agent saw it; then silence is asked for.
 
-use netdiag_e2e::scenarios::{Fault, HealthyPods, LostChecksum};
+use netdiag_e2e::scenarios::HealthyPods;
 
 use super::diagnosed::Diagnosed;
 use crate::expected;
@@ -28,13 +28,4 @@ fn a_capture_is_named_and_harmless() {
     let ((sent, _), outcome) = diagnosed.diagnose(5, || pods.talk(2).unwrap());
     assert!(sent > 10_000_000, "{sent} bytes");
     expected::capture(pid, &outcome);
-}
-
-#[test]
-#[ignore = "needs root, eBPF and a control plane"]
-fn broken_bytes_are_corruption_and_no_lost_checksum() {
-    let diagnosed = Diagnosed::node("broken-bytes");
-    let scenario = LostChecksum::new(&diagnosed.node, Fault::BrokenBytes).unwrap();
-    let (counted, outcome) = diagnosed.diagnose(8, || scenario.talk(60, 3).unwrap());
-    expected::broken_bytes(&counted, &outcome);
 }
