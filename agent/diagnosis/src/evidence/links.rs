@@ -196,6 +196,17 @@ impl Link {
                 .is_some_and(|flags| flags & IFF_ALLMULTI != 0)
     }
 
+    /// A port of a team that leaves every frame, link-local ones too, to listeners on the port itself: what nobody
+    /// there takes counts in rx_nohandler (`team_handle_frame`, RX_HANDLER_EXACT).
+    ///
+    /// Rtnetlink shows neither a team's mode nor the state of its ports, so the counters tell. A disabled port lets
+    /// link-local frames pass instead, and those without a listener count in rx_dropped.
+    pub fn is_waiting_team_port(&self) -> bool {
+        self.slave_kind.as_deref() == Some("team")
+            && self.increase(|stats| stats.rx_nohandler) > 0
+            && self.increase(|stats| stats.rx_dropped) == 0
+    }
+
     /// How much a counter rose within the window. A link that appeared within it counts from 0, and a counter that
     /// went back (the device was replaced under its name) counts as 0.
     pub fn increase(&self, counter: impl Fn(&LinkStats) -> u64) -> u64 {

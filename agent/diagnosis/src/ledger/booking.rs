@@ -284,10 +284,14 @@ fn device_counters(
 /// counts as `rx_nohandler`.
 ///
 /// A frame that still has the port of a bond or team as its device was not passed up: `bond_handle_frame` and
-/// `team_handle_frame` answer RX_HANDLER_EXACT for an inactive port, but RX_HANDLER_PASS for link-local groups.
+/// `team_handle_frame` answer RX_HANDLER_EXACT for an inactive port, but RX_HANDLER_PASS for link-local groups. A team's
+/// mode that has one active port (`ab_receive`) makes no such exception.
 fn for_exact_matches(window: &EvidenceWindow, drop: usize, key: &DropCount, link: &Link) -> bool {
     if !matches!(link.slave_kind.as_deref(), Some("bond" | "team")) {
         return false;
+    }
+    if link.is_waiting_team_port() {
+        return true;
     }
     let (mut link_local, mut other) = (0_usize, 0_usize);
     let samples = window.drops.value().into_iter();

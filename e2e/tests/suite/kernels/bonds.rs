@@ -111,14 +111,13 @@ fn tagged_lldp_on_a_bond_with_a_vlan_under_a_bridge() {
             rose("eth1", 0, 0)
         ]
     );
-    for (device, frames, tags) in [
-        ("bond0", 8, &["VLAN 0", "VLAN 200"][..]),
-        ("bond0.100", 4, &["VLAN 100"]),
+    for (device, frames, tag) in [
+        // The kernel has forgotten the number by then.
+        ("bond0", 8, "a VLAN that has no device on bond0"),
+        ("bond0.100", 4, "VLAN 100"),
     ] {
         let lldp = expected::lldp_on(device, "leaf-7", frames, &outcome);
-        for tag in tags {
-            assert!(lldp.to_string().contains(tag), "{lldp:#}");
-        }
+        assert!(lldp.to_string().contains(tag), "{lldp:#}");
         let bridge = expected::assert_bridge_is_the_cause(lldp, &outcome);
         expected::assert_chain(bridge, "eth1 <- bond0 <- bond0.100 <- br0");
         expected::assert_dropped(device, &[("LLDP", frames)], &outcome);

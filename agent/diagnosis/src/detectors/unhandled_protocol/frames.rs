@@ -17,6 +17,8 @@ const MOST_SENDERS: usize = 8;
 const MOST_PROTOCOLS: usize = 3;
 /// `skb->pkt_type`: for this host.
 const PACKET_HOST: u8 = 0;
+/// `skb->pkt_type`: for another host.
+pub(super) const PACKET_OTHERHOST: u8 = 3;
 
 /// What is known of the frames of one finding.
 #[derive(Debug, Default)]
@@ -27,6 +29,8 @@ pub(super) struct Frames<'a> {
     pub senders: Vec<Sender<'a>>,
     /// VLAN tags.
     pub vlans: Vec<u16>,
+    /// Some had the tag of a VLAN for which the device has none above it.
+    pub of_foreign_vlan: bool,
     /// Destinations.
     pub destinations: Vec<Mac>,
     /// Samples with a readable destination.
@@ -59,6 +63,10 @@ impl<'a> Frames<'a> {
             return frames;
         };
         let own = link.map_or_else(Vec::new, |link| own_addresses(window, link));
+        // A VLAN device receives its own VLAN's frames alone, and without the tag.
+        frames
+            .vlans
+            .extend(link.and_then(|link| link.vlan).map(|vlan| vlan.id));
         for sample in drops.samples_of(key) {
             frames.add(window, link, &own, count.ethertype, sample);
         }
@@ -88,13 +96,18 @@ impl<'a> Frames<'a> {
             MOST_PROTOCOLS,
         );
         let tag = sample.vlan_tci.map(vlan_id);
-        if let Some(vlan) = tag.or(frame.as_ref().and_then(|frame| frame.vlan)) {
+        let tag = tag.or(frame.as_ref().and_then(|frame| frame.vlan));
+        if let Some(vlan) = tag {
             push_new(&mut self.vlans, vlan, MOST_PROTOCOLS);
         }
         if let Some(frame) = &frame {
             self.seen += 1;
             push_new(&mut self.destinations, frame.destination, MOST_SENDERS);
             let to_one = !frame.destination.is_multicast();
+            // Only __netif_receive_skb_core gives a group's frame to another host: when it finds no device for its
+            // VLAN. It then forgets the tag.
+            let to_others = sample.packet_type == PACKET_OTHERHOST;
+            self.of_foreign_vlan |= !to_one && to_others && tag.is_none();
             let to_us = sample.packet_type == PACKET_HOST || own.contains(&frame.destination);
             self.for_us += usize::from(to_one && to_us);
         }
@@ -121,6 +134,7 @@ impl<'a> Frames<'a> {
         for destination in other.destinations {
             push_new(&mut self.destinations, destination, MOST_SENDERS);
         }
+        self.of_foreign_vlan |= other.of_foreign_vlan;
         self.seen += other.seen;
         self.for_us += other.for_us;
     }

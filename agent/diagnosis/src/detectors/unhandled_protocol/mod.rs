@@ -61,12 +61,12 @@ impl Detector for UnhandledProtocol {
     }
 }
 
-/// Unreceived frames of one protocol on one device; on an inactive bond slave, of all protocols.
+/// Unreceived frames of one protocol on one device; on a port that waits for its turn, of all protocols.
 struct Group<'a> {
     netns: NetnsId,
     ifindex: u32,
     link: Option<&'a Link>,
-    /// The device is an inactive slave of this bond.
+    /// The device is an inactive port of this bond or team.
     inactive_slave_of: Option<&'a Link>,
     /// Drop keys with their index.
     keys: Vec<(usize, &'a DropCount)>,
@@ -119,9 +119,7 @@ fn group<'a>(window: &'a EvidenceWindow, drops: &'a Drops, so_far: &Outcome) -> 
         }
         let link = window.link(netns, key.ifindex);
         let frames = Frames::of(window, drops, index, link);
-        let inactive_slave_of = link
-            .and_then(|link| inactive_slave_of(window, link))
-            .filter(|_| !frames.is_link_local());
+        let inactive_slave_of = link.and_then(|link| inactive_slave_of(window, link, &frames));
         let protocol = inactive_slave_of.is_none().then_some(key.ethertype);
         let group = groups
             .entry((netns, key.ifindex, protocol))
@@ -139,17 +137,24 @@ fn group<'a>(window: &'a EvidenceWindow, drops: &'a Drops, so_far: &Outcome) -> 
     groups.into_values().collect()
 }
 
-/// The bond of a slave that only waits for its turn: what it receives is dropped by design, except link-local frames,
-/// which a bond lets pass on every slave (`bond_handle_frame`).
-fn inactive_slave_of<'a>(window: &'a EvidenceWindow, link: &Link) -> Option<&'a Link> {
-    let bond = window.master(link).filter(|master| master.bond.is_some())?;
-    let settings = bond.bond.as_ref()?;
+/// The bond or team of a port that only waits for its turn: what it receives is dropped by design, except link-local
+/// frames, which a bond lets pass on every port (`bond_handle_frame`).
+fn inactive_slave_of<'a>(
+    window: &'a EvidenceWindow,
+    link: &Link,
+    frames: &Frames<'_>,
+) -> Option<&'a Link> {
+    let master = window.master(link)?;
+    if link.is_waiting_team_port() {
+        return Some(master);
+    }
+    let settings = master.bond.as_ref().filter(|_| !frames.is_link_local())?;
     let is_inactive = match (link.bond_slave, settings.active_slave) {
         (Some(slave), _) => !slave.active,
         (None, Some(active)) => settings.mode == "active-backup" && active != link.ifindex,
         (None, None) => false,
     };
-    is_inactive.then_some(bond)
+    is_inactive.then_some(master)
 }
 
 fn report(window: &EvidenceWindow, so_far: &Outcome, group: &Group<'_>) -> Report {

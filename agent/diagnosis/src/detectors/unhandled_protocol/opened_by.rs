@@ -87,10 +87,10 @@ fn passage(window: &EvidenceWindow, link: &Link, frames: &Frames<'_>) -> Option<
     Some(passage)
 }
 
-/// Groups of IPv4 and IPv6 multicast: any program may have joined them.
+/// Groups of IPv4 (RFC 1112: the lower half of the range) and IPv6 multicast: any program may have joined them.
 fn is_ip_group(address: Mac) -> bool {
-    let [a, b, c, ..] = address.0;
-    (a, b, c) == (0x01, 0x00, 0x5e) || (a, b) == (0x33, 0x33)
+    let [a, b, c, d, ..] = address.0;
+    ((a, b, c) == (0x01, 0x00, 0x5e) && d < 0x80) || (a, b) == (0x33, 0x33)
 }
 
 /// A bond in mode 802.3ad joins the group of the slow protocols on its slaves (`bond_enslave`).

@@ -8,7 +8,7 @@ use crate::{
     detectors::promiscuity::Promiscuity,
     evidence::{
         BondSettings, BondSlave, BridgeSettings, LinkStats, MacvlanSettings, Namespace,
-        PacketSample, Peer, ProtocolHandler,
+        PacketSample, Peer, ProtocolHandler, VlanSettings,
     },
     packets::{cdp, lldp},
     testing::{

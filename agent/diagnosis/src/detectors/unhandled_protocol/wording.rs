@@ -183,6 +183,10 @@ impl Text<'_> {
                 },
             ));
         }
+        if self.group.frames.of_foreign_vlan {
+            let device = self.device;
+            details.push(("Tag", format!("a VLAN that has no device on {device}")));
+        }
         details
     }
 

@@ -111,12 +111,32 @@ fn a_team_counts_for_itself() {
         kind: Some("team".to_owned()),
         ..link(NODE, 10, "team0", nohandler(5))
     };
-    let counts = vec![unhandled(3, 0x8899, 5)];
+    // LLDP too: unlike a bond, a team's mode with one active port makes no exception for it.
+    for ethertype in [0x8899, 0x88cc] {
+        let counts = vec![unhandled(3, ethertype, 5)];
+        assert_eq!(
+            short(&balance(
+                &window(vec![port.clone(), team.clone()], counts),
+                &[]
+            )),
+            [
+                "eth2 rx_nohandler +5 = [UNHANDLED_PROTO - Unknown 5] + 0",
+                "team0 rx_nohandler +5 = [UNHANDLED_PROTO - Unknown 5] + 0",
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_disabled_port_of_a_team_lets_lldp_pass() {
+    let port = Link {
+        master: Some(10),
+        slave_kind: Some("team".to_owned()),
+        ..link(NODE, 3, "eth2", rx(5))
+    };
+    let counts = vec![unhandled(3, 0x88cc, 5)];
     assert_eq!(
-        short(&balance(&window(vec![port, team], counts), &[])),
-        [
-            "eth2 rx_nohandler +5 = [UNHANDLED_PROTO - Unknown 5] + 0",
-            "team0 rx_nohandler +5 = [UNHANDLED_PROTO - Unknown 5] + 0",
-        ]
+        short(&balance(&window(vec![port], counts), &[])),
+        ["eth2 rx_dropped +5 = [UNHANDLED_PROTO - Unknown 5] + 0"]
     );
 }

@@ -118,6 +118,9 @@ fn broadcast_and_joined_groups_need_no_open_filter() {
         check(0x88f7, [0x01, 0x1b, 0x19, 0, 0, 0], "active-backup"),
         1
     );
+    // IPv4 has the lower half of the range, label-switched packets the upper one (RFC 5332).
+    assert_eq!(check(0x1234, [1, 0, 0x5e, 0x7f, 0, 1], "active-backup"), 0);
+    assert_eq!(check(0x8847, [1, 0, 0x5e, 0x80, 0, 1], "active-backup"), 1);
     let slow = [0x01, 0x80, 0xc2, 0, 0, 2];
     assert_eq!(check(0x8809, slow, "active-backup"), 1);
     assert_eq!(

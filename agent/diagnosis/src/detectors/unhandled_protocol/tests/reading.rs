@@ -91,6 +91,28 @@ fn an_inactive_slave_drops_by_design() {
     );
 }
 
+/// The active-backup mode of a team makes no exception for link-local frames, unlike that of a bond.
+#[test]
+fn a_waiting_port_of_a_team_drops_lldp_by_design() {
+    let mut port = slave_of(promiscuous(device(3, "eth1", None)), 10, "team");
+    let links = |port: &Link| vec![port.clone(), device(10, "team0", Some("team"))];
+    let drops = || vec![dropped(3, 0x88cc, 2, &[lldp_frame("leaf-3a")])];
+    port.stats.rx_nohandler = 20;
+    let outcome = diagnose(&window(links(&port), drops()));
+    let finding = only(&outcome);
+    assert_eq!(finding.subject.protocol, None);
+    assert!(
+        finding.summary.contains("inactive slave of team0"),
+        "{}",
+        finding.summary
+    );
+    // A disabled port lets them pass, so that they count as dropped.
+    port.stats.rx_nohandler = 0;
+    port.stats.rx_dropped = 20;
+    let outcome = diagnose(&window(links(&port), drops()));
+    assert_eq!(only(&outcome).subject.protocol.as_deref(), Some("LLDP"));
+}
+
 #[test]
 fn kernels_without_reasons_are_told_by_the_function() {
     let mut drop = dropped(2, 0x88cc, 2, &[lldp_frame("leaf-3a")]);
@@ -136,6 +158,25 @@ fn tags_are_told_wherever_the_kernel_keeps_them() {
         .map(|(_, text)| text.as_str())
         .collect();
     assert_eq!(tags, ["VLAN 100", "VLAN 0, a priority without a VLAN"]);
+}
+
+/// The kernel forgets the tag before it drops the frame; what it was for shows in `pkt_type`, or in the device.
+#[test]
+fn forgotten_tags_are_told_by_what_they_left() {
+    let mut vlan = device(5, "bond0.100", Some("vlan"));
+    vlan.vlan = Some(VlanSettings { id: 100 });
+    let tags = |link: Link, packet_type| {
+        let drops = dropped(link.ifindex, 0x88cc, packet_type, &[lldp_frame("leaf-3a")]);
+        let outcome = diagnose(&window(vec![link], vec![drops]));
+        let details = only(&outcome).details.clone();
+        let tags = details.into_iter().filter(|(label, _)| *label == "Tag");
+        tags.map(|(_, text)| text).collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(tags(device(2, "eth0", None), 2), none);
+    let foreign = tags(device(2, "eth0", None), frames::PACKET_OTHERHOST);
+    assert_eq!(foreign, ["a VLAN that has no device on eth0"]);
+    assert_eq!(tags(vlan, 2), ["VLAN 100"]);
 }
 
 #[test]
