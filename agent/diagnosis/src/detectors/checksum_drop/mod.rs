@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod fixtures;
 mod path;
+mod sender;
 mod signature;
 mod suspects;
 #[cfg(test)]

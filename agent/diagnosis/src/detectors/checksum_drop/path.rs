@@ -37,27 +37,46 @@ pub(super) fn is_held(window: &EvidenceWindow, address: IpAddr) -> bool {
     window.namespaces.iter().any(addresses)
 }
 
+/// How a process stands to the path of the packets, the surest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// Its devices are near one end.
+    Near,
+    /// Routes lead from its devices to the ends, and at least as many packets as were lost went in and out of them.
+    Routed,
+    /// It holds a device on the sender's segment and another on the receiver's.
+    BothEnds,
+}
+
 /// A process that takes frames in on one device and may send them out on another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Forwarder {
     pub(super) owner: Owner,
     /// What it holds: `packet sockets on m0, m1`, `TUN device tun0`.
     pub(super) holds: String,
-    /// It holds a device on the sender's segment and another on the receiver's; otherwise on one of the two only.
-    pub(super) joins_both: bool,
+    pub(super) reach: Reach,
 }
 
-/// The processes that hold a packet socket or a TUN device on the segments of the two links, those that join both
-/// segments alone if there are any. Captures on several devices look like one that reaches a single segment: a candidate.
+/// The one that must have passed the packets on, as far as devices tell. With two alike it may be either.
+pub(super) fn culprit(forwarders: &[Forwarder]) -> Option<&Forwarder> {
+    match forwarders {
+        [one] if one.reach > Reach::Near => Some(one),
+        _ => None,
+    }
+}
+
+/// The processes that hold a packet socket or a TUN device on the way between the two links, those that reach furthest
+/// alone. Captures on several devices look like one that reaches a single segment: a candidate.
 pub(super) fn forwarders(
     window: &EvidenceWindow,
     source: Option<&Link>,
     receiver: Option<&Link>,
+    lost: u64,
 ) -> Vec<Forwarder> {
-    let near_source = source.map(|link| segment(window, link)).unwrap_or_default();
-    let near_receiver = receiver
-        .map(|link| segment(window, link))
-        .unwrap_or_default();
+    let ends = [source, receiver].map(|link| End {
+        link,
+        segment: link.map(|link| segment(window, link)).unwrap_or_default(),
+    });
     let mut candidates: Vec<(Owner, BTreeSet<Device>)> = Vec::new();
     for (owner, device) in held_devices(window) {
         match candidates
@@ -73,40 +92,95 @@ pub(super) fn forwarders(
     let mut found: Vec<Forwarder> = candidates
         .into_iter()
         .filter_map(|(owner, devices)| {
-            let touches = |segment: &BTreeSet<LinkKey>, end: Option<&Link>| {
-                devices.iter().any(|device| {
-                    // A TUN device is routed to, not bridged: being in the end's namespace is being next to it.
-                    let routed =
-                        device.is_tun && end.is_some_and(|link| link.netns == device.link.0);
-                    routed || segment.contains(&device.link)
-                })
-            };
-            let (at_source, at_receiver) = (
-                touches(&near_source, source),
-                touches(&near_receiver, receiver),
-            );
-            let joins_both = at_source && at_receiver && devices.len() > 1;
-            // A router may lie between the forwarder and an end: packets are routed to a TUN device from wherever they
-            // reach its namespace. A process with one socket hands nothing on.
-            let routed = |segment: &BTreeSet<LinkKey>| {
-                let reaches = |device: &Device| segment.iter().any(|link| link.0 == device.link.0);
-                devices
-                    .iter()
-                    .any(|device| device.is_tun && reaches(device))
-            };
-            let is_near = devices.len() > 1 && (at_source || at_receiver);
-            (is_near || routed(&near_source) || routed(&near_receiver)).then(|| Forwarder {
+            let reach = reach(window, &devices, &ends, lost)?;
+            let holds = describe(&devices);
+            Some(Forwarder {
                 owner,
-                holds: describe(&devices),
-                joins_both,
+                holds,
+                reach,
             })
         })
         .collect();
-    if found.iter().any(|forwarder| forwarder.joins_both) {
-        found.retain(|forwarder| forwarder.joins_both);
-    }
-    found.sort_by(|a, b| (b.joins_both, a.owner.pid).cmp(&(a.joins_both, b.owner.pid)));
+    let furthest = found.iter().map(|forwarder| forwarder.reach).max();
+    found.retain(|forwarder| Some(forwarder.reach) == furthest);
+    found.sort_by_key(|forwarder| forwarder.owner.pid);
     found
+}
+
+/// One end of the path.
+struct End<'a> {
+    link: Option<&'a Link>,
+    segment: BTreeSet<LinkKey>,
+}
+
+impl End<'_> {
+    fn touches(&self, device: &Device) -> bool {
+        // A TUN device is routed to, not bridged: being in the end's namespace is being next to it.
+        let is_beside = |link: &Link| device.is_tun && link.netns == device.link.0;
+        self.link.is_some_and(is_beside) || self.segment.contains(&device.link)
+    }
+
+    /// The device's namespace, or that of another device on its segment, has a link to this end.
+    fn is_routed_to(&self, window: &EvidenceWindow, device: &Device) -> bool {
+        let around = window
+            .link(device.link.0, device.link.1)
+            .map(|link| segment(window, link))
+            .unwrap_or_default();
+        let mut namespaces = around.iter().map(|link| link.0);
+        namespaces.any(|netns| self.segment.iter().any(|link| link.0 == netns))
+    }
+}
+
+fn reach(
+    window: &EvidenceWindow,
+    devices: &BTreeSet<Device>,
+    ends: &[End<'_>; 2],
+    lost: u64,
+) -> Option<Reach> {
+    // A process with one socket hands nothing on; with one TUN device it may, back to where packets came from.
+    let has_way_out = devices.len() > 1 || devices.iter().any(|device| device.is_tun);
+    if !has_way_out {
+        return None;
+    }
+    let touched = |end: &End<'_>| devices.iter().any(|device| end.touches(device));
+    if devices.len() > 1 && ends.iter().all(touched) {
+        return Some(Reach::BothEnds);
+    }
+    let is_routed = |end: &End<'_>| {
+        devices
+            .iter()
+            .any(|device| end.is_routed_to(window, device))
+    };
+    let reached = |end: &End<'_>| touched(end) || is_routed(end);
+    if ends.iter().all(reached) && have_carried(window, devices, lost) {
+        return Some(Reach::Routed);
+    }
+    // A router may lie between the forwarder and an end: packets are routed to a TUN device from wherever they reach
+    // its namespace.
+    let has_tun = devices.iter().any(|device| device.is_tun);
+    (ends.iter().any(touched) || (has_tun && ends.iter().any(is_routed))).then_some(Reach::Near)
+}
+
+/// Whether so many packets went into the process through one of its devices and out of it through another. A TUN device
+/// sends what the process reads, any other device receives it.
+fn have_carried(window: &EvidenceWindow, devices: &BTreeSet<Device>, packets: u64) -> bool {
+    let passed = |device: &Device| {
+        let link = window.link(device.link.0, device.link.1)?;
+        let received = link.increase(|stats| stats.rx_packets);
+        let sent = link.increase(|stats| stats.tx_packets);
+        Some(if device.is_tun {
+            (sent, received)
+        } else {
+            (received, sent)
+        })
+    };
+    devices.iter().any(|entry| {
+        devices.iter().any(|exit| {
+            let read = passed(entry).is_some_and(|(read, _)| read >= packets);
+            let written = passed(exit).is_some_and(|(_, written)| written >= packets);
+            (entry != exit || entry.is_tun) && read && written
+        })
+    })
 }
 
 /// A link's identity on this node.

@@ -5,67 +5,36 @@ mod corruption;
 pub(super) use corruption::corruption;
 
 use super::{
-    path::{self, Forwarder},
+    path::{self, Forwarder, Reach},
+    sender::{Sender, place_of, senders},
     suspects::{self, Key, Suspects},
     trigger::Trigger,
 };
 use crate::{
     evidence::{EvidenceWindow, Link, Namespace},
-    finding::{Finding, Proof, Remedy, Subject},
-    packets::ip::IpPacket,
+    finding::{Finding, Proof, Remedy},
 };
 
-/// Sources and forwarders beyond these are counted, not named.
+/// Forwarders beyond these are counted, not named.
 const MOST_NAMED: usize = 5;
-
-/// Where a packet came from, as far as this node knows.
-struct Source<'a> {
-    address: std::net::IpAddr,
-    namespace: Option<&'a Namespace>,
-    link: Option<&'a Link>,
-}
-
-impl<'a> Source<'a> {
-    fn of(window: &'a EvidenceWindow, packet: &IpPacket<'_>) -> Self {
-        let holder = path::holder_of(window, packet.source);
-        Self {
-            address: packet.source,
-            namespace: holder.map(|(namespace, _)| namespace),
-            link: holder.and_then(|(_, link)| link),
-        }
-    }
-
-    fn name(&self) -> String {
-        match (self.namespace, self.link) {
-            (Some(namespace), Some(link)) => format!("{} of {}", link.name, place_of(namespace)),
-            (Some(namespace), None) => place_of(namespace),
-            _ => self.address.to_string(),
-        }
-    }
-}
-
-fn place_of(namespace: &Namespace) -> String {
-    Subject::of_namespace(namespace)
-        .place()
-        .unwrap_or_else(|| "the node".to_owned())
-}
 
 pub(super) fn partial_checksum_lost(
     finding: &mut Finding,
     window: &EvidenceWindow,
     suspects: &Suspects<'_>,
 ) {
-    let sources = sources(window, suspects);
+    let senders = senders(window, suspects);
     let receiver = suspects
         .netns
         .and_then(|netns| window.link(netns, suspects.ifindex));
-    let first_link = sources.iter().find_map(|source| source.link);
-    let forwarders = path::forwarders(window, first_link, end_of_path(window, suspects, receiver));
-    let culprit = forwarders.first().filter(|forwarder| forwarder.joins_both);
+    let first_link = senders.iter().find_map(|sender| sender.link);
+    let last_link = end_of_path(window, suspects, receiver);
+    let forwarders = path::forwarders(window, first_link, last_link, finding.count);
+    let culprit = path::culprit(&forwarders);
     let protocols = protocols(suspects);
     let place = finding.subject.place();
     let at = place.as_deref().unwrap_or("the node");
-    let from = senders(&sources);
+    let from = list(&senders);
     let least = if suspects.lost_count().1 {
         "at least "
     } else {
@@ -85,10 +54,12 @@ pub(super) fn partial_checksum_lost(
     finding.explanation = format!(
         "The sender leaves its checksums to the device (CHECKSUM_PARTIAL) and stores only the pseudo-header's sum. {} \
          the bytes on without the note that the checksum is unfinished, so nobody finishes it. {dropped_by}",
-        culprit.map_or_else(
-            || "A program between sender and receiver passes".to_owned(),
-            |forwarder| format!("{} passes", process(forwarder)),
-        ),
+        match culprit {
+            Some(forwarder) if forwarder.reach == Reach::BothEnds =>
+                format!("{} passes", process(forwarder)),
+            Some(forwarder) => format!("Most likely {} passes", process(forwarder)),
+            None => "A program between sender and receiver passes".to_owned(),
+        },
     );
     if suspects.pseudo_header.is_empty() {
         finding.explanation.push_str(
@@ -105,13 +76,13 @@ pub(super) fn partial_checksum_lost(
             .container
             .clone_from(&forwarder.owner.container);
     }
-    finding.details = details(window, &sources, &forwarders);
+    finding.details = details(window, &senders, &forwarders);
     finding.evidence = counts(suspects.lost());
     finding.evidence.extend(proofs(suspects, suspects.lost()));
     finding.evidence.extend(counters(window, suspects));
     finding
         .evidence
-        .extend(sources.iter().filter_map(offload_proof));
+        .extend(senders.iter().filter_map(Sender::offload_proof));
     finding.evidence.extend(forwarders.iter().map(|forwarder| {
         Proof::new(
             process(forwarder),
@@ -120,34 +91,17 @@ pub(super) fn partial_checksum_lost(
             "BPF iterator task_file",
         )
     }));
-    finding.remedies = remedies(&sources, culprit);
+    finding.remedies = remedies(&senders, culprit);
 }
 
 /// `a0 of pod shop/client`, or `a0 of pod shop/client and 2 more senders`.
-fn senders(sources: &[Source<'_>]) -> String {
-    match sources {
+fn list(senders: &[Sender<'_>]) -> String {
+    match senders {
         [] => "an unknown sender".to_owned(),
         [one] => one.name(),
         [one, _] => format!("{} and 1 more sender", one.name()),
         [one, rest @ ..] => format!("{} and {} more senders", one.name(), rest.len()),
     }
-}
-
-fn sources<'a>(window: &'a EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Source<'a>> {
-    let mut sources: Vec<Source<'a>> = Vec::new();
-    let sampled = suspects
-        .pseudo_header
-        .iter()
-        .chain(suspects.constant_packets.iter());
-    for packet in sampled {
-        if sources.len() < MOST_NAMED && sources.iter().all(|known| known.address != packet.source)
-        {
-            sources.push(Source::of(window, packet));
-        }
-    }
-    // Those that this node can name come first.
-    sources.sort_by_key(|source| source.namespace.is_none());
-    sources
 }
 
 /// Where the path ends: the receiver's own link, also when a filter on the way dropped the packet.
@@ -180,28 +134,22 @@ fn protocols(suspects: &Suspects<'_>) -> String {
 
 fn details(
     window: &EvidenceWindow,
-    sources: &[Source<'_>],
+    senders: &[Sender<'_>],
     forwarders: &[Forwarder],
 ) -> Vec<(&'static str, String)> {
-    let senders = sources
+    let senders = senders
         .iter()
-        .map(|source| match source.namespace {
-            Some(_) => format!("{} ({})", source.name(), source.address),
-            None if path::is_held(window, source.address) => {
-                format!("{}: more than one namespace here holds it", source.address)
-            }
-            None => format!("{}: not on this node", source.address),
-        })
-        .map(|sender| ("Sender", sender));
+        .map(|sender| ("Sender", sender.detail(window)));
+    let is_alone = path::culprit(forwarders).is_some();
     let between = forwarders.iter().take(MOST_NAMED).map(|forwarder| {
         let pod = forwarder.owner.pod.as_ref();
         let home = pod
             .map(|pod| format!(", pod {}/{}", pod.namespace, pod.name))
             .unwrap_or_default();
-        let sure = if forwarder.joins_both {
-            ""
-        } else {
-            " (possibly)"
+        let sure = match forwarder.reach {
+            Reach::BothEnds if is_alone => "",
+            Reach::Routed if is_alone => " (most likely)",
+            _ => " (possibly)",
         };
         (
             "Between",
@@ -268,61 +216,22 @@ fn counters(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Proof> {
         .collect()
 }
 
-fn offload_proof(source: &Source<'_>) -> Option<Proof> {
-    let link = source.link?;
-    (link.tx_checksum_offload == Some(true)).then(|| {
-        Proof::new(
-            format!("{}: tx-checksumming", source.name()),
-            "on",
-            "",
-            "ethtool",
-        )
-    })
-}
-
-fn remedies(sources: &[Source<'_>], forwarder: Option<&Forwarder>) -> Vec<Remedy> {
-    let mut remedies: Vec<Remedy> = sources.iter().filter_map(turn_offload_off).collect();
+fn remedies(senders: &[Sender<'_>], forwarder: Option<&Forwarder>) -> Vec<Remedy> {
+    let mut remedies: Vec<Remedy> = senders
+        .iter()
+        .filter_map(Sender::turn_offload_off)
+        .collect();
     let program = forwarder.map_or_else(|| "the program on the path".to_owned(), process);
     remedies.push(Remedy::advice(format!(
         "Mend {program}: read and write the frames with their virtio-net header (PACKET_VNET_HDR on a packet socket, \
          IFF_VNET_HDR on a TUN device), or finish the checksum before sending."
     )));
-    if sources.iter().all(|source| source.link.is_none()) {
+    if senders.iter().all(|sender| sender.link.is_none()) {
         remedies.push(Remedy::advice(
             "Turn the sender's transmit checksum offload off where it runs (ethtool -K DEVICE tx off).",
         ));
     }
     remedies
-}
-
-fn turn_offload_off(source: &Source<'_>) -> Option<Remedy> {
-    let (namespace, link) = (source.namespace?, source.link?);
-    let device = link.name.as_str();
-    let set = ["ethtool", "-K", device, "tx", "off"];
-    let text = format!("Let the sender finish its checksums: {}.", source.name());
-    let remedy = if namespace.is_node {
-        Remedy::command(text, &set, &[device])
-    } else if let Some(name) = &namespace.name {
-        Remedy::command(
-            text,
-            &[&["ip", "netns", "exec", name][..], &set].concat(),
-            &[name, device],
-        )
-    } else if let Some(pid) = namespace.pid {
-        let pid = pid.to_string();
-        Remedy::command(
-            text,
-            &[&["nsenter", "--target", &pid, "--net"][..], &set].concat(),
-            &[device],
-        )
-    } else {
-        Remedy::advice(text)
-    };
-    Some(
-        remedy.with_effect(
-            "Takes effect at once, costs that sender some CPU, and ends with its pod.",
-        ),
-    )
 }
 
 fn process(forwarder: &Forwarder) -> String {
