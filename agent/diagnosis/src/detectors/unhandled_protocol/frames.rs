@@ -64,9 +64,8 @@ impl<'a> Frames<'a> {
         };
         let own = link.map_or_else(Vec::new, |link| own_addresses(window, link));
         // A VLAN device receives its own VLAN's frames alone, and without the tag.
-        frames
-            .vlans
-            .extend(link.and_then(|link| link.vlan).map(|vlan| vlan.id));
+        let own_vlan = link.and_then(|link| link.vlan);
+        frames.vlans.extend(own_vlan.map(|vlan| vlan.id));
         for sample in drops.samples_of(key) {
             frames.add(window, link, &own, count.ethertype, sample);
         }
