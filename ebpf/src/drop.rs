@@ -12,21 +12,20 @@
 
 #![expect(
     unsafe_code,
-    reason = "reads the tracepoint's arguments and map memory through pointers"
+    reason = "reads kernel memory and map memory through pointers"
 )]
 
 mod count;
-mod place;
+pub(crate) mod place;
 mod sample;
 
 use aya_ebpf::{
-    EbpfContext,
     macros::{btf_tracepoint, raw_tracepoint},
     programs::{BtfTracePointContext, RawTracePointContext},
 };
 use netdiag_abi::drop::{DropKey, DropLayout, OVERFLOW};
 
-use crate::read::{Direct, Probed, Read};
+use crate::read::{Arguments, Direct, Probed, Read};
 
 /// Filled in by the agent before the program is loaded.
 #[unsafe(no_mangle)]
@@ -61,25 +60,6 @@ fn drop_raw(context: RawTracePointContext) -> i32 {
     0
 }
 
-/// The tracepoint's arguments: an array of 64-bit values in typed and raw tracepoints alike.
-#[derive(Clone, Copy)]
-struct Arguments(*const u64);
-
-impl Arguments {
-    #[inline(always)]
-    fn of(context: &impl EbpfContext) -> Self {
-        Self(context.as_ptr().cast())
-    }
-
-    /// The `index`th argument, which the tracepoint must have, or the verifier refuses the program. The read is
-    /// volatile so that the compiler never moves it before the check of their number.
-    #[inline(always)]
-    fn get<T>(self, index: usize) -> T {
-        // SAFETY: the caller has checked the number of arguments.
-        unsafe { self.0.add(index).cast::<T>().read_volatile() }
-    }
-}
-
 #[inline(always)]
 fn observe<R: Read>(arguments: Arguments) {
     let skb: *const u8 = arguments.get(0);
@@ -90,7 +70,7 @@ fn observe<R: Read>(arguments: Arguments) {
             return;
         }
     }
-    let place = place::of_packet::<R>(skb, arguments);
+    let place = place::of_packet::<R>(skb, arguments, &DROP_LAYOUT);
     // SAFETY: skb is the tracepoint's first argument.
     let protocol: u16 = unsafe { R::field(skb, layout!(skb_protocol)) };
     let key = DropKey {

@@ -6,6 +6,7 @@ mod drop;
 mod net_devices;
 mod packet_sockets;
 mod read;
+mod retransmissions;
 
 #[cfg(not(test))]
 #[panic_handler]

@@ -1,18 +1,39 @@
-//! Two ways to read kernel memory at an offset that is known only when the program is loaded.
+//! What a program is called with, and two ways to read kernel memory at an offset that is known only when the
+//! program is loaded.
 
 #![expect(
     unsafe_code,
     reason = "reads kernel memory at addresses the kernel gave"
 )]
 
-use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::{EbpfContext, helpers::bpf_probe_read_kernel};
 
 /// A constant that the agent put in before it loaded the program. The read is volatile, or the compiler would put in
 /// the value that it sees.
 #[inline(always)]
-pub fn constant(value: &u32) -> u32 {
+pub fn constant<T: Copy>(value: &T) -> T {
     // SAFETY: a reference is valid to read.
     unsafe { core::ptr::from_ref(value).read_volatile() }
+}
+
+/// A tracepoint's arguments: an array of 64-bit values in typed and raw tracepoints alike.
+#[derive(Clone, Copy)]
+pub struct Arguments(*const u64);
+
+impl Arguments {
+    /// Those that the program was called with.
+    #[inline(always)]
+    pub fn of(context: &impl EbpfContext) -> Self {
+        Self(context.as_ptr().cast())
+    }
+
+    /// The `index`th argument, which the tracepoint must have, or the verifier refuses the program. The read is
+    /// volatile so that the compiler never moves it before the check of their number.
+    #[inline(always)]
+    pub fn get<T>(self, index: usize) -> T {
+        // SAFETY: the caller has checked the number of arguments.
+        unsafe { self.0.add(index).cast::<T>().read_volatile() }
+    }
 }
 
 /// Reads a field of a kernel structure; what cannot be read is 0.

@@ -7,7 +7,7 @@ mod activity;
 mod fold;
 pub(super) mod layout;
 #[cfg(test)]
-mod live_tests;
+pub(super) mod live_tests;
 mod maps;
 mod places;
 mod samples;
@@ -20,9 +20,10 @@ use netdiag_abi::drop::DropKey;
 use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
 
 pub use super::tracepoint::Backend;
+pub(super) use places::Places;
 pub use support::supported;
 
-use self::{activity::Activity, fold::Fold, maps::Maps, places::Places, samples::Samples};
+use self::{activity::Activity, fold::Fold, maps::Maps, samples::Samples};
 use super::{
     Kernel, KernelFacts, Support, kallsyms,
     tracepoint::{self, Description, Hook},

@@ -4,9 +4,10 @@ use std::fs;
 
 use netdiag_abi::{
     drop::DropLayout, net_devices::NetDeviceLayout, packet_sockets::PacketSocketLayout,
+    retransmissions::RetransmissionLayout,
 };
 
-use super::{btf, drop::layout, net_devices, packet_sockets};
+use super::{btf, drop::layout, net_devices, packet_sockets, retransmissions};
 
 /// Plain facts about a kernel, enough to say which probes work on it. Recorded facts of other kernels test that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub struct KernelFacts {
     pub has_types: bool,
     /// Number of arguments of the tracepoint `kfree_skb`: 2 (no reason), 3 (5.17 on) or 4 (6.11 on: receiving socket).
     pub kfree_skb_arguments: Option<usize>,
+    /// The same of `tcp_retransmit_skb`: 2, or 3 (6.16 on: what came of it).
+    pub tcp_retransmit_skb_arguments: Option<usize>,
+    /// It has the tracepoint `tcp_retransmit_synack`.
+    pub has_retransmit_synack: bool,
     /// `enum skb_drop_reason`, values and names without the prefix.
     pub drop_reasons: Vec<(u32, String)>,
     /// `enum skb_drop_reason_subsys`: whose reasons have this number in their upper 16 bits.
@@ -49,6 +54,8 @@ pub struct Kernel {
     pub facts: KernelFacts,
     /// Where the drop probe finds its fields, or why it cannot.
     pub(super) drop_layout: Result<DropLayout, String>,
+    /// The same for the retransmission probe.
+    pub(super) retransmission_layout: Result<RetransmissionLayout, String>,
     /// The same for the iterator over packet sockets.
     pub(super) packet_socket_layout: Result<PacketSocketLayout, String>,
     /// The same for the iterator over network devices.
@@ -69,10 +76,15 @@ impl Kernel {
         }
         let types = types.as_ref().map_err(Clone::clone);
         let in_words = |error: btf::Error| error.to_string();
+        let drop_layout = types
+            .clone()
+            .and_then(|types| layout::resolve(types, &facts).map_err(in_words));
+        let retransmission_layout = types.clone().and_then(|types| {
+            retransmissions::resolve(types, &facts, drop_layout.clone()?).map_err(in_words)
+        });
         Self {
-            drop_layout: types
-                .clone()
-                .and_then(|types| layout::resolve(types, &facts).map_err(in_words)),
+            drop_layout,
+            retransmission_layout,
             packet_socket_layout: types
                 .clone()
                 .and_then(|types| packet_sockets::layout(types, &facts).map_err(in_words)),
@@ -89,6 +101,10 @@ impl KernelFacts {
         let has_helper = |name: &str| helpers.iter().any(|(_, helper)| helper == name);
         self.has_types = true;
         self.kfree_skb_arguments = types.tracepoint_arguments("kfree_skb");
+        self.tcp_retransmit_skb_arguments = types.tracepoint_arguments("tcp_retransmit_skb");
+        self.has_retransmit_synack = types
+            .tracepoint_arguments("tcp_retransmit_synack")
+            .is_some();
         self.drop_reasons = without_prefix(
             types.enumeration("skb_drop_reason"),
             &["SKB_DROP_REASON_", "SKB_"],

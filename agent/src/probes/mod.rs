@@ -13,6 +13,7 @@ pub mod net_devices;
 mod on_demand;
 pub mod packet_sockets;
 mod places;
+pub mod retransmissions;
 mod system;
 mod tracepoint;
 mod wire;

@@ -144,7 +144,7 @@ pub fn load(
 
 /// Maps of the object that take more than some kilobytes. A load makes all of them, also those of other probes, and
 /// kernels before 5.11 charge each to the limit on locked memory.
-const LARGE_MAPS: [&str; 7] = [
+const LARGE_MAPS: [&str; 9] = [
     "DROP_KEYS",
     "DROP_FREE",
     "DROP_COUNTS",
@@ -152,6 +152,8 @@ const LARGE_MAPS: [&str; 7] = [
     "DROP_CACHE",
     "DROP_SAMPLES",
     "NET_DEVICES_WRITTEN",
+    "RETRANSMISSION_DROPS",
+    "RETRANSMISSION_PLACES",
 ];
 
 /// Gives the large maps of other probes the least size.

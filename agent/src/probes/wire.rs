@@ -4,6 +4,7 @@ use netdiag_abi::{
     drop::{DropKey, DropLayout},
     net_devices::{NetDeviceLayout, NetDeviceRecord},
     packet_sockets::{PacketSocketLayout, PacketSocketRecord},
+    retransmissions::{RememberedDrop, RetransmissionLayout, Retransmitted, SegmentKey},
 };
 
 /// A type that the eBPF programs share with the agent.
@@ -34,3 +35,19 @@ unsafe impl aya::Pod for Wire<PacketSocketLayout> {}
 #[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
 // SAFETY: integers alone, repr(C), no padding.
 unsafe impl aya::Pod for Wire<PacketSocketRecord> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<RememberedDrop> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<RetransmissionLayout> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<Retransmitted> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<SegmentKey> {}

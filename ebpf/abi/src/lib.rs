@@ -7,3 +7,4 @@
 pub mod drop;
 pub mod net_devices;
 pub mod packet_sockets;
+pub mod retransmissions;

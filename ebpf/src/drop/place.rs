@@ -5,10 +5,9 @@
 //! it knows.
 
 use aya_ebpf::helpers::generated::bpf_get_current_task;
-use netdiag_abi::drop::origin;
+use netdiag_abi::drop::{DropLayout, origin};
 
-use super::{Arguments, layout};
-use crate::read::{Probed, Read};
+use crate::read::{Arguments, Probed, Read, constant};
 
 /// A namespace and a device in it.
 pub struct Place {
@@ -40,33 +39,61 @@ const ROUTE_FLAGS: u64 = 1;
 /// A route is what tells kernels before 6.11, which name no socket, whose TCP segment it was: `tcp_v4_rcv` clears
 /// `skb->dev` before the socket verifies the checksum.
 #[inline(always)]
-pub fn of_packet<R: Read>(skb: *const u8, arguments: Arguments) -> Place {
+pub fn of_packet<R: Read>(
+    skb: *const u8,
+    arguments: Arguments,
+    layout: &'static DropLayout,
+) -> Place {
     // SAFETY: skb is the tracepoint's first argument; what is read from it is null, a pointer, or refused.
     unsafe {
-        let device = R::pointer(skb, layout!(skb_dev));
+        let device = R::pointer(skb, constant(&layout.skb_dev));
         if !device.is_null() {
-            let ifindex = R::field(device, layout!(device_ifindex));
-            let place = in_namespace::<R>(device, layout!(device_net), ifindex, origin::DEVICE);
+            let ifindex = R::field(device, constant(&layout.device_ifindex));
+            let place = in_namespace::<R>(
+                device,
+                layout,
+                constant(&layout.device_net),
+                ifindex,
+                origin::DEVICE,
+            );
             if place.origin != origin::NONE {
                 return place;
             }
         }
-        let came_in_on = R::field(skb, layout!(skb_iif));
-        if layout!(arguments) > 3 {
+        let came_in_on = R::field(skb, constant(&layout.skb_iif));
+        if constant(&layout.arguments) > 3 {
             let socket: *const u8 = arguments.get(3);
             if !socket.is_null() {
-                return in_namespace::<R>(socket, layout!(sock_net), came_in_on, origin::SOCKET);
+                return in_namespace::<R>(
+                    socket,
+                    layout,
+                    constant(&layout.sock_net),
+                    came_in_on,
+                    origin::SOCKET,
+                );
             }
         }
-        let route = Probed::field::<u64>(skb, layout!(skb_route)) & !ROUTE_FLAGS;
-        let out = Probed::pointer(route as *const u8, layout!(route_device));
-        let place = in_namespace::<Probed>(out, layout!(device_net), came_in_on, origin::ROUTE);
+        let route = Probed::field::<u64>(skb, constant(&layout.skb_route)) & !ROUTE_FLAGS;
+        let out = Probed::pointer(route as *const u8, constant(&layout.route_device));
+        let place = in_namespace::<Probed>(
+            out,
+            layout,
+            constant(&layout.device_net),
+            came_in_on,
+            origin::ROUTE,
+        );
         if place.origin != origin::NONE {
             return place;
         }
         let task = bpf_get_current_task() as *const u8;
-        let proxy = Probed::pointer(task, layout!(task_nsproxy));
-        in_namespace::<Probed>(proxy, layout!(nsproxy_net), came_in_on, origin::TASK)
+        let proxy = Probed::pointer(task, constant(&layout.task_nsproxy));
+        in_namespace::<Probed>(
+            proxy,
+            layout,
+            constant(&layout.nsproxy_net),
+            came_in_on,
+            origin::TASK,
+        )
     }
 }
 
@@ -77,6 +104,7 @@ pub fn of_packet<R: Read>(skb: *const u8, arguments: Arguments) -> Place {
 #[inline(always)]
 unsafe fn in_namespace<R: Read>(
     holder: *const u8,
+    layout: &'static DropLayout,
     net_offset: u32,
     ifindex: u32,
     origin: u16,
@@ -90,9 +118,9 @@ unsafe fn in_namespace<R: Read>(
         if namespace.is_null() {
             return NOWHERE;
         }
-        let inum = R::field(namespace, layout!(net_inum));
-        let net = if layout!(has_cookie) != 0 {
-            R::field(namespace, layout!(net_cookie))
+        let inum = R::field(namespace, constant(&layout.net_inum));
+        let net = if constant(&layout.has_cookie) != 0 {
+            R::field(namespace, constant(&layout.net_cookie))
         } else {
             // The address itself, read as a number: the verifier allows no arithmetic on a typed pointer.
             Probed::field(holder, net_offset)

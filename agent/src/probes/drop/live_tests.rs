@@ -1,6 +1,6 @@
 //! The drop probe against the running kernel, in namespaces that the tests make and remove.
 
-mod lab;
+pub mod lab;
 
 use std::{thread, time::Duration};
 

@@ -15,11 +15,11 @@ const RUN_BY_RECEIVER: [&str; 4] = [
 ];
 
 /// The node's devices, for drops whose namespace and device come from more or less certain places.
-pub(super) struct Places(places::Places);
+pub(in crate::probes) struct Places(places::Places);
 
 impl Places {
     /// `keys` are all that were counted in the window.
-    pub(super) fn new<'a>(
+    pub(in crate::probes) fn new<'a>(
         namespaces: &[Namespace],
         links: &[Link],
         keys: impl Iterator<Item = &'a DropKey>,
@@ -30,7 +30,11 @@ impl Places {
     }
 
     /// The device that a key's drops were on; `None` when no device of this node can be told.
-    pub(super) fn device(&self, key: &DropKey, location: &str) -> Option<(NetnsId, u32)> {
+    pub(in crate::probes) fn device(
+        &self,
+        key: &DropKey,
+        location: &str,
+    ) -> Option<(NetnsId, u32)> {
         let is_plausible = match key.origin {
             origin::DEVICE | origin::SOCKET | origin::ROUTE => true,
             origin::TASK => RUN_BY_RECEIVER.contains(&location),

@@ -1,10 +1,10 @@
 //! What the eBPF object must look like to be loaded so.
 
 use super::*;
-use crate::probes::drop;
+use crate::probes::{drop, retransmissions};
 
 /// Every probe that is loaded here.
-const PROBES: [&Description; 1] = [&drop::PROBE];
+const PROBES: [&Description; 2] = [&drop::PROBE, &retransmissions::PROBE];
 
 fn parsed_object() -> Option<aya_obj::Object> {
     let object = object().map(|object| aya_obj::Object::parse(object).unwrap());

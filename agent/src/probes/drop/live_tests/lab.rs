@@ -35,7 +35,7 @@ pub struct TestNamespace {
 
 /// A sender and a receiver.
 pub struct Lab {
-    sender: TestNamespace,
+    pub sender: TestNamespace,
     pub receiver: TestNamespace,
 }
 
@@ -135,6 +135,15 @@ impl TestNamespace {
         let mut all = vec!["-n", &self.name];
         all.extend(arguments.split(' '));
         run(&all);
+    }
+
+    /// Adds a rule of nftables to what the namespace receives.
+    pub fn filter(&self, rule: &str) {
+        let chain = "add table inet t; add chain inet t i { type filter hook input priority 0; }";
+        let script = format!("{chain}; add rule inet t i {rule}");
+        let mut nft = Command::new("ip");
+        nft.args(["netns", "exec", &self.name, "nft", &script]);
+        assert!(nft.status().unwrap().success(), "{rule}");
     }
 
     fn path(&self) -> String {

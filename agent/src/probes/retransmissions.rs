@@ -1,0 +1,192 @@
+//! The retransmission probe: joins TCP segments that this node's sockets send again to drops of their earlier copies.
+//!
+//! It hooks the drop of every packet a second time, besides the drop probe, and is therefore attached only while
+//! retransmissions happen.
+
+mod layout;
+mod support;
+
+use std::collections::{BTreeMap, HashMap};
+
+use aya::maps::{HashMap as BpfHashMap, MapData, MapError, PerCpuArray, PerCpuHashMap};
+use netdiag_abi::{
+    drop::DropKey,
+    retransmissions::{RememberedDrop, Retransmitted, SegmentKey, total},
+};
+use netdiag_diagnosis::evidence::{ExplainedRetransmissions, Link, Namespace, Retransmissions};
+
+pub(super) use layout::resolve;
+pub use support::supported;
+
+use super::{
+    Kernel, KernelFacts, OnDemandProbe, Support,
+    drop::Places,
+    kallsyms,
+    tracepoint::{self, Backend, Description, Hook, Loaded},
+    wire::Wire,
+};
+use crate::causes::causes;
+
+/// The probe in the eBPF object.
+pub(super) const PROBE: Description = Description {
+    maps: "RETRANSMISSION_",
+    layout: "RETRANSMISSION_LAYOUT",
+    hooks: &[
+        Hook {
+            tracepoint: "kfree_skb",
+            direct: "retransmissions_drop_direct",
+            probed: "retransmissions_drop_probed",
+            raw: "retransmissions_drop_raw",
+        },
+        Hook {
+            tracepoint: "tcp_retransmit_skb",
+            direct: "retransmissions_sent_direct",
+            probed: "retransmissions_sent_probed",
+            raw: "retransmissions_sent_raw",
+        },
+        Hook {
+            tracepoint: "tcp_retransmit_synack",
+            direct: "retransmissions_synack_direct",
+            probed: "retransmissions_synack_probed",
+            raw: "retransmissions_synack_raw",
+        },
+    ],
+};
+
+/// The probe in the kernel. Dropping it detaches it and frees its maps.
+pub struct RetransmissionProbe {
+    facts: KernelFacts,
+    programs: Loaded,
+    drops: BpfHashMap<MapData, Wire<SegmentKey>, Wire<RememberedDrop>>,
+    places: PerCpuHashMap<MapData, Wire<DropKey>, Wire<Retransmitted>>,
+    totals: PerCpuArray<MapData, u64>,
+}
+
+impl RetransmissionProbe {
+    /// Loads the first of these variants that the kernel takes, with empty maps, and attaches it.
+    fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, String> {
+        if let Support::No(reason) = supported(&kernel.facts) {
+            return Err(reason);
+        }
+        let layout = kernel.retransmission_layout.clone().map(Wire)?;
+        let in_words = |error: tracepoint::Error| causes(&error);
+        let mut programs = tracepoint::load(&PROBE, &layout, backends).map_err(in_words)?;
+        let mut take = |name| programs.take_map(name).map_err(in_words);
+        let drops = BpfHashMap::try_from(take("RETRANSMISSION_DROPS")?);
+        let places = PerCpuHashMap::try_from(take("RETRANSMISSION_PLACES")?);
+        let totals = PerCpuArray::try_from(take("RETRANSMISSION_TOTALS")?);
+        let in_words_too = |error: MapError| causes(&error);
+        programs.attach().map_err(in_words)?;
+        Ok(Self {
+            facts: kernel.facts.clone(),
+            programs,
+            drops: drops.map_err(in_words_too)?,
+            places: places.map_err(in_words_too)?,
+            totals: totals.map_err(in_words_too)?,
+        })
+    }
+
+    fn total(&self, element: u32) -> u64 {
+        let values = self.totals.get(&element, 0);
+        values.map_or(0, |values| values.iter().sum())
+    }
+
+    /// Drops and retransmissions that found no room: those that were told so, and drops that went from the map of the
+    /// least recently used without having been sent again.
+    fn lost(&self) -> u64 {
+        let present = self.drops.keys().filter(Result::is_ok).count() as u64;
+        let forgotten = self
+            .total(total::REMEMBERED)
+            .saturating_sub(self.total(total::ANSWERED))
+            .saturating_sub(present);
+        forgotten + self.total(total::LOST) + self.programs.recursion_misses()
+    }
+
+    fn explained(&self) -> Vec<(DropKey, Retransmitted)> {
+        let entries = self.places.iter().filter_map(Result::ok);
+        entries
+            .map(|(Wire(place), counts)| {
+                let sum = |of: fn(&Retransmitted) -> u64| counts.iter().map(|one| of(&one.0)).sum();
+                let segments = sum(|counted| counted.segments);
+                let late = sum(|counted| counted.late);
+                (place, Retransmitted { segments, late })
+            })
+            .collect()
+    }
+}
+
+impl OnDemandProbe for RetransmissionProbe {
+    type Evidence = Retransmissions;
+
+    fn attach(kernel: &Kernel) -> Result<Self, String> {
+        Self::attach_first_of(kernel, &Backend::ALL)
+    }
+
+    fn resume(&mut self) -> Result<(), String> {
+        self.programs.attach().map_err(|error| causes(&error))
+    }
+
+    /// Nothing waits to be read: everything is counted in the kernel.
+    fn read(&mut self) {}
+
+    fn detach(&mut self) {
+        self.programs.detach();
+    }
+
+    fn finish(self, namespaces: &[Namespace], links: &[Link]) -> Self::Evidence {
+        let explained = self.explained();
+        let addresses: Vec<u64> = explained.iter().map(|(place, _)| place.location).collect();
+        // Where names are hidden the drop probe says so.
+        let locations = kallsyms::resolve(&addresses).unwrap_or_default();
+        let places = Places::new(
+            namespaces,
+            links,
+            explained.iter().map(|(place, _)| place),
+            self.facts.namespaces_have_cookies,
+        );
+        Retransmissions {
+            backend: self.programs.backend.name().to_owned(),
+            segments: self.total(total::SEGMENTS),
+            explained: fold(&explained, &places, &locations, &self.facts),
+            lost: self.lost(),
+        }
+    }
+}
+
+/// Counts by name, most frequent first. Several places may have one name: a function has many call sites.
+fn fold(
+    explained: &[(DropKey, Retransmitted)],
+    places: &Places,
+    locations: &HashMap<u64, String>,
+    facts: &KernelFacts,
+) -> Vec<ExplainedRetransmissions> {
+    let mut named: BTreeMap<_, Retransmitted> = BTreeMap::new();
+    for (place, counted) in explained {
+        let location = locations.get(&place.location).cloned().unwrap_or_default();
+        let device = places.device(place, &location);
+        let reason = facts.drop_reason_name(place.reason);
+        let sum = named.entry((device, reason, location)).or_default();
+        sum.segments = sum.segments.saturating_add(counted.segments);
+        sum.late = sum.late.saturating_add(counted.late);
+    }
+    let mut rows: Vec<_> = named
+        .into_iter()
+        .map(
+            |((device, reason, location), sum)| ExplainedRetransmissions {
+                netns: device.map(|(netns, _)| netns),
+                ifindex: device.map_or(0, |(_, ifindex)| ifindex),
+                reason,
+                location,
+                segments: sum.segments,
+                late: sum.late,
+            },
+        )
+        .collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.segments)); // stable: equals stay in order of name
+    rows
+}
+
+#[cfg(test)]
+mod live_tests;
+#[cfg(test)]
+mod tests;
