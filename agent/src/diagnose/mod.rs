@@ -15,7 +15,7 @@ use crate::{
     collect::{self, Collected, Request, Stop},
     probe_states,
     probes::Kernel,
-    recording,
+    recording::{self, Recording},
     render::{self, Style},
     report,
 };
@@ -73,12 +73,16 @@ pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
         .map_err(|source| Error::Settings { source })?;
     let window = match &replay {
         Some(path) => {
-            let window = recording::read(path).map_err(|source| Error::Replay { source })?;
+            let recording = recording::read(path).map_err(|source| Error::Replay { source })?;
+            let window = recording.evidence;
             let node = format!("{} ({})", window.node.name, window.node.kernel);
             eprintln!("netdiag: replaying what {} saw", render::printable(&node));
             window
         }
         None => {
+            if let Some(path) = &record {
+                recording::check_writable(path).map_err(|source| Error::Record { source })?;
+            }
             let request = Request {
                 node: collect::host_name(),
                 host_root,
@@ -92,7 +96,7 @@ pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
     print(&in_form(output, &window, &diagnosis)?)?;
     // Afterwards, so that a full disk does not cost the result.
     if let Some(path) = &record {
-        keep(path, &window)?;
+        keep(path, window)?;
     }
     Ok(judge(&diagnosis, fail_on.map(Severity::from)))
 }
@@ -132,8 +136,9 @@ async fn watch(request: Request) -> Result<EvidenceWindow, Error> {
     Ok(window)
 }
 
-fn keep(path: &Path, window: &EvidenceWindow) -> Result<(), Error> {
-    recording::write(path, window).map_err(|source| Error::Record { source })?;
+fn keep(path: &Path, window: EvidenceWindow) -> Result<(), Error> {
+    let recording = Recording::of(window);
+    recording::write(path, &recording).map_err(|source| Error::Record { source })?;
     eprintln!(
         "netdiag: evidence recorded in {}; it holds addresses and parts of packets",
         render::printable(&path.to_string_lossy())

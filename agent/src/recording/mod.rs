@@ -1,13 +1,20 @@
 //! The evidence of one window as a file, so that the same findings can be had on any machine.
 //!
-//! A recording is read as hostile: it comes by mail or ticket. Its size, depth and the length of its lists are
-//! bounded before a detector sees it.
+//! A recording is read as hostile: it comes by mail or ticket. Its size, depth, the length of its lists and texts, and
+//! its counts are bounded before a detector sees it.
 
+mod bounds;
+mod kernel_types;
 mod read;
+mod scenario;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use read::{ReadError, read};
-pub use write::{WriteError, write};
+pub use scenario::{ExpectedFinding, Scenario};
+pub use write::{WriteError, check_writable, write};
 
 use netdiag_diagnosis::EvidenceWindow;
 use serde::{Deserialize, Serialize};
@@ -16,36 +23,64 @@ use serde::{Deserialize, Serialize};
 const FORMAT: &str = "netdiag-recording";
 /// Goes up when an older reader would misread a newer file.
 const VERSION: u32 = 1;
-/// Largest file that is read or written, in bytes. A busy node with 1,000 links gives about 2 MB.
+/// Largest recording that is read or written, in bytes before compression. A busy node with 1,000 links gives about
+/// 2 MB.
 const MAX_BYTES: usize = 64 << 20;
 
-/// The file.
+/// One window with whence it comes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// Whence it comes.
+    pub header: Header,
+    /// What was seen.
+    pub evidence: EvidenceWindow,
+}
+
+/// Whence the evidence comes, for a person who opens the file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// The node's name.
+    pub node: String,
+    /// `uname -r`.
+    pub kernel: String,
+    /// Machine architecture as `uname -m` gives it.
+    pub architecture: String,
+    /// Name and version of the program that wrote it.
+    pub recorded_by: String,
+    /// SHA-256 of the kernel's type information (`sha256sum /sys/kernel/btf/vmlinux`): two kernels of one release may
+    /// differ. Absent where the kernel has none, and in recordings of older agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub btf_sha256: Option<String>,
+    /// Addresses and names were replaced.
+    #[serde(default)]
+    pub anonymised: bool,
+    /// The fault that was made, in recordings of the project's own scenarios.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<Scenario>,
+}
+
+/// The file's layout.
 #[derive(Debug, Serialize, Deserialize)]
-struct Recording<Evidence> {
+struct Layout<Header, Evidence> {
     format: String,
     version: u32,
     header: Header,
     evidence: Evidence,
 }
 
-/// Whence the evidence comes, for a person who opens the file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Header {
-    node: String,
-    kernel: String,
-    architecture: String,
-    /// Version of the agent that wrote it.
-    recorded_by: String,
-}
-
-impl Header {
-    fn of(window: &EvidenceWindow) -> Self {
-        Self {
-            node: window.node.name.clone(),
-            kernel: window.node.kernel.clone(),
-            architecture: window.node.architecture.clone(),
+impl Recording {
+    /// A recording of a window on the running kernel.
+    pub fn of(evidence: EvidenceWindow) -> Self {
+        let header = Header {
+            node: evidence.node.name.clone(),
+            kernel: evidence.node.kernel.clone(),
+            architecture: evidence.node.architecture.clone(),
             recorded_by: format!("netdiag-agent {}", env!("CARGO_PKG_VERSION")),
-        }
+            btf_sha256: kernel_types::sha256(),
+            anonymised: false,
+            scenario: None,
+        };
+        Self { header, evidence }
     }
 }

@@ -1,0 +1,55 @@
+//! What a recording of one of the project's own scenarios tells about the fault that was made.
+
+use std::collections::BTreeMap;
+
+use netdiag_diagnosis::{Diagnosis, finding::Finding};
+use serde::{Deserialize, Serialize};
+
+/// A fault, or its healthy twin, that was made on purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// The test that made it: `bonds::lldp_on_an_active_backup_bond_under_a_bridge`.
+    pub name: String,
+    /// How much the kernel's own counters rose around it, read by the test and not by the agent:
+    /// `node bond0 rx_dropped`, `shop/server Tcp.InCsumErrors`.
+    pub counters: BTreeMap<String, u64>,
+    /// What the agent found, which the test approved of.
+    pub findings: Vec<ExpectedFinding>,
+}
+
+/// A finding in short.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ExpectedFinding {
+    /// The symptom.
+    pub check: String,
+    /// What was proved about it.
+    pub cause: String,
+    /// How bad.
+    pub severity: String,
+    /// What it is about: the last part of the finding's id, empty when it is about the node as a whole.
+    pub subject: String,
+    /// Events within the window.
+    pub count: u64,
+}
+
+impl ExpectedFinding {
+    /// All findings of a diagnosis, in an order of their own.
+    pub fn all_of(diagnosis: &Diagnosis) -> Vec<Self> {
+        let mut all: Vec<Self> = diagnosis.findings.iter().map(Self::of).collect();
+        all.sort();
+        all
+    }
+
+    fn of(finding: &Finding) -> Self {
+        let name = format!("{}/{}", finding.check, finding.cause);
+        let id = finding.id.as_str();
+        let subject = id.strip_prefix(&name).unwrap_or(id);
+        Self {
+            check: finding.check.to_owned(),
+            cause: finding.cause.to_string(),
+            severity: finding.severity.as_str().to_owned(),
+            subject: subject.trim_start_matches('/').to_owned(),
+            count: finding.count,
+        }
+    }
+}
