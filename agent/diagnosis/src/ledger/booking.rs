@@ -147,15 +147,15 @@ static TABLE: &[Row] = &[
         raises: Raises::Protocol(ChecksumCounter::Tcp),
     },
     // UDP_MIB_CSUMERRORS where the checksum is verified on arrival (no socket, a filter, or a short packet).
-    // Seen: UDP_CSUM at __udp4_lib_rcv (6.1).
+    // Seen: UDP_CSUM at __udp4_lib_rcv (6.1). These functions free for other reasons too.
     Row {
         functions: &["__udp4_lib_rcv", "udp_queue_rcv_one_skb"],
-        reasons: Reasons::Only(CHECKSUM_UDP),
+        reasons: Reasons::OnlyOrFound(CHECKSUM_UDP),
         raises: Raises::Protocol(ChecksumCounter::Udp),
     },
     Row {
         functions: &["__udp6_lib_rcv", "udpv6_queue_rcv_one_skb"],
-        reasons: Reasons::Only(CHECKSUM_UDP),
+        reasons: Reasons::OnlyOrFound(CHECKSUM_UDP),
         raises: Raises::Protocol(ChecksumCounter::Udp6),
     },
     // udp_recvmsg, label csum_copy_err: verified while copying to the reader; the reason is given from 6.15 on.

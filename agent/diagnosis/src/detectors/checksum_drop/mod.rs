@@ -15,7 +15,7 @@ mod wording;
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Confidence, Finding, Severity, Unchecked},
+    finding::{Confidence, Finding, Severity, Unchecked, counted_packets},
 };
 use signature::ENOUGH;
 use suspects::Suspects;
@@ -130,6 +130,7 @@ fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
             reason: format!("drop probe: {reason}"),
         });
     }
+    entries.extend(unseen(window));
     if let Some(reason) = window.packet_sockets.missing() {
         entries.push(Unchecked {
             check: NAME,
@@ -138,4 +139,33 @@ fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
         });
     }
     entries
+}
+
+/// Wrong checksums of which no packet could be seen.
+fn unseen(window: &EvidenceWindow) -> Option<Unchecked> {
+    let mut places: Vec<(u64, String)> = window
+        .namespaces
+        .iter()
+        .map(|namespace| (trigger::unseen(window, namespace), namespace.label()))
+        .filter(|(count, _)| *count > 0)
+        .collect();
+    places.sort_by(|a, b| b.cmp(a));
+    let count = places
+        .iter()
+        .fold(0_u64, |sum, (count, _)| sum.saturating_add(*count));
+    let more = match places.len() {
+        0 => return None,
+        1 => String::new(),
+        many => format!(" and other namespaces ({})", many - 1),
+    };
+    let (_, first) = places.first()?;
+    Some(Unchecked {
+        check: NAME,
+        partly: true,
+        reason: format!(
+            "TCP found {} with a wrong checksum in {first}{more} that this kernel freed without an event (tcp_drop, \
+             before 5.17): whether half-made or broken is not known",
+            counted_packets(count)
+        ),
+    })
 }

@@ -1,13 +1,37 @@
 //! Which drops may be about a checksum.
 
-use crate::evidence::{DropCount, EvidenceWindow};
+use crate::evidence::{DropCount, EvidenceWindow, Namespace};
 
 /// Functions that free a datagram only because its checksum was found wrong while a program read or polled for it
 /// (`udp_recvmsg`, `udpv6_recvmsg`, `__first_packet_length`). Kernels before 6.13 give no reason there.
 const LATE_VERIFICATION: [&str; 3] = ["udp_recvmsg", "udpv6_recvmsg", "__first_packet_length"];
 
-/// Functions in which TCP verifies a checksum on arrival, and which free segments for other reasons too.
-const TCP_VERIFICATION: [&str; 4] = ["tcp_v4_rcv", "tcp_v6_rcv", "tcp_v4_do_rcv", "tcp_v6_do_rcv"];
+/// Functions that verify a checksum on arrival and free packets for other reasons too, and the counter that rises for
+/// each wrong one. For kernels that give no reason.
+struct OnArrival {
+    functions: &'static [&'static str],
+    counter: &'static str,
+    /// Functions in which it rises later, for packets of their own.
+    later: &'static [&'static str],
+}
+
+static ON_ARRIVAL: [OnArrival; 3] = [
+    OnArrival {
+        functions: &["tcp_v4_rcv", "tcp_v6_rcv", "tcp_v4_do_rcv", "tcp_v6_do_rcv"],
+        counter: "Tcp.InCsumErrors",
+        later: &[],
+    },
+    OnArrival {
+        functions: &["__udp4_lib_rcv", "udp_queue_rcv_one_skb"],
+        counter: "Udp.InCsumErrors",
+        later: &["udp_recvmsg", "__first_packet_length"],
+    },
+    OnArrival {
+        functions: &["__udp6_lib_rcv", "udpv6_queue_rcv_one_skb"],
+        counter: "Udp6.InCsumErrors",
+        later: &["udpv6_recvmsg"],
+    },
+];
 
 // `ip_summed` tells a healthy packet only below the transports: `udp_csum_pull_header` sets it to CHECKSUM_NONE while
 // the field still holds the half-made sum (`skb_postpull_rcsum`), so what a full or closed socket drops looks lost.
@@ -76,22 +100,49 @@ pub(super) fn of(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
     }
 }
 
-/// Where the kernel gives no reasons, the namespace's counter of wrong checksums tells: what TCP freed there on arrival
+/// Where the kernel gives no reasons, the namespace's counter of wrong checksums tells: what was freed there on arrival
 /// was freed for its checksum if the counter rose as much, but for one in ten.
 fn only_checksums(window: &EvidenceWindow, drop: &DropCount) -> bool {
-    let is_alike = |other: &&DropCount| {
-        other.netns == drop.netns
-            && other.reason.is_empty()
-            && TCP_VERIFICATION.contains(&other.location.as_str())
+    let location = drop.location.as_str();
+    let Some(verified) = ON_ARRIVAL
+        .iter()
+        .find(|verified| verified.functions.contains(&location))
+    else {
+        return false;
     };
     let namespace = drop.netns.and_then(|netns| window.namespace(netns));
-    let increase = namespace.and_then(|namespace| namespace.increase("Tcp.InCsumErrors"));
-    let drops = window.drops.value();
-    let freed = drops
-        .into_iter()
-        .flat_map(|drops| drops.counts.iter().filter(is_alike))
-        .fold(0_u64, |sum, other| sum.saturating_add(other.count));
-    is_alike(&drop) && increase.is_some_and(|rose| rose >= freed - freed / 10)
+    let increase = namespace.and_then(|namespace| namespace.increase(verified.counter));
+    let freed = |functions: &[&str], is_here: &dyn Fn(&DropCount) -> bool| {
+        let drops = window.drops.value().into_iter();
+        drops
+            .flat_map(|drops| &drops.counts)
+            .filter(|other| functions.contains(&other.location.as_str()) && is_here(other))
+            .fold(0_u64, |sum, other| sum.saturating_add(other.count))
+    };
+    let on_arrival = freed(verified.functions, &|other| other.netns == drop.netns);
+    // What is verified late has lost its device, and may be of any namespace.
+    let later = freed(verified.later, &|other| {
+        other.netns.is_none() || other.netns == drop.netns
+    });
+    increase.is_some_and(|rose| rose.saturating_sub(later) >= on_arrival - on_arrival / 10)
+}
+
+/// How many segments with a wrong checksum TCP freed in this namespace without an event: before 5.17 `tcp_drop` so
+/// frees what an open connection refuses.
+pub(super) fn unseen(window: &EvidenceWindow, namespace: &Namespace) -> u64 {
+    let Some(drops) = window.drops.value().filter(|drops| !drops.has_reasons) else {
+        return 0;
+    };
+    let [tcp, ..] = &ON_ARRIVAL;
+    let seen = drops
+        .counts
+        .iter()
+        .filter(|drop| drop.netns == Some(namespace.id))
+        .filter(|drop| tcp.functions.contains(&drop.location.as_str()))
+        .filter(|drop| of(window, drop).is_some())
+        .fold(0_u64, |sum, drop| sum.saturating_add(drop.count));
+    let increase = namespace.increase(tcp.counter).unwrap_or(0);
+    increase.saturating_sub(seen)
 }
 
 fn is_checksum_reason(reason: &str) -> bool {
