@@ -19,6 +19,8 @@ const CHECKSUMS: [(&str, &str, &str); 3] = [
 pub struct DropCounter {
     /// Name of the namespace for `ip netns`.
     pub namespace: String,
+    /// Number of the namespace.
+    pub inode: u64,
     /// The device, empty for a counter of the namespace.
     pub device: String,
     /// `rx_dropped`, `Tcp.InCsumErrors`, ..
@@ -40,8 +42,10 @@ impl DropCounter {
 }
 
 fn of_namespace(namespace: &Namespace) -> Result<Vec<(DropCounter, u64)>> {
+    let inode = namespace.inode()?;
     let named = |device: &str, counter| DropCounter {
         namespace: namespace.name().to_owned(),
+        inode,
         device: device.to_owned(),
         counter,
     };

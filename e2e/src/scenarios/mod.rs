@@ -5,20 +5,28 @@
 
 mod announcements;
 mod bridged_nics;
+mod busy_node;
+mod full_backlog;
+mod full_tables;
 mod healthy_pods;
 mod hung_program;
 mod lost_checksum;
 mod promiscuous_devices;
 mod refusals;
 mod shared_domain;
+mod shared_packets;
 mod unequal_mtu;
 
 pub use announcements::{Burst, Increase, SegmentAnnouncements};
 pub use bridged_nics::{Announcements, BridgedNics};
+pub use busy_node::{BusyNode, Work};
+pub use full_backlog::{FullBacklog, Overrun};
+pub use full_tables::{FullConnections, FullNeighbours};
 pub use healthy_pods::HealthyPods;
 pub use hung_program::{HungProgram, Overflowed};
 pub use lost_checksum::{Fault, LostChecksum, WrongChecksums};
 pub use promiscuous_devices::PromiscuousDevices;
 pub use refusals::{Refusals, Refused};
 pub use shared_domain::{Family, Received, SharedDomain};
+pub use shared_packets::SharedPackets;
 pub use unequal_mtu::UnequalMtu;

@@ -4,6 +4,7 @@ mod checksums;
 mod control_frames;
 mod drops;
 
+use netdiag_e2e::scenarios::Work;
 use serde_json::Value;
 
 use crate::outcome::Outcome;
@@ -47,6 +48,17 @@ pub fn healthy_pods(outcome: &Outcome) {
     let checksum = |finding: &&Value| finding["check"] == "ChecksumDrop";
     assert_eq!(outcome.all().iter().find(checksum), None);
     assert_harmless(outcome);
+}
+
+/// Pods that resolved names and sent over both IP versions while others came and went.
+#[track_caller]
+pub fn busy_node(work: &Work, outcome: &Outcome) {
+    assert_eq!(work.answered, work.asked, "{work:?}");
+    assert!(
+        work.asked > 100 && work.sent > 1_000_000 && work.sent_by_v6 > 1_000_000,
+        "{work:?}"
+    );
+    healthy_pods(outcome);
 }
 
 /// A capture on `veth-server`: named with its process, harmless.

@@ -1,6 +1,6 @@
 //! Drops that the table of `OtherDrop` explains.
 
-use netdiag_e2e::scenarios::{Overflowed, Refused};
+use netdiag_e2e::scenarios::{Overflowed, Overrun, Refused};
 use serde_json::Value;
 
 use crate::outcome::Outcome;
@@ -89,6 +89,76 @@ pub fn hung_program(made: &Overflowed, outcome: &Outcome) {
     assert!(text.contains("receive buffer was full"), "{finding:#}");
     assert!(text.contains("10.82.0.2:5000"), "the flow: {finding:#}");
     assert_alarming(outcome, 1);
+}
+
+/// Connections that could not be tracked: how many packets were sent, and how many of them refused.
+#[track_caller]
+pub fn full_connections((sent, refused): (u64, u64), outcome: &Outcome) {
+    assert!(refused > sent / 2, "{refused} of {sent}");
+    let cause = if outcome.has_no_reasons() {
+        "nf_hook_slow"
+    } else {
+        "NETFILTER_DROP"
+    };
+    let finding = outcome.finding("OtherDrop", cause, "veth-client");
+    assert_eq!(finding["count"], refused, "{finding:#}");
+    assert_eq!(finding["severity"], "Warning");
+    let text = finding.to_string();
+    assert!(text.contains("tracked connections was full"), "{finding:#}");
+    assert_alarming(outcome, 1);
+}
+
+/// Datagrams to so many addresses that nobody has, with room for a few.
+#[track_caller]
+pub fn full_neighbours(sent: u64, outcome: &Outcome) {
+    let cause = if outcome.has_no_reasons() {
+        "ip_finish_output2"
+    } else {
+        "NEIGH_CREATEFAIL"
+    };
+    let finding = outcome.finding("OtherDrop", cause, "veth-client");
+    let count = finding["count"].as_u64().unwrap();
+    assert!((sent / 2..=sent).contains(&count), "{finding:#}");
+    assert_eq!(finding["severity"], "Warning");
+    let text = finding.to_string();
+    assert!(text.contains("neighbour table is full"), "{finding:#}");
+    assert_alarming(outcome, 1);
+}
+
+/// A burst that found the queue of its CPU full.
+#[track_caller]
+pub fn full_backlog(made: &Overrun, outcome: &Outcome) {
+    assert!(made.of_cpus > 20 && made.received > 20, "{made:?}");
+    assert_eq!(
+        made.sent, made.received,
+        "a veth counts them at both its ends"
+    );
+    let finding = outcome.finding("ReceiveOverrun", "BacklogFull", "");
+    assert_eq!(finding["severity"], "Warning");
+    assert_eq!(finding["count"], made.of_cpus, "{finding:#}");
+    let text = finding.to_string();
+    for named in ["veth-client", "CPU 0", "netdev_max_backlog"] {
+        assert!(text.contains(named), "{named} is not in {finding:#}");
+    }
+    outcome.assert_explained("shop/client", "eth0", "tx_dropped", made.sent);
+    outcome.assert_explained("", "veth-client", "rx_dropped", made.received);
+    assert_alarming(outcome, 1);
+}
+
+/// Drops that were counted at both ends of a veth, and of which no event told.
+#[track_caller]
+pub fn shared_packets((sender, receiver): (u64, u64), outcome: &Outcome) {
+    assert_eq!((sender, receiver), (50, 50));
+    for (netns, device, counter) in [
+        ("shop/generator", "eth0", "tx_dropped"),
+        ("", "veth-generator", "rx_dropped"),
+    ] {
+        let entry = outcome.ledger(netns, device, counter);
+        let entry = entry.unwrap_or_else(|| panic!("{:#}", outcome.result["ledger"]));
+        assert_eq!(entry["increase"], 50, "{entry:#}");
+        assert_eq!(entry["unexplained"], 50, "{entry:#}");
+    }
+    outcome.assert_balanced();
 }
 
 /// So many findings of Warning or worse, and no more: nothing is blamed that was not made.

@@ -100,11 +100,25 @@ impl Readings {
 
     /// Asserts that the ledger has each counter that rose, by as much as it rose, and has booked it.
     #[track_caller]
-    pub fn assert_ledger(&self, node: &Node, outcome: &Outcome, leftover: Leftover) {
+    pub fn assert_ledger(
+        &self,
+        node: &Node,
+        outcome: &Outcome,
+        evidence: &Value,
+        leftover: Leftover,
+    ) {
+        let namespaces = evidence["namespaces"].as_array().into_iter().flatten();
+        let seen: BTreeSet<_> = namespaces.filter_map(|one| one["id"].as_u64()).collect();
+        let own = node.namespace().inode().unwrap();
+        assert!(seen.contains(&own), "the agent has not seen the node");
         let mut wrong = Vec::new();
         for (counter, bounds) in self.bounds(|reading| &reading.counters) {
             let name = format!("{} {}", counter.device, counter.counter);
             let name = name.trim_start();
+            // A host beyond a wire has a namespace of its own, which is none of the node's.
+            if !seen.contains(&counter.inode) {
+                continue;
+            }
             let Some(entry) = entry(node, outcome, &counter) else {
                 if bounds.at_least > 0 {
                     wrong.push(format!(
@@ -143,6 +157,26 @@ impl Readings {
         assert!(wrong.is_empty(), "the ledger is wrong: {wrong:#?}");
     }
 
+    /// How much each counter of the node rose from before the window until after it, and each other that rose at all:
+    /// `node bond0 rx_dropped`, `server Tcp.InCsumErrors`.
+    pub fn increases(&self, node: &Node) -> BTreeMap<String, u64> {
+        let mut increases = BTreeMap::new();
+        for (counter, bounds) in self.bounds(|reading| &reading.counters) {
+            let is_node = counter.namespace == node.namespace().name();
+            if !is_node && bounds.at_most == 0 {
+                continue;
+            }
+            let place = match is_node {
+                true => "node",
+                false => label(&counter.namespace),
+            };
+            let words = [place, &counter.device, counter.counter];
+            let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            *increases.entry(words.join(" ")).or_default() += bounds.at_most;
+        }
+        increases
+    }
+
     fn bounds<K: Ord + Clone + Debug>(
         &self,
         values: fn(&Reading) -> &BTreeMap<K, u64>,
@@ -176,7 +210,11 @@ fn entry<'a>(node: &Node, outcome: &'a Outcome, counter: &DropCounter) -> Option
     if namespace == node.namespace().name() {
         return find("");
     }
-    // netdiag-PID-NUMBER-LABEL, and a pod's label is its name.
-    let pod = namespace.splitn(4, '-').nth(3)?;
-    find(&format!("shop/{pod}")).or_else(|| find(namespace))
+    // A pod's label is its name.
+    find(&format!("shop/{}", label(namespace))).or_else(|| find(namespace))
+}
+
+/// LABEL of a namespace called netdiag-PID-NUMBER-LABEL.
+fn label(namespace: &str) -> &str {
+    namespace.splitn(4, '-').nth(3).unwrap_or(namespace)
 }

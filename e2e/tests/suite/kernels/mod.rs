@@ -4,8 +4,10 @@
 mod bonds;
 mod checksums;
 mod counted;
+mod drops;
 mod faults;
 mod nics;
 mod promiscuity;
+mod recorded;
 mod twins;
 mod watched;

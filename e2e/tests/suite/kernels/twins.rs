@@ -4,8 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use netdiag_e2e::lab::Node;
-use netdiag_e2e::netns::Namespace;
-use netdiag_e2e::scenarios::HealthyPods;
+use netdiag_e2e::scenarios::{BusyNode, HealthyPods};
 
 use super::watched::watch;
 use crate::expected;
@@ -46,16 +45,9 @@ fn capture_beside_healthy_pods() {
 /// Numbers of namespaces are given again at once, so a drop must not be told of the wrong one.
 #[test]
 #[ignore = "needs a guest"]
-fn namespaces_that_come_and_go() {
-    let node = Node::new("churn").unwrap();
-    let pods = HealthyPods::new(&node).unwrap();
-    let (sent, outcome) = watch(&node, 12, || {
-        for _ in 0..12 {
-            let namespace = Namespace::new("short-lived").unwrap();
-            namespace.ip("link add a0 type veth peer name a1").unwrap();
-        }
-        pods.talk(1).unwrap().0
-    });
-    assert!(sent > 1_000_000, "{sent} bytes");
-    expected::healthy_pods(&outcome);
+fn busy_node_whose_pods_come_and_go() {
+    let node = Node::new("busy").unwrap();
+    let busy = BusyNode::new(&node).unwrap();
+    let (work, outcome) = watch(&node, 14, || busy.work().unwrap());
+    expected::busy_node(&work, &outcome);
 }

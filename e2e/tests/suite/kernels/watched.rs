@@ -7,6 +7,7 @@ use netdiag_e2e::lab::{DropTrigger, Node};
 use serde_json::Value;
 
 use super::counted::{Leftover, Reading, Readings};
+use super::recorded;
 use crate::outcome::Outcome;
 
 /// Has the agent watch for that long, makes the fault once its window has begun, and waits for its report.
@@ -49,10 +50,12 @@ pub fn watch_leaving<T>(
         diagnosis: Value::Null,
         result,
     };
+    recorded::keep(&watched.recording, readings.increases(node));
     let recording = fs::read(&watched.recording).unwrap();
     let recording: Value = serde_json::from_slice(&recording).unwrap();
-    readings.assert_counts(&trigger, &recording["evidence"]);
-    readings.assert_ledger(node, &outcome, leftover);
+    let evidence = &recording["evidence"];
+    readings.assert_counts(&trigger, evidence);
+    readings.assert_ledger(node, &outcome, evidence, leftover);
     (made, outcome)
 }
 

@@ -1,0 +1,63 @@
+//! A sender keeps a reference to what it sends: the kernel counts a drop and frees no packet, so no event tells of it.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::lab::{Node, Pod};
+use crate::netns;
+
+/// Pod `generator`, MTU 9000, on `veth-generator`, MTU 1500: the kernel's packet generator runs on its eth0.
+pub struct SharedPackets<'a> {
+    node: &'a Node,
+    pod: Pod,
+}
+
+impl<'a> SharedPackets<'a> {
+    /// Starts the pod.
+    pub fn new(node: &'a Node) -> Result<Self> {
+        netns::run(Command::new("modprobe").arg("pktgen"))?;
+        let pod = node.start_pod("generator", "10.86.0.1/24", "veth-generator")?;
+        pod.namespace().ip("link set eth0 mtu 9000")?;
+        Ok(Self { node, pod })
+    }
+
+    /// Generates that many packets that are too large for the other end; the increase of the pod's tx_dropped and of
+    /// the node's rx_dropped.
+    pub fn generate(&self, packets: u64) -> Result<(u64, u64)> {
+        let before = self.dropped()?;
+        self.command("kpktgend_0", "rem_device_all")?;
+        self.command("kpktgend_0", "add_device eth0")?;
+        for setting in [
+            format!("count {packets}"),
+            "pkt_size 4000".to_owned(),
+            "delay 100000".to_owned(),
+            "dst 10.86.0.2".to_owned(),
+            "dst_mac 02:00:00:00:00:01".to_owned(),
+        ] {
+            self.command("eth0", &setting)?;
+        }
+        // Returns when all are sent.
+        self.command("pgctrl", "start")?;
+        self.command("kpktgend_0", "rem_device_all")?;
+        let after = self.dropped()?;
+        Ok((after.0 - before.0, after.1 - before.1))
+    }
+
+    fn command(&self, file: &str, text: &str) -> Result<()> {
+        let path = format!("/proc/thread-self/net/pktgen/{file}");
+        self.pod.namespace().enter(|| {
+            fs::write(&path, text).with_context(|| format!("failed to write {text:?} to {path}"))
+        })?
+    }
+
+    fn dropped(&self) -> Result<(u64, u64)> {
+        let sender = self.pod.namespace().counter("eth0", "tx_dropped")?;
+        let receiver = self
+            .node
+            .namespace()
+            .counter("veth-generator", "rx_dropped")?;
+        Ok((sender, receiver))
+    }
+}
