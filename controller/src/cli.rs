@@ -25,7 +25,7 @@ pub enum Command {
 const RUN_EXAMPLES: &str = "\
 Examples:
   In a cluster, with the pod's service account:
-    netdiag-controller run --log-format json
+    netdiag-controller run --log-format json --lease-namespace netdiag-system --listen 0.0.0.0:9464
 
   On a workstation, against the cluster that kubectl talks to:
     netdiag-controller run
@@ -40,6 +40,10 @@ pub struct RunArgs {
     /// account
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+
+    /// Work only while holding the lease in this namespace, so that replicas take turns [default: work at once, alone]
+    #[arg(long, env = "NETDIAG_LEASE_NAMESPACE", value_name = "NAMESPACE")]
+    pub lease_namespace: Option<String>,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "the struct says it")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kube::Client;
 
-use crate::{retry::Failures, stores::Stores};
+use crate::{metrics::Metrics, retry::Failures, stores::Stores};
 
 /// One controller's means.
 pub struct Context {
@@ -14,15 +14,18 @@ pub struct Context {
     pub stores: Stores,
     /// Failures in a row of its own objects.
     pub failures: Failures,
+    /// To count passes with.
+    pub metrics: Metrics,
 }
 
 impl Context {
     /// The means of a controller that has not failed yet.
-    pub fn new(client: &Client, stores: &Stores) -> Arc<Self> {
+    pub fn new(client: &Client, stores: &Stores, metrics: &Metrics) -> Arc<Self> {
         Arc::new(Self {
             client: client.clone(),
             stores: stores.clone(),
             failures: Failures::default(),
+            metrics: metrics.clone(),
         })
     }
 }

@@ -21,6 +21,7 @@
 //! | `nodenetreports` | list, watch | what agents report |
 //! | `nodenetreports` | create, patch | server-side apply of a node's assignments, which creates its report |
 //! | `nodenetreports` | delete | the report of a deleted node whose name a new one has taken |
+//! | `leases` in its own namespace | get, create, update | which of the replicas works |
 
 pub mod cli;
 pub mod diagnosis;
@@ -29,6 +30,8 @@ pub mod run;
 
 mod context;
 mod gather;
+mod lease;
+mod metrics;
 mod pace;
 mod retry;
 mod stores;

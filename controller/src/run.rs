@@ -1,6 +1,11 @@
 //! Starts the watches and the two controllers, and ends them in order.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{FutureExt, Stream, StreamExt, channel::mpsc, future::BoxFuture};
 use kube::{
@@ -12,6 +17,8 @@ use kube::{
         reflector::{ObjectRef, Store},
     },
 };
+use netdiag_telemetry::{health::Health, server::CannotListen};
+use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
@@ -21,6 +28,8 @@ use crate::{
     context::Context,
     diagnosis,
     gather::gather,
+    lease::{Election, NoIdentity},
+    metrics::{Fleet, Metrics},
     report,
     retry::Failures,
     stores::{Queues, Stores},
@@ -34,6 +43,9 @@ const GATHER_CHANGES: Duration = Duration::from_millis(100);
 const NODE_WRITES: u16 = 16;
 /// Diagnoses that are rolled up at a time.
 const DIAGNOSIS_WRITES: u16 = 4;
+
+/// A leader that hangs longer than this in one look at its lease is started anew.
+const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
 
 /// The controller could not start or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +65,17 @@ pub enum Error {
     /// The client cannot be built from the credentials.
     #[error("failed to set up the API client")]
     BuildClient(#[source] Box<kube::Error>),
+    /// The port for health and metrics.
+    #[error("failed to serve health and metrics")]
+    Serve(#[source] CannotListen),
+    /// No name for the election.
+    #[error("failed to take part in the leader election")]
+    Identity(#[source] NoIdentity),
+    /// Another process may lead now, so this one must not go on.
+    #[error(
+        "failed to renew the lease in time; another replica takes over, and this one starts anew"
+    )]
+    LeaseLost,
     /// The process cannot catch SIGTERM or SIGINT.
     #[error("failed to listen for signals")]
     Signals(#[source] std::io::Error),
@@ -70,17 +93,54 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
     let tracker = TaskTracker::new();
     cancel_on_signal(&shutdown).map_err(Error::Signals)?;
 
-    let (stores, queues) = Stores::start(&client, &tracker, &shutdown);
+    let health = Health::default();
+    let mut registry = Registry::with_prefix("netdiag_controller");
+    let metrics = Metrics::new(&mut registry, [diagnosis::NAME, report::NAME]);
+    let fleet = Fleet::default();
+    registry.register_collector(Box::new(fleet.clone()));
+    args.serve
+        .serve(registry, health.clone())
+        .await
+        .map_err(Error::Serve)?;
+
+    let work = async {
+        health.lacks("caches", "the first lists are not read yet");
+        let (stores, queues) = Stores::start(&client, &tracker, &shutdown);
+        fleet.count_from(&stores);
+        tokio::select! {
+            ready = stores.wait_until_ready() => if ready.is_ok() {
+                info!("Caches filled");
+                health.has("caches");
+                start_controllers(&client, &stores, queues, &metrics, &tracker, &shutdown);
+            },
+            () = shutdown.cancelled() => {}
+        }
+        shutdown.cancelled().await;
+        tracker.close();
+        tracker.wait().await;
+    };
+    let Some(namespace) = &args.lease_namespace else {
+        work.await;
+        info!("Controller ended");
+        return Ok(());
+    };
+    let mut election =
+        Election::new(client.clone(), namespace, health.clone()).map_err(Error::Identity)?;
     tokio::select! {
-        ready = stores.wait_until_ready() => if ready.is_ok() {
-            info!("Caches filled");
-            start_controllers(&client, &stores, queues, &tracker, &shutdown);
-        },
-        () = shutdown.cancelled() => {}
+        () = election.win() => {}
+        () = shutdown.cancelled() => return Ok(()),
     }
-    shutdown.cancelled().await;
-    tracker.close();
-    tracker.wait().await;
+    metrics.set_leader(true);
+    let pulse = health.watch("lease", LONGEST_RENEWAL);
+    let lost = tokio::select! {
+        () = election.keep(&pulse) => true,
+        () = work => false,
+    };
+    metrics.set_leader(false);
+    if lost {
+        return Err(Error::LeaseLost);
+    }
+    election.resign().await;
     info!("Controller ended");
     Ok(())
 }
@@ -121,29 +181,31 @@ fn start_controllers(
     client: &Client,
     stores: &Stores,
     queues: Queues,
+    metrics: &Metrics,
     tracker: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
     let diagnoses = Controller {
-        name: "diagnosis",
+        name: diagnosis::NAME,
         store: stores.diagnoses.clone(),
         requests: requests(queues.diagnoses, GATHER_REPORTS, shutdown.clone()),
         concurrency: DIAGNOSIS_WRITES,
     };
-    tracker.spawn(
-        diagnoses.run(Context::new(client, stores), |diagnosis, context| {
-            diagnosis::reconcile::reconcile(diagnosis, context).boxed()
-        }),
-    );
+    tracker.spawn(diagnoses.run(
+        Context::new(client, stores, metrics),
+        |diagnosis, context| diagnosis::reconcile::reconcile(diagnosis, context).boxed(),
+    ));
     let nodes = Controller {
-        name: "report",
+        name: report::NAME,
         store: stores.nodes.clone(),
         requests: requests(queues.nodes, GATHER_CHANGES, shutdown.clone()),
         concurrency: NODE_WRITES,
     };
-    tracker.spawn(nodes.run(Context::new(client, stores), |node, context| {
-        report::reconcile::reconcile(node, context).boxed()
-    }));
+    tracker.spawn(
+        nodes.run(Context::new(client, stores, metrics), |node, context| {
+            report::reconcile::reconcile(node, context).boxed()
+        }),
+    );
 }
 
 /// What one controller works on.
@@ -163,14 +225,21 @@ where
     async fn run<E: std::error::Error + Send + 'static>(
         self,
         context: Arc<Context>,
-        reconcile: impl FnMut(Arc<K>, Arc<Context>) -> BoxFuture<'static, Result<Action, E>>,
+        mut reconcile: impl FnMut(Arc<K>, Arc<Context>) -> BoxFuture<'static, Result<Action, E>>,
     ) {
+        let name = self.name;
+        let timed = |object: Arc<K>, context: Arc<Context>| {
+            let began = Instant::now();
+            let metrics = context.metrics.clone();
+            reconcile(object, context)
+                .inspect(move |result| metrics.passed(name, result.is_ok(), began.elapsed()))
+        };
         let failed = |object: Arc<K>, _error: &E, context: Arc<Context>| {
             Action::requeue(context.failures.failed(object.name_any()))
         };
         let config = controller::Config::default().concurrency(self.concurrency);
         let results = applier(
-            reconcile,
+            timed,
             failed,
             Arc::clone(&context),
             self.store,

@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::watch::Watch;
 
 /// Read side of the caches.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Stores {
     /// Every Node, without what nobody here reads.
     pub nodes: Store<Node>,

@@ -68,6 +68,11 @@ impl Process {
         Ok(())
     }
 
+    /// Asks it to end and waits for it; as the kubelet does with a pod.
+    pub fn terminate(&self) {
+        end(&self.child);
+    }
+
     /// The last lines that it wrote.
     pub fn log_tail(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();

@@ -24,6 +24,9 @@ use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt;
 use netdiag_crds::NodeNetReport;
 
+/// Name of this controller in logs and metrics.
+pub const NAME: &str = "diagnosis";
+
 /// What a diagnosis is decided upon, besides itself and the time.
 pub struct World {
     nodes: BTreeMap<String, Arc<Node>>,

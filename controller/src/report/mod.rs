@@ -11,6 +11,9 @@ use netdiag_crds::{
 
 use crate::diagnosis::run::Run;
 
+/// Name of this controller in logs and metrics.
+pub const NAME: &str = "report";
+
 /// This run's assignment.
 pub fn assignment<'a>(report: &'a NodeNetReport, run: &Run) -> Option<&'a Assignment> {
     report

@@ -1,0 +1,129 @@
+//! Two controllers, one lease: with the permissions of `examples/rbac.yaml` and nothing more.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use netdiag_e2e::kubectl::Kubectl;
+use netdiag_e2e::process::Process;
+use netdiag_e2e::{cluster, programs, wait};
+use serde_json::json;
+
+use crate::CONTROL_PLANE;
+
+const NAMESPACE: &str = "netdiag-system";
+const RBAC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rbac.yaml");
+/// A lease of 15 s, and two looks at it.
+const TAKE_OVER: Duration = Duration::from_secs(25);
+
+/// A controller that takes part in the election.
+struct Replica {
+    process: Process,
+    address: String,
+}
+
+impl Replica {
+    fn start(name: &str, kubeconfig: &Path) -> Self {
+        let mut command = Command::new(programs::controller().unwrap());
+        command.args(["run", "--lease-namespace", NAMESPACE, "--kubeconfig"]);
+        command.arg(kubeconfig).args(["--listen", "127.0.0.1:0"]);
+        let log = kubeconfig.with_extension(format!("{name}.log"));
+        let process = Process::start(name, command, &log).unwrap();
+        let address = wait::until("the port", Duration::from_secs(10), || {
+            process.check_running()?;
+            let said = process.log_tail();
+            let address = said.split("address=").nth(1);
+            Ok(address.and_then(|rest| Some(rest.split_whitespace().next()?.to_owned())))
+        });
+        Self {
+            process,
+            address: address.unwrap(),
+        }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn leads(&self) -> bool {
+        let metrics = self.get("/metrics");
+        metrics
+            .lines()
+            .any(|line| line == "netdiag_controller_leader 1")
+    }
+
+    fn wait_until_leading(&self, limit: Duration) {
+        wait::until("a leader", limit, || {
+            self.process.check_running()?;
+            Ok(self.leads().then_some(()))
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs a control plane"]
+fn the_second_replica_takes_over_when_the_first_dies_or_resigns() {
+    let kubectl = CONTROL_PLANE.kubectl();
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE },
+    });
+    kubectl.apply(&namespace.to_string()).unwrap();
+    kubectl.run(&["apply", "-f", RBAC]).unwrap();
+    let token = kubectl
+        .token(NAMESPACE, "netdiag-controller", None)
+        .unwrap();
+    let kubeconfig = CONTROL_PLANE
+        .kubeconfig_with_token("replicas", &token)
+        .unwrap();
+
+    let first = Replica::start("first", &kubeconfig);
+    first.wait_until_leading(Duration::from_secs(20));
+    let second = Replica::start("second", &kubeconfig);
+    assert_work_is_done(&kubectl, "with-the-first");
+    assert!(!second.leads(), "one at a time");
+    // It can take over at any moment, so it is ready.
+    assert!(second.get("/readyz").starts_with("HTTP/1.1 200"));
+
+    first.process.kill().unwrap();
+    let killed = Instant::now();
+    second.wait_until_leading(TAKE_OVER);
+    println!("taken over {} s after a crash", killed.elapsed().as_secs());
+    assert_work_is_done(&kubectl, "with-the-second");
+    let passes = second.get("/metrics");
+    assert!(
+        passes.contains(
+            r#"netdiag_controller_reconcile_total{controller="diagnosis",result="failed"} 0"#
+        ),
+        "{passes}"
+    );
+    assert!(
+        passes.contains(r#"netdiag_controller_diagnoses{state="Degraded"}"#),
+        "{passes}"
+    );
+
+    // One that ends in order gives the lease up, so the next need not wait until it runs out.
+    let third = Replica::start("third", &kubeconfig);
+    let ended = Instant::now();
+    second.process.terminate();
+    third.wait_until_leading(TAKE_OVER);
+    let took = ended.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    for name in ["with-the-first", "with-the-second"] {
+        kubectl.run(&["delete", "nnd", name]).unwrap();
+    }
+}
+
+/// A diagnosis of a node that is not there completes, which takes a controller.
+fn assert_work_is_done(kubectl: &Kubectl, name: &str) {
+    let manifest = cluster::once(name, &["no-such-node"], 1).to_string();
+    kubectl.apply(&manifest).unwrap();
+    cluster::wait_until_complete(kubectl, name, Duration::from_secs(30)).unwrap();
+}
