@@ -50,11 +50,11 @@ impl<'a> PromiscuousDevices<'a> {
 
     /// What takes modules of the kernel:
     ///
-    /// - `port0`, in an Open vSwitch datapath;
+    /// - `port0`, a NIC that filters, in the Open vSwitch datapath of `dp0`;
     /// - `dummy0`, a dummy with an address of its own in its forwarding table;
     /// - `bond1` of two dummies, set so by a person, and a capture on its VLAN device `bond1.100`.
     pub fn add_modular(&mut self) -> Result<()> {
-        self._wires.push(self.node.plug_veth("port0")?);
+        self._wires.push(self.node.plug_filtering_nic("port0")?);
         let inside = self.node.namespace();
         inside.run("ovs-dpctl", &["add-dp", "dp0"])?;
         inside.run("ovs-dpctl", &["add-if", "dp0", "port0"])?;

@@ -60,7 +60,7 @@ impl Detector for Promiscuity {
         for link in window.links() {
             if link.promiscuity > 0 {
                 let users = Users::of(window, link);
-                ports.add(link, &users);
+                ports.add(window, link, &users);
                 findings.extend(causes::of_device(window, link, &users));
             } else if link.is_all_multicast() {
                 findings.extend(all_multicast::of_device(window, link));

@@ -36,7 +36,7 @@ struct Port<'a> {
 
 impl<'a> Ports<'a> {
     /// Takes note of a device that is promiscuous as a port.
-    pub(super) fn add(&mut self, link: &'a Link, users: &Users<'a>) {
+    pub(super) fn add(&mut self, window: &'a EvidenceWindow, link: &'a Link, users: &Users<'a>) {
         let (switch, cause, confidence) = match (users.bridge, users.open_vswitch) {
             (Some(used), _) => {
                 let confidence = match used.needed {
@@ -46,6 +46,10 @@ impl<'a> Ports<'a> {
                 (used.bridge, cause::BRIDGE_PORT, confidence)
             }
             (None, Some(switch)) => (switch, cause::OPEN_VSWITCH_PORT, Confidence::Certain),
+            (None, None) if users.open_vswitch_internal => {
+                let datapath = datapath_of(window, link);
+                (datapath, cause::OPEN_VSWITCH_PORT, Confidence::Certain)
+            }
             (None, None) => return,
         };
         let mut proof = sum_proof(link, users);
@@ -83,10 +87,27 @@ impl<'a> Ports<'a> {
 }
 
 fn is_guest(port: &Port<'_>) -> bool {
-    port.link
-        .kind
-        .as_deref()
-        .is_some_and(|kind| GUEST_KINDS.contains(&kind))
+    let kind = port.link.kind.as_deref();
+    kind.is_some_and(|kind| GUEST_KINDS.contains(&kind)) || is_internal(port.link)
+}
+
+/// A device that Open vSwitch made, one for each of its bridges as a rule.
+pub(super) fn is_internal(link: &Link) -> bool {
+    link.kind.as_deref() == Some("openvswitch")
+}
+
+/// The datapath that a device of Open vSwitch is told with. netlink has the datapath of no such device, so all of a
+/// namespace go with the first that has other devices as ports.
+fn datapath_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> &'a Link {
+    let mut internal = window
+        .links()
+        .iter()
+        .filter(|other| other.netns == link.netns && is_internal(other));
+    let first = internal.clone().next();
+    internal
+        .find(|datapath| window.slaves(datapath).next().is_some())
+        .or(first)
+        .unwrap_or(link)
 }
 
 fn single(window: &EvidenceWindow, cause: &'static str, port: &Port<'_>) -> Finding {
@@ -104,10 +125,14 @@ fn single(window: &EvidenceWindow, cause: &'static str, port: &Port<'_>) -> Find
         several => (listed(several, " and "), "are", "they"),
     };
     let port_name = if names == link.name { "it" } else { &link.name };
-    finding.summary = format!(
-        "{names} {are} promiscuous because {} enslaved {port_name}: {chain}",
-        switch.name
-    );
+    finding.summary = if is_internal(link) {
+        format!("{names} is promiscuous as a port that Open vSwitch made for itself")
+    } else {
+        format!(
+            "{names} {are} promiscuous because {} enslaved {port_name}: {chain}",
+            switch.name
+        )
+    };
     finding.consequence = format!(
         "{} makes {names} take frames that {they} would filter out.",
         switch.name
@@ -137,8 +162,13 @@ fn several(
     let switch = first.switch;
     let mut finding = about(window, switch, cause, Severity::Info);
     let names: Vec<&str> = ports.iter().map(|port| port.link.name.as_str()).collect();
+    let why = if cause == cause::OPEN_VSWITCH_PORT {
+        "Open vSwitch makes them so"
+    } else {
+        "it enslaved them"
+    };
     finding.summary = format!(
-        "{} ports of {} are promiscuous because it enslaved them: {}",
+        "{} ports of {} are promiscuous because {why}: {}",
         ports.len(),
         switch.name,
         listed(&names, " and ")

@@ -1,7 +1,7 @@
 //! Who wants a device promiscuous: the kernel keeps only a count (`net_device.promiscuity`), so its users are told
 //! one by one and what is left over is unexplained.
 
-use super::{chain, doubts::doubts};
+use super::{chain, doubts::doubts, ports};
 use crate::evidence::{EvidenceWindow, Link, MembershipKind, PacketSocket};
 
 /// The users of one device's promiscuity.
@@ -13,6 +13,8 @@ pub(super) struct Users<'a> {
     pub bridge: Option<BridgeUse<'a>>,
     /// The Open vSwitch datapath that holds the device.
     pub open_vswitch: Option<&'a Link>,
+    /// The device is an internal port of Open vSwitch, which the kernel makes promiscuous (`internal_dev_create`).
+    pub open_vswitch_internal: bool,
     /// Passthru devices on top of it.
     pub passthru: Vec<&'a Link>,
     /// The device cannot filter one more unicast address (`net_device.uc_promisc`).
@@ -42,6 +44,7 @@ impl<'a> Users<'a> {
         let mut users = Self {
             requested: link.promiscuity_requested(),
             open_vswitch: open_vswitch_of(window, link),
+            open_vswitch_internal: ports::is_internal(link),
             passthru: passthru_on(window, link),
             unicast_filter: link.unicast_promiscuous == Some(true),
             sockets: sockets_on(window, link, MembershipKind::Promiscuous),
@@ -74,6 +77,7 @@ impl<'a> Users<'a> {
             self.requested,
             self.bridge.is_some(),
             self.open_vswitch.is_some(),
+            self.open_vswitch_internal,
             self.unicast_filter,
         ];
         let single = single.into_iter().filter(|user| *user).count();
@@ -108,7 +112,7 @@ impl<'a> Users<'a> {
         };
         add(memberships, sockets, true);
         add(
-            usize::from(self.open_vswitch.is_some()),
+            usize::from(self.open_vswitch.is_some()) + usize::from(self.open_vswitch_internal),
             "Open vSwitch",
             false,
         );

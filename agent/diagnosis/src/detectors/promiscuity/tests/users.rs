@@ -6,13 +6,42 @@ use super::*;
 fn an_open_vswitch_port_is_named() {
     let links = vec![
         nic(2, "eth0").slave_of(8, "openvswitch").promiscuous(1, 0),
-        device(8, "ovs-system", Some("openvswitch")),
+        device(8, "ovs-system", Some("openvswitch")).promiscuous(1, 0),
     ];
     let found = check(
         &window(links),
-        &[("OpenVSwitchPort", "eth0", Severity::Info)],
+        &[
+            ("OpenVSwitchPort", "eth0", Severity::Info),
+            ("OpenVSwitchPort", "ovs-system", Severity::Info),
+        ],
     );
     assert!(found[0].summary.ends_with("eth0 <- ovs-system"));
+}
+
+/// The kernel makes what Open vSwitch makes for itself promiscuous too (`internal_dev_create`).
+#[test]
+fn internal_ports_of_open_vswitch_are_one_finding() {
+    let internal = |ifindex, name| device(ifindex, name, Some("openvswitch")).promiscuous(1, 0);
+    let veth = device(20, "veth1", Some("veth"));
+    let found = check(
+        &window(vec![
+            internal(7, "br-int"),
+            internal(8, "ovs-system"),
+            veth.slave_of(8, "openvswitch").promiscuous(1, 0),
+        ]),
+        &[("OpenVSwitchPort", "ovs-system", Severity::Info)],
+    );
+    let ports = "3 ports of ovs-system are promiscuous";
+    assert!(found[0].summary.starts_with(ports), "{}", found[0].summary);
+    let found = check(
+        &window(vec![internal(7, "dp0")]),
+        &[("OpenVSwitchPort", "dp0", Severity::Info)],
+    );
+    let proof = &found[0].evidence[0].value;
+    assert!(
+        proof.starts_with("1 = 0 bridge + 0 user + 0 sockets + 1 Open vSwitch"),
+        "{proof}"
+    );
 }
 
 #[test]
