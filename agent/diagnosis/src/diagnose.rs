@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     detectors::{self, Outcome},
     evidence::{EvidenceWindow, Lost},
+    explained_retransmissions,
     finding::{Confidence, Finding, FindingId, Severity, Unchecked},
     ledger::{self, LedgerEntry},
     settings::Settings,
@@ -34,6 +35,7 @@ pub fn diagnose(window: &EvidenceWindow, settings: &Settings) -> Diagnosis {
         let found = detector.diagnose(window, &outcome);
         outcome.extend(found);
     }
+    explained_retransmissions::prove(window, &mut outcome);
     let mut ledger = ledger::balance(window, &outcome.claims);
     raise_causes(&mut outcome.findings);
     let mut findings = keep_wanted(outcome.findings, settings);

@@ -10,6 +10,7 @@ pub mod ledger;
 
 pub mod detectors;
 mod diagnose;
+mod explained_retransmissions;
 mod hidden;
 mod packets;
 mod settings;

@@ -4,7 +4,11 @@
 //! retransmissions happen.
 
 mod layout;
+#[cfg(test)]
+mod live_tests;
 mod support;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +17,9 @@ use netdiag_abi::{
     drop::DropKey,
     retransmissions::{RememberedDrop, Retransmitted, SegmentKey, total},
 };
-use netdiag_diagnosis::evidence::{ExplainedRetransmissions, Link, Namespace, Retransmissions};
+use netdiag_diagnosis::evidence::{
+    ExplainedRetransmissions, Link, Namespace, NetnsId, Retransmissions,
+};
 
 pub(super) use layout::resolve;
 pub use support::supported;
@@ -126,9 +132,6 @@ impl OnDemandProbe for RetransmissionProbe {
         self.programs.attach().map_err(|error| causes(&error))
     }
 
-    /// Nothing waits to be read: everything is counted in the kernel.
-    fn read(&mut self) {}
-
     fn detach(&mut self) {
         self.programs.detach();
     }
@@ -165,28 +168,24 @@ fn fold(
         let location = locations.get(&place.location).cloned().unwrap_or_default();
         let device = places.device(place, &location);
         let reason = facts.drop_reason_name(place.reason);
-        let sum = named.entry((device, reason, location)).or_default();
+        let name = (device, place.protocol, reason, location);
+        let sum = named.entry(name).or_default();
         sum.segments = sum.segments.saturating_add(counted.segments);
         sum.late = sum.late.saturating_add(counted.late);
     }
-    let mut rows: Vec<_> = named
-        .into_iter()
-        .map(
-            |((device, reason, location), sum)| ExplainedRetransmissions {
-                netns: device.map(|(netns, _)| netns),
-                ifindex: device.map_or(0, |(_, ifindex)| ifindex),
-                reason,
-                location,
-                segments: sum.segments,
-                late: sum.late,
-            },
-        )
-        .collect();
+    let row = |((device, ethertype, reason, location), sum): (_, Retransmitted)| {
+        let device: Option<(NetnsId, u32)> = device;
+        ExplainedRetransmissions {
+            netns: device.map(|(netns, _)| netns),
+            ifindex: device.map_or(0, |(_, ifindex)| ifindex),
+            ethertype,
+            reason,
+            location,
+            segments: sum.segments,
+            late: sum.late,
+        }
+    };
+    let mut rows: Vec<_> = named.into_iter().map(row).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.segments)); // stable: equals stay in order of name
     rows
 }
-
-#[cfg(test)]
-mod live_tests;
-#[cfg(test)]
-mod tests;

@@ -25,6 +25,8 @@ pub struct ExplainedRetransmissions {
     pub netns: Option<NetnsId>,
     /// Index of that device, 0 when unknown.
     pub ifindex: u32,
+    /// `skb->protocol` in host order: IPv4 or IPv6.
+    pub ethertype: u16,
     /// The kernel's own reason without the `SKB_DROP_REASON_` prefix; empty where the kernel gives none.
     pub reason: String,
     /// The function that dropped it, without compiler suffixes.

@@ -6,8 +6,6 @@ use std::{
     thread,
 };
 
-use netdiag_diagnosis::evidence::NetnsId;
-
 use super::*;
 use crate::probes::drop::live_tests::lab::Lab;
 

@@ -1,7 +1,6 @@
 //! What is made of the counts.
 
 use netdiag_abi::drop::origin;
-use netdiag_diagnosis::evidence::NetnsId;
 
 use super::*;
 

@@ -13,6 +13,7 @@ use self::queue::FullQueue;
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
     evidence::EvidenceWindow,
+    explained_retransmissions::Explained,
     finding::{Confidence, Finding, Severity, Subject, Unchecked},
 };
 
@@ -20,7 +21,8 @@ const NAME: &str = "TapQueueDrop";
 const RECEIVE_QUEUE_FULL: &str = "ReceiveQueueFull";
 const TRANSMIT_QUEUE_FULL: &str = "TransmitQueueFull";
 
-/// Drops a minute from which it is a warning: TCP that probes for bandwidth fills any queue once in a while.
+/// Drops a minute from which it is a warning, and retransmissions a minute from which it is critical: TCP that probes for
+/// bandwidth fills any queue once in a while.
 const WARN_PER_MINUTE: u64 = 6;
 
 /// The `TapQueueDrop` check.
@@ -50,8 +52,11 @@ impl Detector for TapQueueDrop {
 }
 
 fn finding(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Finding {
-    // Never critical by itself: that retransmissions come from these drops would take a look at every one of them.
-    let severity = if window.reaches_rate(queue.count, WARN_PER_MINUTE) {
+    let explained = Explained::by(window, &queue.drops);
+    let resent = explained.map_or(0, |explained| explained.segments);
+    let severity = if window.reaches_rate(resent, WARN_PER_MINUTE) {
+        Severity::Critical
+    } else if window.reaches_rate(queue.count, WARN_PER_MINUTE) {
         Severity::Warning
     } else {
         Severity::Info
@@ -66,7 +71,7 @@ fn finding(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Finding {
     };
     finding.count = queue.count;
     (finding.first_ms, finding.last_ms) = queue.times;
-    wording::describe(&mut finding, window, queue);
+    wording::describe(&mut finding, window, queue, explained);
     finding
 }
 
@@ -84,5 +89,13 @@ fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
         let partly = window.links.value().is_some();
         entry(partly, format!("links: {reason}"))
     });
-    drops.into_iter().chain(links).collect()
+    let retransmissions = window
+        .retransmissions
+        .missing()
+        .map(|reason| entry(true, format!("retransmissions: {reason}")));
+    drops
+        .into_iter()
+        .chain(links)
+        .chain(retransmissions)
+        .collect()
 }

@@ -5,7 +5,8 @@ use crate::{
     Settings,
     detectors::{Detector, Outcome, recorded},
     evidence::{
-        Address, DropCount, EvidenceWindow, Link, LinkStats, NetnsId, PacketSample, TunHolder,
+        Address, DropCount, EvidenceWindow, ExplainedRetransmissions, Link, LinkStats, NetnsId,
+        OnDemand, PacketSample, Retransmissions, TunHolder,
     },
     finding::{Confidence, Finding, Severity, Verdict},
     testing::{
@@ -81,6 +82,30 @@ fn key(window: &mut EvidenceWindow) -> &mut DropCount {
     &mut drops_of(window).counts[0]
 }
 
+/// Drops of the first key explain so many of 64 retransmissions.
+fn explain(window: &mut EvidenceWindow, segments: u64, late: u64) {
+    let key = key(window).clone();
+    let explained = ExplainedRetransmissions {
+        netns: key.netns,
+        ifindex: key.ifindex,
+        ethertype: key.ethertype,
+        reason: key.reason,
+        location: key.location,
+        segments,
+        late,
+    };
+    window.retransmissions = OnDemand::Ran {
+        question: String::new(),
+        from_ms: 1_000,
+        until_ms: 35_000,
+        value: Retransmissions {
+            segments: 64,
+            explained: vec![explained],
+            ..Retransmissions::default()
+        },
+    };
+}
+
 fn diagnose(window: &EvidenceWindow) -> Outcome {
     TapQueueDrop.diagnose(window, &Outcome::default())
 }
@@ -150,6 +175,51 @@ fn retransmissions_of_an_end_on_this_node_are_likely_from_it_and_no_proof() {
     assert!(finding.impact.contains("likely"), "{}", finding.impact);
     let look = finding.remedies[2].command.as_deref();
     assert!(look.is_some_and(|command| command.starts_with("nsenter --target 99 --net nstat")));
+}
+
+#[test]
+fn retransmissions_that_drops_here_explain_make_it_critical() {
+    let mut window = macvtap();
+    explain(&mut window, 61, 20);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Critical);
+    assert!(
+        (finding.impact).contains("explain at least 61 of the 64 segments that TCP sent again"),
+        "{}",
+        finding.impact
+    );
+    assert!(finding.impact.contains("20 of them 200 ms or more"));
+    // Four in 35 s are 6 a minute; TCP that probes for bandwidth loses one now and then.
+    explain(&mut window, 3, 0);
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+    explain(&mut window, 4, 0);
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Critical);
+}
+
+#[test]
+fn retransmissions_that_drops_elsewhere_explain_leave_it_a_warning() {
+    let mut window = macvtap();
+    explain(&mut window, 61, 20);
+    let OnDemand::Ran { value, .. } = &mut window.retransmissions else {
+        panic!("it ran");
+    };
+    value.explained[0].ifindex = 6;
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+}
+
+#[test]
+fn retransmissions_that_could_not_be_watched_are_unchecked() {
+    let mut window = macvtap();
+    let reason = "the kernel refuses".to_owned();
+    window.retransmissions = OnDemand::Unavailable { reason };
+    let outcome = diagnose(&window);
+    assert_eq!(only(&outcome).severity, Severity::Warning);
+    assert_eq!(
+        outcome.unchecked[0].reason,
+        "retransmissions: the kernel refuses"
+    );
+    assert!(outcome.unchecked[0].partly);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::queue::{Direction, FullQueue};
 use crate::{
     evidence::{EvidenceWindow, Namespace, Owner, PacketSample},
+    explained_retransmissions::Explained,
     finding::{Finding, Proof, Remedy, counted_packets},
     packets::{
         flow::frequent_flows,
@@ -20,7 +21,12 @@ const ENOUGH_LENGTH: u32 = 1_000;
 /// From here on a longer queue only makes packets wait longer.
 const LONG_QUEUE: u32 = 10_000;
 
-pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, queue: &FullQueue<'_>) {
+pub(super) fn describe(
+    finding: &mut Finding,
+    window: &EvidenceWindow,
+    queue: &FullQueue<'_>,
+    explained: Option<Explained>,
+) {
     let readers = queue.readers(window);
     let name = &queue.link.name;
     let lost = counted_packets(queue.count);
@@ -32,7 +38,7 @@ pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, queue: &F
     finding.summary = format!("{name} dropped {lost}{reader}: its queue of {length} was full");
     finding.explanation = explanation(queue, &readers);
     let senders = retransmitting(window, queue);
-    finding.impact = impact(!senders.is_empty());
+    finding.impact = impact(explained, !senders.is_empty());
     finding.evidence = proofs(window, queue);
     for (namespace, retransmitted) in &senders {
         let label = namespace.label();
@@ -99,13 +105,22 @@ fn explanation(queue: &FullQueue<'_>, readers: &[&Owner]) -> String {
     )
 }
 
-fn impact(retransmitted: bool) -> String {
-    let proof = if retransmitted {
-        "An end of these flows on this node sent segments again meanwhile, likely because of these drops; netdiag does \
-         not see which segment followed which drop."
-    } else {
-        "netdiag saw no end of the sampled flows on this node send TCP segments again; a sender elsewhere, or one whose \
-         counters could not be read, may have."
+fn impact(explained: Option<Explained>, retransmitted: bool) -> String {
+    let proof = match explained {
+        Some(Explained {
+            segments, late, of, ..
+        }) => format!(
+            "Drops here explain at least {segments} of the {of} segments that TCP sent again on this node while netdiag \
+             looked, {late} of them 200 ms or more after the drop."
+        ),
+        None if retransmitted => {
+            "An end of these flows on this node sent segments again meanwhile, likely because of these drops; netdiag \
+             did not see which segment followed which drop."
+                .to_owned()
+        }
+        None => "netdiag saw no end of the sampled flows on this node send TCP segments again; a sender elsewhere, or one \
+                 whose counters could not be read, may have."
+            .to_owned(),
     };
     format!(
         "These packets are lost. TCP sends them again: the last segments of an answer only after a timeout of 200 ms or \
