@@ -1,7 +1,10 @@
 //! What the agent is, and how its probes stood in a window: the `agent` and `probes` of a report.
 
 use netdiag_crds::report::{AgentInfo, Probe};
-use netdiag_diagnosis::{EvidenceWindow, evidence::Observed};
+use netdiag_diagnosis::{
+    EvidenceWindow,
+    evidence::{Observed, OnDemand},
+};
 
 /// It reads.
 pub const ATTACHED: &str = "Attached";
@@ -22,6 +25,8 @@ pub fn agent_info(kernel: String, btf: bool) -> AgentInfo {
 /// How each probe stood while this window ran.
 pub fn of(window: &EvidenceWindow) -> Vec<Probe> {
     let backend = window.drops.value().map(|drops| drops.backend.as_str());
+    let (copies, gro, retransmissions) =
+        (&window.frame_copies, &window.gro, &window.retransmissions);
     vec![
         state("drop", backend, &window.drops),
         state("links", Some("netlink"), &window.links),
@@ -32,6 +37,9 @@ pub fn of(window: &EvidenceWindow) -> Vec<Probe> {
         ),
         state("tun-holders", Some("procfs"), &window.tun_holders),
         state("kernel-log", Some("syslog"), &window.kernel_log),
+        on_demand("frame-copies", copies, |seen| &seen.backend),
+        on_demand("gro", gro, |seen| &seen.backend),
+        on_demand("retransmissions", retransmissions, |seen| &seen.backend),
     ]
 }
 
@@ -49,9 +57,32 @@ fn state<T>(name: &str, backend: Option<&str>, evidence: &Observed<T>) -> Probe 
     }
 }
 
+/// A probe that only a question attaches: it is idle without one, and says which it was and for how long.
+fn on_demand<T>(name: &str, evidence: &OnDemand<T>, backend: impl Fn(&T) -> &str) -> Probe {
+    let (state, reason) = match evidence {
+        OnDemand::Idle { reason } => (IDLE, reason.clone()),
+        OnDemand::Unavailable { reason } => (UNAVAILABLE, reason.clone()),
+        OnDemand::Ran {
+            question,
+            from_ms,
+            until_ms,
+            ..
+        } => {
+            let seconds = until_ms.saturating_sub(*from_ms).div_ceil(1_000);
+            (ATTACHED, format!("for {seconds} s, since {question}"))
+        }
+    };
+    Probe {
+        name: name.to_owned(),
+        state: state.to_owned(),
+        backend: evidence.value().map(|value| backend(value).to_owned()),
+        reason: Some(reason),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::evidence::Drops;
+    use netdiag_diagnosis::evidence::{Drops, FrameCopies};
 
     use super::*;
 
@@ -71,6 +102,21 @@ mod tests {
             kernel_log: Observed::Unavailable {
                 reason: "needs SYSLOG".to_owned(),
             },
+            frame_copies: OnDemand::Ran {
+                question: "eth0 and eth1 take in multicast frames".to_owned(),
+                from_ms: 2_000,
+                until_ms: 35_010,
+                value: FrameCopies {
+                    backend: "tp_btf".to_owned(),
+                    ..FrameCopies::default()
+                },
+            },
+            gro: OnDemand::Idle {
+                reason: "no segment routing".to_owned(),
+            },
+            retransmissions: OnDemand::Unavailable {
+                reason: "no such tracepoint".to_owned(),
+            },
             ..EvidenceWindow::default()
         };
         let probes = of(&window);
@@ -82,5 +128,13 @@ mod tests {
         assert_eq!(probe("kernel-log").state, UNAVAILABLE);
         assert_eq!(probe("kernel-log").backend, None);
         assert_eq!(probe("kernel-log").reason.as_deref(), Some("needs SYSLOG"));
+        assert_eq!(probe("frame-copies").state, ATTACHED);
+        assert_eq!(probe("frame-copies").backend.as_deref(), Some("tp_btf"));
+        let question = "for 34 s, since eth0 and eth1 take in multicast frames";
+        assert_eq!(probe("frame-copies").reason.as_deref(), Some(question));
+        assert_eq!(probe("gro").state, IDLE);
+        assert_eq!(probe("gro").backend, None);
+        assert_eq!(probe("gro").reason.as_deref(), Some("no segment routing"));
+        assert_eq!(probe("retransmissions").state, UNAVAILABLE);
     }
 }

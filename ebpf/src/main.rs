@@ -3,6 +3,8 @@
 #![no_main]
 
 mod drop;
+mod frame_copies;
+mod gro;
 mod net_devices;
 mod packet_sockets;
 mod read;

@@ -6,20 +6,19 @@
 mod drops;
 mod node;
 mod on_demand;
+mod on_demand_probes;
+mod questions;
 mod snapshot;
 mod stop;
 
 use std::{
     mem::take,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use netdiag_diagnosis::{
-    EvidenceWindow,
-    evidence::{NodeFacts, OnDemand},
-};
+use netdiag_diagnosis::{EvidenceWindow, evidence::NodeFacts};
 
 use crate::{
     causes::causes,
@@ -29,6 +28,7 @@ use crate::{
 
 use drops::DropWatch;
 pub use node::{host_name, node_facts};
+use on_demand_probes::{Answers, OnDemandProbes};
 use snapshot::{End, Seen};
 pub use stop::Stop;
 
@@ -87,6 +87,7 @@ pub fn collect(
     let start_unix_ms = unix_ms();
     let began = Instant::now();
     let before = End::read(&sources, &mut watch);
+    let mut on_demand = OnDemandProbes::begin(&before, kernel);
     let interfaces = before.interfaces();
     let complete = loop {
         let elapsed = began.elapsed();
@@ -104,8 +105,10 @@ pub fn collect(
             break false;
         }
         watch.read();
+        on_demand.tick(kernel, began.elapsed());
     };
-    let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let lasted = began.elapsed();
+    let duration_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
     let mut after = End::read(&sources, &mut watch);
     let mut before = before;
     let edges = Edges {
@@ -116,6 +119,11 @@ pub fn collect(
     };
     let seen = Seen::between(before, after);
     let (drops, lost) = watch.finish(&edges, &seen.namespaces, &seen.links);
+    let Answers {
+        frame_copies,
+        gro,
+        retransmissions,
+    } = on_demand.finish(lasted, &seen);
     let window = EvidenceWindow {
         node,
         start_unix_ms,
@@ -127,19 +135,22 @@ pub fn collect(
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
         softnet: seen.softnet,
-        frame_copies: OnDemand::default(),
-        gro: OnDemand::default(),
-        retransmissions: OnDemand::default(),
+        frame_copies,
+        gro,
+        retransmissions,
         lost,
     };
     Collected { window, complete }
 }
 
 /// One window at a time: a load parses some 20 MB of the kernel's type information for a moment.
-static LOADING: Mutex<()> = Mutex::new(());
+fn wait_for_turn() -> MutexGuard<'static, ()> {
+    static LOADING: Mutex<()> = Mutex::new(());
+    LOADING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn load(request: &Request, scope: Scope, kernel: &Kernel) -> (Result<Sources, String>, DropWatch) {
-    let _turn = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = wait_for_turn();
     let sources = Sources::new(HostRoot::new(&request.host_root), scope, kernel);
     let sources = sources.map_err(|error| causes(&error));
     (sources, DropWatch::begin(kernel))

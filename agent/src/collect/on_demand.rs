@@ -51,8 +51,7 @@ impl<P> Default for Watch<P> {
 }
 
 impl<P: OnDemandProbe> Watch<P> {
-    /// Tells what is needed as of `now`, about once a second: attaches the probe for a question, reads it, and detaches
-    /// it when nobody has asked for a while. A probe that could not be attached is not tried again in this window.
+    /// Tells what is needed as of `now`, about once a second: attaches the probe for a question, and detaches it when nobody has asked for a while. A probe that could not be attached is not tried again in this window.
     pub fn update(&mut self, need: Need, kernel: &Kernel, now: Duration) {
         if matches!(need, Need::Question(_)) {
             self.last_asked = now;
@@ -60,7 +59,10 @@ impl<P: OnDemandProbe> Watch<P> {
         match (&mut self.state, need) {
             (State::Idle { reason }, Need::None(why)) => *reason = why,
             (State::Idle { .. }, Need::Question(question)) => {
-                self.state = match P::attach(kernel) {
+                let turn = super::wait_for_turn();
+                let attached = P::attach(kernel);
+                drop(turn);
+                self.state = match attached {
                     Ok(probe) => {
                         tracing::debug!(question, "Attached a probe");
                         State::Ran {
@@ -79,9 +81,6 @@ impl<P: OnDemandProbe> Watch<P> {
                 },
                 need,
             ) => {
-                if detached.is_none() {
-                    probe.read();
-                }
                 let asked = matches!(need, Need::Question(_));
                 if detached.is_some() && asked {
                     match probe.resume() {
@@ -114,7 +113,6 @@ impl<P: OnDemandProbe> Watch<P> {
                 detached,
             } => {
                 if detached.is_none() {
-                    probe.read();
                     probe.detach();
                 }
                 OnDemand::Ran {
@@ -152,10 +150,6 @@ mod tests {
             Ok(())
         }
 
-        fn read(&mut self) {
-            self.0.push("read");
-        }
-
         fn detach(&mut self) {
             self.0.push("detach");
         }
@@ -178,8 +172,6 @@ mod tests {
         fn resume(&mut self) -> Result<(), String> {
             Ok(())
         }
-
-        fn read(&mut self) {}
 
         fn detach(&mut self) {}
 
@@ -220,7 +212,7 @@ mod tests {
                 question: "why?".to_owned(),
                 from_ms: 1_000,
                 until_ms: 3_000,
-                value: vec!["attach", "read", "read", "detach"],
+                value: vec!["attach", "detach"],
             }
         );
     }
@@ -236,7 +228,7 @@ mod tests {
             panic!("{seen:?}");
         };
         assert_eq!(until_ms, 11_000);
-        assert_eq!(value, ["attach", "read", "read", "detach"]);
+        assert_eq!(value, ["attach", "detach"]);
     }
 
     #[test]
@@ -245,9 +237,7 @@ mod tests {
         let seen = window::<Noted>(needs, 22);
         assert_eq!(
             seen.value(),
-            Some(&vec![
-                "attach", "read", "detach", "resume", "read", "detach"
-            ])
+            Some(&vec!["attach", "detach", "resume", "detach"])
         );
     }
 

@@ -65,9 +65,14 @@ impl End {
         }
     }
 
+    /// Namespaces, their counters and links.
+    pub fn reading(&self) -> Option<&Reading> {
+        self.asked.as_ref().ok().map(|answers| &answers.reading)
+    }
+
     /// Interfaces of the node's own namespace.
     pub fn interfaces(&self) -> Option<usize> {
-        let reading = &self.asked.as_ref().ok()?.reading;
+        let reading = self.reading()?;
         let node = reading.namespaces.iter().find(|one| one.is_node)?.id;
         let links = reading.links.value()?;
         Some(links.iter().filter(|link| link.netns == node).count())

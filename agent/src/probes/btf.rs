@@ -131,6 +131,26 @@ impl KernelTypes {
             })
     }
 
+    /// Size of a structure in bytes; `None` where this kernel has no such structure.
+    pub fn size_of(&self, structure: &str) -> Option<usize> {
+        match self.structure(structure)? {
+            Type::Struct(body) | Type::Union(body) => Some(body.size()),
+            _ => None,
+        }
+    }
+
+    /// Where `struct sk_buff` says that the device took a VLAN tag out of the frame: a byte, and the bits of it that say
+    /// so. It was a bit of its own until 6.1 (mask); since then protocol and tag together are not 0 (no mask).
+    ///
+    /// # Errors
+    /// This kernel's structure has neither.
+    pub fn vlan_present(&self) -> Result<(u32, u32), Error> {
+        match self.member("sk_buff", "vlan_present") {
+            Ok(bit) => Ok((bit.byte_offset(), 1 << bit.bit_shift())),
+            Err(_) => Ok((self.offset_of("sk_buff", "vlan_proto")?, 0)),
+        }
+    }
+
     /// Names and values of an enum, found by the enum's own name: several enums may share a prefix and their values
     /// (`SKB_DROP_REASON_` since 6.10). Empty where this kernel has no such enum.
     pub fn enumeration(&self, name: &str) -> Vec<(u32, String)> {
@@ -276,6 +296,7 @@ mod tests {
         let Some(types) = running_kernel() else {
             return;
         };
+        assert_eq!(types.size_of("list_head"), Some(2 * size_of::<usize>()));
         // First in its structure since struct list_head was introduced.
         assert_eq!(types.offset_of("list_head", "next").unwrap(), 0);
         assert_eq!(

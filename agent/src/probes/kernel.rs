@@ -3,11 +3,12 @@
 use std::fs;
 
 use netdiag_abi::{
-    drop::DropLayout, net_devices::NetDeviceLayout, packet_sockets::PacketSocketLayout,
+    drop::DropLayout, frame_copies::FrameCopiesLayout, gro::GroLayout,
+    net_devices::NetDeviceLayout, packet_sockets::PacketSocketLayout,
     retransmissions::RetransmissionLayout,
 };
 
-use super::{btf, drop::layout, net_devices, packet_sockets, retransmissions};
+use super::{btf, drop::layout, frame_copies, gro, net_devices, packet_sockets, retransmissions};
 
 /// Plain facts about a kernel, enough to say which probes work on it. Recorded facts of other kernels test that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,10 +21,18 @@ pub struct KernelFacts {
     pub has_types: bool,
     /// Number of arguments of the tracepoint `kfree_skb`: 2 (no reason), 3 (5.17 on) or 4 (6.11 on: receiving socket).
     pub kfree_skb_arguments: Option<usize>,
+    /// The same of `netif_receive_skb`: 1.
+    pub netif_receive_skb_arguments: Option<usize>,
     /// The same of `tcp_retransmit_skb`: 2, or 3 (6.16 on: what came of it).
     pub tcp_retransmit_skb_arguments: Option<usize>,
     /// It has the tracepoint `tcp_retransmit_synack`.
     pub has_retransmit_synack: bool,
+    /// It has the four tracepoints around `napi_gro_receive` and `napi_gro_frags`.
+    pub has_gro_tracepoints: bool,
+    /// `enum gro_result`, values and names without the prefix.
+    pub gro_results: Vec<(u32, String)>,
+    /// Size of a `struct page`.
+    pub page_description_bytes: Option<usize>,
     /// `enum skb_drop_reason`, values and names without the prefix.
     pub drop_reasons: Vec<(u32, String)>,
     /// `enum skb_drop_reason_subsys`: whose reasons have this number in their upper 16 bits.
@@ -54,8 +63,12 @@ pub struct Kernel {
     pub facts: KernelFacts,
     /// Where the drop probe finds its fields, or why it cannot.
     pub(super) drop_layout: Result<DropLayout, String>,
+    /// The same for the frame copies probe.
+    pub(super) frame_copies_layout: Result<FrameCopiesLayout, String>,
     /// The same for the retransmission probe.
     pub(super) retransmission_layout: Result<RetransmissionLayout, String>,
+    /// The same for the GRO probe.
+    pub(super) gro_layout: Result<GroLayout, String>,
     /// The same for the iterator over packet sockets.
     pub(super) packet_socket_layout: Result<PacketSocketLayout, String>,
     /// The same for the iterator over network devices.
@@ -84,7 +97,13 @@ impl Kernel {
         });
         Self {
             drop_layout,
+            frame_copies_layout: types
+                .clone()
+                .and_then(|types| frame_copies::resolve(types, &facts).map_err(in_words)),
             retransmission_layout,
+            gro_layout: types
+                .clone()
+                .and_then(|types| gro::resolve(types, &facts).map_err(in_words)),
             packet_socket_layout: types
                 .clone()
                 .and_then(|types| packet_sockets::layout(types, &facts).map_err(in_words)),
@@ -101,10 +120,21 @@ impl KernelFacts {
         let has_helper = |name: &str| helpers.iter().any(|(_, helper)| helper == name);
         self.has_types = true;
         self.kfree_skb_arguments = types.tracepoint_arguments("kfree_skb");
+        self.netif_receive_skb_arguments = types.tracepoint_arguments("netif_receive_skb");
         self.tcp_retransmit_skb_arguments = types.tracepoint_arguments("tcp_retransmit_skb");
         self.has_retransmit_synack = types
             .tracepoint_arguments("tcp_retransmit_synack")
             .is_some();
+        self.has_gro_tracepoints = [
+            "napi_gro_receive_entry",
+            "napi_gro_receive_exit",
+            "napi_gro_frags_entry",
+            "napi_gro_frags_exit",
+        ]
+        .iter()
+        .all(|name| types.tracepoint_arguments(name).is_some());
+        self.gro_results = without_prefix(types.enumeration("gro_result"), &["GRO_"]);
+        self.page_description_bytes = types.size_of("page");
         self.drop_reasons = without_prefix(
             types.enumeration("skb_drop_reason"),
             &["SKB_DROP_REASON_", "SKB_"],
@@ -123,10 +153,12 @@ impl KernelFacts {
 
     /// Value of a drop reason by its name without prefix.
     pub fn drop_reason(&self, name: &str) -> Option<u32> {
-        self.drop_reasons
-            .iter()
-            .find(|(_, reason)| reason == name)
-            .map(|(value, _)| *value)
+        value_of(&self.drop_reasons, name)
+    }
+
+    /// Value of a result of generic receive offload by its name without prefix.
+    pub fn gro_result(&self, name: &str) -> Option<u32> {
+        value_of(&self.gro_results, name)
     }
 
     /// Name of a drop reason without its prefix; empty where this kernel gives no reasons. Reasons of modules are known
@@ -148,6 +180,11 @@ impl KernelFacts {
             })
             .unwrap_or_else(|| format!("REASON_{value}"))
     }
+}
+
+fn value_of(names: &[(u32, String)], name: &str) -> Option<u32> {
+    let found = names.iter().find(|(_, known)| known == name);
+    found.map(|(value, _)| *value)
 }
 
 fn without_prefix(names: Vec<(u32, String)>, prefixes: &[&str]) -> Vec<(u32, String)> {

@@ -6,6 +6,8 @@
 pub mod btf;
 pub mod capabilities;
 pub mod drop;
+pub mod frame_copies;
+pub mod gro;
 pub mod iterators;
 pub mod kallsyms;
 mod kernel;

@@ -21,9 +21,6 @@ pub trait OnDemandProbe: Sized {
     /// Why the kernel refuses, in words.
     fn resume(&mut self) -> Result<(), String>;
 
-    /// Looks at its maps, about once a second while it is attached.
-    fn read(&mut self);
-
     /// Detaches the programs. What they counted stays readable.
     fn detach(&mut self);
 

@@ -144,13 +144,16 @@ pub fn load(
 
 /// Maps of the object that take more than some kilobytes. A load makes all of them, also those of other probes, and
 /// kernels before 5.11 charge each to the limit on locked memory.
-const LARGE_MAPS: [&str; 9] = [
+const LARGE_MAPS: [&str; 12] = [
     "DROP_KEYS",
     "DROP_FREE",
     "DROP_COUNTS",
     "DROP_SAMPLED",
     "DROP_CACHE",
     "DROP_SAMPLES",
+    "FRAME_COPIES_FRAMES",
+    "FRAME_COPIES_COUNTS",
+    "GRO_COUNTS",
     "NET_DEVICES_WRITTEN",
     "RETRANSMISSION_DROPS",
     "RETRANSMISSION_PLACES",

@@ -2,6 +2,8 @@
 
 use netdiag_abi::{
     drop::{DropKey, DropLayout},
+    frame_copies::{Copies, CopyKey, FrameCopiesLayout},
+    gro::{GroCounts, GroKey, GroLayout},
     net_devices::{NetDeviceLayout, NetDeviceRecord},
     packet_sockets::{PacketSocketLayout, PacketSocketRecord},
     retransmissions::{RememberedDrop, RetransmissionLayout, Retransmitted, SegmentKey},
@@ -14,11 +16,35 @@ pub struct Wire<T>(pub T);
 
 #[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
 // SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<Copies> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<CopyKey> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
 unsafe impl aya::Pod for Wire<DropKey> {}
 
 #[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
 // SAFETY: integers alone, repr(C), no padding.
 unsafe impl aya::Pod for Wire<DropLayout> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<FrameCopiesLayout> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<GroCounts> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<GroKey> {}
+
+#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
+// SAFETY: integers alone, repr(C), no padding.
+unsafe impl aya::Pod for Wire<GroLayout> {}
 
 #[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
 // SAFETY: integers alone, repr(C), no padding.

@@ -43,8 +43,8 @@ impl About {
 
     fn probes(&self, active: bool) -> Vec<Probe> {
         let state = |probe: &Probe| match probe.state.as_str() {
-            ATTACHED | IDLE if active => ATTACHED.to_owned(),
-            ATTACHED | IDLE => IDLE.to_owned(),
+            // One that a question attaches may be idle within a window, too.
+            ATTACHED if !active => IDLE.to_owned(),
             other => other.to_owned(),
         };
         self.probes

@@ -5,6 +5,8 @@
 //! agent may read it from a map's bytes.
 
 pub mod drop;
+pub mod frame_copies;
+pub mod gro;
 pub mod net_devices;
 pub mod packet_sockets;
 pub mod retransmissions;

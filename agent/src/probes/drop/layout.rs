@@ -18,11 +18,7 @@ pub(in crate::probes) fn resolve(
     let skb = |field| types.offset_of("sk_buff", field);
     let packet_type = types.member("sk_buff", "pkt_type")?;
     let ip_summed = types.member("sk_buff", "ip_summed")?;
-    // A bit of its own until 6.1; since then a tag is there when protocol and tag together are not 0.
-    let (vlan_present, vlan_present_mask) = match types.member("sk_buff", "vlan_present") {
-        Ok(bit) => (bit.byte_offset(), 1 << bit.bit_shift()),
-        Err(_) => (skb("vlan_proto")?, 0),
-    };
+    let (vlan_present, vlan_present_mask) = types.vlan_present()?;
     // u32::MAX is no reason, so where the kernel has none of that name nothing is left out.
     let reason = |name| facts.drop_reason(name).unwrap_or(u32::MAX);
 

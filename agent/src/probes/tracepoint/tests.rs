@@ -1,10 +1,15 @@
 //! What the eBPF object must look like to be loaded so.
 
 use super::*;
-use crate::probes::{drop, retransmissions};
+use crate::probes::{drop, frame_copies, gro, retransmissions};
 
 /// Every probe that is loaded here.
-const PROBES: [&Description; 2] = [&drop::PROBE, &retransmissions::PROBE];
+const PROBES: [&Description; 4] = [
+    &drop::PROBE,
+    &frame_copies::PROBE,
+    &gro::PROBE,
+    &retransmissions::PROBE,
+];
 
 fn parsed_object() -> Option<aya_obj::Object> {
     let object = object().map(|object| aya_obj::Object::parse(object).unwrap());

@@ -1,0 +1,66 @@
+//! The probes that questions attach, within one window.
+
+use std::time::Duration;
+
+use netdiag_diagnosis::evidence::{FrameCopies, GroReceive, Link, OnDemand, Retransmissions};
+
+use super::{
+    on_demand::Watch,
+    questions,
+    snapshot::{End, Seen},
+};
+use crate::{
+    probes::{Kernel, frame_copies::FrameCopiesProbe},
+    sources::pulse::Pulse,
+};
+
+/// The probes, and what raises their questions.
+pub struct OnDemandProbes {
+    pulse: Pulse,
+    frame_copies: Watch<FrameCopiesProbe>,
+    ask_for_frame_copies: questions::FrameCopies,
+}
+
+/// What the probes saw.
+pub struct Answers {
+    /// Frames that came in on two interfaces.
+    pub frame_copies: OnDemand<FrameCopies>,
+    /// What generic receive offload made of segment routing traffic.
+    pub gro: OnDemand<GroReceive>,
+    /// TCP retransmissions joined to drops.
+    pub retransmissions: OnDemand<Retransmissions>,
+}
+
+impl OnDemandProbes {
+    /// Asks the questions that what was read at the window's start raises.
+    pub fn begin(before: &End, kernel: &Kernel) -> Self {
+        let reading = before.reading();
+        let links = reading.and_then(|reading| reading.links.value());
+        let links: &[Link] = links.map_or(&[], Vec::as_slice);
+        let mut probes = Self {
+            pulse: reading.map(Pulse::from).unwrap_or_default(),
+            frame_copies: Watch::default(),
+            ask_for_frame_copies: questions::FrameCopies::of(links),
+        };
+        probes.tick(kernel, Duration::ZERO);
+        probes
+    }
+
+    /// Asks again, about once a second. `now` is the time since the window began.
+    pub fn tick(&mut self, kernel: &Kernel, now: Duration) {
+        let rises = self.pulse.read();
+        let need = self.ask_for_frame_copies.after(&rises);
+        self.frame_copies.update(need, kernel, now);
+    }
+
+    /// Detaches what is attached and tells what was seen.
+    pub fn finish(self, now: Duration, seen: &Seen) -> Answers {
+        let links = seen.links.value().map_or(&[][..], Vec::as_slice);
+        let namespaces = &seen.namespaces;
+        Answers {
+            frame_copies: self.frame_copies.finish(now, namespaces, links),
+            gro: OnDemand::default(),
+            retransmissions: OnDemand::default(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! On which kernels frames can be compared.
+
+use crate::probes::{KernelFacts, Support};
+
+/// Whether the probe works on a kernel with these facts.
+pub fn supported(facts: &KernelFacts) -> Support {
+    if !facts.has_types {
+        return Support::No(
+            "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its packets is unknown"
+                .to_owned(),
+        );
+    }
+    match facts.netif_receive_skb_arguments {
+        Some(1) => Support::Full,
+        _ => Support::No("the kernel has no usable tracepoint netif_receive_skb".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Facts recorded on stock kernels.
+    fn recorded(release: &str, has_cookies: bool) -> KernelFacts {
+        KernelFacts {
+            release: release.to_owned(),
+            architecture: "x86_64".to_owned(),
+            has_types: true,
+            netif_receive_skb_arguments: Some(1),
+            namespaces_have_cookies: has_cookies,
+            ..KernelFacts::default()
+        }
+    }
+
+    #[test]
+    fn every_kernel_with_type_information_and_the_tracepoint_is_supported() {
+        for facts in [
+            recorded("5.10.0-46-cloud-amd64", false),
+            recorded("6.1.0-56-cloud-amd64", true),
+            recorded("6.12.107+deb13-cloud-amd64", true),
+            recorded("6.18.44", true),
+        ] {
+            assert_eq!(supported(&facts), Support::Full, "{}", facts.release);
+        }
+    }
+
+    #[test]
+    fn a_kernel_without_what_the_probe_stands_on_is_not_supported() {
+        for facts in [
+            KernelFacts::default(),
+            KernelFacts {
+                netif_receive_skb_arguments: None,
+                ..recorded("6.1.0", true)
+            },
+            KernelFacts {
+                netif_receive_skb_arguments: Some(2),
+                ..recorded("7.0.0", true)
+            },
+        ] {
+            assert!(matches!(supported(&facts), Support::No(_)), "{facts:?}");
+        }
+    }
+}
