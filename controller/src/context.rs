@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use kube::Client;
+use kube::{
+    Client,
+    runtime::events::{Recorder, Reporter},
+};
 
 use crate::{metrics::Metrics, retry::Failures, stores::Stores};
 
@@ -14,6 +17,8 @@ pub struct Context {
     pub stores: Stores,
     /// Failures in a row of its own objects.
     pub failures: Failures,
+    /// To make Events with.
+    pub recorder: Recorder,
     /// To count passes with.
     pub metrics: Metrics,
 }
@@ -25,6 +30,7 @@ impl Context {
             client: client.clone(),
             stores: stores.clone(),
             failures: Failures::default(),
+            recorder: Recorder::new(client.clone(), Reporter::from("netdiag-controller")),
             metrics: metrics.clone(),
         })
     }

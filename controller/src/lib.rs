@@ -21,6 +21,7 @@
 //! | `nodenetreports` | list, watch | what agents report |
 //! | `nodenetreports` | create, patch | server-side apply of a node's assignments, which creates its report |
 //! | `nodenetreports` | delete | the report of a deleted node whose name a new one has taken |
+//! | `events` in namespace `default` | create, patch | turning points of a diagnosis, which has no namespace |
 //! | `leases` in its own namespace | get, create, update | which of the replicas works |
 
 pub mod cli;

@@ -15,6 +15,7 @@ pub mod run;
 pub mod selection;
 pub mod status;
 pub mod traits;
+pub mod turning_points;
 pub mod verdicts;
 pub mod view;
 

@@ -28,6 +28,8 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         ("TapQueueDrop", "ReceiveQueueFull") => "queue to a guest full",
         ("TapQueueDrop", "TransmitQueueFull") => "queue to a program or guest full",
         ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",
+        ("SegmentOffload", "SegmentRoutingGro") => "segment routing packets not joined on receipt",
+        ("SegmentOffload", "SegmentRoutingGso") => "segment routing super-frames dropped",
         ("OtherDrop", "NotLoss") => "freed packets that nobody misses",
         ("OtherDrop", "NoDevice") => "packets dropped without a device of the node",
         ("OtherDrop", "Remainder") => "packets dropped for several small reasons",

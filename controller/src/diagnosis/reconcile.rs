@@ -6,21 +6,30 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
-    runtime::controller,
+    runtime::{
+        controller,
+        events::{Event, EventType, Recorder},
+    },
 };
 use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, managers};
 use serde_json::json;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::{
     World,
     decide::{Action, decide},
+    phrase,
+    run::window,
+    turning_points,
 };
 use crate::{
     context::Context,
     pace::{self, LAG, RESYNC},
     versions::{delete_params, is_outdated},
 };
+
+/// The API server refuses a note of more than 1 kB.
+const LONGEST_NOTE: usize = 1000;
 
 /// A pass failed; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -63,24 +72,25 @@ pub async fn reconcile(
     let plan = decide(&diagnosis, &world, now);
     let api = Api::<NodeNetDiagnosis>::all(context.client.clone());
     let outcome = match plan.action {
-        Action::Nothing => Ok(()),
-        Action::WriteStatus(status) => {
-            apply_status(&api, &diagnosis, &status)
-                .await
-                .map_err(|source| Error::ApplyStatus {
-                    name: name.clone(),
-                    source: Box::new(source),
-                })
-        }
+        Action::Nothing => Ok(None),
+        Action::WriteStatus(status) => apply_status(&api, &diagnosis, &status)
+            .await
+            .map_err(|source| Error::ApplyStatus {
+                name: name.clone(),
+                source: Box::new(source),
+            })
+            .map(|()| Some(status)),
         Action::Delete => delete(&api, &diagnosis)
             .await
             .map_err(|source| Error::Delete {
                 name: name.clone(),
                 source: Box::new(source),
-            }),
+            })
+            .map(|()| None),
     };
     match outcome {
-        Ok(()) => {}
+        Ok(Some(written)) => announce(&context.recorder, &diagnosis, &written).await,
+        Ok(None) => {}
         Err(Error::ApplyStatus { source, .. } | Error::Delete { source, .. })
             if is_outdated(&source) =>
         {
@@ -121,6 +131,38 @@ async fn apply_status(
         "Status written"
     );
     Ok(())
+}
+
+/// Makes an Event of each turning point that the status just written brings. One that cannot be published is only logged:
+/// the status says the same.
+async fn announce(
+    recorder: &Recorder,
+    diagnosis: &NodeNetDiagnosis,
+    written: &NodeNetDiagnosisStatus,
+) {
+    let (_, window_seconds) = window(&diagnosis.spec);
+    for point in turning_points::between(diagnosis.status.as_ref(), written, window_seconds) {
+        let event = Event {
+            type_: if point.is_warning {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            },
+            reason: point.reason.to_owned(),
+            note: Some(phrase::cut(&point.note, LONGEST_NOTE)),
+            action: "Diagnose".to_owned(),
+            secondary: None,
+        };
+        let published = recorder.publish(&event, &diagnosis.object_ref(&())).await;
+        if let Err(error) = published {
+            warn!(
+                object = diagnosis.name_any(),
+                reason = event.reason,
+                error = &error as &dyn std::error::Error,
+                "Event not published"
+            );
+        }
+    }
 }
 
 /// Deletes a diagnosis whose time is over.

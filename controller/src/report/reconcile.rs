@@ -56,6 +56,7 @@ pub async fn reconcile(
         client,
         stores,
         failures,
+        recorder: _,
         metrics: _,
     } = context.as_ref();
     if node.metadata.deletion_timestamp.is_some() {

@@ -126,4 +126,13 @@ fn assert_work_is_done(kubectl: &Kubectl, name: &str) {
     let manifest = cluster::once(name, &["no-such-node"], 1).to_string();
     kubectl.apply(&manifest).unwrap();
     cluster::wait_until_complete(kubectl, name, Duration::from_secs(30)).unwrap();
+    // Events follow the status that they tell of.
+    let events = wait::until("the events", Duration::from_secs(10), || {
+        let described = kubectl.run(&["describe", "nnd", name])?;
+        let events = described.split("Events:").nth(1).unwrap_or_default();
+        Ok(events.contains("netdiag-controller").then(|| events.to_owned()))
+    });
+    let events = events.unwrap();
+    let told = |word: &str| events.lines().filter(|line| line.contains(word)).count();
+    assert_eq!(told("Warning  Degraded"), 1, "{events}");
 }
