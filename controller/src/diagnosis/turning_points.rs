@@ -1,0 +1,202 @@
+//! The few moments of a run that people want to find in `kubectl describe`: not one for each node.
+
+use netdiag_crds::{
+    NodeNetDiagnosisStatus,
+    conditions::{self, reasons},
+    diagnosis::FleetFinding,
+    severity::Severity,
+};
+
+/// A moment worth an Event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurningPoint {
+    /// Something is wrong; otherwise it is news.
+    pub is_warning: bool,
+    /// One word.
+    pub reason: &'static str,
+    /// One sentence.
+    pub note: String,
+}
+
+/// What the step from one stored status to the next brings. `window_seconds` is how long each node watches.
+pub fn between(
+    before: Option<&NodeNetDiagnosisStatus>,
+    after: &NodeNetDiagnosisStatus,
+    window_seconds: i32,
+) -> Vec<TurningPoint> {
+    // What an earlier run said is history.
+    let before = before.filter(|before| {
+        before.run_generation == after.run_generation && before.start_time.is_some()
+    });
+    let mut points = Vec::new();
+    if before.is_none() && after.start_time.is_some() {
+        let selected = after.nodes.as_ref().map_or(0, |nodes| nodes.selected);
+        let nodes = super::phrase::nodes(usize::try_from(selected).unwrap_or_default());
+        points.push(news(
+            "Started",
+            format!("{nodes} selected, window {window_seconds} s"),
+        ));
+    }
+    let (worst_before, worst_after) = (before.and_then(worst), worst(after));
+    match worst_after {
+        Some(found) if worst_before.is_none_or(|before| severity(found) > severity(before)) => {
+            let first = found.example_nodes.first().map_or("", String::as_str);
+            let note = format!("{}/{}, first on {first}", found.check, found.cause);
+            points.push(warning("LossFound", note));
+        }
+        // With one window after another, a fault can be mended while it is watched.
+        None if worst_before.is_some() => {
+            let note = "no node has a finding of Warning or worse any more";
+            points.push(news("LossEnded", note.to_owned()));
+        }
+        _ => {}
+    }
+    if let Some(message) = turned_true(before, after, conditions::DEGRADED) {
+        points.push(warning(conditions::DEGRADED, message));
+    }
+    if let Some(message) = turned_true(before, after, conditions::COMPLETE) {
+        let affected = after.nodes.as_ref().map_or(0, |nodes| nodes.affected);
+        points.push(news(
+            reasons::COMPLETED,
+            format!("{message}, {affected} affected"),
+        ));
+    }
+    points
+}
+
+/// The worst finding that makes a node affected. They are stored worst first.
+fn worst(status: &NodeNetDiagnosisStatus) -> Option<&FleetFinding> {
+    status
+        .findings
+        .first()
+        .filter(|finding| severity(finding) > Severity::Info)
+}
+
+fn severity(finding: &FleetFinding) -> Severity {
+    Severity::from_status(&finding.severity)
+}
+
+/// The message of a condition that holds now and did not before.
+fn turned_true(
+    before: Option<&NodeNetDiagnosisStatus>,
+    after: &NodeNetDiagnosisStatus,
+    type_: &str,
+) -> Option<String> {
+    if before.is_some_and(|before| conditions::is_true(&before.conditions, type_))
+        || !conditions::is_true(&after.conditions, type_)
+    {
+        return None;
+    }
+    let mut conditions = after.conditions.iter();
+    let condition = conditions.find(|condition| condition.type_ == type_)?;
+    Some(condition.message.clone())
+}
+
+fn news(reason: &'static str, note: String) -> TurningPoint {
+    TurningPoint {
+        is_warning: false,
+        reason,
+        note,
+    }
+}
+
+fn warning(reason: &'static str, note: String) -> TurningPoint {
+    TurningPoint {
+        is_warning: true,
+        reason,
+        note,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{
+        apimachinery::pkg::apis::meta::v1::{Condition, Time},
+        jiff::Timestamp,
+    };
+    use netdiag_crds::diagnosis::NodeCounts;
+
+    use super::*;
+
+    fn status(severity: Option<&str>, holds: &[&str]) -> NodeNetDiagnosisStatus {
+        let condition = |type_: &&str| Condition {
+            type_: (*type_).to_owned(),
+            status: "True".to_owned(),
+            reason: "R".to_owned(),
+            message: format!("{type_} because"),
+            observed_generation: None,
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+        };
+        let finding = |severity: &str| FleetFinding {
+            check: "LinkMtu".to_owned(),
+            cause: "PeerMtuSmaller".to_owned(),
+            severity: severity.to_owned(),
+            example_nodes: vec!["vm-03".to_owned(), "vm-04".to_owned()],
+            ..FleetFinding::default()
+        };
+        NodeNetDiagnosisStatus {
+            run_generation: Some(1),
+            start_time: Some(Time(Timestamp::UNIX_EPOCH)),
+            nodes: Some(NodeCounts {
+                selected: 300,
+                affected: 12,
+                ..NodeCounts::default()
+            }),
+            findings: severity.into_iter().map(finding).collect(),
+            conditions: holds.iter().map(condition).collect(),
+            ..NodeNetDiagnosisStatus::default()
+        }
+    }
+
+    fn told(
+        before: Option<&NodeNetDiagnosisStatus>,
+        after: &NodeNetDiagnosisStatus,
+    ) -> Vec<String> {
+        between(before, after, 35)
+            .into_iter()
+            .map(|point| format!("{} {}", point.reason, point.note))
+            .collect()
+    }
+
+    #[test]
+    fn a_run_starts_once() {
+        let quiet = status(None, &[]);
+        assert_eq!(
+            told(None, &quiet),
+            ["Started 300 nodes selected, window 35 s"]
+        );
+        assert!(told(Some(&quiet), &quiet).is_empty());
+        let again = NodeNetDiagnosisStatus {
+            run_generation: Some(2),
+            ..quiet.clone()
+        };
+        assert_eq!(told(Some(&quiet), &again).len(), 1);
+    }
+
+    #[test]
+    fn loss_is_told_when_it_is_found_when_it_gets_worse_and_when_it_ends() {
+        let (quiet, harmless) = (status(None, &[]), status(Some("Info"), &[]));
+        let (warned, critical) = (status(Some("Warning"), &[]), status(Some("Critical"), &[]));
+        assert!(told(Some(&quiet), &harmless).is_empty());
+        let found = ["LossFound LinkMtu/PeerMtuSmaller, first on vm-03"];
+        assert_eq!(told(Some(&harmless), &warned), found);
+        assert!(told(Some(&warned), &warned).is_empty());
+        assert_eq!(told(Some(&warned), &critical), found);
+        assert!(told(Some(&critical), &warned).is_empty());
+        assert!(told(Some(&warned), &quiet)[0].starts_with("LossEnded"));
+    }
+
+    #[test]
+    fn the_end_says_what_is_known_and_what_is_not() {
+        let (running, ended) = (status(None, &[]), status(None, &["Degraded", "Complete"]));
+        assert_eq!(
+            told(Some(&running), &ended),
+            [
+                "Degraded Degraded because",
+                "Complete Complete because, 12 affected"
+            ]
+        );
+        assert!(between(Some(&running), &ended, 35)[0].is_warning);
+        assert!(told(Some(&ended), &ended).is_empty());
+    }
+}
