@@ -5,13 +5,15 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use crate::limits;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 8] = [
+pub const CHECKS: [&str; 10] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
     "DriverChecksum",
+    "FragmentReassembly",
     "TapQueueDrop",
     "LinkMtu",
+    "SegmentOffload",
     "ReceiveOverrun",
     "OtherDrop",
 ];

@@ -25,6 +25,12 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         ("ChecksumDrop", "PartialChecksumLost") => "packets with an unfinished checksum dropped",
         ("ChecksumDrop", "Corruption") => "corrupt packets dropped",
         ("DriverChecksum", "UnsupportedProtocol") => "driver cannot finish checksums",
+        ("FragmentReassembly", "SharedBroadcastDomain") => match severity {
+            Severity::Critical => "datagrams lost between two interfaces in one segment",
+            Severity::Warning => "fragments collide between two interfaces in one segment",
+            Severity::Info => "two interfaces in one broadcast domain",
+        },
+        ("FragmentReassembly", "FragmentLoss") => "datagrams incomplete, fragments lost",
         ("TapQueueDrop", "ReceiveQueueFull") => "queue to a guest full",
         ("TapQueueDrop", "TransmitQueueFull") => "queue to a program or guest full",
         ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",

@@ -5,12 +5,14 @@
 
 mod checksum_drop;
 mod driver_checksum;
+mod fragment_reassembly;
 mod link_mtu;
 mod other_drop;
 mod promiscuity;
 mod receive_overrun;
 #[cfg(test)]
 pub(crate) mod recorded;
+mod segment_offload;
 mod tap_queue_drop;
 mod unhandled_protocol;
 
@@ -27,8 +29,10 @@ pub static ALL: &[&dyn Detector] = &[
     &unhandled_protocol::UnhandledProtocol,
     &checksum_drop::ChecksumDrop,
     &driver_checksum::DriverChecksum,
+    &fragment_reassembly::FragmentReassembly,
     &tap_queue_drop::TapQueueDrop,
     &link_mtu::LinkMtu,
+    &segment_offload::SegmentOffload,
     &receive_overrun::ReceiveOverrun,
     &other_drop::OtherDrop,
 ];

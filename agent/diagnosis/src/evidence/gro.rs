@@ -5,12 +5,18 @@ use serde::{Deserialize, Serialize};
 use super::NetnsId;
 
 /// Packets offered to generic receive offload (GRO), by interface and kind.
+///
+/// Counted are those that it joins when it works: with data, not the last of a burst (TCP's PSH flag), and not joined
+/// already by the device. Of encapsulated packets the inner headers are not looked at.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GroReceive {
     /// Which backend watched: `tp_btf`, `raw_tracepoint`.
     pub backend: String,
     /// Packets that could not be counted, because a map was full.
     pub lost: u64,
+    /// Packets whose headers were out of the probe's reach.
+    #[serde(default)]
+    pub unread: u64,
     /// One entry an interface and kind.
     pub counts: Vec<GroCount>,
 }
@@ -24,7 +30,7 @@ pub struct GroCount {
     pub ifindex: u32,
     /// What the packets carried.
     pub kind: GroKind,
-    /// Packets that were handed to GRO.
+    /// Packets that were handed to GRO and that it could join.
     pub offered: u64,
     /// Of those, joined to one that waited (`enum gro_result`: GRO_MERGED, GRO_MERGED_FREE).
     pub merged: u64,

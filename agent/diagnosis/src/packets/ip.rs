@@ -10,6 +10,9 @@ pub(crate) const TCP: u8 = 6;
 /// Protocol number of UDP.
 pub(crate) const UDP: u8 = 17;
 
+/// Routing type of the segment routing header (RFC 8754).
+pub(crate) const SEGMENT_ROUTING: u8 = 4;
+
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
@@ -37,6 +40,8 @@ pub(crate) struct IpPacket<'a> {
     pub protocol: u8,
     /// The routing header's type, when there is one (4 is segment routing).
     pub routing_type: Option<u8>,
+    /// The identification that an IPv4 datagram shares with its fragments; an IPv6 datagram has none.
+    pub identification: Option<u16>,
     /// Set when this is a fragment of a datagram.
     pub fragment: Option<Fragment>,
     /// Length of transport header and payload by the IP header's length field, in bytes. `None` when that field is 0
@@ -102,8 +107,9 @@ impl<'a> IpPacket<'a> {
         let source = Ipv4Addr::from(array_at::<4>(bytes, 12)?);
         let destination = IpAddr::V4(Ipv4Addr::from(array_at::<4>(bytes, 16)?));
         let (offset, more) = (flags_and_offset & 0x1fff, flags_and_offset & 0x2000 != 0);
+        let identification = u16_at(bytes, 4)?;
         let fragment = (offset != 0 || more).then_some(Fragment {
-            id: u32::from(u16_at(bytes, 4)?),
+            id: u32::from(identification),
             offset: u32::from(offset) * 8,
             more,
         });
@@ -114,6 +120,7 @@ impl<'a> IpPacket<'a> {
             final_destination: destination,
             protocol: u8_at(bytes, 9)?,
             routing_type: None,
+            identification: Some(identification),
             fragment,
             transport_length,
             transport_bytes: transport_part(bytes, header_length, transport_length, fragment),
@@ -134,6 +141,7 @@ impl<'a> IpPacket<'a> {
             final_destination: extensions.last_segment.map_or(destination, IpAddr::V6),
             protocol: extensions.protocol,
             routing_type: extensions.routing_type,
+            identification: None,
             fragment: extensions.fragment,
             transport_length,
             transport_bytes: transport_part(
