@@ -63,7 +63,7 @@ fn is_corruption(suspects: &Suspects<'_>) -> bool {
         return false;
     }
     // Beside a proved loss a few packets that fit neither proof are no second fault (other flows' few samples).
-    suspects.loss().is_none() || (suspects.constant_field < ENOUGH && suspects.other >= ENOUGH)
+    suspects.loss().is_none() || (suspects.translated.is_empty() && suspects.other >= ENOUGH)
 }
 
 fn partial_checksum_lost(
@@ -92,7 +92,7 @@ fn corruption(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Outcome {
         Severity::Warning,
         suspects.subject(window),
     );
-    let proofs_failed = suspects.pseudo_header.is_empty() && suspects.constant_field == 0;
+    let proofs_failed = suspects.pseudo_header.is_empty() && suspects.translated.is_empty();
     let is_sure = suspects.only_other_checksums() || suspects.other >= ENOUGH;
     finding.confidence = if proofs_failed && is_sure {
         Confidence::Likely

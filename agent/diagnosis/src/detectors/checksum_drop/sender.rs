@@ -27,7 +27,7 @@ pub(super) fn senders<'a>(window: &'a EvidenceWindow, suspects: &Suspects<'_>) -
         .map(|packet| Sender::of(window, packet));
     // Such a field has been through an address translation, and the node's own address may stand for a pod's.
     let translated = suspects
-        .constant_packets
+        .translated
         .iter()
         .map(|packet| Sender::of(window, packet).unless_node());
     let mut senders: Vec<Sender<'a>> = Vec::new();

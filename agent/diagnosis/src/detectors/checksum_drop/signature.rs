@@ -4,7 +4,10 @@
 //! field and notes in the skb that the rest is still to be done (`tcp_v4_send_check`, `udp4_hwcsum`). A program that
 //! copies the bytes but not that note leaves the intermediate value behind. Its shape is the proof.
 
-use std::net::IpAddr;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use crate::packets::ip::{IpPacket, UDP};
 
@@ -35,21 +38,15 @@ pub(super) fn classify(packet: &IpPacket<'_>) -> Option<Field> {
     if field == NO_CHECKSUM && packet.protocol == UDP {
         return None;
     }
-    let addresses = sum_address(packet.source)
-        + sum_address(packet.final_destination)
-        + u32::from(packet.protocol);
     // Drivers of devices that cut super-frames themselves want the sum without the length.
-    if field == fold(addresses) {
+    if field == fold(sum_addresses(packet)) {
         return Some(Field::PseudoHeader);
     }
-    let Some(length) = packet
-        .transport_length
-        .and_then(|length| u32::try_from(length).ok())
+    let (Some(pseudo_header), Some(length)) = (pseudo_header(packet), packet.transport_length)
     else {
         return Some(Field::Other);
     };
-    let pseudo_header = addresses + (length >> 16) + (length & 0xffff);
-    let is_whole = packet.transport_bytes.len() == length as usize;
+    let is_whole = packet.transport_bytes.len() == length;
     Some(if field == fold(pseudo_header) {
         Field::PseudoHeader
     } else if is_whole && fold(pseudo_header + sum_words(packet.transport_bytes)) == 0xffff {
@@ -57,6 +54,16 @@ pub(super) fn classify(packet: &IpPacket<'_>) -> Option<Field> {
     } else {
         Field::Other
     })
+}
+
+fn sum_addresses(packet: &IpPacket<'_>) -> u32 {
+    sum_address(packet.source) + sum_address(packet.final_destination) + u32::from(packet.protocol)
+}
+
+/// Sum of addresses, protocol and length, not folded.
+fn pseudo_header(packet: &IpPacket<'_>) -> Option<u32> {
+    let length = u32::try_from(packet.transport_length?).ok()?;
+    Some(sum_addresses(packet) + (length >> 16) + (length & 0xffff))
 }
 
 /// Every packet is UDP without a checksum.
@@ -68,37 +75,43 @@ pub(super) fn sent_without(packets: &[IpPacket<'_>]) -> bool {
     !packets.is_empty() && packets.iter().all(without)
 }
 
-/// The second proof, for packets whose addresses were translated after the checksum was lost (the pseudo-header is then
-/// no longer the one that was summed): packets of one flow and one length whose bytes differ while their checksum
-/// fields do not. A true checksum follows the bytes.
+/// What an address translation made of half-made checksums between two addresses: by how much the field misses the
+/// pseudo-header's sum.
+pub(super) type Translation = (IpAddr, IpAddr, u16);
+
+/// How this packet was translated, if its checksum is half-made.
 ///
-/// Returns how many different packets the largest such group has; 0 when every field follows its bytes. Equal
-/// datagrams of which a faulty hop breaks a byte here and a byte there also share their field, so the bytes must differ
-/// as counters and timestamps do: one place that holds another value in each of three packets. And a field that stays
-/// the same when length or addresses change is no sum of theirs: a sender that writes a fixed value, not a loss.
-pub(super) fn constant_field(packets: &[IpPacket<'_>]) -> usize {
-    let group_of = |packet: &IpPacket<'_>| {
-        let header = packet.transport()?;
-        let ports = (header.source_port, header.destination_port);
-        let addresses = (packet.source, packet.final_destination);
-        Some((addresses, ports, packet.transport_length?, header.checksum))
-    };
-    packets
-        .iter()
-        .filter(|packet| !is_fixed(packet, packets))
-        .filter_map(|first| {
-            let group = group_of(first)?;
-            let members = packets
-                .iter()
-                .filter(|packet| group_of(packet) == Some(group));
-            let mut bytes: Vec<&[u8]> = members.map(|packet| packet.transport_bytes).collect();
-            // Retransmissions repeat their bytes and prove nothing.
-            bytes.sort_unstable();
-            bytes.dedup();
-            varies_in_one_place(&bytes).then_some(bytes.len())
-        })
-        .max()
-        .unwrap_or(0)
+/// Translation corrects the field as if it were a finished checksum (`inet_proto_csum_replace4` with an skb that is not
+/// CHECKSUM_PARTIAL), so from then on it misses the sum by a value that the old and the new address make, the same for
+/// every length and protocol.
+pub(super) fn translation(packet: &IpPacket<'_>) -> Option<Translation> {
+    let field = packet.transport()?.checksum;
+    if packet.fragment.is_some() || (field == NO_CHECKSUM && packet.protocol == UDP) {
+        return None;
+    }
+    let sum = fold(pseudo_header(packet)?);
+    // Subtraction in one's complement, in which 0xffff is 0.
+    let missed = fold(u32::from(field) + u32::from(!sum)) % 0xffff;
+    Some((packet.source, packet.final_destination, missed))
+}
+
+/// The second proof, for packets whose addresses were translated after the checksum was lost (the pseudo-header is then
+/// no longer the one that was summed): packets between two addresses whose bytes differ while their fields all miss the
+/// sum by one value. A true checksum follows the bytes.
+///
+/// Equal datagrams of which a faulty hop breaks a byte here and a byte there also share their field, so the bytes must
+/// differ as counters and timestamps do: one place that holds another value in each of three packets. And a field that
+/// stays the same when length or addresses change is no sum of theirs: a sender that writes a fixed value, not a loss.
+pub(super) fn translations(packets: &[IpPacket<'_>]) -> BTreeSet<Translation> {
+    let mut groups: BTreeMap<Translation, Vec<&[u8]>> = BTreeMap::new();
+    for packet in packets.iter().filter(|packet| !is_fixed(packet, packets)) {
+        if let Some(translation) = translation(packet) {
+            let group = groups.entry(translation).or_default();
+            group.push(packet.transport_bytes);
+        }
+    }
+    groups.retain(|_, bytes| varies_in_one_place(bytes));
+    groups.into_keys().collect()
 }
 
 /// Some packet's field does not follow what its pseudo-header is made of.
@@ -217,7 +230,30 @@ mod tests {
             .iter()
             .map(|bytes| IpPacket::decode(bytes).unwrap())
             .collect();
-        assert_eq!(constant_field(&decoded), 4);
+        assert_eq!(translations(&decoded).len(), 1);
+    }
+
+    #[test]
+    fn what_a_translation_makes_of_the_sum_is_the_same_for_every_length() {
+        // 10.5.0.2 stands where 10.96.0.10 was: the sum misses twice the difference.
+        let missed = 2 * (0x0a60 + 0x000a - 0x0a05 - 0x0002);
+        let packets: Vec<Vec<u8>> = (1..=3_u8)
+            .map(|number| {
+                let length = 20 + 10 * u16::from(number);
+                let mut payload = vec![0x1f, 0x90, 0x1f, 0x91, 0, length as u8];
+                let sum = PSEUDO_HEADER_SUM - 6 - 40 + u16::from(UDP) + length;
+                payload.extend((sum + missed).to_be_bytes());
+                payload.resize(usize::from(length), number);
+                ipv4_packet(UDP, &payload)
+            })
+            .collect();
+        let decoded: Vec<_> = packets
+            .iter()
+            .map(|bytes| IpPacket::decode(bytes).unwrap())
+            .collect();
+        let found = translations(&decoded);
+        assert_eq!(found.len(), 1);
+        assert!(found.iter().all(|translation| translation.2 == missed));
     }
 
     #[test]
@@ -233,9 +269,9 @@ mod tests {
             .iter()
             .map(|bytes| IpPacket::decode(bytes).unwrap())
             .collect();
-        assert_eq!(constant_field(&decoded), 0);
+        assert!(translations(&decoded).is_empty());
         assert!(has_fixed_field(&decoded));
-        assert_eq!(constant_field(&decoded[..3]), 3);
+        assert_eq!(translations(&decoded[..3]).len(), 1);
         assert!(!has_fixed_field(&decoded[..3]));
     }
 
@@ -253,7 +289,7 @@ mod tests {
             .iter()
             .map(|bytes| IpPacket::decode(bytes).unwrap())
             .collect();
-        assert_eq!(constant_field(&decoded), 0);
+        assert!(translations(&decoded).is_empty());
     }
 
     #[test]
@@ -262,7 +298,7 @@ mod tests {
         let same: Vec<_> = (0..3)
             .map(|_| IpPacket::decode(&repeated).unwrap())
             .collect();
-        assert_eq!(constant_field(&same), 0);
+        assert!(translations(&same).is_empty());
         let following: Vec<Vec<u8>> = (1..=4_u16)
             .map(|step| tcp_syn(0xf5bf - step, u32::from(step)))
             .collect();
@@ -270,6 +306,6 @@ mod tests {
             .iter()
             .map(|bytes| IpPacket::decode(bytes).unwrap())
             .collect();
-        assert_eq!(constant_field(&decoded), 0);
+        assert!(translations(&decoded).is_empty());
     }
 }

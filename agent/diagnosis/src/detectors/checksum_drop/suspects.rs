@@ -1,8 +1,10 @@
 //! Which drops may be about a checksum, gathered by the place where they died.
 
+use std::collections::BTreeSet;
+
 use super::{
     path,
-    signature::{self, ENOUGH, Field},
+    signature::{self, ENOUGH, Field, Translation},
     trigger::{self, Trigger, is_other_checksum},
 };
 use crate::{
@@ -23,10 +25,8 @@ pub(super) struct Suspects<'a> {
     pub(super) keys: Vec<Key<'a>>,
     /// Sampled packets whose checksum field is the pseudo-header's sum.
     pub(super) pseudo_header: Vec<IpPacket<'a>>,
-    /// Sampled packets of one flow whose field ignores their bytes.
-    pub(super) constant_field: usize,
-    /// Sampled packets of the keys in which that was seen.
-    pub(super) constant_packets: Vec<IpPacket<'a>>,
+    /// Sampled packets whose field misses that sum by one value, whatever their bytes are.
+    pub(super) translated: Vec<IpPacket<'a>>,
     /// Some packets hold one value whatever their length and addresses are.
     pub(super) has_fixed_field: bool,
     /// Sampled packets that fit neither proof.
@@ -39,8 +39,10 @@ pub(super) struct Key<'a> {
     pub(super) drop: &'a DropCount,
     /// Sampled packets whose checksum could be judged.
     judged: usize,
-    pseudo_header: usize,
-    constant_field: usize,
+    /// Those whose checksum is half-made.
+    half_made: usize,
+    /// The packets themselves.
+    packets: Vec<IpPacket<'a>>,
     /// The transport protocol of its samples.
     pub(super) protocol: Option<&'static str>,
     /// It is about another checksum (IP header, ICMP), which no sender leaves to the device.
@@ -50,12 +52,12 @@ pub(super) struct Key<'a> {
 impl Key<'_> {
     /// Half-made checksums were seen in it.
     fn has_lost(&self) -> bool {
-        !self.is_other_checksum && (self.constant_field >= ENOUGH || self.pseudo_header > 0)
+        self.half_made > 0
     }
 
     /// Most of its packets died of them, as far as the samples show.
     fn is_lost(&self) -> bool {
-        self.has_lost() && (self.constant_field >= ENOUGH || self.pseudo_header * 2 > self.judged)
+        self.half_made * 2 > self.judged
     }
 }
 
@@ -83,7 +85,18 @@ pub(super) fn by_place(window: &EvidenceWindow) -> Vec<Suspects<'_>> {
             places.push(Suspects::empty(netns, ifindex, trigger));
             places.len() - 1
         });
-        places[at].add(index, drop, packets);
+        places[at].keys.push(Key {
+            index,
+            drop,
+            judged: 0,
+            half_made: 0,
+            protocol: packets.iter().find_map(protocol_name),
+            is_other_checksum: is_other_checksum(&drop.reason),
+            packets,
+        });
+    }
+    for place in &mut places {
+        place.judge();
     }
     places
 }
@@ -127,52 +140,48 @@ impl<'a> Suspects<'a> {
             trigger,
             keys: Vec::new(),
             pseudo_header: Vec::new(),
-            constant_field: 0,
-            constant_packets: Vec::new(),
+            translated: Vec::new(),
             has_fixed_field: false,
             other: 0,
         }
     }
 
-    fn add(&mut self, index: usize, drop: &'a DropCount, packets: Vec<IpPacket<'a>>) {
-        let is_other_checksum = is_other_checksum(&drop.reason);
-        let mut key = Key {
-            index,
-            drop,
-            judged: 0,
-            pseudo_header: 0,
-            // Only a packet that was dropped for its checksum is known to have a wrong one; what a filter drops may be
-            // right, or have none.
-            constant_field: if is_other_checksum || self.trigger == Trigger::Elsewhere {
-                0
-            } else {
-                signature::constant_field(&packets)
-            },
-            protocol: packets.iter().find_map(protocol_name),
-            is_other_checksum,
-        };
-        self.has_fixed_field |= !is_other_checksum && signature::has_fixed_field(&packets);
-        if key.constant_field >= ENOUGH {
-            self.constant_packets.extend(packets.iter().cloned());
-        }
-        if !is_other_checksum {
-            for packet in packets {
-                let Some(field) = signature::classify(&packet) else {
+    fn judge(&mut self) {
+        let translations = self.translations();
+        for key in self.keys.iter_mut().filter(|key| !key.is_other_checksum) {
+            self.has_fixed_field |= signature::has_fixed_field(&key.packets);
+            for packet in &key.packets {
+                let Some(field) = signature::classify(packet) else {
                     continue;
                 };
                 key.judged += 1;
+                let is_translated = signature::translation(packet)
+                    .is_some_and(|translation| translations.contains(&translation));
                 match field {
                     Field::PseudoHeader => {
-                        key.pseudo_header += 1;
-                        self.pseudo_header.push(packet);
+                        key.half_made += 1;
+                        self.pseudo_header.push(packet.clone());
+                    }
+                    Field::Other if is_translated => {
+                        key.half_made += 1;
+                        self.translated.push(packet.clone());
                     }
                     Field::Other => self.other += 1,
                     Field::Correct => {}
                 }
             }
         }
-        self.constant_field = self.constant_field.max(key.constant_field);
-        self.keys.push(key);
+    }
+
+    fn translations(&self) -> BTreeSet<Translation> {
+        // Only a packet that was dropped for its checksum is known to have a wrong one; what a filter drops may be
+        // right, or have none.
+        if self.trigger == Trigger::Elsewhere {
+            return BTreeSet::new();
+        }
+        let keys = self.keys.iter().filter(|key| !key.is_other_checksum);
+        let packets: Vec<IpPacket<'a>> = keys.flat_map(|key| key.packets.clone()).collect();
+        signature::translations(&packets)
     }
 
     /// What died here for a lost partial checksum, and whether it may be more: of keys that hold other packets too only
@@ -182,7 +191,7 @@ impl<'a> Suspects<'a> {
             if self.is_wholly_lost(key) {
                 key.drop.count
             } else {
-                key.pseudo_header as u64
+                key.half_made as u64
             }
         };
         let is_least = self.lost().any(|key| !self.is_wholly_lost(key));
@@ -196,7 +205,7 @@ impl<'a> Suspects<'a> {
         match self.trigger {
             Trigger::Checksum => key.is_lost(),
             // A filter drops all kinds of packets for all kinds of reasons.
-            Trigger::Elsewhere => key.has_lost() && key.pseudo_header == key.judged,
+            Trigger::Elsewhere => key.has_lost() && key.half_made == key.judged,
         }
     }
 
@@ -218,9 +227,10 @@ impl<'a> Suspects<'a> {
             (_, Trigger::Elsewhere) => None,
             // By chance one of 65,536 broken packets looks half-made: of a few samples hardly two do, or the only one.
             (2, _) => Some(Confidence::Likely),
-            (1, _) if self.other == 0 => Some(Confidence::Possible),
             // A sender may write one wrong value always.
-            _ => (self.constant_field >= ENOUGH).then_some(Confidence::Likely),
+            _ if !self.translated.is_empty() => Some(Confidence::Likely),
+            (1, _) if self.other == 0 => Some(Confidence::Possible),
+            _ => None,
         }
     }
 
@@ -228,7 +238,7 @@ impl<'a> Suspects<'a> {
     pub(super) fn broken_count(&self) -> u64 {
         let lost = self.loss().is_some();
         let count = |key: &Key<'_>| {
-            let half_made = if lost { key.pseudo_header as u64 } else { 0 };
+            let half_made = if lost { key.half_made as u64 } else { 0 };
             key.drop.count.saturating_sub(half_made)
         };
         self.broken().map(count).fold(0, u64::saturating_add)

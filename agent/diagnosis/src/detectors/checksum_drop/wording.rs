@@ -187,10 +187,10 @@ fn proofs<'a>(suspects: &Suspects<'_>, keys: impl Iterator<Item = &'a Key<'a>>) 
         "packets",
         "kfree_skb",
     )];
-    if suspects.constant_field > 0 {
+    if !suspects.translated.is_empty() {
         proofs.push(Proof::new(
-            "packets of one flow with different bytes and the same checksum field",
-            suspects.constant_field,
+            "it misses that sum by one value, whatever the packet's bytes are",
+            format!("{} of {judged} sampled", suspects.translated.len()),
             "packets",
             "kfree_skb",
         ));
