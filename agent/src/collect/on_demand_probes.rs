@@ -10,7 +10,7 @@ use super::{
     snapshot::{End, Seen},
 };
 use crate::{
-    probes::{Kernel, frame_copies::FrameCopiesProbe},
+    probes::{Kernel, frame_copies::FrameCopiesProbe, retransmissions::RetransmissionProbe},
     sources::pulse::Pulse,
 };
 
@@ -19,6 +19,7 @@ pub struct OnDemandProbes {
     pulse: Pulse,
     frame_copies: Watch<FrameCopiesProbe>,
     ask_for_frame_copies: questions::FrameCopies,
+    retransmissions: Watch<RetransmissionProbe>,
 }
 
 /// What the probes saw.
@@ -41,6 +42,7 @@ impl OnDemandProbes {
             pulse: reading.map(Pulse::from).unwrap_or_default(),
             frame_copies: Watch::default(),
             ask_for_frame_copies: questions::FrameCopies::of(links),
+            retransmissions: Watch::default(),
         };
         probes.tick(kernel, Duration::ZERO);
         probes
@@ -51,6 +53,8 @@ impl OnDemandProbes {
         let rises = self.pulse.read();
         let need = self.ask_for_frame_copies.after(&rises);
         self.frame_copies.update(need, kernel, now);
+        let need = questions::retransmissions_after(&rises);
+        self.retransmissions.update(need, kernel, now);
     }
 
     /// Detaches what is attached and tells what was seen.
@@ -60,7 +64,7 @@ impl OnDemandProbes {
         Answers {
             frame_copies: self.frame_copies.finish(now, namespaces, links),
             gro: OnDemand::default(),
-            retransmissions: OnDemand::default(),
+            retransmissions: self.retransmissions.finish(now, namespaces, links),
         }
     }
 }

@@ -78,6 +78,15 @@ impl FrameCopies {
     }
 }
 
+/// Whether what TCP sends again was dropped on this node.
+pub fn retransmissions_after(rises: &[Rise]) -> Need {
+    if rises.iter().any(|rise| rise.by.retransmitted_segments > 0) {
+        Need::Question("Tcp.RetransSegs rose: were these segments dropped on this node?".to_owned())
+    } else {
+        Need::None("Tcp.RetransSegs rose in no namespace".to_owned())
+    }
+}
+
 /// It is up, and frames that come in on it reach no other device that is looked at.
 fn is_receiver(link: &Link) -> bool {
     link.master.is_none()
@@ -213,6 +222,20 @@ mod tests {
         let question = asked(&links, &[fragments_in(NODE)]).unwrap();
         assert!(question.starts_with("fragments came in"), "{question}");
         assert!(question.contains("eth0 and eth1"), "{question}");
+    }
+
+    #[test]
+    fn segments_that_are_sent_again_raise_the_question_where_they_were_dropped() {
+        let resent = Rise {
+            netns: POD,
+            by: Beat {
+                retransmitted_segments: 1,
+                ..Beat::default()
+            },
+        };
+        let asked = |rises: &[Rise]| matches!(retransmissions_after(rises), Need::Question(_));
+        assert!(asked(&[fragments_in(NODE), resent]));
+        assert!(!asked(&[fragments_in(NODE)]));
     }
 
     #[test]
