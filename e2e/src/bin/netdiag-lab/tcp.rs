@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    os::fd::AsRawFd,
     thread,
     time::{Duration, Instant},
 };
@@ -30,7 +31,8 @@ pub(crate) struct LoadArgs {
     /// End after this many seconds.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Bytes to send before the client closes the connection and opens the next one; 0 keeps one open.
+    /// Bytes to send before the client closes the connection and opens the next one; 0 keeps one open, and cuts it off
+    /// at the end.
     #[arg(long, default_value_t = 0)]
     bytes: usize,
 }
@@ -96,5 +98,27 @@ fn fill(mut stream: TcpStream, end: Instant, bytes: usize) -> u64 {
             Err(_) => break,
         }
     }
+    if bytes == 0 {
+        cut_off(&stream);
+    }
     sent as u64
+}
+
+/// Lets nothing of what is still to be sent linger behind the program's end.
+#[expect(unsafe_code, reason = "the standard library's set_linger is unstable")]
+fn cut_off(stream: &TcpStream) {
+    let at_once = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    // SAFETY: `at_once` is a linger of the length given. A failure means that the connection is gone already.
+    unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            std::ptr::from_ref(&at_once).cast(),
+            size_of_val(&at_once) as u32,
+        );
+    }
 }
