@@ -77,6 +77,9 @@ pub fn capture(pid: u32, outcome: &Outcome) {
 /// Nothing of Warning or worse, and a ledger that balances.
 #[track_caller]
 pub fn assert_harmless(outcome: &Outcome) {
-    assert!(outcome.alarming().is_empty(), "{:#?}", outcome.alarming());
+    let alarming = outcome.alarming();
+    // For the score of a run in guests.
+    println!("HARMLESS {}", alarming.len());
+    assert!(alarming.is_empty(), "{alarming:#?}");
     outcome.assert_balanced();
 }

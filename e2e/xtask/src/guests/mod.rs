@@ -8,6 +8,7 @@ mod machine;
 mod programs;
 mod recordings;
 mod results;
+mod score;
 mod table;
 
 use std::fs;

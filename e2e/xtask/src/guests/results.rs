@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::score::Measures;
+
 /// How a scenario ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -23,6 +25,7 @@ pub struct Scenario {
     pub found: BTreeSet<String>,
     /// `Check: reason` where the agent could not check all.
     pub unchecked: BTreeSet<String>,
+    pub measures: Measures,
     /// Its verdict was printed; false for the one in which a guest died.
     pub ended: bool,
 }
@@ -70,10 +73,7 @@ impl Results {
 
     /// Whether the scenario's verdict was printed; nothing if no guest got to it.
     pub fn ended(&self, name: &str) -> Option<bool> {
-        let mut scenarios = self.scenarios.iter();
-        scenarios
-            .find(|scenario| scenario.name == name)
-            .map(|scenario| scenario.ended)
+        self.scenario(name).map(|scenario| scenario.ended)
     }
 
     /// Counts a scenario that no guest got to as a failure, and says why.
@@ -96,10 +96,16 @@ impl Results {
 
     /// What became of the scenario, if the guest got that far.
     pub fn verdict(&self, name: &str) -> Option<&Verdict> {
-        let mut scenarios = self.scenarios.iter();
-        scenarios
-            .find(|scenario| scenario.name == name)
-            .map(|scenario| &scenario.verdict)
+        self.scenario(name).map(|scenario| &scenario.verdict)
+    }
+
+    /// How long the scenario's agent took from the begin of the fault to its report.
+    pub fn seconds(&self, name: &str) -> Option<f64> {
+        self.scenario(name)?.measures.seconds
+    }
+
+    fn scenario(&self, name: &str) -> Option<&Scenario> {
+        self.scenarios.iter().find(|scenario| scenario.name == name)
     }
 }
 
@@ -112,7 +118,13 @@ impl Scenario {
             output: String::new(),
             found: BTreeSet::new(),
             unchecked: BTreeSet::new(),
+            measures: Measures::default(),
         }
+    }
+
+    /// A healthy look-alike of a fault, in which nothing is to be found.
+    pub fn is_twin(&self) -> bool {
+        self.name.contains("twin")
     }
 
     fn add(&mut self, line: &str) {
@@ -124,6 +136,7 @@ impl Scenario {
             let why = skip.split_once(": ").map_or(skip, |(_, why)| why);
             self.verdict = Verdict::Skipped(why.to_owned());
         } else {
+            self.measures.add(line);
             self.output.push_str(line);
             self.output.push('\n');
         }

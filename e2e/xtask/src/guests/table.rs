@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Outcome;
 use super::results::Verdict;
+use super::score::Score;
 
 /// One column a kernel.
 pub struct Table<'a>(pub &'a [Outcome]);
@@ -30,6 +31,11 @@ impl Table<'_> {
             scenarios.iter().filter(bad).count().max(nothing)
         };
         self.0.iter().map(of).sum()
+    }
+
+    /// The score of all kernels together.
+    fn score(&self) -> Score {
+        Score::of(self.0.iter().flat_map(|outcome| &outcome.results.scenarios))
     }
 
     fn count(&self, wanted: fn(&Verdict) -> bool) -> usize {
@@ -78,6 +84,9 @@ impl fmt::Display for Table<'_> {
                     writeln!(f, "skipped: {} on {}: {why}", scenario.name, outcome.kernel)?;
                 }
             }
+        }
+        for (what, score) in self.score().lines() {
+            writeln!(f, "{what}: {score}")?;
         }
         let passed = self.count(|verdict| *verdict == Verdict::Passed);
         let skipped = self.count(|verdict| matches!(verdict, Verdict::Skipped(_)));
