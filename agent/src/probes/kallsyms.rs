@@ -1,4 +1,4 @@
-//! Names of kernel functions, by address.
+//! Names of kernel functions by address, and addresses of variables by name.
 //!
 //! The table has some 200,000 lines, of which a window needs a few dozen: it is read through once for all addresses of
 //! a window, and nothing of it is kept. So modules that come and go need no care either.
@@ -33,6 +33,51 @@ pub enum Error {
 pub fn resolve(addresses: &[u64]) -> Result<HashMap<u64, String>, Error> {
     let table = File::open("/proc/kallsyms").map_err(|source| Error::Read { source })?;
     resolve_from(BufReader::with_capacity(64 * 1024, table), addresses)
+}
+
+/// Addresses of variables and functions by their names; a name that is not in the table has none. Variables are there
+/// only with CONFIG_KALLSYMS_ALL.
+///
+/// # Errors
+/// The table is unreadable or blanked.
+pub fn addresses<const N: usize>(names: [&str; N]) -> Result<[Option<u64>; N], Error> {
+    let table = File::open("/proc/kallsyms").map_err(|source| Error::Read { source })?;
+    addresses_from(BufReader::with_capacity(64 * 1024, table), names)
+}
+
+fn addresses_from<const N: usize>(
+    mut table: impl BufRead,
+    names: [&str; N],
+) -> Result<[Option<u64>; N], Error> {
+    let mut found = [None; N];
+    let mut saw_address = false;
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let read = table
+            .read_line(&mut line)
+            .map_err(|source| Error::Read { source })?;
+        if read == 0 {
+            break;
+        }
+        let mut fields = line.split_ascii_whitespace();
+        let address = fields.next().map(|text| u64::from_str_radix(text, 16));
+        let (Some(Ok(address @ 1..)), Some(name)) = (address, fields.nth(1)) else {
+            continue;
+        };
+        saw_address = true;
+        for (wanted, found) in names.iter().zip(&mut found) {
+            // A module may have a variable of the same name; the kernel's own come first.
+            if *wanted == name && found.is_none() {
+                *found = Some(address);
+            }
+        }
+    }
+    if saw_address {
+        Ok(found)
+    } else {
+        Err(Error::Hidden)
+    }
 }
 
 fn resolve_from(mut table: impl BufRead, addresses: &[u64]) -> Result<HashMap<u64, String>, Error> {
@@ -170,6 +215,14 @@ ffffffffa0000000 t tap_handle_frame.cold\t[tap]
         let blanked = "0000000000000000 T _stext\n0000000000000000 t ip_rcv\n";
         let result = resolve_from(blanked.as_bytes(), &[0xffff_ffff_8100_0000]);
         assert!(matches!(result, Err(Error::Hidden)));
+    }
+
+    #[test]
+    fn a_variable_is_found_by_its_name() {
+        let found = addresses_from(TABLE.as_bytes(), ["some_data", "no_data", "ip_rcv"]).unwrap();
+        assert_eq!(found, [Some(0xffff_ffff_8100_0400), None, None]);
+        let blanked = addresses_from("0000000000000000 D some_data\n".as_bytes(), ["some_data"]);
+        assert!(matches!(blanked, Err(Error::Hidden)));
     }
 
     #[test]

@@ -37,28 +37,28 @@ pub(super) fn bad_super_frames<'a>(
     so_far: &Outcome,
 ) -> impl Iterator<Item = BadSuperFrames<'a>> {
     let mut devices: BTreeMap<(NetnsId, u32), BadSuperFrames<'a>> = BTreeMap::new();
-    for drops in window.drops.value() {
-        for (drop, key) in drops.counts.iter().enumerate() {
-            if key.reason != SKB_BAD_GSO || key.count == 0 || so_far.is_claimed(drop) {
-                continue;
-            }
-            let place = key.netns.and_then(|netns| {
-                Some((window.link(netns, key.ifindex)?, window.namespace(netns)?))
-            });
-            let Some((link, namespace)) = place.filter(|_| are_inline(drops, drop)) else {
-                continue;
-            };
-            devices
-                .entry((link.netns, link.ifindex))
-                .or_insert_with(|| BadSuperFrames {
-                    link,
-                    namespace,
-                    drops: Vec::new(),
-                    count: 0,
-                    times: (key.first_ms, key.last_ms),
-                })
-                .add(drop, key);
-        }
+    let drops = window.drops.value().into_iter();
+    let inline = drops.flat_map(|drops| {
+        let keys = drops.counts.iter().enumerate();
+        keys.filter(|(drop, key)| key.reason == SKB_BAD_GSO && are_inline(drops, *drop))
+    });
+    for (drop, key) in inline.filter(|(drop, key)| key.count > 0 && !so_far.is_claimed(*drop)) {
+        let place = key
+            .netns
+            .and_then(|netns| Some((window.link(netns, key.ifindex)?, window.namespace(netns)?)));
+        let Some((link, namespace)) = place else {
+            continue;
+        };
+        devices
+            .entry((link.netns, link.ifindex))
+            .or_insert_with(|| BadSuperFrames {
+                link,
+                namespace,
+                drops: Vec::new(),
+                count: 0,
+                times: (key.first_ms, key.last_ms),
+            })
+            .add(drop, key);
     }
     devices.into_values()
 }
