@@ -1,6 +1,8 @@
 //! Whole windows: two pods, a program with packet sockets between them, and what the kernel dropped.
 
+mod forwarders;
 mod proofs;
+mod without_reasons;
 
 use super::{fixtures::*, *};
 use crate::{
@@ -133,55 +135,6 @@ fn a_capture_on_one_end_of_the_path_is_not_blamed() {
     window.packet_sockets = complete(vec![socket(300, 10)]);
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings[0].subject.process, None);
-}
-
-#[test]
-fn without_reasons_the_counter_tells_what_tcp_freed_for_its_checksum() {
-    let broken: Vec<Vec<u8>> = (1..=4)
-        .map(|step| tcp_syn(0x5a5a ^ step, u32::from(step)))
-        .collect();
-    let mut window = window("", "tcp_v4_do_rcv", &broken, 2);
-    let outcome = diagnose(&window);
-    assert_eq!(outcome.findings[0].cause, "Corruption");
-    assert_eq!(outcome.claims.len(), 1);
-
-    // The counter rose by one: the other three went for some other reason, and which is not known.
-    window.namespaces[2]
-        .counters
-        .insert("Tcp.InCsumErrors".to_owned(), 1);
-    assert!(diagnose(&window).findings.is_empty());
-}
-
-#[test]
-fn a_program_before_a_router_is_named_as_possible() {
-    let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
-    links_of(&mut window).push(offloading(NODE, 12, "mesh0", (NODE, 13)));
-    window.packet_sockets = complete(vec![socket(400, 10), socket(400, 12)]);
-    let finding = &diagnose(&window).findings[0];
-    assert_eq!(finding.subject.process, None);
-    let between = "service (pid 400): packet sockets on m0, mesh0 (possibly)";
-    assert!(finding.details.contains(&("Between", between.to_owned())));
-}
-
-#[test]
-fn a_program_that_packets_are_routed_to_is_named_as_possible() {
-    let mut window = window("TCP_CSUM", "tcp_v4_rcv", &half_made(4), 2);
-    let tun = |ifindex, name| Link {
-        kind: Some("tun".to_owned()),
-        ..offloading(NODE, ifindex, name, (NODE, 0))
-    };
-    links_of(&mut window).extend([tun(12, "tun0"), tun(13, "tun1")]);
-    let holder = |device: &str| TunHolder {
-        device: device.to_owned(),
-        netns: NODE,
-        owner: socket(500, 0).owner,
-    };
-    window.packet_sockets = complete(Vec::new());
-    window.tun_holders = complete(vec![holder("tun0"), holder("tun1")]);
-    let finding = &diagnose(&window).findings[0];
-    assert_eq!(finding.subject.process, None);
-    let between = "service (pid 500): TUN devices tun0, tun1 (possibly)";
-    assert!(finding.details.contains(&("Between", between.to_owned())));
 }
 
 #[test]

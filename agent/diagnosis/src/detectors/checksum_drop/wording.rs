@@ -13,6 +13,7 @@ use super::{
 use crate::{
     evidence::{EvidenceWindow, Link, Namespace},
     finding::{Finding, Proof, Remedy},
+    packets::ip::IpPacket,
 };
 
 /// Forwarders beyond these are counted, not named.
@@ -67,8 +68,14 @@ pub(super) fn partial_checksum_lost(
              wrong value for every packet would look the same.",
         );
     }
-    finding.impact =
-        format!("Every {protocols}packet from {from} to {at} that takes this path is lost.");
+    let super_frames = super_frames(&senders, suspects);
+    finding.impact = if super_frames.is_some() {
+        "Frames that the sender leaves to the device to cut into segments (TSO) are lost, those that fit the wire \
+         arrive. So connections open and bulk data crawls: each such frame waits for a timeout, and then goes in pieces."
+            .to_owned()
+    } else {
+        format!("Every {protocols}packet from {from} to {at} that takes this path is lost.")
+    };
     if let Some(forwarder) = culprit {
         finding.subject.process = Some(process(forwarder));
         finding
@@ -79,6 +86,7 @@ pub(super) fn partial_checksum_lost(
     finding.details = details(window, &senders, &forwarders);
     finding.evidence = counts(suspects.lost());
     finding.evidence.extend(proofs(suspects, suspects.lost()));
+    finding.evidence.extend(super_frames);
     finding.evidence.extend(counters(window, suspects));
     finding
         .evidence
@@ -196,6 +204,27 @@ fn proofs<'a>(suspects: &Suspects<'_>, keys: impl Iterator<Item = &'a Key<'a>>) 
         ));
     }
     proofs
+}
+
+/// Every sampled packet is longer than its sender's device sends: it was to be cut into segments.
+fn super_frames(senders: &[Sender<'_>], suspects: &Suspects<'_>) -> Option<Proof> {
+    let mtu = senders
+        .iter()
+        .filter_map(|sender| Some(sender.link?.mtu))
+        .max()?;
+    let lost = || suspects.pseudo_header.iter().chain(&suspects.translated);
+    let is_longer = |packet: &IpPacket<'_>| {
+        let length = packet.transport_length;
+        length.is_some_and(|length| length > mtu as usize)
+    };
+    lost().all(is_longer).then(|| {
+        Proof::new(
+            format!("longer than the sender's MTU of {mtu} bytes"),
+            format!("{} of {} sampled", lost().count(), lost().count()),
+            "packets",
+            "kfree_skb",
+        )
+    })
 }
 
 fn counters(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Proof> {

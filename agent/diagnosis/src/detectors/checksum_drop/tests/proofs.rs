@@ -135,3 +135,59 @@ fn translated_addresses_leave_the_second_proof() {
         ("PartialChecksumLost", Confidence::Likely)
     );
 }
+
+#[test]
+fn an_address_of_the_node_behind_a_translation_is_no_sender() {
+    let translated: Vec<Vec<u8>> = (1..=4)
+        .map(|timestamp| tcp_syn(0xf5bf, timestamp))
+        .collect();
+    let mut window = window("TCP_CSUM", "tcp_v4_rcv", &translated, 2);
+    let address = window.namespaces[1].addresses.remove(0);
+    window.namespaces[0].addresses = vec![Address {
+        ifindex: 10,
+        ..address
+    }];
+    let outcome = diagnose(&window);
+    let finding = &outcome.findings[0];
+    assert!(finding.summary.contains("from 10.5.0.1 lost"));
+    let mut commands = finding
+        .remedies
+        .iter()
+        .filter_map(|remedy| remedy.command.as_ref());
+    assert_eq!(commands.next(), None);
+}
+
+#[test]
+fn what_is_longer_than_the_senders_mtu_was_to_be_cut() {
+    let long = |number: u8| {
+        let length = 1_600;
+        let sum = PSEUDO_HEADER_SUM - 40 + length;
+        let mut segment = vec![
+            0x9c, 0x40, 0x1f, 0x90, 0, 0, 0, number, 0, 0, 0, 0, 0x50, 0x10, 1, 1,
+        ];
+        segment.extend(sum.to_be_bytes());
+        segment.resize(usize::from(length), 0);
+        ipv4_packet(6, &segment)
+    };
+    let packets: Vec<Vec<u8>> = (1..=4).map(long).collect();
+    let mut window = window("TCP_CSUM", "tcp_v4_do_rcv", &packets, 2);
+    for link in links_of(&mut window) {
+        link.mtu = 1_500;
+    }
+    let outcome = diagnose(&window);
+    let finding = &outcome.findings[0];
+    assert_eq!(finding.cause, "PartialChecksumLost");
+    assert!(finding.impact.contains("bulk data crawls"));
+
+    let both = [packets, half_made(1)].concat();
+    drops_of(&mut window).samples.push(PacketSample {
+        network_offset: Some(0),
+        bytes: both[4].clone(),
+        ..PacketSample::default()
+    });
+    assert!(
+        diagnose(&window).findings[0]
+            .impact
+            .starts_with("Every TCP packet")
+    );
+}
