@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "unknown check \"linkmtu\"; the checks are Promiscuity, UnhandledProtocol, ChecksumDrop, \
-             DriverChecksum, TapQueueDrop, LinkMtu, SegmentOffload, ReceiveOverrun, OtherDrop"
+             DriverChecksum, FragmentReassembly, TapQueueDrop, LinkMtu, SegmentOffload, ReceiveOverrun, OtherDrop"
         );
     }
 }

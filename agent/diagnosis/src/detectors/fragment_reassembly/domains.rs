@@ -1,0 +1,177 @@
+//! Which interfaces share a broadcast domain, and who opened them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use super::{remains::Ends, toll::Toll};
+use crate::{
+    detectors::{
+        Outcome,
+        promiscuity::{self, chain},
+    },
+    evidence::{EvidenceWindow, FrameCopy, Link, Namespace, NetnsId, Stacks},
+    finding::FindingId,
+};
+
+const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_ARP: u16 = 0x0806;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+
+/// As many copies as prove a domain: one alone may be two frames that look alike.
+const PROVING: u64 = 2;
+
+/// Interfaces of one namespace on which copies of the same frames came in.
+#[derive(Debug)]
+pub(super) struct Domain<'a> {
+    pub(super) namespace: &'a Namespace,
+    /// At least two, by their indices.
+    pub(super) links: Vec<&'a Link>,
+    pub(super) copies: Vec<&'a FrameCopy>,
+}
+
+/// The domains that two interfaces of a namespace share though none of them hands frames on to the other.
+pub(super) fn shared(window: &EvidenceWindow) -> Vec<Domain<'_>> {
+    let Some(seen) = window.frame_copies.value() else {
+        return Vec::new();
+    };
+    let stacks = Stacks::of(window.links());
+    let mut by_namespace: BTreeMap<NetnsId, Vec<&FrameCopy>> = BTreeMap::new();
+    for copy in &seen.copies {
+        let (one, other) = ((copy.netns, copy.first), (copy.netns, copy.second));
+        if is_telling(copy) && copy.first != copy.second && !stacks.are_joined(one, other) {
+            by_namespace.entry(copy.netns).or_default().push(copy);
+        }
+    }
+    let mut found = Vec::new();
+    for (netns, mut left) in by_namespace {
+        let Some(namespace) = window.namespace(netns) else {
+            continue;
+        };
+        while let Some(first) = left.first() {
+            let mut members = BTreeSet::from([first.first, first.second]);
+            // Copies join pairs of interfaces; the pairs that meet are one domain.
+            while left.iter().fold(false, |grew, copy| {
+                let meets = members.contains(&copy.first) || members.contains(&copy.second);
+                grew | (meets && (members.insert(copy.first) | members.insert(copy.second)))
+            }) {}
+            let (copies, others) = left
+                .into_iter()
+                .partition(|copy| members.contains(&copy.first));
+            left = others;
+            let links = members
+                .iter()
+                .filter_map(|index| window.link(netns, *index));
+            let domain = Domain {
+                namespace,
+                links: links.collect(),
+                copies,
+            };
+            let many = domain.copied() >= PROVING;
+            if domain.links.len() > 1 && many {
+                found.push(domain);
+            }
+        }
+    }
+    found
+}
+
+/// Frames that a switch or router sends alike into each of its networks prove nothing: link layer protocols, and what
+/// is sent from or to addresses that are the same everywhere.
+fn is_telling(copy: &FrameCopy) -> bool {
+    if copy.fragments {
+        return true;
+    }
+    match (copy.ethertype, copy.source, copy.destination) {
+        (ETHERTYPE_ARP, ..) => true,
+        (ETHERTYPE_IPV4, Some(IpAddr::V4(source)), Some(IpAddr::V4(destination))) => {
+            let [a, b, c, _] = destination.octets();
+            source != Ipv4Addr::UNSPECIFIED && [a, b, c] != [224, 0, 0]
+        }
+        (ETHERTYPE_IPV6, Some(IpAddr::V6(source)), Some(IpAddr::V6(destination))) => {
+            source != Ipv6Addr::UNSPECIFIED
+                && !source.is_unicast_link_local()
+                && !is_link_local_group(destination)
+        }
+        _ => false,
+    }
+}
+
+/// ff01::/16 and ff02::/16, with any flags.
+fn is_link_local_group(address: Ipv6Addr) -> bool {
+    address.is_multicast() && address.segments()[0] & 0xf <= 2
+}
+
+impl Domain<'_> {
+    pub(super) fn has(&self, ifindex: u32) -> bool {
+        self.links.iter().any(|link| link.ifindex == ifindex)
+    }
+
+    /// Fragments with these ends came in on two of the interfaces.
+    pub(super) fn fragments(&self, ends: &Ends) -> bool {
+        let mut copies = self.copies.iter();
+        copies.any(|copy| copy.fragments && same_ends(copy) == Some(*ends))
+    }
+
+    /// The ends of every flow whose fragments came in on two of the interfaces, most frequent first.
+    pub(super) fn fragmented_flows(&self) -> Vec<Ends> {
+        let mut flows = Vec::new();
+        for copy in self.copies.iter().filter(|copy| copy.fragments) {
+            if let Some(ends) = same_ends(copy)
+                && !flows.contains(&ends)
+            {
+                flows.push(ends);
+            }
+        }
+        flows
+    }
+
+    /// Frames that came in twice.
+    pub(super) fn copied(&self) -> u64 {
+        let counts = self.copies.iter().map(|copy| copy.count);
+        counts.fold(0, u64::saturating_add)
+    }
+
+    /// Frames with IP addresses came in twice; what ARP asks may be asked in two networks.
+    pub(super) fn is_proved(&self) -> bool {
+        let mut copies = self.copies.iter();
+        copies.any(|copy| copy.destination.is_some())
+    }
+}
+
+fn same_ends(copy: &FrameCopy) -> Option<Ends> {
+    Some((copy.source?, copy.destination?))
+}
+
+/// The findings by which interfaces that filter addresses let in frames of groups that nobody there has joined.
+pub(super) fn opened_by(
+    window: &EvidenceWindow,
+    so_far: &Outcome,
+    domain: &Domain<'_>,
+    toll: &Toll<'_>,
+) -> Vec<FindingId> {
+    // A broadcast needs no open filter.
+    let is_filtered = |copy: &&FrameCopy| match copy.destination {
+        Some(IpAddr::V4(address)) => !address.is_broadcast(),
+        Some(IpAddr::V6(_)) => true,
+        None => false,
+    };
+    if !domain.copies.iter().any(is_filtered) {
+        return Vec::new();
+    }
+    let strangers = toll.strangers();
+    let mut ids: Vec<FindingId> = domain
+        .links
+        .iter()
+        .filter(|link| strangers.is_empty() || strangers.contains(&link.ifindex))
+        .flat_map(|link| chain::stack_below(window, link))
+        .filter(|device| device.filters_addresses())
+        .filter(|device| device.is_promiscuous() || device.is_all_multicast())
+        .flat_map(|device| promiscuity::findings_that_open(window, so_far, device))
+        .map(|finding| finding.id.clone())
+        .collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}

@@ -1,0 +1,187 @@
+//! What is left of fragmented datagrams among the drops.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use super::domains::Domain;
+use crate::{
+    detectors::Outcome,
+    evidence::{DropCount, EvidenceWindow, Namespace, PacketSample},
+    packets::ip::IpPacket,
+};
+
+const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+
+/// Sender and receiver of a packet.
+pub(super) type Ends = (IpAddr, IpAddr);
+
+/// Where fragments and what was made of them are dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On their way into a queue: another copy is there already (`DUP_FRAG` since 6.4), or there is no memory.
+    Reassembly,
+    /// On their way to a receiver: nobody joined the group on this interface.
+    Routing,
+    /// In a queue that was given up.
+    Expiry,
+}
+
+/// An IP version, each with its own reassembly and its own counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Version {
+    V4,
+    V6,
+}
+
+/// A drop key with fragments, or with datagrams that were put together.
+#[derive(Debug)]
+pub(super) struct Remains<'a> {
+    /// Index into the window's drops.
+    pub(super) drop: usize,
+    pub(super) key: &'a DropCount,
+    pub(super) place: Place,
+    pub(super) version: Version,
+    /// Sampled packets with the addresses of each.
+    pub(super) sampled: Vec<Ends>,
+    /// Sampled packets that were whole datagrams, put together from fragments.
+    pub(super) wholes: u64,
+    /// Sampled fragments behind which others follow.
+    pub(super) not_last: u64,
+    /// Interfaces that the sampled packets came in on.
+    pub(super) entered_on: BTreeSet<u32>,
+}
+
+impl Version {
+    /// `Ip.ReasmFails`, `Ip6.ReasmFails`, ..
+    pub(super) fn counter(self, name: &str) -> String {
+        match self {
+            Self::V4 => format!("Ip.{name}"),
+            Self::V6 => format!("Ip6.{name}"),
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+
+    /// How much such a counter rose; 0 where it was not read.
+    pub(super) fn increase(self, namespace: &Namespace, name: &str) -> u64 {
+        namespace.increase(&self.counter(name)).unwrap_or(0)
+    }
+}
+
+impl Place {
+    fn of(key: &DropCount) -> Option<Self> {
+        let unnamed = matches!(key.reason.as_str(), "" | "NOT_SPECIFIED");
+        match key.location.as_str() {
+            // ip_frag_queue and ip6_frag_queue are inlined there.
+            "ip_defrag" | "ip_frag_queue" | "ipv6_frag_rcv" | "ip6_frag_queue"
+                if unnamed || key.reason == "DUP_FRAG" =>
+            {
+                Some(Self::Reassembly)
+            }
+            "ip_rcv_finish_core" | "ip_rcv_finish" => Some(Self::Routing),
+            // ip_expire frees the first fragment after its ICMP message, inet_frag_destroy the rest of the queue.
+            "ip_expire"
+            | "ip6_frag_expire"
+            | "nf_ct_frag6_expire"
+            | "inet_frag_rbtree_purge"
+            | "inet_frag_destroy"
+                if unnamed || key.reason == "FRAG_REASM_TIMEOUT" =>
+            {
+                Some(Self::Expiry)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The drops of fragments, and of whole datagrams made of them, that no other check has explained.
+pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Vec<Remains<'a>> {
+    let Some(drops) = window.drops.value() else {
+        return Vec::new();
+    };
+    // A whole datagram keeps the identification of its fragments.
+    let seen: BTreeSet<(Ends, u16)> = drops
+        .samples
+        .iter()
+        .filter_map(IpPacket::of_sample)
+        .filter(|packet| packet.fragment.is_some())
+        .filter_map(|packet| Some((ends(&packet), packet.identification?)))
+        .collect();
+    let keys = drops.counts.iter().enumerate();
+    keys.filter(|(drop, key)| key.count > 0 && !so_far.is_claimed(*drop))
+        .filter_map(|(drop, key)| {
+            let mut remains = Remains {
+                drop,
+                key,
+                place: Place::of(key)?,
+                version: match key.ethertype {
+                    ETHERTYPE_IPV4 => Version::V4,
+                    ETHERTYPE_IPV6 => Version::V6,
+                    _ => return None,
+                },
+                sampled: Vec::new(),
+                wholes: 0,
+                not_last: 0,
+                entered_on: BTreeSet::new(),
+            };
+            let mut fragments = 0_u64;
+            for sample in drops.samples_of(drop) {
+                let Some(packet) = IpPacket::of_sample(sample) else {
+                    continue;
+                };
+                remains.sampled.push(ends(&packet));
+                remains.entered_on.insert(sample.skb_iif);
+                match packet.fragment {
+                    Some(fragment) => {
+                        fragments += 1;
+                        remains.not_last += u64::from(fragment.more);
+                    }
+                    None => {
+                        let known = |id| seen.contains(&(ends(&packet), id));
+                        let is_whole = is_longer_than_a_frame(window, key, sample)
+                            || packet.identification.is_some_and(known);
+                        remains.wholes += u64::from(is_whole);
+                    }
+                }
+            }
+            (fragments + remains.wholes > 0).then_some(remains)
+        })
+        .collect()
+}
+
+fn ends(packet: &IpPacket<'_>) -> Ends {
+    (packet.source, packet.destination)
+}
+
+/// A packet longer than its interface takes in one frame was put together here.
+fn is_longer_than_a_frame(window: &EvidenceWindow, key: &DropCount, sample: &PacketSample) -> bool {
+    let header = u32::from(sample.network_offset.unwrap_or(0));
+    key.netns
+        .and_then(|netns| window.link(netns, key.ifindex))
+        .is_some_and(|link| link.mtu > 0 && sample.length.saturating_sub(header) > link.mtu)
+}
+
+impl Remains<'_> {
+    /// How many of the sampled packets are of the domain's fragmented flows.
+    pub(super) fn matching(&self, domain: &Domain<'_>) -> u64 {
+        let is_there = match self.key.netns {
+            Some(netns) => netns == domain.namespace.id && domain.has(self.key.ifindex),
+            None => self.entered_on.iter().all(|ifindex| domain.has(*ifindex)),
+        };
+        if !is_there {
+            return 0;
+        }
+        let of_domain = self.sampled.iter().filter(|ends| domain.fragments(ends));
+        u64::try_from(of_domain.count()).unwrap_or(u64::MAX)
+    }
+
+    /// Every sampled packet is of the domain's fragmented flows.
+    pub(super) fn is_all_of(&self, domain: &Domain<'_>) -> bool {
+        u64::try_from(self.sampled.len()).is_ok_and(|all| all == self.matching(domain))
+    }
+}

@@ -1,0 +1,145 @@
+//! What ends collisions of fragments, and what helps against their loss.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use super::{
+    domains::Domain,
+    loss::Incomplete,
+    remains::{Ends, Version},
+    toll::Toll,
+};
+use crate::{
+    detectors::promiscuity::chain,
+    evidence::{EvidenceWindow, Link},
+    finding::{Finding, Remedy, Severity},
+};
+
+/// As many devices and groups as one command deals with.
+const MOST: usize = 4;
+
+/// Ordered, best first: what let the copies in, what keeps them apart, what keeps them out.
+pub(super) fn of_domain(
+    window: &EvidenceWindow,
+    finding: &Finding,
+    domain: &Domain<'_>,
+    toll: &Toll<'_>,
+) -> Vec<Remedy> {
+    let mut remedies = Vec::new();
+    if finding.severity == Severity::Info {
+        remedies.push(Remedy::advice(
+            "Nothing to mend while nothing collides. Two interfaces in one segment are seldom meant, though.",
+        ));
+    }
+    remedies.extend(filters(window, finding, domain, toll));
+    remedies.push(Remedy::advice(
+        "Separate the interfaces: give each a VLAN or switch of its own, or make them one (a bond) if they are meant to \
+         be redundant.",
+    ));
+    remedies.extend(keep_out(domain, toll));
+    remedies.push(Remedy::command_in(
+        domain.namespace,
+        "See which interface has joined which group. A program that has joined on both needs one of them alone.",
+        &["ip", "maddress", "show"],
+        &[],
+    ));
+    remedies
+}
+
+/// Lets the interfaces filter again that a user has opened.
+fn filters(
+    window: &EvidenceWindow,
+    finding: &Finding,
+    domain: &Domain<'_>,
+    toll: &Toll<'_>,
+) -> Vec<Remedy> {
+    if finding.caused_by.is_empty() {
+        return Vec::new();
+    }
+    let strangers = toll.strangers();
+    let links = domain
+        .links
+        .iter()
+        .filter(|link| strangers.is_empty() || strangers.contains(&link.ifindex));
+    let opened: Vec<&Link> = links
+        .flat_map(|link| chain::stack_below(window, link))
+        .filter(|device| device.promiscuity_requested())
+        .take(MOST)
+        .collect();
+    if opened.is_empty() {
+        return vec![Remedy::advice(
+            "End what makes the interfaces promiscuous, see its own finding: they filter out groups that nobody there \
+             has joined.",
+        )];
+    }
+    let close = |device: &&Link| {
+        let name = device.name.as_str();
+        let words = ["ip", "link", "set", "dev", name, "promisc", "off"];
+        let text = format!("Let {name} filter again, if nobody needs it promiscuous.");
+        Remedy::command_in(domain.namespace, text, &words, &[name])
+            .with_effect("it takes its own frames, broadcasts and the groups that are joined on it")
+    };
+    opened.iter().map(close).collect()
+}
+
+/// Drops the copies before they are put together, where it is known that nobody wants them.
+fn keep_out(domain: &Domain<'_>, toll: &Toll<'_>) -> Option<Remedy> {
+    let strangers = toll.strangers();
+    let [stranger] = strangers.iter().collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let link = domain.links.iter().find(|link| link.ifindex == *stranger)?;
+    let groups: BTreeSet<String> = domain
+        .fragmented_flows()
+        .iter()
+        .filter_map(|(_, destination): &Ends| match destination {
+            IpAddr::V4(group) if group.is_multicast() => Some(group.to_string()),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        })
+        .take(MOST)
+        .collect();
+    if groups.is_empty() {
+        return None;
+    }
+    let groups = groups.into_iter().collect::<Vec<_>>().join(", ");
+    let rules = format!(
+        "table netdev no_copies {{ chain in {{ type filter hook ingress device \"{}\" priority 0; ip daddr {{ {groups} }} \
+         drop; }}; }}",
+        link.name
+    );
+    let undo = if domain.namespace.is_node {
+        "undo"
+    } else {
+        "undo in the same namespace"
+    };
+    let text = format!(
+        "Or keep the group's frames out of {}, where nobody has joined it ({undo}: nft delete table netdev no_copies):",
+        link.name
+    );
+    Some(
+        Remedy::command_in(domain.namespace, text, &["nft", &rules], &[&link.name])
+            .with_effect("a program that joins the group on this interface later gets nothing"),
+    )
+}
+
+/// Ordered, best first.
+pub(super) fn of_loss(found: &Incomplete<'_>) -> Vec<Remedy> {
+    let counters = match found.version {
+        Version::V4 => ["IpReasmReqds", "IpReasmOKs", "IpReasmFails"],
+        Version::V6 => ["Ip6ReasmReqds", "Ip6ReasmOKs", "Ip6ReasmFails"],
+    };
+    vec![
+        Remedy::advice(
+            "Look for the loss between the sender and this node: drops of the switch ports, a firewall that lets only \
+             first fragments pass, unequal MTUs on the way.",
+        ),
+        Remedy::advice(
+            "Send datagrams that fit the MTU of the way, or use TCP: then a lost packet costs no more than itself.",
+        ),
+        Remedy::command_in(
+            found.namespace,
+            "See whether it goes on.",
+            &[&["nstat", "-azs"][..], &counters].concat(),
+            &[],
+        ),
+    ]
+}

@@ -1,0 +1,304 @@
+//! What is said of a shared domain, by what collides in it.
+
+use super::*;
+use crate::{
+    evidence::{Observed, Peer, VlanSettings},
+    finding::{Confidence, Finding, Verdict},
+    testing::{links_of, proofs},
+};
+
+/// The member's copies come first: each datagram arrives where it should.
+fn harmless_collisions() -> EvidenceWindow {
+    let counts = vec![duplicates(STRANGER, 100), given_up(20)];
+    let samples = vec![fragments(0, STRANGER, FIRST), fragments(1, STRANGER, LAST)];
+    let mut window = node(counts, samples);
+    count(&mut window.namespaces[0], 20, 20);
+    window.frame_copies = watched(vec![copies_of_fragments(120)]);
+    window
+}
+
+/// Without connection tracking the copies die one by one.
+fn strays() -> EvidenceWindow {
+    let mut window = node(
+        vec![unwanted(STRANGER, 120)],
+        vec![fragments(0, STRANGER, FIRST)],
+    );
+    count(&mut window.namespaces[0], 20, 0);
+    window.frame_copies = watched(vec![copies_of_fragments(120)]);
+    window
+}
+
+#[test]
+fn collisions_that_cost_no_datagram_are_a_warning() {
+    let outcome = diagnose(&harmless_collisions());
+    assert_eq!(
+        severities(&outcome),
+        [("SharedBroadcastDomain", Severity::Warning)]
+    );
+    let finding = only(&outcome);
+    assert_eq!(finding.count, 100);
+    assert!(
+        finding
+            .impact
+            .starts_with("No datagram was seen to be lost")
+    );
+}
+
+#[test]
+fn copies_that_die_one_by_one_are_harmless_and_explained() {
+    let outcome = diagnose(&strays());
+    assert_eq!(
+        severities(&outcome),
+        [("SharedBroadcastDomain", Severity::Info)]
+    );
+    let verdicts: Vec<Verdict> = outcome.claims.iter().map(|claim| claim.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Benign]);
+}
+
+#[test]
+fn a_datagram_that_dies_beside_a_copy_that_lived_is_not_lost() {
+    // Whole copies one after the other, as a NIC hands over batches: each is put together, one of two dies.
+    let mut window = node(
+        vec![unwanted(STRANGER, 20)],
+        vec![wholes(0, STRANGER, 8_028)],
+    );
+    count(&mut window.namespaces[0], 40, 0);
+    window.frame_copies = watched(vec![copies_of_fragments(120)]);
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Info);
+
+    // Batches that are cut now and then: 50 datagrams, 40 read, 17 of 27 that died had a copy that lived.
+    let counts = vec![
+        duplicates(MEMBER, 90),
+        duplicates(STRANGER, 70),
+        given_up(60),
+        unwanted(STRANGER, 27),
+    ];
+    let samples = vec![
+        fragments(0, MEMBER, FIRST),
+        fragments(1, STRANGER, FIRST),
+        fragments(2, MEMBER, LAST),
+        wholes(3, STRANGER, 8_028),
+    ];
+    let mut window = node(counts, samples);
+    count(&mut window.namespaces[0], 67, 29);
+    window.frame_copies = watched(vec![copies_of_fragments(300)]);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!((finding.severity, finding.count), (Severity::Critical, 8));
+    assert!(finding.summary.contains("at least 8 datagrams lost"));
+    assert!(finding.impact.contains("up to 27"), "{}", finding.impact);
+}
+
+#[test]
+fn failures_of_another_flow_make_no_datagram_lost() {
+    let mut window = node(
+        vec![unwanted(STRANGER, 20), given_up(25)],
+        vec![wholes(0, STRANGER, 8_028)],
+    );
+    let other = packet([192, 0, 2, 9].into(), 9, 1500, 0x2000);
+    drops_of(&mut window)
+        .samples
+        .push(sample(1, MEMBER, 1500, other));
+    count(&mut window.namespaces[0], 40, 5);
+    window.frame_copies = watched(vec![copies_of_fragments(120)]);
+    assert_eq!(
+        severities(&diagnose(&window)),
+        [
+            ("SharedBroadcastDomain", Severity::Info),
+            ("FragmentLoss", Severity::Warning)
+        ]
+    );
+}
+
+#[test]
+fn a_datagram_smaller_than_a_frame_is_known_by_the_identification_of_its_fragments() {
+    let mut window = conflict();
+    let drops = drops_of(&mut window);
+    drops.samples.retain(|sample| sample.key != 2);
+    drops.samples.extend(wholes(2, STRANGER, 1_400));
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Critical);
+
+    // The same, of a datagram that never was fragmented: a stray copy.
+    let drops = drops_of(&mut window);
+    for sample in drops.samples.iter_mut().filter(|sample| sample.key == 2) {
+        sample.bytes[18] = 0x77;
+    }
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+}
+
+#[test]
+fn other_packets_that_die_at_the_same_place_make_the_number_a_lower_bound() {
+    let mut window = conflict();
+    let drops = drops_of(&mut window);
+    drops.counts[2].count = 500;
+    let stranger = packet([192, 0, 2, 9].into(), 9, 300, 0);
+    drops.samples.push(sample(2, STRANGER, 300, stranger));
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!((finding.severity, finding.count), (Severity::Critical, 4));
+    assert!(finding.summary.contains("at least 4 datagrams"));
+    assert!(!outcome.is_claimed(2), "not all of them are explained");
+}
+
+#[test]
+fn without_reasons_the_functions_tell() {
+    let mut window = conflict();
+    let drops = drops_of(&mut window);
+    drops.has_reasons = false;
+    for key in &mut drops.counts {
+        key.reason.clear();
+    }
+    let outcome = diagnose(&window);
+    assert_eq!(only(&outcome).severity, Severity::Critical);
+    assert_eq!(only(&outcome).count, 20);
+}
+
+#[test]
+fn what_the_counters_do_not_confirm_is_no_certain_loss() {
+    let mut window = conflict();
+    window.namespaces[0].counters.clear();
+    window.namespaces[0].counters_before.clear();
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Warning);
+    assert!(finding.impact.starts_with("up to 20 datagrams may be lost"));
+}
+
+#[test]
+fn three_interfaces_are_one_domain() {
+    let mut window = conflict();
+    links_of(&mut window).push(nic(4, "lan2"));
+    window.frame_copies = watched(vec![
+        copies_of_fragments(120),
+        FrameCopy {
+            second: 4,
+            ..copies_of_fragments(118)
+        },
+    ]);
+    let outcome = diagnose(&window);
+    assert!(
+        only(&outcome)
+            .summary
+            .starts_with("lan0, lan1 and lan2 are in one")
+    );
+}
+
+#[test]
+fn arp_alone_makes_a_domain_likely() {
+    let mut window = node(Vec::new(), Vec::new());
+    let arp = FrameCopy {
+        ethertype: 0x0806,
+        source: None,
+        destination: None,
+        fragments: false,
+        ..copies_of_fragments(7)
+    };
+    window.frame_copies = watched(vec![arp.clone()]);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert_eq!(finding.count, 7);
+
+    window.frame_copies = watched(vec![FrameCopy { count: 1, ..arp }]);
+    assert_eq!(
+        diagnose(&window).findings,
+        [],
+        "one frame may look like another"
+    );
+}
+
+/// Whoever opened a filtering interface is to blame, and whoever opened a veth is not.
+#[test]
+fn only_the_promiscuity_of_an_interface_that_filters_is_a_cause() {
+    let opened = |kind: Option<&str>| -> Finding {
+        let mut window = conflict();
+        for link in links_of(&mut window) {
+            link.kind = kind.map(str::to_owned);
+            link.promiscuity = 1;
+            link.requested_flags = 0x1103;
+        }
+        let promiscuity = crate::detectors::by_name("Promiscuity").expect("a check");
+        let before = promiscuity.diagnose(&window, &Outcome::default());
+        let outcome = FragmentReassembly.diagnose(&window, &before);
+        only(&outcome).clone()
+    };
+    let finding = opened(None);
+    let causes: Vec<&str> = finding.caused_by.iter().map(|id| id.as_str()).collect();
+    assert_eq!(
+        causes,
+        ["Promiscuity/UserRequest/lan1"],
+        "lan0 takes the group in any case"
+    );
+    let commands = |finding: &Finding| -> Vec<String> {
+        let remedies = finding.remedies.iter();
+        remedies
+            .filter_map(|remedy| remedy.command.clone())
+            .collect()
+    };
+    assert_eq!(commands(&finding)[0], "ip link set dev lan1 promisc off");
+
+    let finding = opened(Some("veth"));
+    assert_eq!(finding.caused_by, []);
+    let commands = commands(&finding);
+    assert!(
+        commands[0].contains("ingress device \"lan1\"") && commands[0].contains("239.77.0.15"),
+        "{commands:?}"
+    );
+    assert!(proofs(&finding).contains(&("lan1 promiscuity (takes every frame anyway)", "1")));
+}
+
+#[test]
+fn interfaces_that_hand_frames_on_to_each_other_are_no_domain() {
+    let lower = |index| Peer {
+        ifindex: index,
+        netns: Some(NODE),
+    };
+    let joins: [fn(&mut Vec<Link>, Peer); 3] = [
+        |links, _| links.iter_mut().for_each(|link| link.master = Some(9)),
+        |links, peer| {
+            links[1].peer = Some(peer);
+            links[1].vlan = Some(VlanSettings { id: 7 });
+            links[1].kind = Some("vlan".to_owned());
+        },
+        |links, peer| {
+            for link in links.iter_mut() {
+                link.kind = Some("macvlan".to_owned());
+                link.peer = Some(Peer {
+                    ifindex: 9,
+                    ..peer.clone()
+                });
+            }
+        },
+    ];
+    for join in joins {
+        let mut window = strays();
+        join(links_of(&mut window), lower(MEMBER));
+        assert_eq!(diagnose(&window).findings, []);
+    }
+}
+
+#[test]
+fn what_could_not_be_watched_is_said() {
+    let mut window = harmless_collisions();
+    window.frame_copies = OnDemand::Unavailable {
+        reason: "bpf(BPF_PROG_LOAD) gave EPERM".to_owned(),
+    };
+    let outcome = diagnose(&window);
+    assert_eq!(outcome.findings, []);
+    let reasons = |outcome: &Outcome| -> Vec<String> {
+        let unchecked = outcome.unchecked.iter();
+        unchecked.map(|entry| entry.reason.clone()).collect()
+    };
+    assert!(reasons(&outcome)[0].contains("EPERM"));
+
+    window.frame_copies = OnDemand::default();
+    assert!(reasons(&diagnose(&window))[0].contains("was not watched"));
+
+    window.frame_copies = watched(Vec::new());
+    assert_eq!(reasons(&diagnose(&window)), [String::new(); 0]);
+    window.duration_ms = 8_000;
+    assert!(reasons(&diagnose(&window))[0].contains("8 s can miss them"));
+    window.drops = Observed::default();
+    assert!(!diagnose(&window).unchecked[0].partly);
+}
