@@ -48,7 +48,9 @@ impl<'a> SharedPackets<'a> {
     fn command(&self, file: &str, text: &str) -> Result<()> {
         let path = format!("/proc/thread-self/net/pktgen/{file}");
         self.pod.namespace().enter(|| {
-            fs::write(&path, text).with_context(|| format!("failed to write {text:?} to {path}"))
+            // It takes the last byte for the end of the line.
+            fs::write(&path, format!("{text}\n"))
+                .with_context(|| format!("failed to write {text:?} to {path}"))
         })?
     }
 

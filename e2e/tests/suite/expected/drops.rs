@@ -133,7 +133,9 @@ pub fn full_backlog(made: &Overrun, outcome: &Outcome) {
         made.sent, made.received,
         "a veth counts them at both its ends"
     );
-    let finding = outcome.finding("ReceiveOverrun", "BacklogFull", "");
+    let of_backlog = |finding: &&Value| finding["cause"] == "BacklogFull";
+    let finding = outcome.all().iter().find(of_backlog);
+    let finding = finding.unwrap_or_else(|| panic!("{:#}", outcome.result));
     assert_eq!(finding["severity"], "Warning");
     assert_eq!(finding["count"], made.of_cpus, "{finding:#}");
     let text = finding.to_string();
