@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use netdiag_diagnosis::{Settings, SettingsError, detectors, finding::Severity};
-use netdiag_telemetry::logs::LogArgs;
+use netdiag_telemetry::{logs::LogArgs, server::ServeArgs};
 
 /// Longest window that `--duration` takes, in seconds: that of `spec.once.durationSeconds`.
 const MAX_SECONDS: u64 = 3600;
@@ -34,11 +34,12 @@ Examples:
   netdiag-agent diagnose                                      everything, for 35 s
   netdiag-agent diagnose --duration 2m --interfaces 'eth*,bond0'
   netdiag-agent diagnose -o yaml --fail-on warning            for scripts
-  netdiag-agent diagnose --record node-17.json                keep the evidence
-  netdiag-agent diagnose --replay node-17.json -o wide        the same elsewhere, without root
+  netdiag-agent diagnose --record node-17.json.gz             keep the evidence
+  netdiag-agent diagnose --record public.json.gz --anonymise  keep it without names and addresses
+  netdiag-agent diagnose --replay node-17.json.gz -o wide     the same elsewhere, without root
 
 A window lasts 35 s because LLDP comes every 30 s, and a failed reassembly shows after 30 s.
-Ctrl-C ends it early. A recording holds addresses and parts of packets.
+Ctrl-C ends it early. A recording holds addresses and parts of packets, unless --anonymise replaces them.
 Results go to stdout, progress to stderr.
 
 Exit status: 0 it ran, 1 it could not run, 2 wrong usage, 3 it ran and --fail-on was met.")]
@@ -61,9 +62,12 @@ pub struct DiagnoseArgs {
     /// Form of the result
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     pub output: Output,
-    /// Write the evidence to this file too
+    /// Write the evidence to this file too, compressed if its name ends with .gz
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     pub record: Option<PathBuf>,
+    /// Replace names and addresses in the recording, and blank what packets carried
+    #[arg(long, requires = "record")]
+    pub anonymise: bool,
     /// Diagnose this recording instead of the host
     #[arg(long, value_name = "FILE", conflicts_with_all = ["duration", "host_root"])]
     pub replay: Option<PathBuf>,
@@ -92,6 +96,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the struct says it")]
     pub logs: LogArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the struct says it")]
+    pub serve: ServeArgs,
 }
 
 /// Forms of a result.
@@ -232,6 +239,13 @@ mod tests {
                 ErrorKind::ArgumentConflict
             );
         }
+    }
+
+    #[test]
+    fn only_a_recording_can_be_anonymised() {
+        let error = parse(&["diagnose", "--anonymise"]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+        assert!(diagnose_args(&["--record", "r.json", "--anonymise"]).anonymise);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod finding;
 pub mod ledger;
 
+mod anonymise;
 pub mod detectors;
 mod diagnose;
 mod explained_retransmissions;
@@ -17,6 +18,7 @@ mod settings;
 #[cfg(test)]
 mod testing;
 
+pub use anonymise::anonymise;
 pub use diagnose::{Diagnosis, diagnose};
 pub use evidence::EvidenceWindow;
 pub use hidden::is_hidden;

@@ -66,6 +66,7 @@ pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
         host_root,
         output,
         record,
+        anonymise,
         replay,
         fail_on,
     } = args;
@@ -96,7 +97,7 @@ pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
     print(&in_form(output, &window, &diagnosis)?)?;
     // Afterwards, so that a full disk does not cost the result.
     if let Some(path) = &record {
-        keep(path, window)?;
+        keep(path, window, anonymise)?;
     }
     Ok(judge(&diagnosis, fail_on.map(Severity::from)))
 }
@@ -136,12 +137,17 @@ async fn watch(request: Request) -> Result<EvidenceWindow, Error> {
     Ok(window)
 }
 
-fn keep(path: &Path, window: EvidenceWindow) -> Result<(), Error> {
+fn keep(path: &Path, window: EvidenceWindow, anonymise: bool) -> Result<(), Error> {
     let recording = Recording::of(window);
+    let (recording, holds) = match anonymise {
+        true => (recording.anonymised(), "without names and addresses"),
+        false => (recording, "it holds addresses and parts of packets"),
+    };
     recording::write(path, &recording).map_err(|source| Error::Record { source })?;
+    let path = path.to_string_lossy();
     eprintln!(
-        "netdiag: evidence recorded in {}; it holds addresses and parts of packets",
-        render::printable(&path.to_string_lossy())
+        "netdiag: evidence recorded in {}; {holds}",
+        render::printable(&path)
     );
     Ok(())
 }

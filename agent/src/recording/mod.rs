@@ -10,6 +10,8 @@ mod scenario;
 mod write;
 
 #[cfg(test)]
+mod testdata;
+#[cfg(test)]
 mod tests;
 
 pub use read::{ReadError, read};
@@ -82,5 +84,20 @@ impl Recording {
             scenario: None,
         };
         Self { header, evidence }
+    }
+
+    /// The same with addresses and names replaced, so that it can be shown to others. It gives the same findings, up to
+    /// the names in them.
+    pub fn anonymised(self) -> Self {
+        let evidence = netdiag_diagnosis::anonymise(&self.evidence, fastrand::u64(..));
+        Self {
+            header: Header {
+                node: evidence.node.name.clone(),
+                anonymised: true,
+                scenario: None,
+                ..self.header
+            },
+            evidence,
+        }
     }
 }

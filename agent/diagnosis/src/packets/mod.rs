@@ -4,7 +4,7 @@
 //! beyond the end, loops are bounded, text is escaped. Parsers that want whole headers do not fit, since a sample may
 //! end inside one and what comes before its end still counts.
 
-mod bytes;
+pub(crate) mod bytes;
 pub(crate) mod cdp;
 pub(crate) mod flow;
 pub(crate) mod frame;

@@ -1,0 +1,232 @@
+//! Copies of packets: addresses are replaced, payloads blanked, and checksums stay as right or as wrong as they were.
+//!
+//! Where a payload was, its sum stands, so that a true checksum is still one, and packets that differed still do.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{
+    Anonymiser, announcements,
+    sums::{adjust, fold, sum},
+};
+use crate::{
+    evidence::PacketSample,
+    packets::{
+        bytes::{array_at, head, tail, u8_at, u16_at},
+        frame::{Carried, Frame},
+        ip::{IpPacket, TCP, UDP},
+    },
+};
+
+const ETH_P_IP: u16 = 0x0800;
+const ETH_P_IPV6: u16 = 0x86dd;
+const ETH_P_LLDP: u16 = 0x88cc;
+const CISCO: u32 = 0x00_000c;
+const CDP: u16 = 0x2000;
+
+/// Replaces and blanks in place. The EtherType is that of the drop, for samples without a link layer header.
+pub(super) fn anonymise(sample: &mut PacketSample, ethertype: u16, anonymiser: &mut Anonymiser) {
+    let old = sample.clone();
+    let (carried, payload_at) = if old.has_link_header {
+        let Some(frame) = Frame::decode(&old.bytes) else {
+            sample.bytes.clear();
+            sample.truncated = true;
+            return;
+        };
+        put(
+            &mut sample.bytes,
+            0,
+            &anonymiser.addresses.mac(frame.destination).0,
+        );
+        put(
+            &mut sample.bytes,
+            6,
+            &anonymiser.addresses.mac(frame.source).0,
+        );
+        (frame.carried, frame.payload_at)
+    } else {
+        (Carried::EtherType(ethertype), 0)
+    };
+    let payload = tail(&old.bytes, payload_at);
+    let announcement = match carried {
+        Carried::EtherType(ETH_P_LLDP) => Some(announcements::lldp(payload, anonymiser)),
+        Carried::Snap {
+            organisation: CISCO,
+            protocol: CDP,
+        } => Some(announcements::cdp(payload, anonymiser)),
+        _ => None,
+    };
+    let is_ip = matches!(carried, Carried::EtherType(ETH_P_IP | ETH_P_IPV6));
+    if let Some(announcement) = announcement {
+        sample.bytes.truncate(payload_at);
+        sample.bytes.extend(announcement);
+        sample.truncated |= sample.bytes.len() < sample.length as usize;
+    } else if let (true, Some(packet)) = (is_ip, IpPacket::of_sample(&old)) {
+        let at = old.network_offset.map_or(payload_at, usize::from);
+        // An encapsulation, if anything.
+        blank(&mut sample.bytes, payload_at, at);
+        let transport = match packet.source {
+            IpAddr::V4(_) => ipv4_header(&mut sample.bytes, at, anonymiser),
+            IpAddr::V6(_) => ipv6_headers(&mut sample.bytes, at, anonymiser),
+        };
+        let end = transport + packet.transport_bytes.len();
+        let header = transport_header(&packet);
+        keep_sum(&mut sample.bytes, transport + header, end);
+        // A later fragment, or padding.
+        blank(&mut sample.bytes, end, usize::MAX);
+        let new = sample.clone();
+        if let Some(new) = IpPacket::of_sample(&new)
+            && let Some((offset, checksum)) = checksum(&packet, &new)
+        {
+            put(
+                &mut sample.bytes,
+                transport + offset,
+                &checksum.to_be_bytes(),
+            );
+        }
+    } else {
+        // Subtypes stand first.
+        blank(&mut sample.bytes, payload_at + 1, usize::MAX);
+    }
+}
+
+/// Addresses, options and header checksum; where the header ends.
+fn ipv4_header(bytes: &mut [u8], at: usize, anonymiser: &Anonymiser) -> usize {
+    let length = u8_at(bytes, at).map_or(0, |first| usize::from(first & 0x0f) * 4);
+    let old = sum(head(tail(bytes, at), length));
+    for offset in [12, 16] {
+        if let Some(address) = array_at::<4>(bytes, at + offset) {
+            let new = anonymiser.addresses.v4(Ipv4Addr::from(address));
+            put(bytes, at + offset, &new.octets());
+        }
+    }
+    blank(bytes, at + 20, at + length);
+    let new = sum(head(tail(bytes, at), length));
+    if let Some(checksum) = u16_at(bytes, at + 10) {
+        put(bytes, at + 10, &adjust(checksum, old, new).to_be_bytes());
+    }
+    at + length
+}
+
+/// Addresses and extension headers; where they end.
+fn ipv6_headers(bytes: &mut [u8], at: usize, anonymiser: &Anonymiser) -> usize {
+    const HOP_BY_HOP: u8 = 0;
+    const ROUTING: u8 = 43;
+    const FRAGMENT: u8 = 44;
+    const AUTHENTICATION: u8 = 51;
+    const DESTINATION_OPTIONS: u8 = 60;
+    const MOBILITY: u8 = 135;
+    let replace = |bytes: &mut [u8], position: usize| {
+        if let Some(address) = array_at::<16>(bytes, position) {
+            let new = anonymiser.addresses.v6(Ipv6Addr::from(address));
+            put(bytes, position, &new.octets());
+        }
+    };
+    replace(bytes, at + 8);
+    replace(bytes, at + 24);
+    let mut next = u8_at(bytes, at + 6).unwrap_or_default();
+    let mut end = at + 40;
+    // As many as a packet is read with.
+    for _ in 0..8 {
+        let (Some(following), Some(length)) = (u8_at(bytes, end), u8_at(bytes, end + 1)) else {
+            break;
+        };
+        let size = match next {
+            HOP_BY_HOP | DESTINATION_OPTIONS | MOBILITY | ROUTING => (usize::from(length) + 1) * 8,
+            FRAGMENT => 8,
+            AUTHENTICATION => (usize::from(length) + 2) * 4,
+            _ => break,
+        };
+        match next {
+            ROUTING => {
+                for position in (end + 8..end + size).step_by(16) {
+                    replace(bytes, position);
+                }
+            }
+            FRAGMENT => {}
+            _ => blank(bytes, end + 2, end + size),
+        }
+        let later_fragment =
+            next == FRAGMENT && u16_at(bytes, end + 2).is_some_and(|word| word & 0xfff8 != 0);
+        next = following;
+        end += size;
+        if later_fragment {
+            break;
+        }
+    }
+    end
+}
+
+/// Length of the transport header that is kept.
+fn transport_header(packet: &IpPacket<'_>) -> usize {
+    const SCTP: u8 = 132;
+    const ICMP: u8 = 1;
+    const ICMPV6: u8 = 58;
+    match packet.protocol {
+        TCP => u8_at(packet.transport_bytes, 12).map_or(20, |byte| usize::from(byte >> 4) * 4),
+        UDP => 8,
+        SCTP => 12,
+        ICMP | ICMPV6 => 4,
+        _ => 0,
+    }
+}
+
+/// The checksum field that says of the new packet what the old one's said of the old: its offset and value.
+fn checksum(old: &IpPacket<'_>, new: &IpPacket<'_>) -> Option<(usize, u16)> {
+    let field = old.transport()?.checksum;
+    let offset = if old.protocol == TCP { 16 } else { 6 };
+    let (before, after) = (addresses(old), addresses(new));
+    let rest = old.transport_length.map(|length| {
+        let length = u64::try_from(length).unwrap_or_default();
+        u64::from(old.protocol) + (length >> 16) + (length & 0xffff)
+    });
+    let without_length = u64::from(old.protocol);
+    // The sender's half of an offloaded checksum: the sum of the pseudo-header, with the length or without.
+    for rest in rest.into_iter().chain([without_length]) {
+        if field == fold(u64::from(before) + rest) {
+            return Some((offset, fold(u64::from(after) + rest)));
+        }
+    }
+    let is_whole = old.transport_length == Some(old.transport_bytes.len());
+    let total = u64::from(before) + rest? + u64::from(sum(old.transport_bytes));
+    // What is no sum of this packet's, or of one that is cut, may be the same in all of them: that is a proof too.
+    (is_whole && field != 0 && fold(total) == 0xffff).then(|| {
+        // Zero is how UDP says that there is none.
+        let new = match adjust(field, before, after) {
+            0 => 0xffff,
+            new => new,
+        };
+        (offset, new)
+    })
+}
+
+fn addresses(packet: &IpPacket<'_>) -> u16 {
+    let of = |address| match address {
+        IpAddr::V4(address) => sum(&address.octets()),
+        IpAddr::V6(address) => sum(&address.octets()),
+    };
+    fold(u64::from(of(packet.source)) + u64::from(of(packet.final_destination)))
+}
+
+/// Blanks all but the sum, which stands in the first word.
+fn keep_sum(bytes: &mut [u8], from: usize, to: usize) {
+    let to = to.min(bytes.len());
+    let Some(payload) = bytes.get(from..to).filter(|payload| payload.len() >= 2) else {
+        return blank(bytes, from, to);
+    };
+    let sum = sum(payload);
+    blank(bytes, from, to);
+    put(bytes, from, &sum.to_be_bytes());
+}
+
+fn blank(bytes: &mut [u8], from: usize, to: usize) {
+    let to = to.min(bytes.len());
+    if let Some(range) = bytes.get_mut(from..to) {
+        range.fill(0);
+    }
+}
+
+fn put(bytes: &mut [u8], at: usize, new: &[u8]) {
+    if let Some(place) = bytes.get_mut(at..at.saturating_add(new.len())) {
+        place.copy_from_slice(new);
+    }
+}
