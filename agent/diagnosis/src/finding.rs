@@ -22,6 +22,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every severity, the least first.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
     /// The word that resources and output use.
     pub fn as_str(self) -> &'static str {
         match self {

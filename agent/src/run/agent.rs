@@ -9,16 +9,19 @@ use netdiag_crds::{
     report::{Assignment, Mode, RunResult, state},
 };
 use netdiag_diagnosis::{EvidenceWindow, diagnose};
+use netdiag_telemetry::health::Health;
 use tokio::time::timeout;
 
 use super::{
     decide::{self, RunKey, decide},
+    metrics::Metrics,
     settings,
     status::{self, About},
     windows::{Ended, Windows},
     writer::Writer,
 };
 use crate::{
+    causes::causes,
     collect::Request,
     probes::{Kernel, give_back},
     report,
@@ -30,6 +33,8 @@ const JITTER_AT_MOST: Duration = Duration::from_secs(15);
 /// How long the news that a window runs waits for it to count, so that `Running` is no promise but a fact. Loading the
 /// probes takes about 0.3 s; on a machine that is much slower the node is not kept waiting for its acknowledgement.
 const BEGINNING: Duration = Duration::from_secs(5);
+/// What the work depends on, in the words of `/readyz`.
+const ASSIGNMENTS: &str = "assignments";
 /// How long leaving waits for a last write, and then for threads that still read.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -42,6 +47,8 @@ pub struct Agent {
     node: String,
     host_root: PathBuf,
     about: About,
+    metrics: Metrics,
+    health: Health,
     /// The object; `None` while it is not there.
     seen: Option<Seen>,
     /// The list that the watch began with has had our object.
@@ -64,7 +71,10 @@ impl Agent {
         api: Api<DeserializeGuard<NodeNetReport>>,
         node: String,
         host_root: PathBuf,
+        metrics: Metrics,
+        health: Health,
     ) -> Self {
+        health.lacks(ASSIGNMENTS, "the API server has not listed them yet");
         let kernel = Kernel::load();
         let about = About::new(&kernel.facts);
         Self {
@@ -73,6 +83,8 @@ impl Agent {
             node,
             host_root,
             about,
+            metrics,
+            health,
             seen: None,
             listed: false,
             assignments: Vec::new(),
@@ -95,13 +107,18 @@ impl Agent {
             }
             watcher::Event::Apply(object) => self.found(object),
             watcher::Event::Delete(_) => self.gone(),
-            watcher::Event::InitDone if !self.listed => self.gone(),
-            watcher::Event::InitDone => {}
+            watcher::Event::InitDone => {
+                self.health.has(ASSIGNMENTS);
+                if !self.listed {
+                    self.gone();
+                }
+            }
         }
     }
 
     /// The watch was interrupted; it begins anew by itself.
     pub fn watch_failed(&self, error: &watcher::Error) {
+        self.health.lacks(ASSIGNMENTS, causes(error));
         tracing::warn!(
             node = self.node,
             error = error as &dyn StdError,
@@ -192,6 +209,7 @@ impl Agent {
         let result = match evidence {
             Ok(window) => {
                 self.about.saw(&window);
+                self.metrics.saw(&window, &self.about.probes);
                 if assignment.mode == Mode::Continuous {
                     delay = jitter(assignment.window_seconds);
                 }
@@ -207,6 +225,7 @@ impl Agent {
                 decide::interrupted(&assignment, attempts, reason, now())
             }
         };
+        self.metrics.ended(&result);
         self.results.retain(|result| !key.is_of(result));
         self.results.push(result);
         self.settle(delay);
@@ -276,6 +295,7 @@ impl Agent {
             };
             self.windows.start(start, request);
         }
+        self.metrics.set_running(self.windows.keys().len());
         self.results = plan.results;
         if let Some(Seen {
             generation, rest, ..

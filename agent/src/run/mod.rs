@@ -5,12 +5,13 @@
 
 mod agent;
 pub mod decide;
+mod metrics;
 mod settings;
 mod status;
 mod windows;
 mod writer;
 
-use std::{io, path::PathBuf, pin::pin};
+use std::{io, path::PathBuf, pin::pin, time::Duration};
 
 use futures::StreamExt;
 use kube::{
@@ -20,11 +21,22 @@ use kube::{
     runtime::{WatchStreamExt, watcher},
 };
 use netdiag_crds::NodeNetReport;
-use tokio::signal::unix::{SignalKind, signal};
+use netdiag_telemetry::{health::Health, server::CannotListen};
+use prometheus_client::registry::Registry;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::interval,
+};
 
 use crate::{cli::RunArgs, probes::share_one_heap};
 use agent::Agent;
+use metrics::Metrics;
 use windows::Event;
+
+/// The main loop comes round at least so often, though nothing happens, to show that it does not hang.
+const ROUND: Duration = Duration::from_secs(15);
+/// Longer than what one round waits for: an API server that does not answer a write, twice, and drawing conclusions.
+const HANGS_AFTER: Duration = Duration::from_secs(120);
 
 /// Why the program could not start.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +55,8 @@ pub enum Error {
     },
     #[error("failed to make a client for the API server")]
     Client { source: kube::Error },
+    #[error("failed to serve health and metrics")]
+    Serve { source: CannotListen },
     #[error("failed to listen for signals")]
     Signals { source: io::Error },
 }
@@ -58,6 +72,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         kubeconfig,
         // Set up by main, before anything is logged.
         logs: _,
+        serve,
     } = args;
     // Windows run on threads that come and go.
     share_one_heap();
@@ -67,7 +82,16 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let api: Api<DeserializeGuard<NodeNetReport>> = Api::all(client(kubeconfig).await?);
     let only_ours = watcher::Config::default().fields(&format!("metadata.name={node_name}"));
     let mut events = pin!(watcher(api.clone(), only_ours).default_backoff());
-    let mut agent = Agent::new(api, node_name, host_root);
+    let health = Health::default();
+    let mut registry = Registry::with_prefix("netdiag_agent");
+    let metrics = Metrics::new(&mut registry);
+    serve
+        .serve(registry, health.clone())
+        .await
+        .map_err(|source| Error::Serve { source })?;
+    let pulse = health.watch("main loop", HANGS_AFTER);
+    let mut round = interval(ROUND);
+    let mut agent = Agent::new(api, node_name, host_root, metrics, health);
     tracing::info!(
         node = agent.node(),
         version = env!("CARGO_PKG_VERSION"),
@@ -75,7 +99,9 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     );
     let running = async {
         loop {
+            pulse.beat();
             tokio::select! {
+                _ = round.tick() => {}
                 event = events.next() => match event {
                     Some(Ok(event)) => agent.observe(event),
                     Some(Err(error)) => agent.watch_failed(&error),

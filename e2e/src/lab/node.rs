@@ -1,5 +1,6 @@
 //! The namespace that plays a node, with its agent, its NICs and its pods' wires.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,9 +10,13 @@ use anyhow::{Context, Result};
 use super::watch::{self, Watch};
 use super::{Container, Facts, HostRoot, Pod, Traffic, relay};
 use crate::control_plane::ControlPlane;
+use crate::http;
 use crate::netns::{self, Namespace};
 use crate::process::Process;
 use crate::programs;
+
+/// Where an agent serves health and metrics: on the loopback device of its node.
+const AGENT_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// A node: its network namespace, its file system, its name in the cluster.
 pub struct Node {
@@ -136,10 +141,16 @@ impl Node {
         self.start(command)
     }
 
+    /// What the agent answers on its port for health and metrics.
+    pub fn ask_agent(&self, path: &str) -> Result<String> {
+        self.namespace.enter(|| http::get(AGENT_PORT, path))?
+    }
+
     fn run_command(&self, mut command: Command, kubeconfig: &Path) -> Command {
         command.args(["run", "--node-name", &self.name]);
         command.arg("--host-root").arg(self.host.path());
         command.arg("--kubeconfig").arg(kubeconfig);
+        command.arg("--listen").arg(AGENT_PORT.to_string());
         command
     }
 

@@ -1,14 +1,13 @@
 //! Two controllers, one lease: with the permissions of `examples/rbac.yaml` and nothing more.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::process::Process;
-use netdiag_e2e::{cluster, programs, wait};
+use netdiag_e2e::{cluster, http, programs, wait};
 use serde_json::json;
 
 use crate::CONTROL_PLANE;
@@ -21,7 +20,7 @@ const TAKE_OVER: Duration = Duration::from_secs(25);
 /// A controller that takes part in the election.
 struct Replica {
     process: Process,
-    address: String,
+    address: SocketAddr,
 }
 
 impl Replica {
@@ -35,7 +34,7 @@ impl Replica {
             process.check_running()?;
             let said = process.log_tail();
             let address = said.split("address=").nth(1);
-            Ok(address.and_then(|rest| Some(rest.split_whitespace().next()?.to_owned())))
+            Ok(address.and_then(|rest| rest.split_whitespace().next()?.parse().ok()))
         });
         Self {
             process,
@@ -44,12 +43,7 @@ impl Replica {
     }
 
     fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        http::get(self.address, path).unwrap()
     }
 
     fn leads(&self) -> bool {
@@ -130,7 +124,9 @@ fn assert_work_is_done(kubectl: &Kubectl, name: &str) {
     let events = wait::until("the events", Duration::from_secs(10), || {
         let described = kubectl.run(&["describe", "nnd", name])?;
         let events = described.split("Events:").nth(1).unwrap_or_default();
-        Ok(events.contains("netdiag-controller").then(|| events.to_owned()))
+        Ok(events
+            .contains("netdiag-controller")
+            .then(|| events.to_owned()))
     });
     let events = events.unwrap();
     let told = |word: &str| events.lines().filter(|line| line.contains(word)).count();

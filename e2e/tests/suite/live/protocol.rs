@@ -76,6 +76,28 @@ fn two_diagnoses_share_a_node() {
         let mtu = mtu.unwrap_or_else(|| panic!("{result:#}"));
         assert_eq!(mtu["count"], 30, "{mtu:#}");
     }
+    assert_metrics_of_two_windows(&diagnosed);
+}
+
+#[track_caller]
+fn assert_metrics_of_two_windows(diagnosed: &Diagnosed) {
+    for path in ["/healthz", "/readyz"] {
+        let answer = diagnosed.node.ask_agent(path).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+    let metrics = diagnosed.node.ask_agent("/metrics").unwrap();
+    for line in [
+        r#"netdiag_agent_windows_total{result="finished"} 2"#,
+        r#"netdiag_agent_findings_total{check="LinkMtu",severity="Critical"} 2"#,
+        r#"netdiag_agent_probe_up{probe="drop"} 1"#,
+        r#"netdiag_agent_lost_total{what="counts"} 0"#,
+        "netdiag_agent_windows_running 0",
+    ] {
+        assert!(
+            metrics.lines().any(|it| it == line),
+            "{line} is not in {metrics}"
+        );
+    }
 }
 
 #[test]

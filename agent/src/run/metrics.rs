@@ -1,0 +1,132 @@
+//! Metrics of the agent. Every label comes from a closed set in the code: no names of pods, interfaces or diagnoses.
+
+use netdiag_crds::report::{Probe, RunResult, state};
+use netdiag_diagnosis::{detectors, evidence::EvidenceWindow, finding::Severity};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use crate::probe_states::{ATTACHED, IDLE};
+
+/// What the agent counts of its own work.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    windows: Family<Ending, Counter>,
+    findings: Family<Finding, Counter>,
+    lost: Family<Lost, Counter>,
+    probe_up: Family<ProbeName, Gauge>,
+    running: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ending {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Finding {
+    check: &'static str,
+    severity: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Lost {
+    what: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProbeName {
+    probe: String,
+}
+
+const FINISHED: &str = "finished";
+const INTERRUPTED: &str = "interrupted";
+const COUNTS: &str = "counts";
+const SAMPLES: &str = "samples";
+
+impl Metrics {
+    /// Metrics known to `registry`. What counts from the first event on is shown from the start.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        for result in [FINISHED, INTERRUPTED] {
+            drop(metrics.windows.get_or_create(&Ending { result }));
+        }
+        for what in [COUNTS, SAMPLES] {
+            drop(metrics.lost.get_or_create(&Lost { what }));
+        }
+        for detector in detectors::ALL {
+            let check = detector.meta().name;
+            for severity in Severity::ALL.map(Severity::as_str) {
+                drop(metrics.findings.get_or_create(&Finding { check, severity }));
+            }
+        }
+        registry.register(
+            "windows",
+            "Windows that ended, by result",
+            metrics.windows.clone(),
+        );
+        registry.register(
+            "findings",
+            "Findings told at the ends of windows, by check and severity",
+            metrics.findings.clone(),
+        );
+        registry.register(
+            "lost",
+            "Drops that could not be counted apart, and samples that found their ring full",
+            metrics.lost.clone(),
+        );
+        registry.register(
+            "probe_up",
+            "1 where a probe was attached in the last window, or could be; 0 where it worked in part or not at all",
+            metrics.probe_up.clone(),
+        );
+        registry.register(
+            "windows_running",
+            "Windows that run now",
+            metrics.running.clone(),
+        );
+        metrics
+    }
+
+    /// So many windows run.
+    pub fn set_running(&self, windows: usize) {
+        self.running.set(i64::try_from(windows).unwrap_or(i64::MAX));
+    }
+
+    /// A window ended with its evidence, and this is what its probes were like.
+    pub fn saw(&self, window: &EvidenceWindow, probes: &[Probe]) {
+        for (what, count) in [(COUNTS, window.lost.counts), (SAMPLES, window.lost.samples)] {
+            self.lost.get_or_create(&Lost { what }).inc_by(count);
+        }
+        for probe in probes {
+            let name = ProbeName {
+                probe: probe.name.clone(),
+            };
+            let is_up = probe.state == ATTACHED || probe.state == IDLE;
+            self.probe_up.get_or_create(&name).set(is_up.into());
+        }
+    }
+
+    /// A window ended with this result.
+    pub fn ended(&self, result: &RunResult) {
+        let ending = if result.state == state::FINISHED {
+            FINISHED
+        } else {
+            INTERRUPTED
+        };
+        self.windows.get_or_create(&Ending { result: ending }).inc();
+        for finding in &result.findings {
+            let check = detectors::by_name(&finding.check);
+            let severities = Severity::ALL.map(Severity::as_str);
+            let severity = severities.into_iter().find(|one| *one == finding.severity);
+            if let (Some(check), Some(severity)) = (check, severity) {
+                let check = check.meta().name;
+                self.findings
+                    .get_or_create(&Finding { check, severity })
+                    .inc();
+            }
+        }
+    }
+}
