@@ -87,7 +87,7 @@ pub fn collect(
     let start_unix_ms = unix_ms();
     let began = Instant::now();
     let before = End::read(&sources, &mut watch);
-    let mut on_demand = OnDemandProbes::begin(&before, kernel);
+    let mut on_demand = OnDemandProbes::begin(&sources, &before, kernel);
     let interfaces = before.interfaces();
     let complete = loop {
         let elapsed = began.elapsed();

@@ -5,13 +5,15 @@ use std::time::Duration;
 use netdiag_diagnosis::evidence::{FrameCopies, GroReceive, Link, OnDemand, Retransmissions};
 
 use super::{
-    on_demand::Watch,
+    on_demand::{Need, Watch},
     questions,
     snapshot::{End, Seen},
 };
 use crate::{
-    probes::{Kernel, frame_copies::FrameCopiesProbe, retransmissions::RetransmissionProbe},
-    sources::pulse::Pulse,
+    probes::{
+        Kernel, frame_copies::FrameCopiesProbe, gro::GroProbe, retransmissions::RetransmissionProbe,
+    },
+    sources::{Sources, pulse::Pulse},
 };
 
 /// The probes, and what raises their questions.
@@ -20,6 +22,9 @@ pub struct OnDemandProbes {
     frame_copies: Watch<FrameCopiesProbe>,
     ask_for_frame_copies: questions::FrameCopies,
     retransmissions: Watch<RetransmissionProbe>,
+    gro: Watch<GroProbe>,
+    /// Stands for the whole window.
+    need_for_gro: Need,
 }
 
 /// What the probes saw.
@@ -34,15 +39,18 @@ pub struct Answers {
 
 impl OnDemandProbes {
     /// Asks the questions that what was read at the window's start raises.
-    pub fn begin(before: &End, kernel: &Kernel) -> Self {
+    pub fn begin(sources: &Result<Sources, String>, before: &End, kernel: &Kernel) -> Self {
         let reading = before.reading();
         let links = reading.and_then(|reading| reading.links.value());
         let links: &[Link] = links.map_or(&[], Vec::as_slice);
+        let segment_route = sources.as_ref().ok().and_then(Sources::segment_route);
         let mut probes = Self {
             pulse: reading.map(Pulse::from).unwrap_or_default(),
             frame_copies: Watch::default(),
             ask_for_frame_copies: questions::FrameCopies::of(links),
             retransmissions: Watch::default(),
+            gro: Watch::default(),
+            need_for_gro: questions::gro_of(links, segment_route),
         };
         probes.tick(kernel, Duration::ZERO);
         probes
@@ -55,6 +63,7 @@ impl OnDemandProbes {
         self.frame_copies.update(need, kernel, now);
         let need = questions::retransmissions_after(&rises);
         self.retransmissions.update(need, kernel, now);
+        self.gro.update(self.need_for_gro.clone(), kernel, now);
     }
 
     /// Detaches what is attached and tells what was seen.
@@ -63,7 +72,7 @@ impl OnDemandProbes {
         let namespaces = &seen.namespaces;
         Answers {
             frame_copies: self.frame_copies.finish(now, namespaces, links),
-            gro: OnDemand::default(),
+            gro: self.gro.finish(now, namespaces, links),
             retransmissions: self.retransmissions.finish(now, namespaces, links),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use netdiag_diagnosis::evidence::{Link, NetnsId, Stacks};
 
 use super::on_demand::Need;
-use crate::sources::pulse::Rise;
+use crate::sources::{SegmentRoute, pulse::Rise};
 
 /// IFF_UP and IFF_LOOPBACK of `<linux/if.h>`.
 const IFF_UP: u32 = 0x1;
@@ -85,6 +85,37 @@ pub fn retransmissions_after(rises: &[Rise]) -> Need {
     } else {
         Need::None("Tcp.RetransSegs rose in no namespace".to_owned())
     }
+}
+
+/// Whether what comes in with a segment routing header is joined: asked where such packets may come in. Neither setting
+/// nor route says that they do.
+pub fn gro_of(links: &[Link], route: Option<SegmentRoute>) -> Need {
+    let is_set = |link: &&Link| {
+        link.segment_routing == Some(true)
+            && link.receive_offload != Some(false)
+            && link.requested_flags & IFF_UP != 0
+            && link.requested_flags & IFF_LOOPBACK == 0
+    };
+    if let Some(link) = links.iter().find(is_set) {
+        return Need::Question(format!(
+            "{} takes segment routing headers (seg6_enabled): does receive offload join such packets?",
+            link.name
+        ));
+    }
+    let kind = match route {
+        Some(SegmentRoute::Adds) => "seg6",
+        Some(SegmentRoute::ActsOn) => "seg6local",
+        None => {
+            return Need::None(
+                "no interface with receive offload takes segment routing headers (seg6_enabled), and no route of the \
+                 node has to do with them"
+                    .to_owned(),
+            );
+        }
+    };
+    Need::Question(format!(
+        "the node has a route with encap {kind}: does receive offload join packets with a segment routing header?"
+    ))
 }
 
 /// It is up, and frames that come in on it reach no other device that is looked at.
@@ -236,6 +267,46 @@ mod tests {
         let asked = |rises: &[Rise]| matches!(retransmissions_after(rises), Need::Question(_));
         assert!(asked(&[fragments_in(NODE), resent]));
         assert!(!asked(&[fragments_in(NODE)]));
+    }
+
+    #[test]
+    fn segment_routing_raises_the_question_whether_its_packets_are_joined() {
+        let eth0 = Link {
+            segment_routing: Some(true),
+            receive_offload: Some(true),
+            ..link(1, "eth0")
+        };
+        let Need::Question(question) = gro_of(std::slice::from_ref(&eth0), None) else {
+            panic!("nobody asks");
+        };
+        assert!(question.starts_with("eth0 takes"), "{question}");
+        for (receive_offload, requested_flags) in [
+            (Some(false), IFF_UP),
+            (None, 0),
+            (None, IFF_UP | IFF_LOOPBACK),
+        ] {
+            let other = Link {
+                receive_offload,
+                requested_flags,
+                ..eth0.clone()
+            };
+            assert!(matches!(gro_of(&[other], None), Need::None(_)));
+        }
+    }
+
+    #[test]
+    fn a_segment_route_raises_it_whatever_the_interfaces_take() {
+        let plain = [link(1, "eth0")];
+        for (route, named) in [
+            (SegmentRoute::Adds, "encap seg6:"),
+            (SegmentRoute::ActsOn, "encap seg6local:"),
+        ] {
+            let Need::Question(question) = gro_of(&plain, Some(route)) else {
+                panic!("nobody asks");
+            };
+            assert!(question.contains(named), "{question}");
+        }
+        assert!(matches!(gro_of(&plain, None), Need::None(_)));
     }
 
     #[test]

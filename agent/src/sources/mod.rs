@@ -34,6 +34,7 @@ mod protocol_handlers;
 pub mod pulse;
 pub mod reading;
 mod route_netlink;
+mod segment_routes;
 pub mod softnet;
 mod system_calls;
 mod text;
@@ -54,6 +55,7 @@ use crate::probes::{
 pub use kernel_log::KernelLog;
 pub use namespaces::Discovery;
 pub use reading::Reading;
+pub use segment_routes::SegmentRoute;
 
 use namespaces::OpenNamespace;
 use pods::Pods;
@@ -209,6 +211,12 @@ impl Sources {
         {
             ethtool::fill(open, links.iter_mut().filter(|link| link.netns == open.id));
         }
+    }
+
+    /// Whether the node itself has a route for segment routing headers, and of what kind the first is.
+    pub fn segment_route(&self) -> Option<SegmentRoute> {
+        // Only a reason to look closer, so that an error is not worth a word in a report.
+        segment_routes::first(&self.route).ok().flatten()
     }
 
     /// Packet sockets of the node's processes, in the namespaces that are looked into.
