@@ -18,6 +18,7 @@
 mod count;
 pub(crate) mod place;
 mod sample;
+mod subtype;
 
 use aya_ebpf::{
     macros::{btf_tracepoint, raw_tracepoint},
@@ -73,14 +74,16 @@ fn observe<R: Read>(arguments: Arguments) {
     let place = place::of_packet::<R>(skb, arguments, &DROP_LAYOUT);
     // SAFETY: skb is the tracepoint's first argument.
     let protocol: u16 = unsafe { R::field(skb, layout!(skb_protocol)) };
+    let protocol = u16::from_be(protocol);
     let key = DropKey {
         net: place.net,
         location: arguments.get(1),
         inum: place.inum,
         ifindex: place.ifindex,
         reason,
-        protocol: u16::from_be(protocol),
+        protocol,
         origin: place.origin,
+        subtype: subtype::of_packet::<R>(skb, protocol),
     };
     let index = count::index_of(key);
     let seen = count::add_one(index);

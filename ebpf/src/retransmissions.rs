@@ -169,6 +169,7 @@ fn dropped<R: Read>(arguments: Arguments) {
         reason,
         protocol,
         origin: place.origin,
+        subtype: 0,
     };
     for_each(segments, |segment| memory::remember(segment, key));
 }

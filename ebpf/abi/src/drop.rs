@@ -44,7 +44,10 @@ pub struct DropKey {
     /// `skb->protocol` in host order.
     pub protocol: u16,
     /// Where `net` and `ifindex` come from: one of the `origin` constants.
-    pub origin: u16,
+    pub origin: u8,
+    /// What tells protocols of one `protocol` apart: the subtype of a slow protocol, a mix of the numbers in an 802.2
+    /// header. 0 for every other protocol.
+    pub subtype: u8,
 }
 
 impl DropKey {
@@ -55,7 +58,10 @@ impl DropKey {
             self.net,
             self.location,
             self.inum as u64 | (self.ifindex as u64) << 32,
-            self.reason as u64 | (self.protocol as u64) << 32 | (self.origin as u64) << 48,
+            self.reason as u64
+                | (self.protocol as u64) << 32
+                | (self.origin as u64) << 48
+                | (self.subtype as u64) << 56,
         ]
     }
 
@@ -70,7 +76,8 @@ impl DropKey {
             ifindex: (place >> 32) as u32,
             reason: event as u32,
             protocol: (event >> 32) as u16,
-            origin: (event >> 48) as u16,
+            origin: (event >> 48) as u8,
+            subtype: (event >> 56) as u8,
         }
     }
 }
@@ -78,15 +85,15 @@ impl DropKey {
 /// Where a key's namespace and device come from.
 pub mod origin {
     /// Nowhere: there was no believable device, and `net`, `inum` and `ifindex` are 0.
-    pub const NONE: u16 = 0;
+    pub const NONE: u8 = 0;
     /// `skb->dev`.
-    pub const DEVICE: u16 = 1;
+    pub const DEVICE: u8 = 1;
     /// `skb->skb_iif`, in the namespace of the receiving socket that the tracepoint names.
-    pub const SOCKET: u16 = 2;
+    pub const SOCKET: u8 = 2;
     /// `skb->skb_iif`, in the namespace of the running task: right only where that task itself freed the packet.
-    pub const TASK: u16 = 3;
+    pub const TASK: u8 = 3;
     /// `skb->skb_iif`, in the namespace of the device of the packet's route.
-    pub const ROUTE: u16 = 4;
+    pub const ROUTE: u8 = 4;
 }
 
 /// A slot of the per-CPU cache that spares most drops the lookup in the shared key map.
@@ -274,6 +281,7 @@ mod tests {
             reason: 0x0003_0007,
             protocol: 0x88cc,
             origin: origin::TASK,
+            subtype: 0x2c,
         };
         assert_eq!(DropKey::from_words(key.to_words()), key);
     }

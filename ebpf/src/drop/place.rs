@@ -14,7 +14,7 @@ pub struct Place {
     pub net: u64,
     pub inum: u32,
     pub ifindex: u32,
-    pub origin: u16,
+    pub origin: u8,
 }
 
 const NOWHERE: Place = Place {
@@ -107,7 +107,7 @@ unsafe fn in_namespace<R: Read>(
     layout: &'static DropLayout,
     net_offset: u32,
     ifindex: u32,
-    origin: u16,
+    origin: u8,
 ) -> Place {
     if ifindex == 0 || ifindex >= IFINDEX_LIMIT {
         return NOWHERE;

@@ -17,8 +17,8 @@ pub(crate) struct Protocol {
 pub(crate) const LLDP: u16 = 0x88cc;
 /// LLDP's number as [`Protocol::number`] has it.
 pub(crate) const LLDP_NUMBER: &str = "0x88CC";
-/// EtherType of the slow protocols (802.3 annex 57A).
-const SLOW: u16 = 0x8809;
+/// EtherType of the slow protocols (802.3 annex 57A); the byte behind it says which.
+pub(crate) const SLOW: u16 = 0x8809;
 /// EtherType of Realtek's remote control protocol, whose first byte says which of several it is.
 const REALTEK: u16 = 0x8899;
 /// CDP: Cisco's organisation number and protocol.

@@ -41,7 +41,8 @@ pub(super) fn within_window(edges: &Edges, activity: &Activity) -> Vec<Counted> 
 }
 
 /// What makes one entry of the evidence. Several keys may: a function has many call sites, a namespace many cookies.
-type Name = (Option<NetnsId>, u32, u16, String, String);
+/// The first number is the device's, then come the protocol's number and its subtype.
+type Name = (Option<NetnsId>, u32, u16, u8, String, String);
 
 /// What names are found by, and the window.
 pub(super) struct Fold<'a> {
@@ -73,7 +74,7 @@ impl Fold<'_> {
             let last_ms = self.milliseconds(times.fold(drop.last_ns, u64::max));
 
             let name = self.name(&drop.key);
-            let (netns, ifindex, ethertype, reason, location) = name.clone();
+            let (netns, ifindex, ethertype, _, reason, location) = name.clone();
             let (count, kept) = named.entry(name).or_insert_with(|| {
                 let fresh = DropCount {
                     netns,
@@ -117,6 +118,7 @@ impl Fold<'_> {
             device.map(|(netns, _)| netns),
             device.map_or(0, |(_, ifindex)| ifindex),
             key.protocol,
+            key.subtype,
             self.facts.drop_reason_name(key.reason),
             location,
         )

@@ -74,7 +74,7 @@ mod tests {
         }]
     }
 
-    fn key(net: u64, inum: u32, origin: u16) -> DropKey {
+    fn key(net: u64, inum: u32, origin: u8) -> DropKey {
         DropKey {
             net,
             inum,

@@ -4,7 +4,7 @@ use netdiag_abi::drop::origin;
 
 use super::*;
 
-fn at(ifindex: u32, location: u64, origin: u16) -> DropKey {
+fn at(ifindex: u32, location: u64, origin: u8) -> DropKey {
     DropKey {
         net: 7,
         inum: 100,

@@ -15,6 +15,7 @@ fn control_frames_on_an_active_backup_bond_under_a_bridge() {
     let bursts = [
         ("lldp", 20),
         ("lacp", 11),
+        ("oam", 3),
         ("eapol", 9),
         ("cdp", 7),
         ("ptp", 6),
@@ -27,7 +28,7 @@ fn control_frames_on_an_active_backup_bond_under_a_bridge() {
     assert_eq!(
         made,
         [
-            rose("bond0", 40, 8),
+            rose("bond0", 43, 8),
             rose("br0", 19, 0),
             rose("eth1", 0, 0),
             rose("eth2", 0, 8)
@@ -38,6 +39,7 @@ fn control_frames_on_an_active_backup_bond_under_a_bridge() {
     expected::assert_chain(bridge, "eth1 <- bond0 <- br0");
     for (protocol, device, frames) in [
         ("LACP", "bond0", 11),
+        ("Ethernet OAM", "bond0", 3),
         ("EAPOL", "bond0", 9),
         ("CDP", "br0", 7),
         ("PTP", "br0", 6),
@@ -48,7 +50,12 @@ fn control_frames_on_an_active_backup_bond_under_a_bridge() {
     }
     let unknown = expected::unhandled("EtherType 0x8999", "br0", 8, &outcome);
     expected::assert_no_cause(unknown);
-    let on_bond = [("LLDP", 20), ("LACP", 11), ("EAPOL", 9)];
+    let on_bond = [
+        ("LLDP", 20),
+        ("LACP", 11),
+        ("EAPOL", 9),
+        ("Ethernet OAM", 3),
+    ];
     expected::assert_dropped("bond0", &on_bond, &outcome);
     let on_bridge = [("PTP", 6), ("MPLS", 5), ("EtherType 0x8999", 8)];
     expected::assert_dropped("br0", &on_bridge, &outcome);

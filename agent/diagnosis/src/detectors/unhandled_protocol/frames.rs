@@ -29,6 +29,8 @@ pub(super) struct Frames<'a> {
     pub senders: Vec<Sender<'a>>,
     /// VLAN tags.
     pub vlans: Vec<u16>,
+    /// Subtypes of slow protocols.
+    pub slow_subtypes: Vec<u8>,
     /// Some had the tag of a VLAN for which the device has none above it.
     pub of_foreign_vlan: bool,
     /// Destinations.
@@ -94,6 +96,9 @@ impl<'a> Frames<'a> {
             Protocol::of(carried, payload),
             MOST_PROTOCOLS,
         );
+        if let (Carried::EtherType(protocols::SLOW), Some(subtype)) = (carried, payload.first()) {
+            push_new(&mut self.slow_subtypes, *subtype, MOST_PROTOCOLS);
+        }
         let tag = sample.vlan_tci.map(vlan_id);
         let tag = tag.or(frame.as_ref().and_then(|frame| frame.vlan));
         if let Some(vlan) = tag {
@@ -129,6 +134,9 @@ impl<'a> Frames<'a> {
         }
         for vlan in other.vlans {
             push_new(&mut self.vlans, vlan, MOST_PROTOCOLS);
+        }
+        for subtype in other.slow_subtypes {
+            push_new(&mut self.slow_subtypes, subtype, MOST_PROTOCOLS);
         }
         for destination in other.destinations {
             push_new(&mut self.destinations, destination, MOST_SENDERS);

@@ -111,7 +111,7 @@ fn is_behind_llc(key: &DropCount) -> bool {
 }
 
 fn group<'a>(window: &'a EvidenceWindow, drops: &'a Drops, so_far: &Outcome) -> Vec<Group<'a>> {
-    let mut groups: BTreeMap<(NetnsId, u32, Option<u16>), Group<'a>> = BTreeMap::new();
+    let mut groups: BTreeMap<(NetnsId, u32, Option<(u16, String)>), Group<'a>> = BTreeMap::new();
     for (index, key) in drops.counts.iter().enumerate() {
         let Some(netns) = key.netns else { continue };
         if key.count == 0 || !is_unreceived(drops, key) || so_far.is_claimed(index) {
@@ -120,7 +120,10 @@ fn group<'a>(window: &'a EvidenceWindow, drops: &'a Drops, so_far: &Outcome) -> 
         let link = window.link(netns, key.ifindex);
         let frames = Frames::of(window, drops, index, link);
         let inactive_slave_of = link.and_then(|link| inactive_slave_of(window, link, &frames));
-        let protocol = inactive_slave_of.is_none().then_some(key.ethertype);
+        // Several protocols may share a number: LACP and OAM, everything with an 802.2 header.
+        let protocol = inactive_slave_of
+            .is_none()
+            .then(|| (key.ethertype, frames.name()));
         let group = groups
             .entry((netns, key.ifindex, protocol))
             .or_insert_with(|| Group {

@@ -79,12 +79,16 @@ impl Text<'_> {
     /// How nftables tells the frames: by EtherType, or by their group where they have none (802.2).
     fn match_expression(&self) -> Option<String> {
         let (_, key) = self.group.keys.first()?;
-        if key.ethertype >= FIRST_ETHERTYPE {
-            return Some(format!("ether type 0x{:04x}", key.ethertype));
-        }
-        match self.group.frames.destinations.as_slice() {
-            [group] if Mac::is_multicast(*group) => Some(format!("ether daddr {group}")),
-            _ => None,
+        let frames = &self.group.frames;
+        match (key.ethertype, frames.slow_subtypes.as_slice()) {
+            // Their EtherType alone would take LACP from a bond whose port drops something else.
+            (protocols::SLOW, [subtype]) => Some(format!("ether type 0x8809 @ll,112,8 {subtype}")),
+            (protocols::SLOW, _) => None,
+            (FIRST_ETHERTYPE.., _) => Some(format!("ether type 0x{:04x}", key.ethertype)),
+            _ => match frames.destinations.as_slice() {
+                [group] if Mac::is_multicast(*group) => Some(format!("ether daddr {group}")),
+                _ => None,
+            },
         }
     }
 }

@@ -15,6 +15,7 @@ fn key(location: u64, ifindex: u32) -> DropKey {
         reason: 74,
         protocol: 0x88cc,
         origin: origin::DEVICE,
+        subtype: 0,
     }
 }
 
@@ -142,6 +143,23 @@ fn call_sites_of_one_function_are_one_entry() {
     assert_eq!(drop.reason, "UNHANDLED_PROTO");
     assert_eq!((drop.netns, drop.ifindex), (Some(NetnsId(100)), 2));
     assert_eq!((drop.first_ms, drop.last_ms), (1000, 2000));
+}
+
+#[test]
+fn protocols_that_share_a_number_are_entries_of_their_own() {
+    let lacp = DropKey {
+        subtype: 1,
+        ..key(0x10, 2)
+    };
+    let oam = DropKey {
+        subtype: 3,
+        ..key(0x20, 2)
+    };
+    let samples = HashMap::from([(oam, VecDeque::from([sampled(1500, 3, b"oam")]))]);
+    let (counts, packets) = fold(&[counted(lacp, 8, 9), counted(oam, 5, 6)], samples);
+    let counts: Vec<u64> = counts.iter().map(|drop| drop.count).collect();
+    assert_eq!(counts, [9, 6]);
+    assert_eq!(packets[0].key, 1);
 }
 
 #[test]

@@ -332,3 +332,24 @@ fn what_a_broadcast_does_in_every_pod_is_one_finding() {
             .all(|claim| claim.finding == finding.id)
     );
 }
+
+#[test]
+fn protocols_that_share_a_number_are_findings_of_their_own() {
+    let slow = |subtype: u8| frame([1, 0x80, 0xc2, 0, 0, 2], &[0x88, 0x09, subtype, 1]);
+    let drops = [(1, 11), (3, 13)].map(|(subtype, count)| Dropped {
+        count,
+        ..dropped(2, 0x8809, 2, &[slow(subtype)])
+    });
+    let outcome = diagnose(&window(vec![device(2, "eth0", None)], drops.into()));
+    let found: Vec<_> = outcome
+        .findings
+        .iter()
+        .map(|finding| (finding.subject.protocol.as_deref(), finding.count))
+        .collect();
+    assert_eq!(found, [(Some("Ethernet OAM"), 13), (Some("LACP"), 11)]);
+    let remedies = &outcome.findings[0].remedies;
+    let filter = remedies.iter().find_map(|remedy| remedy.command.as_deref());
+    // The offset in bits of the byte behind the EtherType.
+    let by_subtype = "ether type 0x8809 @ll,112,8 3 drop";
+    assert!(filter.is_some_and(|command| command.contains(by_subtype)));
+}
