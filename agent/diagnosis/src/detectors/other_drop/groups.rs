@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::table::{self, Class, Row};
+use super::table::{self, Class, Row, Surroundings};
 use crate::{
     detectors::Outcome,
-    evidence::{DropCount, EvidenceWindow, KernelLogLine, Link, Namespace, NetnsId},
+    evidence::{DropCount, EvidenceWindow, Link, Namespace, NetnsId},
 };
 
 /// Drops with one cause on one device, or in one namespace where the device is not known.
@@ -75,7 +75,6 @@ pub(super) fn fold<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Leftover
     let Some(drops) = window.drops.value() else {
         return leftovers;
     };
-    let log: &[KernelLogLine] = window.kernel_log.value().map_or(&[], Vec::as_slice);
     let mut claimed = vec![false; drops.counts.len()];
     for claim in &so_far.claims {
         if let Some(mark) = claimed.get_mut(claim.drop) {
@@ -87,8 +86,8 @@ pub(super) fn fold<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Leftover
         if claimed || key.count == 0 || table::is_consumed(&key.reason) {
             continue;
         }
-        let link = link_of(window, key);
-        let row = table::lookup(key, link, log);
+        let around = Surroundings::of(window, key);
+        let (link, row) = (around.link, table::lookup(key, &around));
         let namespace = match key.netns {
             None => None,
             Some(id) => match window.namespace(id) {
@@ -118,11 +117,6 @@ pub(super) fn fold<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Leftover
     }
     leftovers.groups = groups.into_values().collect();
     leftovers
-}
-
-/// The device that a key's packets were dropped on.
-pub(super) fn link_of<'a>(window: &'a EvidenceWindow, key: &DropCount) -> Option<&'a Link> {
-    window.link(key.netns?, key.ifindex)
 }
 
 /// The kernel's reason, the function where it gives none or where that tells more, or that it says neither.

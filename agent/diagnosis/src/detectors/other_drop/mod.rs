@@ -13,7 +13,7 @@ mod wording;
 
 use self::{
     groups::{Group, Tally},
-    table::Class,
+    table::{Class, Surroundings},
 };
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
@@ -123,12 +123,11 @@ fn group_finding(window: &EvidenceWindow, group: &Group<'_>) -> Finding {
 
 /// Adds a finding and claims its drops, each with the verdict of its own row.
 fn add(outcome: &mut Outcome, finding: Finding, window: &EvidenceWindow, drops: &[usize]) {
-    let log = window.kernel_log.value().map_or(&[][..], Vec::as_slice);
     let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
     for drop in drops {
         let row = counts
             .get(*drop)
-            .and_then(|key| table::lookup(key, groups::link_of(window, key), log));
+            .and_then(|key| table::lookup(key, &Surroundings::of(window, key)));
         outcome.claims.push(Claim {
             drop: *drop,
             verdict: match row.map(|row| row.class) {

@@ -1,7 +1,7 @@
 //! What a drop reason or location means, as data: its class, when it is worth a warning, and what helps.
 
 use super::rows;
-use crate::evidence::{DropCount, KernelLogLine, Link};
+use crate::evidence::{DropCount, EvidenceWindow, KernelLogLine, Link, Namespace};
 
 /// One row of the table. The first that matches a drop key speaks for it.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) enum Match {
     /// Keys dropped by one of these functions as NOT_SPECIFIED, on kernels that have reasons: there the function names
     /// a reason for whatever it refuses, and what is left is its ordinary end.
     Unspecified(&'static [&'static str]),
+    /// Keys dropped by one of these functions on kernels that have no reasons.
+    Reasonless(&'static [&'static str]),
     /// Keys with this reason, dropped by one of these functions: there it means something else.
     ReasonAt(&'static str, &'static [&'static str]),
     /// Keys with this reason on a device that has no carrier.
@@ -32,6 +34,35 @@ pub(super) enum Match {
         reason: &'static str,
         text: &'static str,
     },
+    /// Keys with one of these reasons, dropped by one of these functions, where a counter of their namespace accounts
+    /// for most of them.
+    Counted {
+        reasons: &'static [&'static str],
+        functions: &'static [&'static str],
+        counter: &'static str,
+    },
+}
+
+/// What a drop key's row may depend on beside the key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Surroundings<'a> {
+    /// The device.
+    pub(super) link: Option<&'a Link>,
+    /// The namespace.
+    pub(super) namespace: Option<&'a Namespace>,
+    /// What the kernel said in the window.
+    pub(super) log: &'a [KernelLogLine],
+}
+
+impl<'a> Surroundings<'a> {
+    /// Those of a key of this window.
+    pub(super) fn of(window: &'a EvidenceWindow, key: &DropCount) -> Self {
+        Self {
+            link: key.netns.and_then(|netns| window.link(netns, key.ifindex)),
+            namespace: key.netns.and_then(|netns| window.namespace(netns)),
+            log: window.kernel_log.value().map_or(&[], Vec::as_slice),
+        }
+    }
 }
 
 /// What kind of drop it is.
@@ -71,12 +102,8 @@ pub(super) enum Scope {
 /// Stands for the device's name in a command.
 pub(super) const DEVICE: &str = "{device}";
 
-/// The row for this drop key on this device, if the table knows it.
-pub(super) fn lookup(
-    key: &DropCount,
-    link: Option<&Link>,
-    log: &[KernelLogLine],
-) -> Option<&'static Row> {
+/// The row for this drop key, if the table knows it.
+pub(super) fn lookup(key: &DropCount, around: &Surroundings<'_>) -> Option<&'static Row> {
     rows::all().find(|row| match &row.matches {
         Match::Reasons(reasons) => reasons.contains(&key.reason.as_str()),
         Match::Locations(locations) => {
@@ -85,14 +112,29 @@ pub(super) fn lookup(
         Match::Unspecified(locations) => {
             key.reason == "NOT_SPECIFIED" && locations.contains(&key.location.as_str())
         }
+        Match::Reasonless(locations) => {
+            key.reason.is_empty() && locations.contains(&key.location.as_str())
+        }
         Match::ReasonAt(reason, locations) => {
             key.reason == *reason && locations.contains(&key.location.as_str())
         }
         Match::WithoutCarrier(reason) => {
-            key.reason == *reason && link.is_some_and(Link::lacks_carrier)
+            key.reason == *reason && around.link.is_some_and(Link::lacks_carrier)
         }
         Match::Logged { reason, text } => {
-            key.reason == *reason && log.iter().any(|line| line.text.contains(text))
+            key.reason == *reason && around.log.iter().any(|line| line.text.contains(text))
+        }
+        Match::Counted {
+            reasons,
+            functions,
+            counter,
+        } => {
+            let rose = around
+                .namespace
+                .and_then(|namespace| namespace.increase(counter));
+            reasons.contains(&key.reason.as_str())
+                && functions.contains(&key.location.as_str())
+                && rose.is_some_and(|rose| rose.saturating_mul(2) >= key.count.max(1))
         }
     })
 }
@@ -143,8 +185,14 @@ impl Class {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Class, DEVICE, Match, lookup, rows};
-    use crate::evidence::{DropCount, KernelLogLine, Link};
+    use super::{Class, DEVICE, Match, Surroundings, lookup, rows};
+    use crate::evidence::{DropCount, KernelLogLine, Link, Namespace};
+
+    const NOTHING: Surroundings<'static> = Surroundings {
+        link: None,
+        namespace: None,
+        log: &[],
+    };
 
     fn key(reason: &str, location: &str) -> DropCount {
         DropCount {
@@ -159,10 +207,14 @@ mod tests {
         let mut seen = BTreeSet::new();
         for row in rows::all() {
             let words = match row.matches {
-                Match::Reasons(words) | Match::Locations(words) | Match::Unspecified(words) => {
-                    words
-                }
-                Match::Logged { .. } | Match::ReasonAt(..) | Match::WithoutCarrier(_) => continue,
+                Match::Reasons(words)
+                | Match::Locations(words)
+                | Match::Unspecified(words)
+                | Match::Reasonless(words) => words,
+                Match::Logged { .. }
+                | Match::ReasonAt(..)
+                | Match::WithoutCarrier(_)
+                | Match::Counted { .. } => continue,
             };
             for word in words {
                 assert!(seen.insert(word), "{word} is in two rows");
@@ -199,20 +251,20 @@ mod tests {
 
     #[test]
     fn a_location_speaks_only_where_the_kernel_gives_no_reason() {
-        assert!(lookup(&key("NOT_SPECIFIED", "ip6_mc_input"), None, &[]).is_some());
-        assert!(lookup(&key("", "ip6_mc_input"), None, &[]).is_some());
-        assert!(lookup(&key("SOMETHING_NEW", "ip6_mc_input"), None, &[]).is_none());
+        assert!(lookup(&key("NOT_SPECIFIED", "ip6_mc_input"), &NOTHING).is_some());
+        assert!(lookup(&key("", "ip6_mc_input"), &NOTHING).is_some());
+        assert!(lookup(&key("SOMETHING_NEW", "ip6_mc_input"), &NOTHING).is_none());
     }
 
     #[test]
     fn a_packet_that_must_not_be_cut_is_named() {
-        let row = lookup(&key("NOT_SPECIFIED", "ip_fragment"), None, &[]);
+        let row = lookup(&key("NOT_SPECIFIED", "ip_fragment"), &NOTHING);
         assert!(row.is_some_and(|row| row.meaning.contains("must not be cut")));
     }
 
     #[test]
     fn an_ordinary_end_is_known_only_where_the_kernel_has_reasons() {
-        let class = |reason| lookup(&key(reason, "tcp_v4_rcv"), None, &[]).map(|row| row.class);
+        let class = |reason| lookup(&key(reason, "tcp_v4_rcv"), &NOTHING).map(|row| row.class);
         assert_eq!(class("NOT_SPECIFIED"), Some(Class::NotLoss));
         assert_eq!(class(""), None);
     }
@@ -220,21 +272,70 @@ mod tests {
     #[test]
     fn a_full_connection_table_is_told_from_a_rule_by_the_log() {
         let dropped = key("NETFILTER_DROP", "nf_hook_slow");
-        let rule = lookup(&dropped, None, &[]).map(|row| row.class);
+        let rule = lookup(&dropped, &NOTHING).map(|row| row.class);
         assert_eq!(rule, Some(Class::Decision));
         let line = KernelLogLine {
             at_ms: 5,
             level: 4,
             text: "nf_conntrack: nf_conntrack: table full, dropping packet".to_owned(),
         };
-        let full = lookup(&dropped, None, &[line]).map(|row| row.class);
+        let around = Surroundings {
+            log: &[line],
+            ..NOTHING
+        };
+        let full = lookup(&dropped, &around).map(|row| row.class);
         assert!(matches!(full, Some(Class::Loss { .. })));
+    }
+
+    #[test]
+    fn a_counter_of_the_namespace_tells_a_full_table_from_a_rule_and_from_a_race() {
+        let meaning = |counters: &[(&str, u64)], count| {
+            let mut namespace = Namespace::default();
+            for (counter, increase) in counters {
+                namespace.counters_before.insert((*counter).to_owned(), 7);
+                namespace
+                    .counters
+                    .insert((*counter).to_owned(), 7 + increase);
+            }
+            let around = Surroundings {
+                namespace: Some(&namespace),
+                ..NOTHING
+            };
+            let dropped = DropCount {
+                count,
+                ..key("NETFILTER_DROP", "nf_hook_slow")
+            };
+            lookup(&dropped, &around).map_or("", |row| row.meaning)
+        };
+        assert!(meaning(&[("Conntrack.drop", 60)], 60).contains("table of tracked connections"));
+        let race = [("Conntrack.drop", 60), ("Conntrack.insert_failed", 60)];
+        assert!(meaning(&race, 60).contains("raced"));
+        // One connection was refused, but nearly all of these were not.
+        assert!(meaning(&[("Conntrack.drop", 1)], 60).contains("rule"));
+        assert!(meaning(&[], 60).contains("rule"));
+    }
+
+    #[test]
+    fn without_reasons_a_counter_tells_why_a_function_dropped() {
+        let mut namespace = Namespace::default();
+        let counter = "TcpExt.IPReversePathFilter".to_owned();
+        namespace.counters.insert(counter, 30);
+        let around = Surroundings {
+            namespace: Some(&namespace),
+            ..NOTHING
+        };
+        let meaning = |reason| {
+            let row = lookup(&key(reason, "ip_rcv_finish_core"), &around);
+            row.map_or("", |row| row.meaning)
+        };
+        assert!(meaning("").contains("reverse path filter"));
+        assert!(!meaning("NOT_SPECIFIED").contains("reverse path filter"));
     }
 
     #[test]
     fn a_bridge_without_another_port_is_told_from_a_tunnel_without_an_end() {
         let class =
-            |location| lookup(&key("NO_TX_TARGET", location), None, &[]).map(|row| row.class);
+            |location| lookup(&key("NO_TX_TARGET", location), &NOTHING).map(|row| row.class);
         assert_eq!(class("br_handle_frame_finish"), Some(Class::Decision));
         assert!(matches!(class("vxlan_xmit"), Some(Class::Loss { .. })));
     }
@@ -242,7 +343,7 @@ mod tests {
     #[test]
     fn the_hop_limit_is_told_from_a_broken_header() {
         let meaning = |location| {
-            let row = lookup(&key("IP_INHDR", location), None, &[]);
+            let row = lookup(&key("IP_INHDR", location), &NOTHING);
             row.map_or("", |row| row.meaning)
         };
         for location in ["ip_forward", "ip6_forward"] {
@@ -259,7 +360,11 @@ mod tests {
                 ..Link::default()
             };
             let dropped = key("QDISC_DROP", "__dev_queue_xmit");
-            lookup(&dropped, Some(&link), &[]).map_or("", |row| row.meaning)
+            let around = Surroundings {
+                link: Some(&link),
+                ..NOTHING
+            };
+            lookup(&dropped, &around).map_or("", |row| row.meaning)
         };
         assert!(meaning(0x1003).contains("no carrier"));
         assert!(meaning(0x1_1043).contains("queue was full"));

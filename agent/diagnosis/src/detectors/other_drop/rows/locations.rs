@@ -4,7 +4,7 @@ use super::{AT_ONCE, NEVER, OF_A_QUEUE, UNDER_LOAD, look};
 use crate::detectors::other_drop::table::{
     Class::{Decision, Loss, NotLoss},
     DEVICE,
-    Match::{Locations, Unspecified},
+    Match::{Locations, Reasonless, Unspecified},
     Row,
 };
 
@@ -53,6 +53,19 @@ pub(super) static ROWS: &[Row] = &[
         advice: Some(look(
             "See which addresses do not answer.",
             &["ip", "neigh", "show", "dev", DEVICE, "nud", "failed"],
+        )),
+    },
+    Row {
+        // Frees a packet when __neigh_create has failed, which it does when the table is full. (ip6_finish_output2 frees
+        // multicasts without hops left as well.)
+        matches: Reasonless(&["ip_finish_output2"]),
+        class: Loss {
+            warn_per_minute: AT_ONCE,
+        },
+        meaning: "no entry could be made for the neighbour: the neighbour table is full",
+        advice: Some(look(
+            "Count the neighbours, and compare with net.ipv4.neigh.default.gc_thresh3 of the node.",
+            &["ip", "neigh", "show"],
         )),
     },
     Row {

@@ -4,6 +4,7 @@
 //! A rate is chosen so that a healthy node stays below it: what must never happen warns at once (6 a minute, to look
 //! beyond a single packet), what happens under load warns at 1 a second, what a queue does by design at 10 a second.
 
+mod counted;
 mod functions;
 mod locations;
 mod loss;
@@ -18,9 +19,15 @@ const NEVER: Option<u64> = None;
 
 /// Every row; the first that matches speaks.
 pub(super) fn all() -> impl Iterator<Item = &'static Row> {
-    [functions::ROWS, loss::ROWS, no_loss::ROWS, locations::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        counted::ROWS,
+        functions::ROWS,
+        loss::ROWS,
+        no_loss::ROWS,
+        locations::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Advice to look, with a command that changes nothing.

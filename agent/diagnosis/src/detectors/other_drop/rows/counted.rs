@@ -1,0 +1,132 @@
+//! Functions that a counter of the namespace speaks for: where the kernel gives no reason, or one for several things.
+
+use super::{AT_ONCE, UNDER_LOAD, look};
+use crate::detectors::other_drop::table::{
+    Advice,
+    Class::{Decision, Loss},
+    Match::Counted,
+    Row, Scope,
+};
+
+/// Before 5.17 the kernel names no reason; later ones name those below, and what is left without one is another.
+const WITHOUT_REASONS: &[&str] = &[""];
+const REFUSED_BY_HOOK: &[&str] = &["", "NETFILTER_DROP"];
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        // nf_ct_resolve_clash counts insert_failed and drop; so it comes before the full table.
+        matches: Counted {
+            reasons: REFUSED_BY_HOOK,
+            functions: &["nf_hook_slow"],
+            counter: "Conntrack.insert_failed",
+        },
+        class: Loss {
+            warn_per_minute: UNDER_LOAD,
+        },
+        meaning: "two packets that open one connection raced, and connection tracking could keep the first only",
+        advice: Some(look(
+            "Resolvers that ask for A and AAAA at once do so: see the counters, and let them ask one after the other.",
+            &["cat", "/proc/net/stat/nf_conntrack"],
+        )),
+    },
+    Row {
+        // nf_conntrack_in counts drop when resolve_normal_ct fails, which is when nf_conntrack_alloc finds no room.
+        matches: Counted {
+            reasons: REFUSED_BY_HOOK,
+            functions: &["nf_hook_slow"],
+            counter: "Conntrack.drop",
+        },
+        class: Loss {
+            warn_per_minute: AT_ONCE,
+        },
+        meaning: "the table of tracked connections was full, so new connections were refused",
+        advice: Some(Advice {
+            text: "Raise the size of the table, or find who opens so many connections.",
+            command: &["sysctl", "-w", "net.netfilter.nf_conntrack_max=1048576"],
+            scope: Scope::Node,
+            effect: "Each connection takes about 300 bytes of kernel memory.",
+        }),
+    },
+    Row {
+        // ip_rcv_finish_core, label drop_error, for -EXDEV.
+        matches: Counted {
+            reasons: WITHOUT_REASONS,
+            functions: &["ip_rcv_finish_core"],
+            counter: "TcpExt.IPReversePathFilter",
+        },
+        class: Loss {
+            warn_per_minute: AT_ONCE,
+        },
+        meaning: "the reverse path filter refused them: no route leads back to their source through this interface",
+        advice: Some(look(
+            "Mend the route back, or let the filter accept any route back (rp_filter=2, loose mode).",
+            &["ip", "route", "show", "table", "all"],
+        )),
+    },
+    Row {
+        // ip_error, for -ENETUNREACH.
+        matches: Counted {
+            reasons: WITHOUT_REASONS,
+            functions: &["ip_error"],
+            counter: "IpExt.InNoRoutes",
+        },
+        class: Loss {
+            warn_per_minute: UNDER_LOAD,
+        },
+        meaning: "there is no route to their destination",
+        advice: Some(look(
+            "Compare the flow's destination with the routes.",
+            &["ip", "route", "show", "table", "all"],
+        )),
+    },
+    Row {
+        // __udp_enqueue_schedule_skb refuses with -ENOMEM, and __udp_queue_rcv_skb counts and frees.
+        matches: Counted {
+            reasons: WITHOUT_REASONS,
+            functions: &["udp_queue_rcv_one_skb", "__udp_queue_rcv_skb"],
+            counter: "Udp.RcvbufErrors",
+        },
+        class: Loss {
+            warn_per_minute: UNDER_LOAD,
+        },
+        meaning: "the socket's receive buffer was full: its program reads too slowly",
+        advice: Some(SOCKET_ADVICE),
+    },
+    Row {
+        matches: Counted {
+            reasons: WITHOUT_REASONS,
+            functions: &["udpv6_queue_rcv_one_skb", "__udpv6_queue_rcv_skb"],
+            counter: "Udp6.RcvbufErrors",
+        },
+        class: Loss {
+            warn_per_minute: UNDER_LOAD,
+        },
+        meaning: "the socket's receive buffer was full: its program reads too slowly",
+        advice: Some(SOCKET_ADVICE),
+    },
+    Row {
+        matches: Counted {
+            reasons: WITHOUT_REASONS,
+            functions: &["__udp4_lib_rcv"],
+            counter: "Udp.NoPorts",
+        },
+        class: Decision,
+        meaning: "no program listens for them; the sender is told",
+        advice: None,
+    },
+    Row {
+        matches: Counted {
+            reasons: WITHOUT_REASONS,
+            functions: &["__udp6_lib_rcv"],
+            counter: "Udp6.NoPorts",
+        },
+        class: Decision,
+        meaning: "no program listens for them; the sender is told",
+        advice: None,
+    },
+];
+
+const SOCKET_ADVICE: Advice = look(
+    "Find the socket (drops are the d of skmem), make its program read faster or ask for a larger SO_RCVBUF.",
+    &["ss", "-uanmp"],
+);
