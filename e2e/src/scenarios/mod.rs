@@ -15,6 +15,7 @@ mod promiscuous_devices;
 mod refusals;
 mod shared_domain;
 mod shared_packets;
+mod tap_queue;
 mod unequal_mtu;
 
 pub use announcements::{Burst, Increase, SegmentAnnouncements};
@@ -29,4 +30,5 @@ pub use promiscuous_devices::PromiscuousDevices;
 pub use refusals::{Refusals, Refused};
 pub use shared_domain::{Family, Received, SharedDomain};
 pub use shared_packets::SharedPackets;
+pub use tap_queue::{Plug, Requests, TapQueue};
 pub use unequal_mtu::UnequalMtu;

@@ -3,6 +3,7 @@
 mod checksums;
 mod control_frames;
 mod drops;
+mod tap_queue;
 
 use netdiag_e2e::scenarios::Work;
 use serde_json::Value;
@@ -12,6 +13,7 @@ use crate::outcome::Outcome;
 pub use checksums::*;
 pub use control_frames::*;
 pub use drops::*;
+pub use tap_queue::*;
 
 /// A veth whose end on the node is smaller; what the pod and the node counted.
 #[track_caller]

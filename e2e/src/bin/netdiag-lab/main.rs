@@ -6,11 +6,13 @@
 mod capture;
 mod forward;
 mod frames;
+mod guest;
 mod hang;
 mod multicast;
 mod packet_socket;
 mod requests;
 mod tcp;
+mod tcp_requests;
 mod tun;
 mod udp;
 
@@ -29,12 +31,18 @@ enum Command {
     Frames(frames::Args),
     /// Pass frames on between two devices.
     Forward(forward::Args),
+    /// Pass frames on between a device of the node and one of a guest, as a virtual machine does.
+    Guest(guest::Args),
     /// Listen promiscuously, as a capture does.
     Capture(capture::Args),
     /// Accept connections and read them to their end.
     TcpServe(tcp::ServeArgs),
     /// Connect, again and again, and send as much as goes through.
     TcpLoad(tcp::LoadArgs),
+    /// Answer short requests over connections that stay open.
+    TcpAnswer(tcp_requests::AnswerArgs),
+    /// Send short requests over connections that stay open.
+    TcpAsk(tcp_requests::AskArgs),
     /// Send datagrams.
     UdpSend(udp::SendArgs),
     /// Receive datagrams.
@@ -55,9 +63,12 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Frames(args) => frames::run(&args),
         Command::Forward(args) => forward::run(&args),
+        Command::Guest(args) => guest::run(&args),
         Command::Capture(args) => capture::run(&args),
         Command::TcpServe(args) => tcp::serve(&args),
         Command::TcpLoad(args) => tcp::load(&args),
+        Command::TcpAnswer(args) => tcp_requests::answer(&args),
+        Command::TcpAsk(args) => tcp_requests::ask(&args),
         Command::UdpSend(args) => udp::send(&args),
         Command::UdpReceive(args) => udp::receive(&args),
         Command::MulticastReceive(args) => multicast::receive(&args),

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
@@ -23,12 +24,33 @@ impl Tun {
         has_header: bool,
         offload: libc::c_uint,
     ) -> Result<Self> {
+        let kind = if is_tap { libc::IFF_TAP } else { libc::IFF_TUN };
+        let header = if has_header { libc::IFF_VNET_HDR } else { 0 };
+        let tun = Self::attach(Path::new("/dev/net/tun"), name, kind | header)?;
+        // SAFETY: the argument is the set of offloads itself.
+        check(unsafe {
+            libc::ioctl(
+                tun.0.as_raw_fd(),
+                libc::TUNSETOFFLOAD,
+                libc::c_ulong::from(offload),
+            )
+        })
+        .with_context(|| format!("failed to set what {name:?} offloads"))?;
+        Ok(tun)
+    }
+
+    /// Opens a macvtap, which is there, by the file that stands for it. It passes on frames without header.
+    pub(crate) fn open_macvtap(file: &Path, name: &str) -> Result<Self> {
+        Self::attach(file, name, libc::IFF_TAP)
+    }
+
+    fn attach(path: &Path, name: &str, flags: libc::c_int) -> Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags(libc::O_NONBLOCK)
-            .open("/dev/net/tun")
-            .context("failed to open /dev/net/tun")?;
+            .open(path)
+            .with_context(|| format!("failed to open {}", path.display()))?;
         // SAFETY: ifreq is plain data for which all zeroes is a value.
         let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
         ensure!(
@@ -38,21 +60,10 @@ impl Tun {
         for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
             *to = from as libc::c_char;
         }
-        let kind = if is_tap { libc::IFF_TAP } else { libc::IFF_TUN };
-        let header = if has_header { libc::IFF_VNET_HDR } else { 0 };
-        request.ifr_ifru.ifru_flags = (kind | header | libc::IFF_NO_PI) as libc::c_short;
+        request.ifr_ifru.ifru_flags = (flags | libc::IFF_NO_PI) as libc::c_short;
         // SAFETY: `request` is an ifreq with a name and flags.
         check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })
-            .with_context(|| format!("failed to make {name:?}"))?;
-        // SAFETY: the argument is the set of offloads itself.
-        check(unsafe {
-            libc::ioctl(
-                file.as_raw_fd(),
-                libc::TUNSETOFFLOAD,
-                libc::c_ulong::from(offload),
-            )
-        })
-        .with_context(|| format!("failed to set what {name:?} offloads"))?;
+            .with_context(|| format!("failed to attach to {name:?}"))?;
         Ok(Self(file))
     }
 

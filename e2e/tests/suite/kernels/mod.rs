@@ -9,5 +9,6 @@ mod faults;
 mod nics;
 mod promiscuity;
 mod recorded;
+mod tap;
 mod twins;
 mod watched;

@@ -6,4 +6,5 @@ mod drops;
 mod faults;
 mod harness;
 mod protocol;
+mod tap;
 mod twins;

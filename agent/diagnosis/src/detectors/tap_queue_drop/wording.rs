@@ -36,6 +36,8 @@ pub(super) fn describe(
         None => String::new(),
     };
     finding.summary = format!("{name} dropped {lost}{reader}: its queue of {length} was full");
+    // Not part of its identity: who reads may be started anew.
+    finding.subject.process = readers.first().copied().map(process);
     finding.explanation = explanation(queue, &readers);
     let senders = retransmitting(window, queue);
     finding.impact = impact(explained, !senders.is_empty());

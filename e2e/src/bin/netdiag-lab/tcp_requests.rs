@@ -1,0 +1,94 @@
+//! Short requests over connections that stay open, and the time that their answers take.
+
+use std::{
+    io::{Read, Write},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+/// The least time that the kernel waits for an acknowledgement before it sends again (TCP_RTO_MIN).
+const SLOW: Duration = Duration::from_millis(200);
+
+#[derive(clap::Args)]
+pub(crate) struct AnswerArgs {
+    /// Address to listen on.
+    address: IpAddr,
+    /// Port to listen on.
+    port: u16,
+    /// End after this many seconds.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct AskArgs {
+    /// Address of the server.
+    address: IpAddr,
+    /// Port of the server.
+    port: u16,
+    /// Connections side by side.
+    #[arg(long, default_value_t = 16)]
+    connections: u32,
+    /// Ask for this many seconds.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+}
+
+/// Answers each request with one byte.
+pub(crate) fn answer(args: &AnswerArgs) -> Result<()> {
+    let listener = TcpListener::bind((args.address, args.port)).context("failed to listen")?;
+    println!("ready=1");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(stream));
+        }
+    });
+    thread::sleep(Duration::from_secs(args.seconds));
+    Ok(())
+}
+
+fn serve(mut stream: TcpStream) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let mut request = [0; 64];
+    while stream.read(&mut request).is_ok_and(|length| length > 0) {
+        if stream.write_all(b"!").is_err() {
+            break;
+        }
+    }
+}
+
+/// Asks on each connection, one request after the other.
+pub(crate) fn ask(args: &AskArgs) -> Result<()> {
+    let server = SocketAddr::new(args.address, args.port);
+    let end = Instant::now() + Duration::from_secs(args.seconds);
+    let clients: Vec<_> = (0..args.connections)
+        .map(|_| thread::spawn(move || ask_one(server, end).unwrap_or_default()))
+        .collect();
+    let (mut answers, mut slow) = (0_u64, 0_u64);
+    for times in clients.into_iter().filter_map(|client| client.join().ok()) {
+        answers += times.len() as u64;
+        slow += times.iter().filter(|time| **time >= SLOW).count() as u64;
+    }
+    println!("answers={answers} slow={slow}");
+    Ok(())
+}
+
+/// How long each answer took; those that came before an error are lost with it.
+fn ask_one(server: SocketAddr, end: Instant) -> Result<Vec<Duration>> {
+    let mut stream = TcpStream::connect_timeout(&server, Duration::from_secs(3))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut times = Vec::new();
+    while Instant::now() < end {
+        let asked = Instant::now();
+        stream.write_all(b"?")?;
+        stream.read_exact(&mut [0; 1])?;
+        times.push(asked.elapsed());
+    }
+    Ok(times)
+}

@@ -1,0 +1,224 @@
+//! A virtual machine that now and then gets no processor time: what comes in for it waits in the queue of its device,
+//! which may be too short for that.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Family;
+use crate::lab::{Container, Node, Pod, Traffic};
+use crate::netns::{self, Namespace};
+use crate::process::Process;
+
+/// Longer than what any queue here holds, and shorter than a timeout of TCP.
+const STALL_MS: u64 = 60;
+/// Retransmissions whose connections are closing come after the client's end.
+const QUIET: Duration = Duration::from_millis(500);
+const PORT: u16 = 5001;
+
+/// How the machine is plugged into the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plug {
+    /// `macvtap0` above `veth-client`.
+    Macvtap,
+    /// `tap0`, a port of `br0` beside `veth-client`.
+    BridgedTap,
+}
+
+impl Plug {
+    /// The device that the machine reads.
+    pub fn device(self) -> &'static str {
+        match self {
+            Self::Macvtap => "macvtap0",
+            Self::BridgedTap => "tap0",
+        }
+    }
+
+    /// The counter that the device raises for a packet that found its queue full.
+    pub fn counter(self) -> &'static str {
+        match self {
+            Self::Macvtap => "rx_dropped",
+            Self::BridgedTap => "tx_dropped",
+        }
+    }
+}
+
+/// Pod `client`, and the machine of pod `vm` with a server in it.
+pub struct TapQueue<'a> {
+    node: &'a Node,
+    plug: Plug,
+    family: Family,
+    // The machine ends before what it is plugged into.
+    machine: Option<Process>,
+    _server: Option<Process>,
+    client: Pod,
+    _guest: Namespace,
+    _vm: Container,
+}
+
+/// What the kernel counted while the client asked.
+#[derive(Debug)]
+pub struct Requests {
+    /// Requests that were answered.
+    pub answers: u64,
+    /// Of those, after 200 ms or more.
+    pub slow: u64,
+    /// Increase of the counter of the machine's device.
+    pub dropped: u64,
+    /// Increase of Tcp.RetransSegs of the client.
+    pub retransmitted: u64,
+    /// Increase of TcpExt.TCPTimeouts of the client.
+    pub timeouts: u64,
+}
+
+impl<'a> TapQueue<'a> {
+    /// Starts the pod and the machine, whose device holds `queue` packets.
+    pub fn new(node: &'a Node, plug: Plug, family: Family, queue: u32) -> Result<Self> {
+        Self::start(node, plug, family, queue, STALL_MS)
+    }
+
+    /// The same with a machine that always has processor time.
+    pub fn without_stalls(node: &'a Node, plug: Plug, queue: u32) -> Result<Self> {
+        Self::start(node, plug, Family::V4, queue, 0)
+    }
+
+    fn start(
+        node: &'a Node,
+        plug: Plug,
+        family: Family,
+        queue: u32,
+        stall_ms: u64,
+    ) -> Result<Self> {
+        let client = node.start_pod("client", "10.83.0.1/24", "veth-client")?;
+        let vm = node.start_host_pod("vm", "machine")?;
+        let guest = Namespace::new("guest")?;
+        // Neighbour discovery would add drops of its own to what a scenario counts.
+        for scope in ["all", "default"] {
+            guest.sysctl(&format!("net.ipv6.conf.{scope}.disable_ipv6"), "1")?;
+        }
+        let device = plug.device();
+        let inside = node.namespace();
+        let file = match plug {
+            Plug::Macvtap => {
+                inside.ip("link add link veth-client name macvtap0 type macvtap mode bridge")?;
+                format!("--macvtap {}", macvtap_file(node)?.display())
+            }
+            Plug::BridgedTap => {
+                inside.ip("link add br0 type bridge")?;
+                inside.ip("link set br0 up")?;
+                inside.ip("link set veth-client master br0")?;
+                String::new()
+            }
+        };
+        let machine = node.traffic(&vm).start(&format!(
+            "guest {device} {file} --guest {} --stall-ms {stall_ms} --seconds 300",
+            guest.path().display()
+        ))?;
+        if plug == Plug::BridgedTap {
+            inside.ip("link set tap0 master br0")?;
+        } else {
+            // Frames for the machine are those for the address of its macvtap.
+            let address = inside.run("cat", &["/sys/class/net/macvtap0/address"])?;
+            guest.ip(&format!("link set eth0 address {}", address.trim()))?;
+        }
+        inside.ip(&format!("link set {device} txqueuelen {queue} up"))?;
+        guest.ip("link set eth0 txqueuelen 1000 up")?;
+        guest.ip("address add 10.83.0.2/24 dev eth0")?;
+        if family == Family::V6 {
+            client.add_ipv6("2001:db8:83::1/64")?;
+            guest.sysctl("net.ipv6.conf.eth0.disable_ipv6", "0")?;
+            guest.ip("address add 2001:db8:83::2/64 dev eth0 nodad")?;
+        }
+        let answer = format!("tcp-answer {} {PORT} --seconds 300", server(family));
+        let server = Traffic::of(node.host(), &vm, &guest).start(&answer)?;
+        let scenario = Self {
+            node,
+            plug,
+            family,
+            machine: Some(machine),
+            _server: Some(server),
+            client,
+            _guest: guest,
+            _vm: vm,
+        };
+        // Addresses of neighbours are asked for now, so that what follows is all TCP.
+        scenario.client_asks(1, 1)?;
+        Ok(scenario)
+    }
+
+    /// The process that plays the machine.
+    pub fn machine(&self) -> Option<u32> {
+        self.machine.as_ref().map(Process::id)
+    }
+
+    /// Ends the machine; its device stays where it is a macvtap.
+    pub fn stop_machine(&mut self) {
+        self.machine = None;
+    }
+
+    /// The client's device loses what its queueing discipline refuses.
+    pub fn limit_client(&self, discipline: &str) -> Result<()> {
+        let arguments = format!("qdisc add dev eth0 root {discipline}");
+        let words: Vec<&str> = arguments.split(' ').collect();
+        self.client.namespace().run("tc", &words).map(drop)
+    }
+
+    /// The client asks on 16 connections for that long.
+    pub fn ask(&self, seconds: u64) -> Result<Requests> {
+        let before = self.counters()?;
+        let (answers, slow) = self.client_asks(16, seconds)?;
+        thread::sleep(QUIET);
+        let after = self.counters()?;
+        Ok(Requests {
+            answers,
+            slow,
+            dropped: after.0 - before.0,
+            retransmitted: after.1 - before.1,
+            timeouts: after.2 - before.2,
+        })
+    }
+
+    fn client_asks(&self, connections: u32, seconds: u64) -> Result<(u64, u64)> {
+        let facts = self.client.traffic(self.node.host()).run(&format!(
+            "tcp-ask {} {PORT} --connections {connections} --seconds {seconds}",
+            server(self.family)
+        ))?;
+        Ok((facts.get("answers")?, facts.get("slow")?))
+    }
+
+    fn counters(&self) -> Result<(u64, u64, u64)> {
+        let client = self.client.namespace();
+        let dropped = (self.node.namespace()).counter(self.plug.device(), self.plug.counter())?;
+        Ok((
+            dropped,
+            client.protocol_counter("Tcp", "RetransSegs")?,
+            client.protocol_counter("TcpExt", "TCPTimeouts")?,
+        ))
+    }
+}
+
+fn server(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "10.83.0.2",
+        Family::V6 => "2001:db8:83::2",
+    }
+}
+
+/// A file for `macvtap0`, named as the kernel would name it: its own /dev may lie in another namespace.
+fn macvtap_file(node: &Node) -> Result<PathBuf> {
+    let inside = node.namespace();
+    let index = inside.run("cat", &["/sys/class/net/macvtap0/ifindex"])?;
+    let name = format!("tap{}", index.trim());
+    let device = inside.run("cat", &[&format!("/sys/class/net/macvtap0/{name}/dev")])?;
+    let (major, minor) = device
+        .trim()
+        .split_once(':')
+        .with_context(|| format!("{name} has the device number {device:?}"))?;
+    let file = node.host().path().join(&name);
+    ensure!(!file.exists(), "{} is there already", file.display());
+    netns::run(Command::new("mknod").arg(&file).args(["c", major, minor]))?;
+    Ok(file)
+}
