@@ -293,6 +293,30 @@ fn what_was_counted_without_an_event_is_unexplained() {
 }
 
 #[test]
+fn counters_that_rise_without_a_packet_stay_out() {
+    // A NIC counts there what it had no room for; the kernel never saw it. ReceiveOverrun tells of it.
+    let mut nic = link(NODE, 2, "eth0", rx(2));
+    nic.stats.rx_missed_errors = 400;
+    nic.stats.rx_fifo_errors = 30;
+    nic.stats.rx_over_errors = 7;
+    let counts = vec![unhandled(2, 0x88cc, 2)];
+    assert_eq!(
+        short(&balance(&window(vec![nic], counts), &[claim(0, "LLDP")])),
+        ["eth0 rx_dropped +2 = [UNHANDLED_PROTO LLDP Benign 2] + 0"]
+    );
+}
+
+#[test]
+fn what_a_driver_counts_as_dropped_by_itself_is_unexplained() {
+    // A driver may add to rx_dropped what never became a packet of the kernel's (ndo_get_stats64).
+    let links = vec![link(NODE, 2, "eth0", rx(12))];
+    assert_eq!(
+        short(&balance(&window(links, Vec::new()), &[])),
+        ["eth0 rx_dropped +12 = [] + 12"]
+    );
+}
+
+#[test]
 fn a_verdict_of_tc_inlined_into_the_receive_path_raises_no_device_counter() {
     let counts = vec![drops(
         NODE,
