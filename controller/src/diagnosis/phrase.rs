@@ -36,6 +36,7 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",
         ("SegmentOffload", "SegmentRoutingGro") => "segment routing packets not joined on receipt",
         ("SegmentOffload", "SegmentRoutingGso") => "segment routing super-frames dropped",
+        ("OtherDrop", "ListenOverflows") => "connections refused by a full listening socket",
         ("OtherDrop", "NotLoss") => "freed packets that nobody misses",
         ("OtherDrop", "NoDevice") => "packets dropped without a device of the node",
         ("OtherDrop", "Remainder") => "packets dropped for several small reasons",

@@ -88,7 +88,13 @@ pub fn hung_program(made: &Overflowed, outcome: &Outcome) {
     let text = finding.to_string();
     assert!(text.contains("receive buffer was full"), "{finding:#}");
     assert!(text.contains("10.82.0.2:5000"), "the flow: {finding:#}");
-    assert_alarming(outcome, 1);
+    let overflow = |finding: &&Value| finding["cause"] == "ListenOverflows";
+    let finding = outcome.all().iter().find(overflow);
+    let finding = finding.unwrap_or_else(|| panic!("{:#}", outcome.result));
+    assert_eq!(finding["count"], made.connections, "{finding:#}");
+    assert_eq!(finding["severity"], "Warning");
+    assert_eq!(finding["subject"]["pod"]["name"], "server");
+    assert_alarming(outcome, 2);
 }
 
 /// Connections that could not be tracked: how many packets were sent, and how many of them refused.

@@ -9,11 +9,13 @@ mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
+mod uneventful;
 mod wording;
 
 use self::{
     groups::{Group, Tally},
     table::{Class, Surroundings},
+    uneventful::LISTEN_OVERFLOWS,
 };
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
@@ -44,7 +46,7 @@ impl Detector for OtherDrop {
         Meta {
             name: NAME,
             // Beside these, a cause is the kernel's drop reason or function.
-            causes: &[NOT_LOSS, NO_DEVICE, REMAINDER],
+            causes: &[NOT_LOSS, NO_DEVICE, REMAINDER, LISTEN_OVERFLOWS],
             needs: &[EvidenceKind::Drops],
             summary: "packets are dropped for a reason of the kernel's that no other check explains",
         }
@@ -55,6 +57,9 @@ impl Detector for OtherDrop {
             unchecked: unchecked(window),
             ..Outcome::default()
         };
+        outcome
+            .findings
+            .extend(uneventful::listen_overflows(window));
         let leftovers = groups::fold(window, so_far);
         let warns = |group: &Group<'_>| warns(window, &group.tally);
         let (warnings, mut infos): (Vec<Group<'_>>, Vec<Group<'_>>) =
