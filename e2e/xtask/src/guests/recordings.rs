@@ -54,7 +54,9 @@ fn copy(from: &Path, to: &Path, passed: &BTreeSet<&str>) -> Result<usize> {
         let scenario = name.to_str().and_then(scenario_of);
         if scenario.is_some_and(|scenario| passed.contains(scenario.as_str())) {
             let to = to.join(&name);
-            fs::copy(file.path(), &to).with_context(|| format!("failed to write {to:?}"))?;
+            let recording = fs::read(file.path()).context("failed to read a recording")?;
+            // Not as a copy: an agent's recordings are for their owner alone.
+            fs::write(&to, recording).with_context(|| format!("failed to write {to:?}"))?;
             kept += 1;
         }
     }
