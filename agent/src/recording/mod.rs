@@ -10,6 +10,8 @@ mod scenario;
 mod write;
 
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod testdata;
 #[cfg(test)]
 mod tests;
