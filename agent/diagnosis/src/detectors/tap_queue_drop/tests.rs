@@ -185,11 +185,11 @@ fn retransmissions_that_drops_here_explain_make_it_critical() {
     let finding = only(&outcome);
     assert_eq!(finding.severity, Severity::Critical);
     assert!(
-        (finding.impact).contains("explain at least 61 of the 64 segments that TCP sent again"),
+        (finding.impact).contains("Drops here explain at least 61 of 64 retransmissions"),
         "{}",
         finding.impact
     );
-    assert!(finding.impact.contains("20 of them 200 ms or more"));
+    assert!(finding.impact.contains("20 of these 200 ms or more"));
     // Four in 35 s are 6 a minute; TCP that probes for bandwidth loses one now and then.
     explain(&mut window, 3, 0);
     assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);

@@ -112,8 +112,8 @@ fn impact(explained: Option<Explained>, retransmitted: bool) -> String {
         Some(Explained {
             segments, late, of, ..
         }) => format!(
-            "Drops here explain at least {segments} of the {of} segments that TCP sent again on this node while netdiag \
-             looked, {late} of them 200 ms or more after the drop."
+            "Drops here explain at least {segments} of {of} retransmissions on this node while netdiag watched them, \
+             {late} of these 200 ms or more after the drop."
         ),
         None if retransmitted => {
             "An end of these flows on this node sent segments again meanwhile, likely because of these drops; netdiag \
