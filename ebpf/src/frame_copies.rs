@@ -199,7 +199,10 @@ fn seen_elsewhere(key: &FrameKey, now: Sight) -> Option<(Sight, u64)> {
     let first = unsafe { *first };
     let gap_ns = now.at_ns.saturating_sub(first.at_ns);
     if gap_ns > LONGEST_GAP_NS {
-        if FRAME_COPIES_FRAMES.insert(key, now, u64::from(BPF_ANY)).is_err() {
+        if FRAME_COPIES_FRAMES
+            .insert(key, now, u64::from(BPF_ANY))
+            .is_err()
+        {
             add_one(total::LOST);
         }
         return None;
@@ -212,8 +215,17 @@ fn count(key: &CopyKey, gap_ns: u64) -> i32 {
     let copies = match FRAME_COPIES_COUNTS.get_ptr_mut(key) {
         Some(copies) => copies,
         None => {
-            // Another CPU may be faster, and the map may be full: the second look tells.
-            let _ = FRAME_COPIES_COUNTS.insert(key, Copies::default(), u64::from(BPF_NOEXIST));
+            let one = Copies {
+                count: 1,
+                longest_gap_ns: gap_ns,
+            };
+            if FRAME_COPIES_COUNTS
+                .insert(key, one, u64::from(BPF_NOEXIST))
+                .is_ok()
+            {
+                return 0;
+            }
+            // Another CPU was faster, or the map is full.
             match FRAME_COPIES_COUNTS.get_ptr_mut(key) {
                 Some(copies) => copies,
                 None => return add_one(total::LOST),

@@ -4,6 +4,8 @@
 //! them. So these are left out: link-local control protocols of switches and routers, which come from one address into
 //! every VLAN, and IPv6 packets from link-local addresses, which a host with several VLANs has in each.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use netdiag_abi::frame_copies::BEGINNING_WORDS;
 
@@ -108,8 +110,14 @@ pub fn read<R: Read>(skb: *const u8) -> Frame {
     if linear < if is_long { LONG } else { SHORT } {
         return Frame::Unreadable;
     }
-    let mut beginning = [0; BEGINNING_WORDS];
-    let to = (&raw mut beginning).cast();
+    let mut beginning = MaybeUninit::<[u64; BEGINNING_WORDS]>::uninit();
+    let words = beginning.as_mut_ptr().cast::<u64>();
+    for index in 0..BEGINNING_WORDS {
+        // Word by word, since for an array of zeros the compiler calls `memset`, a subprogram: see `Direct`.
+        // SAFETY: the index is within the array.
+        unsafe { words.add(index).write_volatile(0) };
+    }
+    let to = words.cast();
     let from = data as *const core::ffi::c_void;
     // SAFETY: there is room for as many bytes, and the helper checks the source.
     let result = unsafe {
@@ -122,6 +130,8 @@ pub fn read<R: Read>(skb: *const u8) -> Frame {
     if result != 0 {
         return Frame::Unreadable;
     }
+    // SAFETY: every word was written above.
+    let beginning = unsafe { beginning.assume_init() };
     let flow = match ethertype {
         ETH_P_ARP => arp(&beginning),
         ETH_P_IP => ipv4(&beginning),
@@ -205,10 +215,7 @@ fn ipv6(beginning: &[u64; BEGINNING_WORDS]) -> Option<Flow> {
     if version >> 4 != 6 {
         return None;
     }
-    let (source, destination) = (
-        [beginning[1], beginning[2]],
-        [beginning[3], beginning[4]],
-    );
+    let (source, destination) = ([beginning[1], beginning[2]], [beginning[3], beginning[4]]);
     if next == IPPROTO_FRAGMENT {
         return Some((source, destination, true));
     }

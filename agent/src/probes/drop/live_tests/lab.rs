@@ -5,6 +5,7 @@
 )]
 
 use std::{
+    ffi::CStr,
     fs::File,
     net::UdpSocket,
     os::{
@@ -73,7 +74,7 @@ impl Lab {
     pub fn receiving_link(&self) -> Link {
         Link {
             netns: NetnsId(self.receiver.number()),
-            ifindex: self.receiver.within(|| index_of(c"far")),
+            ifindex: self.receiver.index_of(c"far"),
             name: "far".to_owned(),
             ..Link::default()
         }
@@ -86,7 +87,32 @@ impl Lab {
 
     /// Sends whole frames.
     pub fn send_all(&self, frames: impl Iterator<Item = Vec<u8>> + Send) {
-        self.sender.within(|| {
+        self.sender.send_all(c"near", frames);
+    }
+}
+
+impl TestNamespace {
+    /// A namespace with nothing in it.
+    pub fn new() -> Self {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ndd-{}-{number}", std::process::id());
+        run(&["netns", "add", &name]);
+        Self { name }
+    }
+
+    /// Its name under /run/netns.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The index of one of its devices.
+    pub fn index_of(&self, device: &CStr) -> u32 {
+        self.within(|| index_of(device))
+    }
+
+    /// Sends whole frames out of one of its devices.
+    pub fn send_all(&self, device: &CStr, frames: impl Iterator<Item = Vec<u8>> + Send) {
+        self.within(|| {
             // SAFETY: plain system calls; the address outlives its use.
             unsafe {
                 let number = libc::socket(libc::AF_PACKET, libc::SOCK_RAW, 0);
@@ -94,7 +120,7 @@ impl Lab {
                 let socket = OwnedFd::from_raw_fd(number);
                 let mut address: libc::sockaddr_ll = std::mem::zeroed();
                 address.sll_family = libc::AF_PACKET as u16;
-                address.sll_ifindex = index_of(c"near") as i32;
+                address.sll_ifindex = index_of(device) as i32;
                 for frame in frames {
                     let sent = libc::sendto(
                         socket.as_raw_fd(),
@@ -109,15 +135,6 @@ impl Lab {
             }
         });
     }
-}
-
-impl TestNamespace {
-    fn new() -> Self {
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ndd-{}-{number}", std::process::id());
-        run(&["netns", "add", &name]);
-        Self { name }
-    }
 
     /// Its number, as evidence has it.
     pub fn number(&self) -> u32 {
@@ -131,7 +148,8 @@ impl TestNamespace {
         socket
     }
 
-    fn ip(&self, arguments: &str) {
+    /// Runs `ip` in it.
+    pub fn ip(&self, arguments: &str) {
         let mut all = vec!["-n", &self.name];
         all.extend(arguments.split(' '));
         run(&all);
@@ -203,7 +221,7 @@ fn run(arguments: &[&str]) {
     assert!(status.success(), "ip {arguments:?}");
 }
 
-fn index_of(name: &std::ffi::CStr) -> u32 {
+fn index_of(name: &CStr) -> u32 {
     // SAFETY: the name is a C string.
     unsafe { libc::if_nametoindex(name.as_ptr()) }
 }
@@ -269,7 +287,8 @@ fn ipv4_frame(protocol: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn internet_checksum(bytes: &[u8]) -> u16 {
+/// The checksum of an IPv4 header whose own is 0.
+pub fn internet_checksum(bytes: &[u8]) -> u16 {
     let mut sum: u32 = bytes
         .chunks(2)
         .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
