@@ -3,32 +3,37 @@
 //! A scenario sets its topology up when it is made, and makes its traffic when it is told to, so that a diagnosis can
 //! begin in between. What it returns was read from the kernel: a test holds netdiag's words against it.
 
-mod announcements;
+mod bad_cable;
 mod bridged_nics;
 mod busy_node;
+mod control_frames;
+pub mod driver_messages;
 mod full_backlog;
 mod full_tables;
 mod healthy_pods;
 mod hung_program;
 mod lost_checksum;
 mod promiscuous_devices;
+mod reassembly;
 mod refusals;
 mod shared_domain;
 mod shared_packets;
 mod tap_queue;
 mod unequal_mtu;
 
-pub use announcements::{Burst, Increase, SegmentAnnouncements};
+pub use bad_cable::{BadCable, Trouble};
 pub use bridged_nics::{Announcements, BridgedNics};
 pub use busy_node::{BusyNode, Work};
+pub use control_frames::{Burst, ControlFrames, Increase};
 pub use full_backlog::{FullBacklog, Overrun};
 pub use full_tables::{FullConnections, FullNeighbours};
 pub use healthy_pods::HealthyPods;
 pub use hung_program::{HungProgram, Overflowed};
 pub use lost_checksum::{Fault, LostChecksum, WrongChecksums};
 pub use promiscuous_devices::PromiscuousDevices;
+pub use reassembly::{Family, Received};
 pub use refusals::{Refusals, Refused};
-pub use shared_domain::{Family, Received, SharedDomain};
+pub use shared_domain::SharedDomain;
 pub use shared_packets::SharedPackets;
 pub use tap_queue::{Plug, Requests, TapQueue};
 pub use unequal_mtu::UnequalMtu;

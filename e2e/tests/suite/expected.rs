@@ -2,7 +2,10 @@
 
 mod checksums;
 mod control_frames;
+mod driver_messages;
 mod drops;
+mod fragments;
+mod promiscuity;
 mod tap_queue;
 
 use netdiag_e2e::scenarios::Work;
@@ -12,7 +15,10 @@ use crate::outcome::Outcome;
 
 pub use checksums::*;
 pub use control_frames::*;
+pub use driver_messages::*;
 pub use drops::*;
+pub use fragments::*;
+pub use promiscuity::*;
 pub use tap_queue::*;
 
 /// A veth whose end on the node is smaller; what the pod and the node counted.

@@ -1,5 +1,6 @@
 //! Frames of protocols that nobody receives, and the promiscuity that lets them in.
 
+use netdiag_e2e::lab::Node;
 use netdiag_e2e::scenarios::{Announcements, Increase};
 use serde_json::Value;
 
@@ -115,25 +116,14 @@ pub fn assert_chain(finding: &Value, chain: &str) {
     assert!(summary.ends_with(&format!(": {chain}")), "{finding:#}");
 }
 
-/// Cause, device and severity of each promiscuity finding about the node's own devices, sorted.
-pub fn promiscuity(outcome: &Outcome) -> Vec<(&str, &str, &str)> {
-    let ours = |finding: &&Value| {
-        finding["check"] == "Promiscuity" && finding["subject"]["netns"].is_null()
-    };
-    let mut found: Vec<_> = outcome
-        .all()
-        .iter()
-        .filter(ours)
-        .map(|finding| {
-            (
-                finding["cause"].as_str().unwrap_or_default(),
-                finding["subject"]["interface"].as_str().unwrap_or_default(),
-                finding["severity"].as_str().unwrap_or_default(),
-            )
-        })
-        .collect();
-    found.sort_unstable();
-    found
+/// Does what a finding's last command says.
+#[track_caller]
+pub fn follow_remedy(finding: &Value, node: &Node) {
+    let remedies = finding["remedies"].as_array().into_iter().flatten();
+    let mut commands = remedies.filter_map(|remedy| remedy["command"].as_str());
+    let command = commands.next_back();
+    let command = command.unwrap_or_else(|| panic!("no command in {finding:#}"));
+    node.namespace().run("sh", &["-c", command]).unwrap();
 }
 
 /// A device whose counters rose by this.
@@ -145,38 +135,8 @@ pub fn rose(device: &'static str, dropped: u64, no_handler: u64) -> Increase {
     }
 }
 
-fn causes(finding: &Value) -> Vec<&str> {
+/// Ids of the findings that make this one happen.
+pub(super) fn causes(finding: &Value) -> Vec<&str> {
     let causes = finding["causedBy"].as_array().into_iter().flatten();
     causes.filter_map(Value::as_str).collect()
-}
-
-/// Devices that are promiscuous for the reasons that every kernel has, and the kernel's count of each.
-#[track_caller]
-pub fn promiscuous_devices(counted: &[(String, u64)], captures: [u32; 2], outcome: &Outcome) {
-    let count = |name: &str| counted.iter().find(|(device, _)| device == name);
-    for (device, users) in [("nic0", 4), ("lower0", 1), ("shared0", 1)] {
-        assert_eq!(count(device).map(|found| found.1), Some(users), "{device}");
-    }
-    assert_eq!(count("quiet0"), None);
-    let all = promiscuity(outcome);
-    for found in [
-        ("BridgePort", "nic0", "Info"),
-        ("MacvlanPassthru", "lower0", "Info"),
-        ("PacketSocket", "nic0", "Info"),
-        ("UnicastFilter", "shared0", "Info"),
-        ("UserRequest", "nic0", "Info"),
-    ] {
-        assert!(all.contains(&found), "{found:?} is not in {all:?}");
-    }
-    let sockets = outcome.finding("Promiscuity", "PacketSocket", "nic0");
-    let text = sockets.to_string();
-    for pid in captures {
-        let process = format!("netdiag-lab (pid {pid})");
-        assert!(text.contains(&process), "{process} is not in {sockets:#}");
-    }
-    assert!(
-        text.contains("4 = 1 bridge + 1 user + 2 sockets"),
-        "{sockets:#}"
-    );
-    assert_harmless(outcome);
 }

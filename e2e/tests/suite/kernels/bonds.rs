@@ -1,7 +1,7 @@
 //! Bonds and teams, under a bridge and alone: promiscuity goes down to the ports, control frames die on the bond.
 
 use netdiag_e2e::lab::Node;
-use netdiag_e2e::scenarios::SegmentAnnouncements;
+use netdiag_e2e::scenarios::ControlFrames;
 
 use super::watched::watch;
 use crate::expected::{self, rose};
@@ -11,7 +11,7 @@ use crate::expected::{self, rose};
 #[ignore = "needs a guest"]
 fn control_frames_on_an_active_backup_bond_under_a_bridge() {
     let node = Node::new("active-backup").unwrap();
-    let bond = SegmentAnnouncements::on_bridged_bond(&node, "active-backup", "").unwrap();
+    let bond = ControlFrames::on_bridged_bond(&node, "active-backup", "").unwrap();
     let bursts = [
         ("lldp", 20),
         ("lacp", 11),
@@ -63,13 +63,21 @@ fn control_frames_on_an_active_backup_bond_under_a_bridge() {
         outcome.assert_explained("", device, "rx_nohandler", 8);
     }
     expected::assert_harmless(&outcome);
+    // The filters end LLDP's drops and OAM's, and no others.
+    for protocol in [("LLDP", 20), ("Ethernet OAM", 3)] {
+        let finding = expected::unhandled(protocol.0, "bond0", protocol.1, &outcome);
+        expected::follow_remedy(finding, &node);
+    }
+    let bursts = [("lldp", 20), ("lacp", 11), ("oam", 3)];
+    let made = bond.send(&bursts, &["bond0"]).unwrap();
+    assert_eq!(made, [rose("bond0", 11, 0)]);
 }
 
 #[test]
 #[ignore = "needs a guest"]
 fn control_frames_on_an_802_3ad_bond_under_a_bridge() {
     let node = Node::new("lacp").unwrap();
-    let bond = SegmentAnnouncements::on_bridged_bond(&node, "802.3ad", "").unwrap();
+    let bond = ControlFrames::on_bridged_bond(&node, "802.3ad", "").unwrap();
     // The bond itself receives LACP, last here since it may bring a port in.
     let bursts = [("lldp", 20), ("oam", 6), ("lacp", 5)];
     let (made, outcome) = watch(&node, 9, || {
@@ -101,7 +109,7 @@ fn control_frames_on_an_802_3ad_bond_under_a_bridge() {
 #[ignore = "needs a guest"]
 fn tagged_lldp_on_a_bond_with_a_vlan_under_a_bridge() {
     let node = Node::new("vlan").unwrap();
-    let bond = SegmentAnnouncements::on_bridged_vlan(&node).unwrap();
+    let bond = ControlFrames::on_bridged_vlan(&node).unwrap();
     let bursts = [
         ("lldp --vlan 0", 3),
         ("lldp --vlan 100", 4),
@@ -136,8 +144,7 @@ fn tagged_lldp_on_a_bond_with_a_vlan_under_a_bridge() {
 #[ignore = "needs a guest"]
 fn lldp_on_a_bond_under_a_vlan_filtering_bridge() {
     let node = Node::new("filtering-bond").unwrap();
-    let bond =
-        SegmentAnnouncements::on_bridged_bond(&node, "active-backup", "vlan_filtering 1").unwrap();
+    let bond = ControlFrames::on_bridged_bond(&node, "active-backup", "vlan_filtering 1").unwrap();
     let (made, outcome) = watch(&node, 8, || {
         bond.send(&[("lldp", 20)], &["bond0", "eth1", "eth2"])
             .unwrap()
@@ -161,7 +168,7 @@ fn lldp_on_a_bond_under_a_vlan_filtering_bridge() {
 #[ignore = "needs a guest"]
 fn cdp_on_a_bond_alone_beside_lldp_with_a_listener() {
     let node = Node::new("cdp").unwrap();
-    let bond = SegmentAnnouncements::on_all_multicast_bond(&node).unwrap();
+    let bond = ControlFrames::on_all_multicast_bond(&node).unwrap();
     bond.unload_802_2().unwrap();
     let _daemon = bond.listen("bond0", "88cc").unwrap();
     let (made, outcome) = watch(&node, 8, || {
@@ -191,7 +198,7 @@ fn cdp_on_a_bond_alone_beside_lldp_with_a_listener() {
 #[ignore = "needs a guest"]
 fn lldp_on_a_team_under_a_bridge() {
     let node = Node::new("team").unwrap();
-    let team = SegmentAnnouncements::on_bridged_team(&node).unwrap();
+    let team = ControlFrames::on_bridged_team(&node).unwrap();
     let (made, outcome) = watch(&node, 8, || {
         team.send(&[("lldp", 20)], &["team0", "eth1", "eth2"])
             .unwrap()

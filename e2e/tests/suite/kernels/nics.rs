@@ -1,7 +1,7 @@
 //! A NIC that filters by MAC address, as real ones do.
 
 use netdiag_e2e::lab::Node;
-use netdiag_e2e::scenarios::SegmentAnnouncements;
+use netdiag_e2e::scenarios::ControlFrames;
 
 use super::watched::watch;
 use crate::expected::{self, rose};
@@ -10,7 +10,7 @@ use crate::expected::{self, rose};
 #[ignore = "needs a guest"]
 fn control_frames_that_the_nic_filters_are_not_seen() {
     let node = Node::new("nic").unwrap();
-    let nic = SegmentAnnouncements::on_nic(&node).unwrap();
+    let nic = ControlFrames::on_nic(&node).unwrap();
     let bursts = [("lldp", 20), ("cdp", 20), ("eapol", 20)];
     let (made, outcome) = watch(&node, 5, || nic.send(&bursts, &["eth1"]).unwrap());
     assert_eq!(made, [rose("eth1", 0, 0)]);
@@ -24,7 +24,7 @@ fn control_frames_that_the_nic_filters_are_not_seen() {
 #[ignore = "needs a guest"]
 fn lldp_on_a_bridge_that_forwards_it() {
     let node = Node::new("bridged-nic").unwrap();
-    let nic = SegmentAnnouncements::on_bridged_nic(&node, "group_fwd_mask 0x4000", "").unwrap();
+    let nic = ControlFrames::on_bridged_nic(&node, "group_fwd_mask 0x4000", "").unwrap();
     let (made, outcome) = watch(&node, 5, || {
         nic.send(&[("lldp", 20)], &["br0", "eth1"]).unwrap()
     });
@@ -43,7 +43,7 @@ fn lldp_on_a_bridge_that_forwards_it() {
 fn lldp_on_the_only_port_of_a_vlan_filtering_bridge() {
     let node = Node::new("vlan-filtering").unwrap();
     let options = "learning off flood off";
-    let nic = SegmentAnnouncements::on_bridged_nic(&node, "vlan_filtering 1", options).unwrap();
+    let nic = ControlFrames::on_bridged_nic(&node, "vlan_filtering 1", options).unwrap();
     let (made, outcome) = watch(&node, 5, || nic.send(&[("lldp", 20)], &["eth1"]).unwrap());
     assert_eq!(made, [rose("eth1", 20, 0)]);
     let lldp = expected::lldp_on("eth1", "leaf-7", 20, &outcome);

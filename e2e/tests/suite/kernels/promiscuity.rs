@@ -36,4 +36,5 @@ fn devices_promiscuous_for_every_reason() {
     }
     // What lies below follows: it is no finding of its own.
     assert_eq!(all.len(), 10, "{all:?}");
+    expected::remedies_end_promiscuity(&node, &devices, &outcome);
 }

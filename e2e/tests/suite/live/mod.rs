@@ -2,9 +2,12 @@
 
 mod checksums;
 mod diagnosed;
+mod driver_messages;
 mod drops;
 mod faults;
+mod fragments;
 mod harness;
+mod promiscuity;
 mod protocol;
 mod tap;
 mod twins;

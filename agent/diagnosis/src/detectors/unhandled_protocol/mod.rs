@@ -61,6 +61,9 @@ impl Detector for UnhandledProtocol {
     }
 }
 
+/// Namespace, device and protocol: the number and the name of one of those that share it; `None` for all of them.
+type GroupKey = (NetnsId, u32, Option<(u16, String)>);
+
 /// Unreceived frames of one protocol on one device; on a port that waits for its turn, of all protocols.
 struct Group<'a> {
     netns: NetnsId,
@@ -111,7 +114,7 @@ fn is_behind_llc(key: &DropCount) -> bool {
 }
 
 fn group<'a>(window: &'a EvidenceWindow, drops: &'a Drops, so_far: &Outcome) -> Vec<Group<'a>> {
-    let mut groups: BTreeMap<(NetnsId, u32, Option<(u16, String)>), Group<'a>> = BTreeMap::new();
+    let mut groups: BTreeMap<GroupKey, Group<'a>> = BTreeMap::new();
     for (index, key) in drops.counts.iter().enumerate() {
         let Some(netns) = key.netns else { continue };
         if key.count == 0 || !is_unreceived(drops, key) || so_far.is_claimed(index) {

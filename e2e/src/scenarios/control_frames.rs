@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::lab::{Container, Node, Segment};
+use crate::lab::{Container, Node, Segment, Wire};
 use crate::process::Process;
 use crate::wait;
 
@@ -22,11 +22,19 @@ const UNLOAD_LIMIT: Duration = Duration::from_secs(30);
 /// Frames of one kind as `netdiag-lab frames` knows it, such as `lldp --vlan 100`, and how many.
 pub type Burst = (&'static str, u64);
 
-/// A host that announces itself on the segment, and the NICs of the node there.
-pub struct SegmentAnnouncements<'a> {
+/// A host that sends control frames, and the node's NICs that they reach.
+pub struct ControlFrames<'a> {
     node: &'a Node,
-    segment: Segment<'a>,
+    host: Host<'a>,
     tools: Container,
+}
+
+/// Where the host is.
+enum Host<'a> {
+    /// On the segment of a guest, with up to three NICs of the node.
+    Segment(Segment<'a>),
+    /// At the other end of a cable.
+    Cable(Wire),
 }
 
 /// Increases of one device's counters.
@@ -40,12 +48,19 @@ pub struct Increase {
     pub no_handler: u64,
 }
 
-impl<'a> SegmentAnnouncements<'a> {
+impl<'a> ControlFrames<'a> {
     /// `eth1`, a NIC by itself.
     pub fn on_nic(node: &'a Node) -> Result<Self> {
-        let scenario = Self::new(node)?;
-        scenario.segment.plug("eth1")?;
+        let segment = Segment::new(node)?;
+        segment.plug("eth1")?;
         node.namespace().ip("link set eth1 up")?;
+        Self::from(node, Host::Segment(segment))
+    }
+
+    /// `nic0`, a macvlan device, which filters as a NIC does on machines without NICs to spare; a port of `br0`.
+    pub fn on_bridged_macvlan(node: &'a Node) -> Result<Self> {
+        let scenario = Self::from(node, Host::Cable(node.plug_filtering_nic("nic0")?))?;
+        scenario.add_bridge("nic0", "")?;
         Ok(scenario)
     }
 
@@ -90,33 +105,31 @@ impl<'a> SegmentAnnouncements<'a> {
 
     /// `team0` of `eth1`, which is active, and `eth2`, a port of `br0`.
     pub fn on_bridged_team(node: &'a Node) -> Result<Self> {
-        let scenario = Self::new(node)?;
         let inside = node.namespace();
         inside.ip("link add team0 type team")?;
         let set = |option: &str, value: &str| {
             inside.run("teamnl", &["team0", "setoption", option, value])
         };
         set("mode", "activebackup")?;
-        scenario.enslave("team0")?;
+        let scenario = Self::below(node, "team0")?;
         let index = inside.run("cat", &["/sys/class/net/eth1/ifindex"])?;
         set("activeport", index.trim())?;
         scenario.add_bridge("team0", "")?;
         Ok(scenario)
     }
 
-    fn new(node: &'a Node) -> Result<Self> {
+    fn from(node: &'a Node, host: Host<'a>) -> Result<Self> {
         Ok(Self {
             node,
-            segment: Segment::new(node)?,
+            host,
             tools: node.start_host_pod("tools", "listener")?,
         })
     }
 
     fn on_bond(node: &'a Node, mode: &str) -> Result<Self> {
-        let scenario = Self::new(node)?;
         let inside = node.namespace();
         inside.ip(&format!("link add bond0 type bond mode {mode} miimon 100"))?;
-        scenario.enslave("bond0")?;
+        let scenario = Self::below(node, "bond0")?;
         // Until its monitor has picked the active port, each port drops by itself.
         wait::until("bond0's active port", BOND_LIMIT, || {
             let carrier = inside.run("cat", &["/sys/class/net/bond0/carrier"])?;
@@ -125,13 +138,16 @@ impl<'a> SegmentAnnouncements<'a> {
         Ok(scenario)
     }
 
-    fn enslave(&self, master: &str) -> Result<()> {
-        let inside = self.node.namespace();
+    /// `eth1` and `eth2`, ports of this bond or team, which is set up.
+    fn below(node: &'a Node, master: &str) -> Result<Self> {
+        let segment = Segment::new(node)?;
+        let inside = node.namespace();
         for port in ["eth1", "eth2"] {
-            self.segment.plug(port)?;
+            segment.plug(port)?;
             inside.ip(&format!("link set {port} master {master}"))?;
         }
-        inside.ip(&format!("link set {master} up")).map(drop)
+        inside.ip(&format!("link set {master} up"))?;
+        Self::from(node, Host::Segment(segment))
     }
 
     fn add_bridge(&self, port: &str, options: &str) -> Result<()> {
@@ -163,9 +179,11 @@ impl<'a> SegmentAnnouncements<'a> {
     pub fn send(&self, bursts: &[Burst], devices: &[&'static str]) -> Result<Vec<Increase>> {
         let before = self.counters(devices)?;
         for (frames, count) in bursts {
-            self.segment
-                .wire
-                .send_frames(&format!("{frames} {count} --system leaf-7"))?;
+            let frames = format!("{frames} {count} --system leaf-7");
+            match &self.host {
+                Host::Segment(segment) => segment.wire.send_frames(&frames)?,
+                Host::Cable(wire) => wire.send_frames(&frames)?,
+            };
         }
         thread::sleep(QUIET);
         let after = self.counters(devices)?;
