@@ -4,6 +4,7 @@
 pub mod cleanup;
 pub mod cluster;
 pub mod control_plane;
+pub mod helm;
 pub mod http;
 pub mod kubectl;
 pub mod lab;

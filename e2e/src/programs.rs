@@ -37,7 +37,7 @@ fn from_environment(variable: &str) -> Result<PathBuf> {
         .with_context(|| format!("{variable} is not set; `cargo xtask test` sets it"))
 }
 
-/// `etcd`, `kube-apiserver` or `kubectl` from the folder `KUBEBUILDER_ASSETS`, else from PATH.
+/// `etcd`, `kube-apiserver`, `kubectl` or `helm` from the folder `KUBEBUILDER_ASSETS`, else from PATH.
 pub fn kubernetes(program: &str) -> Command {
     match env::var_os("KUBEBUILDER_ASSETS") {
         Some(folder) => Command::new(PathBuf::from(folder).join(program)),

@@ -11,8 +11,10 @@ use crate::machine::output_of;
 use crate::workspace::Workspace;
 
 /// Files by path, with the argument that makes crdgen print them.
-const FILES: [(&str, Option<&str>); 2] = [
+const FILES: [(&str, Option<&str>); 3] = [
     ("crds/netdiag.dev.yaml", None),
+    // A chart may only read files of its own folder.
+    ("charts/netdiag/files/netdiag.dev.yaml", None),
     ("docs/api.md", Some("reference")),
 ];
 

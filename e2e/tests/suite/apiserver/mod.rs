@@ -1,5 +1,6 @@
 //! Against a real API server: what it accepts and refuses, and with which words.
 
+mod chart;
 mod diagnosis_spec;
 mod election;
 mod harness;

@@ -1,4 +1,4 @@
-//! etcd, kube-apiserver and kubectl: those that are there, else built once from Go modules.
+//! etcd, kube-apiserver, kubectl and helm: those that are there, else built once from Go modules.
 
 use std::env;
 use std::fs;
@@ -11,21 +11,24 @@ use super::{Need, Step, cache, golang};
 use crate::machine::{on_path, output_of, version_in};
 use crate::workspace::Workspace;
 
-const PROGRAMS: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
+const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kubectl", "helm"];
 const VERSION: &str = "v1.35.4";
+/// Built against the same minor release of Kubernetes' packages.
+const HELM_VERSION: &str = "v3.20.2";
 /// Validation rules of custom resources are stable, and cheap enough, from here on.
 const MINIMUM: (u32, u32) = (1, 30);
 /// Package paths; the last path element becomes the file's name, so etcd comes out as `server`.
-const PACKAGES: [&str; 3] = [
+const PACKAGES: [&str; 4] = [
     "k8s.io/kubernetes/cmd/kube-apiserver",
     "k8s.io/kubernetes/cmd/kubectl",
     "go.etcd.io/etcd/server/v3",
+    "helm.sh/helm/v3/cmd/helm",
 ];
 
 pub const BINARIES: Step = Step {
     name: "control plane",
     need: Need::ControlPlane,
-    purpose: "a private Kubernetes API server, built once (4 minutes on two idle cores) and kept in the cache",
+    purpose: "a private Kubernetes API server and Helm, built once (4 minutes on two idle cores) and kept in the cache",
     obstacle: |_| None,
     present: is_present,
     commands: |workspace| {
@@ -60,7 +63,7 @@ pub fn download(workspace: &Workspace) -> Option<Command> {
     Some(list)
 }
 
-/// The folder to give as KUBEBUILDER_ASSETS; nothing where PATH has all three programs.
+/// The folder to give as KUBEBUILDER_ASSETS; nothing where PATH has all programs.
 pub fn assets(workspace: &Workspace) -> Result<Option<PathBuf>> {
     if let Some(folder) = given() {
         return Ok(Some(folder));
@@ -130,7 +133,13 @@ fn linker_flags() -> String {
             flags += &format!(" -X {package}.{name}={value}");
         }
     }
-    flags
+    // Which releases of Kubernetes a chart is linted and rendered for, unless told otherwise.
+    for package in ["pkg/chartutil", "pkg/lint/rules"] {
+        for (name, value) in [("k8sVersionMajor", major), ("k8sVersionMinor", minor)] {
+            flags += &format!(" -X helm.sh/helm/v3/{package}.{name}={value}");
+        }
+    }
+    flags + &format!(" -X helm.sh/helm/v3/internal/version.version={HELM_VERSION}")
 }
 
 #[cfg(test)]

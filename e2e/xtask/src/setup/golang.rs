@@ -28,12 +28,12 @@ const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
 pub const GO: Step = Step {
     name: "Go",
     need: Need::ControlPlane,
-    purpose: "build etcd, kube-apiserver and kubectl; an older Go gets a newer one as a module, into netdiag's cache",
+    purpose: "build etcd, kube-apiserver, kubectl and helm; an older Go gets a newer one as a module, into netdiag's cache",
     obstacle: |machine| {
         let without = || {
             apt_obstacle(
                 machine,
-                "Go 1.25 or newer, or etcd, kube-apiserver and kubectl on PATH",
+                "Go 1.25 or newer, or etcd, kube-apiserver, kubectl and helm on PATH",
             )
         };
         if on_path("go") { None } else { without() }

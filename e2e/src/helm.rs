@@ -1,0 +1,65 @@
+//! The real helm, and the chart of this repository.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::programs;
+
+/// The chart.
+pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/netdiag");
+
+/// helm with the rights of one kubeconfig file, in one namespace.
+pub struct Helm {
+    kubeconfig: PathBuf,
+    namespace: &'static str,
+}
+
+impl Helm {
+    /// Takes a kubeconfig file.
+    pub fn new(kubeconfig: &Path, namespace: &'static str) -> Self {
+        Self {
+            kubeconfig: kubeconfig.to_path_buf(),
+            namespace,
+        }
+    }
+
+    /// Runs it; the standard output, or an error with what it said.
+    pub fn run(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = command();
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        command.args(["--namespace", self.namespace]);
+        said(command.args(arguments))
+    }
+}
+
+/// What helm says about the chart without a cluster: `lint`, `template`.
+pub fn about_chart(verb: &str, arguments: &[&str]) -> Result<String> {
+    said(command().args([verb, CHART]).args(arguments))
+}
+
+fn command() -> Command {
+    let mut command = programs::kubernetes("helm");
+    // No plugins, repositories or settings of whoever runs the tests.
+    for (variable, folder) in [
+        ("HELM_CONFIG_HOME", "config"),
+        ("HELM_CACHE_HOME", "cache"),
+        ("HELM_DATA_HOME", "data"),
+    ] {
+        command.env(
+            variable,
+            std::env::temp_dir().join("netdiag-helm").join(folder),
+        );
+    }
+    command
+}
+
+fn said(command: &mut Command) -> Result<String> {
+    let output = command.output().context("failed to start helm")?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if !output.status.success() {
+        bail!("helm: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+    Ok(text(&output.stdout))
+}
