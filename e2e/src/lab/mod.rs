@@ -1,5 +1,6 @@
 //! What a fault needs: a namespace that plays the node, pods, wires to hosts beyond, and traffic.
 
+mod cable;
 mod drop_counters;
 mod drop_trigger;
 mod host;
@@ -12,6 +13,7 @@ mod switch;
 mod traffic;
 mod watch;
 
+pub use cable::Cable;
 pub use drop_counters::DropCounter;
 pub use drop_trigger::{DropSite, DropTrigger};
 pub use host::HostRoot;

@@ -37,6 +37,12 @@ pub(crate) struct Args {
     /// Break one byte of every Nth IP frame that is long enough; 0 breaks none.
     #[arg(long, default_value_t = 0)]
     break_every: u64,
+    /// Lose every Nth IP fragment; 0 loses none.
+    #[arg(long, default_value_t = 0)]
+    lose_every: u64,
+    /// Send every Nth IP fragment twice; 0 none.
+    #[arg(long, default_value_t = 0)]
+    repeat_every: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -119,6 +125,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(args.seconds);
     let mut buffer = vec![0; 70_000];
     let (mut forwarded, mut broken, mut long_frames) = (0_u64, 0_u64, 0_u64);
+    let (mut fragments, mut lost, mut repeated) = (0_u64, 0_u64, 0_u64);
     while Instant::now() < end {
         wait(&[ends[0].as_fd(), ends[1].as_fd()]);
         for (from, to) in [(&ends[0], &ends[1]), (&ends[1], &ends[0])] {
@@ -140,6 +147,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                         broken += 1;
                     }
                 }
+                if is_fragment(frame) {
+                    fragments += 1;
+                    if is_nth(fragments, args.lose_every) {
+                        lost += 1;
+                        continue;
+                    }
+                    if is_nth(fragments, args.repeat_every) && to.send(frame).is_ok() {
+                        repeated += 1;
+                    }
+                }
                 // A frame larger than the device takes is lost, as it would be on a switch.
                 if to.send(frame).is_ok() {
                     forwarded += 1;
@@ -147,8 +164,23 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
         }
     }
-    println!("forwarded={forwarded} broken={broken}");
+    println!("forwarded={forwarded} broken={broken} lost={lost} repeated={repeated}");
     Ok(())
+}
+
+fn is_nth(number: u64, every: u64) -> bool {
+    every > 0 && number.is_multiple_of(every)
+}
+
+/// An IPv4 packet with an offset or more to follow, an IPv6 packet whose first extension header is a fragment header.
+fn is_fragment(frame: &[u8]) -> bool {
+    match frame.get(12..14) {
+        Some([0x08, 0x00]) => {
+            matches!(frame.get(20..22), Some([high, low]) if (high & 0x3f, *low) != (0, 0))
+        }
+        Some([0x86, 0xdd]) => frame.get(20) == Some(&44),
+        _ => false,
+    }
 }
 
 /// The frame's header says that it is to be cut into segments.

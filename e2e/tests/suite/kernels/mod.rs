@@ -6,6 +6,7 @@ mod checksums;
 mod counted;
 mod drops;
 mod faults;
+mod fragments;
 mod nics;
 mod promiscuity;
 mod recorded;
