@@ -102,6 +102,7 @@ pub(super) fn translation(packet: &IpPacket<'_>) -> Option<Translation> {
 /// Equal datagrams of which a faulty hop breaks a byte here and a byte there also share their field, so the bytes must
 /// differ as counters and timestamps do: one place that holds another value in each of three packets. And a field that
 /// stays the same when length or addresses change is no sum of theirs: a sender that writes a fixed value, not a loss.
+/// Where one translation is proved, two packets are enough for another one between the same addresses.
 pub(super) fn translations(packets: &[IpPacket<'_>]) -> BTreeSet<Translation> {
     let mut groups: BTreeMap<Translation, Vec<&[u8]>> = BTreeMap::new();
     for packet in packets.iter().filter(|packet| !is_fixed(packet, packets)) {
@@ -110,7 +111,20 @@ pub(super) fn translations(packets: &[IpPacket<'_>]) -> BTreeSet<Translation> {
             group.push(packet.transport_bytes);
         }
     }
-    groups.retain(|_, bytes| varies_in_one_place(bytes));
+    for bytes in groups.values_mut() {
+        // Retransmissions repeat their bytes and prove nothing.
+        bytes.sort_unstable();
+        bytes.dedup();
+    }
+    let ends = |translation: &Translation| (translation.0, translation.1);
+    let proved: BTreeSet<(IpAddr, IpAddr)> = groups
+        .iter()
+        .filter(|(_, bytes)| varies_in_one_place(bytes))
+        .map(|(translation, _)| ends(translation))
+        .collect();
+    groups.retain(|translation, bytes| {
+        varies_in_one_place(bytes) || (bytes.len() > 1 && proved.contains(&ends(translation)))
+    });
     groups.into_keys().collect()
 }
 
@@ -247,13 +261,22 @@ mod tests {
                 ipv4_packet(UDP, &payload)
             })
             .collect();
+        let connections = [(0xf5bf, 1), (0xf5bf, 2), (0x1234, 3)]
+            .map(|(checksum, timestamp)| tcp_syn(checksum, timestamp));
         let decoded: Vec<_> = packets
             .iter()
+            .chain(&connections)
             .map(|bytes| IpPacket::decode(bytes).unwrap())
             .collect();
-        let found = translations(&decoded);
+        let found = translations(&decoded[..3]);
         assert_eq!(found.len(), 1);
         assert!(found.iter().all(|translation| translation.2 == missed));
+        assert_eq!(
+            translations(&decoded).len(),
+            2,
+            "two more packets are another translation's, one is nobody's"
+        );
+        assert!(translations(&decoded[3..]).is_empty());
     }
 
     #[test]
