@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 
 use super::watch::{self, Watch};
-use super::{Container, Facts, HostRoot, Pod, Traffic, relay};
+use super::{Container, Facts, HostRoot, KernelLog, Pod, Traffic, relay};
 use crate::control_plane::ControlPlane;
 use crate::http;
 use crate::netns::{self, Namespace};
@@ -122,10 +122,22 @@ impl Node {
     /// Starts `netdiag-agent diagnose` with the capabilities and the locked memory of the chart's container; returns
     /// when its window counts.
     pub fn watch(&self, seconds: u64) -> Result<Watch> {
-        let [program, arguments @ ..] = watch::PRIVILEGES;
+        self.watch_under(&[], seconds)
+    }
+
+    /// The same with this log in the place of the kernel's.
+    pub fn watch_log(&self, log: &KernelLog, seconds: u64) -> Result<Watch> {
+        let file = log.path().to_string_lossy();
+        // `ip netns exec` has made a mount namespace by then.
+        let stand_in = "mount --bind \"$0\" /dev/kmsg && exec \"$@\"";
+        self.watch_under(&["sh", "-c", stand_in, &file], seconds)
+    }
+
+    fn watch_under(&self, wrapper: &[&str], seconds: u64) -> Result<Watch> {
+        let words = [wrapper, &watch::PRIVILEGES].concat();
         let container = &self.agent_container;
-        let mut command = container.command(&self.namespace, Path::new(program));
-        command.args(arguments).arg(programs::agent()?);
+        let mut command = container.command(&self.namespace, Path::new(words[0]));
+        command.args(&words[1..]).arg(programs::agent()?);
         command.args(["diagnose", "--output", "json", "--duration"]);
         command.arg(seconds.to_string());
         command.arg("--host-root").arg(self.host.path());

@@ -4,6 +4,7 @@
 mod bonds;
 mod checksums;
 mod counted;
+mod driver_messages;
 mod drops;
 mod faults;
 mod fragments;

@@ -14,14 +14,16 @@ const FOLDER: &str = "NETDIAG_RECORDINGS";
 
 /// Which check's folder a scenario's recording belongs to, by the beginning of its name. A module that is not here is
 /// named after its check.
-const CHECKS: [(&str, &str); 11] = [
+const CHECKS: [(&str, &str); 13] = [
     ("bonds", "unhandled_protocol"),
     ("checksums", "checksum_drop"),
+    ("driver_messages", "driver_checksum"),
     ("drops", "other_drop"),
     ("nics", "unhandled_protocol"),
     ("faults::checksum", "checksum_drop"),
     ("faults::lldp", "unhandled_protocol"),
     ("faults::veth", "link_mtu"),
+    ("tap", "tap_queue_drop"),
     ("twins::capture", "promiscuity"),
     ("twins::healthy_pods", "checksum_drop"),
     ("twins::real_corruption", "checksum_drop"),

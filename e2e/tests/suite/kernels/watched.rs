@@ -1,9 +1,10 @@
 //! A node whose agent watches it without a cluster.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use netdiag_e2e::lab::{DropTrigger, Node};
+use netdiag_e2e::lab::{DropTrigger, Node, Watch, Watched};
 use serde_json::Value;
 
 use super::counted::{Leftover, Reading, Readings};
@@ -43,6 +44,22 @@ pub fn watch_leaving<T>(
         ended: in_time.then_some(ended),
         after: Reading::take(&trigger),
     };
+    let (evidence, outcome) = read(&watched);
+    recorded::keep(&watched.recording, readings.increases(node));
+    readings.assert_counts(&trigger, &evidence);
+    readings.assert_ledger(node, &outcome, &evidence, leftover);
+    (made, outcome)
+}
+
+/// Waits for the report of a window in which no packet was at stake; its evidence, and what came of it.
+#[track_caller]
+pub fn conclude(watch: Watch) -> (Value, Outcome) {
+    let watched = watch.report().unwrap();
+    recorded::keep(&watched.recording, BTreeMap::new());
+    read(&watched)
+}
+
+fn read(watched: &Watched) -> (Value, Outcome) {
     let result = watched.report["status"]["results"][0].clone();
     say(&result);
     println!("{:#}", watched.report["status"]);
@@ -50,13 +67,9 @@ pub fn watch_leaving<T>(
         diagnosis: Value::Null,
         result,
     };
-    recorded::keep(&watched.recording, readings.increases(node));
     let recording = fs::read(&watched.recording).unwrap();
-    let recording: Value = serde_json::from_slice(&recording).unwrap();
-    let evidence = &recording["evidence"];
-    readings.assert_counts(&trigger, evidence);
-    readings.assert_ledger(node, &outcome, evidence, leftover);
-    (made, outcome)
+    let mut recording: Value = serde_json::from_slice(&recording).unwrap();
+    (recording["evidence"].take(), outcome)
 }
 
 /// Lines from which the table of causes by kernel is made; the harness keeps what follows for people.
