@@ -108,6 +108,10 @@ pub unsafe fn kind_of<R: Read>(skb: *const u8) -> u32 {
 /// Whether the TCP segment carries data and does not end a burst.
 #[inline(always)]
 fn is_joinable(piece: Piece, transport: u32, length: u32) -> bool {
+    if transport + TCP_HEADER > piece.length {
+        count_lost(lost::UNREAD);
+        return false;
+    }
     let [data_offset, flags] = piece.get::<u16>(transport + TCP_DATA_OFFSET).to_ne_bytes();
     let header = u32::from(data_offset >> 4) * 4;
     header >= TCP_HEADER && flags & FLAGS_THAT_FLUSH == 0 && length > transport + header

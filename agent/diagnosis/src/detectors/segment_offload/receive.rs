@@ -117,7 +117,7 @@ impl Unmerged<'_> {
         finding.count = self.inline.offered.saturating_sub(self.inline.joined);
         (finding.first_ms, finding.last_ms) = self.times;
         let beside = match self.beside {
-            Some(beside) => format!(", {} % of other traffic is", beside.per_cent()),
+            Some(beside) => format!(", but {} % of other traffic", beside.per_cent()),
             None => String::new(),
         };
         finding.summary = format!(

@@ -66,7 +66,7 @@ mod receive {
         let finding = only(&outcome);
         assert_eq!(
             finding.summary,
-            "eth0 joins none of 78000 packets with an inline segment routing header, 95 % of other traffic is"
+            "eth0 joins none of 78000 packets with an inline segment routing header, but 95 % of other traffic"
         );
         assert_eq!(finding.severity, Severity::Warning);
         assert_eq!(finding.confidence, Confidence::Certain);
