@@ -42,9 +42,8 @@ fn control_frames_are_told_by_protocol_and_a_listener_ends_them() {
         made
     });
     assert_eq!(made, [rose("nic0", 45, 0), rose("br0", 19, 0)]);
-    let lldp = expected::lldp_on("nic0", "leaf-7", 22, &outcome);
-    let tag = "a VLAN that has no device on nic0";
-    assert!(lldp.to_string().contains(tag), "{lldp:#}");
+    // So many findings leave no room for the details of each in a node's report.
+    let lldp = expected::unhandled("LLDP", "nic0", 22, &outcome);
     let bridge = expected::assert_bridge_is_the_cause(lldp, &outcome);
     expected::assert_chain(bridge, "nic0 <- br0");
     let on_port = [
