@@ -32,6 +32,7 @@ pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&
         },
         ("FragmentReassembly", "FragmentLoss") => "datagrams incomplete, fragments lost",
         ("TapQueueDrop", "ReceiveQueueFull") => "queue to a guest full",
+        ("TapQueueDrop", "QueueCheckRace") => "queue to a guest drops, perhaps with room in it",
         ("TapQueueDrop", "TransmitQueueFull") => "queue to a program or guest full",
         ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",
         ("SegmentOffload", "SegmentRoutingGro") => "segment routing packets not joined on receipt",

@@ -1,10 +1,10 @@
 //! The queue between the kernel and whoever reads a TAP, TUN or macvtap device was full: a guest or program stalled for
 //! longer than its queue could hold.
 //!
-//! Kernels before 4.16 could also drop while the queue had room (an unlocked check in `tap_handle_frame`); older than
-//! what the agent runs on, that is no cause here.
+//! On kernels before 4.16 a macvtap could also drop while its queue had room: [`race`].
 
 mod queue;
+mod race;
 #[cfg(test)]
 mod tests;
 mod wording;
@@ -20,6 +20,7 @@ use crate::{
 const NAME: &str = "TapQueueDrop";
 const RECEIVE_QUEUE_FULL: &str = "ReceiveQueueFull";
 const TRANSMIT_QUEUE_FULL: &str = "TransmitQueueFull";
+const QUEUE_CHECK_RACE: &str = "QueueCheckRace";
 
 /// Drops a minute from which it is a warning, and retransmissions a minute from which it is critical: TCP that probes for
 /// bandwidth fills any queue once in a while.
@@ -32,7 +33,7 @@ impl Detector for TapQueueDrop {
     fn meta(&self) -> Meta {
         Meta {
             name: NAME,
-            causes: &[RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL],
+            causes: &[RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, QUEUE_CHECK_RACE],
             needs: &[EvidenceKind::Links, EvidenceKind::Drops],
             summary: "a guest or program reads its device more slowly than packets come",
         }
@@ -54,17 +55,21 @@ impl Detector for TapQueueDrop {
 fn finding(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Finding {
     let explained = Explained::by(window, &queue.drops);
     let resent = explained.map_or(0, |explained| explained.segments);
-    let severity = if window.reaches_rate(resent, WARN_PER_MINUTE) {
+    let may_race = queue.cause == QUEUE_CHECK_RACE;
+    let is_loss = may_race && window.reaches_rate(queue.count, WARN_PER_MINUTE);
+    let severity = if is_loss || window.reaches_rate(resent, WARN_PER_MINUTE) {
         Severity::Critical
     } else if window.reaches_rate(queue.count, WARN_PER_MINUTE) {
         Severity::Warning
     } else {
         Severity::Info
     };
-    let cause = queue.direction.cause();
     let subject = Subject::of_link(queue.link, Some(queue.namespace));
-    let mut finding = Finding::new(NAME, cause, severity, subject);
-    finding.confidence = if queue.is_proved {
+    let mut finding = Finding::new(NAME, queue.cause, severity, subject);
+    finding.confidence = if may_race {
+        // A queue that was really full looks the same there.
+        Confidence::Possible
+    } else if queue.is_proved {
         Confidence::Certain
     } else {
         Confidence::Likely

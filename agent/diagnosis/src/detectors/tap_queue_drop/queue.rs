@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL};
+use super::{QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, race};
 use crate::{
     detectors::Outcome,
     evidence::{DropCount, EvidenceWindow, Link, Namespace, NetnsId, Owner},
@@ -21,8 +21,10 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    pub(super) fn cause(self) -> &'static str {
+    /// Why packets are dropped there on this kernel (`uname -r`).
+    fn cause(self, kernel: &str) -> &'static str {
         match self {
+            Self::Receive if race::has_unlocked_check(kernel) => QUEUE_CHECK_RACE,
             Self::Receive => RECEIVE_QUEUE_FULL,
             Self::Transmit => TRANSMIT_QUEUE_FULL,
         }
@@ -47,6 +49,7 @@ impl Direction {
 #[derive(Debug)]
 pub(super) struct FullQueue<'a> {
     pub(super) direction: Direction,
+    pub(super) cause: &'static str,
     pub(super) link: &'a Link,
     pub(super) namespace: &'a Namespace,
     /// Drop keys.
@@ -80,6 +83,7 @@ pub(super) fn full_queues<'a>(
             .entry((link.netns, link.ifindex, direction))
             .or_insert_with(|| FullQueue {
                 direction,
+                cause: direction.cause(&window.node.kernel),
                 link,
                 namespace,
                 drops: Vec::new(),

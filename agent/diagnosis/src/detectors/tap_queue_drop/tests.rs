@@ -111,6 +111,30 @@ fn diagnose(window: &EvidenceWindow) -> Outcome {
 }
 
 #[test]
+fn before_4_16_a_macvtap_may_have_dropped_with_room_in_its_queue() {
+    let mut window = macvtap();
+    window.node.kernel = "4.15.0-213-generic".to_owned();
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.id.as_str(), "TapQueueDrop/QueueCheckRace/macvtap0");
+    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!(finding.confidence, Confidence::Possible);
+    assert!(finding.summary.contains("perhaps"), "{}", finding.summary);
+    assert!(finding.explanation.contains("4.15.0-213-generic"));
+    let advice = finding.remedies.iter().any(|it| it.text.contains("4.16"));
+    assert!(advice, "{:?}", finding.remedies);
+
+    let mut window = tap();
+    window.node.kernel = "4.15.0-213-generic".to_owned();
+    let outcome = diagnose(&window);
+    assert_eq!(
+        only(&outcome).cause,
+        "TransmitQueueFull",
+        "tun.c never had the check"
+    );
+}
+
+#[test]
 fn a_full_macvtap_queue_names_its_reader_and_a_longer_queue() {
     let outcome = diagnose(&macvtap());
     let finding = only(&outcome);

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::queue::{Direction, FullQueue};
+use super::{
+    QUEUE_CHECK_RACE,
+    queue::{Direction, FullQueue},
+};
 use crate::{
     evidence::{EvidenceWindow, Namespace, Owner, PacketSample},
     explained_retransmissions::Explained,
@@ -35,10 +38,18 @@ pub(super) fn describe(
         Some(owner) => format!(" for {}", process(owner)),
         None => String::new(),
     };
-    finding.summary = format!("{name} dropped {lost}{reader}: its queue of {length} was full");
+    finding.summary = if queue.cause == QUEUE_CHECK_RACE {
+        format!("{name} dropped {lost}{reader}, perhaps while its queue of {length} had room")
+    } else {
+        format!("{name} dropped {lost}{reader}: its queue of {length} was full")
+    };
     // Not part of its identity: who reads may be started anew.
     finding.subject.process = readers.first().copied().map(process);
-    finding.explanation = explanation(queue, &readers);
+    finding.explanation = if queue.cause == QUEUE_CHECK_RACE {
+        race(&window.node.kernel, queue)
+    } else {
+        explanation(queue, &readers)
+    };
     let senders = retransmitting(window, queue);
     finding.impact = impact(explained, !senders.is_empty());
     finding.evidence = proofs(window, queue);
@@ -104,6 +115,15 @@ fn explanation(queue: &FullQueue<'_>, readers: &[&Owner]) -> String {
          and the kernel dropped what came next. The reader is too slow or was stopped for a moment: no CPU time for it \
          or for the guest, or a burst longer than the queue.",
         queue.link.tx_queue_length
+    )
+}
+
+fn race(kernel: &str, queue: &FullQueue<'_>) -> String {
+    format!(
+        "Before Linux 4.16 the kernel asks without a lock whether the queue of {name} is full, and can see a slot as taken \
+         that is being emptied: then it drops though there is room. This node runs {kernel}. A queue that was really full \
+         looks the same, so look first whether {name} still drops with a queue that is far longer than any burst.",
+        name = queue.link.name,
     )
 }
 
@@ -240,6 +260,10 @@ fn remedies(queue: &FullQueue<'_>, sender: Option<&Namespace>) -> Vec<Remedy> {
                 ),
             ),
         );
+    }
+    if queue.cause == QUEUE_CHECK_RACE {
+        let text = "Where it still drops then: run a kernel from 4.16 on, which has no such check.";
+        remedies.push(Remedy::advice(text));
     }
     remedies.push(Remedy::advice(
         "Let the reader keep up: CPU time for the guest and its vhost thread or for the program, more than one queue, \
