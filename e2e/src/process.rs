@@ -58,6 +58,11 @@ impl Process {
         }
     }
 
+    /// Asks it to end as Ctrl-C does.
+    pub fn interrupt(&self) {
+        signal_group(&self.locked(), libc::SIGINT);
+    }
+
     /// Kills it without a chance to clean up, as a crash would.
     pub fn kill(&self) -> Result<()> {
         let mut child = self.locked();

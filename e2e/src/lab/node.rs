@@ -120,7 +120,7 @@ impl Node {
     }
 
     /// Starts `netdiag-agent diagnose` with the capabilities and the locked memory of the chart's container; returns
-    /// when its window counts.
+    /// when its window counts, which lasts that many seconds at least.
     pub fn watch(&self, seconds: u64) -> Result<Watch> {
         self.watch_under(&[], seconds)
     }
@@ -138,8 +138,7 @@ impl Node {
         let container = &self.agent_container;
         let mut command = container.command(&self.namespace, Path::new(words[0]));
         command.args(&words[1..]).arg(programs::agent()?);
-        command.args(["diagnose", "--output", "json", "--duration"]);
-        command.arg(seconds.to_string());
+        command.args(["diagnose", "--output", "json"]);
         command.arg("--host-root").arg(self.host.path());
         Watch::start(command, &self.host, seconds)
     }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -26,6 +27,8 @@ pub(super) const PRIVILEGES: [&str; 7] = [
 ];
 /// Loading the programs takes some seconds where instructions are emulated.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// What a fault may take beyond its window, for machines that are slow: the agent is stopped when the fault is over.
+const SPARE_SECONDS: u64 = 120;
 /// What reading the evidence and concluding from it may take after the window.
 const REPORT_LIMIT: Duration = Duration::from_secs(60);
 
@@ -34,6 +37,7 @@ pub struct Watch {
     process: Process,
     log: PathBuf,
     recording: PathBuf,
+    began: Instant,
     seconds: u64,
 }
 
@@ -52,6 +56,8 @@ impl Watch {
         let log = host.path().join(format!("watch-{number}.log"));
         let recording = host.path().join(format!("watch-{number}.json"));
         command.arg("--record").arg(&recording);
+        command.arg("--duration");
+        command.arg((seconds + SPARE_SECONDS).to_string());
         let process = Process::start("netdiag-agent diagnose", command, &log)?;
         wait::until("the window", START_LIMIT, || {
             if let Err(ended) = process.check_running() {
@@ -64,14 +70,20 @@ impl Watch {
             process,
             log,
             recording,
+            began: Instant::now(),
             seconds,
         })
     }
 
-    /// Waits for the end of the window.
+    /// Ends the window, but not before its time, and waits for the report.
+    ///
+    /// # Errors
+    /// When the agent has ended already: nobody knows how much of the fault it saw.
     pub fn report(self) -> Result<Watched> {
-        let limit = Duration::from_secs(self.seconds) + REPORT_LIMIT;
-        wait::until("the agent's report", limit, || {
+        thread::sleep(Duration::from_secs(self.seconds).saturating_sub(self.began.elapsed()));
+        self.process.check_running()?;
+        self.process.interrupt();
+        wait::until("the agent's report", REPORT_LIMIT, || {
             Ok(self.process.check_running().err())
         })?;
         let said = fs::read_to_string(&self.log).context("failed to read what the agent said")?;

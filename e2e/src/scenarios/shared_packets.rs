@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::lab::{Node, Pod};
 use crate::netns;
+use crate::process::Process;
 
 /// Pod `generator`, MTU 9000, on `veth-generator`, MTU 1500: the kernel's packet generator runs on its eth0.
 pub struct SharedPackets<'a> {
@@ -23,29 +26,34 @@ impl<'a> SharedPackets<'a> {
         Ok(Self { node, pod })
     }
 
-    /// Generates that many packets that are too large for the other end; the increase of the pod's tx_dropped and of
-    /// the node's rx_dropped.
-    pub fn generate(&self, packets: u64) -> Result<(u64, u64)> {
+    /// Generates packets for a second that are too large for the other end; the increase of the pod's tx_dropped and
+    /// of the node's rx_dropped.
+    pub fn generate(&self) -> Result<(u64, u64)> {
         let before = self.dropped()?;
-        self.command("kpktgend_0", "rem_device_all")?;
-        self.command("kpktgend_0", "add_device eth0")?;
+        self.write("kpktgend_0", "add_device eth0")?;
         for setting in [
-            format!("count {packets}"),
-            "pkt_size 4000".to_owned(),
-            "delay 100000".to_owned(),
-            "dst 10.86.0.2".to_owned(),
-            "dst_mac 02:00:00:00:00:01".to_owned(),
+            // It does not count what is dropped, so it would never come to a count.
+            "count 0",
+            "pkt_size 4000",
+            "delay 10000000",
+            "dst 10.86.0.2",
+            "dst_mac 02:00:00:00:00:01",
         ] {
-            self.command("eth0", &setting)?;
+            self.write("eth0", setting)?;
         }
-        // Returns when all are sent.
-        self.command("pgctrl", "start")?;
-        self.command("kpktgend_0", "rem_device_all")?;
+        // The writer waits for the end, and its own end is one.
+        let mut start = self.pod.namespace().command("sh");
+        start.args(["-c", "echo start >/proc/net/pktgen/pgctrl"]);
+        let log = self.node.host().path().join("pktgen.log");
+        let generator = Process::start("pktgen", start, &log)?;
+        thread::sleep(Duration::from_secs(1));
+        drop(generator);
+        self.write("kpktgend_0", "rem_device_all")?;
         let after = self.dropped()?;
         Ok((after.0 - before.0, after.1 - before.1))
     }
 
-    fn command(&self, file: &str, text: &str) -> Result<()> {
+    fn write(&self, file: &str, text: &str) -> Result<()> {
         let path = format!("/proc/thread-self/net/pktgen/{file}");
         self.pod.namespace().enter(|| {
             // It takes the last byte for the end of the line.

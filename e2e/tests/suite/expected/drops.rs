@@ -123,12 +123,18 @@ pub fn full_neighbours(sent: u64, outcome: &Outcome) {
         "NEIGH_CREATEFAIL"
     };
     let finding = outcome.finding("OtherDrop", cause, "veth-client");
+    // The kernel's ICMP errors to itself need neighbours as well.
+    let alarming = outcome.alarming();
+    assert!(
+        alarming.iter().all(|one| one["cause"] == cause),
+        "{alarming:#?}"
+    );
     let count = finding["count"].as_u64().unwrap();
     assert!((sent / 2..=sent).contains(&count), "{finding:#}");
     assert_eq!(finding["severity"], "Warning");
     let text = finding.to_string();
     assert!(text.contains("neighbour table is full"), "{finding:#}");
-    assert_alarming(outcome, 1);
+    outcome.assert_balanced();
 }
 
 /// A burst that found the queue of its CPU full.
@@ -156,15 +162,16 @@ pub fn full_backlog(made: &Overrun, outcome: &Outcome) {
 /// Drops that were counted at both ends of a veth, and of which no event told.
 #[track_caller]
 pub fn shared_packets((sender, receiver): (u64, u64), outcome: &Outcome) {
-    assert_eq!((sender, receiver), (50, 50));
+    assert!(sender > 20, "{sender} packets");
+    assert_eq!(sender, receiver, "a veth counts them at both its ends");
     for (netns, device, counter) in [
         ("shop/generator", "eth0", "tx_dropped"),
         ("", "veth-generator", "rx_dropped"),
     ] {
         let entry = outcome.ledger(netns, device, counter);
         let entry = entry.unwrap_or_else(|| panic!("{:#}", outcome.result["ledger"]));
-        assert_eq!(entry["increase"], 50, "{entry:#}");
-        assert_eq!(entry["unexplained"], 50, "{entry:#}");
+        assert_eq!(entry["increase"], sender, "{entry:#}");
+        assert_eq!(entry["unexplained"], sender, "{entry:#}");
     }
     outcome.assert_balanced();
 }

@@ -33,8 +33,7 @@ pub struct Reading {
 pub struct Readings {
     pub before: Reading,
     pub begun: Reading,
-    /// Absent when the fault lasted longer than the window, so that nothing is known about its end.
-    pub ended: Option<Reading>,
+    pub ended: Reading,
     pub after: Reading,
 }
 
@@ -186,10 +185,7 @@ impl Readings {
         let rose =
             |from: &Reading, to: &Reading, key: &K| at(to, key).saturating_sub(at(from, key));
         let bounds_of = |key: &K| Bounds {
-            at_least: match &self.ended {
-                Some(ended) => rose(&self.begun, ended, key),
-                None => 0,
-            },
+            at_least: rose(&self.begun, &self.ended, key),
             at_most: rose(&self.before, &self.after, key),
         };
         let keys = values(&self.after).keys();

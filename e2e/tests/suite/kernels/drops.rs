@@ -62,6 +62,6 @@ fn packets_that_their_sender_still_holds() {
         Leftover::Because("the sender holds the packets, so that no event tells of their drop");
     let node = Node::new("shared-packets").unwrap();
     let scenario = SharedPackets::new(&node).unwrap();
-    let (made, outcome) = watch_leaving(SHARED, &node, 6, || scenario.generate(50).unwrap());
+    let (made, outcome) = watch_leaving(SHARED, &node, 6, || scenario.generate().unwrap());
     expected::shared_packets(made, &outcome);
 }
