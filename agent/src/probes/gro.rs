@@ -3,6 +3,8 @@
 //! It runs for every packet that comes in, so it is attached only where such headers may come in at all.
 
 mod layout;
+#[cfg(test)]
+mod live_tests;
 mod support;
 
 use aya::maps::{MapData, MapError, PerCpuArray, PerCpuHashMap};
