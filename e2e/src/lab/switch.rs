@@ -10,7 +10,6 @@ use crate::netns::Namespace;
 /// It sends a frame to its ports in the reverse order of their plugging (`br_add_if` puts a port at the list's head).
 pub struct Switch {
     namespace: Namespace,
-    cables: Vec<Namespace>,
 }
 
 impl Switch {
@@ -21,10 +20,7 @@ impl Switch {
         namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1")?;
         namespace.ip("link add br0 type bridge mcast_snooping 0")?;
         namespace.ip("link set br0 up")?;
-        Ok(Self {
-            namespace,
-            cables: Vec::new(),
-        })
+        Ok(Self { namespace })
     }
 
     /// Plugs in a veth of the node's, which takes every frame.
@@ -34,27 +30,6 @@ impl Switch {
             "link add port-{device} type veth peer name {device} netns {to}"
         ))?;
         self.connect(&format!("port-{device}"))?;
-        node.namespace()
-            .ip(&format!("link set {device} up"))
-            .map(drop)
-    }
-
-    /// Plugs in a NIC that filters by MAC address, as real ones do: a macvlan device over a cable of its own.
-    pub fn plug_filtering_nic(&mut self, node: &Node, device: &str) -> Result<()> {
-        let cable = Namespace::new(&format!("{}-{device}", node.name()))?;
-        cable.ip("link add far0 type veth peer name near0")?;
-        let port = format!("port-{device}");
-        cable.ip(&format!(
-            "link set near0 name {port} netns {}",
-            self.namespace.name()
-        ))?;
-        self.connect(&port)?;
-        cable.ip("link set far0 up")?;
-        cable.ip(&format!(
-            "link add {device} link far0 netns {} type macvlan mode private",
-            node.namespace().name()
-        ))?;
-        self.cables.push(cable);
         node.namespace()
             .ip(&format!("link set {device} up"))
             .map(drop)

@@ -40,16 +40,12 @@ impl<'a> SharedDomain<'a> {
         for device in ["lan0", "lan1"] {
             switch.plug_veth(node, device)?;
         }
-        Self::on_switch(node, family, switch)
-    }
-
-    /// The same with NICs that filter by MAC address.
-    pub fn on_filtering_nics(node: &'a Node, family: Family) -> Result<Self> {
-        let mut switch = Switch::new(node.name())?;
-        for device in ["lan0", "lan1"] {
-            switch.plug_filtering_nic(node, device)?;
-        }
-        Self::on_switch(node, family, switch)
+        let host = switch.connect_host(&format!("{}-host", node.name()))?;
+        let lan = Lan::Switch {
+            host,
+            _switch: switch,
+        };
+        Self::new(node, family, ["lan0", "lan1"], lan)
     }
 
     /// `eth1` and `eth2`, virtual NICs on a guest's segment.
@@ -60,15 +56,6 @@ impl<'a> SharedDomain<'a> {
             node.namespace().ip(&format!("link set {device} up"))?;
         }
         Self::new(node, family, ["eth1", "eth2"], Lan::Segment(segment))
-    }
-
-    fn on_switch(node: &'a Node, family: Family, switch: Switch) -> Result<Self> {
-        let host = switch.connect_host(&format!("{}-host", node.name()))?;
-        let lan = Lan::Switch {
-            host,
-            _switch: switch,
-        };
-        Self::new(node, family, ["lan0", "lan1"], lan)
     }
 
     fn new(node: &'a Node, family: Family, nics: [&'static str; 2], lan: Lan<'a>) -> Result<Self> {

@@ -149,6 +149,9 @@ fn is_in(window: &EvidenceWindow, namespace: &Namespace, remains: &Remains<'_>) 
     if let Some(netns) = remains.key.netns {
         return netns == namespace.id;
     }
+    if remains.place != Place::Expiry {
+        return false;
+    }
     let mut entered_on = remains.entered_on.iter();
     if !entered_on.all(|ifindex| window.link(namespace.id, *ifindex).is_some()) {
         return false;

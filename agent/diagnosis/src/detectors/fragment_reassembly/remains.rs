@@ -169,9 +169,11 @@ fn is_longer_than_a_frame(window: &EvidenceWindow, key: &DropCount, sample: &Pac
 impl Remains<'_> {
     /// How many of the sampled packets are of the domain's fragmented flows.
     pub(super) fn matching(&self, domain: &Domain<'_>) -> u64 {
-        let is_there = match self.key.netns {
-            Some(netns) => netns == domain.namespace.id && domain.has(self.key.ifindex),
-            None => self.entered_on.iter().all(|ifindex| domain.has(*ifindex)),
+        // Only fragments that leave a queue have no device any more; other packets without one are another node's.
+        let is_there = match (self.key.netns, self.place) {
+            (Some(netns), _) => netns == domain.namespace.id && domain.has(self.key.ifindex),
+            (None, Place::Expiry) => self.entered_on.iter().all(|ifindex| domain.has(*ifindex)),
+            (None, Place::Reassembly | Place::Routing) => false,
         };
         if !is_there {
             return 0;

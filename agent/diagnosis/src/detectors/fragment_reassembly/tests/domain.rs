@@ -141,6 +141,23 @@ fn other_packets_that_die_at_the_same_place_make_the_number_a_lower_bound() {
 }
 
 #[test]
+fn what_dies_on_a_device_of_another_node_is_not_counted() {
+    let mut window = strays();
+    let drops = drops_of(&mut window);
+    drops.counts.push(DropCount {
+        netns: None,
+        ifindex: 0,
+        ..unwanted(MEMBER, 120)
+    });
+    drops.samples.extend(fragments(1, MEMBER, FIRST));
+    let outcome = diagnose(&window);
+    assert!(outcome.is_claimed(0) && !outcome.is_claimed(1));
+    let commands = only(&outcome).remedies.iter();
+    let mut commands = commands.filter_map(|remedy| remedy.command.as_deref());
+    assert!(commands.any(|command| command.contains("device \"lan1\"")));
+}
+
+#[test]
 fn without_reasons_the_functions_tell() {
     let mut window = conflict();
     let drops = drops_of(&mut window);
