@@ -149,7 +149,8 @@ fn read_kmsg(file: &mut File, missing: &mut Vec<String>) -> io::Result<Vec<Line>
 }
 
 /// `level+facility,sequence,microseconds,flags;text`, then lines of ` KEY=value` (Documentation/ABI/testing/dev-kmsg).
-/// Only the kernel's own facility, 0: others are what programs wrote into the log.
+/// Only the kernel's own facility, 0: others are what programs wrote into the log. No program can write as the kernel:
+/// `devkmsg_write` begins with LOG_USER and takes a facility over only when it is not 0.
 fn parse_kmsg(record: &str) -> Option<Line> {
     let (prefix, rest) = record.split_once(';')?;
     let mut fields = prefix.split(',');
@@ -218,6 +219,9 @@ mod tests {
             None
         );
         assert_eq!(parse_syslog("<14>[    5.140900] hello"), None);
+        // `echo '<4>ixgbe ..' >/dev/kmsg`, as it is read back.
+        let forged = "12,340,5140901,-;ixgbe 0000:03:00.0: partial checksum but l4 proto=2b!";
+        assert_eq!(parse_kmsg(forged), None);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Two pods on the node's bridge that talk as they should, checksum offload included; and a capture beside them.
 
-use anyhow::Result;
+use std::thread;
+
+use anyhow::{Result, anyhow, ensure};
 
 use crate::lab::{Container, Node, Pod};
 use crate::process::Process;
+
+const SERVER: [&str; 2] = ["10.79.0.2", "fd79::2"];
 
 /// Pod `client` and pod `server` on `cni0`.
 pub struct HealthyPods<'a> {
@@ -18,7 +22,9 @@ impl<'a> HealthyPods<'a> {
     /// Starts the pods.
     pub fn new(node: &'a Node) -> Result<Self> {
         let client = node.start_pod("client", "10.79.0.1/24", "veth-client")?;
-        let server = node.start_pod("server", "10.79.0.2/24", "veth-server")?;
+        let server = node.start_pod("server", &format!("{}/24", SERVER[0]), "veth-server")?;
+        client.add_ipv6("fd79::1/64")?;
+        server.add_ipv6(&format!("{}/64", SERVER[1]))?;
         node.namespace().ip("link add cni0 type bridge")?;
         node.namespace().ip("link set cni0 up")?;
         for port in ["veth-client", "veth-server"] {
@@ -26,8 +32,8 @@ impl<'a> HealthyPods<'a> {
                 .ip(&format!("link set {port} master cni0"))?;
         }
         let tools = node.start_host_pod("tools", "capture")?;
-        let serve = "tcp-serve 10.79.0.2 5001 --seconds 300";
-        let program = server.traffic(node.host()).start(serve)?;
+        let serve = format!("tcp-serve {} 5001 --seconds 300", SERVER.join(","));
+        let program = server.traffic(node.host()).start(&serve)?;
         Ok(Self {
             node,
             programs: vec![program],
@@ -46,13 +52,25 @@ impl<'a> HealthyPods<'a> {
         Ok(pid)
     }
 
-    /// Sends for that long, closing connections as clients do; returns the bytes sent and the packets that the
-    /// server's device received.
+    /// Sends for that long over IPv4 and IPv6, closing connections as clients do; returns the bytes sent and the packets
+    /// that the server's device received.
     pub fn talk(&self, seconds: u64) -> Result<(u64, u64)> {
         let received = || self.server.namespace().counter("eth0", "rx_packets");
         let before = received()?;
-        let load = format!("tcp-load 10.79.0.2 5001 --seconds {seconds} --bytes 20000000");
-        let facts = self.client.traffic(self.node.host()).run(&load)?;
-        Ok((facts.get("sent")?, received()? - before))
+        let load = |address: &str| {
+            let load = format!("tcp-load {address} 5001 --seconds {seconds} --bytes 20000000");
+            let facts = self.client.traffic(self.node.host()).run(&load)?;
+            ensure!(facts.get("connected")? > 0, "no connection to {address}");
+            facts.get("sent")
+        };
+        let sent = thread::scope(|scope| {
+            let loads = SERVER.map(|address| scope.spawn(move || load(address)));
+            let mut sent = 0;
+            for load in loads {
+                sent += load.join().map_err(|_| anyhow!("a load ended early"))??;
+            }
+            anyhow::Ok(sent)
+        })?;
+        Ok((sent, received()? - before))
     }
 }

@@ -34,6 +34,9 @@ pub enum Fault {
     HalfMadeBeforeTranslation,
     /// The senders finish their checksums; the program breaks bytes.
     BrokenBytes,
+    /// The program passes the note on, and the client's own device flips bits, of frames that it has finished before
+    /// (`netem_enqueue`). For kernels with netem.
+    FlippedBits,
     /// None: the program passes the note on.
     NoteKept,
 }

@@ -34,7 +34,9 @@ impl Way {
         let near = &[NEAR_SERVER.0, NEAR_SERVER.1];
         let (server, targets, program): (_, &'static [&'static str], _) = match fault {
             Fault::HalfMade => (NEAR_SERVER, near, "veth-client veth-server"),
-            Fault::NoteKept => (NEAR_SERVER, near, "veth-client veth-server --note kept"),
+            Fault::NoteKept | Fault::FlippedBits => {
+                (NEAR_SERVER, near, "veth-client veth-server --note kept")
+            }
             Fault::BrokenBytes => (
                 NEAR_SERVER,
                 near,
@@ -79,6 +81,11 @@ impl Way {
         let inside = node.namespace();
         match self.fault {
             Fault::HalfMade | Fault::NoteKept | Fault::HalfMadeByTuns => Ok(()),
+            Fault::FlippedBits => {
+                let netem = "qdisc add dev eth0 root netem corrupt 4%";
+                let words: Vec<&str> = netem.split(' ').collect();
+                client.namespace().run("tc", &words).map(drop)
+            }
             Fault::BrokenBytes => {
                 for pod in [client, server] {
                     pod.namespace()

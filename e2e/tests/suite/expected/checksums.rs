@@ -103,6 +103,18 @@ pub fn broken_bytes(made: &WrongChecksums, outcome: &Outcome) {
     outcome.assert_explained("shop/server", "", "Tcp.InCsumErrors", increase);
 }
 
+/// Bits that flip anywhere in a frame, beside a program that could have lost checksums and has not.
+#[track_caller]
+pub fn flipped_bits(made: &WrongChecksums, outcome: &Outcome) {
+    assert!(made.connected > 0 && made.tcp > 0, "{made:?}");
+    assert!(made.udp > 0 && made.udp6 > 0, "{made:?}");
+    let finding = outcome.finding_in("server", "ChecksumDrop", "Corruption", "eth0");
+    assert_eq!(finding["severity"], "Warning");
+    let lost = |finding: &&Value| finding["cause"] == "PartialChecksumLost";
+    assert_eq!(outcome.all().iter().find(lost), None);
+    assert_nothing_else(outcome);
+}
+
 /// A program that passes on what is unfinished as unfinished.
 #[track_caller]
 pub fn note_kept(made: &WrongChecksums, outcome: &Outcome) {

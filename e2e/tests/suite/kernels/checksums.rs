@@ -76,6 +76,15 @@ fn program_that_breaks_bytes() {
     expected::broken_bytes(&made, &outcome);
 }
 
+#[test]
+#[ignore = "needs a guest"]
+fn nic_that_flips_bits() {
+    let node = Node::new("flipped-bits").unwrap();
+    let scenario = LostChecksum::new(&node, Fault::FlippedBits).unwrap();
+    let (made, outcome) = watch_leaving(leftover(), &node, 12, || scenario.talk(60, 3).unwrap());
+    expected::flipped_bits(&made, &outcome);
+}
+
 fn leftover() -> Leftover {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     match release.starts_with("5.10.") {
