@@ -1,5 +1,7 @@
 //! Devices that are promiscuous for every reason there is, several at once included, and sockets that ask for nothing.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use serde_json::Value;
 
@@ -95,22 +97,39 @@ impl<'a> PromiscuousDevices<'a> {
     pub fn captures_on_nic(&self) -> [u32; 2] {
         [self.captures[0].id(), self.captures[1].id()]
     }
+}
 
-    /// The kernel's count of who wants each device promiscuous, of those where it is not 0.
-    pub fn promiscuity(&self) -> Result<Vec<(String, u64)>> {
-        let links: Value = serde_json::from_str(&self.node.namespace().ip("-j -d link")?)?;
-        let count = |link: &Value| {
-            let name = link["ifname"].as_str()?.to_owned();
-            let count = link["promiscuity"].as_u64().filter(|count| *count > 0)?;
-            Some((name, count))
-        };
-        let mut counts: Vec<_> = links
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(count)
-            .collect();
-        counts.sort();
-        Ok(counts)
+/// The kernel's count of who wants each device promiscuous, of those where it is not 0.
+pub fn promiscuity(node: &Node) -> Result<BTreeMap<String, u64>> {
+    let links: Value = serde_json::from_str(&node.namespace().ip("-j -d link")?)?;
+    let count = |link: &Value| {
+        let name = link["ifname"].as_str()?.to_owned();
+        let count = link["promiscuity"].as_u64().filter(|count| *count > 0)?;
+        Some((name, count))
+    };
+    let links = links.as_array().into_iter().flatten();
+    Ok(links.filter_map(count).collect())
+}
+
+/// `nic0`, a NIC that filters, promiscuous for a socket that is on its way between two processes: none has it open.
+pub struct HiddenListener {
+    _tools: Container,
+    _wire: Wire,
+    _program: Process,
+}
+
+impl HiddenListener {
+    /// Starts it.
+    pub fn new(node: &Node) -> Result<Self> {
+        let wire = node.plug_filtering_nic("nic0")?;
+        let tools = node.start_host_pod("tools", "listener")?;
+        let program = node
+            .traffic(&tools)
+            .start("capture nic0 --hidden --seconds 300")?;
+        Ok(Self {
+            _tools: tools,
+            _wire: wire,
+            _program: program,
+        })
     }
 }

@@ -1,9 +1,14 @@
 //! A capture: one packet socket, promiscuous unless told otherwise.
 
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 use crate::frames::hexadecimal;
 use crate::packet_socket::{PacketSocket, wait};
@@ -18,6 +23,9 @@ pub(crate) struct Args {
     /// Leave the device's filter alone, as `tcpdump -p` and daemons do.
     #[arg(long)]
     plain: bool,
+    /// Receive nothing, and let no process hold the socket open.
+    #[arg(long)]
+    hidden: bool,
     /// End after this many seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -28,6 +36,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let socket = PacketSocket::open(&args.device, args.ethertype)?;
     if !args.plain {
         socket.listen_promiscuously()?;
+    }
+    if args.hidden {
+        let _under_way = hide(&socket)?;
+        drop(socket);
+        println!("ready=1");
+        thread::sleep(Duration::from_secs(args.seconds));
+        return Ok(());
     }
     println!("ready=1");
     let end = Instant::now() + Duration::from_secs(args.seconds);
@@ -41,4 +56,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     println!("captured={captured}");
     Ok(())
+}
+
+/// Puts another descriptor of the socket on its way to a process that never takes it; it is there as long as the pair.
+fn hide(socket: &PacketSocket) -> Result<(UnixStream, UnixStream)> {
+    let pair = UnixStream::pair().context("failed to make a pair of sockets")?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [socket.as_fd()];
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let message = [IoSlice::new(b"socket")];
+    sendmsg(&pair.0, &message, &mut ancillary, SendFlags::empty())
+        .context("failed to send a descriptor")?;
+    Ok(pair)
 }

@@ -1,7 +1,9 @@
 //! Why devices are promiscuous.
 
+use std::collections::BTreeMap;
+
 use netdiag_e2e::lab::Node;
-use netdiag_e2e::scenarios::PromiscuousDevices;
+use netdiag_e2e::scenarios;
 use serde_json::Value;
 
 use super::{assert_harmless, follow_remedy};
@@ -30,12 +32,11 @@ pub fn promiscuity(outcome: &Outcome) -> Vec<(&str, &str, &str)> {
 
 /// Devices that are promiscuous for the reasons that every kernel has, and the kernel's count of each.
 #[track_caller]
-pub fn promiscuous_devices(counted: &[(String, u64)], captures: [u32; 2], outcome: &Outcome) {
-    let count = |name: &str| counted.iter().find(|(device, _)| device == name);
+pub fn promiscuous_devices(counted: &BTreeMap<String, u64>, captures: [u32; 2], outcome: &Outcome) {
     for (device, users) in [("nic0", 4), ("lower0", 1), ("shared0", 1)] {
-        assert_eq!(count(device).map(|found| found.1), Some(users), "{device}");
+        assert_eq!(counted.get(device), Some(&users), "{device}");
     }
-    assert_eq!(count("quiet0"), None);
+    assert_eq!(counted.get("quiet0"), None);
     let all = promiscuity(outcome);
     for found in [
         ("BridgePort", "nic0", "Info"),
@@ -52,23 +53,18 @@ pub fn promiscuous_devices(counted: &[(String, u64)], captures: [u32; 2], outcom
         let process = format!("netdiag-lab (pid {pid})");
         assert!(text.contains(&process), "{process} is not in {sockets:#}");
     }
-    assert!(
-        text.contains("4 = 1 bridge + 1 user + 2 sockets"),
-        "{sockets:#}"
-    );
+    let sum = "4 = 1 bridge + 1 user + 2 sockets";
+    assert!(text.contains(sum), "{sockets:#}");
     assert_harmless(outcome);
 }
 
 /// What the findings say to do is done: one user less on `nic0`, none on `lower0`.
 #[track_caller]
-pub fn remedies_end_promiscuity(node: &Node, devices: &PromiscuousDevices<'_>, outcome: &Outcome) {
-    follow_remedy(outcome.finding("Promiscuity", "UserRequest", "nic0"), node);
-    follow_remedy(
-        outcome.finding("Promiscuity", "MacvlanPassthru", "lower0"),
-        node,
-    );
-    let counted = devices.promiscuity().unwrap();
-    let count = |name: &str| counted.iter().find(|(device, _)| device == name);
-    assert_eq!(count("nic0").map(|found| found.1), Some(3));
-    assert_eq!(count("lower0"), None);
+pub fn remedies_end_promiscuity(node: &Node, outcome: &Outcome) {
+    for (cause, device) in [("UserRequest", "nic0"), ("MacvlanPassthru", "lower0")] {
+        follow_remedy(outcome.finding("Promiscuity", cause, device), node);
+    }
+    let counted = scenarios::promiscuity(node).unwrap();
+    assert_eq!(counted.get("nic0"), Some(&3));
+    assert_eq!(counted.get("lower0"), None);
 }

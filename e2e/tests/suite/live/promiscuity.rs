@@ -1,6 +1,6 @@
 //! Promiscuity and what it lets in, on the running kernel.
 
-use netdiag_e2e::scenarios::{ControlFrames, PromiscuousDevices};
+use netdiag_e2e::scenarios::{self, ControlFrames, PromiscuousDevices};
 
 use super::diagnosed::Diagnosed;
 use crate::expected::{self, rose};
@@ -10,11 +10,12 @@ use crate::expected::{self, rose};
 fn devices_are_promiscuous_for_every_reason() {
     let diagnosed = Diagnosed::node("promiscuous");
     let devices = PromiscuousDevices::new(&diagnosed.node).unwrap();
-    let (counted, outcome) = diagnosed.diagnose(3, || devices.promiscuity().unwrap());
+    let (counted, outcome) =
+        diagnosed.diagnose(3, || scenarios::promiscuity(&diagnosed.node).unwrap());
     expected::promiscuous_devices(&counted, devices.captures_on_nic(), &outcome);
     let all = expected::promiscuity(&outcome);
     assert_eq!(all.len(), 5, "{all:?}");
-    expected::remedies_end_promiscuity(&diagnosed.node, &devices, &outcome);
+    expected::remedies_end_promiscuity(&diagnosed.node, &outcome);
 }
 
 /// Frames for the link itself die on the port, those for a group or for everybody on the bridge.
