@@ -71,6 +71,14 @@ pub fn everything(workspace: &Workspace, ebpf: bool) -> Result<Built> {
     run(workspace, cargo, ebpf, "build")
 }
 
+/// Builds what guests run, as `everything` does, and no other test.
+pub fn for_guests(workspace: &Workspace) -> Result<Built> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--workspace", "--exclude", "netdiag-ebpf"]);
+    cargo.args(["--bins", "--test", "suite"]);
+    run(workspace, cargo, true, "build")
+}
+
 /// Builds the named binaries alone.
 pub fn binaries(workspace: &Workspace, packages: &[&str]) -> Result<Built> {
     let mut cargo = workspace.cargo();

@@ -75,7 +75,7 @@ pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
         bail!("guests cannot be set up: {why}");
     }
     eprintln!("building ..");
-    let built = build::everything(workspace, true)?;
+    let built = build::for_guests(workspace)?;
     let filter = args.filter.as_deref().unwrap_or_default();
     let outcomes = run(workspace, &built, &args.kernel, filter)?;
     let table = Table(&outcomes);
