@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::packages::{apt_install, apt_obstacle};
-use super::{Need, Step, cache, nothing};
+use super::{Need, Step, cache, guest_kernel, nothing};
 use crate::guests::Kernel;
 use crate::machine::{Machine, on_path};
 use crate::workspace::Workspace;
@@ -55,17 +55,16 @@ pub const KERNELS: Step = Step {
     purpose: "Debian's kernels 5.10, 6.1 and 6.12, kept in the cache; this machine's package lists stay as they are",
     obstacle,
     present: |workspace| kernels(workspace).is_ok_and(|folder| has_kernels(&folder)),
-    commands: |workspace| {
-        let unfinished = cache::unfinished(&kernels(workspace)?);
-        let make = |kernel: Kernel| {
-            let mut make = workspace.command("sh");
-            make.arg(script(workspace, "kernel.sh"));
-            make.arg(unfinished.join(kernel.name())).arg(kernel.suite());
-            make
-        };
-        Ok(Kernel::ALL.into_iter().map(make).collect())
+    commands: |_| Ok(Vec::new()),
+    finish: |workspace| {
+        let folder = kernels(workspace)?;
+        for kernel in Kernel::ALL {
+            let unfinished = cache::unfinished(&folder).join(kernel.name());
+            guest_kernel::make(workspace, &unfinished, kernel)
+                .with_context(|| format!("failed to make the kernel {kernel}"))?;
+        }
+        cache::finish(&folder, has_kernels)
     },
-    finish: |workspace| cache::finish(&kernels(workspace)?, has_kernels),
 };
 
 /// What guests boot from.
@@ -127,7 +126,7 @@ fn system(workspace: &Workspace) -> Result<PathBuf> {
 
 fn kernels(workspace: &Workspace) -> Result<PathBuf> {
     let inputs = [
-        text(&script(workspace, "kernel.sh"))?,
+        include_str!("guest_kernel.rs").to_owned(),
         text(&script(workspace, "initrd-init"))?,
         Kernel::ALL.map(Kernel::suite).join(" "),
     ];

@@ -7,6 +7,7 @@ mod cache;
 mod control_plane;
 mod ebpf;
 mod golang;
+mod guest_kernel;
 mod guests;
 mod packages;
 
@@ -59,19 +60,18 @@ struct Step {
     finish: fn(&Workspace) -> Result<()>,
 }
 
-/// All steps, each after those it builds upon. Go comes first, since then the control plane's
-/// sources can be downloaded while the eBPF tools compile.
-const STEPS: [&Step; 9] = [
+/// Packages and Go, one after the other, since packages are installed by one program at a time. Go comes first, so that
+/// the control plane's sources can be downloaded while the eBPF tools compile.
+const FIRST: [&Step; 4] = [
     &golang::GO,
     &packages::NETWORK_TOOLS,
     &ebpf::PACKAGES,
-    &ebpf::TOOLCHAIN,
-    &ebpf::LINKER,
-    &control_plane::BINARIES,
     &guests::PACKAGES,
-    &guests::SYSTEM,
-    &guests::KERNELS,
 ];
+/// What is compiled then, one after the other, each after those it builds upon.
+const COMPILED: [&Step; 3] = [&ebpf::TOOLCHAIN, &ebpf::LINKER, &control_plane::BINARIES];
+/// What mostly waits for a mirror, beside that.
+const DOWNLOADED: [&Step; 2] = [&guests::SYSTEM, &guests::KERNELS];
 
 /// What became of the set-up.
 #[derive(Default)]
@@ -100,22 +100,11 @@ pub fn set_up(
     agreed: bool,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
-    let mut missing = Vec::new();
-    for step in STEPS.iter().filter(|step| needs.contains(&step.need)) {
-        if outcome.lack(step.need).is_some() {
-            continue; // without an earlier step, this one is of no use
-        }
-        if (step.present)(workspace) {
-            outcome
-                .rows
-                .push(Row::made(step.name, Duration::ZERO, "cached"));
-        } else if let Some(obstacle) = (step.obstacle)(machine) {
-            eprintln!("{}: {obstacle}", step.name);
-            outcome.lacking.push((step.need, obstacle));
-        } else {
-            missing.push(*step);
-        }
-    }
+    let mut missing_of = |steps: &[&'static Step]| outcome.look(workspace, machine, steps, needs);
+    let first = missing_of(&FIRST);
+    let compiled = missing_of(&COMPILED);
+    let downloaded = missing_of(&DOWNLOADED);
+    let missing = [&first[..], &compiled, &downloaded].concat();
     if missing.is_empty() {
         return Ok(outcome);
     }
@@ -127,35 +116,70 @@ pub fn set_up(
         }
         return Ok(outcome);
     }
-    let (go, rest): (Vec<_>, Vec<_>) = missing
-        .into_iter()
-        .partition(|step| step.name == golang::GO.name);
-    for step in go {
+    for step in first {
         outcome.set_up(workspace, step);
     }
+    let known = outcome.lacking.clone();
+    let mut beside = Outcome {
+        rows: Vec::new(),
+        lacking: known.clone(),
+    };
     thread::scope(|scope| {
-        // One compiler at a time, but a download beside it.
-        let mut download = rest
+        scope.spawn(|| {
+            for step in downloaded {
+                beside.set_up(workspace, step);
+            }
+        });
+        let mut sources = compiled
             .iter()
             .any(|step| step.need == Need::ControlPlane)
             .then(|| control_plane::download(workspace))
             .flatten()
             .map(|command| scope.spawn(|| run(workspace, "download of sources", command)));
-        for step in rest {
+        for step in compiled {
             if step.need == Need::ControlPlane
-                && let Some(download) = download.take()
+                && let Some(sources) = sources.take()
             {
                 // Its error is no matter: the build meets the same one, and shows it.
-                let _ = download.join();
+                let _ = sources.join();
             }
             outcome.set_up(workspace, step);
         }
     });
+    outcome.rows.extend(beside.rows);
+    let new = beside.lacking.into_iter().skip(known.len());
+    outcome.lacking.extend(new);
     job::check_interrupted()?;
     Ok(outcome)
 }
 
 impl Outcome {
+    /// Which of these steps are to be done; says of the others that they are there or cannot be done.
+    fn look(
+        &mut self,
+        workspace: &Workspace,
+        machine: &Machine,
+        steps: &[&'static Step],
+        needs: &[Need],
+    ) -> Vec<&'static Step> {
+        let mut missing = Vec::new();
+        for step in steps.iter().filter(|step| needs.contains(&step.need)) {
+            if self.lack(step.need).is_some() {
+                continue; // without an earlier step, this one is of no use
+            }
+            if (step.present)(workspace) {
+                let row = Row::made(step.name, Duration::ZERO, "cached");
+                self.rows.push(row);
+            } else if let Some(obstacle) = (step.obstacle)(machine) {
+                eprintln!("{}: {obstacle}", step.name);
+                self.lacking.push((step.need, obstacle));
+            } else {
+                missing.push(*step);
+            }
+        }
+        missing
+    }
+
     /// Performs a step, unless an earlier one of the same need could not be done.
     fn set_up(&mut self, workspace: &Workspace, step: &Step) {
         if self.lack(step.need).is_some() {
