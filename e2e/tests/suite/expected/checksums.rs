@@ -57,7 +57,7 @@ pub fn lost_checksum_before_translation(made: &WrongChecksums, forwarder: u32, o
 
 /// Frames that the sender left to the device to cut: connections come about and crawl.
 #[track_caller]
-pub fn super_frames(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
+pub fn lost_checksum_of_super_frames(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
     assert_eq!(made.connected, 2, "over IPv4 and IPv6: {made:?}");
     assert_eq!(made.read, made.datagrams, "small packets pass: {made:?}");
     assert!(made.tcp >= 6 && made.sent < 20_000_000, "{made:?}");

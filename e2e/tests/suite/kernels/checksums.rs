@@ -37,7 +37,7 @@ fn lost_of_super_frames_by_a_program_with_tap_devices() {
     let scenario = LostChecksum::new(&node, Fault::SuperFrames).unwrap();
     let leftover = leftover();
     let (made, outcome) = watch_leaving(leftover, &node, 12, || scenario.talk(5, 4).unwrap());
-    expected::super_frames(&made, scenario.forwarder(), &outcome);
+    expected::lost_checksum_of_super_frames(&made, scenario.forwarder(), &outcome);
 }
 
 #[test]
