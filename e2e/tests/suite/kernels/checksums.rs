@@ -17,7 +17,7 @@ const NO_EVENT: Leftover = Leftover::Because(
 fn lost_by_a_program_with_packet_sockets() {
     let node = Node::new("lost-checksum").unwrap();
     let scenario = LostChecksum::new(&node, Fault::HalfMade).unwrap();
-    let (made, outcome) = watch(&node, 14, || scenario.talk(25, 4).unwrap());
+    let (made, outcome) = watch(&node, 2, || scenario.talk(25, 4).unwrap());
     expected::lost_checksum(&made, scenario.forwarder(), &outcome);
 }
 
@@ -26,7 +26,7 @@ fn lost_by_a_program_with_packet_sockets() {
 fn lost_by_a_program_with_tun_devices() {
     let node = Node::new("lost-checksum-tun").unwrap();
     let scenario = LostChecksum::new(&node, Fault::HalfMadeByTuns).unwrap();
-    let (made, outcome) = watch(&node, 14, || scenario.talk(25, 4).unwrap());
+    let (made, outcome) = watch(&node, 2, || scenario.talk(25, 4).unwrap());
     expected::lost_checksum(&made, scenario.forwarder(), &outcome);
 }
 
@@ -36,7 +36,7 @@ fn lost_of_super_frames_by_a_program_with_tap_devices() {
     let node = Node::new("super-frames").unwrap();
     let scenario = LostChecksum::new(&node, Fault::SuperFrames).unwrap();
     let leftover = leftover();
-    let (made, outcome) = watch_leaving(leftover, &node, 12, || scenario.talk(5, 4).unwrap());
+    let (made, outcome) = watch_leaving(leftover, &node, 2, || scenario.talk(5, 4).unwrap());
     expected::lost_checksum_of_super_frames(&made, scenario.forwarder(), &outcome);
 }
 
@@ -45,7 +45,7 @@ fn lost_of_super_frames_by_a_program_with_tap_devices() {
 fn lost_before_a_filter_and_a_service() {
     let node = Node::new("lost-checksum-filter").unwrap();
     let scenario = LostChecksum::new(&node, Fault::HalfMadeBeforeFilter).unwrap();
-    let (made, outcome) = watch(&node, 14, || scenario.talk(10, 3).unwrap());
+    let (made, outcome) = watch(&node, 2, || scenario.talk(10, 3).unwrap());
     expected::lost_checksum_before_a_filter(&made, scenario.forwarder(), &outcome);
 }
 
@@ -54,7 +54,7 @@ fn lost_before_a_filter_and_a_service() {
 fn lost_before_addresses_are_translated() {
     let node = Node::new("lost-checksum-nat").unwrap();
     let scenario = LostChecksum::new(&node, Fault::HalfMadeBeforeTranslation).unwrap();
-    let (made, outcome) = watch(&node, 14, || scenario.talk(10, 4).unwrap());
+    let (made, outcome) = watch(&node, 2, || scenario.talk(10, 4).unwrap());
     expected::lost_checksum_before_translation(&made, scenario.forwarder(), &outcome);
 }
 
@@ -63,7 +63,7 @@ fn lost_before_addresses_are_translated() {
 fn program_that_passes_the_note_on() {
     let node = Node::new("note-kept").unwrap();
     let scenario = LostChecksum::new(&node, Fault::NoteKept).unwrap();
-    let (made, outcome) = watch(&node, 10, || scenario.talk(10, 2).unwrap());
+    let (made, outcome) = watch(&node, 2, || scenario.talk(10, 2).unwrap());
     expected::note_kept(&made, &outcome);
 }
 
@@ -72,7 +72,7 @@ fn program_that_passes_the_note_on() {
 fn program_that_breaks_bytes() {
     let node = Node::new("broken-bytes").unwrap();
     let scenario = LostChecksum::new(&node, Fault::BrokenBytes).unwrap();
-    let (made, outcome) = watch_leaving(leftover(), &node, 12, || scenario.talk(40, 3).unwrap());
+    let (made, outcome) = watch_leaving(leftover(), &node, 2, || scenario.talk(40, 3).unwrap());
     expected::broken_bytes(&made, &outcome);
 }
 
@@ -81,7 +81,7 @@ fn program_that_breaks_bytes() {
 fn nic_that_flips_bits() {
     let node = Node::new("flipped-bits").unwrap();
     let scenario = LostChecksum::new(&node, Fault::FlippedBits).unwrap();
-    let (made, outcome) = watch_leaving(leftover(), &node, 12, || scenario.talk(60, 3).unwrap());
+    let (made, outcome) = watch_leaving(leftover(), &node, 2, || scenario.talk(60, 3).unwrap());
     expected::flipped_bits(&made, &outcome);
 }
 
