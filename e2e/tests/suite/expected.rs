@@ -6,6 +6,7 @@ mod driver_messages;
 mod drops;
 mod fragments;
 mod promiscuity;
+mod segment_routing;
 mod tap_queue;
 
 use netdiag_e2e::scenarios::Work;
@@ -19,6 +20,7 @@ pub use driver_messages::*;
 pub use drops::*;
 pub use fragments::*;
 pub use promiscuity::*;
+pub use segment_routing::*;
 pub use tap_queue::*;
 
 /// A veth whose end on the node is smaller; what the pod and the node counted.

@@ -8,6 +8,8 @@ pub struct Outcome {
     pub diagnosis: Value,
     /// The node's result in its NodeNetReport.
     pub result: Value,
+    /// The evidence that it comes from; null where a cluster asked.
+    pub evidence: Value,
 }
 
 impl Outcome {

@@ -11,6 +11,7 @@ mod fragments;
 mod nics;
 mod promiscuity;
 mod recorded;
+mod segment_routing;
 mod tap;
 mod twins;
 mod watched;

@@ -42,32 +42,32 @@ pub fn watch_leaving<T>(
         ended,
         after: Reading::take(&trigger),
     };
-    let (evidence, outcome) = read(&watched);
+    let outcome = read(&watched);
     recorded::keep(&watched.recording, readings.increases(node));
-    readings.assert_counts(&trigger, &evidence);
-    readings.assert_ledger(node, &outcome, &evidence, leftover);
+    readings.assert_counts(&trigger, &outcome.evidence);
+    readings.assert_ledger(node, &outcome, &outcome.evidence, leftover);
     (made, outcome)
 }
 
-/// Waits for the report of a window in which no packet was at stake; its evidence, and what came of it.
+/// Waits for the report of a window in which no packet was at stake.
 #[track_caller]
-pub fn conclude(watch: Watch) -> (Value, Outcome) {
+pub fn conclude(watch: Watch) -> Outcome {
     let watched = watch.report().unwrap();
     recorded::keep(&watched.recording, BTreeMap::new());
     read(&watched)
 }
 
-fn read(watched: &Watched) -> (Value, Outcome) {
+fn read(watched: &Watched) -> Outcome {
     let result = watched.report["status"]["results"][0].clone();
     say(&result);
     println!("{:#}", watched.report["status"]);
-    let outcome = Outcome {
-        diagnosis: Value::Null,
-        result,
-    };
     let recording = fs::read(&watched.recording).unwrap();
     let mut recording: Value = serde_json::from_slice(&recording).unwrap();
-    (recording["evidence"].take(), outcome)
+    Outcome {
+        diagnosis: Value::Null,
+        result,
+        evidence: recording["evidence"].take(),
+    }
 }
 
 /// Lines from which the table of causes by kernel is made; the harness keeps what follows for people.

@@ -6,7 +6,7 @@ use netdiag_e2e::cluster;
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::lab::Node;
 use netdiag_e2e::process::Process;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::CONTROL_PLANE;
 use crate::outcome::Outcome;
@@ -50,6 +50,12 @@ impl Diagnosed {
         let result = cluster::result(&self.kubectl, name, name).unwrap();
         self.agent.check_running().unwrap();
         self.controller.check_running().unwrap();
-        (made, Outcome { diagnosis, result })
+        let evidence = Value::Null;
+        let outcome = Outcome {
+            diagnosis,
+            result,
+            evidence,
+        };
+        (made, outcome)
     }
 }

@@ -19,6 +19,7 @@ fn complaints_are_read_and_lines_that_only_look_so_are_not() {
         Outcome {
             diagnosis: Value::Null,
             result: report["status"]["results"][0].clone(),
+            evidence: Value::Null,
         }
     };
     let outcome = watched(|log| driver_messages::complain(log, 3).unwrap());

@@ -9,5 +9,6 @@ mod fragments;
 mod harness;
 mod promiscuity;
 mod protocol;
+mod segment_routing;
 mod tap;
 mod twins;
