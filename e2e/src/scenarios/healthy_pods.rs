@@ -2,7 +2,8 @@
 
 use std::thread;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::Value;
 
 use crate::lab::{Container, Node, Pod};
 use crate::process::Process;
@@ -50,6 +51,28 @@ impl<'a> HealthyPods<'a> {
         let pid = capture.id();
         self.programs.push(capture);
         Ok(pid)
+    }
+
+    /// Makes a queueing discipline on the server's wire lose packets at random.
+    pub fn lose(&self, percent: u64) -> Result<()> {
+        let lose = format!("qdisc add dev veth-server root netem loss {percent}%");
+        let words: Vec<&str> = lose.split(' ').collect();
+        self.node.namespace().run("tc", &words).map(drop)
+    }
+
+    /// Packets that this queueing discipline has dropped.
+    pub fn lost(&self) -> Result<u64> {
+        let show = [
+            "-json",
+            "-statistics",
+            "qdisc",
+            "show",
+            "dev",
+            "veth-server",
+        ];
+        let said = self.node.namespace().run("tc", &show)?;
+        let qdiscs: Value = serde_json::from_str(&said).context("tc said no JSON")?;
+        qdiscs[0]["drops"].as_u64().context("it counts no drops")
     }
 
     /// Sends for that long over IPv4 and IPv6, closing connections as clients do; returns the bytes sent and the packets

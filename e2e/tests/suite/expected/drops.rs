@@ -159,6 +159,24 @@ pub fn full_backlog(made: &Overrun, outcome: &Outcome) {
     assert_alarming(outcome, 1);
 }
 
+/// Packets that netem has lost on `veth-server`.
+#[track_caller]
+pub fn loss_in_a_queueing_discipline(lost: u64, outcome: &Outcome) {
+    assert!(lost > 5, "{lost} packets");
+    let cause = if outcome.has_no_reasons() {
+        "kfree_skb_list"
+    } else {
+        "QDISC_DROP"
+    };
+    let finding = outcome.finding("OtherDrop", cause, "veth-server");
+    assert_eq!(finding["count"], lost, "{finding:#}");
+    let others = outcome.alarming().into_iter();
+    let others: Vec<_> = others.filter(|one| one["cause"] != cause).collect();
+    assert!(others.is_empty(), "{others:#?}");
+    assert!(outcome.ledger("", "veth-server", "tx_dropped").is_none());
+    outcome.assert_balanced();
+}
+
 /// Drops that were counted at both ends of a veth, and of which no event told.
 #[track_caller]
 pub fn shared_packets((sender, receiver): (u64, u64), outcome: &Outcome) {

@@ -2,7 +2,7 @@
 
 use netdiag_e2e::lab::Node;
 use netdiag_e2e::scenarios::{
-    FullBacklog, FullConnections, FullNeighbours, HungProgram, Refusals, SharedPackets,
+    FullBacklog, FullConnections, FullNeighbours, HealthyPods, HungProgram, Refusals, SharedPackets,
 };
 
 use super::counted::Leftover;
@@ -52,6 +52,20 @@ fn full_backlog_of_a_cpu() {
     let scenario = FullBacklog::new(&node).unwrap();
     let (made, outcome) = watch(&node, 8, || scenario.send().unwrap());
     expected::full_backlog(&made, &outcome);
+}
+
+/// Retransmissions as of a full queue, and no device counts a drop.
+#[test]
+#[ignore = "needs a guest"]
+fn loss_in_a_queueing_discipline() {
+    let node = Node::new("lossy").unwrap();
+    let pods = HealthyPods::new(&node).unwrap();
+    pods.lose(3).unwrap();
+    let (lost, outcome) = watch(&node, 6, || {
+        pods.talk(2).unwrap();
+        pods.lost().unwrap()
+    });
+    expected::loss_in_a_queueing_discipline(lost, &outcome);
 }
 
 /// The ledger must not make up what it has not seen.
