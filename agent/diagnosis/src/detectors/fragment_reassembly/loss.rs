@@ -6,7 +6,7 @@ use super::{
     FRAGMENT_LOSS, NAME,
     remains::{Ends, Place, Remains, Version},
     toll::Toll,
-    wording,
+    wording::incomplete,
 };
 use crate::{
     detectors::Outcome,
@@ -138,7 +138,7 @@ impl<'a> Incomplete<'a> {
         };
         finding.count = self.datagrams;
         (finding.first_ms, finding.last_ms) = self.times;
-        wording::describe_loss(&mut finding, self);
+        incomplete::describe(&mut finding, self);
         finding
     }
 }

@@ -1,16 +1,17 @@
-//! Domains and incomplete datagrams in words.
+//! Shared domains in words: the proof that they are, what collided, and what it costs.
+
+pub(super) mod incomplete;
 
 use std::net::IpAddr;
 
 use super::{
     domains::Domain,
-    loss::Incomplete,
     remains::{Ends, Place, Remains, Version},
     remedies,
     toll::Toll,
 };
 use crate::{
-    detectors::promiscuity::chain::listed,
+    detectors::promiscuity::chain::{listed, stack_below},
     evidence::{EvidenceWindow, Link, Namespace},
     finding::{Finding, Proof, Severity},
 };
@@ -195,7 +196,7 @@ fn counters(namespace: &Namespace, version: Version) -> Vec<Proof> {
 
 /// Whether an interface let everything in, and whether that matters.
 fn filter_of(window: &EvidenceWindow, link: &Link) -> Proof {
-    let filters = super::super::promiscuity::chain::stack_below(window, link)
+    let filters = stack_below(window, link)
         .iter()
         .any(|device| device.filters_addresses());
     let kind = if filters {
@@ -251,60 +252,4 @@ fn with_addresses(namespace: &Namespace, link: &Link) -> String {
         true => link.name.clone(),
         false => format!("{} ({})", link.name, own.join(", ")),
     }
-}
-
-pub(super) fn describe_loss(finding: &mut Finding, found: &Incomplete<'_>) {
-    let Incomplete {
-        datagrams,
-        fragments,
-        duplicates,
-        ..
-    } = *found;
-    let place = match found.link {
-        Some(link) => format!(" on {}", link.name),
-        None => String::new(),
-    };
-    let flow = match found.flows.iter().collect::<Vec<_>>()[..] {
-        [(source, destination)] => format!(" from {source} to {destination}"),
-        _ => String::new(),
-    };
-    let count = match datagrams {
-        1 => "1 datagram".to_owned(),
-        count => format!("{count} datagrams"),
-    };
-    finding.summary =
-        format!("{count}{flow} stayed incomplete{place}: fragments were lost on the way");
-    let copies = match duplicates {
-        0 => "No fragment came twice, so no copy is to blame.".to_owned(),
-        count => format!(
-            "{count} fragments came twice, on one interface; they explain fewer failures than there are."
-        ),
-    };
-    finding.explanation = format!(
-        "The kernel waited for the missing fragments (net.ipv4.ipfrag_time, 30 s unless changed), then gave the \
-         datagrams up with the {fragments} fragments that had come. {copies} The missing ones were lost before this \
-         node's reassembly: on the network, at the sender, or at a filter that refuses fragments without ports."
-    );
-    finding.impact = format!(
-        "{count} never arrived. One lost fragment costs its whole datagram, so large datagrams suffer many times the \
-         loss of small ones."
-    );
-    finding.evidence = counters(found.namespace, found.version);
-    finding.evidence.push(Proof::new(
-        "fragments of datagrams that were given up",
-        fragments,
-        "packets",
-        "kfree_skb",
-    ));
-    finding.evidence.push(Proof::new(
-        "fragments that came twice",
-        duplicates,
-        "packets",
-        "kfree_skb",
-    ));
-    let flows = found.flows.iter().take(SHOWN);
-    finding.details = flows
-        .map(|(source, destination)| ("Flow", format!("{source} -> {destination}")))
-        .collect();
-    finding.remedies = remedies::of_loss(found);
 }

@@ -1,0 +1,63 @@
+//! Incomplete datagrams in words.
+
+use super::{SHOWN, counters};
+use crate::{
+    detectors::fragment_reassembly::{loss::Incomplete, remedies},
+    finding::{Finding, Proof},
+};
+
+pub(in super::super) fn describe(finding: &mut Finding, found: &Incomplete<'_>) {
+    let Incomplete {
+        datagrams,
+        fragments,
+        duplicates,
+        ..
+    } = *found;
+    let place = match found.link {
+        Some(link) => format!(" on {}", link.name),
+        None => String::new(),
+    };
+    let flow = match found.flows.iter().collect::<Vec<_>>()[..] {
+        [(source, destination)] => format!(" from {source} to {destination}"),
+        _ => String::new(),
+    };
+    let count = match datagrams {
+        1 => "1 datagram".to_owned(),
+        count => format!("{count} datagrams"),
+    };
+    finding.summary =
+        format!("{count}{flow} stayed incomplete{place}: fragments were lost on the way");
+    let copies = match duplicates {
+        0 => "No fragment came twice, so no copy is to blame.".to_owned(),
+        count => format!(
+            "{count} fragments came twice, on one interface; they explain fewer failures than there are."
+        ),
+    };
+    finding.explanation = format!(
+        "The kernel waited for the missing fragments (net.ipv4.ipfrag_time, 30 s unless changed), then gave the \
+         datagrams up with the {fragments} fragments that had come. {copies} The missing ones were lost before this \
+         node's reassembly: on the network, at the sender, or at a filter that refuses fragments without ports."
+    );
+    finding.impact = format!(
+        "{count} never arrived. One lost fragment costs its whole datagram, so large datagrams suffer many times the \
+         loss of small ones."
+    );
+    finding.evidence = counters(found.namespace, found.version);
+    finding.evidence.push(Proof::new(
+        "fragments of datagrams that were given up",
+        fragments,
+        "packets",
+        "kfree_skb",
+    ));
+    finding.evidence.push(Proof::new(
+        "fragments that came twice",
+        duplicates,
+        "packets",
+        "kfree_skb",
+    ));
+    let flows = found.flows.iter().take(SHOWN);
+    finding.details = flows
+        .map(|(source, destination)| ("Flow", format!("{source} -> {destination}")))
+        .collect();
+    finding.remedies = remedies::of_loss(found);
+}
