@@ -16,6 +16,9 @@ const ETH_P_IPV6: u16 = 0x86dd;
 /// What makes one entry of the evidence.
 type Name = (LinkId, u32, u16, Option<IpAddr>, Option<IpAddr>, bool);
 
+/// Copies of one entry by the device and VLAN where they came in first.
+type ByFirst = BTreeMap<(u32, u16), Copies>;
+
 /// Copies between interfaces that do not hand each other's frames on, most frequent first.
 pub(super) fn fold(
     copies: Vec<(CopyKey, Copies)>,
@@ -26,7 +29,7 @@ pub(super) fn fold(
     let seen = copies.iter().map(|(key, _)| namespace(key));
     let places = Places::new(namespaces, links, seen, has_cookies);
     let stacks = Stacks::of(links);
-    let mut named: BTreeMap<Name, Copies> = BTreeMap::new();
+    let mut named: BTreeMap<Name, ByFirst> = BTreeMap::new();
     for (key, copies) in copies {
         let receiver = |ifindex, vlan| {
             let device = places.device(namespace(&key), ifindex)?;
@@ -49,9 +52,11 @@ pub(super) fn fold(
             destination,
             key.is_fragment != 0,
         );
-        let sum = named.entry(name).or_default();
-        sum.count = sum.count.saturating_add(copies.count);
-        sum.longest_gap_ns = sum.longest_gap_ns.max(copies.longest_gap_ns);
+        let by_first = named.entry(name).or_default();
+        let most = by_first.entry((key.first, key.first_vlan)).or_default();
+        // Every port of a bond may get the same frame, and that is one copy.
+        most.count = most.count.max(copies.count);
+        most.longest_gap_ns = most.longest_gap_ns.max(copies.longest_gap_ns);
     }
     let mut folded: Vec<_> = named.into_iter().map(entry).collect();
     folded.sort_by_key(|copy| std::cmp::Reverse(copy.count));
@@ -72,7 +77,11 @@ fn receiver(stacks: &Stacks, device: LinkId, vlan: u16) -> Option<LinkId> {
     Some(stacks.top(device))
 }
 
-fn entry((name, copies): (Name, Copies)) -> FrameCopy {
+fn entry((name, by_first): (Name, ByFirst)) -> FrameCopy {
+    let count = by_first
+        .values()
+        .fold(0, |sum: u64, one| sum.saturating_add(one.count));
+    let longest_gap_ns = by_first.values().map(|one| one.longest_gap_ns).max();
     let ((netns, first), second, ethertype, source, destination, fragments) = name;
     FrameCopy {
         netns,
@@ -82,8 +91,8 @@ fn entry((name, copies): (Name, Copies)) -> FrameCopy {
         source,
         destination,
         fragments,
-        count: copies.count,
-        longest_gap_us: copies.longest_gap_ns / 1_000,
+        count,
+        longest_gap_us: longest_gap_ns.unwrap_or(0) / 1_000,
     }
 }
 
@@ -202,6 +211,8 @@ mod tests {
         let links = [port(2, 4), port(3, 4), link(4), link(5)];
         let keys = [key(2, 3), key(2, 5), key(3, 5), key(2, 4)];
         assert_eq!(pairs(&links, &keys), [(4, 5, 10)]);
+        // The other interface was first, then each port got its own.
+        assert_eq!(pairs(&links, &[key(5, 2), key(5, 3)]), [(5, 4, 5)]);
     }
 
     #[test]
