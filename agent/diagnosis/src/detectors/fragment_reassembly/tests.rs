@@ -147,7 +147,7 @@ fn watched(copies: Vec<FrameCopy>) -> OnDemand<FrameCopies> {
 }
 
 /// lan0, where the group is joined, and lan1, with these drops and samples; nothing was compared.
-fn node(counts: Vec<DropCount>, samples: Vec<Vec<PacketSample>>) -> EvidenceWindow {
+fn node(counts: Vec<DropCount>, samples: &[Vec<PacketSample>]) -> EvidenceWindow {
     let links = vec![nic(MEMBER, "lan0"), nic(STRANGER, "lan1")];
     let mut window = window(links, counts);
     drops_of(&mut window).samples = samples.concat();
@@ -161,12 +161,12 @@ fn conflict() -> EvidenceWindow {
         given_up(20),
         unwanted(STRANGER, 20),
     ];
-    let samples = vec![
+    let samples = [
         fragments(0, MEMBER, FIRST),
         fragments(1, MEMBER, LAST),
         wholes(2, STRANGER, 8_028),
     ];
-    let mut window = node(counts, samples);
+    let mut window = node(counts, &samples);
     count(&mut window.namespaces[0], 20, 20);
     window.frame_copies = watched(vec![copies_of_fragments(120)]);
     window

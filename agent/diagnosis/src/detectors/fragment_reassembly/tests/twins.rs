@@ -13,7 +13,7 @@ fn loss() -> EvidenceWindow {
     };
     let mut window = node(
         vec![first, given_up(37)],
-        vec![fragments(0, MEMBER, FIRST), fragments(1, MEMBER, 2_960)],
+        &[fragments(0, MEMBER, FIRST), fragments(1, MEMBER, 2_960)],
     );
     count(&mut window.namespaces[0], 10, 10);
     window.frame_copies = watched(Vec::new());
@@ -24,7 +24,7 @@ fn loss() -> EvidenceWindow {
 fn duplication() -> EvidenceWindow {
     let mut window = node(
         vec![duplicates(MEMBER, 88), given_up(17)],
-        vec![fragments(0, MEMBER, FIRST), fragments(1, MEMBER, LAST)],
+        &[fragments(0, MEMBER, FIRST), fragments(1, MEMBER, LAST)],
     );
     count(&mut window.namespaces[0], 88, 17);
     window.frame_copies = watched(Vec::new());
@@ -60,7 +60,7 @@ fn duplicates_on_one_link_are_no_loss() {
 
 #[test]
 fn one_duplicated_last_fragment_is_no_loss() {
-    let mut window = node(vec![given_up(3)], vec![fragments(0, MEMBER, LAST)]);
+    let mut window = node(vec![given_up(3)], &[fragments(0, MEMBER, LAST)]);
     count(&mut window.namespaces[0], 20, 3);
     window.frame_copies = watched(Vec::new());
     assert_eq!(diagnose(&window).findings, []);
@@ -84,7 +84,7 @@ fn more_failures_than_duplicates_explain_are_loss() {
 fn fragments_refused_for_want_of_memory_are_neither_duplicates_nor_given_up() {
     let mut window = node(
         vec![ipv4_drops(NODE, MEMBER, "NOT_SPECIFIED", "ip_defrag", 300)],
-        vec![fragments(0, MEMBER, FIRST)],
+        &[fragments(0, MEMBER, FIRST)],
     );
     count(&mut window.namespaces[0], 20, 300);
     window.namespaces[0]
