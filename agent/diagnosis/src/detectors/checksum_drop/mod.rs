@@ -9,6 +9,7 @@ mod signature;
 mod suspects;
 #[cfg(test)]
 mod tests;
+mod translation;
 mod trigger;
 mod wording;
 

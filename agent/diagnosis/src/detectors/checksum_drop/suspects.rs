@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     path,
-    signature::{self, ENOUGH, Field, Translation},
+    signature::{self, ENOUGH, Field},
+    translation::{self, Translation},
     trigger::{self, Trigger, is_other_checksum},
 };
 use crate::{
@@ -149,14 +150,14 @@ impl<'a> Suspects<'a> {
     fn judge(&mut self) {
         let translations = self.translations();
         for key in self.keys.iter_mut().filter(|key| !key.is_other_checksum) {
-            self.has_fixed_field |= signature::has_fixed_field(&key.packets);
+            self.has_fixed_field |= translation::has_fixed_field(&key.packets);
             for packet in &key.packets {
                 let Some(field) = signature::classify(packet) else {
                     continue;
                 };
                 key.judged += 1;
-                let is_translated = signature::translation(packet)
-                    .is_some_and(|translation| translations.contains(&translation));
+                let is_translated =
+                    translation::of(packet).is_some_and(|found| translations.contains(&found));
                 match field {
                     Field::PseudoHeader => {
                         key.half_made += 1;
@@ -181,7 +182,7 @@ impl<'a> Suspects<'a> {
         }
         let keys = self.keys.iter().filter(|key| !key.is_other_checksum);
         let packets: Vec<IpPacket<'a>> = keys.flat_map(|key| key.packets.clone()).collect();
-        signature::translations(&packets)
+        translation::proved(&packets)
     }
 
     /// What died here for a lost partial checksum, and whether it may be more: of keys that hold other packets too only
