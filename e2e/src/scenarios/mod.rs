@@ -19,6 +19,7 @@ mod refusals;
 mod segment_routing;
 mod shared_domain;
 mod shared_packets;
+mod stacked_nics;
 mod tap_queue;
 mod unequal_mtu;
 
@@ -37,5 +38,6 @@ pub use refusals::{Refusals, Refused};
 pub use segment_routing::{Header, Nic, SegmentRouting, Transfer};
 pub use shared_domain::SharedDomain;
 pub use shared_packets::SharedPackets;
+pub use stacked_nics::StackedNics;
 pub use tap_queue::{Plug, Requests, TapQueue};
 pub use unequal_mtu::UnequalMtu;

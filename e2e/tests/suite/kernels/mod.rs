@@ -12,6 +12,7 @@ mod nics;
 mod promiscuity;
 mod recorded;
 mod segment_routing;
+mod stacked;
 mod tap;
 mod twins;
 mod watched;
