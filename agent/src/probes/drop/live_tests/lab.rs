@@ -72,12 +72,12 @@ impl Lab {
 
     /// The device that frames arrive on.
     pub fn receiving_link(&self) -> Link {
-        Link {
-            netns: NetnsId(self.receiver.number()),
-            ifindex: self.receiver.index_of(c"far"),
-            name: "far".to_owned(),
-            ..Link::default()
-        }
+        self.receiver.link(c"far")
+    }
+
+    /// The device that frames are sent on.
+    pub fn sending_link(&self) -> Link {
+        self.sender.link(c"near")
     }
 
     /// Sends a whole frame so many times.
@@ -153,6 +153,23 @@ impl TestNamespace {
         let mut all = vec!["-n", &self.name];
         all.extend(arguments.split(' '));
         run(&all);
+    }
+
+    fn link(&self, name: &CStr) -> Link {
+        Link {
+            netns: NetnsId(self.number()),
+            ifindex: self.within(|| index_of(name)),
+            name: name.to_string_lossy().into_owned(),
+            ..Link::default()
+        }
+    }
+
+    /// Sets a queueing discipline of a device.
+    pub fn discipline(&self, device: &str, discipline: &str) {
+        let mut tc = Command::new("tc");
+        tc.args(["-n", &self.name, "qdisc", "add", "dev", device, "root"]);
+        tc.args(discipline.split(' '));
+        assert!(tc.status().unwrap().success(), "{discipline}");
     }
 
     /// Adds a rule of nftables to what the namespace receives.
