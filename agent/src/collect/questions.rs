@@ -67,7 +67,7 @@ impl FrameCopies {
                 "fragments came in where there are several interfaces ({names}): did they come in on two of them?"
             )),
             None if self.pairs.is_empty() => {
-                Need::None("no namespace has two interfaces that receive by themselves".to_owned())
+                Need::None("no namespace is known to have two interfaces that receive by themselves".to_owned())
             }
             None => Need::None(
                 "no two interfaces of a namespace take in multicast frames that they did not ask for, and no fragments \
@@ -323,6 +323,9 @@ mod tests {
         let Need::None(reason) = FrameCopies::of(&links).after(&[fragments_in(NODE)]) else {
             panic!("asked");
         };
-        assert!(reason.starts_with("no namespace has two"), "{reason}");
+        assert!(
+            reason.starts_with("no namespace is known to have two"),
+            "{reason}"
+        );
     }
 }

@@ -8,17 +8,22 @@ use super::NetnsId;
 
 /// Frames that came in on two interfaces of one namespace within 100 ms: both are in one broadcast domain.
 ///
-/// Interfaces with a receive handler (ports of bridges, bonds and teams, lower devices of a macvlan) are left out: they
-/// hand every frame on to another device, so there it comes in twice by design.
+/// An interface is where a frame ends up: a bridge or a bond, not its port; a VLAN device for the frames of its VLAN.
+/// Interfaces that hand each other's frames on ([`Stacks`](super::Stacks)) are no pair, since there every frame comes in
+/// twice by design.
+///
+/// Left out is what one sender sends alike into several broadcast domains: control protocols of routers and switches,
+/// and IPv6 from link-local addresses, fragments aside. A multicast packet may still be routed into two domains by a
+/// router with one link layer address; ARP and broadcasts are never routed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FrameCopies {
     /// Which backend watched: `tp_btf`, `raw_tracepoint`.
     pub backend: String,
-    /// Frames compared: fragments, and other multicast and broadcast frames.
+    /// Frames compared: multicast and broadcast frames with fragments, ARP, UDP or neighbour discovery.
     pub compared: u64,
     /// Such frames whose headers were outside the linear part, so that they could not be compared.
     pub unreadable: u64,
-    /// Copies that could not be counted, because a map was full.
+    /// Frames that could not be compared or counted, because a map was full or the probe was busy on that CPU.
     pub lost: u64,
     /// One entry a pair of interfaces and flow, most frequent first.
     pub copies: Vec<FrameCopy>,
@@ -41,7 +46,7 @@ pub struct FrameCopy {
     pub destination: Option<IpAddr>,
     /// The frames were fragments.
     pub fragments: bool,
-    /// Frames that came in on both.
+    /// Frames that came in on both. At least as many, where ports of a bond got different ones.
     pub count: u64,
     /// Longest time between the two, microseconds.
     pub longest_gap_us: u64,
