@@ -1,5 +1,7 @@
 //! A healthy node at work: pods resolve names and send, over IPv4 and IPv6, while other pods come and go.
 
+use std::ops::Range;
+
 use anyhow::Result;
 
 use crate::lab::{Node, Pod};
@@ -44,10 +46,7 @@ impl<'a> BusyNode<'a> {
             let host_end = format!("veth-{name}");
             let pod = node.start_pod(name, &format!("10.87.0.{number}/24"), &host_end)?;
             inside.ip(&format!("link set {host_end} master cni0"))?;
-            let own = pod.namespace();
-            own.sysctl("net.ipv6.conf.all.disable_ipv6", "0")?;
-            own.sysctl("net.ipv6.conf.eth0.disable_ipv6", "0")?;
-            own.ip(&format!("address add fd00:87::{number}/64 dev eth0 nodad"))?;
+            pod.add_ipv6(&format!("fd00:87::{number}/64"))?;
             Ok(pod)
         };
         let (client, server) = (start("client", 1)?, start("server", 2)?);
@@ -76,7 +75,7 @@ impl<'a> BusyNode<'a> {
             answered += facts.get("answered")?;
         }
         // Half of them before the load and half after it, so that numbers of namespaces are given again in between.
-        self.come_and_go(SHORT_LIVED / 2)?;
+        self.come_and_go(0..SHORT_LIVED / 2)?;
         let load = |server: &str| -> Result<u64> {
             let facts = client.run(&format!(
                 "tcp-load {server} 5001 --seconds 1 --bytes 3000000"
@@ -84,7 +83,7 @@ impl<'a> BusyNode<'a> {
             facts.get("sent")
         };
         let sent = load("10.87.0.2")?;
-        self.come_and_go(SHORT_LIVED / 2)?;
+        self.come_and_go(SHORT_LIVED / 2..SHORT_LIVED)?;
         Ok(Work {
             asked,
             answered,
@@ -95,14 +94,18 @@ impl<'a> BusyNode<'a> {
     }
 
     /// Namespaces as of pods, each with a wire to the bridge.
-    fn come_and_go(&self, namespaces: u64) -> Result<()> {
-        for _ in 0..namespaces {
+    fn come_and_go(&self, numbers: Range<u64>) -> Result<()> {
+        for number in numbers {
             let namespace = Namespace::new("short-lived")?;
             let node = self.node.namespace().name();
+            // The kernel takes a wire away some time after its namespace, so a name cannot be used again.
+            let host_end = format!("short{number}");
             namespace.ip(&format!(
-                "link add eth0 type veth peer name short netns {node}"
+                "link add eth0 type veth peer name {host_end} netns {node}"
             ))?;
-            self.node.namespace().ip("link set short master cni0 up")?;
+            self.node
+                .namespace()
+                .ip(&format!("link set {host_end} master cni0 up"))?;
             namespace.ip("link set eth0 up")?;
         }
         Ok(())

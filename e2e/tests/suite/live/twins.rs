@@ -1,6 +1,6 @@
 //! Healthy look-alikes: first the stimulus is proved, and that the agent saw it; then silence is asked for.
 
-use netdiag_e2e::scenarios::HealthyPods;
+use netdiag_e2e::scenarios::{BusyNode, HealthyPods};
 
 use super::diagnosed::Diagnosed;
 use crate::expected;
@@ -28,4 +28,14 @@ fn a_capture_is_named_and_harmless() {
     let ((sent, _), outcome) = diagnosed.diagnose(5, || pods.talk(2).unwrap());
     assert!(sent > 10_000_000, "{sent} bytes");
     expected::capture(pid, &outcome);
+}
+
+#[test]
+#[ignore = "needs root, eBPF and a control plane"]
+fn a_busy_node_whose_pods_come_and_go_is_healthy() {
+    let diagnosed = Diagnosed::node("busy");
+    let busy = BusyNode::new(&diagnosed.node).unwrap();
+    let (work, outcome) = diagnosed.diagnose(10, || busy.work().unwrap());
+    expected::busy_node(&work, &outcome);
+    assert_eq!(outcome.diagnosis["status"]["nodes"]["affected"], 0);
 }
