@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 /// Guests side by side. Each emulates one processor, and sleeps through most of a window.
 const AT_ONCE: usize = 4;
 /// Scenarios of one boot: enough that booting is a small part, few enough that all guests stay busy until the end.
-const PER_BOOT: usize = 8;
+const PER_BOOT: usize = 14;
 
 /// What every boot of a run has in common.
 pub struct Run<'a> {
