@@ -26,11 +26,11 @@ pub(super) const PRIVILEGES: [&str; 7] = [
     "--",
 ];
 /// Loading the programs takes some seconds where instructions are emulated.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(180);
 /// What a fault may take beyond its window, for machines that are slow: the agent is stopped when the fault is over.
 const SPARE_SECONDS: u64 = 120;
 /// What reading the evidence and concluding from it may take after the window.
-const REPORT_LIMIT: Duration = Duration::from_secs(60);
+const REPORT_LIMIT: Duration = Duration::from_secs(180);
 
 /// A window under way.
 pub struct Watch {
