@@ -24,11 +24,13 @@ pub struct BusyNode<'a> {
 /// What was done.
 #[derive(Debug)]
 pub struct Work {
-    /// Requests sent and answered.
+    /// Requests sent.
     pub asked: u64,
+    /// Requests answered.
     pub answered: u64,
-    /// Bytes sent over IPv4 and over IPv6.
+    /// Bytes sent over IPv4.
     pub sent: u64,
+    /// Bytes sent over IPv6.
     pub sent_by_v6: u64,
     /// Namespaces that came and went.
     pub namespaces: u64,

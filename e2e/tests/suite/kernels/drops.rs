@@ -14,7 +14,7 @@ use crate::expected;
 fn refusals_for_several_reasons() {
     let node = Node::new("refusals").unwrap();
     let scenario = Refusals::new(&node).unwrap();
-    let (made, outcome) = watch(&node, 8, || scenario.send().unwrap());
+    let (made, outcome) = watch(&node, 3, || scenario.send().unwrap());
     expected::refusals(&made, &outcome);
 }
 
@@ -23,7 +23,7 @@ fn refusals_for_several_reasons() {
 fn program_that_neither_reads_nor_accepts() {
     let node = Node::new("hung-program").unwrap();
     let scenario = HungProgram::new(&node).unwrap();
-    let (made, outcome) = watch(&node, 8, || scenario.send().unwrap());
+    let (made, outcome) = watch(&node, 3, || scenario.send().unwrap());
     expected::hung_program(&made, &outcome);
 }
 
@@ -32,7 +32,7 @@ fn program_that_neither_reads_nor_accepts() {
 fn full_table_of_connections() {
     let node = Node::new("connections").unwrap();
     let scenario = FullConnections::new(&node).unwrap();
-    let (made, outcome) = watch(&node, 6, || scenario.send().unwrap());
+    let (made, outcome) = watch(&node, 3, || scenario.send().unwrap());
     expected::full_connections(made, &outcome);
 }
 
@@ -41,7 +41,7 @@ fn full_table_of_connections() {
 fn full_table_of_neighbours() {
     let node = Node::new("neighbours").unwrap();
     let scenario = FullNeighbours::new(&node).unwrap();
-    let (sent, outcome) = watch(&node, 6, || scenario.send().unwrap());
+    let (sent, outcome) = watch(&node, 3, || scenario.send().unwrap());
     expected::full_neighbours(sent, &outcome);
 }
 
@@ -50,7 +50,7 @@ fn full_table_of_neighbours() {
 fn full_backlog_of_a_cpu() {
     let node = Node::new("backlog").unwrap();
     let scenario = FullBacklog::new(&node).unwrap();
-    let (made, outcome) = watch(&node, 8, || scenario.send().unwrap());
+    let (made, outcome) = watch(&node, 3, || scenario.send().unwrap());
     expected::full_backlog(&made, &outcome);
 }
 
@@ -61,7 +61,7 @@ fn loss_in_a_queueing_discipline() {
     let node = Node::new("lossy").unwrap();
     let pods = HealthyPods::new(&node).unwrap();
     pods.lose(3).unwrap();
-    let (lost, outcome) = watch(&node, 6, || {
+    let (lost, outcome) = watch(&node, 3, || {
         pods.talk(2).unwrap();
         pods.lost().unwrap()
     });
@@ -76,6 +76,6 @@ fn packets_that_their_sender_still_holds() {
         Leftover::Because("the sender holds the packets, so that no event tells of their drop");
     let node = Node::new("shared-packets").unwrap();
     let scenario = SharedPackets::new(&node).unwrap();
-    let (made, outcome) = watch_leaving(SHARED, &node, 6, || scenario.generate().unwrap());
+    let (made, outcome) = watch_leaving(SHARED, &node, 3, || scenario.generate().unwrap());
     expected::shared_packets(made, &outcome);
 }

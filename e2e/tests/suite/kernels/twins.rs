@@ -23,7 +23,7 @@ fn idle_node() {
 fn healthy_pods_with_offload() {
     let node = Node::new("healthy-pods").unwrap();
     let pods = HealthyPods::new(&node).unwrap();
-    let ((sent, received), outcome) = watch(&node, 8, || pods.talk(3).unwrap());
+    let ((sent, received), outcome) = watch(&node, 3, || pods.talk(3).unwrap());
     assert!(
         sent > 1_000_000 && received > 100,
         "{sent} bytes, {received} packets"
@@ -37,7 +37,7 @@ fn capture_beside_healthy_pods() {
     let node = Node::new("capture").unwrap();
     let mut pods = HealthyPods::new(&node).unwrap();
     let pid = pods.start_capture().unwrap();
-    let ((sent, _), outcome) = watch(&node, 8, || pods.talk(2).unwrap());
+    let ((sent, _), outcome) = watch(&node, 3, || pods.talk(2).unwrap());
     assert!(sent > 1_000_000, "{sent} bytes");
     expected::capture(pid, &outcome);
 }
@@ -48,6 +48,6 @@ fn capture_beside_healthy_pods() {
 fn busy_node_whose_pods_come_and_go() {
     let node = Node::new("busy").unwrap();
     let busy = BusyNode::new(&node).unwrap();
-    let (work, outcome) = watch(&node, 14, || busy.work().unwrap());
+    let (work, outcome) = watch(&node, 3, || busy.work().unwrap());
     expected::busy_node(&work, &outcome);
 }
