@@ -14,10 +14,11 @@ const FOLDER: &str = "NETDIAG_RECORDINGS";
 
 /// Which check's folder a scenario's recording belongs to, by the beginning of its name. A module that is not here is
 /// named after its check.
-const CHECKS: [(&str, &str); 13] = [
+const CHECKS: [(&str, &str); 14] = [
     ("bonds", "unhandled_protocol"),
     ("checksums", "checksum_drop"),
     ("driver_messages", "driver_checksum"),
+    ("drops::full_backlog", "receive_overrun"),
     ("drops", "other_drop"),
     ("nics", "unhandled_protocol"),
     ("faults::checksum", "checksum_drop"),
