@@ -52,7 +52,13 @@ const MISDIRECTED: [&str; 4] = [
     "IP_RPFILTER",
 ];
 /// The same, for kernels that give no reason.
-const ROUTING: [&str; 4] = ["ip_error", "ip_forward", "ip6_forward", "ip6_pkt_discard"];
+const ROUTING: [&str; 5] = [
+    "ip_error",
+    "ip_forward",
+    "ip6_forward",
+    "ip6_pkt_discard",
+    "ip6_pkt_drop", // where a compiler has not inlined it
+];
 
 /// Who says that the packets are bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
