@@ -1,0 +1,234 @@
+//! When frames are to be compared across interfaces.
+
+use std::collections::BTreeMap;
+
+use netdiag_diagnosis::evidence::{Link, NetnsId, Stacks};
+
+use super::receives;
+use crate::{collect::on_demand::Need, sources::pulse::Rise};
+
+/// Whether frames may come in twice, on two interfaces of one namespace in one broadcast domain.
+///
+/// Where two interfaces take in what is not addressed to them, any multicast frame may. Elsewhere only what both are to
+/// receive does; of that, fragments are what gets harmed, and the kernel counts them.
+#[derive(Debug, Default)]
+pub struct FrameCopies {
+    /// The reason that stands for the whole window.
+    standing: Option<String>,
+    /// Namespaces with two interfaces that do not hand each other's frames on, with the names of the first two.
+    pairs: BTreeMap<NetnsId, String>,
+}
+
+impl FrameCopies {
+    /// What the links are like as the window begins.
+    pub fn of(links: &[Link]) -> Self {
+        let stacks = Stacks::of(links);
+        let mut by_namespace: BTreeMap<NetnsId, Vec<&Link>> = BTreeMap::new();
+        for link in links.iter().filter(|link| ends_here(link)) {
+            by_namespace.entry(link.netns).or_default().push(link);
+        }
+        let takes_all = |link: &&Link| {
+            let group = stacks.group((link.netns, link.ifindex));
+            links.iter().any(|member| {
+                member.netns == link.netns
+                    && (member.is_promiscuous() || member.is_all_multicast())
+                    && group.contains(&(member.netns, member.ifindex))
+            })
+        };
+        let standing = by_namespace.values().find_map(|receivers| {
+            let open: Vec<&Link> = receivers.iter().copied().filter(takes_all).collect();
+            Some(format!(
+                "{} take in multicast frames that they did not ask for: is one frame received twice?",
+                two_apart(&stacks, &open)?
+            ))
+        });
+        let pairs = by_namespace
+            .into_iter()
+            .filter_map(|(netns, receivers)| Some((netns, two_apart(&stacks, &receivers)?)))
+            .collect();
+        Self { standing, pairs }
+    }
+
+    /// What is needed after these counters rose.
+    pub fn after(&self, rises: &[Rise]) -> Need {
+        if let Some(question) = &self.standing {
+            return Need::Question(question.clone());
+        }
+        let fragmented = rises.iter().find_map(|rise| {
+            let names = self.pairs.get(&rise.netns)?;
+            (rise.by.fragments > 0 || rise.by.failed_reassemblies > 0).then_some(names)
+        });
+        match fragmented {
+            Some(names) => Need::Question(format!(
+                "fragments came in where there are several interfaces ({names}): did they come in on two of them?"
+            )),
+            None if self.pairs.is_empty() => {
+                Need::None("no namespace is known to have two interfaces that receive by themselves".to_owned())
+            }
+            None => Need::None(
+                "no two interfaces of a namespace take in multicast frames that they did not ask for, and no fragments \
+                 came in where there are two"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Frames that come in on it reach no other device that is looked at.
+fn ends_here(link: &Link) -> bool {
+    link.master.is_none() && receives(link)
+}
+
+/// The names of the first two that do not hand each other's frames on.
+fn two_apart(stacks: &Stacks, links: &[&Link]) -> Option<String> {
+    let (first, others) = links.split_first()?;
+    let group = stacks.group((first.netns, first.ifindex));
+    let apart = |other: &&&Link| !group.contains(&(other.netns, other.ifindex));
+    let other = others.iter().find(apart)?;
+    Some(format!("{} and {}", first.name, other.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use netdiag_diagnosis::evidence::Peer;
+
+    use super::*;
+    use crate::{
+        collect::questions::{IFF_LOOPBACK, IFF_UP},
+        sources::pulse::Beat,
+    };
+
+    const NODE: NetnsId = NetnsId(1);
+    const POD: NetnsId = NetnsId(2);
+
+    fn link(ifindex: u32, name: &str) -> Link {
+        Link {
+            netns: NODE,
+            ifindex,
+            name: name.to_owned(),
+            requested_flags: IFF_UP,
+            ..Link::default()
+        }
+    }
+
+    fn promiscuous(link: Link) -> Link {
+        Link {
+            promiscuity: 1,
+            ..link
+        }
+    }
+
+    fn port_of(master: u32, link: Link) -> Link {
+        Link {
+            master: Some(master),
+            ..link
+        }
+    }
+
+    fn over(lower: u32, kind: &str, link: Link) -> Link {
+        Link {
+            kind: Some(kind.to_owned()),
+            peer: Some(Peer {
+                ifindex: lower,
+                netns: Some(NODE),
+            }),
+            ..link
+        }
+    }
+
+    fn fragments_in(netns: NetnsId) -> Rise {
+        Rise {
+            netns,
+            by: Beat {
+                fragments: 6,
+                ..Beat::default()
+            },
+        }
+    }
+
+    fn asked(links: &[Link], rises: &[Rise]) -> Option<String> {
+        match FrameCopies::of(links).after(rises) {
+            Need::Question(question) => Some(question),
+            Need::None(_) => None,
+        }
+    }
+
+    #[test]
+    fn two_promiscuous_interfaces_raise_it_at_once() {
+        let links = [promiscuous(link(2, "eth0")), promiscuous(link(3, "eth1"))];
+        let question = asked(&links, &[]).unwrap();
+        assert!(question.starts_with("eth0 and eth1 take in"), "{question}");
+    }
+
+    #[test]
+    fn one_that_takes_every_multicast_frame_is_as_good_as_a_promiscuous_one() {
+        let all_multicast = Link {
+            effective_flags: Some(0x200),
+            ..link(3, "eth1")
+        };
+        assert!(asked(&[promiscuous(link(2, "eth0")), all_multicast], &[]).is_some());
+    }
+
+    #[test]
+    fn two_bridges_over_promiscuous_ports_raise_it() {
+        let links = [
+            link(2, "br0"),
+            promiscuous(port_of(2, link(3, "eth0"))),
+            link(4, "br1"),
+            promiscuous(port_of(4, link(5, "eth1"))),
+        ];
+        let question = asked(&links, &[]).unwrap();
+        assert!(question.starts_with("br0 and br1 "), "{question}");
+    }
+
+    #[test]
+    fn devices_that_hand_frames_to_each_other_raise_nothing() {
+        let ports = [
+            link(2, "br0"),
+            promiscuous(port_of(2, link(3, "eth0"))),
+            promiscuous(port_of(2, link(4, "eth1"))),
+        ];
+        assert_eq!(asked(&ports, &[fragments_in(NODE)]), None);
+        let uppers = [
+            promiscuous(link(2, "eth0")),
+            over(2, "macvlan", promiscuous(link(3, "m0"))),
+            over(2, "macvlan", promiscuous(link(4, "m1"))),
+        ];
+        assert_eq!(asked(&uppers, &[fragments_in(NODE)]), None);
+    }
+
+    #[test]
+    fn an_ordinary_interface_beside_a_promiscuous_one_raises_nothing() {
+        let links = [promiscuous(link(2, "eth0")), link(3, "eth1")];
+        assert_eq!(asked(&links, &[]), None);
+    }
+
+    #[test]
+    fn fragments_raise_it_where_there_are_two_interfaces() {
+        let links = [link(2, "eth0"), link(3, "eth1")];
+        assert_eq!(asked(&links, &[fragments_in(POD)]), None);
+        let question = asked(&links, &[fragments_in(NODE)]).unwrap();
+        assert!(question.starts_with("fragments came in"), "{question}");
+        assert!(question.contains("eth0 and eth1"), "{question}");
+    }
+
+    #[test]
+    fn the_loopback_and_what_is_down_are_no_second_interface() {
+        let loopback = Link {
+            requested_flags: IFF_UP | IFF_LOOPBACK,
+            ..link(1, "lo")
+        };
+        let down = Link {
+            requested_flags: 0,
+            ..promiscuous(link(3, "eth1"))
+        };
+        let links = [loopback, promiscuous(link(2, "eth0")), down];
+        let Need::None(reason) = FrameCopies::of(&links).after(&[fragments_in(NODE)]) else {
+            panic!("asked");
+        };
+        assert!(
+            reason.starts_with("no namespace is known to have two"),
+            "{reason}"
+        );
+    }
+}
