@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::Family;
-use crate::lab::{Container, Node, Pod, Traffic};
+use crate::lab::{Container, Facts, Node, Pod, Traffic};
 use crate::netns::{self, Namespace};
 use crate::process::Process;
 
@@ -55,7 +55,7 @@ pub struct TapQueue<'a> {
     machine: Option<Process>,
     _server: Option<Process>,
     client: Pod,
-    _guest: Namespace,
+    guest: Namespace,
     _vm: Container,
 }
 
@@ -64,13 +64,17 @@ pub struct TapQueue<'a> {
 pub struct Requests {
     /// Requests that were answered.
     pub answers: u64,
+    /// Of those, after 50 ms or more.
+    pub delayed: u64,
     /// Of those, after 200 ms or more.
     pub slow: u64,
+    /// Packets that came for the machine.
+    pub arrived: u64,
     /// Increase of the counter of the machine's device.
     pub dropped: u64,
-    /// Increase of Tcp.RetransSegs of the client.
+    /// Increase of Tcp.RetransSegs of the client and the machine.
     pub retransmitted: u64,
-    /// Increase of TcpExt.TCPTimeouts of the client.
+    /// Increase of TcpExt.TCPTimeouts of both.
     pub timeouts: u64,
 }
 
@@ -141,7 +145,7 @@ impl<'a> TapQueue<'a> {
             machine: Some(machine),
             _server: Some(server),
             client,
-            _guest: guest,
+            guest,
             _vm: vm,
         };
         // Addresses of neighbours are asked for now, so that what follows is all TCP.
@@ -169,34 +173,45 @@ impl<'a> TapQueue<'a> {
     /// The client asks on 16 connections for that long.
     pub fn ask(&self, seconds: u64) -> Result<Requests> {
         let before = self.counters()?;
-        let (answers, slow) = self.client_asks(16, seconds)?;
+        let facts = self.client_asks(16, seconds)?;
         thread::sleep(QUIET);
         let after = self.counters()?;
+        let rose = |index: usize| after[index] - before[index];
         Ok(Requests {
-            answers,
-            slow,
-            dropped: after.0 - before.0,
-            retransmitted: after.1 - before.1,
-            timeouts: after.2 - before.2,
+            answers: facts.get("answers")?,
+            delayed: facts.get("delayed")?,
+            slow: facts.get("slow")?,
+            arrived: rose(0),
+            dropped: rose(1),
+            retransmitted: rose(2),
+            timeouts: rose(3),
         })
     }
 
-    fn client_asks(&self, connections: u32, seconds: u64) -> Result<(u64, u64)> {
-        let facts = self.client.traffic(self.node.host()).run(&format!(
+    fn client_asks(&self, connections: u32, seconds: u64) -> Result<Facts> {
+        self.client.traffic(self.node.host()).run(&format!(
             "tcp-ask {} {PORT} --connections {connections} --seconds {seconds}",
             server(self.family)
-        ))?;
-        Ok((facts.get("answers")?, facts.get("slow")?))
+        ))
     }
 
-    fn counters(&self) -> Result<(u64, u64, u64)> {
-        let client = self.client.namespace();
-        let dropped = (self.node.namespace()).counter(self.plug.device(), self.plug.counter())?;
-        Ok((
-            dropped,
-            client.protocol_counter("Tcp", "RetransSegs")?,
-            client.protocol_counter("TcpExt", "TCPTimeouts")?,
-        ))
+    fn counters(&self) -> Result<[u64; 4]> {
+        let (client, guest) = (self.client.namespace(), &self.guest);
+        let of_both = |protocol, counter| -> Result<u64> {
+            let of_client = client.protocol_counter(protocol, counter)?;
+            Ok(of_client + guest.protocol_counter(protocol, counter)?)
+        };
+        let node = self.node.namespace();
+        let arrived = match self.plug {
+            Plug::Macvtap => "rx_packets",
+            Plug::BridgedTap => "tx_packets",
+        };
+        Ok([
+            node.counter(self.plug.device(), arrived)?,
+            node.counter(self.plug.device(), self.plug.counter())?,
+            of_both("Tcp", "RetransSegs")?,
+            of_both("TcpExt", "TCPTimeouts")?,
+        ])
     }
 }
 
