@@ -147,7 +147,7 @@ fn run_suite(workspace: &Workspace, suite: Suite, built: &Built) -> Result<Row> 
 }
 
 fn kernel_rows(workspace: &Workspace, built: &Built) -> Vec<Row> {
-    match guests::run(workspace, built, &Kernel::ALL, "") {
+    match guests::run(workspace, built, &Kernel::ALL, "", guests::LIMIT) {
         Ok(outcomes) => guests::rows(&outcomes),
         Err(error) => {
             let name = Suite::Kernels.name();

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::machine::run_quietly;
-use crate::build::{Built, Executable};
+use crate::build::Built;
 use crate::workspace::Workspace;
 
 /// Makes the image in `folder`.
@@ -17,9 +17,9 @@ pub fn image(workspace: &Workspace, built: &Built, folder: &Path) -> Result<Path
     let agent = built.required_binary("netdiag-agent")?;
     let lab = built.required_binary("netdiag-lab")?;
     for (program, name) in [
-        (agent, "netdiag-agent"),
+        (agent.as_path(), "netdiag-agent"),
         (lab, "netdiag-lab"),
-        (&suite(built)?.path, "suite"),
+        (suite(built)?, "suite"),
     ] {
         let mut strip = workspace.command("strip");
         strip.args(["--strip-debug", "-o"]).arg(tree.join(name));
@@ -36,7 +36,7 @@ pub fn image(workspace: &Workspace, built: &Built, folder: &Path) -> Result<Path
 
 /// The names of all scenarios with `filter` in them, without the module that they have in common.
 pub fn scenarios(workspace: &Workspace, built: &Built, filter: &str) -> Result<Vec<String>> {
-    let mut list: Command = workspace.command(&suite(built)?.path);
+    let mut list: Command = workspace.command(suite(built)?);
     list.args(["--list", "--ignored", "--format", "terse"]);
     let output = list
         .output()
@@ -62,11 +62,12 @@ fn scenarios_in(list: &str, filter: &str) -> Vec<String> {
         .collect()
 }
 
-fn suite(built: &Built) -> Result<&Executable> {
-    built
-        .executables
-        .iter()
+/// The program with the scenarios.
+pub fn suite(built: &Built) -> Result<&Path> {
+    let mut executables = built.executables.iter();
+    executables
         .find(|built| built.is_test && built.target == "suite")
+        .map(|built| built.path.as_path())
         .context("the build made no end-to-end tests")
 }
 

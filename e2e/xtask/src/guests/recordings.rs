@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use super::Outcome;
-use super::results::Verdict;
+use super::results::{Results, Verdict};
 use crate::workspace::Workspace;
 
 const DETECTORS: &str = "agent/diagnosis/src/detectors";
@@ -15,33 +14,33 @@ const DETECTORS: &str = "agent/diagnosis/src/detectors";
 /// scenario watched more than once.
 const ENDING: &str = ".json.gz";
 
-/// Copies the recordings of passed scenarios to `DETECTORS/<check>/testdata/<kernel>/`.
-pub fn keep(workspace: &Workspace, outcomes: &[Outcome]) -> Result<()> {
+/// Copies the recordings of passed scenarios from these folders to `DETECTORS/<check>/testdata/<kernel>/`.
+pub fn keep(
+    workspace: &Workspace,
+    kernel: &str,
+    results: &Results,
+    folders: &[PathBuf],
+) -> Result<()> {
+    let scenarios = results.scenarios.iter();
+    let passed: BTreeSet<&str> = scenarios
+        .filter(|scenario| scenario.verdict == Verdict::Passed)
+        .map(|scenario| scenario.name.as_str())
+        .collect();
+    let detectors = workspace.root.join(DETECTORS);
     let mut kept = 0;
-    for outcome in outcomes {
-        let passed: BTreeSet<&str> = outcome
-            .results
-            .scenarios
-            .iter()
-            .filter(|scenario| scenario.verdict == Verdict::Passed)
-            .map(|scenario| scenario.name.as_str())
-            .collect();
-        for folder in &outcome.recordings {
-            for check in
-                fs::read_dir(folder).with_context(|| format!("failed to read {folder:?}"))?
-            {
-                let check = check.context("failed to read a folder")?;
-                let kernel = workspace
-                    .root
-                    .join(DETECTORS)
-                    .join(check.file_name())
-                    .join("testdata")
-                    .join(outcome.kernel.name());
-                kept += copy(&check.path(), &kernel, &passed)?;
-            }
+    for folder in folders {
+        for check in fs::read_dir(folder).with_context(|| format!("failed to read {folder:?}"))? {
+            let check = check.context("failed to read a folder")?;
+            let detector = detectors.join(check.file_name());
+            ensure!(
+                detector.is_dir(),
+                "no check has the folder {detector:?}: list the module in e2e/tests/suite/kernels/recorded.rs"
+            );
+            let testdata = detector.join("testdata").join(kernel);
+            kept += copy(&check.path(), &testdata, &passed)?;
         }
     }
-    eprintln!("kept {kept} recordings in {DETECTORS}");
+    eprintln!("kept {kept} recordings of {kernel} in {DETECTORS}");
     Ok(())
 }
 
