@@ -107,7 +107,8 @@ pub(super) fn of(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
 }
 
 /// Where the kernel gives no reasons, the namespace's counter of wrong checksums tells: what was freed there on arrival
-/// was freed for its checksum if the counter rose as much, but for one in ten.
+/// was freed for its checksum if the counter rose as much, but for one in ten. What surely fell between the counter's two
+/// reads is compared.
 fn only_checksums(window: &EvidenceWindow, drop: &DropCount) -> bool {
     let location = drop.location.as_str();
     let Some(verified) = ON_ARRIVAL
@@ -123,14 +124,14 @@ fn only_checksums(window: &EvidenceWindow, drop: &DropCount) -> bool {
         drops
             .flat_map(|drops| &drops.counts)
             .filter(|other| functions.contains(&other.location.as_str()) && is_here(other))
-            .fold(0_u64, |sum, other| sum.saturating_add(other.count))
+            .fold(0_u64, |sum, other| sum.saturating_add(other.at_least))
     };
     let on_arrival = freed(verified.functions, &|other| other.netns == drop.netns);
     // What is verified late has lost its device, and may be of any namespace.
     let later = freed(verified.later, &|other| {
         other.netns.is_none() || other.netns == drop.netns
     });
-    increase.is_some_and(|rose| rose.saturating_sub(later) >= on_arrival - on_arrival / 10)
+    increase.is_some_and(|rose| rose > later && rose - later >= on_arrival - on_arrival / 10)
 }
 
 /// How many segments with a wrong checksum TCP freed in this namespace without an event: before 5.17 `tcp_drop` so
