@@ -14,16 +14,19 @@ const FOLDER: &str = "NETDIAG_RECORDINGS";
 
 /// Which check's folder a scenario's recording belongs to, by the beginning of its name. A module that is not here is
 /// named after its check.
-const CHECKS: [(&str, &str); 14] = [
+const CHECKS: [(&str, &str); 17] = [
     ("bonds", "unhandled_protocol"),
     ("checksums", "checksum_drop"),
     ("driver_messages", "driver_checksum"),
     ("drops::full_backlog", "receive_overrun"),
     ("drops", "other_drop"),
+    ("fragments", "fragment_reassembly"),
     ("nics", "unhandled_protocol"),
     ("faults::checksum", "checksum_drop"),
     ("faults::lldp", "unhandled_protocol"),
     ("faults::veth", "link_mtu"),
+    ("segment_routing", "segment_offload"),
+    ("stacked", "unhandled_protocol"),
     ("tap", "tap_queue_drop"),
     ("twins::capture", "promiscuity"),
     ("twins::healthy_pods", "checksum_drop"),
