@@ -12,6 +12,9 @@ use crate::netns::{self, Namespace};
 use crate::process::Process;
 use crate::{programs, wait};
 
+/// Starting a program takes long where instructions are emulated on a busy machine.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+
 /// What a traffic program said it did: `sent=20 connected=1`.
 pub struct Facts(BTreeMap<String, u64>);
 
@@ -62,7 +65,7 @@ impl<'a> Traffic<'a> {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let log = self.host.path().join(format!("traffic-{number}.log"));
         let process = Process::start(arguments, self.command(arguments)?, &log)?;
-        wait::until(arguments, Duration::from_secs(10), || {
+        wait::until(arguments, READY_LIMIT, || {
             process.check_running()?;
             Ok(process.log_tail().contains("ready=1").then_some(()))
         })?;
