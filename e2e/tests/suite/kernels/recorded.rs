@@ -26,7 +26,7 @@ const CHECKS: [(&str, &str); 17] = [
     ("faults::lldp", "unhandled_protocol"),
     ("faults::veth", "link_mtu"),
     ("segment_routing", "segment_offload"),
-    ("stacked", "unhandled_protocol"),
+    ("stacked", "fragment_reassembly"),
     ("tap", "tap_queue_drop"),
     ("twins::capture", "promiscuity"),
     ("twins::healthy_pods", "checksum_drop"),
