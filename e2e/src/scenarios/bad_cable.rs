@@ -50,10 +50,10 @@ impl<'a> BadCable<'a> {
         })
     }
 
-    /// The host sends that many datagrams, 50 ms apart; returns when the node has given up what stayed incomplete.
+    /// The host sends that many datagrams, 20 ms apart; returns when the node has given up what stayed incomplete.
     pub fn send(&self, datagrams: u64) -> Result<Received> {
         let [address, _] = self.family.addresses();
-        let send = format!("udp-send {address} {PORT} {datagrams} --size {SIZE} --gap-ms 50");
+        let send = format!("udp-send {address} {PORT} {datagrams} --size {SIZE} --gap-ms 20");
         Received::of(self.node, self.family, || self.cable.host.run(&send))
     }
 }

@@ -14,9 +14,9 @@ pub(super) const PORT: u16 = 7067;
 /// Payload of a datagram; at an MTU of 1500 bytes it takes 6 fragments.
 pub(super) const SIZE: u32 = 8_000;
 /// Seconds after which the node gives up a datagram: the kernel's 30 would make every window long.
-const REASSEMBLY_SECONDS: u64 = 2;
+const REASSEMBLY_SECONDS: u64 = 1;
 /// What the last timer may lag, and what the last frame needs to get through an emulated NIC.
-const LAG: Duration = Duration::from_millis(1_200);
+const LAG: Duration = Duration::from_millis(1_000);
 
 /// An IP version with the addresses that a scenario uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

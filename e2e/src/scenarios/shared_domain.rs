@@ -1,17 +1,23 @@
 //! Two NICs of the node in one broadcast domain, and a group that the node receives on one of them: every fragment of
 //! its datagrams comes in twice.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::reassembly::{Family, PORT, Received, SIZE};
 use crate::lab::{Container, Node, Segment, Switch, Wire};
 use crate::process::Process;
+use crate::wait;
+
+/// The bond's monitor looks at its ports every 100 ms.
+const BOND_LIMIT: Duration = Duration::from_secs(30);
 
 /// The node's two NICs, and a host that sends to the group.
 pub struct SharedDomain<'a> {
     node: &'a Node,
     family: Family,
-    nics: [&'static str; 2],
+    nics: Vec<&'static str>,
     // Programs end before what they use.
     programs: Vec<Process>,
     reader: Container,
@@ -45,7 +51,7 @@ impl<'a> SharedDomain<'a> {
             host,
             _switch: switch,
         };
-        Self::new(node, family, ["lan0", "lan1"], lan)
+        Self::new(node, family, vec!["lan0", "lan1"], lan)
     }
 
     /// `eth1` and `eth2`, virtual NICs on a guest's segment.
@@ -55,10 +61,28 @@ impl<'a> SharedDomain<'a> {
             segment.plug(device)?;
             node.namespace().ip(&format!("link set {device} up"))?;
         }
-        Self::new(node, family, ["eth1", "eth2"], Lan::Segment(segment))
+        Self::new(node, family, vec!["eth1", "eth2"], Lan::Segment(segment))
     }
 
-    fn new(node: &'a Node, family: Family, nics: [&'static str; 2], lan: Lan<'a>) -> Result<Self> {
+    /// `bond0` of `eth1` and `eth2`, which are on a guest's segment: one interface, whatever comes in where.
+    pub fn on_bond(node: &'a Node, family: Family) -> Result<Self> {
+        let segment = Segment::new(node)?;
+        let inside = node.namespace();
+        inside.ip("link add bond0 type bond mode active-backup miimon 100")?;
+        for device in ["eth1", "eth2"] {
+            segment.plug(device)?;
+            inside.ip(&format!("link set {device} promisc on"))?;
+            inside.ip(&format!("link set {device} master bond0"))?;
+        }
+        inside.ip("link set bond0 up")?;
+        wait::until("bond0's active port", BOND_LIMIT, || {
+            let carrier = inside.run("cat", &["/sys/class/net/bond0/carrier"])?;
+            Ok((carrier.trim() == "1").then_some(()))
+        })?;
+        Self::new(node, family, vec!["bond0"], Lan::Segment(segment))
+    }
+
+    fn new(node: &'a Node, family: Family, nics: Vec<&'static str>, lan: Lan<'a>) -> Result<Self> {
         let scenario = Self {
             node,
             family,
@@ -76,13 +100,13 @@ impl<'a> SharedDomain<'a> {
         let (node, family) = (self.node.namespace(), self.family);
         let (host, wire) = (self.lan.host().namespace(), self.lan.host().device);
         family.hurry(node)?;
-        for (nic, address) in self.nics.into_iter().zip(family.addresses()) {
+        for (nic, address) in self.nics.iter().zip(family.addresses()) {
             family.assign(node, nic, address)?;
         }
         family.assign(host, wire, family.source())?;
         if family == Family::V4 {
             // Else a sender that is not in an interface's own network is taken for forged there.
-            for place in ["all", self.nics[0], self.nics[1]] {
+            for place in self.nics.iter().chain(&["all"]) {
                 node.sysctl(&format!("net.ipv4.conf.{place}.rp_filter"), "0")?;
             }
             host.ip(&format!("route add 239.0.0.0/8 dev {wire}"))?;
@@ -107,7 +131,7 @@ impl<'a> SharedDomain<'a> {
         for nic in nics {
             let place = match self.family {
                 Family::V4 => {
-                    let number = usize::from(*nic == self.nics[1]);
+                    let number = usize::from(*nic != self.nics[0]);
                     self.family.addresses()[number].to_string()
                 }
                 Family::V6 => self.index_of(nic)?,
@@ -131,7 +155,7 @@ impl<'a> SharedDomain<'a> {
 
     /// An administrator switches both NICs to promiscuous mode.
     pub fn make_promiscuous(&self) -> Result<()> {
-        for nic in self.nics {
+        for nic in &self.nics {
             self.node
                 .namespace()
                 .ip(&format!("link set {nic} promisc on"))?;
@@ -139,13 +163,12 @@ impl<'a> SharedDomain<'a> {
         Ok(())
     }
 
-    /// A program listens promiscuously on a NIC; its process id.
-    pub fn capture(&mut self, nic: &str) -> Result<u32> {
+    /// A program listens promiscuously on a NIC.
+    pub fn capture(&mut self, nic: &str) -> Result<()> {
         let capture = format!("capture {nic} --seconds 300");
         let program = self.node.traffic(&self.reader).start(&capture)?;
-        let pid = program.id();
         self.programs.push(program);
-        Ok(pid)
+        Ok(())
     }
 
     /// Switches a NIC off.
@@ -154,10 +177,10 @@ impl<'a> SharedDomain<'a> {
         self.node.namespace().ip(&command).map(drop)
     }
 
-    /// The host sends that many datagrams, 50 ms apart; returns when the node has given up what stayed incomplete.
+    /// The host sends that many datagrams, 20 ms apart; returns when the node has given up what stayed incomplete.
     pub fn send(&self, datagrams: u64) -> Result<Received> {
         let group = self.family.group();
-        let send = format!("udp-send {group} {PORT} {datagrams} --size {SIZE} --gap-ms 50");
+        let send = format!("udp-send {group} {PORT} {datagrams} --size {SIZE} --gap-ms 20");
         Received::of(self.node, self.family, || self.lan.host().run(&send))
     }
 }

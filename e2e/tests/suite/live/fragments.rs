@@ -7,8 +7,8 @@ use crate::expected;
 
 /// Datagrams of a scenario; they are sent within 1 s.
 const SENT: u64 = 20;
-/// Seconds of a window: 1 to send, 2 until the node gives up what is incomplete, and some to spare.
-const WINDOW: u64 = 7;
+/// Seconds of a window: 1 to send, 1 until the node gives up what is incomplete, and some to spare.
+const WINDOW: u64 = 6;
 const NICS: [&str; 2] = ["lan0", "lan1"];
 
 #[test]
@@ -32,8 +32,8 @@ fn copies_are_looked_for_while_reassembly_fails() {
     let diagnosed = Diagnosed::node("member-twice");
     let mut shared = SharedDomain::on_veths(&diagnosed.node, Family::V4).unwrap();
     shared.join(&NICS).unwrap();
-    let (made, outcome) = diagnosed.diagnose(12, || shared.send(100).unwrap());
-    expected::collisions_without_loss(NICS, 100, made, &outcome);
+    let (made, outcome) = diagnosed.diagnose(12, || shared.send(200).unwrap());
+    expected::collisions_without_loss(NICS, 200, made, &outcome);
 }
 
 #[test]

@@ -45,8 +45,12 @@ pub(super) struct Remains<'a> {
     pub(super) sampled: Vec<Ends>,
     /// Sampled packets that were whole datagrams, put together from fragments.
     pub(super) wholes: u64,
+    /// Payload of the longest of them, bytes.
+    pub(super) longest_whole: usize,
     /// Sampled fragments behind which others follow.
     pub(super) not_last: u64,
+    /// Payload of the shortest of them, bytes.
+    pub(super) shortest_part: Option<usize>,
     /// Interfaces that the sampled packets came in on.
     pub(super) entered_on: BTreeSet<u32>,
 }
@@ -126,7 +130,9 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
                 },
                 sampled: Vec::new(),
                 wholes: 0,
+                longest_whole: 0,
                 not_last: 0,
+                shortest_part: None,
                 entered_on: BTreeSet::new(),
             };
             let mut fragments = 0_u64;
@@ -136,16 +142,25 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
                 };
                 remains.sampled.push(ends(&packet));
                 remains.entered_on.insert(sample.skb_iif);
+                let payload = packet.transport_length;
                 match packet.fragment {
                     Some(fragment) => {
                         fragments += 1;
-                        remains.not_last += u64::from(fragment.more);
+                        if fragment.more {
+                            remains.not_last += 1;
+                            let known = remains.shortest_part.into_iter().chain(payload);
+                            remains.shortest_part = known.min();
+                        }
                     }
                     None => {
                         let known = |id| seen.contains(&(ends(&packet), id));
                         let is_whole = is_longer_than_a_frame(window, key, sample)
                             || packet.identification.is_some_and(known);
-                        remains.wholes += u64::from(is_whole);
+                        if is_whole {
+                            remains.wholes += 1;
+                            let longest = payload.unwrap_or(0).max(remains.longest_whole);
+                            remains.longest_whole = longest;
+                        }
                     }
                 }
             }

@@ -88,22 +88,49 @@ impl<'a> Toll<'a> {
     /// Datagrams that nobody got.
     ///
     /// A whole datagram that dies is lost, unless its copy was put together too. Of N datagrams with two copies each,
-    /// C are put together twice: ReasmOKs = N + C. What is left of the other N - C opens a queue that cannot complete,
-    /// if anything is left: ReasmFails <= N - C. So C <= (ReasmOKs - ReasmFails) / 2, and the rest of the whole datagrams
-    /// that died had no copy that lived. A failure without a duplicate is no collision's and not counted here.
+    /// C are put together twice: ReasmOKs = N + C. The copies of the other N - C collide. So C = (ReasmOKs - (N - C)) / 2,
+    /// and the rest of the whole datagrams that died had no copy that lived.
     pub(super) fn lost(&self, namespace: &Namespace) -> Range {
-        if !self.collides() {
-            return Range::default();
+        if !self.collides() || namespace.increase("Ip.ReasmOKs").is_none() {
+            return Range {
+                at_least: 0,
+                at_most: self.wholes.at_most * u64::from(self.collides()),
+            };
         }
         let completed = Version::V4.increase(namespace, "ReasmOKs");
-        let failed = Version::V4.increase(namespace, "ReasmFails");
-        let collided = failed.min(self.duplicates.at_most);
-        let twice = completed.saturating_sub(collided).div_ceil(2);
-        let known = namespace.increase("Ip.ReasmOKs").is_some();
+        let twice = completed
+            .saturating_sub(self.collided(namespace))
+            .div_ceil(2);
         Range {
-            at_least: self.wholes.at_least.saturating_sub(twice) * u64::from(known),
+            at_least: self.wholes.at_least.saturating_sub(twice),
             at_most: self.wholes.at_most,
         }
+    }
+
+    /// Datagrams whose copies met, at least: each fails once when something is left of its second copy, though much
+    /// later, and has no more duplicates than fragments. A failure without a duplicate is no collision's.
+    fn collided(&self, namespace: &Namespace) -> u64 {
+        let failed = Version::V4.increase(namespace, "ReasmFails");
+        let failed = failed.min(self.duplicates.at_most);
+        let parts = self.parts_of_a_datagram();
+        let by_duplicates = parts.map_or(0, |parts| self.duplicates.at_least.div_ceil(parts));
+        failed.max(by_duplicates)
+    }
+
+    /// The most fragments that one of the sampled datagrams came in.
+    fn parts_of_a_datagram(&self) -> Option<u64> {
+        let longest = self
+            .remains
+            .iter()
+            .map(|remains| remains.longest_whole)
+            .max()?;
+        let shortest = self
+            .remains
+            .iter()
+            .filter_map(|remains| remains.shortest_part)
+            .min()?;
+        let parts = longest.checked_div(shortest)? + usize::from(longest % shortest > 0);
+        u64::try_from(parts).ok().filter(|parts| *parts > 0)
     }
 
     /// Indices of the interfaces where nobody wants what arrives: no program has joined the group there.

@@ -86,6 +86,18 @@ fn a_datagram_that_dies_beside_a_copy_that_lived_is_not_lost() {
     assert!(finding.impact.contains("up to 27"), "{}", finding.impact);
 }
 
+/// The kernel's 30 s make the failures of most datagrams come after the window.
+#[test]
+fn duplicates_tell_of_the_loss_before_reassembly_is_given_up() {
+    let mut window = conflict();
+    count(&mut window.namespaces[0], 20, 0);
+    drops_of(&mut window).counts[1].count = 0;
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!((finding.severity, finding.count), (Severity::Critical, 18));
+    assert!(finding.summary.contains("at least 18 datagrams lost"));
+}
+
 #[test]
 fn failures_of_another_flow_make_no_datagram_lost() {
     let mut window = node(
