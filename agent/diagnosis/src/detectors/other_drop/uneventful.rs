@@ -2,7 +2,7 @@
 
 use super::{NAME, table::Class};
 use crate::{
-    evidence::{EvidenceWindow, Namespace},
+    evidence::{DropCount, EvidenceWindow, Namespace},
     finding::{Finding, Proof, Remedy, Severity, Subject, counted_packets},
 };
 
@@ -11,8 +11,12 @@ pub(super) const LISTEN_OVERFLOWS: &str = "ListenOverflows";
 /// tcp_conn_request counts it for each SYN that it refuses since the queue of connections to accept is full, and
 /// tcp_v4_rcv then frees the SYN by consume_skb as one that was read.
 const COUNTER: &str = "TcpExt.ListenOverflows";
-/// The same event, for the last segment of a handshake.
-const AS_EVENT: &str = "TCP_LISTEN_OVERFLOW";
+/// The reasons, with their functions, of the last segments of handshakes that are counted and freed as dropped: some
+/// kernels name the overflow, and tcp_get_cookie_sock gives up a connection by SYN cookie without a word of its own.
+const AS_EVENTS: [(&str, &[&str]); 2] = [
+    ("TCP_LISTEN_OVERFLOW", &[]),
+    ("NO_SOCKET", &["cookie_v4_check", "cookie_v6_check"]),
+];
 /// A listener should never refuse; see the table's rows.
 const CLASS: Class = Class::Loss {
     warn_per_minute: Some(6),
@@ -34,7 +38,14 @@ fn seen_as_events(window: &EvidenceWindow, namespace: &Namespace) -> u64 {
         .value()
         .into_iter()
         .flat_map(|drops| &drops.counts);
-    keys.filter(|key| key.netns == Some(namespace.id) && key.reason == AS_EVENT)
+    let counted = |key: &&DropCount| {
+        AS_EVENTS.iter().any(|(reason, functions)| {
+            key.reason == *reason
+                && (functions.is_empty() || functions.contains(&key.location.as_str()))
+        })
+    };
+    keys.filter(|key| key.netns == Some(namespace.id))
+        .filter(counted)
         .fold(0, |sum, key| key.count.saturating_add(sum))
 }
 
