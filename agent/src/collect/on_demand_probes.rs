@@ -43,11 +43,14 @@ impl OnDemandProbes {
         let reading = before.reading();
         let links = reading.and_then(|reading| reading.links.value());
         let links: &[Link] = links.map_or(&[], Vec::as_slice);
+        let receiving_groups = reading
+            .map(|reading| reading.receiving_groups.clone())
+            .unwrap_or_default();
         let segment_route = sources.as_ref().ok().and_then(Sources::segment_route);
         let mut probes = Self {
             pulse: reading.map(Pulse::from).unwrap_or_default(),
             frame_copies: Watch::default(),
-            ask_for_frame_copies: questions::FrameCopies::of(links),
+            ask_for_frame_copies: questions::FrameCopies::of(links, &receiving_groups),
             retransmissions: Watch::default(),
             gro: Watch::default(),
             need_for_gro: questions::gro_of(links, segment_route),

@@ -26,6 +26,7 @@ mod ethtool;
 mod kernel_log;
 mod link_attributes;
 mod links;
+mod multicast_groups;
 mod namespaces;
 mod packet_sockets;
 mod pods;
@@ -43,7 +44,11 @@ mod tun_holders;
 #[cfg(test)]
 mod live_tests;
 
-use std::{collections::BTreeMap, io, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashSet},
+    io,
+    path::PathBuf,
+};
 
 use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, TunHolder};
 
@@ -160,6 +165,7 @@ impl Sources {
                 .map(|open| self.namespace(open))
                 .collect(),
             links,
+            receiving_groups: HashSet::new(),
             links_read,
             identities: discovery
                 .namespaces
@@ -197,6 +203,9 @@ impl Sources {
                 // Addresses only help to name ends of flows, so that an error here is not worth a word.
                 namespace.addresses = addresses::read(&self.route, open).unwrap_or_default();
                 namespace.protocol_handlers = protocol_handlers::read(open);
+                if multicast_groups::has_joined(open) {
+                    reading.receiving_groups.insert(open.id);
+                }
             }
         }
         let (Observed::Complete { value: links } | Observed::Partial { value: links, .. }) =

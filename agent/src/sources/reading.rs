@@ -13,6 +13,8 @@ pub struct Reading {
     pub namespaces: Vec<Namespace>,
     /// Links of those namespaces. `stats` is filled, `stats_before` is not.
     pub links: Observed<Vec<Link>>,
+    /// Namespaces in which programs receive multicast groups of more than link-local scope.
+    pub receiving_groups: HashSet<NetnsId>,
     /// Namespaces whose links were read in full.
     pub(super) links_read: HashSet<NetnsId>,
     /// By what a namespace is known again when its number may have been reused.
@@ -169,6 +171,7 @@ mod tests {
                     ..Link::default()
                 }],
             },
+            receiving_groups: HashSet::new(),
             links_read: [ID].into(),
             identities: [(ID, identity)].into(),
         }

@@ -1,6 +1,6 @@
 //! When frames are to be compared across interfaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use netdiag_diagnosis::evidence::{Link, NetnsId, Stacks};
 
@@ -9,8 +9,8 @@ use crate::{collect::on_demand::Need, sources::pulse::Rise};
 
 /// Whether frames may come in twice, on two interfaces of one namespace in one broadcast domain.
 ///
-/// Where two interfaces take in what is not addressed to them, any multicast frame may. Elsewhere only what both are to
-/// receive does; of that, fragments are what gets harmed, and the kernel counts them.
+/// Where two interfaces take in what is not addressed to them, any multicast frame may. Elsewhere it is what a program
+/// receives from a group. What gets harmed is fragments, which the kernel counts.
 #[derive(Debug, Default)]
 pub struct FrameCopies {
     /// The reason that stands for the whole window.
@@ -20,8 +20,8 @@ pub struct FrameCopies {
 }
 
 impl FrameCopies {
-    /// What the links are like as the window begins.
-    pub fn of(links: &[Link]) -> Self {
+    /// What the links are like as the window begins, and in which namespaces programs receive multicast groups.
+    pub fn of(links: &[Link], receiving_groups: &HashSet<NetnsId>) -> Self {
         let stacks = Stacks::of(links);
         let mut by_namespace: BTreeMap<NetnsId, Vec<&Link>> = BTreeMap::new();
         for link in links.iter().filter(|link| ends_here(link)) {
@@ -42,10 +42,18 @@ impl FrameCopies {
                 two_apart(&stacks, &open)?
             ))
         });
-        let pairs = by_namespace
+        let pairs: BTreeMap<_, _> = by_namespace
             .into_iter()
             .filter_map(|(netns, receivers)| Some((netns, two_apart(&stacks, &receivers)?)))
             .collect();
+        let standing = standing.or_else(|| {
+            let mut pairs = pairs.iter();
+            let (_, names) = pairs.find(|(netns, _)| receiving_groups.contains(netns))?;
+            Some(format!(
+                "a program receives from a multicast group where there are several interfaces ({names}): does one \
+                 frame come in on two of them?"
+            ))
+        });
         Self { standing, pairs }
     }
 
@@ -66,8 +74,8 @@ impl FrameCopies {
                 Need::None("no namespace is known to have two interfaces that receive by themselves".to_owned())
             }
             None => Need::None(
-                "no two interfaces of a namespace take in multicast frames that they did not ask for, and no fragments \
-                 came in where there are two"
+                "where a namespace has two interfaces, they take in only what they asked for, no program receives from \
+                 a multicast group, and no fragments came in"
                     .to_owned(),
             ),
         }
@@ -147,7 +155,7 @@ mod tests {
     }
 
     fn asked(links: &[Link], rises: &[Rise]) -> Option<String> {
-        match FrameCopies::of(links).after(rises) {
+        match FrameCopies::of(links, &HashSet::new()).after(rises) {
             Need::Question(question) => Some(question),
             Need::None(_) => None,
         }
@@ -213,6 +221,17 @@ mod tests {
     }
 
     #[test]
+    fn a_group_raises_it_at_once_where_there_are_two_interfaces() {
+        let links = [link(2, "eth0"), link(3, "eth1")];
+        let need = |netns| FrameCopies::of(&links, &HashSet::from([netns])).after(&[]);
+        assert!(matches!(need(POD), Need::None(_)));
+        let Need::Question(question) = need(NODE) else {
+            panic!("nobody asks");
+        };
+        assert!(question.contains("(eth0 and eth1)"), "{question}");
+    }
+
+    #[test]
     fn the_loopback_and_what_is_down_are_no_second_interface() {
         let loopback = Link {
             requested_flags: IFF_UP | IFF_LOOPBACK,
@@ -223,7 +242,9 @@ mod tests {
             ..promiscuous(link(3, "eth1"))
         };
         let links = [loopback, promiscuous(link(2, "eth0")), down];
-        let Need::None(reason) = FrameCopies::of(&links).after(&[fragments_in(NODE)]) else {
+        let Need::None(reason) =
+            FrameCopies::of(&links, &HashSet::new()).after(&[fragments_in(NODE)])
+        else {
             panic!("asked");
         };
         assert!(
