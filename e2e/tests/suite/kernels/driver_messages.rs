@@ -20,7 +20,7 @@ fn every_drivers_complaint() {
     // The one NIC here, as its driver would name it.
     let line = driver_messages::complaint_about("virtio_net", "eth1");
     log.print(0, WARNING, &line).unwrap();
-    let outcome = conclude(watch);
+    let outcome = conclude(watch, 3 * COMPLAINTS.len() as u64 + 1);
     expected::driver_complaints(3, &outcome);
     let of_nic = outcome.finding("DriverChecksum", "UnsupportedProtocol", "eth1");
     assert_eq!(of_nic["severity"], "Warning");
@@ -39,7 +39,7 @@ fn forged_complaints() {
     let forged = ForgedMessages::new(&node).unwrap();
     let watch = node.watch(4).unwrap();
     forged.forge(&node, 5).unwrap();
-    let outcome = conclude(watch);
+    let outcome = conclude(watch, 5);
     let log = &outcome.evidence["kernel_log"];
     let lines = log["value"].as_array();
     let lines: Vec<_> = lines

@@ -49,11 +49,12 @@ pub fn watch_leaving<T>(
     (made, outcome)
 }
 
-/// Waits for the report of a window in which no packet was at stake.
+/// Waits for the report of a window in which no packet was at stake, and so many lines were written into the log.
 #[track_caller]
-pub fn conclude(watch: Watch) -> Outcome {
+pub fn conclude(watch: Watch, lines: u64) -> Outcome {
     let watched = watch.report().unwrap();
-    recorded::keep(&watched.recording, BTreeMap::new());
+    let counters = BTreeMap::from([("kernel log lines".to_owned(), lines)]);
+    recorded::keep(&watched.recording, counters);
     read(&watched)
 }
 
