@@ -13,7 +13,7 @@ const NICS: [&str; 2] = ["lan0", "lan1"];
 
 #[test]
 #[ignore = "needs root, eBPF and a control plane"]
-fn datagrams_that_arrive_where_nobody_joined_are_counted() {
+fn datagrams_that_arrive_where_nobody_joined_are_counted_until_the_copies_are_kept_out() {
     let diagnosed = Diagnosed::node("stranger-first");
     let mut shared = SharedDomain::on_veths(&diagnosed.node, Family::V4).unwrap();
     shared.track_connections().unwrap();
@@ -23,6 +23,9 @@ fn datagrams_that_arrive_where_nobody_joined_are_counted() {
     expected::every_datagram_lost(NICS, SENT, made, &outcome);
     let summary = &outcome.diagnosis["status"]["summary"];
     assert_eq!(summary["severity"], "Critical");
+    let finding = outcome.finding("FragmentReassembly", "SharedBroadcastDomain", "lan0");
+    expected::follow_remedy(finding, &diagnosed.node);
+    assert_eq!(shared.send(SENT).unwrap().datagrams, SENT);
 }
 
 /// Nothing is promiscuous; the failures themselves raise the question.

@@ -35,13 +35,13 @@ pub(super) fn of_domain(
         "Separate the interfaces: give each a VLAN or switch of its own, or make them one (a bond) if they are meant to \
          be redundant.",
     ));
-    remedies.extend(keep_out(domain, toll));
     remedies.push(Remedy::command_in(
         domain.namespace,
         "See which interface has joined which group. A program that has joined on both needs one of them alone.",
         &["ip", "maddress", "show"],
         &[],
     ));
+    remedies.extend(keep_out(domain, toll));
     remedies
 }
 
