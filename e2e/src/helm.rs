@@ -14,6 +14,7 @@ pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/netdiag"
 pub struct Helm {
     kubeconfig: PathBuf,
     namespace: &'static str,
+    network: Option<String>,
 }
 
 impl Helm {
@@ -22,12 +23,19 @@ impl Helm {
         Self {
             kubeconfig: kubeconfig.to_path_buf(),
             namespace,
+            network: None,
         }
+    }
+
+    /// The same from inside a network namespace, where the API server is.
+    pub fn inside(mut self, network: Option<&str>) -> Self {
+        self.network = network.map(str::to_owned);
+        self
     }
 
     /// Runs it; the standard output, or an error with what it said.
     pub fn run(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = command();
+        let mut command = command(self.network.as_deref());
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command.args(["--namespace", self.namespace]);
         said(command.args(arguments))
@@ -36,11 +44,11 @@ impl Helm {
 
 /// What helm says about the chart without a cluster: `lint`, `template`.
 pub fn about_chart(verb: &str, arguments: &[&str]) -> Result<String> {
-    said(command().args([verb, CHART]).args(arguments))
+    said(command(None).args([verb, CHART]).args(arguments))
 }
 
-fn command() -> Command {
-    let mut command = programs::kubernetes("helm");
+fn command(network: Option<&str>) -> Command {
+    let mut command = programs::kubernetes_in(network, "helm");
     // No plugins, repositories or settings of whoever runs the tests.
     for (variable, folder) in [
         ("HELM_CONFIG_HOME", "config"),

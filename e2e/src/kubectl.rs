@@ -12,6 +12,7 @@ use crate::programs;
 /// kubectl with the rights of one kubeconfig file.
 pub struct Kubectl {
     kubeconfig: PathBuf,
+    namespace: Option<String>,
 }
 
 impl Kubectl {
@@ -19,7 +20,14 @@ impl Kubectl {
     pub fn new(kubeconfig: &Path) -> Self {
         Self {
             kubeconfig: kubeconfig.to_path_buf(),
+            namespace: None,
         }
+    }
+
+    /// The same from inside a network namespace, where the API server is.
+    pub fn inside(mut self, namespace: Option<&str>) -> Self {
+        self.namespace = namespace.map(str::to_owned);
+        self
     }
 
     /// Runs it; the standard output, or an error with what it said.
@@ -114,7 +122,7 @@ impl Kubectl {
     }
 
     fn command(&self) -> Command {
-        let mut command = programs::kubernetes("kubectl");
+        let mut command = programs::kubernetes_in(self.namespace.as_deref(), "kubectl");
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         // Its discovery cache is keyed by address alone, and the next control plane may get the same port.
         command

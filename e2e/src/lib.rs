@@ -9,6 +9,7 @@ pub mod http;
 pub mod kubectl;
 pub mod lab;
 pub mod netns;
+pub mod nodes;
 pub mod process;
 pub mod programs;
 pub mod scenarios;

@@ -37,6 +37,24 @@ fn from_environment(variable: &str) -> Result<PathBuf> {
         .with_context(|| format!("{variable} is not set; `cargo xtask test` sets it"))
 }
 
+/// The folder of the network plugins that containerd calls, `cni` beside the programs of Kubernetes.
+pub fn cni_plugins() -> Result<PathBuf> {
+    let folder = env::var_os("KUBEBUILDER_ASSETS").context("KUBEBUILDER_ASSETS is not set")?;
+    Ok(PathBuf::from(folder).join("cni"))
+}
+
+/// A program of Kubernetes, as [`kubernetes`] finds it, inside a network namespace where one is named.
+pub fn kubernetes_in(namespace: Option<&str>, program: &str) -> Command {
+    let found = kubernetes(program);
+    let Some(namespace) = namespace else {
+        return found;
+    };
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace]);
+    command.arg(found.get_program());
+    command
+}
+
 /// `etcd`, `kube-apiserver`, `kubectl` or `helm` from the folder `KUBEBUILDER_ASSETS`, else from PATH.
 pub fn kubernetes(program: &str) -> Command {
     match env::var_os("KUBEBUILDER_ASSETS") {

@@ -1,12 +1,12 @@
-//! A private etcd and kube-apiserver on loopback.
+//! A private etcd and kube-apiserver: on loopback, or in a network that nodes reach.
 //!
-//! No controllers run: nothing makes the `default` service account, and nothing collects the
-//! children of deleted owners.
+//! No controllers run with it: nothing makes the `default` service account, and nothing collects the
+//! children of deleted owners. A cluster of real nodes starts them.
 
 mod certificates;
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 
 use crate::cleanup::TemporaryFolder;
 use crate::kubectl::Kubectl;
+use crate::netns::Namespace;
 use crate::process::Process;
 use crate::{programs, wait};
-use certificates::Certificates;
+pub use certificates::{Certificates, Pair, Who};
 
 /// It takes 4 to 9 s on a busy machine.
 const READY_LIMIT: Duration = Duration::from_secs(90);
@@ -30,29 +31,73 @@ pub struct ControlPlane {
     etcd: Process,
     certificates: Certificates,
     port: u16,
+    place: Place,
     folder: TemporaryFolder,
 }
 
+/// Where the API server is reached.
+#[derive(Clone, Debug)]
+enum Place {
+    /// By this host alone.
+    Loopback,
+    /// By whoever is in this network namespace or has a route to the address.
+    Network {
+        namespace: String,
+        address: Ipv4Addr,
+    },
+}
+
+impl Place {
+    fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Loopback => None,
+            Self::Network { namespace, .. } => Some(namespace),
+        }
+    }
+
+    fn address(&self) -> Ipv4Addr {
+        match self {
+            Self::Loopback => Ipv4Addr::LOCALHOST,
+            Self::Network { address, .. } => *address,
+        }
+    }
+}
+
 impl ControlPlane {
-    /// Starts both programs and waits until the API server is ready.
+    /// Starts both programs on loopback and waits until the API server is ready.
     pub fn start() -> Result<Self> {
+        Self::start_at(Place::Loopback)
+    }
+
+    /// The same in a network namespace, at an address of it that nodes reach.
+    pub fn start_in(network: &Namespace, address: Ipv4Addr) -> Result<Self> {
+        Self::start_at(Place::Network {
+            namespace: network.name().to_owned(),
+            address,
+        })
+    }
+
+    fn start_at(place: Place) -> Result<Self> {
         let folder = TemporaryFolder::new("control-plane")?;
-        let certificates = Certificates::write(folder.path())?;
+        let certificates = Certificates::write(folder.path(), place.address())?;
         let [client_port, peer_port, secure_port] = free_ports()?;
-        let etcd = start_etcd(folder.path(), client_port, peer_port)?;
-        let apiserver = start_apiserver(folder.path(), &certificates, client_port, secure_port)?;
+        let etcd = start_etcd(folder.path(), &place, client_port, peer_port)?;
+        let apiserver = start_apiserver(
+            folder.path(),
+            &place,
+            &certificates,
+            client_port,
+            secure_port,
+        )?;
         let plane = Self {
             apiserver,
             etcd,
             certificates,
             port: secure_port,
+            place,
             folder,
         };
-        let admin = json!({
-            "client-certificate": plane.certificates.admin.certificate,
-            "client-key": plane.certificates.admin.key,
-        });
-        plane.write_kubeconfig(&plane.kubeconfig(), &admin)?;
+        plane.kubeconfig_of("admin", &plane.certificates.admin)?;
         wait::until("the API server", READY_LIMIT, || {
             plane.etcd.check_running()?;
             plane.apiserver.check_running()?;
@@ -73,7 +118,25 @@ impl ControlPlane {
 
     /// kubectl as administrator.
     pub fn kubectl(&self) -> Kubectl {
-        Kubectl::new(&self.kubeconfig())
+        Kubectl::new(&self.kubeconfig()).inside(self.place.namespace())
+    }
+
+    /// The files that other programs need to trust each other and the API server.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    /// Where its files are, and room for those of programs that go with it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a kubeconfig file for the holder of a client certificate.
+    pub fn kubeconfig_of(&self, name: &str, holder: &Pair) -> Result<PathBuf> {
+        let path = self.folder.path().join(format!("{name}.kubeconfig"));
+        let user = json!({ "client-certificate": holder.certificate, "client-key": holder.key });
+        self.write_kubeconfig(&path, &user)?;
+        Ok(path)
     }
 
     /// A client with an administrator's rights.
@@ -95,7 +158,7 @@ impl ControlPlane {
 
     fn write_kubeconfig(&self, path: &Path, user: &Value) -> Result<()> {
         let cluster = json!({
-            "server": format!("https://127.0.0.1:{}", self.port),
+            "server": format!("https://{}:{}", self.place.address(), self.port),
             "certificate-authority": self.certificates.authority,
         });
         // JSON is YAML.
@@ -112,10 +175,10 @@ impl ControlPlane {
     }
 }
 
-fn start_etcd(folder: &Path, client_port: u16, peer_port: u16) -> Result<Process> {
+fn start_etcd(folder: &Path, place: &Place, client_port: u16, peer_port: u16) -> Result<Process> {
     let client = format!("http://127.0.0.1:{client_port}");
     let peer = format!("http://127.0.0.1:{peer_port}");
-    let mut command = programs::kubernetes("etcd");
+    let mut command = programs::kubernetes_in(place.namespace(), "etcd");
     command
         .arg("--data-dir")
         .arg(folder.join("etcd"))
@@ -132,18 +195,23 @@ fn start_etcd(folder: &Path, client_port: u16, peer_port: u16) -> Result<Process
 
 fn start_apiserver(
     folder: &Path,
+    place: &Place,
     certificates: &Certificates,
     etcd_port: u16,
     port: u16,
 ) -> Result<Process> {
     let path = |path: &Path| path.display().to_string();
+    // The endpoint of the `kubernetes` service must not be loopback, and nobody asks for it there.
+    let (advertised, endpoints) = match place {
+        Place::Loopback => (Ipv4Addr::new(192, 0, 2, 1), "none"),
+        Place::Network { address, .. } => (*address, "lease"),
+    };
     let flags = [
         ("etcd-servers", format!("http://127.0.0.1:{etcd_port}")),
         ("secure-port", port.to_string()),
-        ("bind-address", "127.0.0.1".to_owned()),
-        // The address of the `kubernetes` service's endpoint, which must not be loopback.
-        ("advertise-address", "192.0.2.1".to_owned()),
-        ("endpoint-reconciler-type", "none".to_owned()),
+        ("bind-address", place.address().to_string()),
+        ("advertise-address", advertised.to_string()),
+        ("endpoint-reconciler-type", endpoints.to_owned()),
         ("tls-cert-file", path(&certificates.server.certificate)),
         ("tls-private-key-file", path(&certificates.server.key)),
         ("client-ca-file", path(&certificates.authority)),
@@ -164,8 +232,19 @@ fn start_apiserver(
         ("authorization-mode", "Node,RBAC".to_owned()),
         ("enable-admission-plugins", "NodeRestriction".to_owned()),
         ("allow-privileged", "true".to_owned()),
+        // For logs of pods and for port forwarding, where there are nodes.
+        ("kubelet-preferred-address-types", "InternalIP".to_owned()),
+        (
+            "kubelet-client-certificate",
+            path(&certificates.admin.certificate),
+        ),
+        ("kubelet-client-key", path(&certificates.admin.key)),
+        (
+            "kubelet-certificate-authority",
+            path(&certificates.authority),
+        ),
     ];
-    let mut command = programs::kubernetes("kube-apiserver");
+    let mut command = programs::kubernetes_in(place.namespace(), "kube-apiserver");
     command.args(flags.map(|(name, value)| format!("--{name}={value}")));
     Process::start(
         "kube-apiserver",

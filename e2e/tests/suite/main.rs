@@ -7,6 +7,7 @@
 )]
 
 mod apiserver;
+mod cluster;
 mod expected;
 mod kernels;
 mod live;

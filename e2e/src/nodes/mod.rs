@@ -1,0 +1,135 @@
+//! A cluster of real nodes on this machine: containerd, runc, kubelet and kube-proxy, each node with its own network,
+//! mounts and process table, and a whole control plane.
+//!
+//! Nodes share the machine's kernel, so the eBPF programs of each agent see the events of all.
+
+mod groups;
+mod host_settings;
+mod image;
+mod network;
+mod node;
+mod settings;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+pub use image::Image;
+pub use node::RealNode;
+pub use settings::PAUSE_IMAGE;
+
+use crate::control_plane::{ControlPlane, Who};
+use crate::helm::Helm;
+use crate::kubectl::Kubectl;
+use crate::process::Process;
+use crate::{programs, wait};
+use host_settings::HostSettings;
+use network::Network;
+
+/// Nodes that are Ready some 20 s after their start, longer on a busy machine.
+const READY_LIMIT: Duration = Duration::from_secs(120);
+
+/// A running cluster. All of it goes with this value.
+pub struct RealCluster {
+    // Fields drop in this order.
+    nodes: Vec<RealNode>,
+    _controllers: Vec<Process>,
+    plane: ControlPlane,
+    network: Network,
+    _settings: HostSettings,
+}
+
+impl RealCluster {
+    /// Starts so many nodes with these images (docker archives), and waits until they are Ready.
+    pub fn start(count: u8, images: &[PathBuf]) -> Result<Self> {
+        let settings = HostSettings::remember()?;
+        let network = Network::new(count)?;
+        let plane = ControlPlane::start_in(network.cluster(), network::API_ADDRESS)?;
+        let controllers = start_controllers(&plane, &network)?;
+        let kubectl = plane.kubectl();
+        kubectl.run(&[
+            "create",
+            "clusterrolebinding",
+            "kube-proxy",
+            "--clusterrole=system:node-proxier",
+            "--user=system:kube-proxy",
+        ])?;
+        let nodes = network
+            .nodes()
+            .iter()
+            .zip(1..)
+            .map(|(namespace, number)| RealNode::start(&plane, namespace, number, images))
+            .collect::<Result<Vec<_>>>()?;
+        let cluster = Self {
+            nodes,
+            _controllers: controllers,
+            plane,
+            network,
+            _settings: settings,
+        };
+        wait::until("the nodes", READY_LIMIT, || {
+            cluster.check_running()?;
+            let ready = [
+                "wait",
+                "--for=condition=Ready",
+                "nodes",
+                "--all",
+                "--timeout=1s",
+            ];
+            let said = cluster.kubectl().run(&ready)?;
+            Ok((said.lines().count() == usize::from(count)).then_some(()))
+        })?;
+        Ok(cluster)
+    }
+
+    /// kubectl as administrator.
+    pub fn kubectl(&self) -> Kubectl {
+        self.plane.kubectl()
+    }
+
+    /// helm as administrator, in a namespace.
+    pub fn helm(&self, namespace: &'static str) -> Helm {
+        let network = Some(self.network.cluster().name());
+        Helm::new(&self.plane.kubeconfig(), namespace).inside(network)
+    }
+
+    /// The nodes.
+    pub fn nodes(&self) -> &[RealNode] {
+        &self.nodes
+    }
+
+    /// Fails if a daemon of a node has ended.
+    pub fn check_running(&self) -> Result<()> {
+        self.nodes.iter().try_for_each(RealNode::check_running)
+    }
+}
+
+/// What makes pods of deployments, puts them on nodes, and collects the children of deleted owners.
+fn start_controllers(plane: &ControlPlane, network: &Network) -> Result<Vec<Process>> {
+    let accounts = plane.certificates();
+    let file = |path: &PathBuf| path.display().to_string();
+    let manager = [
+        "--use-service-account-credentials".to_owned(),
+        format!(
+            "--service-account-private-key-file={}",
+            file(&accounts.accounts_private)
+        ),
+        format!("--root-ca-file={}", file(&accounts.authority)),
+    ];
+    let start = |program: &str, flags: &[String]| {
+        let user = format!("system:{program}");
+        let holder = accounts.issue(program, Who::Client(&user, None))?;
+        let kubeconfig = plane.kubeconfig_of(program, &holder)?;
+        let mut command = programs::kubernetes_in(Some(network.cluster().name()), program);
+        command.arg("--kubeconfig").arg(kubeconfig);
+        command.args(["--leader-elect=false", "--bind-address=127.0.0.1"]);
+        command.args(flags);
+        let log = plane.folder().join(format!("{program}.log"));
+        Process::start(program, command, &log)
+    };
+    Ok(vec![
+        start("kube-controller-manager", &manager)?,
+        start("kube-scheduler", &[])?,
+    ])
+}

@@ -1,0 +1,4 @@
+//! The chart on real nodes: installed, used, upgraded and gone.
+
+mod chart;
+mod installed;
