@@ -91,6 +91,7 @@ impl Suite {
                 "--test-threads=1",
                 "--skip=apiserver::",
                 "--skip=kernels::",
+                "--skip=cluster::",
             ]),
             (Self::Apiserver, true) => Some(&["apiserver::", "--ignored", "--nocapture"]),
             (Self::Apiserver, false) | (Self::Lint | Self::Codegen | Self::Kernels, _) => None,
