@@ -71,7 +71,6 @@ impl<'a> SharedDomain<'a> {
         inside.ip("link add bond0 type bond mode active-backup miimon 100")?;
         for device in ["eth1", "eth2"] {
             segment.plug(device)?;
-            inside.ip(&format!("link set {device} promisc on"))?;
             inside.ip(&format!("link set {device} master bond0"))?;
         }
         inside.ip("link set bond0 up")?;
@@ -153,7 +152,8 @@ impl<'a> SharedDomain<'a> {
             .to_owned())
     }
 
-    /// An administrator switches both NICs to promiscuous mode.
+    /// An administrator switches the NICs to promiscuous mode. Not for a guest's own: the flag would go with them into
+    /// the next scenario.
     pub fn make_promiscuous(&self) -> Result<()> {
         for nic in &self.nics {
             self.node
