@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use crate::evidence::{EvidenceWindow, Link, Namespace, Owner};
+use crate::evidence::{EvidenceWindow, Link, Namespace, NetnsId, Owner};
 
 /// ETH_P_ALL, ETH_P_IP and ETH_P_IPV6: what a packet socket must receive to take part in forwarding IP.
 const FORWARDED_ETHERTYPES: [u16; 3] = [0x0003, 0x0800, 0x86dd];
@@ -126,8 +126,21 @@ impl End<'_> {
             .link(device.link.0, device.link.1)
             .map(|link| segment(window, link))
             .unwrap_or_default();
-        let mut namespaces = around.iter().map(|link| link.0);
-        namespaces.any(|netns| self.segment.iter().any(|link| link.0 == netns))
+        around.iter().any(|link| self.is_in(link.0))
+    }
+
+    /// A veth leads from the device's namespace, such as a pod's, to one with a link to this end.
+    fn is_behind_a_veth(&self, window: &EvidenceWindow, device: &Device) -> bool {
+        let here = window
+            .links()
+            .iter()
+            .filter(|link| link.netns == device.link.0);
+        here.filter_map(|link| window.veth_peer(link))
+            .any(|peer| self.is_in(peer.netns))
+    }
+
+    fn is_in(&self, netns: NetnsId) -> bool {
+        self.segment.iter().any(|link| link.0 == netns)
     }
 }
 
@@ -151,7 +164,12 @@ fn reach(
             .iter()
             .any(|device| end.is_routed_to(window, device))
     };
-    let reached = |end: &End<'_>| touched(end) || is_routed(end);
+    let is_behind = |end: &End<'_>| {
+        devices
+            .iter()
+            .any(|device| end.is_behind_a_veth(window, device))
+    };
+    let reached = |end: &End<'_>| touched(end) || is_routed(end) || is_behind(end);
     if ends.iter().all(reached) && have_carried(window, devices, lost) {
         return Some(Reach::Routed);
     }
@@ -184,7 +202,7 @@ fn have_carried(window: &EvidenceWindow, devices: &BTreeSet<Device>, packets: u6
 }
 
 /// A link's identity on this node.
-type LinkKey = (crate::evidence::NetnsId, u32);
+type LinkKey = (NetnsId, u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Device {

@@ -104,6 +104,24 @@ fn the_one_program_that_packets_were_routed_through_is_named() {
 }
 
 #[test]
+fn a_program_in_a_pod_that_packets_were_routed_through_is_named() {
+    const GATEWAY: NetnsId = NetnsId(9);
+    let mut window = tun_window();
+    links_of(&mut window).push(offloading(NODE, 20, "veth-gateway", (GATEWAY, 2)));
+    links_of(&mut window).push(offloading(GATEWAY, 2, "eth0", (NODE, 20)));
+    add_tun(&mut window, 500, 12, "tun0", (4, 4));
+    links_of(&mut window).last_mut().unwrap().netns = GATEWAY;
+    let outcome = diagnose(&window);
+    assert_eq!(
+        outcome.findings[0].subject.process.as_deref(),
+        Some("service (pid 500)")
+    );
+    // One that passed fewer is not even possible.
+    links_of(&mut window).last_mut().unwrap().stats.rx_packets = 3;
+    assert!(between(&diagnose(&window).findings[0]).is_empty());
+}
+
+#[test]
 fn of_two_alike_none_is_blamed() {
     let mut window = tun_window();
     add_tun(&mut window, 500, 12, "tun0", (4, 4));
