@@ -125,14 +125,10 @@ impl KernelFacts {
         self.has_retransmit_synack = types
             .tracepoint_arguments("tcp_retransmit_synack")
             .is_some();
-        self.has_gro_tracepoints = [
-            "napi_gro_receive_entry",
-            "napi_gro_receive_exit",
-            "napi_gro_frags_entry",
-            "napi_gro_frags_exit",
-        ]
-        .iter()
-        .all(|name| types.tracepoint_arguments(name).is_some());
+        // The entries are older.
+        self.has_gro_tracepoints = ["napi_gro_receive_exit", "napi_gro_frags_exit"]
+            .iter()
+            .all(|name| types.tracepoint_arguments(name).is_some());
         self.gro_results = without_prefix(types.enumeration("gro_result"), &["GRO_"]);
         self.page_description_bytes = types.size_of("page");
         self.drop_reasons = without_prefix(
