@@ -144,6 +144,12 @@ fn proofs(
             "netif_receive_skb",
         ));
     }
+    if let Some(unreadable) = window.frame_copies.value().map(|seen| seen.unreadable)
+        && unreadable > 0
+    {
+        let what = "frames not compared: their headers were outside the linear part";
+        proofs.push(Proof::new(what, unreadable, "frames", "netif_receive_skb"));
+    }
     proofs.extend(toll.remains.iter().map(|remains| proof_of(domain, remains)));
     let is_v6 = |(_, to): &Ends| to.is_ipv6();
     if flows.iter().any(|ends| !is_v6(ends)) {
