@@ -112,7 +112,18 @@ pub fn flipped_bits(made: &WrongChecksums, outcome: &Outcome) {
     assert_eq!(finding["severity"], "Warning");
     let lost = |finding: &&Value| finding["cause"] == "PartialChecksumLost";
     assert_eq!(outcome.all().iter().find(lost), None);
-    assert_nothing_else(outcome);
+    // A bit of the EtherType makes a frame of a protocol that nobody here receives.
+    let other = |finding: &&&Value| {
+        finding["check"] != "ChecksumDrop" && finding["check"] != "UnhandledProtocol"
+    };
+    let alarming = outcome.alarming();
+    assert!(
+        !alarming
+            .iter()
+            .any(|finding| finding["severity"] == "Critical")
+    );
+    let others: Vec<_> = alarming.iter().filter(other).collect();
+    assert!(others.is_empty(), "{others:#?}");
 }
 
 /// A program that passes on what is unfinished as unfinished.
