@@ -120,16 +120,21 @@ impl Unmerged<'_> {
             Some(beside) => format!(", but {} % of other traffic", beside.per_cent()),
             None => String::new(),
         };
+        let few = if self.inline.joined == 0 {
+            "none"
+        } else {
+            "hardly any"
+        };
         finding.summary = format!(
-            "{name} joins none of {} with an inline segment routing header{beside}",
+            "{name} joins {few} of {} with an inline segment routing header{beside}",
             counted_packets(self.inline.offered)
         );
         finding.explanation = format!(
             "Generic receive offload (GRO) joins TCP segments of a flow before the stack handles them, if their \
              checksums are right. It checks them against the destination in the IPv6 header. On the way that is the \
              next segment of the route, while the sender computed the checksum for the last one, so that every segment \
-             looks wrong to GRO and goes up the stack alone. TCP itself looks into the routing header and accepts it. \
-             So it is on Linux {}.",
+             looks wrong to GRO and goes up the stack alone. The stack handles the routing header before TCP looks, and \
+             then the checksum is right. So it is on Linux {}.",
             window.node.kernel
         );
         finding.impact =

@@ -122,6 +122,11 @@ mod receive {
             count(PLAIN, 60_000, 54_000, 3_000),
             count(INLINE, 60_000, 50_000, 3_000),
         ]));
+        // One in fifty: some of it is on its last segment, and joined.
+        silent(&received(&[
+            count(PLAIN, 60_000, 54_000, 3_000),
+            count(INLINE, 60_000, 1_200, 0),
+        ]));
         // Kept to be joined: the offload took it, and nothing more came in time.
         silent(&received(&[
             count(PLAIN, 60_000, 54_000, 3_000),
