@@ -129,9 +129,7 @@ fn unchecked(window: &EvidenceWindow, remains: &[Remains<'_>]) -> Vec<Unchecked>
         let reason = format!("whether two interfaces share a broadcast domain: {missing}");
         add(true, reason);
     } else if window.frame_copies.value().is_none()
-        && remains
-            .iter()
-            .any(|remains| remains.place == Place::Reassembly)
+        && remains.iter().any(|remains| may_be_copies(window, remains))
     {
         let reason = "fragments came twice; whether on two interfaces was not watched meanwhile";
         add(true, reason.to_owned());
@@ -152,4 +150,12 @@ fn unchecked(window: &EvidenceWindow, remains: &[Remains<'_>]) -> Vec<Unchecked>
         add(true, reason);
     }
     entries
+}
+
+/// Fragments that came twice in a namespace with two interfaces to come in on.
+fn may_be_copies(window: &EvidenceWindow, remains: &Remains<'_>) -> bool {
+    let links = window.links().iter();
+    let ways_in = links
+        .filter(|link| Some(link.netns) == remains.key.netns && link.is_up() && link.name != "lo");
+    remains.place == Place::Reassembly && ways_in.count() > 1
 }

@@ -80,6 +80,7 @@ fn wholes(key: usize, ifindex: u32, length: u16) -> Vec<PacketSample> {
 fn nic(ifindex: u32, name: &str) -> Link {
     Link {
         mtu: 1500,
+        requested_flags: 0x1003, // IFF_UP, IFF_BROADCAST, IFF_MULTICAST
         ..link(NODE, ifindex, name)
     }
 }

@@ -12,7 +12,7 @@ const MOST_NAMES: usize = 4;
 
 impl Link {
     /// Administratively up.
-    pub(super) fn is_up(&self) -> bool {
+    pub(in crate::detectors) fn is_up(&self) -> bool {
         self.requested_flags & IFF_UP != 0
     }
 

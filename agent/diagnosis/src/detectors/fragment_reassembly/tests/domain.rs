@@ -320,6 +320,8 @@ fn what_could_not_be_watched_is_said() {
 
     window.frame_copies = OnDemand::default();
     assert!(reasons(&diagnose(&window))[0].contains("was not watched"));
+    links_of(&mut window)[0].requested_flags = 0;
+    assert!(reasons(&diagnose(&window)).is_empty(), "one way in");
 
     window.frame_copies = watched(Vec::new());
     assert!(reasons(&diagnose(&window)).is_empty());
