@@ -8,6 +8,8 @@ use std::thread;
 
 use netdiag_agent::recording::{self, ExpectedFinding, Scenario};
 use netdiag_diagnosis::{Settings, diagnose};
+use netdiag_e2e::lab::Watched;
+use serde_json::Value;
 
 /// Where the recordings go; without it none are left.
 const FOLDER: &str = "NETDIAG_RECORDINGS";
@@ -36,7 +38,7 @@ const CHECKS: [(&str, &str); 17] = [
 
 /// Copies a recording, and writes into its header what made it and how much the kernel's counters rose.
 #[track_caller]
-pub fn keep(recorded: &Path, counters: BTreeMap<String, u64>) {
+pub fn keep(watched: &Watched, counters: BTreeMap<String, u64>) {
     let Some(folder) = env::var_os(FOLDER) else {
         return;
     };
@@ -45,8 +47,14 @@ pub fn keep(recorded: &Path, counters: BTreeMap<String, u64>) {
         .name()
         .and_then(|name| name.strip_prefix("kernels::"));
     let name = name.unwrap_or_else(|| panic!("{:?} is no scenario", thread.name()));
-    let mut recording = recording::read(recorded).unwrap();
+    let mut recording = recording::read(&watched.recording).unwrap();
     let diagnosis = diagnose(&recording.evidence, &Settings::default());
+    let replayed = diagnosis.findings.iter();
+    let replayed: Vec<_> = replayed
+        .map(|one| (one.id.as_str(), one.severity.as_str(), one.count))
+        .collect();
+    let result = &watched.report["status"]["results"][0];
+    assert_eq!(replayed, said(result), "a replay finds the same");
     recording.header.scenario = Some(Scenario {
         name: name.to_owned(),
         counters,
@@ -55,6 +63,21 @@ pub fn keep(recorded: &Path, counters: BTreeMap<String, u64>) {
     let folder = Path::new(&folder).join(check_of(name));
     fs::create_dir_all(&folder).unwrap();
     recording::write(&free_file(&folder, name), &recording).unwrap();
+}
+
+/// Id, severity and count of each finding in a report.
+fn said(result: &Value) -> Vec<(&str, &str, u64)> {
+    let findings = result["findings"].as_array().into_iter().flatten();
+    findings
+        .map(|one| {
+            let count = one["count"].as_u64().unwrap_or(0);
+            (text(&one["id"]), text(&one["severity"]), count)
+        })
+        .collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 fn check_of(scenario: &str) -> &str {

@@ -43,7 +43,7 @@ pub fn watch_leaving<T>(
         after: Reading::take(&trigger),
     };
     let outcome = read(&watched);
-    recorded::keep(&watched.recording, readings.increases(node));
+    recorded::keep(&watched, readings.increases(node));
     readings.assert_counts(&trigger, &outcome.evidence);
     readings.assert_ledger(node, &outcome, &outcome.evidence, leftover);
     (made, outcome)
@@ -54,7 +54,7 @@ pub fn watch_leaving<T>(
 pub fn conclude(watch: Watch, lines: u64) -> Outcome {
     let watched = watch.report().unwrap();
     let counters = BTreeMap::from([("kernel log lines".to_owned(), lines)]);
-    recorded::keep(&watched.recording, counters);
+    recorded::keep(&watched, counters);
     read(&watched)
 }
 
