@@ -14,6 +14,8 @@ use crate::job::Job;
 use crate::machine::Machine;
 use crate::workspace::Workspace;
 
+/// The scenarios have the kernel count drops by itself, in a file system that is not mounted everywhere.
+const WITH_TRACEFS: &str = "mount -t tracefs tracefs /sys/kernel/tracing && exec \"$@\"";
 /// For one scenario.
 const LIMIT: Duration = Duration::from_secs(3 * 60);
 
@@ -33,7 +35,9 @@ pub fn run(
     fs::create_dir_all(&folder).with_context(|| format!("failed to create {folder:?}"))?;
     let mut results = Results::default();
     for name in programs::scenarios(workspace, built, filter)? {
-        let mut command = workspace.command(programs::suite(built)?);
+        let mut command = workspace.command("unshare");
+        command.args(["--mount", "sh", "-c", WITH_TRACEFS, "sh"]);
+        command.arg(programs::suite(built)?);
         command.args(["--ignored", "--exact", "--test-threads=1", "--show-output"]);
         command.arg(format!("kernels::{name}"));
         command.envs(built.environment());
