@@ -28,6 +28,11 @@ fn inline_segments_that_a_veth_does_not_join() {
         let routed = scenario.send_routed(2).unwrap();
         (routed, scenario.send_plain(2).unwrap())
     });
+    // Before 5.13 a veth joins nothing (d3256efd8e8b, "veth: allow enabling NAPI even without XDP").
+    if plain.in_stack >= plain.on_nic {
+        expected::no_segment_fault(&outcome);
+        return;
+    }
     expected::unmerged_segments(scenario.nic(), &routed, &plain, &outcome);
 }
 
