@@ -28,10 +28,10 @@ fn datagrams_that_arrive_where_nobody_joined_are_counted_until_the_copies_are_ke
     assert_eq!(shared.send(SENT).unwrap().datagrams, SENT);
 }
 
-/// Nothing is promiscuous; the failures themselves raise the question.
+/// Nothing is promiscuous; that a program receives a group raises the question.
 #[test]
 #[ignore = "needs root, eBPF and a control plane"]
-fn copies_are_looked_for_while_reassembly_fails() {
+fn copies_are_looked_for_where_a_group_is_received() {
     let diagnosed = Diagnosed::node("member-twice");
     let mut shared = SharedDomain::on_veths(&diagnosed.node, Family::V4).unwrap();
     shared.join(&NICS).unwrap();
