@@ -66,6 +66,8 @@ fn upper_doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
                 .as_ref()
                 .is_some_and(|peer| peer.ifindex == link.ifindex)
         })
+        // The one below a device in another namespace may have the device's own number.
+        .filter(|upper| (upper.netns, upper.ifindex) != (link.netns, link.ifindex))
         .filter_map(|upper| {
             let kind = upper.kind.as_deref()?;
             let peer = upper.peer.as_ref()?;

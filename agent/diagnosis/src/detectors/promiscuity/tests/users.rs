@@ -249,6 +249,20 @@ fn a_doubt_makes_the_unexplained_info() {
     check(&window(vec![promiscuous(), switch_port]), &expected);
 }
 
+/// The device below it, in a namespace without a name here, has the same number there.
+#[test]
+fn a_device_is_no_doubt_about_itself() {
+    let mut link = device(2, "eth0", Some("macvlan")).promiscuous(1, 0);
+    link.peer = Some(Peer {
+        ifindex: 2,
+        netns: None,
+    });
+    check(
+        &window(vec![link]),
+        &[("Unexplained", "eth0", Severity::Warning)],
+    );
+}
+
 #[test]
 fn missing_links_are_said_and_nothing_else() {
     let outcome = Promiscuity.diagnose(&EvidenceWindow::default(), &Outcome::default());
