@@ -1,23 +1,17 @@
 //! Two NICs of the node in one broadcast domain, and a group that the node receives on one of them: every fragment of
 //! its datagrams comes in twice.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use super::reassembly::{Family, PORT, Received, SIZE};
 use crate::lab::{Container, Node, Segment, Switch, Wire};
 use crate::process::Process;
-use crate::wait;
-
-/// The bond's monitor looks at its ports every 100 ms.
-const BOND_LIMIT: Duration = Duration::from_secs(30);
 
 /// The node's two NICs, and a host that sends to the group.
 pub struct SharedDomain<'a> {
     node: &'a Node,
     family: Family,
-    nics: Vec<&'static str>,
+    nics: [&'static str; 2],
     // Programs end before what they use.
     programs: Vec<Process>,
     reader: Container,
@@ -51,7 +45,7 @@ impl<'a> SharedDomain<'a> {
             host,
             _switch: switch,
         };
-        Self::new(node, family, vec!["lan0", "lan1"], lan)
+        Self::new(node, family, ["lan0", "lan1"], lan)
     }
 
     /// `eth1` and `eth2`, virtual NICs on a guest's segment.
@@ -61,27 +55,10 @@ impl<'a> SharedDomain<'a> {
             segment.plug(device)?;
             node.namespace().ip(&format!("link set {device} up"))?;
         }
-        Self::new(node, family, vec!["eth1", "eth2"], Lan::Segment(segment))
+        Self::new(node, family, ["eth1", "eth2"], Lan::Segment(segment))
     }
 
-    /// `bond0` of `eth1` and `eth2`, which are on a guest's segment: one interface, whatever comes in where.
-    pub fn on_bond(node: &'a Node, family: Family) -> Result<Self> {
-        let segment = Segment::new(node)?;
-        let inside = node.namespace();
-        inside.ip("link add bond0 type bond mode active-backup miimon 100")?;
-        for device in ["eth1", "eth2"] {
-            segment.plug(device)?;
-            inside.ip(&format!("link set {device} master bond0"))?;
-        }
-        inside.ip("link set bond0 up")?;
-        wait::until("bond0's active port", BOND_LIMIT, || {
-            let carrier = inside.run("cat", &["/sys/class/net/bond0/carrier"])?;
-            Ok((carrier.trim() == "1").then_some(()))
-        })?;
-        Self::new(node, family, vec!["bond0"], Lan::Segment(segment))
-    }
-
-    fn new(node: &'a Node, family: Family, nics: Vec<&'static str>, lan: Lan<'a>) -> Result<Self> {
+    fn new(node: &'a Node, family: Family, nics: [&'static str; 2], lan: Lan<'a>) -> Result<Self> {
         let scenario = Self {
             node,
             family,

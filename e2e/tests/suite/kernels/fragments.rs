@@ -42,19 +42,6 @@ fn fragments_on_two_nics_of_a_segment_that_filter() {
 
 #[test]
 #[ignore = "needs a guest"]
-fn fragments_on_both_ports_of_a_bond() {
-    let node = Node::new("bond").unwrap();
-    let mut shared = SharedDomain::on_bond(&node, Family::V4).unwrap();
-    shared.track_connections().unwrap();
-    shared.make_promiscuous().unwrap();
-    shared.join(&["bond0"]).unwrap();
-    let (made, outcome) = watch(&node, WINDOW, || shared.send(SENT).unwrap());
-    assert_eq!((made.datagrams, made.failed), (SENT, 0));
-    expected::nothing_about_fragments(&outcome);
-}
-
-#[test]
-#[ignore = "needs a guest"]
 fn fragments_that_come_first_where_nobody_joined() {
     let node = Node::new("stranger-first").unwrap();
     let mut shared = SharedDomain::on_veths(&node, Family::V4).unwrap();
