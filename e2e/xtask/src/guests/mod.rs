@@ -160,3 +160,33 @@ pub fn rows(outcomes: &[Outcome]) -> Vec<Row> {
     };
     outcomes.iter().map(row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kernel_is_a_row_that_fails_with_its_scenarios() {
+        let text = "test kernels::a ... ok\ntest kernels::b ... FAILED\ntest kernels::c ... ok\n\
+            ---- kernels::c stdout ----\nSKIP c: no module\nexit=0\n";
+        let outcome = Outcome {
+            kernel: Kernel::V6_1,
+            release: "6.1.0-50".to_owned(),
+            results: Results::read(text),
+            recordings: Vec::new(),
+            took: Duration::from_secs(90),
+            note: String::new(),
+        };
+        let rows = rows(&[outcome]);
+        let [row] = &rows[..] else {
+            panic!("{} rows", rows.len())
+        };
+        assert_eq!(row.step, "kernel 6.1");
+        assert_eq!((row.counts.passed, row.counts.failed), (1, 1));
+        assert_eq!(row.counts.failures, ["b"]);
+        assert_eq!(
+            row.counts.skipped,
+            [("c".to_owned(), "no module".to_owned())]
+        );
+    }
+}
