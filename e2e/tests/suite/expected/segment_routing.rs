@@ -26,11 +26,13 @@ pub fn unmerged_segments(nic: &str, routed: &Transfer, plain: &Transfer, outcome
     outcome.assert_balanced();
 }
 
-/// Segments that came in at this device were joined, or joining was switched off for all of them.
+/// Nothing is wrong at the node. The host beyond, whose namespace the agent sees too, may have a fault of its own.
 #[track_caller]
 pub fn no_segment_fault(outcome: &Outcome) {
-    let of_check = |finding: &&Value| finding["check"] == "SegmentOffload";
-    assert_eq!(outcome.all().iter().find(of_check), None);
+    let of_node = |finding: &&Value| {
+        finding["check"] == "SegmentOffload" && finding["subject"]["netns"].is_null()
+    };
+    assert_eq!(outcome.all().iter().find(of_node), None);
     assert_harmless(outcome);
 }
 
