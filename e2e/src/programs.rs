@@ -3,6 +3,7 @@
 //! `cargo xtask` sets these variables; by hand they are as easily set.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -37,21 +38,26 @@ fn from_environment(variable: &str) -> Result<PathBuf> {
         .with_context(|| format!("{variable} is not set; `cargo xtask test` sets it"))
 }
 
-/// The folder of the network plugins that containerd calls, `cni` beside the programs of Kubernetes.
-pub fn cni_plugins() -> Result<PathBuf> {
-    let folder = env::var_os("KUBEBUILDER_ASSETS").context("KUBEBUILDER_ASSETS is not set")?;
-    Ok(PathBuf::from(folder).join("cni"))
+/// A program of real nodes: `kubelet`, `kube-proxy`, .., or the folder `cni` with network plugins; below the folder
+/// `NETDIAG_NODE_PROGRAMS`.
+pub fn node(program: &str) -> Result<PathBuf> {
+    Ok(from_environment("NETDIAG_NODE_PROGRAMS")?.join(program))
 }
 
 /// A program of Kubernetes, as [`kubernetes`] finds it, inside a network namespace where one is named.
 pub fn kubernetes_in(namespace: Option<&str>, program: &str) -> Command {
     let found = kubernetes(program);
-    let Some(namespace) = namespace else {
-        return found;
-    };
+    match namespace {
+        None => found,
+        Some(namespace) => inside(namespace, found.get_program()),
+    }
+}
+
+/// A program inside a network namespace.
+pub fn inside(namespace: &str, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", namespace]);
-    command.arg(found.get_program());
+    command.arg(program);
     command
 }
 

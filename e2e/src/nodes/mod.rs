@@ -121,7 +121,7 @@ fn start_controllers(plane: &ControlPlane, network: &Network) -> Result<Vec<Proc
         let user = format!("system:{program}");
         let holder = accounts.issue(program, Who::Client(&user, None))?;
         let kubeconfig = plane.kubeconfig_of(program, &holder)?;
-        let mut command = programs::kubernetes_in(Some(network.cluster().name()), program);
+        let mut command = programs::inside(network.cluster().name(), programs::node(program)?);
         command.arg("--kubeconfig").arg(kubeconfig);
         command.args(["--leader-elect=false", "--bind-address=127.0.0.1"]);
         command.args(flags);

@@ -1,5 +1,6 @@
 //! A node: its own network, mounts, host name and process table, with containerd, a kubelet and kube-proxy in it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -52,7 +53,7 @@ impl RealNode {
         fs::create_dir_all(&folder)
             .with_context(|| format!("failed to create {}", folder.display()))?;
         let groups = Groups::new(&name)?;
-        let cni = programs::cni_plugins()?;
+        let cni = programs::node("cni")?;
         let settings = Settings::write(plane, &folder, number, &cni, groups.name())?;
         let holder = start_holder(&folder, namespace, &name)?;
         let first = only_child(holder.id())?;
@@ -65,7 +66,7 @@ impl RealNode {
         };
         node.start_containerd(&folder, &settings, images)?;
         node.start_kubelet(&folder, &settings, number)?;
-        let mut proxy = node.command(&programs::kubernetes("kube-proxy"));
+        let mut proxy = node.command(programs::node("kube-proxy")?);
         proxy.arg("--config").arg(&settings.proxy);
         node.daemon(&folder, "kube-proxy", proxy)?;
         Ok(node)
@@ -82,16 +83,16 @@ impl RealNode {
     }
 
     /// A command in all of the node's namespaces.
-    pub fn command(&self, program: &Command) -> Command {
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.first.to_string(), "-m", "-u", "-n", "-p", "--"]);
-        command.arg(program.get_program());
+        command.arg(program);
         command
     }
 
     /// Runs a program in the node to its end; its standard output.
     pub fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        run(self.command(&Command::new(program)).args(arguments))
+        run(self.command(program).args(arguments))
     }
 
     /// Fails if a daemon has ended.
@@ -106,7 +107,7 @@ impl RealNode {
         settings: &Settings,
         images: &[PathBuf],
     ) -> Result<()> {
-        let mut containerd = self.command(&Command::new("containerd"));
+        let mut containerd = self.command("containerd");
         containerd.arg("--config").arg(&settings.containerd);
         self.daemon(folder, "containerd", containerd)?;
         wait::until("containerd", READY_LIMIT, || {
@@ -123,7 +124,7 @@ impl RealNode {
     }
 
     fn start_kubelet(&mut self, folder: &Path, settings: &Settings, number: u8) -> Result<()> {
-        let mut kubelet = self.command(&programs::kubernetes("kubelet"));
+        let mut kubelet = self.command(programs::node("kubelet")?);
         kubelet.arg("--config").arg(&settings.kubelet);
         kubelet
             .arg("--kubeconfig")

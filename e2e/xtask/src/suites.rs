@@ -28,17 +28,20 @@ pub enum Suite {
     Live,
     /// Custom resources, controller and agent against a real API server
     Apiserver,
+    /// The chart on a cluster of real nodes
+    Cluster,
     /// The kernel scenarios on stock kernels in QEMU, as `cargo xtask test-vm` runs them
     Kernels,
 }
 
 impl Suite {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Lint,
         Self::Codegen,
         Self::Unit,
         Self::Live,
         Self::Apiserver,
+        Self::Cluster,
         Self::Kernels,
     ];
 
@@ -50,6 +53,7 @@ impl Suite {
             Self::Unit => "unit",
             Self::Live => "live kernel",
             Self::Apiserver => "API server",
+            Self::Cluster => "cluster",
             Self::Kernels => "kernels",
         }
     }
@@ -59,19 +63,26 @@ impl Suite {
             Self::Lint | Self::Codegen | Self::Unit => &[],
             Self::Live => &[Need::Ebpf, Need::Namespaces, Need::ControlPlane],
             Self::Apiserver => &[Need::ControlPlane],
+            Self::Cluster => &[
+                Need::Ebpf,
+                Need::Namespaces,
+                Need::ControlPlane,
+                Need::Nodes,
+            ],
             Self::Kernels => &guests::NEEDS,
         }
     }
 
     /// Tests that make faults on the running kernel.
     pub fn is_live(self) -> bool {
-        self == Self::Live
+        matches!(self, Self::Live | Self::Cluster)
     }
 
     fn limit(self) -> Duration {
         Duration::from_secs(match self {
             Self::Lint | Self::Codegen | Self::Unit | Self::Apiserver => 5 * 60,
             Self::Live => 15 * 60,
+            Self::Cluster => 10 * 60,
             Self::Kernels => return guests::LIMIT,
         })
     }
@@ -79,7 +90,8 @@ impl Suite {
     /// The arguments with which `program` runs this suite's tests, if it has any.
     ///
     /// Tests that need more than a compiler are ignored by default. Those in the end-to-end
-    /// program's module `apiserver` need a control plane alone, those in `kernels` a guest; all others are live ones.
+    /// program's module `apiserver` need a control plane alone, those in `cluster` real nodes, those in `kernels` a guest; all
+    /// others are live ones.
     fn arguments(self, program: &Executable) -> Option<&'static [&'static str]> {
         let end_to_end = program.package == "netdiag-e2e" && program.kind == "test";
         match (self, end_to_end) {
@@ -94,7 +106,11 @@ impl Suite {
                 "--skip=cluster::",
             ]),
             (Self::Apiserver, true) => Some(&["apiserver::", "--ignored", "--nocapture"]),
-            (Self::Apiserver, false) | (Self::Lint | Self::Codegen | Self::Kernels, _) => None,
+            (Self::Cluster, true) => {
+                Some(&["cluster::", "--ignored", "--nocapture", "--test-threads=1"])
+            }
+            (Self::Apiserver | Self::Cluster, false)
+            | (Self::Lint | Self::Codegen | Self::Kernels, _) => None,
         }
     }
 }

@@ -138,9 +138,17 @@ fn run_suite(workspace: &Workspace, suite: Suite, built: &Built) -> Result<Row> 
     } else {
         None
     };
+    let nodes = if suite.needs().contains(&Need::Nodes) {
+        Some(setup::node_programs(workspace)?)
+    } else {
+        None
+    };
     suites::run(workspace, suite, built, |command| {
         if let Some(assets) = &assets {
             command.env("KUBEBUILDER_ASSETS", assets);
+        }
+        if let Some(nodes) = &nodes {
+            command.env("NETDIAG_NODE_PROGRAMS", nodes);
         }
         command.envs(built.environment());
     })

@@ -32,26 +32,33 @@ pub const BINARIES: Step = Step {
     obstacle: |_| None,
     present: is_present,
     commands: |workspace| {
-        // Before the Go step ran, this is the command that it will be.
-        let go = golang::go(workspace).unwrap_or_else(|| PathBuf::from("go"));
-        let mut build = workspace.command(go);
-        build.current_dir(workspace.root.join("e2e/kubernetes"));
-        build.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
-        build.args(["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags"]);
-        build
-            .arg(linker_flags())
-            .arg("-o")
-            .arg(cache::unfinished(&cached(workspace)?).join("")); // ends in a slash, so go makes the folder
-        build.args(PACKAGES);
-        Ok(vec![build])
+        let output = cache::unfinished(&folder(workspace)?);
+        Ok(vec![go_build(
+            workspace,
+            &PACKAGES.map(str::to_owned),
+            &output,
+        )])
     },
     finish: |workspace| {
-        let finished = cached(workspace)?;
+        let finished = folder(workspace)?;
         let built = cache::unfinished(&finished);
         fs::rename(built.join("server"), built.join("etcd")).context("failed to name etcd")?;
         cache::finish(&finished, has_programs)
     },
 };
+
+/// The command that builds these packages of the Go module into a folder.
+pub fn go_build(workspace: &Workspace, packages: &[String], output: &Path) -> Command {
+    // Before the Go step ran, this is the command that it will be.
+    let go = golang::go(workspace).unwrap_or_else(|| PathBuf::from("go"));
+    let mut build = workspace.command(go);
+    build.current_dir(workspace.root.join("e2e/kubernetes"));
+    build.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    build.args(["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags"]);
+    build.arg(linker_flags()).arg("-o").arg(output.join("")); // ends in a slash, so go makes the folder
+    build.args(packages);
+    build
+}
 
 /// Downloads the sources that [`BINARIES`] compiles, which needs no processor and may go on beside
 /// another compiler.
@@ -71,7 +78,7 @@ pub fn assets(workspace: &Workspace) -> Result<Option<PathBuf>> {
     if on_path_and_new_enough(workspace) {
         return Ok(None);
     }
-    let folder = cached(workspace)?;
+    let folder = folder(workspace)?;
     if !has_programs(&folder) {
         bail!("the control plane has not been built");
     }
@@ -100,16 +107,20 @@ fn on_path_and_new_enough(workspace: &Workspace) -> bool {
             .is_some_and(|version| version >= MINIMUM)
 }
 
+fn folder(workspace: &Workspace) -> Result<PathBuf> {
+    cached(workspace, "kubernetes", &PACKAGES.map(str::to_owned))
+}
+
 /// The cache's folder for exactly these inputs.
-fn cached(workspace: &Workspace) -> Result<PathBuf> {
+pub fn cached(workspace: &Workspace, name: &str, packages: &[String]) -> Result<PathBuf> {
     let module = workspace.root.join("e2e/kubernetes");
-    let mut inputs = vec![VERSION.to_owned(), linker_flags(), PACKAGES.join(" ")];
+    let mut inputs = vec![VERSION.to_owned(), linker_flags(), packages.join(" ")];
     for file in ["go.mod", "go.sum"] {
         let path = module.join(file);
         let text = fs::read_to_string(&path);
         inputs.push(text.with_context(|| format!("failed to read {}", path.display()))?);
     }
-    let name = format!("kubernetes-{VERSION}");
+    let name = format!("{name}-{VERSION}");
     Ok(cache::folder(workspace, &name, &inputs))
 }
 

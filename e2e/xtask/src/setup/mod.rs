@@ -9,6 +9,7 @@ mod ebpf;
 mod golang;
 mod guest_kernel;
 mod guests;
+mod nodes;
 mod packages;
 
 use std::io::{Write, stderr, stdin};
@@ -27,6 +28,7 @@ use crate::workspace::Workspace;
 pub use control_plane::assets;
 pub use ebpf::ready as ebpf_ready;
 pub use guests::{Images, images};
+pub use nodes::folder as node_programs;
 
 /// The longest step compiles the control plane: 4 minutes on two idle cores, half an hour on busy ones.
 const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -42,6 +44,8 @@ pub enum Need {
     ControlPlane,
     /// Booting other kernels.
     Guests,
+    /// Running real nodes.
+    Nodes,
 }
 
 /// One thing to set up.
@@ -62,14 +66,20 @@ struct Step {
 
 /// Packages and Go, one after the other, since packages are installed by one program at a time. Go comes first, so that
 /// the control plane's sources can be downloaded while the eBPF tools compile.
-const FIRST: [&Step; 4] = [
+const FIRST: [&Step; 5] = [
     &golang::GO,
     &packages::NETWORK_TOOLS,
     &ebpf::PACKAGES,
     &guests::PACKAGES,
+    &nodes::PACKAGES,
 ];
 /// What is compiled then, one after the other, each after those it builds upon.
-const COMPILED: [&Step; 3] = [&ebpf::TOOLCHAIN, &ebpf::LINKER, &control_plane::BINARIES];
+const COMPILED: [&Step; 4] = [
+    &ebpf::TOOLCHAIN,
+    &ebpf::LINKER,
+    &control_plane::BINARIES,
+    &nodes::BINARIES,
+];
 /// What mostly waits for a mirror, beside that.
 const DOWNLOADED: [&Step; 2] = [&guests::SYSTEM, &guests::KERNELS];
 
