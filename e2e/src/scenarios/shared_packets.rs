@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,6 +9,11 @@ use anyhow::{Context, Result};
 use crate::lab::{Node, Pod};
 use crate::netns;
 use crate::process::Process;
+use crate::wait;
+
+/// Packets that are lost before the generator stops.
+const ENOUGH: u64 = 40;
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Pod `generator`, MTU 9000, on `veth-generator`, MTU 1500: the kernel's packet generator runs on its eth0.
 pub struct SharedPackets<'a> {
@@ -26,8 +30,8 @@ impl<'a> SharedPackets<'a> {
         Ok(Self { node, pod })
     }
 
-    /// Generates packets for a second that are too large for the other end; the increase of the pod's tx_dropped and
-    /// of the node's rx_dropped.
+    /// Generates packets that are too large for the other end; the increase of the pod's tx_dropped and of the node's
+    /// rx_dropped.
     pub fn generate(&self) -> Result<(u64, u64)> {
         let before = self.dropped()?;
         self.write("kpktgend_0", "add_device eth0")?;
@@ -46,7 +50,9 @@ impl<'a> SharedPackets<'a> {
         start.args(["-c", "echo start >/proc/net/pktgen/pgctrl"]);
         let log = self.node.host().path().join("pktgen.log");
         let generator = Process::start("pktgen", start, &log)?;
-        thread::sleep(Duration::from_secs(1));
+        wait::until("drops of generated packets", START_LIMIT, || {
+            Ok((self.dropped()?.0 - before.0 > ENOUGH).then_some(()))
+        })?;
         drop(generator);
         self.write("kpktgend_0", "rem_device_all")?;
         let after = self.dropped()?;
