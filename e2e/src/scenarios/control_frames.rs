@@ -54,12 +54,12 @@ impl<'a> ControlFrames<'a> {
         let segment = Segment::new(node)?;
         segment.plug("eth1")?;
         node.namespace().ip("link set eth1 up")?;
-        Self::from(node, Host::Segment(segment))
+        Self::with_host(node, Host::Segment(segment))
     }
 
     /// `nic0`, a macvlan device, which filters as a NIC does on machines without NICs to spare; a port of `br0`.
     pub fn on_bridged_macvlan(node: &'a Node) -> Result<Self> {
-        let scenario = Self::from(node, Host::Cable(node.plug_filtering_nic("nic0")?))?;
+        let scenario = Self::with_host(node, Host::Cable(node.plug_filtering_nic("nic0")?))?;
         scenario.add_bridge("nic0", "")?;
         Ok(scenario)
     }
@@ -118,7 +118,7 @@ impl<'a> ControlFrames<'a> {
         Ok(scenario)
     }
 
-    fn from(node: &'a Node, host: Host<'a>) -> Result<Self> {
+    fn with_host(node: &'a Node, host: Host<'a>) -> Result<Self> {
         Ok(Self {
             node,
             host,
@@ -147,7 +147,7 @@ impl<'a> ControlFrames<'a> {
             inside.ip(&format!("link set {port} master {master}"))?;
         }
         inside.ip(&format!("link set {master} up"))?;
-        Self::from(node, Host::Segment(segment))
+        Self::with_host(node, Host::Segment(segment))
     }
 
     fn add_bridge(&self, port: &str, options: &str) -> Result<()> {
