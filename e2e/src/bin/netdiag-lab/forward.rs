@@ -188,11 +188,16 @@ fn is_super_frame(frame: &[u8]) -> bool {
     frame.len() > HEADER && frame[SEGMENTATION_AT] != 0
 }
 
+/// Where TCP or UDP over IP may be broken.
 fn breakable(frame: &[u8]) -> Option<std::ops::Range<usize>> {
-    let from = match frame.get(12..14)? {
-        [0x08, 0x00] => BREAKABLE_FROM_IPV4,
-        [0x86, 0xdd] => BREAKABLE_FROM_IPV6,
+    let (protocol_at, from) = match frame.get(12..14)? {
+        [0x08, 0x00] => (14 + 9, BREAKABLE_FROM_IPV4),
+        [0x86, 0xdd] => (14 + 6, BREAKABLE_FROM_IPV6),
         _ => return None,
     };
-    (frame.len() > from).then_some(from..frame.len())
+    let is_transport = matches!(
+        i32::from(*frame.get(protocol_at)?),
+        libc::IPPROTO_TCP | libc::IPPROTO_UDP
+    );
+    (is_transport && frame.len() > from).then_some(from..frame.len())
 }

@@ -105,7 +105,9 @@ fn is_unreceived(drops: &Drops, key: &DropCount) -> bool {
     let at_core = key.location == "__netif_receive_skb_core";
     // 802.2 frames are taken by the LLC code where it is loaded, which then finds no receiver.
     let at_llc = is_behind_llc(key) && key.ethertype == ETH_P_802_2;
-    key.reason == "UNHANDLED_PROTO" || (unnamed && (at_llc || (at_core && drops.has_locations)))
+    // ip6_rcv_core says so of a packet whose version is not 6, which it did receive.
+    let is_named = key.reason == "UNHANDLED_PROTO" && key.location != "ip6_rcv_core";
+    is_named || (unnamed && (at_llc || (at_core && drops.has_locations)))
 }
 
 /// Dropped by the LLC or SNAP code: received, as far as the device's counters go.

@@ -166,3 +166,17 @@ fn bridged_bond(mode: &str) -> Vec<Link> {
         bridge(),
     ]
 }
+
+#[test]
+fn a_broken_version_of_ip_is_no_want_of_a_receiver() {
+    let nic = || vec![device(2, "eth0", None)];
+    let unknown = || dropped(2, 0x88b5, 0, &[vec![0; 60]]);
+    let broken = Dropped {
+        ethertype: 0x86dd,
+        location: "ip6_rcv_core",
+        ..unknown()
+    };
+    let outcome = diagnose(&window(nic(), vec![broken]));
+    assert_eq!(outcome.findings, []);
+    assert_eq!(diagnose(&window(nic(), vec![unknown()])).findings.len(), 1);
+}
