@@ -1,7 +1,7 @@
 //! Joins TCP segments that sockets send again to drops of their earlier copies on this node.
 //!
 //! The hooks are tracepoints:
-//! - `kfree_skb`, as for the `drop` probe: remembers dropped segments by addresses, ports and sequence number;
+//! - `kfree_skb`, as for the `drop` probe: remembers dropped segments by sequence number, with both ends;
 //! - `tcp_retransmit_skb(const struct sock *sk, const struct sk_buff *skb)`, from 6.16 on `(.., int err)`;
 //! - `tcp_retransmit_synack(const struct sock *sk, const struct request_sock *req)`: the answer to a connection request
 //!   has no socket of its own yet.
@@ -26,7 +26,7 @@ use aya_ebpf::{
 };
 use netdiag_abi::{
     drop::DropKey,
-    retransmissions::{MAX_SEGMENTS, RetransmissionLayout, SegmentKey, total},
+    retransmissions::{Ends, MAX_SEGMENTS, RetransmissionLayout, total},
 };
 
 use crate::{
@@ -117,10 +117,11 @@ fn retransmissions_synack_raw(context: RawTracePointContext) -> i32 {
     0
 }
 
-/// Segments that follow each other: the key of the first, how many, and the bytes of each but the last.
+/// Segments that follow each other: the first one's sequence number, how many, and the bytes of each but the last.
 #[derive(Clone, Copy)]
 struct Segments {
-    first: SegmentKey,
+    ends: Ends,
+    first: u32,
     count: u32,
     size: u32,
 }
@@ -171,7 +172,9 @@ fn dropped<R: Read>(arguments: Arguments) {
         origin: place.origin,
         subtype: 0,
     };
-    for_each(segments, |segment| memory::remember(segment, key));
+    for_each(segments, |sequence| {
+        memory::remember(sequence, &segments.ends, key);
+    });
 }
 
 /// A socket sent a packet again.
@@ -186,17 +189,18 @@ fn sent_again<R: Read>(arguments: Arguments) {
     // SAFETY: sk and skb are the tracepoint's arguments, and every offset is one of their fields.
     let segments = unsafe {
         let family: u16 = R::field(sk, layout!(common_family));
-        let mut first = socket::ends_of::<R>(sk, family);
-        first.sequence = R::field(skb, layout!(segment_sequence));
         let count = u32::from(R::field::<u16>(skb, layout!(segment_count)));
         Segments {
-            first,
+            ends: socket::ends_of::<R>(sk, family),
+            first: R::field(skb, layout!(segment_sequence)),
             count: if count == 0 { 1 } else { count },
             size: u32::from(R::field::<u16>(skb, layout!(segment_size))),
         }
     };
     memory::add(total::SEGMENTS, u64::from(segments.count));
-    for_each(segments, memory::explain);
+    for_each(segments, |sequence| {
+        memory::explain(sequence, &segments.ends);
+    });
 }
 
 /// A listener answered a connection request again.
@@ -205,26 +209,27 @@ fn answered_again<R: Read>(arguments: Arguments) {
     let request: *const u8 = arguments.get(1);
     // SAFETY: request is the tracepoint's argument. The listener's family may be IPv6 where the request's is not, so it
     // is asked from its operations. It begins a tcp_request_sock, which the verifier does not know: hence the helper.
-    let first = unsafe {
+    let (ends, sequence) = unsafe {
         let operations = Probed::pointer(request, layout!(request_operations));
         let family: u32 = Probed::field(operations, layout!(operations_family));
-        let mut first = socket::ends_of::<R>(request, family as u16);
-        first.sequence = Probed::field(request, layout!(request_sequence));
-        first
+        (
+            socket::ends_of::<R>(request, family as u16),
+            Probed::field(request, layout!(request_sequence)),
+        )
     };
     memory::add(total::SEGMENTS, 1);
-    memory::explain(&first);
+    memory::explain(sequence, &ends);
 }
 
-/// Calls `with` for each of the segments, as far as they are looked at.
+/// Calls `with` for the sequence number of each of the segments, as far as they are looked at.
 #[inline(always)]
-fn for_each(segments: Segments, with: impl Fn(&SegmentKey)) {
-    let mut key = segments.first;
+fn for_each(segments: Segments, with: impl Fn(u32)) {
+    let mut sequence = segments.first;
     for number in 0..MAX_SEGMENTS {
         if number >= segments.count {
             break;
         }
-        with(&key);
-        key.sequence = key.sequence.wrapping_add(segments.size);
+        with(sequence);
+        sequence = sequence.wrapping_add(segments.size);
     }
 }

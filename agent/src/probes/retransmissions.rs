@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use aya::maps::{HashMap as BpfHashMap, MapData, MapError, PerCpuArray, PerCpuHashMap};
 use netdiag_abi::{
     drop::DropKey,
-    retransmissions::{RememberedDrop, Retransmitted, SegmentKey, total},
+    retransmissions::{RememberedDrop, Retransmitted, total},
 };
 use netdiag_diagnosis::evidence::{
     ExplainedRetransmissions, Link, Namespace, NetnsId, Retransmissions,
@@ -63,7 +63,7 @@ pub(super) const PROBE: Description = Description {
 pub struct RetransmissionProbe {
     facts: KernelFacts,
     programs: Loaded,
-    drops: BpfHashMap<MapData, Wire<SegmentKey>, Wire<RememberedDrop>>,
+    drops: BpfHashMap<MapData, u32, Wire<RememberedDrop>>,
     places: PerCpuHashMap<MapData, Wire<DropKey>, Wire<Retransmitted>>,
     totals: PerCpuArray<MapData, u64>,
 }

@@ -6,7 +6,7 @@ use netdiag_abi::{
     gro::{GroCounts, GroKey, GroLayout},
     net_devices::{NetDeviceLayout, NetDeviceRecord},
     packet_sockets::{PacketSocketLayout, PacketSocketRecord},
-    retransmissions::{RememberedDrop, RetransmissionLayout, Retransmitted, SegmentKey},
+    retransmissions::{RememberedDrop, RetransmissionLayout, Retransmitted},
 };
 
 /// A type that the eBPF programs share with the agent.
@@ -73,7 +73,3 @@ unsafe impl aya::Pod for Wire<RetransmissionLayout> {}
 #[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
 // SAFETY: integers alone, repr(C), no padding.
 unsafe impl aya::Pod for Wire<Retransmitted> {}
-
-#[expect(unsafe_code, reason = "aya's promise that any bytes are a value")]
-// SAFETY: integers alone, repr(C), no padding.
-unsafe impl aya::Pod for Wire<SegmentKey> {}

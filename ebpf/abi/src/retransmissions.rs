@@ -15,10 +15,10 @@ pub const MAX_SEGMENTS: u32 = 48;
 /// From here on a segment waited for the retransmission timer: `TCP_RTO_MIN` (include/net/tcp.h), nanoseconds.
 pub const LATE_NS: u64 = 200_000_000;
 
-/// A TCP segment: the same when it is dropped and when it is sent again.
+/// Both ends of a connection, as the one that sends sees or a packet says it.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SegmentKey {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
     /// Sender's address in network order, IPv4 as `::ffff:a.b.c.d`.
     pub source: [u32; 4],
     /// Receiver's address, likewise.
@@ -27,11 +27,26 @@ pub struct SegmentKey {
     pub source_port: u16,
     /// Receiver's port in network order.
     pub destination_port: u16,
-    /// First sequence number, host order.
-    pub sequence: u32,
 }
 
-/// Where and when a segment was dropped.
+impl Ends {
+    /// Whether both may be of one connection: a translation (NAT) on the way changes one end and leaves the other.
+    #[inline(always)]
+    pub const fn share_an_end(&self, other: &Self) -> bool {
+        (same(&self.source, &other.source) && self.source_port == other.source_port)
+            || (same(&self.destination, &other.destination)
+                && self.destination_port == other.destination_port)
+    }
+}
+
+/// Word by word: comparing arrays would call `memcmp`, a loop over bytes in a program.
+#[inline(always)]
+const fn same(one: &[u32; 4], other: &[u32; 4]) -> bool {
+    one[0] == other[0] && one[1] == other[1] && one[2] == other[2] && one[3] == other[3]
+}
+
+/// Whose segment was dropped, where and when. Remembered by its first sequence number, which is the same when it is
+/// sent again; numbers of different connections begin at random, so that they hardly ever meet.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RememberedDrop {
@@ -44,6 +59,10 @@ pub struct RememberedDrop {
     /// The kernel tells of a retransmission after the packet has gone down the stack, where it may be dropped at once:
     /// that drop explains the retransmission after this one.
     pub again_ns: u64,
+    /// Whose segment it was.
+    pub ends: Ends,
+    /// No meaning; keeps the size a multiple of eight.
+    pub reserved: u32,
 }
 
 /// Retransmissions that drops at one place explain.
@@ -134,4 +153,37 @@ impl RetransmissionLayout {
         retransmit_arguments: 0,
         reason_other_host: 0,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: [u32; 4] = [0, 0, 0xffff_0000, 0x0100_000a];
+    const SERVICE: [u32; 4] = [0, 0, 0xffff_0000, 0x0100_600a];
+    const SERVER: [u32; 4] = [0, 0, 0xffff_0000, 0x0200_000a];
+
+    fn ends(source: [u32; 4], source_port: u16, destination: [u32; 4], port: u16) -> Ends {
+        Ends {
+            source,
+            destination,
+            source_port,
+            destination_port: port,
+        }
+    }
+
+    #[test]
+    fn a_connection_is_known_by_the_end_that_was_not_translated() {
+        let of_socket = ends(CLIENT, 40_000, SERVICE, 80);
+        assert!(of_socket.share_an_end(&of_socket));
+        assert!(of_socket.share_an_end(&ends(CLIENT, 40_000, SERVER, 8080)));
+        assert!(of_socket.share_an_end(&ends(SERVER, 1_024, SERVICE, 80)));
+    }
+
+    #[test]
+    fn the_way_back_and_other_connections_are_not_the_same() {
+        let of_socket = ends(CLIENT, 40_000, SERVICE, 80);
+        assert!(!of_socket.share_an_end(&ends(SERVICE, 80, CLIENT, 40_000)));
+        assert!(!of_socket.share_an_end(&ends(CLIENT, 40_001, SERVER, 80)));
+    }
 }

@@ -8,13 +8,13 @@ use aya_ebpf::{
 use netdiag_abi::{
     drop::DropKey,
     retransmissions::{
-        LATE_NS, MAX_PLACES, MAX_REMEMBERED, RememberedDrop, Retransmitted, SegmentKey, total,
+        Ends, LATE_NS, MAX_PLACES, MAX_REMEMBERED, RememberedDrop, Retransmitted, total,
     },
 };
 
-/// Dropped segments that were not sent again so far.
+/// Dropped segments that were not sent again so far, by sequence number.
 #[map]
-static RETRANSMISSION_DROPS: LruHashMap<SegmentKey, RememberedDrop> =
+static RETRANSMISSION_DROPS: LruHashMap<u32, RememberedDrop> =
     LruHashMap::with_max_entries(MAX_REMEMBERED, 0);
 
 /// Retransmissions by the place of the drop that explains them.
@@ -37,25 +37,29 @@ pub fn add(element: u32, count: u64) {
 
 /// Remembers that a segment was dropped.
 #[inline(always)]
-pub fn remember(segment: &SegmentKey, place: DropKey) {
+pub fn remember(sequence: u32, ends: &Ends, place: DropKey) {
     // SAFETY: the helper has no preconditions.
     let now = unsafe { bpf_ktime_get_ns() };
-    if let Some(known) = RETRANSMISSION_DROPS.get_ptr_mut(segment) {
+    if let Some(known) = RETRANSMISSION_DROPS.get_ptr_mut(sequence) {
         // SAFETY: the map gave the pointer. Copies of one segment that two CPUs drop at once may mix up their times.
         unsafe {
-            if (*known).again_ns != 0 {
-                (*known).at_ns = (*known).again_ns;
+            if (*known).ends.share_an_end(ends) {
+                if (*known).again_ns != 0 {
+                    (*known).at_ns = (*known).again_ns;
+                }
+                (*known).again_ns = now;
+                return;
             }
-            (*known).again_ns = now;
         }
-        return;
     }
     let drop = RememberedDrop {
         place,
         at_ns: now,
         again_ns: 0,
+        ends: *ends,
+        reserved: 0,
     };
-    let stored = RETRANSMISSION_DROPS.insert(segment, drop, 0);
+    let stored = RETRANSMISSION_DROPS.insert(sequence, drop, 0);
     add(
         if stored.is_ok() {
             total::REMEMBERED
@@ -68,24 +72,27 @@ pub fn remember(segment: &SegmentKey, place: DropKey) {
 
 /// Counts a segment that is sent again, if it is known to have been dropped. A drop explains one retransmission.
 #[inline(always)]
-pub fn explain(segment: &SegmentKey) {
-    let Some(known) = RETRANSMISSION_DROPS.get_ptr_mut(segment) else {
+pub fn explain(sequence: u32, ends: &Ends) {
+    let Some(known) = RETRANSMISSION_DROPS.get_ptr_mut(sequence) else {
         return;
     };
     // SAFETY: the map gave the pointer; see `remember`.
-    let drop = unsafe { *known };
-    if drop.again_ns != 0 {
-        // SAFETY: as above.
-        unsafe {
-            (*known).at_ns = drop.again_ns;
-            (*known).again_ns = 0;
+    let (place, at_ns) = unsafe {
+        if !(*known).ends.share_an_end(ends) {
+            return;
         }
-    } else if RETRANSMISSION_DROPS.remove(segment).is_ok() {
-        add(total::ANSWERED, 1);
-    }
+        let first = ((*known).place, (*known).at_ns);
+        if (*known).again_ns != 0 {
+            (*known).at_ns = (*known).again_ns;
+            (*known).again_ns = 0;
+        } else if RETRANSMISSION_DROPS.remove(sequence).is_ok() {
+            add(total::ANSWERED, 1);
+        }
+        first
+    };
     // SAFETY: the helper has no preconditions.
-    let late = unsafe { bpf_ktime_get_ns() }.saturating_sub(drop.at_ns) >= LATE_NS;
-    count(&drop.place, u64::from(late));
+    let late = unsafe { bpf_ktime_get_ns() }.saturating_sub(at_ns) >= LATE_NS;
+    count(&place, u64::from(late));
 }
 
 #[inline(always)]

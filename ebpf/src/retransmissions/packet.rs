@@ -1,7 +1,7 @@
 //! The TCP segments that a packet carries, read from its own headers.
 
 use aya_ebpf::helpers::bpf_probe_read_kernel;
-use netdiag_abi::{drop::ABSENT, retransmissions::SegmentKey};
+use netdiag_abi::{drop::ABSENT, retransmissions::Ends};
 
 use super::{ETH_P_IP, Segments, layout, socket::mapped};
 use crate::read::{Probed, Read};
@@ -17,7 +17,7 @@ const SYN_AND_FIN: u32 = 0x0003_0000;
 
 /// An IP header, as far as it is needed.
 struct Ip {
-    segment: SegmentKey,
+    ends: Ends,
     header: u32,
     /// Header and payload, bytes; 0 where the packet is longer than its header can say.
     length: u32,
@@ -65,13 +65,13 @@ pub fn segments_of<R: Read>(skb: *const u8, protocol: u16) -> Option<Segments> {
         let shared = head.wrapping_add(u64::from(end)) as *const u8;
         let size = u32::from(Probed::field::<u16>(shared, layout!(shared_gso_size)));
         Some(Segments {
-            first: SegmentKey {
+            ends: Ends {
                 // Both ports as they lie there.
                 source_port: tcp[0] as u16,
                 destination_port: (tcp[0] >> 16) as u16,
-                sequence: u32::from_be(tcp[1]),
-                ..ip.segment
+                ..ip.ends
             },
+            first: u32::from_be(tcp[1]),
             count: if size == 0 { 1 } else { payload.div_ceil(size) },
             size,
         })
@@ -90,10 +90,10 @@ unsafe fn ipv4(header: *const u8) -> Option<Ip> {
     let length = (first >> 24 & 0xf) * 4;
     let is_tcp = first >> 28 == 4 && protocol == PROTOCOL_TCP;
     (is_tcp && !is_later_fragment && length >= IPV4_HEADER).then(|| Ip {
-        segment: SegmentKey {
+        ends: Ends {
             source: mapped(words[3]),
             destination: mapped(words[4]),
-            ..SegmentKey::default()
+            ..Ends::default()
         },
         header: length,
         length: first & 0xffff,
@@ -110,10 +110,10 @@ unsafe fn ipv6(header: *const u8) -> Option<Ip> {
     let payload = second >> 16;
     let is_tcp = u32::from_be(words[0]) >> 28 == 6 && (second >> 8) as u8 == PROTOCOL_TCP;
     is_tcp.then(|| Ip {
-        segment: SegmentKey {
+        ends: Ends {
             source: [words[2], words[3], words[4], words[5]],
             destination: [words[6], words[7], words[8], words[9]],
-            ..SegmentKey::default()
+            ..Ends::default()
         },
         header: IPV6_HEADER,
         length: if payload == 0 {

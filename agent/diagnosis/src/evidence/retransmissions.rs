@@ -11,8 +11,9 @@ pub struct Retransmissions {
     pub backend: String,
     /// Segments that sockets of this node's kernel sent again (`tcp_retransmit_skb`).
     pub segments: u64,
-    /// Those whose earlier copy was dropped on this node: same addresses, ports and first sequence number. A packet
-    /// that was translated, or dropped before the probe was attached, is not found again, so these are at least as many.
+    /// Those whose earlier copy was dropped on this node: same first sequence number, and same address and port of at
+    /// least one end, since a translation changes the other. A packet of which both ends were translated, or that was
+    /// dropped before the probe was attached, is not found again, so these are at least as many.
     pub explained: Vec<ExplainedRetransmissions>,
     /// Drops that could not be remembered, because a map was full.
     pub lost: u64,

@@ -172,13 +172,22 @@ impl TestNamespace {
         assert!(tc.status().unwrap().success(), "{discipline}");
     }
 
+    /// Adds a rule that translates addresses of what the namespace sends.
+    pub fn translate(&self, rule: &str) {
+        let chain = "add table ip n; add chain ip n o { type nat hook output priority -100; }";
+        self.nft(&format!("{chain}; add rule ip n o {rule}"));
+    }
+
     /// Adds a rule of nftables to what the namespace receives.
     pub fn filter(&self, rule: &str) {
         let chain = "add table inet t; add chain inet t i { type filter hook input priority 0; }";
-        let script = format!("{chain}; add rule inet t i {rule}");
+        self.nft(&format!("{chain}; add rule inet t i {rule}"));
+    }
+
+    fn nft(&self, script: &str) {
         let mut nft = Command::new("ip");
-        nft.args(["netns", "exec", &self.name, "nft", &script]);
-        assert!(nft.status().unwrap().success(), "{rule}");
+        nft.args(["netns", "exec", &self.name, "nft", script]);
+        assert!(nft.status().unwrap().success(), "{script}");
     }
 
     fn path(&self) -> String {
