@@ -25,7 +25,7 @@ pub(super) struct Names {
 impl Names {
     /// The name that replaces this one: `pod-1`. Nothing stays nothing.
     pub(super) fn of(&mut self, kind: &'static str, name: &str) -> String {
-        self.replace(kind, kind, name)
+        self.replacement(kind, kind, name)
     }
 
     /// The name that replaces this interface's; a usual one stays.
@@ -38,7 +38,7 @@ impl Names {
             .filter(char::is_ascii_lowercase)
             .take(LONGEST_KIND)
             .collect();
-        self.replace("interface", &prefix, name)
+        self.replacement("interface", &prefix, name)
     }
 
     /// The replacement of a name that is known, whatever it names.
@@ -46,7 +46,7 @@ impl Names {
         self.in_texts.get(word).cloned()
     }
 
-    fn replace(&mut self, kind: &'static str, prefix: &str, name: &str) -> String {
+    fn replacement(&mut self, kind: &'static str, prefix: &str, name: &str) -> String {
         if name.is_empty() {
             return String::new();
         }
@@ -70,7 +70,7 @@ fn is_usual(name: &str) -> bool {
     let (device, vlan) = name.split_once('.').unwrap_or((name, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let counts = |prefix: &&str| device.strip_prefix(*prefix).is_some_and(is_number);
-    name == "lo" || (is_number(vlan) && USUAL.iter().any(|prefix| counts(&prefix)))
+    name == "lo" || (is_number(vlan) && USUAL.iter().any(counts))
 }
 
 #[cfg(test)]
