@@ -11,7 +11,6 @@ use crate::outcome::Outcome;
 fn shared_domain<'a>(nics: [&str; 2], severity: &str, outcome: &'a Outcome) -> &'a Value {
     let finding = outcome.finding("FragmentReassembly", "SharedBroadcastDomain", nics[0]);
     assert_eq!(finding["severity"], severity, "{finding:#}");
-    assert_eq!(finding["confidence"], "Certain");
     let text = finding.to_string();
     let family = Family::V4;
     for named in [nics[0], nics[1], &family.source().to_string()] {
@@ -35,6 +34,7 @@ pub fn every_datagram_lost(nics: [&str; 2], sent: u64, made: Received, outcome: 
     let counts = (made.datagrams, made.reassembled, made.failed);
     assert_eq!(counts, (0, sent, sent), "{made:?}");
     let finding = shared_domain(nics, "Critical", outcome);
+    assert_eq!(finding["confidence"], "Certain");
     assert_eq!(finding["count"], sent, "{finding:#}");
     let summary = finding["summary"].as_str().unwrap();
     assert!(
@@ -50,6 +50,7 @@ pub fn collisions_without_loss(nics: [&str; 2], sent: u64, made: Received, outco
     let counts = (made.datagrams, made.reassembled, made.failed);
     assert_eq!(counts, (sent, sent, sent), "{made:?}");
     let finding = shared_domain(nics, "Warning", outcome);
+    assert_eq!(finding["confidence"], "Certain");
     assert_eq!(
         finding["count"],
         sent * 5,
@@ -66,7 +67,8 @@ pub fn copies_without_collision(nics: [&str; 2], sent: u64, made: Received, outc
     assert_harmless(outcome);
 }
 
-/// NICs that hand over frames as they come: which copy completes a datagram is chance.
+/// NICs that hand over frames as they come: which copy completes a datagram is chance. Where their driver leaves all
+/// headers outside the linear part (virtio on 5.10), the domain shows by what is dropped on both, and is likely.
 #[track_caller]
 pub fn some_datagrams_lost(nics: [&str; 2], sent: u64, made: Received, outcome: &Outcome) {
     let lost = sent - made.datagrams;

@@ -5,7 +5,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::{remains::Ends, toll::Toll};
+use super::{
+    remains::{Datagram, Ends, Place, Remains},
+    toll::Toll,
+};
 use crate::{
     detectors::{
         Outcome,
@@ -28,19 +31,80 @@ pub(super) struct Domain<'a> {
     pub(super) namespace: &'a Namespace,
     /// At least two, by their indices.
     pub(super) links: Vec<&'a Link>,
-    pub(super) copies: Vec<&'a FrameCopy>,
+    pub(super) copies: Vec<FrameCopy>,
+    /// How the copies were seen.
+    pub(super) seen: Seen,
+}
+
+/// What shows that frames came in twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Both copies were seen when they came in.
+    ComingIn,
+    /// Parts of the same datagrams were dropped on both interfaces.
+    Dropped,
 }
 
 /// The domains that two interfaces of a namespace share though none of them hands frames on to the other.
-pub(super) fn shared(window: &EvidenceWindow) -> Vec<Domain<'_>> {
-    let Some(seen) = window.frame_copies.value() else {
-        return Vec::new();
+pub(super) fn shared<'a>(window: &'a EvidenceWindow, remains: &[Remains<'_>]) -> Vec<Domain<'a>> {
+    let came_in = window.frame_copies.value();
+    let came_in = came_in.map_or(Vec::new(), |seen| seen.copies.clone());
+    let mut domains = joined(window, came_in, Seen::ComingIn);
+    // Headers outside the linear part cannot be compared when a frame comes in; a dropped fragment's can be read.
+    for domain in joined(window, dropped_on_two(remains), Seen::Dropped) {
+        let is_known = |known: &Domain<'_>| {
+            known.namespace.id == domain.namespace.id
+                && domain.links.iter().all(|link| known.has(link.ifindex))
+        };
+        if !domains.iter().any(is_known) {
+            domains.push(domain);
+        }
+    }
+    domains
+}
+
+/// Datagrams of which a fragment found its copy on one interface, and another part was dropped on another one.
+fn dropped_on_two(remains: &[Remains<'_>]) -> Vec<FrameCopy> {
+    let mut places: BTreeMap<(NetnsId, Datagram), BTreeSet<(bool, u32)>> = BTreeMap::new();
+    for remains in remains {
+        let Some(netns) = remains.key.netns else {
+            continue;
+        };
+        let is_copy = remains.place == Place::Reassembly;
+        for datagram in &remains.datagrams {
+            let place = places.entry((netns, *datagram)).or_default();
+            place.insert((is_copy, remains.key.ifindex));
+        }
+    }
+    let mut copies: BTreeMap<(NetnsId, Ends, u32, u32), u64> = BTreeMap::new();
+    for ((netns, (ends, _)), places) in places {
+        let copy = places.iter().find(|(is_copy, _)| *is_copy);
+        let Some((_, first)) = copy else { continue };
+        let other = places.iter().find(|(_, ifindex)| ifindex != first);
+        if let Some((_, second)) = other {
+            *copies.entry((netns, ends, *first, *second)).or_default() += 1;
+        }
+    }
+    let copy = |((netns, (source, destination), first, second), count)| FrameCopy {
+        netns,
+        first,
+        second,
+        ethertype: ETHERTYPE_IPV4,
+        source: Some(source),
+        destination: Some(destination),
+        fragments: true,
+        count,
+        longest_gap_us: 0,
     };
+    copies.into_iter().map(copy).collect()
+}
+
+fn joined(window: &EvidenceWindow, copies: Vec<FrameCopy>, seen: Seen) -> Vec<Domain<'_>> {
     let stacks = Stacks::of(window.links());
-    let mut by_namespace: BTreeMap<NetnsId, Vec<&FrameCopy>> = BTreeMap::new();
-    for copy in &seen.copies {
+    let mut by_namespace: BTreeMap<NetnsId, Vec<FrameCopy>> = BTreeMap::new();
+    for copy in copies {
         let (one, other) = ((copy.netns, copy.first), (copy.netns, copy.second));
-        if is_telling(copy) && copy.first != copy.second && !stacks.are_joined(one, other) {
+        if is_telling(&copy) && copy.first != copy.second && !stacks.are_joined(one, other) {
             by_namespace.entry(copy.netns).or_default().push(copy);
         }
     }
@@ -67,6 +131,7 @@ pub(super) fn shared(window: &EvidenceWindow) -> Vec<Domain<'_>> {
                 namespace,
                 links: links.collect(),
                 copies,
+                seen,
             };
             let many = domain.copied() >= PROVING;
             if domain.links.len() > 1 && many {
@@ -133,10 +198,10 @@ impl Domain<'_> {
         counts.fold(0, u64::saturating_add)
     }
 
-    /// Frames with IP addresses came in twice; what ARP asks may be asked in two networks.
+    /// Frames with IP addresses were seen to come in twice; what ARP asks may be asked in two networks.
     pub(super) fn is_proved(&self) -> bool {
         let mut copies = self.copies.iter();
-        copies.any(|copy| copy.destination.is_some())
+        self.seen == Seen::ComingIn && copies.any(|copy| copy.destination.is_some())
     }
 }
 
@@ -152,7 +217,7 @@ pub(super) fn opened_by(
     toll: &Toll<'_>,
 ) -> Vec<FindingId> {
     // A broadcast needs no open filter.
-    let is_filtered = |copy: &&FrameCopy| match copy.destination {
+    let is_filtered = |copy: &FrameCopy| match copy.destination {
         Some(IpAddr::V4(address)) => !address.is_broadcast(),
         Some(IpAddr::V6(_)) => true,
         None => false,

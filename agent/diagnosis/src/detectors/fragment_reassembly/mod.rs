@@ -49,13 +49,13 @@ impl Detector for FragmentReassembly {
         let remains = remains::of_fragments(window, so_far);
         let mut outcome = Outcome::default();
         let mut tolls = Vec::new();
-        for domain in domains::shared(window) {
+        for domain in domains::shared(window, &remains) {
             let toll = Toll::of(&domain, &remains);
             outcome.extend(report(window, so_far, &domain, &toll));
             tolls.push(toll);
         }
         outcome.extend(loss::report(window, &remains, &tolls));
-        outcome.unchecked = unchecked(window, &remains);
+        outcome.unchecked = unchecked(window, &remains, &tolls);
         outcome
     }
 }
@@ -108,7 +108,11 @@ fn report(
     }
 }
 
-fn unchecked(window: &EvidenceWindow, remains: &[Remains<'_>]) -> Vec<Unchecked> {
+fn unchecked(
+    window: &EvidenceWindow,
+    remains: &[Remains<'_>],
+    tolls: &[Toll<'_>],
+) -> Vec<Unchecked> {
     let mut entries = Vec::new();
     let mut add = |partly, reason: String| {
         entries.push(Unchecked {
@@ -128,11 +132,26 @@ fn unchecked(window: &EvidenceWindow, remains: &[Remains<'_>]) -> Vec<Unchecked>
     if let Some(missing) = window.frame_copies.missing() {
         let reason = format!("whether two interfaces share a broadcast domain: {missing}");
         add(true, reason);
-    } else if window.frame_copies.value().is_none()
-        && remains.iter().any(|remains| may_be_copies(window, remains))
+    } else if remains
+        .iter()
+        .any(|one| is_unplaced_copy(window, one, tolls))
     {
-        let reason = "fragments came twice; whether on two interfaces was not watched meanwhile";
-        add(true, reason.to_owned());
+        let unreadable = window.frame_copies.value().map(|seen| seen.unreadable);
+        match unreadable {
+            None => add(
+                true,
+                "fragments came twice; whether on two interfaces was not watched meanwhile"
+                    .to_owned(),
+            ),
+            Some(0) => {}
+            Some(unreadable) => add(
+                true,
+                format!(
+                    "fragments came twice; whether on two interfaces could not be seen of {unreadable} frames whose \
+                     headers were outside the linear part"
+                ),
+            ),
+        }
     }
     if let Some(lost) = window.frame_copies.value().map(|copies| copies.lost)
         && lost > 0
@@ -152,10 +171,13 @@ fn unchecked(window: &EvidenceWindow, remains: &[Remains<'_>]) -> Vec<Unchecked>
     entries
 }
 
-/// Fragments that came twice in a namespace with two interfaces to come in on.
-fn may_be_copies(window: &EvidenceWindow, remains: &Remains<'_>) -> bool {
+/// Fragments that came twice in a namespace with two interfaces to come in on, and that belong to no known domain.
+fn is_unplaced_copy(window: &EvidenceWindow, one: &Remains<'_>, tolls: &[Toll<'_>]) -> bool {
     let links = window.links().iter();
-    let ways_in = links
-        .filter(|link| Some(link.netns) == remains.key.netns && link.is_up() && link.name != "lo");
-    remains.place == Place::Reassembly && ways_in.count() > 1
+    let ways_in =
+        links.filter(|link| Some(link.netns) == one.key.netns && link.is_up() && link.name != "lo");
+    let mut placed = tolls.iter().flat_map(|toll| &toll.remains);
+    one.place == Place::Reassembly
+        && ways_in.count() > 1
+        && !placed.any(|other| other.drop == one.drop)
 }

@@ -5,7 +5,7 @@ pub(super) mod incomplete;
 use std::net::IpAddr;
 
 use super::{
-    domains::Domain,
+    domains::{Domain, Seen},
     remains::{Ends, Place, Remains, Version},
     remedies,
     toll::Toll,
@@ -49,16 +49,25 @@ pub(super) fn describe(
 }
 
 fn explanation(severity: Severity, domain: &Domain<'_>, toll: &Toll<'_>, names: &str) -> String {
-    let gap = domain.copies.iter().map(|copy| copy.longest_gap_us).max();
-    let shared = format!(
-        "{} came in on {names}, each within {} of its copy, and none of these devices hands frames on to another: they \
-         are connected to one network segment.",
-        match domain.copied() {
-            1 => "1 frame".to_owned(),
-            count => format!("{count} frames"),
-        },
-        milliseconds(gap.unwrap_or(0)),
-    );
+    let shared = match domain.seen {
+        Seen::ComingIn => {
+            let gap = domain.copies.iter().map(|copy| copy.longest_gap_us).max();
+            format!(
+                "{} came in on {names}, each within {} of its copy, and none of these devices hands frames on to \
+                 another: they are connected to one network segment.",
+                match domain.copied() {
+                    1 => "1 frame".to_owned(),
+                    count => format!("{count} frames"),
+                },
+                milliseconds(gap.unwrap_or(0)),
+            )
+        }
+        Seen::Dropped => format!(
+            "Of {} sampled datagrams, fragments came twice and were dropped on one of {names}, and other parts of the \
+             same datagrams on another: they seem to be connected to one network segment.",
+            domain.copied()
+        ),
+    };
     if severity == Severity::Info {
         let strays = if toll.strays.at_most > 0 {
             " Copies on an interface where no program has joined the group are dropped one by one, before reassembly."
@@ -134,15 +143,22 @@ fn proofs(
             _ => format!("frames {:#06x}", copy.ethertype),
         };
         let (first, second) = (name_of(domain, copy.first), name_of(domain, copy.second));
-        proofs.push(Proof::new(
-            format!(
-                "{what}: on {first}, then on {second} within {} us",
-                copy.longest_gap_us
+        let gap = copy.longest_gap_us;
+        let proof = match domain.seen {
+            Seen::ComingIn => Proof::new(
+                format!("{what}: on {first}, then on {second} within {gap} us"),
+                copy.count,
+                "frames",
+                "netif_receive_skb",
             ),
-            copy.count,
-            "frames",
-            "netif_receive_skb",
-        ));
+            Seen::Dropped => Proof::new(
+                format!("{what}: parts of sampled datagrams dropped on {first} and on {second}"),
+                copy.count,
+                "datagrams",
+                "kfree_skb",
+            ),
+        };
+        proofs.push(proof);
     }
     if let Some(unreadable) = window.frame_copies.value().map(|seen| seen.unreadable)
         && unreadable > 0

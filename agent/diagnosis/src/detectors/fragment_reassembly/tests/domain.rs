@@ -304,6 +304,25 @@ fn interfaces_that_hand_frames_on_to_each_other_are_no_domain() {
     }
 }
 
+/// A NIC may leave all headers outside the linear part, where they cannot be compared when a frame comes in.
+#[test]
+fn parts_of_datagrams_that_die_on_both_interfaces_make_a_domain_likely() {
+    let mut window = conflict();
+    window.frame_copies = watched(Vec::new());
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!((finding.severity, finding.count), (Severity::Critical, 20));
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert!(finding.explanation.starts_with("Of 4 sampled datagrams"));
+
+    // Other datagrams on the other interface: each may have come there alone.
+    let drops = drops_of(&mut window);
+    for sample in drops.samples.iter_mut().filter(|sample| sample.key == 2) {
+        sample.bytes[18] = 0x77;
+    }
+    assert_eq!(diagnose(&window).findings, []);
+}
+
 #[test]
 fn what_could_not_be_watched_is_said() {
     let mut window = harmless_collisions();
@@ -322,6 +341,14 @@ fn what_could_not_be_watched_is_said() {
     assert!(reasons(&diagnose(&window))[0].contains("was not watched"));
     links_of(&mut window)[0].requested_flags = 0;
     assert!(reasons(&diagnose(&window)).is_empty(), "one way in");
+
+    links_of(&mut window)[0].requested_flags = 0x1003;
+    let mut seen = watched(Vec::new());
+    if let OnDemand::Ran { value, .. } = &mut seen {
+        value.unreadable = 720;
+    }
+    window.frame_copies = seen;
+    assert!(reasons(&diagnose(&window))[0].contains("of 720 frames"));
 
     window.frame_copies = watched(Vec::new());
     assert!(reasons(&diagnose(&window)).is_empty());
