@@ -191,7 +191,8 @@ fn an_anonymised_scenario_names_nobody() {
 /// The agent's window lies within the time between the test's readings, so no counter can have risen by more.
 #[test]
 fn the_evidence_of_a_scenario_agrees_with_the_kernels_counters() {
-    let counters: [(&str, fn(&LinkStats) -> u64); 3] = [
+    type Counter = fn(&LinkStats) -> u64;
+    let counters: [(&str, Counter); 3] = [
         ("rx_dropped", |stats| stats.rx_dropped),
         ("tx_dropped", |stats| stats.tx_dropped),
         ("rx_nohandler", |stats| stats.rx_nohandler),
