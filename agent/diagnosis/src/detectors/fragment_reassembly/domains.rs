@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    remains::{Datagram, Ends, Place, Remains},
+    remains::{Ends, Place, Remains, Version},
     toll::Toll,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(super) struct Domain<'a> {
 pub(super) enum Seen {
     /// Both copies were seen when they came in.
     ComingIn,
-    /// Parts of the same datagrams were dropped on both interfaces.
+    /// Fragments of one group's flow were dropped on both interfaces, some of them because their copy was there.
     Dropped,
 }
 
@@ -63,40 +63,37 @@ pub(super) fn shared<'a>(window: &'a EvidenceWindow, remains: &[Remains<'_>]) ->
     domains
 }
 
-/// Datagrams of which a fragment found its copy on one interface, and another part was dropped on another one.
+/// Flows to a group of which fragments found their copy on one interface, while other parts were dropped on another.
 fn dropped_on_two(remains: &[Remains<'_>]) -> Vec<FrameCopy> {
-    let mut places: BTreeMap<(NetnsId, Datagram), BTreeSet<(bool, u32)>> = BTreeMap::new();
-    for remains in remains {
-        let Some(netns) = remains.key.netns else {
+    let mut copies = Vec::new();
+    let is_copy = |one: &&Remains<'_>| one.place == Place::Reassembly && one.version == Version::V4;
+    for twice in remains.iter().filter(is_copy) {
+        let elsewhere = remains.iter().filter(|other| {
+            other.key.netns == twice.key.netns && other.key.ifindex != twice.key.ifindex
+        });
+        let (Some(netns), elsewhere) = (twice.key.netns, elsewhere.collect::<Vec<_>>()) else {
             continue;
         };
-        let is_copy = remains.place == Place::Reassembly;
-        for datagram in &remains.datagrams {
-            let place = places.entry((netns, *datagram)).or_default();
-            place.insert((is_copy, remains.key.ifindex));
+        for ends in twice.flows.iter().filter(|(_, group)| group.is_multicast()) {
+            let other = elsewhere.iter().find(|other| other.flows.contains(ends));
+            copies.extend(other.map(|other| {
+                FrameCopy {
+                    netns,
+                    first: twice.key.ifindex,
+                    second: other.key.ifindex,
+                    ethertype: ETHERTYPE_IPV4,
+                    source: Some(ends.0),
+                    destination: Some(ends.1),
+                    fragments: true,
+                    count: twice
+                        .samples_of(ends)
+                        .saturating_add(other.samples_of(ends)),
+                    longest_gap_us: 0,
+                }
+            }));
         }
     }
-    let mut copies: BTreeMap<(NetnsId, Ends, u32, u32), u64> = BTreeMap::new();
-    for ((netns, (ends, _)), places) in places {
-        let copy = places.iter().find(|(is_copy, _)| *is_copy);
-        let Some((_, first)) = copy else { continue };
-        let other = places.iter().find(|(_, ifindex)| ifindex != first);
-        if let Some((_, second)) = other {
-            *copies.entry((netns, ends, *first, *second)).or_default() += 1;
-        }
-    }
-    let copy = |((netns, (source, destination), first, second), count)| FrameCopy {
-        netns,
-        first,
-        second,
-        ethertype: ETHERTYPE_IPV4,
-        source: Some(source),
-        destination: Some(destination),
-        fragments: true,
-        count,
-        longest_gap_us: 0,
-    };
-    copies.into_iter().map(copy).collect()
+    copies
 }
 
 fn joined(window: &EvidenceWindow, copies: Vec<FrameCopy>, seen: Seen) -> Vec<Domain<'_>> {

@@ -15,9 +15,6 @@ const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// Sender and receiver of a packet.
 pub(super) type Ends = (IpAddr, IpAddr);
 
-/// An IPv4 datagram: its ends and the identification that its fragments share.
-pub(super) type Datagram = (Ends, u16);
-
 /// Where fragments and what was made of them are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -46,8 +43,8 @@ pub(super) struct Remains<'a> {
     pub(super) version: Version,
     /// Sampled packets with the addresses of each.
     pub(super) sampled: Vec<Ends>,
-    /// IPv4 datagrams that the sampled packets are, or are fragments of.
-    pub(super) datagrams: BTreeSet<Datagram>,
+    /// The ends of those that are fragments, or whole datagrams put together from fragments.
+    pub(super) flows: BTreeSet<Ends>,
     /// Sampled packets that were whole datagrams, put together from fragments.
     pub(super) wholes: u64,
     /// Payload of the longest of them, bytes.
@@ -114,7 +111,7 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
         return Vec::new();
     };
     // A whole datagram keeps the identification of its fragments.
-    let seen: BTreeSet<Datagram> = drops
+    let seen: BTreeSet<(Ends, u16)> = drops
         .samples
         .iter()
         .filter_map(IpPacket::of_sample)
@@ -134,7 +131,7 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
                     _ => return None,
                 },
                 sampled: Vec::new(),
-                datagrams: BTreeSet::new(),
+                flows: BTreeSet::new(),
                 wholes: 0,
                 longest_whole: 0,
                 not_last: 0,
@@ -149,11 +146,10 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
                 remains.sampled.push(ends(&packet));
                 remains.entered_on.insert(sample.skb_iif);
                 let payload = packet.transport_length;
-                let datagram = packet.identification.map(|id| (ends(&packet), id));
                 match packet.fragment {
                     Some(fragment) => {
                         fragments += 1;
-                        remains.datagrams.extend(datagram);
+                        remains.flows.insert(ends(&packet));
                         if fragment.more {
                             remains.not_last += 1;
                             let known = remains.shortest_part.into_iter().chain(payload);
@@ -161,11 +157,12 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
                         }
                     }
                     None => {
+                        let known = |id| seen.contains(&(ends(&packet), id));
                         let is_whole = is_longer_than_a_frame(window, key, sample)
-                            || datagram.is_some_and(|datagram| seen.contains(&datagram));
+                            || packet.identification.is_some_and(known);
                         if is_whole {
                             remains.wholes += 1;
-                            remains.datagrams.extend(datagram);
+                            remains.flows.insert(ends(&packet));
                             let longest = payload.unwrap_or(0).max(remains.longest_whole);
                             remains.longest_whole = longest;
                         }
@@ -190,6 +187,12 @@ fn is_longer_than_a_frame(window: &EvidenceWindow, key: &DropCount, sample: &Pac
 }
 
 impl Remains<'_> {
+    /// How many of the sampled packets have these ends.
+    pub(super) fn samples_of(&self, ends: &Ends) -> u64 {
+        let same = self.sampled.iter().filter(|sampled| *sampled == ends);
+        u64::try_from(same.count()).unwrap_or(u64::MAX)
+    }
+
     /// How many of the sampled packets are of the domain's fragmented flows.
     pub(super) fn matching(&self, domain: &Domain<'_>) -> u64 {
         // Only fragments that leave a queue have no device any more; other packets without one are another node's.

@@ -63,9 +63,8 @@ fn explanation(severity: Severity, domain: &Domain<'_>, toll: &Toll<'_>, names: 
             )
         }
         Seen::Dropped => format!(
-            "Of {} sampled datagrams, fragments came twice and were dropped on one of {names}, and other parts of the \
-             same datagrams on another: they seem to be connected to one network segment.",
-            domain.copied()
+            "Fragments were dropped on one of {names} because their copy was there, and other parts of the same flow \
+             on another: they seem to be connected to one network segment."
         ),
     };
     if severity == Severity::Info {
@@ -152,9 +151,9 @@ fn proofs(
                 "netif_receive_skb",
             ),
             Seen::Dropped => Proof::new(
-                format!("{what}: parts of sampled datagrams dropped on {first} and on {second}"),
+                format!("{what}: sampled drops of copies on {first} and of others on {second}"),
                 copy.count,
-                "datagrams",
+                "packets",
                 "kfree_skb",
             ),
         };
