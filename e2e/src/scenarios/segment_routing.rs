@@ -78,9 +78,13 @@ impl<'a> SegmentRouting<'a> {
     pub fn to_node(node: &'a Node, nic: Nic, header: Header) -> Result<Self> {
         let mut scenario = Self::plug(node, nic, false)?;
         let host = scenario.host.wire();
-        // A virtual NIC has not all of them.
-        let off = |feature: &&str| switch_off(host.namespace(), host.device, feature).ok();
-        scenario.switched_off = ["tx", "tso", "gso"].iter().filter_map(off).collect();
+        let offloads: &[&str] = match nic {
+            Nic::Veth => &["tx", "tso", "gso"],
+            // On a segment it has no more: its packets go to NICs that may not know of unfinished checksums.
+            Nic::Virtual => &["gso"],
+        };
+        let off = |feature: &&str| switch_off(host.namespace(), host.device, feature);
+        scenario.switched_off = offloads.iter().map(off).collect::<Result<_>>()?;
         if nic == Nic::Veth {
             let gro = ["-K", scenario.nic, "gro", "on"];
             node.namespace().run("ethtool", &gro)?;
