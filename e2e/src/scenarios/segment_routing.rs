@@ -97,6 +97,9 @@ impl<'a> SegmentRouting<'a> {
     /// The node sends super-frames, which its NIC or the stack segments.
     pub fn from_node(node: &'a Node, nic: Nic, header: Header) -> Result<Self> {
         let mut scenario = Self::plug(node, nic, true)?;
+        // The agent sees the host's namespace too, and would tell what is not joined there.
+        let host = scenario.host.wire();
+        scenario.switched_off = vec![switch_off(host.namespace(), host.device, "gro")?];
         scenario.route(header)?;
         scenario.serve()?;
         Ok(scenario)
