@@ -13,7 +13,10 @@ use crate::{
     packets::{
         bytes::{array_at, head, tail, u8_at, u16_at},
         frame::{Carried, Frame},
-        ip::{IpPacket, TCP, UDP},
+        ip::{
+            AUTHENTICATION, DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, IpPacket, MOBILITY,
+            MOST_EXTENSION_HEADERS, ROUTING, TCP, UDP,
+        },
     },
 };
 
@@ -109,12 +112,6 @@ fn ipv4_header(bytes: &mut [u8], at: usize, anonymiser: &Anonymiser) -> usize {
 
 /// Addresses and extension headers; where they end.
 fn ipv6_headers(bytes: &mut [u8], at: usize, anonymiser: &Anonymiser) -> usize {
-    const HOP_BY_HOP: u8 = 0;
-    const ROUTING: u8 = 43;
-    const FRAGMENT: u8 = 44;
-    const AUTHENTICATION: u8 = 51;
-    const DESTINATION_OPTIONS: u8 = 60;
-    const MOBILITY: u8 = 135;
     let replace = |bytes: &mut [u8], position: usize| {
         if let Some(address) = array_at::<16>(bytes, position) {
             let new = anonymiser.addresses.v6(Ipv6Addr::from(address));
@@ -125,8 +122,7 @@ fn ipv6_headers(bytes: &mut [u8], at: usize, anonymiser: &Anonymiser) -> usize {
     replace(bytes, at + 24);
     let mut next = u8_at(bytes, at + 6).unwrap_or_default();
     let mut end = at + 40;
-    // As many as a packet is read with.
-    for _ in 0..8 {
+    for _ in 0..MOST_EXTENSION_HEADERS {
         let (Some(following), Some(length)) = (u8_at(bytes, end), u8_at(bytes, end + 1)) else {
             break;
         };

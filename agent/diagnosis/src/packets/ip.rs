@@ -13,15 +13,15 @@ pub(crate) const UDP: u8 = 17;
 /// Routing type of the segment routing header (RFC 8754).
 pub(crate) const SEGMENT_ROUTING: u8 = 4;
 
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const AUTHENTICATION: u8 = 51;
-const DESTINATION_OPTIONS: u8 = 60;
-const MOBILITY: u8 = 135;
+pub(crate) const HOP_BY_HOP: u8 = 0;
+pub(crate) const ROUTING: u8 = 43;
+pub(crate) const FRAGMENT: u8 = 44;
+pub(crate) const AUTHENTICATION: u8 = 51;
+pub(crate) const DESTINATION_OPTIONS: u8 = 60;
+pub(crate) const MOBILITY: u8 = 135;
 
 /// A packet has a handful of extension headers; more is an attack on whoever walks them.
-const MOST_EXTENSION_HEADERS: usize = 8;
+pub(crate) const MOST_EXTENSION_HEADERS: usize = 8;
 
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
