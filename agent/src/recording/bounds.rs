@@ -132,7 +132,7 @@ pub(super) fn out_of_bounds(window: &EvidenceWindow) -> Option<String> {
         let counts = value.counts.iter();
         counts
             .flat_map(|count| [count.offered, count.merged, count.held])
-            .chain([value.lost])
+            .chain([value.unread, value.lost])
     });
     let again = window
         .retransmissions
