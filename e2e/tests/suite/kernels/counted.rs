@@ -149,7 +149,7 @@ impl Readings {
                     }
                 }
                 Leftover::Because(why) => {
-                    println!("REMAINDER {remainder}/{increase} {name}: {why}")
+                    println!("REMAINDER {remainder}/{increase} {name}: {why}");
                 }
             }
         }
