@@ -67,10 +67,12 @@ fn report(
     toll: &Toll<'_>,
 ) -> Outcome {
     let lost = toll.lost(domain.namespace);
-    let severity = match () {
-        () if lost.at_least > 0 => Severity::Critical,
-        () if toll.collides() => Severity::Warning,
-        () => Severity::Info,
+    let severity = if lost.at_least > 0 {
+        Severity::Critical
+    } else if toll.collides() {
+        Severity::Warning
+    } else {
+        Severity::Info
     };
     // One device of the domain, always the same one, gives the finding its place and identity.
     let subject = Subject::of_link(domain.links[0], Some(domain.namespace));
