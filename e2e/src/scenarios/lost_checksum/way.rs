@@ -82,7 +82,7 @@ impl Way {
         match self.fault {
             Fault::HalfMade | Fault::NoteKept | Fault::HalfMadeByTuns => Ok(()),
             Fault::FlippedBits => {
-                let netem = "qdisc add dev eth0 root netem corrupt 4%";
+                let netem = "qdisc add dev eth0 root netem corrupt 8%";
                 let words: Vec<&str> = netem.split(' ').collect();
                 client.namespace().run("tc", &words).map(drop)
             }

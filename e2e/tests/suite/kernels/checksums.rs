@@ -72,7 +72,7 @@ fn program_that_passes_the_note_on() {
 fn program_that_breaks_bytes() {
     let node = Node::new("broken-bytes").unwrap();
     let scenario = LostChecksum::new(&node, Fault::BrokenBytes).unwrap();
-    let (made, outcome) = watch_leaving(leftover(), &node, 2, || scenario.talk(40, 3).unwrap());
+    let (made, outcome) = watch_leaving(leftover(), &node, 2, || scenario.talk(30, 2).unwrap());
     expected::broken_bytes(&made, &outcome);
 }
 
@@ -81,7 +81,7 @@ fn program_that_breaks_bytes() {
 fn nic_that_flips_bits() {
     let node = Node::new("flipped-bits").unwrap();
     let scenario = LostChecksum::new(&node, Fault::FlippedBits).unwrap();
-    let (made, outcome) = watch_leaving(leftover(), &node, 2, || scenario.talk(60, 3).unwrap());
+    let (made, outcome) = watch_leaving(leftover(), &node, 2, || scenario.talk(30, 2).unwrap());
     expected::flipped_bits(&made, &outcome);
 }
 
