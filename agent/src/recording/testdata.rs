@@ -166,7 +166,7 @@ fn an_anonymised_scenario_names_nobody() {
         for namespace in &old.namespaces {
             secrets.extend(namespace.name.clone());
             let pod = namespace.pod.iter();
-            secrets.extend(pod.flat_map(|pod| [pod.name.clone(), pod.uid.clone()]));
+            secrets.extend(pod.flat_map(|pod| [format!("name\":\"{}", pod.name), pod.uid.clone()]));
             for address in &namespace.addresses {
                 if let IpAddr::V4(address) = address.address
                     && !address.is_loopback()
