@@ -10,7 +10,8 @@ mod network;
 mod node;
 mod settings;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -97,6 +98,11 @@ impl RealCluster {
     /// The nodes.
     pub fn nodes(&self) -> &[RealNode] {
         &self.nodes
+    }
+
+    /// A command in the network between the nodes, whose device `node2` is the other end of node-2's cable.
+    pub fn command_beyond(&self, program: &Path) -> Command {
+        programs::inside(self.network.cluster().name(), program)
     }
 
     /// Fails if a daemon of a node has ended.

@@ -1,27 +1,36 @@
 //! From `helm install` to `helm uninstall`.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use netdiag_e2e::{cluster, wait};
+use serde_json::Value;
 
+use super::faults::{Announcements, LostChecksum};
 use super::installed::{Installed, NAMESPACE};
+use super::traces::Traces;
+
+const LIMIT: Duration = Duration::from_secs(120);
+const NODES: [&str; 2] = ["node-1", "node-2"];
 
 #[test]
-#[ignore = "needs root and a cluster's programs"]
-fn it_is_installed_diagnoses_and_leaves_nothing() {
+#[ignore = "needs root and the programs of real nodes"]
+fn it_is_installed_finds_faults_and_leaves_nothing() {
+    let traces = Traces::of_this_machine();
     let installed = Installed::on_two_nodes();
-    let kubectl = &installed.kubectl;
-    installed.wait_for_agents();
-    let nodes: Vec<&str> = installed
-        .cluster
-        .nodes()
-        .iter()
-        .map(|node| node.name())
-        .collect();
-    let manifest = cluster::once("first", &nodes, 5).to_string();
-    kubectl.apply(&manifest).unwrap();
-    let diagnosis =
-        cluster::wait_until_complete(kubectl, "first", Duration::from_secs(90)).unwrap();
+    healthy_nodes_have_nothing_worth_a_warning(&installed);
+    faults_are_found_with_pod_and_container(&installed);
+    a_killed_agent_begins_its_window_anew(&installed);
+    a_drained_node_keeps_its_agent(&installed);
+    an_upgrade_keeps_what_was_found(&installed);
+    installed.cluster.check_running().unwrap();
+    uninstalled_it_leaves_nothing(&installed, &traces);
+}
+
+fn healthy_nodes_have_nothing_worth_a_warning(installed: &Installed) {
+    let diagnosis = run(installed, "healthy", 5, || {
+        thread::sleep(Duration::from_secs(2));
+    });
     assert_eq!(
         diagnosis["status"]["summary"]["nodes"], "2/2",
         "{diagnosis:#}"
@@ -30,18 +39,170 @@ fn it_is_installed_diagnoses_and_leaves_nothing() {
         diagnosis["status"]["summary"]["affected"], "0",
         "{diagnosis:#}"
     );
-    for node in &nodes {
-        let report = kubectl.get(&["nnr", node]).unwrap();
+    for node in NODES {
+        let report = installed.kubectl.get(&["nnr", node]).unwrap();
         assert_eq!(report["status"]["summary"]["probes"], "8/8", "{report:#}");
     }
-    installed.cluster.check_running().unwrap();
+}
+
+fn faults_are_found_with_pod_and_container(installed: &Installed) {
+    let checksum = LostChecksum::new(installed);
+    let announcements = Announcements::new(installed);
+    let began = Instant::now();
+    let diagnosis = run(installed, "faults", 20, || {
+        checksum.talk();
+        announcements.send(20);
+    });
+    println!(
+        "faults found {:.1} s after apply",
+        began.elapsed().as_secs_f64()
+    );
+    assert_eq!(
+        diagnosis["status"]["summary"]["affected"], "1",
+        "{diagnosis:#}"
+    );
+    assert_eq!(
+        diagnosis["status"]["summary"]["severity"], "Critical",
+        "{diagnosis:#}"
+    );
+
+    let found = finding(
+        installed,
+        "faults",
+        "node-1",
+        "ChecksumDrop/PartialChecksumLost",
+    );
+    assert_eq!(found["severity"], "Critical", "{found:#}");
+    let told = found.to_string();
+    for whose in [
+        "default/client",
+        "default/server",
+        "default/mesh",
+        "container forwarder",
+    ] {
+        assert!(told.contains(whose), "{whose} is not in {found:#}");
+    }
+    let lldp = finding(
+        installed,
+        "faults",
+        "node-2",
+        "UnhandledProtocol/NoReceiver",
+    );
+    assert_eq!(lldp["count"], 20, "{lldp:#}");
+    assert_eq!(lldp["subject"]["interface"], "eth0", "{lldp:#}");
+    assert!(lldp.to_string().contains("leaf-3a"), "{lldp:#}");
+    let bridge = finding(installed, "faults", "node-2", "Promiscuity/BridgePort");
+    assert!(bridge.to_string().contains("eth0 <- br0"), "{bridge:#}");
+}
+
+fn a_killed_agent_begins_its_window_anew(installed: &Installed) {
+    let diagnosis = run(installed, "interrupted", 8, || {
+        let agents = ["get", "pods", "-n", NAMESPACE, "-o", "name"];
+        let on_node = [
+            "-l",
+            "app.kubernetes.io/component=agent",
+            "--field-selector=spec.nodeName=node-1",
+        ];
+        let pod = installed
+            .kubectl
+            .run(&[&agents[..], &on_node].concat())
+            .unwrap();
+        let delete = [
+            "delete",
+            "-n",
+            NAMESPACE,
+            pod.trim(),
+            "--force",
+            "--grace-period=0",
+        ];
+        installed.kubectl.run(&delete).unwrap();
+    });
+    assert_eq!(
+        diagnosis["status"]["summary"]["nodes"], "2/2",
+        "{diagnosis:#}"
+    );
+    let result = cluster::result(&installed.kubectl, "interrupted", "node-1").unwrap();
+    assert_eq!(result["window"]["attempts"], 2, "{result:#}");
+    installed.wait_for_agents();
+}
+
+fn a_drained_node_keeps_its_agent(installed: &Installed) {
+    let drain = [
+        "drain",
+        "node-2",
+        "--ignore-daemonsets",
+        "--force",
+        "--timeout=90s",
+    ];
+    installed.kubectl.run(&drain).unwrap();
+    let diagnosis = run(installed, "drained", 5, || {});
+    assert_eq!(
+        diagnosis["status"]["summary"]["nodes"], "2/2",
+        "{diagnosis:#}"
+    );
+    installed.kubectl.run(&["uncordon", "node-2"]).unwrap();
+}
+
+fn an_upgrade_keeps_what_was_found(installed: &Installed) {
+    installed.upgrade(&["--set", "agent.logFormat=text"]);
+    installed.wait_for_agents();
+    let report = installed.kubectl.get(&["nnr", "node-1"]).unwrap();
+    let results = report["status"]["results"].as_array().unwrap();
+    assert!(
+        results.iter().any(|result| result["diagnosis"] == "faults"),
+        "{report:#}"
+    );
+    let diagnosis = run(installed, "upgraded", 5, || {});
+    assert_eq!(
+        diagnosis["status"]["summary"]["nodes"], "2/2",
+        "{diagnosis:#}"
+    );
+}
+
+fn uninstalled_it_leaves_nothing(installed: &Installed, traces: &Traces) {
     installed
         .helm
         .run(&["uninstall", "netdiag", "--wait"])
         .unwrap();
-    wait::until("the pods' end", Duration::from_secs(60), || {
+    let kubectl = &installed.kubectl;
+    wait::until("the pods' end", LIMIT, || {
         let left = kubectl.run(&["get", "pods,leases", "-n", NAMESPACE, "-o", "name"])?;
         Ok(left.trim().is_empty().then_some(()))
     })
     .unwrap();
+    let kinds = "crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,role,rolebinding,daemonset,deployment";
+    let left = kubectl.run(&["get", kinds, "-A", "-o", "name"]).unwrap();
+    let ours: Vec<_> = left
+        .lines()
+        .filter(|name| name.contains("netdiag"))
+        .collect();
+    assert!(ours.is_empty(), "{ours:?}");
+    traces.assert_nothing_new();
+}
+
+/// Diagnoses both nodes; `fault` happens once both windows count. Returns the diagnosis when it is complete.
+fn run(installed: &Installed, name: &str, seconds: u64, fault: impl FnOnce()) -> Value {
+    let kubectl = &installed.kubectl;
+    kubectl
+        .apply(&cluster::once(name, &NODES, seconds).to_string())
+        .unwrap();
+    for node in NODES {
+        cluster::wait_until_running(kubectl, name, node).unwrap();
+    }
+    fault();
+    cluster::wait_until_complete(kubectl, name, LIMIT).unwrap()
+}
+
+#[track_caller]
+fn finding(installed: &Installed, name: &str, node: &str, wanted: &str) -> Value {
+    let result = cluster::result(&installed.kubectl, name, node).unwrap();
+    let findings = result["findings"].as_array().cloned().unwrap_or_default();
+    let is_wanted = |finding: &Value| {
+        let word = |field: &str| finding[field].as_str().unwrap_or_default().to_owned();
+        format!("{}/{}", word("check"), word("cause")) == wanted
+            && (wanted != "UnhandledProtocol/NoReceiver"
+                || finding["subject"]["protocol"] == "LLDP")
+    };
+    let found = findings.into_iter().find(is_wanted);
+    found.unwrap_or_else(|| panic!("no {wanted} on {node}: {result:#}"))
 }

@@ -6,12 +6,21 @@ use std::time::{Duration, Instant};
 use netdiag_e2e::cleanup::TemporaryFolder;
 use netdiag_e2e::helm::{CHART, Helm};
 use netdiag_e2e::kubectl::Kubectl;
-use netdiag_e2e::nodes::{Image, PAUSE_IMAGE, RealCluster};
-use netdiag_e2e::programs;
+use netdiag_e2e::nodes::{Image, PAUSE_IMAGE, RealCluster, RealNode};
+use netdiag_e2e::{programs, wait};
+use serde_json::{Value, json};
 
 pub const NAMESPACE: &str = "netdiag-system";
 /// The image of the programs that make traffic.
 pub const LAB_IMAGE: &str = "localhost/netdiag-lab:1";
+
+/// The default values, but for where the images are.
+const VALUES: [&str; 4] = [
+    "--set",
+    "image.registry=localhost",
+    "--wait",
+    "--timeout=120s",
+];
 
 pub struct Installed {
     pub cluster: RealCluster,
@@ -29,13 +38,7 @@ impl Installed {
         let helm = cluster.helm(NAMESPACE);
         let began = Instant::now();
         let install = ["install", "netdiag", CHART, "--create-namespace"];
-        let values = [
-            "--set",
-            "image.registry=localhost",
-            "--wait",
-            "--timeout=120s",
-        ];
-        helm.run(&[&install[..], &values].concat()).unwrap();
+        helm.run(&[&install[..], &VALUES].concat()).unwrap();
         println!(
             "installed and ready after {:.1} s",
             began.elapsed().as_secs_f64()
@@ -46,6 +49,54 @@ impl Installed {
             cluster,
             _images: folder,
         }
+    }
+
+    /// Upgrades the release with these values besides.
+    pub fn upgrade(&self, values: &[&str]) {
+        let upgrade = ["upgrade", "netdiag", CHART];
+        self.helm
+            .run(&[&upgrade[..], &VALUES, values].concat())
+            .unwrap();
+    }
+
+    /// The node of this name.
+    pub fn node(&self, name: &str) -> &RealNode {
+        self.cluster
+            .nodes()
+            .iter()
+            .find(|node| node.name() == name)
+            .unwrap()
+    }
+
+    /// Names of the veths in the node's own network.
+    pub fn veths(&self, node: &str) -> Vec<String> {
+        let said = self
+            .node(node)
+            .run("ip", &["-o", "link", "show", "type", "veth"])
+            .unwrap();
+        let name = |line: &str| {
+            let (name, _) = line.split_once(": ")?.1.split_once('@')?;
+            Some(name.to_owned())
+        };
+        said.lines().filter_map(name).collect()
+    }
+
+    /// Starts a pod in the namespace `default` and waits until its container runs.
+    pub fn start_pod(&self, name: &str, node: &str, mut spec: Value) {
+        spec["nodeName"] = json!(node);
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "name": name, "namespace": "default" }, "spec": spec,
+        });
+        // The namespace's service account is made a moment after the cluster.
+        wait::until("the pod to be accepted", Duration::from_secs(30), || {
+            self.kubectl.apply(&pod.to_string()).map(Some)
+        })
+        .unwrap();
+        let ready = format!("pod/{name}");
+        self.kubectl
+            .run(&["wait", "--for=condition=Ready", &ready, "--timeout=60s"])
+            .unwrap();
     }
 
     /// Waits until the DaemonSet's pods are those of its present template, and ready.

@@ -1,4 +1,6 @@
 //! The chart on real nodes: installed, used, upgraded and gone.
 
 mod chart;
+mod faults;
 mod installed;
+mod traces;
