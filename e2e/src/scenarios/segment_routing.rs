@@ -1,6 +1,7 @@
 //! TCP over a route that puts a segment routing header (SRv6) into its packets, between the node and a host beyond its
 //! NIC; and over a plain route beside it.
 
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -78,13 +79,14 @@ impl<'a> SegmentRouting<'a> {
     pub fn to_node(node: &'a Node, nic: Nic, header: Header) -> Result<Self> {
         let mut scenario = Self::plug(node, nic, false)?;
         let host = scenario.host.wire();
-        let offloads: &[&str] = match nic {
-            Nic::Veth => &["tx", "tso", "gso"],
-            // On a segment it has no more: its packets go to NICs that may not know of unfinished checksums.
-            Nic::Virtual => &["gso"],
+        scenario.switched_off = match nic {
+            Nic::Veth => ["tx", "tso", "gso"]
+                .iter()
+                .map(|feature| switch_off(host.namespace(), host.device, feature))
+                .collect::<Result<_>>()?,
+            // TCP makes super-frames whatever ethtool says of such a NIC.
+            Nic::Virtual => vec![send_no_super_frames(host.namespace(), host.device)?],
         };
-        let off = |feature: &&str| switch_off(host.namespace(), host.device, feature);
-        scenario.switched_off = offloads.iter().map(off).collect::<Result<_>>()?;
         if nic == Nic::Veth {
             let gro = ["-K", scenario.nic, "gro", "on"];
             node.namespace().run("ethtool", &gro)?;
@@ -247,9 +249,24 @@ fn switch_off(namespace: &Namespace, device: &str, feature: &str) -> Result<Undo
     namespace.run("ethtool", &["-K", device, feature, "off"])?;
     let mut on = namespace.command("ethtool");
     on.args(["-K", device, feature, "on"]);
-    Ok(Undo::register(move || {
-        if let Err(error) = netns::run(&mut on) {
+    Ok(afterwards(on))
+}
+
+/// Has TCP hand over single segments to a device until the answer goes.
+fn send_no_super_frames(namespace: &Namespace, device: &str) -> Result<Undo> {
+    /// GSO_MAX_SEGS (include/linux/netdevice.h).
+    const USUAL: &str = "65535";
+    let set = ["link", "set", "dev", device, "gso_max_segs"];
+    namespace.run("ip", &[&set[..], &["1"]].concat())?;
+    let mut back = namespace.command("ip");
+    back.args(set).arg(USUAL);
+    Ok(afterwards(back))
+}
+
+fn afterwards(mut command: Command) -> Undo {
+    Undo::register(move || {
+        if let Err(error) = netns::run(&mut command) {
             eprintln!("{error:#}");
         }
-    }))
+    })
 }

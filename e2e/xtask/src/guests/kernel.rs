@@ -35,7 +35,8 @@ impl Kernel {
         match self {
             Self::V5_10 => "bullseye-security",
             Self::V6_1 => "bookworm",
-            Self::V6_12 => "trixie",
+            // The first release of that suite cannot drop super-frames with a routing header, later ones do.
+            Self::V6_12 => "trixie-security",
         }
     }
 
