@@ -3,7 +3,7 @@
 use netdiag_abi::retransmissions::Ends;
 
 use super::layout;
-use crate::read::{Probed, Read};
+use crate::read::Read;
 
 const AF_INET6: u16 = 10;
 /// The third word of an IPv4 address within IPv6, `::ffff:a.b.c.d`.
@@ -30,8 +30,8 @@ pub unsafe fn ends_of<R: Read>(common: *const u8, family: u16) -> Ends {
             )
         } else {
             (
-                mapped(Probed::field(common, layout!(common_source))),
-                mapped(Probed::field(common, layout!(common_destination))),
+                mapped(R::field(common, layout!(common_source))),
+                mapped(R::field(common, layout!(common_destination))),
             )
         };
         Ends {
