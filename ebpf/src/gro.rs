@@ -154,6 +154,13 @@ fn leave(result: u64) -> i32 {
     0
 }
 
+/// Where counting begins. Made on the stack, it would be cleared by `memset`, a subprogram.
+static NOTHING_YET: GroCounts = GroCounts {
+    offered: 0,
+    merged: 0,
+    held: 0,
+};
+
 /// This CPU's counts of a key; `None` where the map is full.
 #[inline(always)]
 fn counts_of(key: &GroKey) -> Option<*mut GroCounts> {
@@ -161,7 +168,7 @@ fn counts_of(key: &GroKey) -> Option<*mut GroCounts> {
         return Some(counts);
     }
     // Another CPU may be faster, and the map may be full: the second look tells.
-    let _ = GRO_COUNTS.insert(key, GroCounts::default(), u64::from(BPF_NOEXIST));
+    let _ = GRO_COUNTS.insert(key, &NOTHING_YET, u64::from(BPF_NOEXIST));
     GRO_COUNTS.get_ptr_mut(key)
 }
 

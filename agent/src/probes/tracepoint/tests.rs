@@ -21,20 +21,20 @@ fn parsed_object() -> Option<aya_obj::Object> {
 
 /// A kernel without commit 0108a4e9f358 ("bpf: ensure main program has an extable", 6.4) panics on a bad address
 /// that is read directly in a program with subprograms. Seen on 5.10: `skb->dev` of a datagram, which is no pointer.
+/// Variants that read by helper have no such loads, so the compiler may factor out what two of them have in common.
 #[test]
-fn no_variant_calls_a_subprogram() {
+fn what_reads_directly_calls_no_subprogram() {
     const CALL: u8 = 0x85;
     const TO_SUBPROGRAM: u8 = 1;
     let Some(object) = parsed_object() else {
         return;
     };
     for hook in PROBES.iter().flat_map(|probe| probe.hooks) {
-        for name in Backend::ALL.map(|backend| hook.program(backend)) {
-            let function = object.programs[name].function_key();
-            let calls = object.functions[&function].instructions.iter();
-            let calls = calls.filter(|it| it.code == CALL && it.src_reg() == TO_SUBPROGRAM);
-            assert_eq!(calls.count(), 0, "{name}");
-        }
+        let name = hook.program(Backend::TypedDirect);
+        let function = object.programs[name].function_key();
+        let calls = object.functions[&function].instructions.iter();
+        let calls = calls.filter(|it| it.code == CALL && it.src_reg() == TO_SUBPROGRAM);
+        assert_eq!(calls.count(), 0, "{name}");
     }
 }
 
