@@ -10,7 +10,7 @@ mod network;
 mod node;
 mod settings;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -100,8 +100,8 @@ impl RealCluster {
         &self.nodes
     }
 
-    /// A command in the network between the nodes, whose device `node2` is the other end of node-2's cable.
-    pub fn command_beyond(&self, program: &Path) -> Command {
+    /// A command in the network between the nodes.
+    pub fn command_beyond(&self, program: &str) -> Command {
         programs::inside(self.network.cluster().name(), program)
     }
 

@@ -36,6 +36,7 @@ pub struct RealNode {
     groups: Groups,
     holder: Process,
     name: String,
+    network: String,
     /// The first process in the node's process table, as the machine counts it.
     first: u32,
 }
@@ -62,6 +63,7 @@ impl RealNode {
             groups,
             holder,
             name,
+            network: namespace.name().to_owned(),
             first,
         };
         node.start_containerd(&folder, &settings, images)?;
@@ -75,6 +77,11 @@ impl RealNode {
     /// Its name in the cluster.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name of its network namespace for `ip netns`.
+    pub fn network(&self) -> &str {
+        &self.network
     }
 
     /// Its control group in each hierarchy.

@@ -74,14 +74,10 @@ fn faults_are_found_with_pod_and_container(installed: &Installed) {
     );
     assert_eq!(found["severity"], "Critical", "{found:#}");
     let told = found.to_string();
-    for whose in [
-        "default/client",
-        "default/server",
-        "default/mesh",
-        "container forwarder",
-    ] {
+    for whose in ["default/client", "default/server", "default/mesh"] {
         assert!(told.contains(whose), "{whose} is not in {found:#}");
     }
+    assert_eq!(found["subject"]["container"], "forwarder", "{found:#}");
     let lldp = finding(
         installed,
         "faults",
@@ -89,10 +85,10 @@ fn faults_are_found_with_pod_and_container(installed: &Installed) {
         "UnhandledProtocol/NoReceiver",
     );
     assert_eq!(lldp["count"], 20, "{lldp:#}");
-    assert_eq!(lldp["subject"]["interface"], "eth0", "{lldp:#}");
+    assert_eq!(lldp["subject"]["interface"], "lan0", "{lldp:#}");
     assert!(lldp.to_string().contains("leaf-3a"), "{lldp:#}");
     let bridge = finding(installed, "faults", "node-2", "Promiscuity/BridgePort");
-    assert!(bridge.to_string().contains("eth0 <- br0"), "{bridge:#}");
+    assert!(bridge.to_string().contains("lan0 <- br0"), "{bridge:#}");
 }
 
 fn a_killed_agent_begins_its_window_anew(installed: &Installed) {

@@ -1,6 +1,5 @@
 //! Faults on real nodes, with real pods as victims.
 
-use netdiag_e2e::netns;
 use netdiag_e2e::programs;
 use serde_json::{Value, json};
 
@@ -59,7 +58,7 @@ impl<'a> LostChecksum<'a> {
     }
 }
 
-/// On node-2: the node's port is enslaved to a bridge, and a switch beyond announces itself.
+/// On node-2: the node has a second port, enslaved to a bridge, and a switch beyond announces itself.
 pub struct Announcements<'a> {
     installed: &'a Installed,
 }
@@ -67,34 +66,29 @@ pub struct Announcements<'a> {
 impl<'a> Announcements<'a> {
     pub fn new(installed: &'a Installed) -> Self {
         let node = installed.node("node-2");
-        // Its address and routes move to the bridge in one go, or the node would be cut off from its API server.
-        let steps = "ip link add br0 type bridge && ip link set br0 address $(cat /sys/class/net/eth0/address) && \
-                     ip link set br0 up && ip address add 172.30.0.12/24 dev br0 && ip link set eth0 master br0 && \
-                     ip address del 172.30.0.12/24 dev eth0 && ip route add default via 172.30.0.1 && \
-                     ip route add 10.244.1.0/24 via 172.30.0.11";
-        // /sys shows the devices of the network in which it was mounted.
-        let steps = steps.replace(
-            "$(cat /sys/class/net/eth0/address)",
-            "$(ip -o link show eth0 | grep -o 'ether [^ ]*' | cut -d' ' -f2)",
+        installed.beyond(
+            "ip",
+            &format!(
+                "link add sw0 type veth peer name lan0 netns {}",
+                node.network()
+            ),
         );
-        node.run("sh", &["-c", &steps]).unwrap();
+        installed.beyond("ip", "link set sw0 up");
+        for step in [
+            "link add br0 type bridge",
+            "link set br0 up",
+            "link set lan0 master br0 up",
+        ] {
+            node.run("ip", &step.split(' ').collect::<Vec<_>>())
+                .unwrap();
+        }
         Self { installed }
     }
 
     pub fn send(&self, frames: u64) {
-        let mut command = self
-            .installed
-            .cluster
-            .command_beyond(&programs::lab().unwrap());
-        command.args([
-            "frames",
-            "node2",
-            "lldp",
-            &frames.to_string(),
-            "--system",
-            "leaf-3a",
-        ]);
-        netns::run(&mut command).unwrap();
+        let lab = programs::lab().unwrap().display().to_string();
+        self.installed
+            .beyond(&lab, &format!("frames sw0 lldp {frames} --system leaf-3a"));
     }
 }
 

@@ -7,7 +7,7 @@ use netdiag_e2e::cleanup::TemporaryFolder;
 use netdiag_e2e::helm::{CHART, Helm};
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::nodes::{Image, PAUSE_IMAGE, RealCluster, RealNode};
-use netdiag_e2e::{programs, wait};
+use netdiag_e2e::{netns, programs, wait};
 use serde_json::{Value, json};
 
 pub const NAMESPACE: &str = "netdiag-system";
@@ -66,6 +66,12 @@ impl Installed {
             .iter()
             .find(|node| node.name() == name)
             .unwrap()
+    }
+
+    /// Runs a program in the network between the nodes.
+    pub fn beyond(&self, program: &str, arguments: &str) {
+        let mut command = self.cluster.command_beyond(program);
+        netns::run(command.args(arguments.split(' '))).unwrap();
     }
 
     /// Names of the veths in the node's own network.
