@@ -28,7 +28,7 @@ pub struct TestArgs {
     /// Start with empty, temporary cache and target folders
     #[arg(long)]
     cold: bool,
-    /// Suites to run; without any: all
+    /// Suites to run; without any: all but the kernels
     #[arg(value_enum)]
     suites: Vec<Suite>,
 }
@@ -63,7 +63,7 @@ pub fn test(mut workspace: Workspace, args: &TestArgs) -> Result<ExitCode> {
 
 fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Table> {
     let suites = if args.suites.is_empty() {
-        &Suite::ALL
+        &Suite::USUAL
     } else {
         args.suites.as_slice()
     };
