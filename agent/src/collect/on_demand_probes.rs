@@ -43,9 +43,16 @@ impl OnDemandProbes {
         let reading = before.reading();
         let links = reading.and_then(|reading| reading.links.value());
         let links: &[Link] = links.map_or(&[], Vec::as_slice);
-        let receiving_groups = reading
-            .map(|reading| reading.receiving_groups.clone())
-            .unwrap_or_default();
+        let namespaces = reading.map_or(&[][..], |reading| &reading.namespaces);
+        let receiving_groups = namespaces
+            .iter()
+            .filter(|one| {
+                one.multicast_groups
+                    .as_ref()
+                    .is_some_and(|all| !all.is_empty())
+            })
+            .map(|one| one.id)
+            .collect();
         let segment_route = sources.as_ref().ok().and_then(Sources::segment_route);
         let mut probes = Self {
             pulse: reading.map(Pulse::from).unwrap_or_default(),

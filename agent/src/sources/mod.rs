@@ -44,11 +44,7 @@ mod tun_holders;
 #[cfg(test)]
 mod live_tests;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    io,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, TunHolder};
 
@@ -165,7 +161,6 @@ impl Sources {
                 .map(|open| self.namespace(open))
                 .collect(),
             links,
-            receiving_groups: HashSet::new(),
             links_read,
             identities: discovery
                 .namespaces
@@ -203,9 +198,7 @@ impl Sources {
                 // Addresses only help to name ends of flows, so that an error here is not worth a word.
                 namespace.addresses = addresses::read(&self.route, open).unwrap_or_default();
                 namespace.protocol_handlers = protocol_handlers::read(open);
-                if multicast_groups::has_joined(open) {
-                    reading.receiving_groups.insert(open.id);
-                }
+                namespace.multicast_groups = multicast_groups::read(open);
             }
         }
         let (Observed::Complete { value: links } | Observed::Partial { value: links, .. }) =

@@ -1,6 +1,9 @@
 //! What was read at one end of a window, and two ends made into one window. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 
 use netdiag_diagnosis::evidence::{Link, Namespace, NetnsId, Observed};
 
@@ -13,8 +16,6 @@ pub struct Reading {
     pub namespaces: Vec<Namespace>,
     /// Links of those namespaces. `stats` is filled, `stats_before` is not.
     pub links: Observed<Vec<Link>>,
-    /// Namespaces in which programs receive multicast groups of more than link-local scope.
-    pub receiving_groups: HashSet<NetnsId>,
     /// Namespaces whose links were read in full.
     pub(super) links_read: HashSet<NetnsId>,
     /// By what a namespace is known again when its number may have been reused.
@@ -67,6 +68,15 @@ impl Identity {
     }
 }
 
+/// Groups that were joined at either end: a program may have left meanwhile.
+fn union(one: Option<Vec<IpAddr>>, other: Option<Vec<IpAddr>>) -> Option<Vec<IpAddr>> {
+    let mut all = one?;
+    all.extend(other?);
+    all.sort_unstable();
+    all.dedup();
+    Some(all)
+}
+
 /// The namespaces and links of the window between two readings.
 ///
 /// A namespace or link that was made within the window counts from nothing. One that was there before, but could not
@@ -106,6 +116,8 @@ pub fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observed<Vec<L
                 }
                 namespace.counters_before = was.counters;
                 namespace.pod = namespace.pod.take().or(was.pod);
+                namespace.multicast_groups =
+                    union(was.multicast_groups, namespace.multicast_groups.take());
             }
             Continuity::Unknown => {
                 missing.push(format!(
@@ -171,7 +183,6 @@ mod tests {
                     ..Link::default()
                 }],
             },
-            receiving_groups: HashSet::new(),
             links_read: [ID].into(),
             identities: [(ID, identity)].into(),
         }

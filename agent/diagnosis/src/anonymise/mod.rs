@@ -152,6 +152,9 @@ impl Anonymiser {
         for address in &mut new.addresses {
             address.address = self.addresses.ip(address.address);
         }
+        for group in new.multicast_groups.iter_mut().flatten() {
+            *group = self.addresses.ip(*group);
+        }
         for handler in new.protocol_handlers.iter_mut().flatten() {
             self.protocol_handler(handler);
         }

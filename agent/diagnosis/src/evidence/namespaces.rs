@@ -39,6 +39,10 @@ pub struct Namespace {
     pub addresses: Vec<Address>,
     /// Registered receivers of link layer protocols (/proc/net/ptype); `None` when it could not be read.
     pub protocol_handlers: Option<Vec<ProtocolHandler>>,
+    /// Multicast groups of more than link-local scope that programs joined, on whatever device, at the start or the end
+    /// (/proc/net/igmp, igmp6); `None` when it could not be read.
+    #[serde(default)]
+    pub multicast_groups: Option<Vec<IpAddr>>,
     /// /proc/net/{snmp,snmp6,netstat} at the start, as `Tcp.InCsumErrors`, `Udp6.InErrors`, `TcpExt.TCPTimeouts`, and
     /// /proc/net/stat/nf_conntrack summed over the CPUs, as `Conntrack.invalid`, `Conntrack.drop`.
     pub counters_before: BTreeMap<String, u64>,

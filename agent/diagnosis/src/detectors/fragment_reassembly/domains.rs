@@ -177,6 +177,18 @@ impl Domain<'_> {
     }
 
     /// The ends of every flow whose fragments came in on two of the interfaces, most frequent first.
+    /// Whether a program of the namespace joined one of the groups that fragments came for; `None` where that could not be
+    /// read, or where they were no group's.
+    pub(super) fn has_receiver(&self) -> Option<bool> {
+        let joined = self.namespace.multicast_groups.as_ref()?;
+        let flows = self.fragmented_flows();
+        let mut groups = flows.iter().map(|(_, group)| group);
+        if flows.is_empty() || !groups.clone().all(IpAddr::is_multicast) {
+            return None;
+        }
+        Some(groups.any(|group| joined.contains(group)))
+    }
+
     pub(super) fn fragmented_flows(&self) -> Vec<Ends> {
         let mut flows = Vec::new();
         for copy in self.copies.iter().filter(|copy| copy.fragments) {

@@ -66,10 +66,10 @@ fn report(
     domain: &Domain<'_>,
     toll: &Toll<'_>,
 ) -> Outcome {
-    let lost = toll.lost(domain.namespace);
+    let lost = toll.lost(domain);
     let severity = if lost.at_least > 0 {
         Severity::Critical
-    } else if toll.collides() {
+    } else if toll.collides() && domain.has_receiver() != Some(false) {
         Severity::Warning
     } else {
         Severity::Info

@@ -90,7 +90,13 @@ impl<'a> Toll<'a> {
     /// A whole datagram that dies is lost, unless its copy was put together too. Of N datagrams with two copies each,
     /// C are put together twice: ReasmOKs = N + C. The copies of the other N - C collide. So C = (ReasmOKs - (N - C)) / 2,
     /// and the rest of the whole datagrams that died had no copy that lived.
-    pub(super) fn lost(&self, namespace: &Namespace) -> Range {
+    ///
+    /// Where no program joined the group nobody misses it, whatever dies of it.
+    pub(super) fn lost(&self, domain: &Domain<'_>) -> Range {
+        let namespace = domain.namespace;
+        if domain.has_receiver() == Some(false) {
+            return Range::default();
+        }
         if !self.collides() || namespace.increase("Ip.ReasmOKs").is_none() {
             return Range {
                 at_least: 0,

@@ -29,7 +29,7 @@ pub(super) fn describe(
 ) {
     let names: Vec<&str> = domain.links.iter().map(|link| link.name.as_str()).collect();
     let names = listed(&names, " and ");
-    let lost = toll.lost(domain.namespace);
+    let lost = toll.lost(domain);
     let flows = domain.fragmented_flows();
     let of_whom = match flows.as_slice() {
         [(source, group)] => format!(" from {source} to {group}"),
@@ -42,7 +42,7 @@ pub(super) fn describe(
     };
     finding.summary = format!("{names} are in one broadcast domain: {what}");
     finding.explanation = explanation(finding.severity, domain, toll, &names);
-    finding.impact = impact(finding.severity, toll, domain.namespace);
+    finding.impact = impact(finding.severity, toll, domain);
     finding.evidence = proofs(window, domain, toll, &flows);
     finding.details = details(domain, &flows);
     finding.remedies = remedies::of_domain(window, finding, domain, toll);
@@ -88,8 +88,8 @@ fn explanation(severity: Severity, domain: &Domain<'_>, toll: &Toll<'_>, names: 
     format!("{shared} {queue}{early}")
 }
 
-fn impact(severity: Severity, toll: &Toll<'_>, namespace: &Namespace) -> String {
-    let lost = toll.lost(namespace);
+fn impact(severity: Severity, toll: &Toll<'_>, domain: &Domain<'_>) -> String {
+    let lost = toll.lost(domain);
     match severity {
         Severity::Critical if lost.at_least == lost.at_most => {
             format!("{} of programs on this node never arrived.", lost.of("datagram"))
@@ -109,6 +109,9 @@ fn impact(severity: Severity, toll: &Toll<'_>, namespace: &Namespace) -> String 
             "No datagram was seen to be lost. Which copy completes a datagram is chance: when it is the one on the \
              interface without a member, the datagram is lost. Ip.ReasmFails counts what is left of copies."
                 .to_owned()
+        }
+        Severity::Info if domain.has_receiver() == Some(false) => {
+            "None: no program here has joined the group, so nobody misses what dies of it.".to_owned()
         }
         Severity::Info => "None now. Fragmented datagrams to a group get lost here once connection tracking is switched \
                            on, or collide once a program joins the group on both interfaces."

@@ -45,6 +45,25 @@ fn collisions_that_cost_no_datagram_are_a_warning() {
 }
 
 #[test]
+fn what_no_program_has_joined_nobody_misses() {
+    let mut window = conflict();
+    window.namespaces[0].multicast_groups = Some(vec![IpAddr::V4(group())]);
+    assert_eq!(only(&diagnose(&window)).severity, Severity::Critical);
+
+    window.namespaces[0].multicast_groups = Some(vec!["239.1.1.1".parse().unwrap()]);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.severity, Severity::Info);
+    assert!(
+        finding.impact.contains("no program here"),
+        "{}",
+        finding.impact
+    );
+    let mut verdicts = outcome.claims.iter().map(|claim| claim.verdict);
+    assert!(verdicts.all(|verdict| verdict == Verdict::Benign));
+}
+
+#[test]
 fn copies_that_die_one_by_one_are_harmless_and_explained() {
     let outcome = diagnose(&strays());
     assert_eq!(
