@@ -4,7 +4,7 @@ use netdiag_e2e::scenarios::{Plug, Requests};
 use serde_json::Value;
 
 use super::assert_harmless;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, is_nearly};
 
 /// A machine that stalls for longer than its queue holds.
 #[track_caller]
@@ -15,7 +15,8 @@ pub fn full_queue(plug: Plug, made: &Requests, machine: u32, queue: u32, outcome
         Plug::BridgedTap => ("tap0", "TransmitQueueFull"),
     };
     let finding = outcome.finding("TapQueueDrop", cause, device);
-    assert_eq!(finding["count"], made.dropped, "{finding:#}");
+    let count = finding["count"].as_u64().unwrap();
+    assert!(is_nearly(count, made.dropped), "{made:?} {finding:#}");
     assert_eq!(finding["severity"], "Critical", "{finding:#}");
     let process = format!("netdiag-lab (pid {machine})");
     assert_eq!(finding["subject"]["process"], process, "{finding:#}");
@@ -34,7 +35,7 @@ pub fn full_queue(plug: Plug, made: &Requests, machine: u32, queue: u32, outcome
         "EXPLAINED {explained} of {of} retransmissions, RetransSegs {}, timeouts {}, drops {}, slow {} of {}",
         made.retransmitted, made.timeouts, made.dropped, made.slow, made.answers
     );
-    outcome.assert_explained("", device, plug.counter(), made.dropped);
+    outcome.assert_nearly_explained(device, plug.counter(), made.dropped);
     assert_eq!(outcome.alarming().len(), 1, "{:#?}", outcome.alarming());
     outcome.assert_balanced();
 }
