@@ -31,8 +31,7 @@ pub enum Error {
 /// # Errors
 /// The table is unreadable or blanked.
 pub fn resolve(addresses: &[u64]) -> Result<HashMap<u64, String>, Error> {
-    let table = File::open("/proc/kallsyms").map_err(|source| Error::Read { source })?;
-    resolve_from(BufReader::with_capacity(64 * 1024, table), addresses)
+    resolve_from(open()?, addresses)
 }
 
 /// Addresses of variables and functions by their names; a name that is not in the table has none. Variables are there
@@ -41,8 +40,20 @@ pub fn resolve(addresses: &[u64]) -> Result<HashMap<u64, String>, Error> {
 /// # Errors
 /// The table is unreadable or blanked.
 pub fn addresses<const N: usize>(names: [&str; N]) -> Result<[Option<u64>; N], Error> {
+    addresses_from(open()?, names)
+}
+
+fn open() -> Result<impl BufRead, Error> {
     let table = File::open("/proc/kallsyms").map_err(|source| Error::Read { source })?;
-    addresses_from(BufReader::with_capacity(64 * 1024, table), names)
+    Ok(BufReader::with_capacity(64 * 1024, table))
+}
+
+/// Reads the next line of a table; false at its end.
+fn next_line(table: &mut impl BufRead, line: &mut String) -> Result<bool, Error> {
+    line.clear();
+    let read = table.read_line(line);
+    read.map(|bytes| bytes > 0)
+        .map_err(|source| Error::Read { source })
 }
 
 fn addresses_from<const N: usize>(
@@ -52,14 +63,7 @@ fn addresses_from<const N: usize>(
     let mut found = [None; N];
     let mut saw_address = false;
     let mut line = String::new();
-    loop {
-        line.clear();
-        let read = table
-            .read_line(&mut line)
-            .map_err(|source| Error::Read { source })?;
-        if read == 0 {
-            break;
-        }
+    while next_line(&mut table, &mut line)? {
         let mut fields = line.split_ascii_whitespace();
         let address = fields.next().map(|text| u64::from_str_radix(text, 16));
         let (Some(Ok(address @ 1..)), Some(name)) = (address, fields.nth(1)) else {
@@ -89,14 +93,7 @@ fn resolve_from(mut table: impl BufRead, addresses: &[u64]) -> Result<HashMap<u6
     let mut nearest: Vec<Option<(u64, String)>> = vec![None; wanted.len()];
     let mut saw_address = false;
     let mut line = String::new();
-    loop {
-        line.clear();
-        let read = table
-            .read_line(&mut line)
-            .map_err(|source| Error::Read { source })?;
-        if read == 0 {
-            break;
-        }
+    while next_line(&mut table, &mut line)? {
         let Some((address, name)) = function(&line) else {
             continue;
         };
