@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::exchange::Exchange;
 use super::machine::{Ended, Guest};
-use super::results::Results;
+use super::results::{Results, Verdict};
 use super::{Kernel, Outcome};
 use crate::setup::Images;
 use crate::workspace::Workspace;
@@ -35,7 +35,7 @@ pub struct Run<'a> {
 struct Waiting {
     kernel: Kernel,
     scenarios: Vec<String>,
-    /// It is the second boot for these.
+    /// It is the second try for these.
     again: bool,
 }
 
@@ -142,12 +142,13 @@ fn spread(kernels: &[Kernel], scenarios: &[String]) -> VecDeque<Waiting> {
         .collect()
 }
 
-/// Books what a boot showed. What a guest that died did not get to the end of waits for another boot, once.
+/// Books what a boot showed. What failed in it, or what a guest that died did not get to the end of, waits for another
+/// boot, once: emulated processors are late or die now and then. The note names what passed only then.
 fn put(state: &Mutex<State>, booted: &Waiting, ended: Ended, recordings: PathBuf) {
-    let end = ended.end();
     let complete = ended.results.complete;
-    let retry = !complete && !booted.again && !ended.over_limit;
+    let end = ended.end();
     let dead_in_ebpf = ended.died_in_ebpf();
+    let retry = !booted.again && !ended.over_limit;
     let mut state = lock(state);
     let Some(outcome) = of(&mut state.outcomes, booted.kernel) else {
         return;
@@ -155,32 +156,66 @@ fn put(state: &Mutex<State>, booted: &Waiting, ended: Ended, recordings: PathBuf
     outcome.took += ended.took;
     outcome.recordings.push(recordings);
     outcome.results.add(ended.results);
-    if complete {
-        return;
+    if booted.again {
+        note_second_tries(outcome, &booted.scenarios);
+    }
+    if !complete {
+        let remark = match retry {
+            true => format!("booted again: {end}"),
+            false => end.clone(),
+        };
+        add_note(outcome, &remark);
     }
     // The scenario in which an eBPF program killed the kernel has shown a fault of the agent; emulation kills anywhere.
-    let has_result = |name: &&String| match outcome.results.ended(name) {
-        Some(ended) => ended || dead_in_ebpf,
-        None => false,
+    let deserves_another = |name: &&String| match outcome.results.scenario(name) {
+        Some(one) if one.ended => one.verdict == Verdict::Failed,
+        Some(_) => !dead_in_ebpf,
+        None => true,
     };
-    let (_, left): (Vec<_>, Vec<_>) = booted.scenarios.iter().partition(has_result);
-    for name in &booted.scenarios {
-        if !retry || outcome.results.ended(name) == Some(false) {
-            outcome.results.add_missing(name, &end);
-        }
+    let again: Vec<String> = match retry {
+        true => booted
+            .scenarios
+            .iter()
+            .filter(deserves_another)
+            .cloned()
+            .collect(),
+        false => Vec::new(),
+    };
+    for one in again
+        .iter()
+        .filter_map(|name| outcome.results.scenario(name))
+    {
+        eprintln!(
+            "--- {} on {}, which is tried once more\n{}",
+            one.name, outcome.release, one.output
+        );
     }
-    let remark = match retry {
-        true => format!("booted again: {end}"),
-        false => end,
-    };
-    add_note(outcome, &remark);
-    if retry && !left.is_empty() {
-        let scenarios = left.into_iter().cloned().collect();
-        state.waiting.push_front(Waiting {
+    let final_ones = booted
+        .scenarios
+        .iter()
+        .filter(|&name| !again.contains(name));
+    for name in final_ones {
+        outcome.results.add_missing(name, &end);
+    }
+    if !again.is_empty() {
+        state.waiting.push_back(Waiting {
             kernel: booted.kernel,
-            scenarios,
+            scenarios: again,
             again: true,
         });
+    }
+}
+
+fn note_second_tries(outcome: &mut Outcome, scenarios: &[String]) {
+    let passed = |name: &&String| outcome.results.verdict(name) == Some(&Verdict::Passed);
+    let passed: Vec<&str> = scenarios
+        .iter()
+        .filter(passed)
+        .map(String::as_str)
+        .collect();
+    if !passed.is_empty() {
+        let remark = format!("passed at the second try: {}", passed.join(", "));
+        add_note(outcome, &remark);
     }
 }
 
@@ -296,6 +331,24 @@ mod tests {
         let results = &mut state.outcomes[0].results;
         let failed: Vec<_> = results.failed().map(|one| one.name.as_str()).collect();
         assert_eq!(failed, ["s2"]);
+    }
+
+    #[test]
+    fn a_scenario_that_fails_is_tried_once_more_and_named() {
+        let state = state(Kernel::V6_1);
+        let run = "test kernels::s0 ... ok\ntest kernels::s1 ... FAILED\ntest kernels::s2 ... FAILED\nexit=101\n";
+        put(&state, &booted(false), ended(run, false), "/r".into());
+        let waiting = lock(&state).waiting.pop_front().unwrap();
+        assert_eq!(waiting.scenarios, ["s1", "s2"]);
+        let run = "test kernels::s1 ... ok\ntest kernels::s2 ... FAILED\nexit=101\n";
+        put(&state, &waiting, ended(run, false), "/r".into());
+        let state = lock(&state);
+        assert!(state.waiting.is_empty(), "a third try hides a fault");
+        let outcome = &state.outcomes[0];
+        assert_eq!(outcome.note, "passed at the second try: s1");
+        let failed: Vec<_> = outcome.results.failed().map(|one| &one.name).collect();
+        assert_eq!(failed, ["s2"]);
+        assert_eq!(outcome.results.scenarios.len(), 3);
     }
 
     #[test]

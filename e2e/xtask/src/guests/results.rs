@@ -63,17 +63,12 @@ impl Results {
         results
     }
 
-    /// Adds what another boot of the same kernel showed. A scenario that did not end in the first may end in the second.
+    /// Adds what another boot of the same kernel showed. What it ran again counts instead of the first try.
     pub fn add(&mut self, other: Self) {
-        let again = |one: &Scenario| other.scenarios.iter().any(|other| other.name == one.name);
-        self.scenarios.retain(|one| one.ended || !again(one));
+        self.scenarios
+            .retain(|one| other.scenario(&one.name).is_none());
         self.scenarios.extend(other.scenarios);
         self.complete = other.complete;
-    }
-
-    /// Whether the scenario's verdict was printed; nothing if no guest got to it.
-    pub fn ended(&self, name: &str) -> Option<bool> {
-        self.scenario(name).map(|scenario| scenario.ended)
     }
 
     /// Counts a scenario that no guest got to as a failure, and says why.
@@ -104,7 +99,8 @@ impl Results {
         self.scenario(name)?.measures.seconds
     }
 
-    fn scenario(&self, name: &str) -> Option<&Scenario> {
+    /// What the scenario showed, if a guest got to it.
+    pub fn scenario(&self, name: &str) -> Option<&Scenario> {
         self.scenarios.iter().find(|scenario| scenario.name == name)
     }
 }
