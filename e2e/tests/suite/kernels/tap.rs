@@ -11,7 +11,7 @@ use crate::expected;
 fn macvtap_queue_overflow() {
     let node = Node::new("macvtap-queue").unwrap();
     let scenario = TapQueue::new(&node, Plug::Macvtap, Family::V4, 4).unwrap();
-    let (made, outcome) = watch(&node, 12, || scenario.ask(8).unwrap());
+    let (made, outcome) = watch(&node, 16, || scenario.ask(12).unwrap());
     let machine = scenario.machine().unwrap();
     expected::full_queue(Plug::Macvtap, &made, machine, 4, &outcome);
 }
@@ -21,7 +21,7 @@ fn macvtap_queue_overflow() {
 fn bridged_tap_queue_overflow_over_ipv6() {
     let node = Node::new("tap-queue").unwrap();
     let scenario = TapQueue::new(&node, Plug::BridgedTap, Family::V6, 2).unwrap();
-    let (made, outcome) = watch(&node, 12, || scenario.ask(8).unwrap());
+    let (made, outcome) = watch(&node, 16, || scenario.ask(12).unwrap());
     let machine = scenario.machine().unwrap();
     expected::full_queue(Plug::BridgedTap, &made, machine, 2, &outcome);
 }
