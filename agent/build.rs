@@ -4,7 +4,7 @@
 //! the agent says at run time that its probes are missing.
 
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -55,11 +55,16 @@ fn find_toolchain() -> Result<&'static str> {
     )
 }
 
+/// Without rustup there is one compiler, that of PATH, whatever the name: aya-build takes the same.
 fn sysroot(toolchain: &str) -> Option<PathBuf> {
-    let output = Command::new("rustup")
-        .args(["run", toolchain, "rustc", "--print", "sysroot"])
-        .output()
-        .ok()?;
+    let print = ["rustc", "--print", "sysroot"];
+    let mut rustup = Command::new("rustup");
+    let output = match rustup.args(["run", toolchain]).args(print).output() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Command::new(print[0]).args(&print[1..]).output().ok()?
+        }
+        ran => ran.ok()?,
+    };
     let text = String::from_utf8(output.stdout).ok()?;
     output
         .status
