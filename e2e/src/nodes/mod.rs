@@ -6,6 +6,7 @@
 mod groups;
 mod host_settings;
 mod image;
+mod local_images;
 mod network;
 mod node;
 mod settings;
@@ -16,9 +17,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-pub use image::Image;
+pub use local_images::{LAB_IMAGE, local_images};
 pub use node::RealNode;
-pub use settings::PAUSE_IMAGE;
 
 use crate::control_plane::{ControlPlane, Who};
 use crate::helm::Helm;

@@ -1,9 +1,10 @@
 //! Faults on real nodes, with real pods as victims.
 
+use netdiag_e2e::nodes::LAB_IMAGE;
 use netdiag_e2e::programs;
 use serde_json::{Value, json};
 
-use super::installed::{Installed, LAB_IMAGE};
+use super::installed::Installed;
 
 /// On node-1: pods `client` and `server` on the node's bridge, and pod `mesh` on the node's network with a program that
 /// takes the client's frames and writes them out again. The note that their checksums are unfinished gets lost.

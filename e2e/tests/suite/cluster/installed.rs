@@ -1,18 +1,15 @@
 //! A cluster of real nodes with the chart on it.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use netdiag_e2e::cleanup::TemporaryFolder;
 use netdiag_e2e::helm::{CHART, Helm};
 use netdiag_e2e::kubectl::Kubectl;
-use netdiag_e2e::nodes::{Image, PAUSE_IMAGE, RealCluster, RealNode};
-use netdiag_e2e::{netns, programs, wait};
+use netdiag_e2e::nodes::{RealCluster, RealNode, local_images};
+use netdiag_e2e::{netns, wait};
 use serde_json::{Value, json};
 
 pub const NAMESPACE: &str = "netdiag-system";
-/// The image of the programs that make traffic.
-pub const LAB_IMAGE: &str = "localhost/netdiag-lab:1";
 
 /// The default values, but for where the images are.
 const VALUES: [&str; 4] = [
@@ -33,7 +30,7 @@ impl Installed {
     /// Two nodes, and the chart with its default values but for where its images are.
     pub fn on_two_nodes() -> Self {
         let folder = TemporaryFolder::new("images").unwrap();
-        let images = images(folder.path());
+        let images = local_images(folder.path()).unwrap();
         let cluster = RealCluster::start(2, &images).unwrap();
         let helm = cluster.helm(NAMESPACE);
         let began = Instant::now();
@@ -118,30 +115,4 @@ impl Installed {
         ];
         self.kubectl.run(&agents).unwrap();
     }
-}
-
-fn images(folder: &Path) -> Vec<PathBuf> {
-    let agent = programs::agent().unwrap();
-    let controller = programs::controller().unwrap();
-    let lab = programs::lab().unwrap();
-    let image = |name, program, arguments, user| Image {
-        name,
-        program,
-        arguments,
-        user,
-    };
-    [
-        image("localhost/netdiag-agent:0.1.0", &agent, &[][..], 0),
-        image(
-            "localhost/netdiag-controller:0.1.0",
-            &controller,
-            &[],
-            65532,
-        ),
-        image(LAB_IMAGE, &lab, &[], 0),
-        image(PAUSE_IMAGE, Path::new("/usr/bin/sleep"), &["infinity"], 0),
-    ]
-    .iter()
-    .map(|image| image.write(folder).unwrap())
-    .collect()
 }
