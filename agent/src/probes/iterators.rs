@@ -14,7 +14,10 @@ use aya::{
 use netdiag_abi::{net_devices::NetDeviceRecord, packet_sockets::PacketSocketRecord};
 
 use super::{
-    Kernel, Support, capabilities, net_devices, packet_sockets, system, tracepoint::shrink_maps,
+    Kernel, Support, net_devices, packet_sockets,
+    refusal::{Refusal, refusal},
+    system,
+    tracepoint::shrink_maps,
     wire::Wire,
 };
 
@@ -29,8 +32,8 @@ pub enum Error {
     NotBuilt,
     #[error("{reason}")]
     Unsupported { reason: String },
-    #[error("failed to load eBPF: this process lacks {}", missing.join(" and "))]
-    NotPermitted { missing: Vec<&'static str> },
+    #[error("failed to load eBPF: {why}")]
+    NotPermitted { why: String },
     #[error("failed to load or read the iterator {program:?}: {reason}")]
     Refused {
         program: &'static str,
@@ -64,7 +67,7 @@ impl Iterators {
         if let Ok(layout) = &device_layout {
             loader.override_global("NET_DEVICE_LAYOUT", layout, true);
         }
-        let refused = |source: &(dyn error::Error + 'static)| refusal("all", source);
+        let refused = |source: &(dyn error::Error + 'static)| refused("all", source);
         let mut programs = loader.load(object).map_err(|source| refused(&source))?;
         let types = Btf::from_sys_fs().map_err(|source| refused(&source))?;
         let packet_sockets = supported(packet_sockets::supported(&kernel.facts))
@@ -111,8 +114,8 @@ impl Iterators {
     fn read(&self, program: &'static str) -> Result<Vec<u8>, Error> {
         let mut programs = self.programs.borrow_mut();
         let file =
-            open(&mut programs, program).map_err(|source| refusal(program, source.as_ref()))?;
-        read_all(file).map_err(|source| refusal(program, &source))
+            open(&mut programs, program).map_err(|source| refused(program, source.as_ref()))?;
+        read_all(file).map_err(|source| refused(program, &source))
     }
 }
 
@@ -124,7 +127,7 @@ fn load_one(
 ) -> Result<(), Error> {
     find(programs, name)
         .and_then(|program| program.load(iterator, types))
-        .map_err(|source| refusal(name, &source))
+        .map_err(|source| refused(name, &source))
 }
 
 fn open(programs: &mut Ebpf, name: &str) -> Result<File, Box<dyn error::Error + 'static>> {
@@ -182,31 +185,10 @@ fn unsupported(reason: String) -> Error {
     Error::Unsupported { reason }
 }
 
-fn refusal(program: &'static str, error: &(dyn error::Error + 'static)) -> Error {
-    const LONGEST: usize = 300;
-    let mut causes = Vec::new();
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        let is_permission = cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.raw_os_error() == Some(libc::EPERM));
-        let missing = capabilities::missing_for_tracing();
-        if is_permission && !missing.is_empty() {
-            return Error::NotPermitted { missing };
-        }
-        // The last line of a verifier log says what it objected to.
-        let text = cause.to_string();
-        let last = text.lines().rfind(|line| {
-            let line = line.trim();
-            !line.is_empty() && !line.starts_with("processed ")
-        });
-        causes.extend(last.map(|line| line.trim().to_owned()));
-        next = cause.source();
-    }
-    causes.dedup();
-    Error::Refused {
-        program,
-        reason: causes.join(": ").chars().take(LONGEST).collect(),
+fn refused(program: &'static str, error: &(dyn error::Error + 'static)) -> Error {
+    match refusal(error) {
+        Refusal::NotPermitted { why } => Error::NotPermitted { why },
+        Refusal::Refused { reason } => Error::Refused { program, reason },
     }
 }
 
@@ -220,14 +202,5 @@ mod tests {
         let found: Vec<_> = records::<Wire<NetDeviceRecord>>(&bytes).collect();
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].0.ifindex, 0x0101_0101);
-    }
-
-    #[test]
-    fn of_a_verifier_log_the_objection_is_kept() {
-        let error = io::Error::other("0: R1=ctx()\n1: invalid access\nprocessed 4 insns\n");
-        let Error::Refused { reason, .. } = refusal("x", &error) else {
-            panic!("no refusal");
-        };
-        assert_eq!(reason, "1: invalid access");
     }
 }

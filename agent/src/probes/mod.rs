@@ -4,7 +4,6 @@
 //! collector likes, and gone when it is dropped.
 
 pub mod btf;
-pub mod capabilities;
 pub mod drop;
 pub mod frame_copies;
 pub mod gro;
@@ -15,6 +14,7 @@ pub mod net_devices;
 mod on_demand;
 pub mod packet_sockets;
 mod places;
+mod refusal;
 pub mod retransmissions;
 mod system;
 mod tracepoint;

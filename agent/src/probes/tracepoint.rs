@@ -1,11 +1,10 @@
 //! Loads programs on tracepoints: the fastest of their variants that this kernel takes.
 
-mod refusal;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    fs,
+    error, fs,
     os::fd::{AsFd as _, AsRawFd as _},
 };
 
@@ -18,8 +17,11 @@ use aya::{
     },
 };
 
-use super::{object, system};
-use refusal::refusal;
+use super::{
+    object,
+    refusal::{Refusal, refusal},
+    system,
+};
 
 /// A variant of a program, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +85,23 @@ pub struct Description {
 pub enum Error {
     #[error("this agent was built without its eBPF object")]
     NotBuilt,
-    #[error("failed to load eBPF: this process lacks {}", missing.join(" and "))]
-    NotPermitted { missing: Vec<&'static str> },
+    #[error("failed to load eBPF: {why}")]
+    NotPermitted { why: String },
     #[error("failed to load the probe: {reason}")]
     Refused { reason: String },
     #[error("failed to find the program or map {name} in the eBPF object")]
     Inconsistent { name: &'static str },
     #[error("failed to access a map of the probe")]
     Map { source: MapError },
+}
+
+impl Error {
+    fn refused(source: &(dyn error::Error + 'static)) -> Self {
+        match refusal(source) {
+            Refusal::NotPermitted { why } => Self::NotPermitted { why },
+            Refusal::Refused { reason } => Self::Refused { reason },
+        }
+    }
 }
 
 /// A probe in the kernel. Dropping it detaches it.
@@ -128,7 +139,7 @@ pub fn load(
     loader.btf(None);
     loader.override_global(probe.layout, layout, true);
     shrink_maps(&mut loader, probe.maps);
-    let mut ebpf = loader.load(object).map_err(|source| refusal(&source))?;
+    let mut ebpf = loader.load(object).map_err(|source| Error::refused(&source))?;
     let chosen = load_first(&mut ebpf, probe, backends);
     system::give_back();
     let (backend, refused) = chosen?;
@@ -183,7 +194,7 @@ fn load_first(
     probe: &Description,
     backends: &[Backend],
 ) -> Result<(Backend, Option<String>), Error> {
-    let types = Btf::from_sys_fs().map_err(|source| refusal(&source))?;
+    let types = Btf::from_sys_fs().map_err(|source| Error::refused(&source))?;
     let mut refused = Vec::new();
     for &backend in backends {
         match load_variant(ebpf, probe, backend, &types) {
@@ -211,7 +222,7 @@ fn load_variant(
             }
             Backend::Raw => find::<RawTracePoint>(ebpf, name)?.load(),
         }
-        .map_err(|source| refusal(&source))?;
+        .map_err(|source| Error::refused(&source))?;
     }
     Ok(())
 }
@@ -288,7 +299,7 @@ fn attach(ebpf: &mut Ebpf, hook: &Hook, backend: Backend) -> Result<Link, Error>
             link.and_then(|link| program.take_link(link)).map(Link::Raw)
         }
     }
-    .map_err(|source| refusal(&source))
+    .map_err(|source| Error::refused(&source))
 }
 
 fn program_number(program: &Program) -> Option<i32> {

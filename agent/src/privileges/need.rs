@@ -1,0 +1,83 @@
+//! What the agent asks of the kernel and may be refused.
+
+use super::Capability;
+
+/// Something that takes privileges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// To load eBPF programs that read kernel memory.
+    Programs,
+    /// To list the links of other network namespaces.
+    Links,
+    /// To read the files of other programs below /proc.
+    Processes,
+    /// To see addresses in /proc/kallsyms.
+    Symbols,
+    /// To read the kernel's log.
+    KernelLog,
+}
+
+impl Need {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Programs,
+        Self::Links,
+        Self::Processes,
+        Self::Symbols,
+        Self::KernelLog,
+    ];
+
+    /// The capabilities that it takes.
+    pub fn capabilities(self) -> &'static [Capability] {
+        match self {
+            Self::Programs => &[Capability::Bpf, Capability::Perfmon],
+            Self::Links => &[Capability::NetAdmin],
+            Self::Processes => &[Capability::SysPtrace],
+            Self::Symbols | Self::KernelLog => &[Capability::Syslog],
+        }
+    }
+
+    /// What is so when it is refused.
+    pub fn refused(self) -> &'static str {
+        match self {
+            Self::Programs => "eBPF programs cannot be loaded",
+            Self::Links => "the links of other network namespaces are closed",
+            Self::Processes => "the files of other programs below /proc are closed",
+            Self::Symbols => "addresses in /proc/kallsyms are hidden",
+            Self::KernelLog => "the kernel's log is closed",
+        }
+    }
+
+    /// What a diagnosis lacks then.
+    pub fn lost(self) -> &'static str {
+        match self {
+            Self::Programs => {
+                "no drop is seen: counters tell how many packets were lost, but not which and why"
+            }
+            Self::Links => {
+                "links of pods have no name, no counters and no drops, and what two ends of a link do to each other is \
+                 not seen"
+            }
+            Self::Processes => {
+                "pods with a network of their own are not named, and their protocol counters, drivers and holders of \
+                 TAP devices are not read"
+            }
+            Self::Symbols => {
+                "the functions that drop packets are not named: drops are told by the kernel's reason alone, and \
+                 booked to no counter"
+            }
+            Self::KernelLog => "what drivers print about checksums is not read",
+        }
+    }
+}
+
+/// What a diagnosis lacks without a capability.
+pub fn lost_without(capability: Capability) -> String {
+    let takes_it = |need: &Need| need.capabilities().contains(&capability);
+    let lost: Vec<_> = Need::ALL
+        .into_iter()
+        .filter(takes_it)
+        .map(Need::lost)
+        .collect();
+    lost.join("; ")
+}
