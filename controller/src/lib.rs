@@ -10,7 +10,7 @@
 //!
 //! # Permissions
 //!
-//! `examples/rbac.yaml` grants exactly these.
+//! The chart's `templates/controller/access.yaml` grants exactly these.
 //!
 //! | resource | verbs | why |
 //! |---|---|---|
@@ -22,7 +22,7 @@
 //! | `nodenetreports` | create, patch | server-side apply of a node's assignments, which creates its report |
 //! | `nodenetreports` | delete | the report of a deleted node whose name a new one has taken |
 //! | `events` in namespace `default` | create, patch | turning points of a diagnosis, which has no namespace |
-//! | `leases` in its own namespace | get, create, update | which of the replicas works |
+//! | the lease `netdiag-controller` in its own namespace, which the chart makes | get, update | which of the replicas works |
 
 pub mod cli;
 pub mod diagnosis;

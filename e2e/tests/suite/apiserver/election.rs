@@ -1,4 +1,4 @@
-//! Two controllers, one lease: with the permissions of `examples/rbac.yaml` and nothing more.
+//! Two controllers, one lease: with the permissions of the chart and nothing more.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,13 +7,22 @@ use std::time::{Duration, Instant};
 
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::process::Process;
-use netdiag_e2e::{cluster, http, programs, wait};
+use netdiag_e2e::{cluster, helm, http, programs, wait};
 use serde_json::json;
 
 use crate::CONTROL_PLANE;
 
 const NAMESPACE: &str = "netdiag-system";
-const RBAC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/rbac.yaml");
+/// What the chart gives a controller: an account with its permissions, and the lease.
+const GRANTED: [&str; 7] = [
+    "--name-template=netdiag",
+    "--namespace",
+    NAMESPACE,
+    "--show-only",
+    "templates/controller/access.yaml",
+    "--show-only",
+    "templates/controller/lease.yaml",
+];
 /// A lease of 15 s, and two looks at it.
 const TAKE_OVER: Duration = Duration::from_secs(25);
 
@@ -70,7 +79,8 @@ fn the_second_replica_takes_over_when_the_first_dies_or_resigns() {
         "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE },
     });
     kubectl.apply(&namespace.to_string()).unwrap();
-    kubectl.run(&["apply", "-f", RBAC]).unwrap();
+    let granted = helm::about_chart("template", &GRANTED).unwrap();
+    kubectl.apply(&granted).unwrap();
     let token = kubectl
         .token(NAMESPACE, "netdiag-controller", None)
         .unwrap();
