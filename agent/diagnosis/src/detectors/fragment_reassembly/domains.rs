@@ -47,9 +47,13 @@ pub(super) enum Seen {
 
 /// The domains that two interfaces of a namespace share though none of them hands frames on to the other.
 pub(super) fn shared<'a>(window: &'a EvidenceWindow, remains: &[Remains<'_>]) -> Vec<Domain<'a>> {
-    let came_in = window.frame_copies.value();
-    let came_in = came_in.map_or(Vec::new(), |seen| seen.copies.clone());
+    let compared = window.frame_copies.value();
+    let came_in = compared.map_or(Vec::new(), |seen| seen.copies.clone());
     let mut domains = joined(window, came_in, Seen::ComingIn);
+    if compared.is_some_and(|seen| seen.compared > 0 && seen.unreadable == 0 && seen.lost == 0) {
+        // All were compared, so these are all that came in twice.
+        return domains;
+    }
     // Headers outside the linear part cannot be compared when a frame comes in; a dropped fragment's can be read.
     for domain in joined(window, dropped_on_two(remains), Seen::Dropped) {
         let is_known = |known: &Domain<'_>| {

@@ -328,6 +328,15 @@ fn interfaces_that_hand_frames_on_to_each_other_are_no_domain() {
 fn a_flow_that_dies_on_both_interfaces_makes_a_domain_likely() {
     let mut window = conflict();
     window.frame_copies = watched(Vec::new());
+    assert_eq!(
+        diagnose(&window).findings,
+        [],
+        "all were compared, and none came in twice"
+    );
+
+    if let OnDemand::Ran { value, .. } = &mut window.frame_copies {
+        value.unreadable = 720;
+    }
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!((finding.severity, finding.count), (Severity::Critical, 20));
