@@ -130,10 +130,14 @@ impl<'a> ControlFrames<'a> {
         let inside = node.namespace();
         inside.ip(&format!("link add bond0 type bond mode {mode} miimon 100"))?;
         let scenario = Self::below(node, "bond0")?;
-        // Until its monitor has picked the active port, each port drops by itself.
+        // Until it has picked the active port, each port drops by itself.
         wait::until("bond0's active port", BOND_LIMIT, || {
+            let states =
+                ["eth1", "eth2"].map(|port| format!("/sys/class/net/{port}/bonding_slave/state"));
+            let states = inside.run("cat", &states.each_ref().map(String::as_str))?;
+            let active = states.lines().filter(|state| *state == "active").count();
             let carrier = inside.run("cat", &["/sys/class/net/bond0/carrier"])?;
-            Ok((carrier.trim() == "1").then_some(()))
+            Ok((carrier.trim() == "1" && active == 1).then_some(()))
         })?;
         Ok(scenario)
     }

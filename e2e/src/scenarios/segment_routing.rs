@@ -79,14 +79,15 @@ impl<'a> SegmentRouting<'a> {
     pub fn to_node(node: &'a Node, nic: Nic, header: Header) -> Result<Self> {
         let mut scenario = Self::plug(node, nic, false)?;
         let host = scenario.host.wire();
-        scenario.switched_off = match nic {
-            Nic::Veth => ["tx", "tso", "gso"]
-                .iter()
-                .map(|feature| switch_off(host.namespace(), host.device, feature))
-                .collect::<Result<_>>()?,
-            // TCP makes super-frames whatever ethtool says of such a NIC.
-            Nic::Virtual => vec![send_no_super_frames(host.namespace(), host.device)?],
-        };
+        let mut off = Vec::new();
+        if nic == Nic::Veth {
+            for feature in ["tx", "tso", "gso"] {
+                off.push(switch_off(host.namespace(), host.device, feature)?);
+            }
+        }
+        // TCP makes super-frames whatever ethtool says.
+        off.push(send_no_super_frames(host.namespace(), host.device)?);
+        scenario.switched_off = off;
         if nic == Nic::Veth {
             let gro = ["-K", scenario.nic, "gro", "on"];
             node.namespace().run("ethtool", &gro)?;

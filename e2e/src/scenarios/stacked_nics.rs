@@ -82,6 +82,7 @@ impl<'a> StackedNics<'a> {
             ))?;
             inside.ip(&format!("link set {out} up"))?;
         }
+        // The same address in each: a host that sends a group into two networks.
         Family::V4.assign(inside, out, Family::V4.source())?;
         inside.ip(&format!("route add 239.0.0.0/8 dev {out}"))?;
         self.lans.push(Lan {
