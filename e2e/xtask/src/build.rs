@@ -89,18 +89,30 @@ pub fn binaries(workspace: &Workspace, packages: &[&str]) -> Result<Built> {
     run(workspace, cargo, true, "build")
 }
 
-/// Sets what every cargo command that compiles the agent must agree on, or it compiles twice.
-pub fn agent_setting(cargo: &mut Command, ebpf: bool) {
+/// Sets what every cargo command that compiles the agent must agree on, or it compiles twice: whether with eBPF, and
+/// that programs are linked statically, as they are shipped. With the target named, that leaves build scripts and
+/// macros alone.
+pub fn agent_setting(workspace: &Workspace, cargo: &mut Command, ebpf: bool) -> Result<()> {
+    let rustc = workspace
+        .command("rustc")
+        .args(["--print", "host-tuple"])
+        .output()
+        .context("failed to run rustc")?;
+    let target = String::from_utf8(rustc.stdout).context("rustc printed no text")?;
+    let target = target.trim();
+    let link = format!("target.{target}.rustflags=['-C', 'target-feature=+crt-static']");
+    cargo.args(["--target", target, "--config", &link]);
     if ebpf {
         cargo.env_remove("AYA_BUILD_SKIP");
     } else {
         cargo.env("AYA_BUILD_SKIP", "1");
     }
+    Ok(())
 }
 
 fn run(workspace: &Workspace, mut cargo: Command, ebpf: bool, name: &str) -> Result<Built> {
+    agent_setting(workspace, &mut cargo, ebpf)?;
     cargo.args(["--locked", "--message-format=json-render-diagnostics"]);
-    agent_setting(&mut cargo, ebpf);
     let messages = workspace.run_folder().join("build.json");
     let job = Job {
         workspace,

@@ -13,14 +13,14 @@ use crate::workspace::Workspace;
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// The checks by name, in the order they run. `ebpf` must be what the build was told.
-pub fn checks(workspace: &Workspace, ebpf: bool) -> [(&'static str, Command); 2] {
+pub fn checks(workspace: &Workspace, ebpf: bool) -> Result<[(&'static str, Command); 2]> {
     let mut fmt = workspace.cargo();
     fmt.args(["fmt", "--all", "--check"]);
     let mut clippy = workspace.cargo();
     clippy.args(["clippy", "--workspace", "--exclude", "netdiag-ebpf"]);
+    build::agent_setting(workspace, &mut clippy, ebpf)?;
     clippy.args(["--all-targets", "--locked", "--", "--deny", "warnings"]);
-    build::agent_setting(&mut clippy, ebpf);
-    [("fmt", fmt), ("clippy", clippy)]
+    Ok([("fmt", fmt), ("clippy", clippy)])
 }
 
 /// Runs one check.
@@ -38,7 +38,7 @@ pub fn run(workspace: &Workspace, name: &str, command: Command) -> Result<Ended>
 /// `cargo xtask lint`.
 pub fn lint(workspace: &Workspace) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
-    for (name, command) in checks(workspace, setup::ebpf_ready(workspace)) {
+    for (name, command) in checks(workspace, setup::ebpf_ready(workspace))? {
         let ended = run(workspace, name, command)?;
         if ended.success {
             eprintln!("{name}: ok ({:.1} s)", ended.took.as_secs_f64());

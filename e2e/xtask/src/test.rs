@@ -166,7 +166,7 @@ fn kernel_rows(workspace: &Workspace, built: &Built) -> Vec<Row> {
 
 fn lint_rows(workspace: &Workspace, ebpf: bool) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for (name, command) in lint::checks(workspace, ebpf) {
+    for (name, command) in lint::checks(workspace, ebpf)? {
         let ended = lint::run(workspace, name, command)?;
         if ended.success {
             let mut row = Row::made(name, ended.took, "");
