@@ -20,6 +20,8 @@ pub enum Command {
     /// Serve the NodeNetDiagnosis and NodeNetReport resources until SIGINT or SIGTERM
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Say in sentences whether netdiag works in this cluster, and fail if it does not
+    CheckInstallation(CheckArgs),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -54,6 +56,31 @@ pub struct RunArgs {
     pub serve: ServeArgs,
 }
 
+/// Flags of `check-installation`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// File with the API server's address and credentials; without it $KUBECONFIG, ~/.kube/config or the pod's service
+    /// account
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Where netdiag is installed
+    #[arg(long, default_value = "netdiag-system")]
+    pub namespace: String,
+
+    /// The agents' DaemonSet
+    #[arg(long, value_name = "NAME", default_value = "netdiag-agent")]
+    pub agents: String,
+
+    /// The controller's Deployment
+    #[arg(long, value_name = "NAME", default_value = "netdiag-controller")]
+    pub controller: String,
+
+    /// Seconds to look again until all is well
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub wait: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -67,9 +94,8 @@ mod tests {
 
     #[test]
     fn run_needs_no_flags() {
-        let Command::Run(args) = Cli::try_parse_from(["netdiag-controller", "run"])
-            .expect("run alone is a whole command")
-            .command;
-        assert_eq!(args.kubeconfig, None);
+        let cli = Cli::try_parse_from(["netdiag-controller", "run"]);
+        let command = cli.expect("run alone is a whole command").command;
+        assert!(matches!(command, Command::Run(args) if args.kubeconfig.is_none()));
     }
 }

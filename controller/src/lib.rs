@@ -24,7 +24,9 @@
 //! | `events` in namespace `default` | create, patch | turning points of a diagnosis, which has no namespace |
 //! | the lease `netdiag-controller` in its own namespace, which the chart makes | get, update | which of the replicas works |
 
+pub mod check;
 pub mod cli;
+pub mod client;
 pub mod diagnosis;
 pub mod report;
 pub mod run;

@@ -9,8 +9,7 @@ use std::{
 
 use futures::{FutureExt, Stream, StreamExt, channel::mpsc, future::BoxFuture};
 use kube::{
-    Client, Config, ResourceExt,
-    config::{KubeConfigOptions, Kubeconfig},
+    Client, ResourceExt,
     runtime::{
         applier,
         controller::{self, Action, ReconcileRequest},
@@ -25,6 +24,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     cli::RunArgs,
+    client,
     context::Context,
     diagnosis,
     gather::gather,
@@ -50,21 +50,9 @@ const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
 /// The controller could not start or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No usable credentials.
-    #[error("failed to find out how to reach the API server; give --kubeconfig or run in a pod")]
-    InferConfig(#[source] Box<kube::config::InferConfigError>),
-    /// The file given is not usable.
-    #[error("failed to read kubeconfig {path:?}")]
-    ReadKubeconfig {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: Box<kube::config::KubeconfigError>,
-    },
-    /// The client cannot be built from the credentials.
-    #[error("failed to set up the API client")]
-    BuildClient(#[source] Box<kube::Error>),
+    /// No API server.
+    #[error(transparent)]
+    Client(client::Error),
     /// The port for health and metrics.
     #[error("failed to serve health and metrics")]
     Serve(#[source] CannotListen),
@@ -86,9 +74,11 @@ pub enum Error {
 /// # Errors
 /// When the API server cannot be reached with what is given.
 pub async fn run(args: &RunArgs) -> Result<(), Error> {
-    let config = client_config(args).await?;
+    let config = client::config(args.kubeconfig.as_deref())
+        .await
+        .map_err(Error::Client)?;
     info!(server = %config.cluster_url, "Controller starting");
-    let client = Client::try_from(config).map_err(|source| Error::BuildClient(Box::new(source)))?;
+    let client = client::client(config).map_err(Error::Client)?;
     let shutdown = CancellationToken::new();
     let tracker = TaskTracker::new();
     cancel_on_signal(&shutdown).map_err(Error::Signals)?;
@@ -143,22 +133,6 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
     election.resign().await;
     info!("Controller ended");
     Ok(())
-}
-
-async fn client_config(args: &RunArgs) -> Result<Config, Error> {
-    let Some(path) = &args.kubeconfig else {
-        return Config::infer()
-            .await
-            .map_err(|source| Error::InferConfig(Box::new(source)));
-    };
-    let unreadable = |source| Error::ReadKubeconfig {
-        path: path.clone(),
-        source: Box::new(source),
-    };
-    let kubeconfig = Kubeconfig::read_from(path).map_err(unreadable)?;
-    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .map_err(unreadable)
 }
 
 fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {

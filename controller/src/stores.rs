@@ -88,7 +88,7 @@ impl Stores {
 }
 
 /// A Node's image list and managed fields are most of its size.
-fn shrink_node(node: &mut Node) {
+pub fn shrink_node(node: &mut Node) {
     node.metadata.managed_fields = None;
     node.metadata.annotations = None;
     if let Some(status) = &mut node.status {

@@ -192,7 +192,7 @@ fn why(node: &Node, report: Option<&NodeNetReport>) -> Why {
 }
 
 /// Whether the kubelet reports the node ready. A node without conditions has no kubelet that could deny it.
-fn is_ready(node: &Node) -> bool {
+pub fn is_ready(node: &Node) -> bool {
     let conditions = node
         .status
         .as_ref()

@@ -1,0 +1,252 @@
+//! Whether each node has an agent that works. Pure.
+//!
+//! An agent that has nothing to do writes nothing, so the age of its report says nothing. What shows that it lives is
+//! its pod's readiness: it has read its assignments, and its main loop comes round. What shows that it works for this
+//! cluster is its report: Ready, and of the assignments' last generation.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::{
+    apps::v1::DaemonSet,
+    core::v1::{Node, Pod},
+};
+use kube::ResourceExt;
+use netdiag_crds::{NodeNetReport, conditions};
+
+use super::{
+    judge::{Statement, unread},
+    seen::Seen,
+};
+use crate::{
+    cli::CheckArgs,
+    diagnosis::{phrase, progress::is_ready},
+    report::is_acknowledged,
+};
+
+/// Of a message that a kubelet or an agent wrote.
+const MESSAGE: usize = 300;
+
+/// What is to be said of the nodes: one sentence for all that are well, one for each reason why others are not.
+pub fn agents(seen: &Seen, args: &CheckArgs) -> Vec<Statement> {
+    let (daemon_set, pods, nodes, reports) =
+        match (&seen.agents, &seen.pods, &seen.nodes, &seen.reports) {
+            (Err(error), ..) => return vec![unread("The agents' DaemonSet", error)],
+            (_, Err(error), ..) => return vec![unread("The agents' pods", error)],
+            (_, _, Err(error), _) => return vec![unread("The nodes", error)],
+            (Ok(None), ..) => {
+                return vec![Statement::wrong(format!(
+                    "There is no DaemonSet {} in the namespace {}.",
+                    args.agents, args.namespace
+                ))];
+            }
+            // What is to be said of reports that are not served has been said.
+            (Ok(Some(agents)), Ok(pods), Ok(nodes), reports) => {
+                let reports = reports.as_ref().ok().and_then(Option::as_ref);
+                (agents, pods, nodes, reports)
+            }
+        };
+    let mut fleet = Fleet::default();
+    let all_there = pods.len() >= desired(daemon_set);
+    for node in nodes {
+        let name = node.metadata.name.as_deref().unwrap_or_default();
+        let pod = pod_of(name, pods);
+        if !is_ready(node) {
+            fleet.not_ready.push(name);
+        } else if pod.is_none() && (all_there || !is_selected(node, daemon_set)) {
+            fleet.left_out.push(name);
+        } else {
+            let report = reports.map(|reports| reports.iter().find(|it| it.name_any() == name));
+            match obstacle(pod, report, args) {
+                Some(why) => fleet.wrong.entry(why).or_default().push(name),
+                None => fleet.well += 1,
+            }
+        }
+    }
+    fleet.statements()
+}
+
+/// The nodes by how they stand.
+#[derive(Default)]
+struct Fleet<'a> {
+    well: usize,
+    not_ready: Vec<&'a str>,
+    left_out: Vec<&'a str>,
+    wrong: BTreeMap<String, Vec<&'a str>>,
+}
+
+impl Fleet<'_> {
+    fn statements(&self) -> Vec<Statement> {
+        let wrong: usize = self.wrong.values().map(Vec::len).sum();
+        let asked = self.well + wrong;
+        let text = format!(
+            "{} of {} an agent that works.",
+            self.well,
+            if asked == 1 {
+                "1 node has".to_owned()
+            } else {
+                format!("{asked} nodes have")
+            }
+        );
+        let mut statements = vec![if wrong > 0 {
+            Statement::wrong(text)
+        } else if asked == 0 {
+            Statement::wrong(
+                "No node is to have an agent: agent.nodeSelector, agent.affinity and agent.tolerations leave out all.",
+            )
+        } else {
+            Statement::well(text)
+        }];
+        for (why, names) in &self.wrong {
+            statements.push(Statement::wrong(format!("{}: {why}", phrase::names(names))));
+        }
+        for (names, why) in [
+            (
+                &self.not_ready,
+                "not Ready themselves, so their agents are not asked",
+            ),
+            (
+                &self.left_out,
+                "left out by agent.nodeSelector, agent.affinity or agent.tolerations",
+            ),
+        ] {
+            if !names.is_empty() {
+                let count = phrase::nodes(names.len());
+                let names = phrase::names(names);
+                statements.push(Statement::note(format!("{count} ({names}): {why}.")));
+            }
+        }
+        statements
+    }
+}
+
+/// Why a node that should have an agent has none that works.
+fn obstacle(
+    pod: Option<&Pod>,
+    report: Option<Option<&NodeNetReport>>,
+    args: &CheckArgs,
+) -> Option<String> {
+    let CheckArgs {
+        namespace, agents, ..
+    } = args;
+    let Some(pod) = pod else {
+        return Some(format!(
+            "there is no agent, and the DaemonSet could not make one. \
+             `kubectl describe daemonset -n {namespace} {agents}` says why."
+        ));
+    };
+    if !has_condition(pod, "Ready") {
+        return Some(format!(
+            "the agent is not ready: {}. `kubectl describe pod -n {namespace} {}` says more.",
+            phrase::cut(&why_not_ready(pod), MESSAGE),
+            pod.name_any()
+        ));
+    }
+    let Some(report) = report? else {
+        return Some(
+            "there is no report, which the controller should have made by now.".to_owned(),
+        );
+    };
+    let conditions = report
+        .status
+        .as_ref()
+        .map(|status| status.conditions.as_slice())
+        .unwrap_or_default();
+    let ready = conditions
+        .iter()
+        .find(|condition| condition.type_ == conditions::READY);
+    match ready {
+        None => Some("the agent has not written its report.".to_owned()),
+        Some(ready) if ready.status != "True" => Some(format!(
+            "the agent says in its report: {}",
+            phrase::cut(&printable(&ready.message), MESSAGE)
+        )),
+        Some(_) if !is_acknowledged(report) => {
+            Some("the agent has not taken up what it was assigned last.".to_owned())
+        }
+        Some(_) => None,
+    }
+}
+
+fn desired(agents: &DaemonSet) -> usize {
+    let wanted = agents.status.as_ref();
+    let wanted = wanted.map_or(0, |status| status.desired_number_scheduled);
+    usize::try_from(wanted).unwrap_or(0)
+}
+
+/// The pod of this node; of several, as while it is replaced, one that is ready.
+fn pod_of<'a>(node: &str, pods: &'a [Pod]) -> Option<&'a Pod> {
+    let on_node = || pods.iter().filter(|pod| place(pod) == Some(node));
+    on_node()
+        .find(|pod| has_condition(pod, "Ready"))
+        .or_else(|| on_node().next())
+}
+
+/// The node that a pod is on, or waits for: the DaemonSet controller names it in the pod's affinity.
+fn place(pod: &Pod) -> Option<&str> {
+    let spec = pod.spec.as_ref()?;
+    let waits_for = || {
+        let affinity = spec.affinity.as_ref()?.node_affinity.as_ref()?;
+        let required = affinity
+            .required_during_scheduling_ignored_during_execution
+            .as_ref()?;
+        let fields = required
+            .node_selector_terms
+            .first()?
+            .match_fields
+            .as_ref()?;
+        fields.first()?.values.as_ref()?.first()
+    };
+    let node = spec.node_name.as_ref().or_else(waits_for);
+    node.map(String::as_str)
+}
+
+fn is_selected(node: &Node, agents: &DaemonSet) -> bool {
+    let template = agents
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.template.spec.as_ref());
+    let selector = template.and_then(|spec| spec.node_selector.as_ref());
+    let mut wanted = selector.into_iter().flatten();
+    wanted.all(|(key, value)| node.labels().get(key) == Some(value))
+}
+
+fn has_condition(pod: &Pod, type_: &str) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .flatten()
+        .any(|condition| condition.type_ == type_ && condition.status == "True")
+}
+
+fn why_not_ready(pod: &Pod) -> String {
+    let Some(status) = &pod.status else {
+        return "nothing is known of its pod".to_owned();
+    };
+    let waiting = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .find_map(|container| container.state.as_ref()?.waiting.as_ref());
+    if let Some(waiting) = waiting {
+        let reason = waiting.reason.as_deref().unwrap_or("waiting");
+        return match &waiting.message {
+            Some(message) => format!("{reason}, {}", printable(message)),
+            None => reason.to_owned(),
+        };
+    }
+    let unscheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
+    match unscheduled.and_then(|condition| condition.message.as_deref()) {
+        Some(message) => printable(message),
+        None => "its container runs, and its /readyz does not say yes".to_owned(),
+    }
+}
+
+/// Text of others, on one line and without what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
