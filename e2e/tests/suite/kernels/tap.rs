@@ -40,8 +40,8 @@ fn macvtap_stalls_that_its_queue_holds() {
 fn tap_beside_a_lossy_wire() {
     let node = Node::new("netem-loss").unwrap();
     let scenario = TapQueue::without_stalls(&node, Plug::Macvtap, 500).unwrap();
-    scenario.limit_client("netem loss 2%").unwrap();
-    let (made, outcome) = watch(&node, 12, || scenario.ask(8).unwrap());
+    scenario.limit_client("netem loss 4%").unwrap();
+    let (made, outcome) = watch(&node, 16, || scenario.ask(12).unwrap());
     expected::discipline(&made, &outcome);
 }
 
@@ -53,7 +53,7 @@ fn tap_beside_a_short_queueing_discipline() {
     scenario
         .limit_client("tbf rate 200kbit burst 1600 limit 300")
         .unwrap();
-    let (made, outcome) = watch(&node, 12, || scenario.ask(8).unwrap());
+    let (made, outcome) = watch(&node, 16, || scenario.ask(12).unwrap());
     expected::discipline(&made, &outcome);
 }
 
