@@ -126,10 +126,15 @@ pub(crate) fn left_behind(folder: &Path) -> Vec<String> {
 
 /// The names in `folder` that this process made.
 pub(crate) fn made_here(folder: &Path) -> Vec<String> {
+    made_by(folder, process::id())
+}
+
+/// The names in `folder` that the harness of this process made, which may have ended.
+pub(crate) fn made_by(folder: &Path, process: u32) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let own = process::id().to_string();
-    names.filter(|name| maker(name) == Some(&own)).collect()
+    let process = process.to_string();
+    names.filter(|name| maker(name) == Some(&process)).collect()
 }
 
 /// The process id in the name, if a harness made it.
@@ -167,7 +172,8 @@ impl TemporaryFolder {
     }
 }
 
-fn remove_folder(path: &Path) {
+/// Removes a folder with all that is in it, or says why not.
+pub(crate) fn remove_folder(path: &Path) {
     if let Err(error) = fs::remove_dir_all(path) {
         eprintln!("failed to remove {}: {error}", path.display());
     }

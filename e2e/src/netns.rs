@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::cleanup::{Undo, left_behind, made_here, unique_name};
 
 /// Where `ip netns` keeps named namespaces.
-const NAMED: &str = "/run/netns";
+pub(crate) const NAMED: &str = "/run/netns";
 
 /// A named network namespace that goes with this value, with all devices and processes in it.
 pub struct Namespace {
@@ -208,7 +208,7 @@ pub fn run(command: &mut Command) -> Result<String> {
 }
 
 /// Ends what runs inside and deletes the name; with both, the namespace goes.
-fn remove(name: &str) {
+pub(crate) fn remove(name: &str) {
     if let Ok(pids) = run(Command::new("ip").args(["netns", "pids", name])) {
         for pid in pids.split_whitespace() {
             // It may have ended by itself meanwhile.

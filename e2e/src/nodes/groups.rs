@@ -59,7 +59,7 @@ impl Groups {
 }
 
 /// Version 1 has a folder for each; where version 2 is alone, it is the folder itself.
-fn hierarchies() -> Vec<PathBuf> {
+pub(super) fn hierarchies() -> Vec<PathBuf> {
     let holds_processes = |folder: &PathBuf| folder.join("cgroup.procs").exists();
     let root = PathBuf::from(HIERARCHIES);
     if holds_processes(&root) {
@@ -76,7 +76,7 @@ fn hierarchies() -> Vec<PathBuf> {
 }
 
 /// Ends what is in the group and below, and removes them from the leaves up.
-fn remove(group: &Path) {
+pub(super) fn remove(group: &Path) {
     for entry in fs::read_dir(group).into_iter().flatten().flatten() {
         if entry.path().is_dir() {
             remove(&entry.path());

@@ -1,5 +1,6 @@
 //! Settings of the whole machine that a kubelet changes, put back afterwards.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result};
@@ -21,19 +22,27 @@ pub struct HostSettings {
 impl HostSettings {
     /// Remembers them.
     pub fn remember() -> Result<Self> {
-        let read = |name: &&str| {
-            let path = format!("/proc/sys/{name}");
-            let value = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"));
-            Ok((path.clone(), value?))
-        };
-        let values: Vec<(String, String)> = CHANGED.iter().map(read).collect::<Result<_>>()?;
-        let undo = Undo::register(move || {
-            for (path, value) in values {
-                if let Err(error) = fs::write(&path, value) {
-                    eprintln!("failed to restore {path}: {error}");
-                }
-            }
-        });
+        let values = settings_of_host()?;
+        let undo = Undo::register(move || restore_settings(&values));
         Ok(Self { _undo: undo })
+    }
+}
+
+/// The settings as they are now: files and what is in them.
+pub fn settings_of_host() -> Result<BTreeMap<String, String>> {
+    let read = |name: &&str| {
+        let path = format!("/proc/sys/{name}");
+        let value = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+        Ok((path, value.trim().to_owned()))
+    };
+    CHANGED.iter().map(read).collect()
+}
+
+/// Puts settings back that [`settings_of_host`] gave.
+pub fn restore_settings(values: &BTreeMap<String, String>) {
+    for (path, value) in values {
+        if let Err(error) = fs::write(path, value) {
+            eprintln!("failed to restore {path}: {error}");
+        }
     }
 }

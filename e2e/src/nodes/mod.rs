@@ -9,6 +9,7 @@ mod image;
 mod local_images;
 mod network;
 mod node;
+mod remains;
 mod settings;
 
 use std::path::PathBuf;
@@ -17,8 +18,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+pub use host_settings::{restore_settings, settings_of_host};
 pub use local_images::{LAB_IMAGE, local_images};
 pub use node::RealNode;
+pub use remains::Remains;
 
 use crate::control_plane::{ControlPlane, Who};
 use crate::helm::Helm;
@@ -84,6 +87,16 @@ impl RealCluster {
         Ok(cluster)
     }
 
+    /// An administrator's kubeconfig file.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.plane.kubeconfig()
+    }
+
+    /// The name of the network namespace between the nodes, where the API server is.
+    pub fn network(&self) -> &str {
+        self.network.cluster().name()
+    }
+
     /// kubectl as administrator.
     pub fn kubectl(&self) -> Kubectl {
         self.plane.kubectl()
@@ -91,8 +104,7 @@ impl RealCluster {
 
     /// helm as administrator, in a namespace.
     pub fn helm(&self, namespace: &'static str) -> Helm {
-        let network = Some(self.network.cluster().name());
-        Helm::new(&self.plane.kubeconfig(), namespace).inside(network)
+        Helm::new(&self.kubeconfig(), namespace).inside(Some(self.network()))
     }
 
     /// The nodes.
@@ -102,7 +114,7 @@ impl RealCluster {
 
     /// A command in the network between the nodes.
     pub fn command_beyond(&self, program: &str) -> Command {
-        programs::inside(self.network.cluster().name(), program)
+        programs::inside(self.network(), program)
     }
 
     /// Fails if a daemon of a node has ended.
