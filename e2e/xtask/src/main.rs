@@ -2,6 +2,7 @@
 
 mod agent;
 mod build;
+mod cluster;
 mod codegen;
 mod demo;
 mod guests;
@@ -38,6 +39,10 @@ enum Command {
     Test(test::TestArgs),
     /// Run the kernel scenarios on stock kernels in QEMU, and end with a table
     TestVm(guests::TestVmArgs),
+    /// Run a cluster of two real nodes on this machine, to try things on
+    Cluster(cluster::ClusterArgs),
+    /// Run the suite on a cluster of real nodes, and end with a table
+    TestCluster(cluster::TestClusterArgs),
     /// Write the generated files: the custom resource definitions
     Codegen(codegen::CodegenArgs),
     /// Check the formatting and run clippy
@@ -54,6 +59,8 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::demo(&workspace, &args),
             Command::Test(args) => test::test(workspace, &args),
             Command::TestVm(args) => guests::test_vm(&workspace, &args),
+            Command::Cluster(args) => cluster::cluster(&workspace, &args),
+            Command::TestCluster(args) => cluster::test_cluster(workspace, &args),
             Command::Codegen(args) => codegen::codegen(&workspace, &args),
             Command::Lint => lint::lint(&workspace),
         }

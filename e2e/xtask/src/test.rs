@@ -31,6 +31,21 @@ pub struct TestArgs {
     /// Suites to run; without any: all but the kernels
     #[arg(value_enum)]
     suites: Vec<Suite>,
+    /// Run only tests with this in their names
+    #[arg(skip)]
+    filter: String,
+}
+
+impl TestArgs {
+    /// One suite, and of it the tests with `filter` in their names.
+    pub fn of(suite: Suite, filter: String, yes: bool) -> Self {
+        Self {
+            yes,
+            cold: false,
+            suites: vec![suite],
+            filter,
+        }
+    }
 }
 
 /// Runs the suites. Fails when a test failed, or, in CI, when a suite was skipped. Single tests may skip themselves: kernels differ.
@@ -92,7 +107,7 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
             (suite, Ok(built)) => match obstacle(*suite, machine, &outcome) {
                 Some(why) => vec![Row::skipped(suite.name(), &why)],
                 None if *suite == Suite::Kernels => kernel_rows(workspace, built),
-                None => vec![run_suite(workspace, *suite, built)?],
+                None => vec![run_suite(workspace, *suite, &args.filter, built)?],
             },
         };
         for row in rows {
@@ -132,7 +147,7 @@ fn obstacle(suite: Suite, machine: &Machine, outcome: &Outcome) -> Option<String
         .map(str::to_owned)
 }
 
-fn run_suite(workspace: &Workspace, suite: Suite, built: &Built) -> Result<Row> {
+fn run_suite(workspace: &Workspace, suite: Suite, filter: &str, built: &Built) -> Result<Row> {
     let assets = if suite.needs().contains(&Need::ControlPlane) {
         setup::assets(workspace)?
     } else {
@@ -143,7 +158,7 @@ fn run_suite(workspace: &Workspace, suite: Suite, built: &Built) -> Result<Row> 
     } else {
         None
     };
-    suites::run(workspace, suite, built, |command| {
+    suites::run(workspace, suite, filter, built, |command| {
         if let Some(assets) = &assets {
             command.env("KUBEBUILDER_ASSETS", assets);
         }
