@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::lab::{Container, Node, Segment, Wire};
 use crate::process::Process;
@@ -131,13 +131,17 @@ impl<'a> ControlFrames<'a> {
         inside.ip(&format!("link add bond0 type bond mode {mode} miimon 100"))?;
         let scenario = Self::below(node, "bond0")?;
         // Until it has picked the active port, each port drops by itself.
-        wait::until("bond0's active port", BOND_LIMIT, || {
+        let picked = wait::until("bond0's active port", BOND_LIMIT, || {
             let states =
                 ["eth1", "eth2"].map(|port| format!("/sys/class/net/{port}/bonding_slave/state"));
             let states = inside.run("cat", &states.each_ref().map(String::as_str))?;
             let active = states.lines().filter(|state| *state == "active").count();
             let carrier = inside.run("cat", &["/sys/class/net/bond0/carrier"])?;
             Ok((carrier.trim() == "1" && active == 1).then_some(()))
+        });
+        picked.with_context(|| {
+            let state = inside.run("cat", &["/proc/net/bonding/bond0"]);
+            state.unwrap_or_else(|error| format!("{error:#}"))
         })?;
         Ok(scenario)
     }
@@ -148,6 +152,8 @@ impl<'a> ControlFrames<'a> {
         let inside = node.namespace();
         for port in ["eth1", "eth2"] {
             segment.plug(port)?;
+            // An 802.3ad bond takes a port of unknown speed for down; a virtual NIC is as fast as it is told.
+            inside.run("ethtool", &["-s", port, "speed", "1000", "duplex", "full"])?;
             inside.ip(&format!("link set {port} master {master}"))?;
         }
         inside.ip(&format!("link set {master} up"))?;

@@ -63,6 +63,16 @@ pub fn discipline(made: &Requests, outcome: &Outcome) {
         // What frees there (kfree_skb_list) frees other packets too, so that nobody calls it a loss.
         return;
     }
+    outcome.finding_in("client", "OtherDrop", "QDISC_DROP", "eth0");
+}
+
+/// Some of what the discipline lost TCP sent again.
+#[track_caller]
+pub fn discipline_whose_losses_are_sent_again(made: &Requests, outcome: &Outcome) {
+    discipline(made, outcome);
+    if outcome.has_no_reasons() {
+        return;
+    }
     let finding = outcome.finding_in("client", "OtherDrop", "QDISC_DROP", "eth0");
     let (explained, of) = explained_retransmissions(finding);
     assert!(explained > 0 && explained <= of, "{finding:#}");

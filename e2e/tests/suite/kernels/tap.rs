@@ -42,7 +42,7 @@ fn tap_beside_a_lossy_wire() {
     let scenario = TapQueue::without_stalls(&node, Plug::Macvtap, 500).unwrap();
     scenario.limit_client("netem loss 4%").unwrap();
     let (made, outcome) = watch(&node, 16, || scenario.ask(12).unwrap());
-    expected::discipline(&made, &outcome);
+    expected::discipline_whose_losses_are_sent_again(&made, &outcome);
 }
 
 #[test]
@@ -53,7 +53,9 @@ fn tap_beside_a_short_queueing_discipline() {
     scenario
         .limit_client("tbf rate 200kbit burst 1600 limit 300")
         .unwrap();
-    let (made, outcome) = watch(&node, 16, || scenario.ask(12).unwrap());
+    let (made, outcome) = watch(&node, 8, || scenario.ask(5).unwrap());
+    // TCP is told at once that the queue refused a packet. Before 6.16 the tracepoint is silent when that was a packet
+    // sent again (`__tcp_retransmit_skb`), so that drops need not explain any.
     expected::discipline(&made, &outcome);
 }
 
