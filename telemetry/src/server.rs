@@ -8,7 +8,7 @@
 
 use std::{
     fs, io,
-    net::SocketAddr,
+    net::{AddrParseError, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -36,11 +36,19 @@ const LONGEST_TOKEN: u64 = 4096;
 #[derive(Clone, Debug, Default, Args)]
 pub struct ServeArgs {
     /// Serve /healthz, /readyz and /metrics here, such as 127.0.0.1:9464 [default: not at all]
-    #[arg(long, env = "NETDIAG_LISTEN", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "NETDIAG_LISTEN", value_name = "ADDRESS:PORT", value_parser = parse_address)]
     pub listen: Option<SocketAddr>,
     /// Give /metrics only to those who show the token in this file, as `Authorization: Bearer TOKEN`
     #[arg(long, value_name = "FILE", requires = "listen")]
     pub metrics_token_file: Option<PathBuf>,
+}
+
+/// An IPv6 address may come without brackets, as Kubernetes writes that of a node (`status.hostIP`).
+fn parse_address(text: &str) -> Result<SocketAddr, AddrParseError> {
+    text.parse().or_else(|error| {
+        let (address, port) = text.rsplit_once(':').ok_or(error)?;
+        format!("[{address}]:{port}").parse()
+    })
 }
 
 /// The port cannot be served.
@@ -187,6 +195,20 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    #[test]
+    fn addresses_of_nodes_are_understood_with_and_without_brackets() {
+        for (text, expected) in [
+            ("127.0.0.1:9464", "127.0.0.1:9464"),
+            ("[fd00::1]:9464", "[fd00::1]:9464"),
+            ("fd00::1:9464", "[fd00::1]:9464"),
+        ] {
+            assert_eq!(parse_address(text).unwrap().to_string(), expected);
+        }
+        for wrong in ["", "9464", "node-1:9464", "127.0.0.1", "fd00::1:"] {
+            assert!(parse_address(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[tokio::test]
