@@ -12,4 +12,5 @@ pub mod recording;
 pub mod render;
 pub mod report;
 pub mod run;
+mod self_test;
 pub mod sources;

@@ -20,23 +20,25 @@ const UNCONFINED_TYPES: [&str; 3] = ["spc_t", "unconfined_t", "unconfined_servic
 /// Longer names are cut.
 const LONGEST_NAME: usize = 100;
 
-/// Reads `attr/current`, or `attr/apparmor/current` where the kernel has several modules. `None`: nothing confines.
-pub fn parse(context: &str) -> Option<Confinement> {
-    // SELinux ends it with a zero, AppArmor with a line feed.
-    let context = context.trim_end_matches(['\0', '\n']);
-    let short = |name: &str| -> String {
-        let plain = name.chars().filter(|character| !character.is_control());
-        plain.take(LONGEST_NAME).collect()
-    };
-    // `unconfined`, or `cri-containerd.apparmor.d (enforce)`.
-    if let Some((profile, mode)) = context.rsplit_once(" (") {
-        return matches!(mode, "enforce)" | "kill)").then(|| Confinement::AppArmor {
-            profile: short(profile),
-        });
+impl Confinement {
+    /// Reads `attr/current`, or `attr/apparmor/current` where the kernel has several modules. `None`: nothing confines.
+    pub fn parse(context: &str) -> Option<Self> {
+        // SELinux ends it with a zero, AppArmor with a line feed.
+        let context = context.trim_end_matches(['\0', '\n']);
+        let short = |name: &str| -> String {
+            let plain = name.chars().filter(|character| !character.is_control());
+            plain.take(LONGEST_NAME).collect()
+        };
+        // `unconfined`, or `cri-containerd.apparmor.d (enforce)`.
+        if let Some((profile, mode)) = context.rsplit_once(" (") {
+            return matches!(mode, "enforce)" | "kill)").then(|| Self::AppArmor {
+                profile: short(profile),
+            });
+        }
+        // `user:role:type:level`, where the level may have colons too.
+        let kind = context.split(':').nth(2)?;
+        (!UNCONFINED_TYPES.contains(&kind)).then(|| Self::Selinux { kind: short(kind) })
     }
-    // `user:role:type:level`, where the level may have colons too.
-    let kind = context.split(':').nth(2)?;
-    (!UNCONFINED_TYPES.contains(&kind)).then(|| Confinement::Selinux { kind: short(kind) })
 }
 
 #[cfg(test)]
@@ -49,7 +51,10 @@ mod tests {
             let confined = Confinement::AppArmor {
                 profile: profile.to_owned(),
             };
-            assert_eq!(parse(&format!("{profile} (enforce)\n")), Some(confined));
+            assert_eq!(
+                Confinement::parse(&format!("{profile} (enforce)\n")),
+                Some(confined)
+            );
         }
     }
 
@@ -59,7 +64,7 @@ mod tests {
             kind: "container_t".to_owned(),
         };
         let context = "system_u:system_r:container_t:s0:c123,c456\0";
-        assert_eq!(parse(context), Some(confined));
+        assert_eq!(Confinement::parse(context), Some(confined));
     }
 
     #[test]
@@ -71,7 +76,7 @@ mod tests {
             "system_u:system_r:spc_t:s0\0",
             "unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023\0",
         ] {
-            assert_eq!(parse(context), None, "{context:?}");
+            assert_eq!(Confinement::parse(context), None, "{context:?}");
         }
     }
 }

@@ -6,5 +6,28 @@ mod need;
 mod restrictions;
 
 pub use capability::Capability;
+pub use confinement::Confinement;
 pub use need::{Need, lost_without};
 pub use restrictions::Restrictions;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_and_the_chart_say_what_each_capability_is_for() {
+        let document = include_str!("../../../docs/security.md");
+        let chart = include_str!("../../../charts/netdiag/templates/agent/daemonset.yaml");
+        for capability in Capability::ALL {
+            let name = capability.name().trim_start_matches("CAP_");
+            let purpose = capability.purpose();
+            let row = format!("| {name} | {purpose} | {} |", lost_without(capability));
+            assert!(document.lines().any(|line| line == row), "{row}");
+            let is_it = |line: &str| {
+                let words = line.trim().strip_prefix(&format!("- {name} "));
+                words.and_then(|rest| rest.trim().strip_prefix("# ")) == Some(purpose)
+            };
+            assert!(chart.lines().any(is_it), "- {name} # {purpose}");
+        }
+    }
+}

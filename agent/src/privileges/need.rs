@@ -55,16 +55,16 @@ impl Need {
                 "no drop is seen: counters tell how many packets were lost, but not which and why"
             }
             Self::Links => {
-                "links of pods have no name, no counters and no drops, and what two ends of a link do to each other is \
-                 not seen"
+                "the node's own links alone are seen: no counter and no drop of a pod's link, and nothing that takes \
+                 both ends of a link to see"
             }
             Self::Processes => {
-                "pods with a network of their own are not named, and their protocol counters, drivers and holders of \
-                 TAP devices are not read"
+                "pods with a network of their own are not named, and of their namespaces only links are seen, where \
+                 /run/netns has a name for them; programs that hold a TAP device are not found"
             }
             Self::Symbols => {
-                "the functions that drop packets are not named: drops are told by the kernel's reason alone, and \
-                 booked to no counter"
+                "drops are told by the kernel's reason alone, not by the function that dropped, and booked to no \
+                 counter"
             }
             Self::KernelLog => "what drivers print about checksums is not read",
         }

@@ -2,11 +2,7 @@
 
 use std::fs;
 
-use super::{
-    Capability, Need,
-    capability::missing_from,
-    confinement::{self, Confinement},
-};
+use super::{Capability, Need, capability::missing_from, confinement::Confinement};
 
 /// What restricts this process, as far as the kernel lets it see that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +36,7 @@ impl Restrictions {
             |rule: &Confinement| !(is_permissive && matches!(rule, Confinement::Selinux { .. }));
         Self {
             missing: effective_set(&status).map(missing_from).unwrap_or_default(),
-            confinement: confinement::parse(&context).filter(is_enforced),
+            confinement: Confinement::parse(&context).filter(is_enforced),
             is_locked_down: text("/sys/kernel/security/lockdown").contains("[confidentiality]"),
             has_seccomp: field(&status, "Seccomp:") == Some("2"),
             kptr_restrict: number("/proc/sys/kernel/kptr_restrict"),
@@ -52,6 +48,11 @@ impl Restrictions {
     /// all the same.
     pub fn why(&self, need: Need) -> String {
         self.known(need).unwrap_or_else(|| self.unknown(need))
+    }
+
+    /// Says that this was refused, and why.
+    pub fn refusal(&self, need: Need) -> String {
+        format!("{}: {}", need.refused(), self.why(need))
     }
 
     /// As [`Restrictions::why`]; `None` when no restriction that can be seen from here explains it.
@@ -110,7 +111,6 @@ impl Restrictions {
             Need::KernelLog if self.has_seccomp => {
                 "the agent has its capabilities (its seccomp profile must allow syslog(2))"
             }
-            Need::Processes => "the agent has its capabilities, these programs are protected otherwise",
             _ => "the kernel does not say why",
         }
         .to_owned()
@@ -134,14 +134,14 @@ mod tests {
 
     fn app_armor() -> Restrictions {
         Restrictions {
-            confinement: confinement::parse("docker-default (enforce)\n"),
+            confinement: Confinement::parse("docker-default (enforce)\n"),
             ..Restrictions::default()
         }
     }
 
     fn selinux() -> Restrictions {
         Restrictions {
-            confinement: confinement::parse("system_u:system_r:container_t:s0:c1,c2\0"),
+            confinement: Confinement::parse("system_u:system_r:container_t:s0:c1,c2\0"),
             ..Restrictions::default()
         }
     }
@@ -150,9 +150,21 @@ mod tests {
     fn a_missing_capability_is_named_first() {
         for (capability, need, text) in [
             (Capability::Bpf, Need::Programs, "CAP_BPF is missing"),
-            (Capability::Perfmon, Need::Programs, "CAP_PERFMON is missing"),
-            (Capability::NetAdmin, Need::Links, "CAP_NET_ADMIN is missing"),
-            (Capability::SysPtrace, Need::Processes, "CAP_SYS_PTRACE is missing"),
+            (
+                Capability::Perfmon,
+                Need::Programs,
+                "CAP_PERFMON is missing",
+            ),
+            (
+                Capability::NetAdmin,
+                Need::Links,
+                "CAP_NET_ADMIN is missing",
+            ),
+            (
+                Capability::SysPtrace,
+                Need::Processes,
+                "CAP_SYS_PTRACE is missing",
+            ),
             (Capability::Syslog, Need::Symbols, "CAP_SYSLOG is missing"),
             (Capability::Syslog, Need::KernelLog, "CAP_SYSLOG is missing"),
         ] {
@@ -177,10 +189,7 @@ mod tests {
             ..Restrictions::default()
         };
         let why = restrictions.why(Need::Symbols);
-        assert_eq!(
-            why,
-            "kernel.kptr_restrict is 2 (1 shows them to the agent)"
-        );
+        assert_eq!(why, "kernel.kptr_restrict is 2 (1 shows them to the agent)");
         assert!(!restrictions.why(Need::KernelLog).contains("kptr"));
     }
 
@@ -226,7 +235,8 @@ mod tests {
 
     #[test]
     fn fields_of_a_status_are_read() {
-        let status = "Name:\tagent\nCapPrm:\t000001ffffffffff\nCapEff:\t0000008000001000\nSeccomp:\t2\n";
+        let status =
+            "Name:\tagent\nCapPrm:\t000001ffffffffff\nCapEff:\t0000008000001000\nSeccomp:\t2\n";
         assert_eq!(effective_set(status), Some(0x80_0000_1000));
         assert_eq!(field(status, "Seccomp:"), Some("2"));
         assert_eq!(effective_set("CapEff:\tnot hex\n"), None);

@@ -26,7 +26,7 @@ pub use support::supported;
 use self::{activity::Activity, fold::Fold, maps::Maps, samples::Samples};
 use super::{
     Kernel, KernelFacts, Support, kallsyms,
-    tracepoint::{self, Description, Hook},
+    tracepoint::{self, Description, Hook, Loaded},
     wire::Wire,
 };
 
@@ -104,13 +104,7 @@ impl DropProbe {
     /// # Errors
     /// As [`DropProbe::attach`].
     pub fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, Error> {
-        let layout = kernel
-            .drop_layout
-            .as_ref()
-            .map_err(|reason| Error::Unsupported {
-                reason: reason.clone(),
-            })?;
-        let mut loaded = tracepoint::load(&PROBE, &Wire(*layout), backends)?;
+        let mut loaded = load(kernel, backends)?;
         Ok(Self {
             facts: kernel.facts.clone(),
             backend: loaded.backend,
@@ -119,6 +113,14 @@ impl DropProbe {
             samples: Samples::default(),
             activity: Activity::default(),
         })
+    }
+
+    /// Loads the program and lets it go again, without attaching it.
+    ///
+    /// # Errors
+    /// As [`DropProbe::attach`].
+    pub fn try_load(kernel: &Kernel) -> Result<(), Error> {
+        load(kernel, &Backend::ALL).map(|_| ())
     }
 
     /// Which variant counts.
@@ -207,6 +209,16 @@ impl DropProbe {
 }
 
 /// What this kernel gives less of than others do.
+fn load(kernel: &Kernel, backends: &[Backend]) -> Result<Loaded, Error> {
+    let layout = kernel
+        .drop_layout
+        .as_ref()
+        .map_err(|reason| Error::Unsupported {
+            reason: reason.clone(),
+        })?;
+    Ok(tracepoint::load(&PROBE, &Wire(*layout), backends)?)
+}
+
 fn lesser(facts: &KernelFacts) -> Option<String> {
     match supported(facts) {
         Support::Degraded(reason) => Some(reason),

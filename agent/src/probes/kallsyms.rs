@@ -9,6 +9,8 @@ use std::{
     io::{self, BufRead, BufReader},
 };
 
+use crate::privileges::{Need, Restrictions};
+
 /// Farther than this behind a symbol an address belongs to no function in the table, such as one of a module that is
 /// gone: the kernel's longest functions are some tens of kilobytes.
 const LONGEST_FUNCTION: u64 = 256 * 1024;
@@ -19,10 +21,15 @@ const LONGEST_FUNCTION: u64 = 256 * 1024;
 pub enum Error {
     #[error("failed to read /proc/kallsyms")]
     Read { source: io::Error },
-    #[error(
-        "the kernel hides its addresses from this process: CAP_SYSLOG is missing, or kernel.kptr_restrict is 2"
-    )]
-    Hidden,
+    #[error("{refusal}")]
+    Hidden { refusal: String },
+}
+
+impl Error {
+    fn hidden() -> Self {
+        let refusal = Restrictions::read().refusal(Need::Symbols);
+        Self::Hidden { refusal }
+    }
 }
 
 /// Names of the functions that hold these addresses, without the suffixes of compilers (`.isra.0`, `.constprop.0`,
@@ -80,7 +87,7 @@ fn addresses_from<const N: usize>(
     if saw_address {
         Ok(found)
     } else {
-        Err(Error::Hidden)
+        Err(Error::hidden())
     }
 }
 
@@ -111,7 +118,7 @@ fn resolve_from(mut table: impl BufRead, addresses: &[u64]) -> Result<HashMap<u6
         }
     }
     if !saw_address {
-        return Err(Error::Hidden);
+        return Err(Error::hidden());
     }
 
     let mut names = HashMap::new();
@@ -211,7 +218,7 @@ ffffffffa0000000 t tap_handle_frame.cold\t[tap]
     fn a_blanked_table_is_an_error_not_a_symbol() {
         let blanked = "0000000000000000 T _stext\n0000000000000000 t ip_rcv\n";
         let result = resolve_from(blanked.as_bytes(), &[0xffff_ffff_8100_0000]);
-        assert!(matches!(result, Err(Error::Hidden)));
+        assert!(matches!(result, Err(Error::Hidden { .. })));
     }
 
     #[test]
@@ -219,7 +226,7 @@ ffffffffa0000000 t tap_handle_frame.cold\t[tap]
         let found = addresses_from(TABLE.as_bytes(), ["some_data", "no_data", "ip_rcv"]).unwrap();
         assert_eq!(found, [Some(0xffff_ffff_8100_0400), None, None]);
         let blanked = addresses_from("0000000000000000 D some_data\n".as_bytes(), ["some_data"]);
-        assert!(matches!(blanked, Err(Error::Hidden)));
+        assert!(matches!(blanked, Err(Error::Hidden { .. })));
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub mod gro;
 pub mod iterators;
 pub mod kallsyms;
 mod kernel;
+#[cfg(test)]
+mod memory;
 pub mod net_devices;
 mod on_demand;
 pub mod packet_sockets;

@@ -139,7 +139,9 @@ pub fn load(
     loader.btf(None);
     loader.override_global(probe.layout, layout, true);
     shrink_maps(&mut loader, probe.maps);
-    let mut ebpf = loader.load(object).map_err(|source| Error::refused(&source))?;
+    let mut ebpf = loader
+        .load(object)
+        .map_err(|source| Error::refused(&source))?;
     let chosen = load_first(&mut ebpf, probe, backends);
     system::give_back();
     let (backend, refused) = chosen?;

@@ -78,7 +78,7 @@ fn headline(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> Str
 
 /// What helps where the kernel refused for want of a capability.
 const NEXT: &str = "Next: run it as root on the host, or give the container BPF, PERFMON, NET_ADMIN, SYS_PTRACE and \
-                    SYSLOG (chart: agent.securityContext)";
+                    SYSLOG, as the chart does";
 
 /// Checks that could not be made, those with one reason on one line.
 fn not_checked(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> Option<String> {

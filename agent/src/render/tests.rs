@@ -187,7 +187,7 @@ fn a_healthy_node_takes_two_lines() {
 fn a_run_that_could_not_look_gives_no_verdict_of_health() {
     let mut window = window("node-204");
     window.drops = Observed::Unavailable {
-        reason: "failed to load eBPF: this process lacks CAP_BPF".to_owned(),
+        reason: "failed to load eBPF: CAP_BPF is missing".to_owned(),
     };
     let mut diagnosis = diagnosis();
     diagnosis.checks = vec!["Promiscuity", "ChecksumDrop", "LinkMtu"];
@@ -205,8 +205,8 @@ fn a_run_that_could_not_look_gives_no_verdict_of_health() {
 Not checked
   ChecksumDrop, LinkMtu: needs the drop probe: EPERM
   Promiscuity: checked in part; owners of packet sockets need BPF
-  Next: run it as root on the host, or give the container BPF, PERFMON, NET_ADMIN, SYS_PTRACE and SYSLOG
-    (chart: agent.securityContext)
+  Next: run it as root on the host, or give the container BPF, PERFMON, NET_ADMIN, SYS_PTRACE and SYSLOG, as
+    the chart does
 
 Checked: 0 of 3 checks, 1 in part (Promiscuity), 35 s.
 ";

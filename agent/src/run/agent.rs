@@ -24,7 +24,7 @@ use crate::{
     causes::causes,
     collect::Request,
     probes::{Kernel, give_back},
-    report,
+    report, self_test,
 };
 
 /// With `continuous`, reports of many nodes are spread over this part of the interval, but no longer than the other.
@@ -76,7 +76,11 @@ impl Agent {
     ) -> Self {
         health.lacks(ASSIGNMENTS, "the API server has not listed them yet");
         let kernel = Kernel::load();
-        let about = About::new(&kernel.facts);
+        let forbidden = self_test::forbidden(&kernel);
+        for sentence in &forbidden {
+            tracing::warn!(node, sentence, "The node forbids what a diagnosis needs");
+        }
+        let about = About::new(&kernel.facts, forbidden);
         Self {
             windows: Windows::new(kernel),
             writer: Writer::new(api, node.clone()),

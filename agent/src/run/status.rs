@@ -20,6 +20,8 @@ use crate::{
 /// What the status says besides the results.
 pub struct About {
     agent: AgentInfo,
+    /// What the node forbids to the agent, a sentence each.
+    forbidden: Vec<String>,
     /// How the probes stood at the end of the last window.
     pub probes: Vec<Probe>,
     /// The conditions as they were written last, for their times of transition.
@@ -27,9 +29,11 @@ pub struct About {
 }
 
 impl About {
-    /// This agent on this kernel; nothing is known of its probes before the first window.
-    pub fn new(kernel: &KernelFacts) -> Self {
+    /// This agent on this kernel; nothing is known of its probes before the first window. `forbidden`: what the node
+    /// forbids to it, a sentence each.
+    pub fn new(kernel: &KernelFacts, forbidden: Vec<String>) -> Self {
         Self {
+            forbidden,
             agent: probe_states::agent_info(kernel.release.clone(), kernel.has_types),
             probes: Vec::new(),
             conditions: Vec::new(),
@@ -39,6 +43,16 @@ impl About {
     /// Remembers how the probes stood in a window.
     pub fn saw(&mut self, window: &EvidenceWindow) {
         self.probes = probe_states::of(window);
+    }
+
+    /// An agent that may do less than it needs works all the same.
+    fn readiness(&self) -> String {
+        let mut message = "the agent works on what is assigned to this node".to_owned();
+        for sentence in &self.forbidden {
+            message.push_str("; ");
+            message.push_str(sentence);
+        }
+        message.chars().take(MESSAGE).collect()
     }
 
     fn probes(&self, active: bool) -> Vec<Probe> {
@@ -74,7 +88,7 @@ pub fn build(
             READY,
             Status::True,
             reasons::AGENT_RUNNING,
-            "the agent works on what is assigned to this node",
+            about.readiness(),
             generation,
             now,
         )],
@@ -133,7 +147,7 @@ pub fn minimal(
     }
 }
 
-/// Characters of the message, most of them the API server's refusal, that are kept.
+/// Characters of the condition's message that are kept.
 const MESSAGE: usize = 1024;
 
 #[cfg(test)]
@@ -143,7 +157,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn about() -> About {
-        let mut about = About::new(&KernelFacts::default());
+        let mut about = About::new(&KernelFacts::default(), Vec::new());
         about.saw(&EvidenceWindow::default());
         let drop = about.probes.first_mut().unwrap();
         drop.state = ATTACHED.to_owned();
@@ -178,6 +192,23 @@ mod tests {
         let later = Timestamp::from_second(99).unwrap();
         assert_eq!(build(&about, Some(3), &[result()], false, 0, later), first);
         assert_eq!(first.observed_generation, Some(3));
+    }
+
+    #[test]
+    fn an_agent_that_may_do_less_is_ready_and_says_what_it_lacks() {
+        let about = About::new(
+            &KernelFacts::default(),
+            vec!["no log".to_owned(), "x".repeat(2_000)],
+        );
+        let status = build(&about, Some(1), &[], false, 0, NOW);
+        let ready = &status.conditions[0];
+        assert_eq!(ready.status, "True");
+        assert!(
+            ready.message.contains("this node; no log; xx"),
+            "{}",
+            ready.message
+        );
+        assert_eq!(ready.message.len(), MESSAGE);
     }
 
     #[test]

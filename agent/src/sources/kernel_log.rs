@@ -9,7 +9,10 @@ use std::{
 use netdiag_diagnosis::evidence::{KernelLogLine, Observed};
 
 use super::{observed, system_calls, text::printable};
-use crate::probes::monotonic_ns;
+use crate::{
+    privileges::{Need, Restrictions},
+    probes::monotonic_ns,
+};
 
 /// How many lines are kept, and how many characters of each.
 const MOST_LINES: usize = 1_000;
@@ -73,7 +76,7 @@ impl KernelLog {
                 observed(lines.collect(), &missing)
             }
             Err(error) => Observed::Unavailable {
-                reason: describe(&error),
+                reason: describe(&error, &Restrictions::read()),
             },
         }
     }
@@ -88,9 +91,9 @@ fn denied_first(one: io::Error, other: io::Error) -> io::Error {
     }
 }
 
-fn describe(error: &io::Error) -> String {
+fn describe(error: &io::Error, restrictions: &Restrictions) -> String {
     if error.kind() == io::ErrorKind::PermissionDenied {
-        "the kernel's log is closed to the agent (kernel.dmesg_restrict is set; it needs CAP_SYSLOG)".to_owned()
+        restrictions.refusal(Need::KernelLog)
     } else {
         format!("the kernel's log could not be read: {error}")
     }
@@ -191,6 +194,7 @@ fn line(priority: u32, at_us: u64, text: &str) -> Option<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::privileges::Capability;
 
     fn expected(at_us: u64, level: u8, text: &str) -> Option<Line> {
         Some(Line {
@@ -257,7 +261,14 @@ mod tests {
 
     #[test]
     fn a_missing_permission_is_named() {
+        let restrictions = Restrictions {
+            missing: vec![Capability::Syslog],
+            ..Restrictions::default()
+        };
         let error = io::Error::from_raw_os_error(libc::EPERM);
-        assert!(describe(&error).contains("CAP_SYSLOG"));
+        let expected = "the kernel's log is closed: CAP_SYSLOG is missing";
+        assert_eq!(describe(&error, &restrictions), expected);
+        let no_device = io::Error::from_raw_os_error(libc::ENOENT);
+        assert!(!describe(&no_device, &restrictions).contains("CAP_"));
     }
 }

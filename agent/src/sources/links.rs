@@ -7,6 +7,8 @@ use std::{
 
 use netdiag_diagnosis::evidence::{Link, NetnsId, Observed};
 
+use crate::privileges::{Need, Restrictions};
+
 use super::{
     attributes::push,
     link_attributes::parse,
@@ -34,6 +36,7 @@ pub fn read(
     let mut links = Vec::new();
     let mut links_read = HashSet::new();
     let mut missing = discovery.missing.clone();
+    let mut is_closed = false;
     for namespace in discovery.namespaces.iter().filter(|one| wanted(one)) {
         match links_of(route, namespace, &names) {
             Ok((found, _)) if links.len() + found.len() > MOST_LINKS => missing.push(format!(
@@ -55,8 +58,12 @@ pub fn read(
                 let reason = format!("the node's links could not be read: {error}");
                 return (Observed::Unavailable { reason }, HashSet::new());
             }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => is_closed = true,
             Err(error) => missing.push(format!("the links of {}: {error}", namespace.id)),
         }
+    }
+    if is_closed {
+        missing.push(Restrictions::read().refusal(Need::Links));
     }
     (observed(links, &missing), links_read)
 }
@@ -68,9 +75,9 @@ fn links_of(
 ) -> io::Result<(Vec<Link>, Consistency)> {
     let mut body = IFINFOMSG.to_vec();
     if !namespace.is_node {
-        let nsid = namespace
-            .nsid
-            .ok_or_else(|| io::Error::other("the kernel gave no id for it (needs NET_ADMIN)"))?;
+        // RTM_NEWNSID is refused as everything that changes something is (`rtnetlink_rcv_msg`), and with an id that
+        // others had made so is the dump (`rtnl_get_net_ns_capable`).
+        let nsid = namespace.nsid.ok_or(io::ErrorKind::PermissionDenied)?;
         push(&mut body, IFLA_TARGET_NETNSID, &nsid.to_ne_bytes());
     }
     route.dump(libc::RTM_GETLINK, &body, |(message_type, message)| {

@@ -257,6 +257,18 @@ impl Sources {
     }
 }
 
+/// Whether some program of this node does not let the agent see its network namespace.
+///
+/// # Errors
+/// When /proc cannot be listed.
+pub fn has_closed_programs() -> io::Result<bool> {
+    let is_closed = |pid| {
+        processes::network_namespace(pid)
+            .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    };
+    Ok(processes::all()?.into_iter().any(is_closed))
+}
+
 /// Complete, or partial for the reasons given.
 fn observed<T>(value: T, missing: &[String]) -> Observed<T> {
     if missing.is_empty() {

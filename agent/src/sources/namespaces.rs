@@ -20,6 +20,8 @@ use std::{
 use netdiag_abi::net_devices::NetDeviceRecord;
 use netdiag_diagnosis::evidence::NetnsId;
 
+use crate::privileges::{Need, Restrictions};
+
 use super::{
     attributes::{self, attributes},
     devices, processes,
@@ -125,10 +127,18 @@ pub fn discover(
     let own_id = processes::inode(&own.metadata()?)?;
     let mut failed = Failures::default();
     let mut found = others(own_id, run_netns, &mut failed)?;
-    let is_known = |id: &NetnsId| *id == own_id || found.contains_key(id);
-    if !devices.is_empty() && devices.iter().all(|one| is_known(&NetnsId(one.inum))) {
-        // The kernel itself says that every task is in one of those found, the closed processes' too.
-        failed.refused = 0;
+    if failed.refused > 0 {
+        failed.why_refused = Restrictions::read().known(Need::Processes);
+        let is_restricted = failed.why_refused.is_some();
+        let is_seen = |id: &NetnsId| {
+            let of_others = found.get(id);
+            // Of a namespace that is known by its name alone little can be read.
+            *id == own_id || of_others.is_some_and(|one| !is_restricted || !one.pids.is_empty())
+        };
+        if !devices.is_empty() && devices.iter().all(|one| is_seen(&NetnsId(one.inum))) {
+            // The kernel itself says that every task is in one of those found, the closed processes' too.
+            failed.refused = 0;
+        }
     }
     let own = Found {
         file: own,

@@ -14,6 +14,7 @@ use std::{
 use netdiag_diagnosis::evidence::NetnsId;
 
 use super::{system_calls, text::printable};
+use crate::privileges::Need;
 
 /// The most processes that one walk looks at; a node's default `pid_max` is 32,768 per 1,024 CPUs.
 pub const MOST_PROCESSES: usize = 65_536;
@@ -54,6 +55,12 @@ pub fn network_namespace(pid: u32) -> io::Result<NetnsId> {
         }
     })?;
     inode(&metadata)
+}
+
+/// Says that the files of some programs were refused, and why. `None`: no restriction of the agent explains it.
+pub fn closed(why: Option<&str>) -> String {
+    let why = why.unwrap_or("some protect theirs, though the agent has CAP_SYS_PTRACE");
+    format!("{}: {why}", Need::Processes.refused())
 }
 
 /// A file below /proc/net as one of these processes sees it in this namespace, at most `limit` bytes of it. `None` when

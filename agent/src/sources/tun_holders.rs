@@ -10,6 +10,8 @@ use std::{
 
 use netdiag_diagnosis::evidence::{Link, NetnsId, Observed, TunHolder};
 
+use crate::privileges::{Need, Restrictions};
+
 use super::{
     observed,
     pods::Pods,
@@ -45,13 +47,13 @@ pub fn read(
         missing.push(format!("processes beyond the first {MOST_PROCESSES}"));
     }
     let mut looked_at = 0;
-    let mut refused = 0;
+    let mut is_refused = false;
     let mut holders = Vec::new();
     for pid in pids {
         let netns = match processes::network_namespace(pid) {
             Ok(netns) if is_ours(netns) => netns,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                refused += 1;
+                is_refused = true;
                 continue;
             }
             _ => continue,
@@ -73,8 +75,9 @@ pub fn read(
             }
         }
     }
-    if refused > 0 {
-        missing.push(format!("{refused} processes are closed to the agent"));
+    if is_refused {
+        let why = Restrictions::read().known(Need::Processes);
+        missing.push(processes::closed(why.as_deref()));
     }
     holders.dedup(); // a device with several queues has a descriptor for each
     observed(holders, &missing)

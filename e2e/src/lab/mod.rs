@@ -25,4 +25,4 @@ pub use segment::Segment;
 pub use setting::KernelSetting;
 pub use switch::Switch;
 pub use traffic::{Facts, Traffic};
-pub use watch::{Watch, Watched};
+pub use watch::{CAPABILITIES, Watch, Watched};

@@ -122,7 +122,12 @@ impl Node {
     /// Starts `netdiag-agent diagnose` with the capabilities and the locked memory of the chart's container; returns
     /// when its window counts, which lasts that many seconds at least.
     pub fn watch(&self, seconds: u64) -> Result<Watch> {
-        self.watch_under(&[], seconds)
+        self.watch_under(&[], None, seconds)
+    }
+
+    /// The same without one of the capabilities.
+    pub fn watch_without(&self, capability: &str, seconds: u64) -> Result<Watch> {
+        self.watch_under(&[], Some(capability), seconds)
     }
 
     /// The same with this log in the place of the kernel's.
@@ -130,14 +135,13 @@ impl Node {
         let file = log.path().to_string_lossy();
         // `ip netns exec` has made a mount namespace by then.
         let stand_in = "mount --bind \"$0\" /dev/kmsg && exec \"$@\"";
-        self.watch_under(&["sh", "-c", stand_in, &file], seconds)
+        self.watch_under(&["sh", "-c", stand_in, &file], None, seconds)
     }
 
-    fn watch_under(&self, wrapper: &[&str], seconds: u64) -> Result<Watch> {
-        let words = [wrapper, &watch::PRIVILEGES].concat();
-        let container = &self.agent_container;
-        let mut command = container.command(&self.namespace, Path::new(words[0]));
-        command.args(&words[1..]).arg(programs::agent()?);
+    fn watch_under(&self, wrapper: &[&str], without: Option<&str>, seconds: u64) -> Result<Watch> {
+        let mut words: Vec<String> = wrapper.iter().map(|word| (*word).to_owned()).collect();
+        words.extend(watch::privileges(without));
+        let mut command = self.agent_under(&words)?;
         command.args(["diagnose", "--output", "json"]);
         command.arg("--host-root").arg(self.host.path());
         Watch::start(command, &self.host, seconds)
@@ -145,11 +149,17 @@ impl Node {
 
     /// Starts `netdiag-agent run`.
     pub fn start_agent(&self, plane: &ControlPlane) -> Result<Process> {
-        if self.agents.load(Ordering::Relaxed) == 0 {
-            relay::open(&self.namespace, plane.port())?;
-        }
-        let command = self.run_command(self.agent()?, &plane.kubeconfig());
-        self.start(command)
+        let container = &self.agent_container;
+        self.start(
+            container.command(&self.namespace, &programs::agent()?),
+            plane,
+        )
+    }
+
+    /// The same with the capabilities of the chart's container without this one.
+    pub fn start_agent_without(&self, capability: &str, plane: &ControlPlane) -> Result<Process> {
+        let command = self.agent_under(&watch::privileges(Some(capability)))?;
+        self.start(command, plane)
     }
 
     /// What the agent answers on its port for health and metrics.
@@ -157,24 +167,26 @@ impl Node {
         self.namespace.enter(|| http::get(AGENT_PORT, path))?
     }
 
-    fn run_command(&self, mut command: Command, kubeconfig: &Path) -> Command {
+    fn start(&self, mut command: Command, plane: &ControlPlane) -> Result<Process> {
+        if self.agents.load(Ordering::Relaxed) == 0 {
+            relay::open(&self.namespace, plane.port())?;
+        }
         command.args(["run", "--node-name", &self.name]);
         command.arg("--host-root").arg(self.host.path());
-        command.arg("--kubeconfig").arg(kubeconfig);
+        command.arg("--kubeconfig").arg(plane.kubeconfig());
         command.arg("--listen").arg(AGENT_PORT.to_string());
-        command
-    }
-
-    fn start(&self, command: Command) -> Result<Process> {
         let number = self.agents.fetch_add(1, Ordering::Relaxed);
         let log = self.host.path().join(format!("agent-{number}.log"));
         Process::start("netdiag-agent", command, &log).context("failed to start the agent")
     }
 
-    fn agent(&self) -> Result<Command> {
-        Ok(self
-            .agent_container
-            .command(&self.namespace, &programs::agent()?))
+    /// The agent in its container, run by the first of these words.
+    fn agent_under(&self, words: &[String]) -> Result<Command> {
+        let (first, rest) = words.split_first().context("no program to run it by")?;
+        let container = &self.agent_container;
+        let mut command = container.command(&self.namespace, Path::new(first));
+        command.args(rest).arg(programs::agent()?);
+        Ok(command)
     }
 }
 

@@ -16,21 +16,30 @@ use crate::wait;
 
 /// Before Linux 5.11 locked memory counts what eBPF maps take, and container runtimes commonly leave 8 MiB of it; later
 /// kernels do not look.
-pub(super) const PRIVILEGES: [&str; 7] = [
-    "prlimit",
-    "--memlock=8388608:8388608",
-    "--",
-    "setpriv",
-    "--bounding-set=-all,+bpf,+perfmon,+net_admin,+sys_ptrace,+syslog",
-    "--inh-caps=-all",
-    "--",
-];
+const LOCKED_MEMORY: [&str; 3] = ["prlimit", "--memlock=8388608:8388608", "--"];
 /// Loading the programs takes some seconds where instructions are emulated.
 const START_LIMIT: Duration = Duration::from_secs(180);
 /// What a fault may take beyond its window, for machines that are slow: the agent is stopped when the fault is over.
 const SPARE_SECONDS: u64 = 120;
 /// What reading the evidence and concluding from it may take after the window.
 const REPORT_LIMIT: Duration = Duration::from_secs(180);
+
+/// The capabilities of the chart's container.
+pub const CAPABILITIES: [&str; 5] = ["BPF", "PERFMON", "NET_ADMIN", "SYS_PTRACE", "SYSLOG"];
+
+/// What runs a program with the chart's locked memory and its capabilities, without one of them where that is asked.
+pub(super) fn privileges(without: Option<&str>) -> Vec<String> {
+    let mut set = "--bounding-set=-all".to_owned();
+    let given = |capability: &&str| Some(*capability) != without;
+    for capability in CAPABILITIES.into_iter().filter(given) {
+        set.push_str(",+");
+        set.push_str(&capability.to_lowercase());
+    }
+    let mut words: Vec<String> = LOCKED_MEMORY.map(str::to_owned).into();
+    words.extend(["setpriv".to_owned(), set]);
+    words.extend(["--inh-caps=-all", "--"].map(str::to_owned));
+    words
+}
 
 /// A window under way.
 pub struct Watch {

@@ -2,13 +2,15 @@
 
 use std::io;
 
-use super::MOST_NAMESPACES;
+use super::{MOST_NAMESPACES, processes};
 
 /// Counts of what was left out, by why.
 #[derive(Default)]
 pub struct Failures {
     /// Processes whose namespace is closed to the agent.
     pub refused: usize,
+    /// Why, where that is known.
+    pub why_refused: Option<String>,
     /// Namespaces beyond the limit.
     pub beyond_limit: usize,
     not_opened: usize,
@@ -26,10 +28,9 @@ impl Failures {
     pub fn describe(&self) -> Vec<String> {
         let mut missing = Vec::new();
         if self.refused > 0 {
+            let closed = processes::closed(self.why_refused.as_deref());
             missing.push(format!(
-                "the namespaces of {} processes are closed to the agent (it needs SYS_PTRACE, and an AppArmor profile \
-                 that allows ptrace)",
-                self.refused
+                "{closed}; pods among them are not named, their counters and perhaps their links not read"
             ));
         }
         if self.beyond_limit > 0 {

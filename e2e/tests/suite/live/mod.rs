@@ -1,5 +1,6 @@
 //! Faults on the running kernel, diagnosed through the real API server.
 
+mod capabilities;
 mod checksums;
 mod diagnosed;
 mod driver_messages;

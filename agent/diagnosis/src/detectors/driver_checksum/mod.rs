@@ -144,14 +144,9 @@ fn finding(window: &EvidenceWindow, group: &Group<'_>) -> Finding {
 
 fn unchecked(window: &EvidenceWindow) -> Option<Unchecked> {
     let reason = window.kernel_log.missing()?;
-    let help = if reason.contains("CAP_SYSLOG") {
-        ""
-    } else {
-        "; reading it takes CAP_SYSLOG where kernel.dmesg_restrict is set"
-    };
     Some(Unchecked {
         check: NAME,
         partly: window.kernel_log.value().is_some(),
-        reason: format!("kernel log: {reason}{help}"),
+        reason: format!("kernel log: {reason}"),
     })
 }

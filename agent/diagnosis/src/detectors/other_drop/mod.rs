@@ -164,8 +164,7 @@ fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
         entries.push(Unchecked {
             check: NAME,
             partly: true,
-            reason: "function names are hidden (kernel.kptr_restrict=2): drops without a reason \
-                     cannot be told apart"
+            reason: "function names are hidden: drops without a reason cannot be told apart"
                 .to_owned(),
         });
     }

@@ -106,7 +106,7 @@ fn direction(key: &DropCount, link: &Link) -> Option<Direction> {
     let by_location = match key.location.as_str() {
         "tap_handle_frame" => Some(Direction::Receive),
         "tun_net_xmit" => Some(Direction::Transmit),
-        // Function names are hidden (kernel.kptr_restrict=2).
+        // Function names are hidden.
         "" => by_kind,
         _ => None,
     };

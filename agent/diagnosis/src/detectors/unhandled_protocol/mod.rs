@@ -264,7 +264,7 @@ fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
         .value()
         .is_some_and(|drops| !drops.has_reasons && !drops.has_locations)
     {
-        let reason = "this kernel gives no drop reasons and its symbols are hidden (kptr_restrict)";
+        let reason = "this kernel gives no drop reasons and its function names are hidden";
         add(false, reason.to_owned());
     }
     if window.duration_ms < LLDP_INTERVAL_MS {
