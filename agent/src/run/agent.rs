@@ -1,6 +1,10 @@
 //! The agent's state between events: what is assigned, what was found, what runs.
 
-use std::{error::Error as StdError, path::PathBuf, time::Duration};
+use std::{
+    error::Error as StdError,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, jiff::Timestamp};
 use kube::{Api, core::DeserializeGuard, runtime::watcher};
@@ -17,11 +21,11 @@ use super::{
     metrics::Metrics,
     settings,
     status::{self, About},
+    watched::Watched,
     windows::{Ended, Windows},
     writer::Writer,
 };
 use crate::{
-    causes::causes,
     collect::Request,
     probes::{Kernel, give_back},
     report, self_test,
@@ -33,8 +37,6 @@ const JITTER_AT_MOST: Duration = Duration::from_secs(15);
 /// How long the news that a window runs waits for it to count, so that `Running` is no promise but a fact. Loading the
 /// probes takes about 0.3 s; on a machine that is much slower the node is not kept waiting for its acknowledgement.
 const BEGINNING: Duration = Duration::from_secs(5);
-/// What the work depends on, in the words of `/readyz`.
-const ASSIGNMENTS: &str = "assignments";
 /// How long leaving waits for a last write, and then for threads that still read.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -48,7 +50,7 @@ pub struct Agent {
     host_root: PathBuf,
     about: About,
     metrics: Metrics,
-    health: Health,
+    watched: Watched,
     /// The object; `None` while it is not there.
     seen: Option<Seen>,
     /// The list that the watch began with has had our object.
@@ -74,7 +76,6 @@ impl Agent {
         metrics: Metrics,
         health: Health,
     ) -> Self {
-        health.lacks(ASSIGNMENTS, "the API server has not listed them yet");
         let kernel = Kernel::load();
         let forbidden = self_test::forbidden(&kernel);
         for sentence in &forbidden {
@@ -88,7 +89,7 @@ impl Agent {
             host_root,
             about,
             metrics,
-            health,
+            watched: Watched::new(health),
             seen: None,
             listed: false,
             assignments: Vec::new(),
@@ -112,7 +113,7 @@ impl Agent {
             watcher::Event::Apply(object) => self.found(object),
             watcher::Event::Delete(_) => self.gone(),
             watcher::Event::InitDone => {
-                self.health.has(ASSIGNMENTS);
+                self.watched.listed();
                 if !self.listed {
                     self.gone();
                 }
@@ -121,13 +122,18 @@ impl Agent {
     }
 
     /// The watch was interrupted; it begins anew by itself.
-    pub fn watch_failed(&self, error: &watcher::Error) {
-        self.health.lacks(ASSIGNMENTS, causes(error));
+    pub fn watch_failed(&mut self, error: &watcher::Error) {
+        self.watched.failed(error, Instant::now());
         tracing::warn!(
             node = self.node,
             error = error as &dyn StdError,
             "Lost the watch"
         );
+    }
+
+    /// To be called now and then.
+    pub fn check_watch(&mut self) {
+        self.watched.check(Instant::now());
     }
 
     fn found(&mut self, object: DeserializeGuard<NodeNetReport>) {

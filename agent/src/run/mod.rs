@@ -8,6 +8,7 @@ pub mod decide;
 mod metrics;
 mod settings;
 mod status;
+mod watched;
 mod windows;
 mod writer;
 
@@ -101,7 +102,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         loop {
             pulse.beat();
             tokio::select! {
-                _ = round.tick() => {}
+                _ = round.tick() => agent.check_watch(),
                 event = events.next() => match event {
                     Some(Ok(event)) => agent.observe(event),
                     Some(Err(error)) => agent.watch_failed(&error),
