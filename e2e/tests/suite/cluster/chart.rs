@@ -7,6 +7,7 @@ use netdiag_e2e::{cluster, wait};
 use serde_json::Value;
 
 use super::faults::{Announcements, LostChecksum};
+use super::helm_test;
 use super::installed::{Installed, NAMESPACE};
 use super::traces::Traces;
 
@@ -18,10 +19,12 @@ const NODES: [&str; 2] = ["node-1", "node-2"];
 fn it_is_installed_finds_faults_and_leaves_nothing() {
     let traces = Traces::of_this_machine();
     let installed = Installed::on_two_nodes();
+    helm_test::it_passes_and_takes_its_rights_away(&installed);
     healthy_nodes_have_nothing_worth_a_warning(&installed);
     faults_are_found_with_pod_and_container(&installed);
     a_killed_agent_begins_its_window_anew(&installed);
     a_drained_node_keeps_its_agent(&installed);
+    helm_test::it_names_the_namespace_that_refuses_agents_and_the_node_without(&installed);
     an_upgrade_keeps_what_was_found(&installed);
     installed.cluster.check_running().unwrap();
     uninstalled_it_leaves_nothing(&installed, &traces);

@@ -2,5 +2,7 @@
 
 mod chart;
 mod faults;
+mod for_people;
+mod helm_test;
 mod installed;
 mod traces;
