@@ -26,6 +26,8 @@ pub enum Fault {
     /// The program passes frames on by TAP devices, and those in order that fit the wire. Frames that the sender leaves
     /// to the device to cut into segments arrive whole, their checksum half-made.
     SuperFrames,
+    /// The same by packet sockets.
+    SuperFramesBySockets,
     /// Connection tracking is in front of the server: a rule drops what it calls invalid, and what should get another
     /// destination address does not.
     HalfMadeBeforeFilter,
@@ -156,7 +158,7 @@ impl<'a> LostChecksum<'a> {
     fn connect(&self, address: &str, seconds: u64) -> Result<Facts> {
         // Bulk shows in one connection; broken bytes where many begin and end.
         let bytes = match self.fault {
-            Fault::SuperFrames => 0,
+            Fault::SuperFrames | Fault::SuperFramesBySockets => 0,
             _ => 200_000,
         };
         self.traffic(&format!(

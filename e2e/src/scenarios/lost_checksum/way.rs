@@ -47,6 +47,11 @@ impl Way {
                 near,
                 "tap0 tap1 --through taps --note lost-of-super-frames",
             ),
+            Fault::SuperFramesBySockets => (
+                NEAR_SERVER,
+                near,
+                "veth-client veth-server --note lost-of-super-frames",
+            ),
             Fault::HalfMadeByTuns => (
                 ROUTED_SERVER,
                 &[ROUTED_SERVER.0, ROUTED_SERVER.1],
@@ -93,7 +98,7 @@ impl Way {
                 }
                 Ok(())
             }
-            Fault::SuperFrames => {
+            Fault::SuperFrames | Fault::SuperFramesBySockets => {
                 // The server's device and its end on the node take frames as large as segmentation makes them.
                 inside.ip("link set veth-server mtu 65535")?;
                 server.namespace().ip("link set eth0 mtu 65535").map(drop)

@@ -42,6 +42,16 @@ fn lost_of_super_frames_by_a_program_with_tap_devices() {
 
 #[test]
 #[ignore = "needs a guest"]
+fn lost_of_super_frames_by_a_program_with_packet_sockets() {
+    let node = Node::new("super-sockets").unwrap();
+    let scenario = LostChecksum::new(&node, Fault::SuperFramesBySockets).unwrap();
+    let leftover = leftover();
+    let (made, outcome) = watch_leaving(leftover, &node, 2, || scenario.talk(5, 4).unwrap());
+    expected::lost_checksum_of_super_frames(&made, scenario.forwarder(), &outcome);
+}
+
+#[test]
+#[ignore = "needs a guest"]
 fn lost_before_a_filter_and_a_service() {
     let node = Node::new("lost-checksum-filter").unwrap();
     let scenario = LostChecksum::new(&node, Fault::HalfMadeBeforeFilter).unwrap();

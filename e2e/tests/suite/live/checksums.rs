@@ -32,6 +32,14 @@ fn super_frames_whose_checksum_is_lost_are_found_on_a_connection_that_crawls() {
 
 #[test]
 #[ignore = "needs root, eBPF and a control plane"]
+fn super_frames_that_packet_sockets_pass_on_are_found_too() {
+    let fault = Fault::SuperFramesBySockets;
+    let (made, forwarder, outcome) = diagnose("super-sockets", fault, 10, 4);
+    expected::lost_checksum_of_super_frames(&made, forwarder, &outcome);
+}
+
+#[test]
+#[ignore = "needs root, eBPF and a control plane"]
 fn half_made_checksums_are_seen_through_what_connection_tracking_makes_of_them() {
     let fault = Fault::HalfMadeBeforeFilter;
     let (made, forwarder, outcome) = diagnose("lost-checksum-filter", fault, 10, 3);
