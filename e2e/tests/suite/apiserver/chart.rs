@@ -8,18 +8,18 @@ use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::wait;
 use serde_json::json;
 
-const NAMESPACE: &str = "netdiag-system";
+pub const NAMESPACE: &str = "netdiag-system";
 const AGENT: &str = "netdiag-agent";
 
 /// A control plane of its own, with the chart and nothing else.
-struct Installed {
-    plane: ControlPlane,
-    kubectl: Kubectl,
+pub struct Installed {
+    pub plane: ControlPlane,
+    pub kubectl: Kubectl,
     helm: Helm,
 }
 
 impl Installed {
-    fn new(values: &[&str]) -> Self {
+    pub fn new(values: &[&str]) -> Self {
         let plane = ControlPlane::start().unwrap();
         let helm = Helm::new(&plane.kubeconfig(), NAMESPACE);
         let install = ["install", "netdiag", CHART, "--create-namespace"];

@@ -4,6 +4,7 @@ mod chart;
 mod diagnosis_spec;
 mod election;
 mod harness;
+mod helm_test;
 mod report_size;
 mod report_status;
 
