@@ -28,7 +28,7 @@ pub struct TestArgs {
     /// Start with empty, temporary cache and target folders
     #[arg(long)]
     cold: bool,
-    /// Suites to run; without any: all but the kernels
+    /// Suites to run; without any: all
     #[arg(value_enum)]
     suites: Vec<Suite>,
     /// Run only tests with this in their names

@@ -34,7 +34,7 @@ pub use kernel::Kernel;
 
 pub const NEEDS: [Need; 2] = [Need::Ebpf, Need::Guests];
 /// For all scenarios on all kernels, as a suite of the whole run.
-pub const LIMIT: Duration = Duration::from_secs(25 * 60);
+pub const LIMIT: Duration = Duration::from_secs(35 * 60);
 /// The same by hand, where other work may go on beside it.
 const LIMIT_BY_HAND: Duration = Duration::from_secs(60 * 60);
 
