@@ -1,10 +1,15 @@
 //! What a person may ask for. A wrong wish is refused at `kubectl apply`, and the answer says what
 //! is allowed.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use super::diagnosis;
 use crate::CONTROL_PLANE;
+
+/// What the documents tell people to apply.
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 
 /// A wrong spec, and what the refusal must say.
 fn wrong_specs() -> Vec<(&'static str, Value, Vec<&'static str>)> {
@@ -244,6 +249,17 @@ fn everything_that_may_be_asked_for_is_accepted() {
         let object = diagnosis(&format!("accepted-{number}"), spec);
         kubectl.apply(&object).unwrap();
     }
+}
+
+#[test]
+#[ignore = "needs a control plane"]
+fn each_example_is_accepted() {
+    let kubectl = CONTROL_PLANE.kubectl();
+    let said = kubectl
+        .run(&["apply", "--dry-run=server", "-f", EXAMPLES])
+        .unwrap();
+    let examples = fs::read_dir(EXAMPLES).unwrap().count();
+    assert_eq!(said.lines().count(), examples, "{said}");
 }
 
 #[test]
