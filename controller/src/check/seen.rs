@@ -125,7 +125,6 @@ fn served<T>(list: Result<T, kube::Error>) -> Read<Option<T>> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
 fn words(error: kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message,
