@@ -9,6 +9,7 @@ mod drops;
 mod faults;
 mod fragments;
 mod nics;
+mod privileges;
 mod promiscuity;
 mod recorded;
 mod segment_routing;

@@ -1,0 +1,43 @@
+//! What a node's settings take from the agent, though it has all of its capabilities.
+
+use netdiag_e2e::lab::{KernelSetting, Node};
+use netdiag_e2e::scenarios::BridgedNics;
+use serde_json::Value;
+
+use crate::outcome::Outcome;
+
+/// No function has a name then: what the kernel gives a reason for is found all the same.
+#[test]
+#[ignore = "needs a guest"]
+fn hidden_addresses() {
+    let _hidden = KernelSetting::set("kernel.kptr_restrict", "2").unwrap();
+    let node = Node::new("hidden").unwrap();
+    let nics = BridgedNics::new(&node).unwrap();
+    nics.build_bridge().unwrap();
+    let watch = node.watch(1).unwrap();
+    let made = nics.announce(20).unwrap();
+    assert_eq!(made.dropped[0], ("eth0", 20));
+    let status = watch.report().unwrap().report["status"].take();
+
+    let why = "addresses in /proc/kallsyms are hidden: kernel.kptr_restrict is 2 (1 shows them to the agent)";
+    let drop = &status["probes"][0];
+    assert_eq!(
+        (&drop["name"], &drop["state"]),
+        (&"drop".into(), &"Degraded".into())
+    );
+    assert!(drop["reason"].to_string().contains(why), "{drop:#}");
+    let outcome = Outcome {
+        diagnosis: Value::Null,
+        result: status["results"][0].clone(),
+        evidence: Value::Null,
+    };
+    let text = outcome.result["unchecked"].to_string();
+    assert!(text.contains(why) && !text.contains("CAP_"), "{text}");
+    outcome.finding("Promiscuity", "BridgePort", "eth0");
+    if outcome.has_no_reasons() {
+        println!("SKIP LLDP: neither reason nor function tells what dropped it");
+        return;
+    }
+    let lldp = outcome.finding("UnhandledProtocol", "NoReceiver", "eth0");
+    assert_eq!(lldp["count"], 20, "{lldp:#}");
+}
