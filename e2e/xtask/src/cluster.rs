@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::build;
 use crate::machine::Machine;
 use crate::setup;
-use crate::suites::Suite;
+use crate::suites::{self, Suite};
 use crate::test::{self, TestArgs};
 use crate::workspace::Workspace;
 
@@ -95,10 +95,7 @@ fn up(workspace: &Workspace, agreed: bool) -> Result<Command> {
     let built = build::binaries(workspace, &packages)?;
     let mut command = workspace.command(built.required_binary("netdiag-cluster")?);
     command.envs(built.environment());
-    command.env("NETDIAG_NODE_PROGRAMS", setup::node_programs(workspace)?);
-    if let Some(assets) = setup::assets(workspace)? {
-        command.env("KUBEBUILDER_ASSETS", assets);
-    }
+    command.envs(suites::environment(workspace, needs)?);
     Ok(command)
 }
 

@@ -9,6 +9,7 @@ use clap::Args;
 use crate::build;
 use crate::machine::Machine;
 use crate::setup::{self, Need};
+use crate::suites;
 use crate::workspace::Workspace;
 
 const NEEDS: [Need; 3] = [Need::Ebpf, Need::Namespaces, Need::ControlPlane];
@@ -35,8 +36,6 @@ pub fn demo(workspace: &Workspace, args: &DemoArgs) -> Result<ExitCode> {
     let built = build::binaries(workspace, &packages)?;
     let mut command = workspace.command(built.required_binary("netdiag-demo")?);
     command.envs(built.environment());
-    if let Some(assets) = setup::assets(workspace)? {
-        command.env("KUBEBUILDER_ASSETS", assets);
-    }
+    command.envs(suites::environment(workspace, &NEEDS)?);
     Err(command.exec()).context("failed to run the demo")
 }

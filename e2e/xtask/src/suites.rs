@@ -1,6 +1,7 @@
 //! The suites: which test programs they run, what they need, how long they may take.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use clap::ValueEnum;
 use crate::build::{Built, Executable};
 use crate::guests;
 use crate::job::{Ended, Job};
-use crate::setup::Need;
+use crate::setup::{self, Need};
 use crate::table::Row;
 use crate::tests_output::Counts;
 use crate::workspace::Workspace;
@@ -120,6 +121,20 @@ impl Suite {
             | (Self::Lint | Self::Codegen | Self::Kernels, _) => None,
         }
     }
+}
+
+/// The variables by which the end-to-end harness finds what was set up for these needs.
+pub fn environment(workspace: &Workspace, needs: &[Need]) -> Result<Vec<(&'static str, PathBuf)>> {
+    let mut variables = Vec::new();
+    if needs.contains(&Need::ControlPlane)
+        && let Some(assets) = setup::assets(workspace)?
+    {
+        variables.push(("KUBEBUILDER_ASSETS", assets));
+    }
+    if needs.contains(&Need::Nodes) {
+        variables.push(("NETDIAG_NODE_PROGRAMS", setup::node_programs(workspace)?));
+    }
+    Ok(variables)
 }
 
 /// With the names of tests behind it. What the kernel does in time depends on what else the machine does, so a test on

@@ -148,23 +148,9 @@ fn obstacle(suite: Suite, machine: &Machine, outcome: &Outcome) -> Option<String
 }
 
 fn run_suite(workspace: &Workspace, suite: Suite, filter: &str, built: &Built) -> Result<Row> {
-    let assets = if suite.needs().contains(&Need::ControlPlane) {
-        setup::assets(workspace)?
-    } else {
-        None
-    };
-    let nodes = if suite.needs().contains(&Need::Nodes) {
-        Some(setup::node_programs(workspace)?)
-    } else {
-        None
-    };
+    let variables = suites::environment(workspace, suite.needs())?;
     suites::run(workspace, suite, filter, built, |command| {
-        if let Some(assets) = &assets {
-            command.env("KUBEBUILDER_ASSETS", assets);
-        }
-        if let Some(nodes) = &nodes {
-            command.env("NETDIAG_NODE_PROGRAMS", nodes);
-        }
+        command.envs(variables.iter().cloned());
         command.envs(built.environment());
     })
 }
