@@ -6,6 +6,8 @@ use netdiag_diagnosis::{
     evidence::{Observed, OnDemand},
 };
 
+use crate::sources::WITHOUT_ITERATOR;
+
 /// It reads.
 pub const ATTACHED: &str = "Attached";
 /// It could read, and nobody asks.
@@ -32,7 +34,7 @@ pub fn of(window: &EvidenceWindow) -> Vec<Probe> {
         state("links", Some("netlink"), &window.links),
         state(
             "packet-sockets",
-            Some("bpf_iterator"),
+            Some(packet_socket_backend(&window.packet_sockets)),
             &window.packet_sockets,
         ),
         state("tun-holders", Some("procfs"), &window.tun_holders),
@@ -54,6 +56,15 @@ fn state<T>(name: &str, backend: Option<&str>, evidence: &Observed<T>) -> Probe 
         state: state.to_owned(),
         backend: backend.filter(|_| state != UNAVAILABLE).map(str::to_owned),
         reason: evidence.missing().map(str::to_owned),
+    }
+}
+
+fn packet_socket_backend<T>(evidence: &Observed<T>) -> &'static str {
+    let missing = evidence.missing().unwrap_or_default();
+    if missing.starts_with(WITHOUT_ITERATOR) {
+        "procfs"
+    } else {
+        "bpf_iterator"
     }
 }
 
@@ -99,6 +110,10 @@ mod tests {
                 value: Vec::new(),
                 missing: "one namespace".to_owned(),
             },
+            packet_sockets: Observed::Partial {
+                value: Vec::new(),
+                missing: format!("{WITHOUT_ITERATOR} (no BPF)"),
+            },
             kernel_log: Observed::Unavailable {
                 reason: "needs SYSLOG".to_owned(),
             },
@@ -125,6 +140,8 @@ mod tests {
         assert_eq!(probe("drop").backend.as_deref(), Some("tp_btf"));
         assert_eq!(probe("links").state, DEGRADED);
         assert_eq!(probe("links").reason.as_deref(), Some("one namespace"));
+        assert_eq!(probe("packet-sockets").state, DEGRADED);
+        assert_eq!(probe("packet-sockets").backend.as_deref(), Some("procfs"));
         assert_eq!(probe("kernel-log").state, UNAVAILABLE);
         assert_eq!(probe("kernel-log").backend, None);
         assert_eq!(probe("kernel-log").reason.as_deref(), Some("needs SYSLOG"));

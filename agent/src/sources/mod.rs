@@ -55,6 +55,7 @@ use crate::probes::{
 
 pub use kernel_log::KernelLog;
 pub use namespaces::Discovery;
+pub use packet_sockets::WITHOUT_ITERATOR;
 pub use reading::Reading;
 pub use segment_routes::SegmentRoute;
 

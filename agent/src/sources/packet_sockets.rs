@@ -15,6 +15,8 @@ use super::{
 /// The most sockets that are kept.
 const MOST_SOCKETS: usize = 4_096;
 const LONGEST_FILE: u64 = 256 * 1024;
+/// What is missing begins so where /proc/net/packet had to do.
+pub const WITHOUT_ITERATOR: &str = "which packet sockets ask for promiscuity was not read";
 
 /// Sockets out of the iterator's records: one for each socket, owned by the lowest-numbered process that holds it
 /// (a child inherits its parent's). Only those in a namespace that is wanted.
@@ -107,9 +109,7 @@ pub fn from_procfs(
         let inodes: Vec<_> = listed.iter().map(|(_, line)| line.inode).collect();
         processes::holders_of_sockets(&inodes)
     };
-    let mut missing = vec![format!(
-        "which packet sockets ask for promiscuity was not read ({why})"
-    )];
+    let mut missing = vec![format!("{WITHOUT_ITERATOR} ({why})")];
     let mut sockets = listed
         .into_iter()
         .map(|(netns, line)| PacketSocket {
