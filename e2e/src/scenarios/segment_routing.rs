@@ -61,6 +61,9 @@ enum Host<'a> {
     Segment(Segment<'a>),
 }
 
+/// How long a veth's receive offload waits for segments to join, nanoseconds.
+const JOIN_NS: u32 = 2_000_000;
+
 /// What the kernel counted during one transfer.
 #[derive(Clone, Copy, Debug)]
 pub struct Transfer {
@@ -91,6 +94,12 @@ impl<'a> SegmentRouting<'a> {
         if nic == Nic::Veth {
             let gro = ["-K", scenario.nic, "gro", "on"];
             node.namespace().run("ethtool", &gro)?;
+            // One processor hands over each packet by itself, so that there is nothing to join, unless told to wait.
+            let wait = format!(
+                "echo {JOIN_NS} > /sys/class/net/{}/gro_flush_timeout",
+                scenario.nic
+            );
+            node.namespace().run("sh", &["-c", &wait])?;
         }
         scenario.route(header)?;
         scenario.serve()?;
