@@ -44,6 +44,12 @@ pub fn node(program: &str) -> Result<PathBuf> {
     Ok(from_environment("NETDIAG_NODE_PROGRAMS")?.join(program))
 }
 
+/// The archive of an image built from the Dockerfile, `netdiag-agent` or `netdiag-controller`, in the folder
+/// `NETDIAG_IMAGES`.
+pub fn image(name: &str) -> Result<PathBuf> {
+    Ok(from_environment("NETDIAG_IMAGES")?.join(format!("{name}.tar")))
+}
+
 /// A program of Kubernetes, as [`kubernetes`] finds it, inside a network namespace where one is named.
 pub fn kubernetes_in(namespace: Option<&str>, program: &str) -> Command {
     let found = kubernetes(program);

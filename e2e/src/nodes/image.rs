@@ -19,8 +19,6 @@ pub struct Image<'a> {
     pub program: &'a Path,
     /// Arguments that it is always given.
     pub arguments: &'a [&'a str],
-    /// Who it runs as, by number.
-    pub user: u32,
 }
 
 impl Image<'_> {
@@ -36,7 +34,7 @@ impl Image<'_> {
         let config = json!({
             "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
             "os": "linux",
-            "config": { "Entrypoint": entry, "User": self.user.to_string() },
+            "config": { "Entrypoint": entry },
             "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer_digest}")] },
         });
         let config = config.to_string().into_bytes();

@@ -1,4 +1,4 @@
-//! The images that a cluster of real nodes starts with: the programs of this checkout, and what a pod needs besides.
+//! The images that a cluster of real nodes starts with: those of this checkout, and what a pod needs besides.
 
 use std::path::{Path, PathBuf};
 
@@ -11,29 +11,21 @@ use crate::programs;
 /// The image of the programs that make traffic.
 pub const LAB_IMAGE: &str = "localhost/netdiag-lab:1";
 
-/// Writes the images of agent, controller, traffic and pause as archives into a folder; returns their paths.
+/// Archives of the images of agent and controller, as built from the Dockerfile, and of those of traffic and pause, which
+/// are written into a folder.
 pub fn local_images(folder: &Path) -> Result<Vec<PathBuf>> {
-    let agent = programs::agent()?;
-    let controller = programs::controller()?;
-    let lab = programs::lab()?;
-    let image = |name, program, arguments, user| Image {
-        name,
-        program,
-        arguments,
-        user,
+    let packed = |name, program: &Path, arguments| {
+        let image = Image {
+            name,
+            program,
+            arguments,
+        };
+        image.write(folder)
     };
-    [
-        image("localhost/netdiag-agent:0.1.0", &agent, &[][..], 0),
-        image(
-            "localhost/netdiag-controller:0.1.0",
-            &controller,
-            &[],
-            65532,
-        ),
-        image(LAB_IMAGE, &lab, &[], 0),
-        image(PAUSE_IMAGE, Path::new("/usr/bin/sleep"), &["infinity"], 0),
-    ]
-    .iter()
-    .map(|image| image.write(folder))
-    .collect()
+    Ok(vec![
+        programs::image("netdiag-agent")?,
+        programs::image("netdiag-controller")?,
+        packed(LAB_IMAGE, &programs::lab()?, &[])?,
+        packed(PAUSE_IMAGE, Path::new("/usr/bin/sleep"), &["infinity"])?,
+    ])
 }

@@ -6,6 +6,7 @@ mod cluster;
 mod codegen;
 mod demo;
 mod guests;
+mod image;
 mod job;
 mod lint;
 mod machine;
@@ -39,6 +40,8 @@ enum Command {
     Test(test::TestArgs),
     /// Run the kernel scenarios on stock kernels in QEMU, and end with a table
     TestVm(guests::TestVmArgs),
+    /// Build the images of agent and controller as archives, and end with a table
+    Image(image::ImageArgs),
     /// Run a cluster of two real nodes on this machine, to try things on
     Cluster(cluster::ClusterArgs),
     /// Run the suite on a cluster of real nodes, and end with a table
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::demo(&workspace, &args),
             Command::Test(args) => test::test(workspace, &args),
             Command::TestVm(args) => guests::test_vm(&workspace, &args),
+            Command::Image(args) => image::image(&workspace, &args),
             Command::Cluster(args) => cluster::cluster(&workspace, &args),
             Command::TestCluster(args) => cluster::test_cluster(workspace, &args),
             Command::Codegen(args) => codegen::codegen(&workspace, &args),

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 
 use crate::build::{Built, Executable};
 use crate::guests;
+use crate::image;
 use crate::job::{Ended, Job};
 use crate::setup::{self, Need};
 use crate::table::Row;
@@ -70,6 +71,7 @@ impl Suite {
                 Need::Namespaces,
                 Need::ControlPlane,
                 Need::Nodes,
+                Need::Images,
             ],
             Self::Kernels => &guests::NEEDS,
         }
@@ -133,6 +135,9 @@ pub fn environment(workspace: &Workspace, needs: &[Need]) -> Result<Vec<(&'stati
     }
     if needs.contains(&Need::Nodes) {
         variables.push(("NETDIAG_NODE_PROGRAMS", setup::node_programs(workspace)?));
+    }
+    if needs.contains(&Need::Images) {
+        variables.push(("NETDIAG_IMAGES", image::ready(workspace)?.folder));
     }
     Ok(variables)
 }

@@ -11,6 +11,7 @@ use clap::Args;
 use crate::build::{self, Built};
 use crate::codegen;
 use crate::guests::{self, Kernel};
+use crate::image;
 use crate::job;
 use crate::lint;
 use crate::machine::Machine;
@@ -107,6 +108,10 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
             (suite, Ok(built)) => match obstacle(*suite, machine, &outcome) {
                 Some(why) => vec![Row::skipped(suite.name(), &why)],
                 None if *suite == Suite::Kernels => kernel_rows(workspace, built),
+                None if suite.needs().contains(&Need::Images) => {
+                    let run = || run_suite(workspace, *suite, &args.filter, built);
+                    with_images(workspace, *suite, run)?
+                }
                 None => vec![run_suite(workspace, *suite, &args.filter, built)?],
             },
         };
@@ -153,6 +158,27 @@ fn run_suite(workspace: &Workspace, suite: Suite, filter: &str, built: &Built) -
         command.envs(variables.iter().cloned());
         command.envs(built.environment());
     })
+}
+
+/// A row for the images of the present sources, then that of the suite that starts them.
+fn with_images(
+    workspace: &Workspace,
+    suite: Suite,
+    run: impl FnOnce() -> Result<Row>,
+) -> Result<Vec<Row>> {
+    let images = image::ready(workspace);
+    job::check_interrupted()?;
+    match images {
+        Ok(images) => {
+            let made = if images.fresh { "cached" } else { "built" };
+            Ok(vec![Row::made("images", images.took, made), run()?])
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            let why = "its images were not built";
+            Ok(vec![Row::failed(suite.name(), Duration::ZERO, why)])
+        }
+    }
 }
 
 fn kernel_rows(workspace: &Workspace, built: &Built) -> Vec<Row> {

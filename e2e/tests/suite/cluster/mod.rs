@@ -4,5 +4,6 @@ mod chart;
 mod faults;
 mod for_people;
 mod helm_test;
+mod images;
 mod installed;
 mod traces;

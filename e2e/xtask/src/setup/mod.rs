@@ -3,12 +3,13 @@
 //! A short list of steps, each with a check and the commands that mend it. Nothing is installed
 //! before it was said and agreed to.
 
-mod cache;
+pub mod cache;
 mod control_plane;
 mod ebpf;
 mod golang;
 mod guest_kernel;
 mod guests;
+mod images;
 mod nodes;
 mod packages;
 
@@ -28,6 +29,7 @@ use crate::workspace::Workspace;
 pub use control_plane::assets;
 pub use ebpf::ready as ebpf_ready;
 pub use guests::{Images, images};
+pub use images::{Base, base as image_base, crates as image_crates, linker as image_linker};
 pub use nodes::folder as node_programs;
 
 /// The longest step compiles the control plane: 4 minutes on two idle cores, half an hour on busy ones.
@@ -46,6 +48,8 @@ pub enum Need {
     Guests,
     /// Running real nodes.
     Nodes,
+    /// Building images without a registry.
+    Images,
 }
 
 /// One thing to set up.
@@ -66,12 +70,13 @@ struct Step {
 
 /// Packages and Go, one after the other, since packages are installed by one program at a time. Go comes first, so that
 /// the control plane's sources can be downloaded while the eBPF tools compile.
-const FIRST: [&Step; 5] = [
+const FIRST: [&Step; 6] = [
     &golang::GO,
     &packages::NETWORK_TOOLS,
     &ebpf::PACKAGES,
     &guests::PACKAGES,
     &nodes::PACKAGES,
+    &images::PACKAGES,
 ];
 /// What is compiled then, one after the other, each after those it builds upon.
 const COMPILED: [&Step; 4] = [
@@ -81,7 +86,12 @@ const COMPILED: [&Step; 4] = [
     &nodes::BINARIES,
 ];
 /// What mostly waits for a mirror, beside that.
-const DOWNLOADED: [&Step; 2] = [&guests::SYSTEM, &guests::KERNELS];
+const DOWNLOADED: [&Step; 4] = [
+    &images::CRATES,
+    &images::BASE,
+    &guests::SYSTEM,
+    &guests::KERNELS,
+];
 
 /// What became of the set-up.
 #[derive(Default)]

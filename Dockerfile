@@ -1,0 +1,101 @@
+# The two images, each a static program and nothing else:
+#
+#   docker build --target agent --tag netdiag-agent:0.1.0 .
+#
+# podman and buildah take the same. `cargo xtask image` adds labels for version, revision and its time.
+
+# Any Debian 12: its packages hold a recent compiler with the library's sources, and the LLVM that goes with it.
+ARG BUILD_BASE=docker.io/library/debian:12.12-slim
+
+# A folder that `cargo vendor --versioned-dirs` wrote, by `--build-context crates=FOLDER`. Empty: cargo downloads.
+FROM scratch AS crates
+
+FROM ${BUILD_BASE} AS compiler
+ENV DEBIAN_FRONTEND=noninteractive
+# A base that has all of these is taken as it is, so that no network is needed.
+ARG COMPILER_PACKAGES="ca-certificates cargo-web gcc libc6-dev libstd-rust-web-dev rust-web-src rustc-web"
+RUN dpkg-query --show ${COMPILER_PACKAGES} || { \
+        apt-get update && apt-get install --yes --no-install-recommends ${COMPILER_PACKAGES} \
+        && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*; \
+    }
+
+# Links eBPF programs. One that was built elsewhere for the same LLVM can take its place: `--build-context linker=FOLDER`,
+# with the program as bin/bpf-linker.
+FROM compiler AS linker
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        clang-22 libpolly-22-dev libxml2-dev libzstd-dev llvm-22-dev zlib1g-dev
+ARG BPF_LINKER_VERSION=0.13.0
+RUN LLVM_PREFIX=/usr/lib/llvm-22 cargo install bpf-linker --version ${BPF_LINKER_VERSION} --locked --root / \
+        --no-default-features --features llvm-22
+
+FROM compiler AS toolchain
+COPY --from=linker /bin/bpf-linker /usr/local/bin/
+
+# Other crates than ours, which change seldom.
+FROM toolchain AS dependencies
+WORKDIR /netdiag
+ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never
+# No path of this build may be in the programs. A static program cannot be told from where it is linked.
+ENV RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=/vendor=crates --remap-path-prefix=/cargo=cargo --remap-path-prefix=/netdiag=netdiag"
+ARG TARGETARCH
+RUN case ${TARGETARCH:-$(dpkg --print-architecture)} in \
+        amd64) echo x86_64-unknown-linux-gnu ;; \
+        arm64) echo aarch64-unknown-linux-gnu ;; \
+        *) echo "no image for ${TARGETARCH}" >&2; exit 1 ;; \
+    esac >/triple
+COPY Cargo.toml Cargo.lock ./
+COPY agent/Cargo.toml agent/
+COPY agent/diagnosis/Cargo.toml agent/diagnosis/
+COPY controller/Cargo.toml controller/
+COPY crds/Cargo.toml crds/
+COPY e2e/Cargo.toml e2e/
+COPY e2e/xtask/Cargo.toml e2e/xtask/
+COPY ebpf/Cargo.toml ebpf/
+COPY ebpf/abi/Cargo.toml ebpf/abi/
+COPY telemetry/Cargo.toml telemetry/
+# The compiler's own library has crates too, which cargo wants to see when it builds that for eBPF.
+RUN --mount=type=bind,from=crates,target=/crates \
+    if [ -n "$(ls /crates)" ]; then \
+        mkdir -p /vendor ${CARGO_HOME} \
+        && ln -s $(rustc --print sysroot)/lib/rustlib/src/rust/library/vendor/* /vendor \
+        && ln -sf /crates/* /vendor \
+        && printf '[source.crates-io]\nreplace-with = "vendored"\n[source.vendored]\ndirectory = "/vendor"\n' \
+            >${CARGO_HOME}/config.toml; \
+    fi \
+    && mkdir -p agent/src agent/diagnosis/src controller/src crds/src/bin e2e/src e2e/xtask/src ebpf/abi/src telemetry/src \
+    && touch agent/src/lib.rs agent/diagnosis/src/lib.rs controller/src/lib.rs crds/src/lib.rs e2e/src/lib.rs \
+        e2e/xtask/src/lib.rs ebpf/abi/src/lib.rs telemetry/src/lib.rs \
+    && echo 'fn main() {}' | tee agent/build.rs agent/src/main.rs controller/src/main.rs crds/src/bin/crdgen.rs \
+    && cargo build --release --locked --target $(cat /triple) --package netdiag-agent --package netdiag-controller
+
+FROM dependencies AS build
+COPY . .
+RUN --mount=type=bind,from=crates,target=/crates \
+    find . -name '*.rs' -exec touch {} + \
+    && cargo build --release --locked --target $(cat /triple) --package netdiag-agent --package netdiag-controller \
+    && install -D --target-directory=/out /target/$(cat /triple)/release/netdiag-agent \
+        /target/$(cat /triple)/release/netdiag-controller \
+    && touch --date=@0 /out/* \
+    && rm -rf /target
+
+# Root, since the kernel gives the capabilities that it needs to nobody else; the chart says which.
+FROM scratch AS agent
+LABEL org.opencontainers.image.title="netdiag-agent" \
+      org.opencontainers.image.description="Explains packet loss inside a node's own network stack" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.url="https://netdiag.dev" \
+      org.opencontainers.image.source="https://netdiag.dev"
+COPY --from=build /out/netdiag-agent /netdiag-agent
+USER 0
+ENTRYPOINT ["/netdiag-agent"]
+
+FROM scratch AS controller
+LABEL org.opencontainers.image.title="netdiag-controller" \
+      org.opencontainers.image.description="Assigns network diagnoses to nodes and sums up what their agents report" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.url="https://netdiag.dev" \
+      org.opencontainers.image.source="https://netdiag.dev"
+COPY --from=build /out/netdiag-controller /netdiag-controller
+USER 65532:65532
+ENTRYPOINT ["/netdiag-controller"]

@@ -1,0 +1,186 @@
+//! The images that the chart is installed with: small, and nothing in them but one static program.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use netdiag_e2e::cleanup::TemporaryFolder;
+use netdiag_e2e::process::Process;
+use netdiag_e2e::{netns, programs, wait};
+use serde_json::{Value, json};
+
+const MAX_BYTES: u64 = 25_000_000;
+const LABELS: [&str; 8] = [
+    "title",
+    "description",
+    "version",
+    "revision",
+    "created",
+    "licenses",
+    "url",
+    "source",
+];
+
+#[test]
+#[ignore = "needs images built from the Dockerfile"]
+fn images_are_small_labelled_and_say_who_they_run_as() {
+    for (name, user) in [
+        ("netdiag-agent", "0"),
+        ("netdiag-controller", "65532:65532"),
+    ] {
+        let image = Image::of(name);
+        let bytes = fs::metadata(&image.archive).unwrap().len();
+        println!("{name}: {:.1} MB", bytes as f64 / 1e6);
+        assert!(bytes <= MAX_BYTES, "{name}: {bytes} bytes");
+        assert_eq!(image.config["config"]["User"], user, "{name}");
+        assert_eq!(
+            image.config["config"]["Entrypoint"],
+            json!([format!("/{name}")])
+        );
+        for label in LABELS {
+            let label = format!("org.opencontainers.image.{label}");
+            let told = image.config["config"]["Labels"][&label].as_str();
+            assert!(
+                told.is_some_and(|told| !told.is_empty()),
+                "{name} has no {label}"
+            );
+        }
+        assert_eq!(
+            image.config["config"]["Labels"]["org.opencontainers.image.title"],
+            name
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs images built from the Dockerfile"]
+fn a_program_runs_with_no_other_file_in_its_image() {
+    for name in ["netdiag-agent", "netdiag-controller"] {
+        let image = Image::of(name);
+        let files = fs::read_dir(image.root.path()).unwrap();
+        let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(files, [name]);
+        let program = fs::read(image.root.path().join(name)).unwrap();
+        assert!(!names_an_interpreter(&program), "{name} asks for a loader");
+        let mut inside = Command::new("chroot");
+        inside
+            .arg(image.root.path())
+            .args([&format!("/{name}"), "--version"]);
+        let said = netns::run(&mut inside).unwrap();
+        let version = &image.config["config"]["Labels"]["org.opencontainers.image.version"];
+        assert_eq!(said.trim(), format!("{name} {}", version.as_str().unwrap()));
+    }
+}
+
+#[test]
+#[ignore = "needs images built from the Dockerfile"]
+fn programs_hold_no_path_of_their_build() {
+    for name in ["netdiag-agent", "netdiag-controller"] {
+        let image = Image::of(name);
+        let program = fs::read(image.root.path().join(name)).unwrap();
+        for path in [
+            "/crates/",
+            "/cargo/registry",
+            "/netdiag/agent/",
+            "/netdiag/target/",
+        ] {
+            let found = program
+                .windows(path.len())
+                .position(|bytes| bytes == path.as_bytes());
+            let around = found.map(|at| String::from_utf8_lossy(&program[at..][..80]));
+            assert_eq!(around, None, "{name}");
+        }
+    }
+}
+
+/// A static program has the resolver linked in; what it reads is what a kubelet mounts into containers.
+#[test]
+#[ignore = "needs images built from the Dockerfile"]
+fn a_program_resolves_names_without_libraries() {
+    let image = Image::of("netdiag-controller");
+    let api = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = api.local_addr().unwrap().port();
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{ "name": "c", "cluster": { "server": format!("http://api.inside:{port}") } }],
+        "users": [{ "name": "c", "user": { "token": "none" } }],
+        "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "c" } }],
+    });
+    let root = image.root.path();
+    fs::create_dir(root.join("etc")).unwrap();
+    fs::write(root.join("etc/hosts"), "127.0.0.1 api.inside\n").unwrap();
+    fs::write(root.join("kubeconfig"), kubeconfig.to_string()).unwrap();
+    let mut inside = Command::new("chroot");
+    inside.arg(root).arg("/netdiag-controller");
+    inside.args(["run", "--kubeconfig", "/kubeconfig"]);
+    let log = TemporaryFolder::new("resolver").unwrap();
+    let controller = Process::start("controller", inside, &log.path().join("log")).unwrap();
+    api.set_nonblocking(true).unwrap();
+    wait::until("a connection", Duration::from_secs(20), || {
+        controller.check_running()?;
+        Ok(Some(api.accept()?))
+    })
+    .unwrap();
+}
+
+/// An image with its files unpacked.
+struct Image {
+    archive: PathBuf,
+    config: Value,
+    root: TemporaryFolder,
+}
+
+impl Image {
+    fn of(name: &str) -> Self {
+        let archive = programs::image(name).unwrap();
+        let files = files(&archive);
+        let json = |file: &str| serde_json::from_slice::<Value>(&files[file]).unwrap();
+        let manifest = json("manifest.json");
+        let root = TemporaryFolder::new(name).unwrap();
+        for layer in manifest[0]["Layers"].as_array().unwrap() {
+            let layer = files[layer.as_str().unwrap()].as_slice();
+            tar::Archive::new(layer).unpack(root.path()).unwrap();
+        }
+        Self {
+            config: json(manifest[0]["Config"].as_str().unwrap()),
+            archive,
+            root,
+        }
+    }
+}
+
+/// What an archive holds, by name.
+fn files(archive: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut archive = tar::Archive::new(fs::File::open(archive).unwrap());
+    let read = |entry: std::io::Result<tar::Entry<'_, fs::File>>| {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        (entry.path().unwrap().display().to_string(), bytes)
+    };
+    archive.entries().unwrap().map(read).collect()
+}
+
+/// Whether a 64-bit ELF program has a segment of type PT_INTERP (elf(5)), which names the loader of its libraries.
+fn names_an_interpreter(program: &[u8]) -> bool {
+    const PT_INTERP: u32 = 3;
+    let number = |at: usize, length: usize| {
+        let mut bytes = [0; 8];
+        bytes[..length].copy_from_slice(&program[at..at + length]);
+        usize::try_from(u64::from_le_bytes(bytes)).unwrap()
+    };
+    assert_eq!(&program[..5], b"\x7fELF\x02");
+    let (table, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
+    assert!(count > 0, "a program has segments");
+    (0..count).any(|segment| number(table + segment * size, 4) == PT_INTERP as usize)
+}
+
+#[test]
+fn a_program_with_libraries_names_its_loader() {
+    let shell = fs::read("/bin/sh").unwrap();
+    assert!(names_an_interpreter(&shell));
+}

@@ -1,0 +1,325 @@
+//! The commands that build images, by program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use super::archive::Archive;
+use super::sources::Sources;
+use super::{Target, archive_in};
+use crate::job::Job;
+use crate::machine::output_of;
+use crate::setup::{Base, image_base, image_crates, image_linker};
+use crate::workspace::Workspace;
+
+/// All crates and both programs take 12 minutes on two busy cores.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
+
+/// A program that builds from Dockerfiles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Builder {
+    /// Needs no daemon; keeps its layers in netdiag's cache
+    Buildah,
+    Podman,
+    Docker,
+}
+
+/// What the Dockerfile starts from.
+pub enum Material {
+    /// A base from a registry, crates from crates.io.
+    Public {
+        /// Instead of the Dockerfile's own.
+        base: Option<String>,
+    },
+    /// What the set-up put on this machine, without a network.
+    Local {
+        base: Base,
+        crates: PathBuf,
+        linker: PathBuf,
+    },
+}
+
+impl Material {
+    /// What the set-up made.
+    pub fn of_this_machine(workspace: &Workspace) -> Result<Self> {
+        Ok(Self::Local {
+            base: image_base(workspace)?,
+            crates: image_crates(workspace)?,
+            linker: image_linker()?,
+        })
+    }
+
+    /// What tells one from another.
+    pub fn inputs(&self) -> Vec<String> {
+        match self {
+            Self::Public { base } => base.iter().cloned().collect(),
+            Self::Local { base, .. } => vec![base.name.clone()],
+        }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        match self {
+            Self::Public { base: None } => Vec::new(),
+            Self::Public { base: Some(base) } => vec![format!("--build-arg=BUILD_BASE={base}")],
+            Self::Local {
+                base,
+                crates,
+                linker,
+            } => vec![
+                format!("--build-arg=BUILD_BASE={}", base.name),
+                format!("--build-context=crates={}", crates.display()),
+                format!("--build-context=linker={}", linker.display()),
+            ],
+        }
+    }
+}
+
+/// Images to build.
+pub struct Build<'a> {
+    pub workspace: &'a Workspace,
+    pub builder: Builder,
+    pub material: &'a Material,
+    pub sources: &'a Sources,
+    pub registry: &'a str,
+    pub tag: &'a str,
+}
+
+impl Build<'_> {
+    /// Builds the targets and writes their archives into a folder.
+    pub fn archives(&self, targets: &[Target], folder: &Path) -> Result<Vec<Archive>> {
+        let program = self.program()?;
+        if let Material::Local { base, .. } = self.material {
+            self.import(&program, base)?;
+        }
+        let archive = |target: &Target| {
+            let name = format!("{}/{}:{}", self.registry, target.image(), self.tag);
+            let path = archive_in(folder, *target);
+            self.run(
+                &format!("image {}", target.stage()),
+                self.build(&program, *target, &name),
+            )?;
+            if path.exists() {
+                fs::remove_file(&path)
+                    .with_context(|| format!("failed to replace {}", path.display()))?;
+            }
+            self.run("image archive", self.save(&program, &name, &path))?;
+            Archive::read(self.workspace, name, path)
+        };
+        targets.iter().map(archive).collect()
+    }
+
+    fn build(&self, program: &Program, target: Target, name: &str) -> Command {
+        // Where nothing may come from a network, there is none.
+        let offline = matches!(self.material, Material::Local { .. });
+        let mut build = if offline {
+            let mut inside = self.workspace.command("unshare");
+            inside
+                .arg("--net")
+                .arg(program.name)
+                .args(&program.settings);
+            inside
+        } else {
+            program.command(self.workspace)
+        };
+        build.arg("build");
+        // All times in an image are 0, so that the same sources always give the same image.
+        match self.builder {
+            // Its layers are found again, and it needs no right to make containers.
+            Builder::Buildah => {
+                build.args(["--layers", "--isolation=chroot", "--timestamp=0"]);
+                // Its own version in a label would be all that differs between two of them.
+                build.arg("--identity-label=false")
+            }
+            Builder::Podman => build.arg("--timestamp=0"),
+            Builder::Docker => build.arg("--build-arg=SOURCE_DATE_EPOCH=0"),
+        };
+        build.args(self.material.arguments());
+        for (label, value) in self.sources.labels() {
+            build.arg(format!("--label=org.opencontainers.image.{label}={value}"));
+        }
+        build.args([
+            "--target",
+            target.stage(),
+            "--tag",
+            name,
+            "--file",
+            "Dockerfile",
+            ".",
+        ]);
+        build
+    }
+
+    fn save(&self, program: &Program, name: &str, path: &Path) -> Command {
+        let mut save = program.command(self.workspace);
+        match self.builder {
+            Builder::Buildah => save
+                .args(["push", name])
+                .arg(format!("docker-archive:{}:{name}", path.display())),
+            Builder::Podman => save
+                .args(["save", "--format=docker-archive", "--output"])
+                .arg(path)
+                .arg(name),
+            Builder::Docker => save.args(["save", "--output"]).arg(path).arg(name),
+        };
+        save
+    }
+
+    /// Makes an image of the tree, unless it is there from an earlier build.
+    fn import(&self, program: &Program, base: &Base) -> Result<()> {
+        let buildah = |arguments: &[&str]| {
+            let mut command = program.command(self.workspace);
+            command.args(arguments);
+            command
+        };
+        if output_of(&mut buildah(&["inspect", "--type=image", &base.name])).is_some() {
+            return Ok(());
+        }
+        let container = output_of(&mut buildah(&["from", "scratch"]));
+        let container = container.context("buildah made no empty container")?;
+        let tree = base.tree.display().to_string();
+        self.run(
+            "image base",
+            buildah(&["add", "--quiet", &container, &tree, "/"]),
+        )?;
+        let commit = ["commit", "--rm", "--timestamp=0", &container, &base.name];
+        self.run("image base", buildah(&commit))
+    }
+
+    fn run(&self, name: &str, command: Command) -> Result<()> {
+        eprintln!("{name} ..");
+        let job = Job {
+            workspace: self.workspace,
+            name,
+            command,
+            limit: LIMIT,
+            output: None,
+        };
+        job.run_to_success().map(drop)
+    }
+
+    fn program(&self) -> Result<Program> {
+        Ok(match self.builder {
+            Builder::Buildah => Program::buildah(self.workspace)?,
+            Builder::Podman => Program::new("podman"),
+            Builder::Docker => Program::new("docker"),
+        })
+    }
+}
+
+/// A builder with the settings that come before its command.
+struct Program {
+    name: &'static str,
+    settings: Vec<String>,
+}
+
+impl Program {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            settings: Vec::new(),
+        }
+    }
+
+    /// buildah with images and layers in netdiag's cache. Where the kernel cannot overlay them, they are copied.
+    fn buildah(workspace: &Workspace) -> Result<Self> {
+        let store = workspace.cache.join("image-layers");
+        fs::create_dir_all(&store)
+            .with_context(|| format!("failed to create {}", store.display()))?;
+        let with = |driver: &str| Self {
+            name: "buildah",
+            settings: vec![
+                format!("--root={}", store.display()),
+                format!("--runroot={}", store.join("run").display()),
+                format!("--storage-driver={driver}"),
+            ],
+        };
+        let overlay = with("overlay");
+        let works = output_of(overlay.command(workspace).arg("info")).is_some();
+        Ok(if works { overlay } else { with("vfs") })
+    }
+
+    fn command(&self, workspace: &Workspace) -> Command {
+        let mut command = workspace.command(self.name);
+        command.args(&self.settings);
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(command: &Command) -> Vec<String> {
+        std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    /// The words that build and save the agent's image.
+    fn commands(builder: Builder, material: &Material) -> (Vec<String>, Vec<String>) {
+        let workspace = Workspace::find().unwrap();
+        let sources = Sources::read(&workspace).unwrap();
+        let build = Build {
+            workspace: &workspace,
+            builder,
+            material,
+            sources: &sources,
+            registry: "registry.example",
+            tag: "7",
+        };
+        let program = Program::new("program");
+        let name = "registry.example/netdiag-agent:7";
+        let save = build.save(&program, name, Path::new("/out/agent.tar"));
+        (
+            words(&build.build(&program, Target::Agent, name)),
+            words(&save),
+        )
+    }
+
+    #[test]
+    fn every_builder_is_told_the_time_and_the_base() {
+        let material = Material::Public {
+            base: Some("mirror.example/debian:12".to_owned()),
+        };
+        for (builder, time) in [
+            (Builder::Buildah, "--timestamp=0"),
+            (Builder::Podman, "--timestamp=0"),
+            (Builder::Docker, "--build-arg=SOURCE_DATE_EPOCH=0"),
+        ] {
+            let (build, save) = commands(builder, &material);
+            assert_eq!(build[..2], ["program", "build"]);
+            assert!(build.contains(&time.to_owned()), "{build:?}");
+            assert!(
+                build.contains(&"--build-arg=BUILD_BASE=mirror.example/debian:12".to_owned()),
+                "{build:?}"
+            );
+            assert!(
+                save.iter().any(|word| word.contains("/out/agent.tar")),
+                "{save:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_offline_build_has_no_network() {
+        let material = Material::Local {
+            base: Base {
+                tree: "/tree".into(),
+                name: "localhost/base:1".to_owned(),
+            },
+            crates: "/crates".into(),
+            linker: "/tools".into(),
+        };
+        let (build, _) = commands(Builder::Buildah, &material);
+        assert_eq!(build[..4], ["unshare", "--net", "program", "build"]);
+        assert!(
+            build.contains(&"--build-context=crates=/crates".to_owned()),
+            "{build:?}"
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! `cargo xtask image`: the images of agent and controller, from the Dockerfile, as archives that container runtimes load.
+//!
+//! Tests and clusters on this machine take them from [`ready`], which builds only what has changed.
+
+mod archive;
+mod builder;
+mod sources;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::machine::Machine;
+use crate::setup::{self, Need, cache};
+use crate::workspace::Workspace;
+use archive::Archive;
+use builder::{Build, Builder, Material};
+use sources::Sources;
+
+/// What building without a network needs.
+pub const NEEDS: [Need; 2] = [Need::Ebpf, Need::Images];
+/// Where the tests' chart looks for images.
+const LOCAL: &str = "localhost";
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask image                                  both, on the public Debian base
+  cargo xtask image --target agent --builder podman
+  cargo xtask image --base mirror.example/debian:12  the base from a mirror of your own
+  cargo xtask image --offline --yes                  without registry and network: base and crates as the set-up made them")]
+pub struct ImageArgs {
+    /// Image to build; without any: both
+    #[arg(long, value_enum)]
+    target: Vec<Target>,
+    /// Program that builds
+    #[arg(long, value_enum, default_value_t = Builder::Buildah)]
+    builder: Builder,
+    /// Base of the compiling stages, a Debian 12; absent: the Dockerfile's
+    #[arg(long, conflicts_with = "offline")]
+    base: Option<String>,
+    /// Use no network: with buildah, on a Debian tree, with crates and bpf-linker from this machine
+    #[arg(long)]
+    offline: bool,
+    /// What stands before the images' names
+    #[arg(long, default_value = LOCAL)]
+    registry: String,
+    /// Their tag; absent: the version of this checkout
+    #[arg(long)]
+    tag: Option<String>,
+    /// Folder for the archives; absent: target/images
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Set up what is missing without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+/// A stage of the Dockerfile that becomes an image.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Target {
+    /// Runs on every node
+    Agent,
+    /// Runs once or twice in a cluster
+    Controller,
+}
+
+impl Target {
+    const ALL: [Self; 2] = [Self::Agent, Self::Controller];
+
+    fn stage(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Controller => "controller",
+        }
+    }
+
+    fn image(self) -> String {
+        format!("netdiag-{}", self.stage())
+    }
+}
+
+/// Builds images as the arguments say, and ends with a table of them.
+pub fn image(workspace: &Workspace, args: &ImageArgs) -> Result<ExitCode> {
+    if args.offline && args.builder != Builder::Buildah {
+        bail!("--offline needs the builder buildah, which takes a folder as a base");
+    }
+    let material = if args.offline {
+        let machine = Machine::look();
+        let outcome = setup::set_up(workspace, &machine, &NEEDS, args.yes)?;
+        if let Some(why) = NEEDS.iter().find_map(|need| outcome.lack(*need)) {
+            bail!("images cannot be built offline: {why}");
+        }
+        Material::of_this_machine(workspace)?
+    } else {
+        Material::Public {
+            base: args.base.clone(),
+        }
+    };
+    let sources = Sources::read(workspace)?;
+    let targets = if args.target.is_empty() {
+        &Target::ALL[..]
+    } else {
+        &args.target
+    };
+    let folder = args.output.clone();
+    let folder = folder.unwrap_or_else(|| workspace.target.join("images"));
+    fs::create_dir_all(&folder).with_context(|| format!("failed to create {folder:?}"))?;
+    let build = Build {
+        workspace,
+        builder: args.builder,
+        material: &material,
+        sources: &sources,
+        registry: &args.registry,
+        tag: args.tag.as_deref().unwrap_or(&sources.version),
+    };
+    let archives = build.archives(targets, &folder)?;
+    println!("{}", table(&archives));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What [`ready`] found or made.
+pub struct Ready {
+    /// Holds the docker archives `netdiag-agent.tar` and `netdiag-controller.tar`; the end-to-end harness finds them here by
+    /// `NETDIAG_IMAGES`. Their images are called `localhost/netdiag-agent` and `localhost/netdiag-controller`, with the
+    /// workspace's version as the tag.
+    pub folder: PathBuf,
+    pub took: Duration,
+    /// Nothing had to be built.
+    pub fresh: bool,
+}
+
+/// The images of the present sources, built offline if they are not in the cache yet. What [`NEEDS`] says must have been
+/// set up.
+pub fn ready(workspace: &Workspace) -> Result<Ready> {
+    let began = Instant::now();
+    let sources = Sources::read(workspace)?;
+    let material = Material::of_this_machine(workspace)?;
+    let inputs = [sources.inputs(), material.inputs()].concat();
+    let folder = cache::folder(workspace, "images", &inputs);
+    let is_complete = |folder: &Path| {
+        Target::ALL
+            .iter()
+            .all(|target| archive_in(folder, *target).is_file())
+    };
+    let fresh = is_complete(&folder);
+    if !fresh {
+        let unfinished = cache::unfinished(&folder);
+        fs::create_dir_all(&unfinished).context("failed to make a folder for images")?;
+        let build = Build {
+            workspace,
+            builder: Builder::Buildah,
+            material: &material,
+            sources: &sources,
+            registry: LOCAL,
+            tag: &sources.version,
+        };
+        build.archives(&Target::ALL, &unfinished)?;
+        cache::finish(&folder, is_complete)?;
+    }
+    Ok(Ready {
+        folder,
+        took: began.elapsed(),
+        fresh,
+    })
+}
+
+fn archive_in(folder: &Path, target: Target) -> PathBuf {
+    folder.join(target.image()).with_extension("tar")
+}
+
+fn table(archives: &[Archive]) -> String {
+    let longest = archives.iter().map(|archive| archive.name.len()).max();
+    let width = longest.unwrap_or_default();
+    let mut lines = vec![format!(
+        "{:width$}  {:>8}  DIGEST OF ITS CONFIGURATION",
+        "IMAGE", "MB"
+    )];
+    lines.extend(archives.iter().map(|archive| {
+        let megabytes = archive.bytes as f64 / 1e6;
+        format!(
+            "{:width$}  {megabytes:8.1}  {}",
+            archive.name, archive.digest
+        )
+    }));
+    lines.extend(
+        archives
+            .iter()
+            .map(|archive| archive.path.display().to_string()),
+    );
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_names_each_image_its_size_and_digest() {
+        let archive = Archive {
+            name: "localhost/netdiag-agent:0.1.0".to_owned(),
+            path: "/out/netdiag-agent.tar".into(),
+            bytes: 12_345_678,
+            digest: "sha256:abc".to_owned(),
+        };
+        let told = table(&[archive]);
+        assert!(
+            told.contains("localhost/netdiag-agent:0.1.0      12.3  sha256:abc"),
+            "{told}"
+        );
+        assert!(told.ends_with("/out/netdiag-agent.tar"), "{told}");
+    }
+}

@@ -1,0 +1,120 @@
+//! What builds images without a registry: buildah, a Debian tree as the base, and the crates.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::packages::{apt_install, apt_obstacle};
+use super::{Need, Step, cache};
+use crate::machine::on_path;
+use crate::workspace::Workspace;
+
+/// Programs, and their Debian packages.
+const PROGRAMS: [(&str, &str); 2] = [("buildah", "buildah"), ("debootstrap", "debootstrap")];
+const BY_HAND: &str = "Debian 12, from which the base of the images is made";
+/// The line of the Dockerfile that names what its base must have, or gets installed.
+const PACKAGES_LINE: &str = "ARG COMPILER_PACKAGES=";
+
+pub const PACKAGES: Step = Step {
+    name: "image tools",
+    need: Need::Images,
+    purpose: "build container images",
+    obstacle: |machine| apt_obstacle(machine, BY_HAND),
+    present: |_| missing_packages().is_empty(),
+    commands: |workspace| Ok(apt_install(workspace, &missing_packages())),
+    finish: super::nothing,
+};
+
+pub const BASE: Step = Step {
+    name: "image base",
+    need: Need::Images,
+    purpose: "a Debian 12 with compilers, on which images are built without a registry; kept in the cache",
+    obstacle: |machine| apt_obstacle(machine, BY_HAND),
+    present: |workspace| folder(workspace).is_ok_and(|folder| is_base(&folder)),
+    commands: |workspace| {
+        let mut make = workspace.command("sh");
+        make.arg(workspace.root.join(SCRIPT));
+        make.arg(cache::unfinished(&folder(workspace)?));
+        make.args(packages(workspace)?.split_whitespace());
+        Ok(vec![make])
+    },
+    finish: |workspace| cache::finish(&folder(workspace)?, is_base),
+};
+
+pub const CRATES: Step = Step {
+    name: "crates of images",
+    need: Need::Images,
+    purpose: "sources of all crates, so that images are built without a network",
+    obstacle: |_| None,
+    present: |workspace| crates(workspace).is_ok_and(|folder| folder.is_dir()),
+    commands: |workspace| {
+        let mut vendor = workspace.cargo();
+        vendor.args(["vendor", "--locked", "--versioned-dirs"]);
+        vendor.arg(cache::unfinished(&crates(workspace)?));
+        Ok(vec![vendor])
+    },
+    finish: |workspace| cache::finish(&crates(workspace)?, Path::is_dir),
+};
+
+const SCRIPT: &str = "e2e/image/base.sh";
+
+/// A Debian tree to build images on, and a name for it that changes with what it is made from.
+pub struct Base {
+    pub tree: PathBuf,
+    pub name: String,
+}
+
+/// The base that the set-up made.
+pub fn base(workspace: &Workspace) -> Result<Base> {
+    let folder = folder(workspace)?;
+    let name = folder.file_name().context("a cache folder has a name")?;
+    Ok(Base {
+        tree: folder.join("tree"),
+        name: format!("localhost/{}:1", name.display()),
+    })
+}
+
+/// The sources of all crates in Cargo.lock, a folder each.
+pub fn crates(workspace: &Workspace) -> Result<PathBuf> {
+    let inputs = [text(workspace, "Cargo.lock")?];
+    Ok(cache::folder(workspace, "crates", &inputs))
+}
+
+/// Holds `bin/bpf-linker`, as PATH has it.
+pub fn linker() -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has_linker = |bin: &PathBuf| bin.ends_with("bin") && bin.join("bpf-linker").is_file();
+    let bin = std::env::split_paths(&path).find(has_linker);
+    let folder = bin.as_deref().and_then(Path::parent);
+    folder
+        .map(Path::to_path_buf)
+        .context("bpf-linker is in no folder bin of PATH")
+}
+
+fn folder(workspace: &Workspace) -> Result<PathBuf> {
+    let inputs = [text(workspace, SCRIPT)?, packages(workspace)?];
+    Ok(cache::folder(workspace, "image-base", &inputs))
+}
+
+fn packages(workspace: &Workspace) -> Result<String> {
+    let dockerfile = text(workspace, "Dockerfile")?;
+    let mut lines = dockerfile.lines();
+    let list = lines.find_map(|line| line.strip_prefix(PACKAGES_LINE));
+    let list = list.with_context(|| format!("the Dockerfile has no line {PACKAGES_LINE}"))?;
+    Ok(list.trim_matches('"').to_owned())
+}
+
+fn text(workspace: &Workspace, file: &str) -> Result<String> {
+    let path = workspace.root.join(file);
+    fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
+}
+
+fn is_base(folder: &Path) -> bool {
+    folder.join("tree/usr/bin/rustc").exists()
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    let missing = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
+    missing.map(|(_, package)| *package).collect()
+}
