@@ -67,15 +67,15 @@ RUN --mount=type=bind,from=crates,target=/crates \
     && touch agent/src/lib.rs agent/diagnosis/src/lib.rs controller/src/lib.rs crds/src/lib.rs e2e/src/lib.rs \
         e2e/xtask/src/lib.rs ebpf/abi/src/lib.rs telemetry/src/lib.rs \
     && echo 'fn main() {}' | tee agent/build.rs agent/src/main.rs controller/src/main.rs crds/src/bin/crdgen.rs \
-    && cargo build --release --locked --target $(cat /triple) --package netdiag-agent --package netdiag-controller
+    && cargo build --profile image --locked --target $(cat /triple) --package netdiag-agent --package netdiag-controller
 
 FROM dependencies AS build
 COPY . .
 RUN --mount=type=bind,from=crates,target=/crates \
     find . -name '*.rs' -exec touch {} + \
-    && cargo build --release --locked --target $(cat /triple) --package netdiag-agent --package netdiag-controller \
-    && install -D --target-directory=/out /target/$(cat /triple)/release/netdiag-agent \
-        /target/$(cat /triple)/release/netdiag-controller \
+    && cargo build --profile image --locked --target $(cat /triple) --package netdiag-agent --package netdiag-controller \
+    && install -D --target-directory=/out /target/$(cat /triple)/image/netdiag-agent \
+        /target/$(cat /triple)/image/netdiag-controller \
     && touch --date=@0 /out/* \
     && rm -rf /target
 

@@ -118,3 +118,18 @@ fn missing_packages() -> Vec<&'static str> {
     let missing = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
     missing.map(|(_, package)| *package).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_is_told_the_packages_of_the_dockerfile() {
+        let packages = packages(&Workspace::find().unwrap()).unwrap();
+        let words: Vec<_> = packages.split_whitespace().collect();
+        for package in ["gcc", "rustc-web", "rust-web-src"] {
+            assert!(words.contains(&package), "{words:?}");
+        }
+        assert!(!packages.contains(['"', '$']), "{packages}");
+    }
+}
