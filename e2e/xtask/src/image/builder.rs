@@ -1,7 +1,7 @@
 //! The commands that build images, by program.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use super::archive::Archive;
+use super::material::Material;
 use super::sources::Sources;
 use super::{Target, archive_in};
 use crate::job::Job;
 use crate::machine::output_of;
-use crate::setup::{Base, image_base, image_crates, image_linker};
+use crate::setup::Base;
 use crate::workspace::Workspace;
 
 /// All crates and both programs take 12 minutes on two busy cores.
@@ -26,56 +27,6 @@ pub enum Builder {
     Buildah,
     Podman,
     Docker,
-}
-
-/// What the Dockerfile starts from.
-pub enum Material {
-    /// A base from a registry, crates from crates.io.
-    Public {
-        /// Instead of the Dockerfile's own.
-        base: Option<String>,
-    },
-    /// What the set-up put on this machine, without a network.
-    Local {
-        base: Base,
-        crates: PathBuf,
-        linker: PathBuf,
-    },
-}
-
-impl Material {
-    /// What the set-up made.
-    pub fn of_this_machine(workspace: &Workspace) -> Result<Self> {
-        Ok(Self::Local {
-            base: image_base(workspace)?,
-            crates: image_crates(workspace)?,
-            linker: image_linker()?,
-        })
-    }
-
-    /// What tells one from another.
-    pub fn inputs(&self) -> Vec<String> {
-        match self {
-            Self::Public { base } => base.iter().cloned().collect(),
-            Self::Local { base, .. } => vec![base.name.clone()],
-        }
-    }
-
-    fn arguments(&self) -> Vec<String> {
-        match self {
-            Self::Public { base: None } => Vec::new(),
-            Self::Public { base: Some(base) } => vec![format!("--build-arg=BUILD_BASE={base}")],
-            Self::Local {
-                base,
-                crates,
-                linker,
-            } => vec![
-                format!("--build-arg=BUILD_BASE={}", base.name),
-                format!("--build-context=crates={}", crates.display()),
-                format!("--build-context=linker={}", linker.display()),
-            ],
-        }
-    }
 }
 
 /// Images to build.
@@ -113,18 +64,7 @@ impl Build<'_> {
     }
 
     fn build(&self, program: &Program, target: Target, name: &str) -> Command {
-        // Where nothing may come from a network, there is none.
-        let offline = matches!(self.material, Material::Local { .. });
-        let mut build = if offline {
-            let mut inside = self.workspace.command("unshare");
-            inside
-                .arg("--net")
-                .arg(program.name)
-                .args(&program.settings);
-            inside
-        } else {
-            program.command(self.workspace)
-        };
+        let mut build = program.command(self.workspace);
         build.arg("build");
         // All times in an image are 0, so that the same sources always give the same image.
         match self.builder {
@@ -203,33 +143,19 @@ impl Build<'_> {
 
     fn program(&self) -> Result<Program> {
         Ok(match self.builder {
-            Builder::Buildah => Program::buildah(self.workspace)?,
+            Builder::Buildah => self.buildah()?,
             Builder::Podman => Program::new("podman"),
             Builder::Docker => Program::new("docker"),
         })
     }
-}
-
-/// A builder with the settings that come before its command.
-struct Program {
-    name: &'static str,
-    settings: Vec<String>,
-}
-
-impl Program {
-    fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            settings: Vec::new(),
-        }
-    }
 
     /// buildah with images and layers in netdiag's cache. Where the kernel cannot overlay them, they are copied.
-    fn buildah(workspace: &Workspace) -> Result<Self> {
-        let store = workspace.cache.join("image-layers");
+    fn buildah(&self) -> Result<Program> {
+        let store = self.workspace.cache.join("image-layers");
         fs::create_dir_all(&store)
             .with_context(|| format!("failed to create {}", store.display()))?;
-        let with = |driver: &str| Self {
+        let with = |driver: &str| Program {
+            inside: self.material.inside(),
             name: "buildah",
             settings: vec![
                 format!("--root={}", store.display()),
@@ -238,13 +164,37 @@ impl Program {
             ],
         };
         let overlay = with("overlay");
-        let works = output_of(overlay.command(workspace).arg("info")).is_some();
+        let works = output_of(overlay.command(self.workspace).arg("info")).is_some();
         Ok(if works { overlay } else { with("vfs") })
+    }
+}
+
+/// A builder, with the command that it runs inside and the settings that come before its own.
+struct Program {
+    inside: &'static [&'static str],
+    name: &'static str,
+    settings: Vec<String>,
+}
+
+impl Program {
+    fn new(name: &'static str) -> Self {
+        Self {
+            inside: &[],
+            name,
+            settings: Vec::new(),
+        }
     }
 
     fn command(&self, workspace: &Workspace) -> Command {
-        let mut command = workspace.command(self.name);
-        command.args(&self.settings);
+        let settings = self.settings.iter().map(String::as_str);
+        let mut words = self
+            .inside
+            .iter()
+            .copied()
+            .chain([self.name])
+            .chain(settings);
+        let mut command = workspace.command(words.next().unwrap_or(self.name));
+        command.args(words);
         command
     }
 }
@@ -272,7 +222,10 @@ mod tests {
             registry: "registry.example",
             tag: "7",
         };
-        let program = Program::new("program");
+        let program = Program {
+            inside: material.inside(),
+            ..Program::new("program")
+        };
         let name = "registry.example/netdiag-agent:7";
         let save = build.save(&program, name, Path::new("/out/agent.tar"));
         (
@@ -316,7 +269,7 @@ mod tests {
             linker: "/tools".into(),
         };
         let (build, _) = commands(Builder::Buildah, &material);
-        assert_eq!(build[..4], ["unshare", "--net", "program", "build"]);
+        assert_eq!(build[..2], ["unshare", "--net"]);
         assert!(
             build.contains(&"--build-context=crates=/crates".to_owned()),
             "{build:?}"

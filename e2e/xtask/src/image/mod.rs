@@ -4,6 +4,7 @@
 
 mod archive;
 mod builder;
+mod material;
 mod sources;
 
 use std::fs;
@@ -18,7 +19,8 @@ use crate::machine::Machine;
 use crate::setup::{self, Need, cache};
 use crate::workspace::Workspace;
 use archive::Archive;
-use builder::{Build, Builder, Material};
+use builder::{Build, Builder};
+use material::Material;
 use sources::Sources;
 
 /// What building without a network needs.
