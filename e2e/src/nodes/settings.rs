@@ -130,9 +130,10 @@ fn kubelet(
         // There is no registry to get an image again.
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
+        // Nor does a percent of a large disk mean that a small cluster has no room.
         "evictionHard": {
-            "memory.available": "100Mi", "nodefs.available": "1%",
-            "nodefs.inodesFree": "1%", "imagefs.available": "1%",
+            "memory.available": "100Mi", "nodefs.available": "200Mi",
+            "nodefs.inodesFree": "1%", "imagefs.available": "200Mi",
         },
         "nodeStatusUpdateFrequency": "5s",
     });
