@@ -10,7 +10,9 @@ ARG BUILD_BASE=docker.io/library/debian:12.12-slim
 # A folder that `cargo vendor --versioned-dirs` wrote, by `--build-context crates=FOLDER`. Empty: cargo downloads.
 FROM scratch AS crates
 
-FROM ${BUILD_BASE} AS compiler
+# Of the machine that builds, whatever the image is for. docker and podman know that machine; an older buildah must be told
+# by `--build-arg BUILDPLATFORM=linux/amd64`.
+FROM --platform=${BUILDPLATFORM} ${BUILD_BASE} AS compiler
 ENV DEBIAN_FRONTEND=noninteractive
 # A base that has all of these is taken as it is, so that no network is needed.
 ARG COMPILER_PACKAGES="ca-certificates cargo-web gcc libc6-dev libstd-rust-web-dev rust-web-src rustc-web"
@@ -38,12 +40,29 @@ WORKDIR /netdiag
 ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never
 # No path of this build may be in the programs. A static program cannot be told from where it is linked.
 ENV RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=/vendor=crates --remap-path-prefix=/cargo=cargo --remap-path-prefix=/netdiag=netdiag"
+# What builds for arm64 on amd64. The C library is the one of the target's own packages, which security updates reach.
+ARG ARM64_PACKAGES="gcc-aarch64-linux-gnu libc6-dev:arm64 libstd-rust-web-dev:arm64"
+ENV CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 ARG TARGETARCH
-RUN case ${TARGETARCH:-$(dpkg --print-architecture)} in \
+RUN here=$(dpkg --print-architecture) && target=${TARGETARCH:-${here}} \
+    && case ${target} in \
         amd64) echo x86_64-unknown-linux-gnu ;; \
         arm64) echo aarch64-unknown-linux-gnu ;; \
-        *) echo "no image for ${TARGETARCH}" >&2; exit 1 ;; \
-    esac >/triple
+        *) echo "no image for ${target}" >&2; exit 1 ;; \
+    esac >/triple \
+    && case "${here} to ${target}" in \
+        amd64\ to\ amd64 | arm64\ to\ arm64) ;; \
+        amd64\ to\ arm64) dpkg-query --show ${ARM64_PACKAGES} || { \
+                dpkg --add-architecture arm64 \
+                && apt-get update && apt-get install --yes --no-install-recommends ${ARM64_PACKAGES} \
+                && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*; \
+            } ;; \
+        *) echo "no cross-build from ${here} to ${target}" >&2; exit 1 ;; \
+    esac
+# For tests, `dev` builds sooner.
+ARG PROFILE=image
+ARG PROGRAMS="netdiag-agent netdiag-controller"
+ENV PROFILE=${PROFILE} PROGRAMS=${PROGRAMS}
 COPY Cargo.toml Cargo.lock ./
 COPY agent/Cargo.toml agent/
 COPY agent/diagnosis/Cargo.toml agent/diagnosis/
@@ -67,15 +86,14 @@ RUN --mount=type=bind,from=crates,target=/crates \
     && touch agent/src/lib.rs agent/diagnosis/src/lib.rs controller/src/lib.rs crds/src/lib.rs e2e/src/lib.rs \
         e2e/xtask/src/lib.rs ebpf/abi/src/lib.rs telemetry/src/lib.rs \
     && echo 'fn main() {}' | tee agent/build.rs agent/src/main.rs controller/src/main.rs crds/src/bin/crdgen.rs \
-    && cargo build --profile image --locked --target $(cat /triple) --package netdiag-agent --package netdiag-controller
+    && cargo build --profile ${PROFILE} --locked --target $(cat /triple) $(printf -- "--package %s " ${PROGRAMS})
 
 FROM dependencies AS build
 COPY . .
 RUN --mount=type=bind,from=crates,target=/crates \
     find . -name '*.rs' -exec touch {} + \
-    && cargo build --profile image --locked --target $(cat /triple) --package netdiag-agent --package netdiag-controller \
-    && install -D --target-directory=/out /target/$(cat /triple)/image/netdiag-agent \
-        /target/$(cat /triple)/image/netdiag-controller \
+    && cargo build --profile ${PROFILE} --locked --target $(cat /triple) $(printf -- "--package %s " ${PROGRAMS}) \
+    && for program in ${PROGRAMS}; do install -D /target/$(cat /triple)/*/${program} /out/${program} || exit; done \
     && touch --date=@0 /out/* \
     && rm -rf /target
 

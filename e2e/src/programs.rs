@@ -50,6 +50,11 @@ pub fn image(name: &str) -> Result<PathBuf> {
     Ok(from_environment("NETDIAG_IMAGES")?.join(format!("{name}.tar")))
 }
 
+/// The same of an image for arm64, in the folder `NETDIAG_ARM64_IMAGES`.
+pub fn arm64_image(name: &str) -> Result<PathBuf> {
+    Ok(from_environment("NETDIAG_ARM64_IMAGES")?.join(format!("{name}.tar")))
+}
+
 /// A program of Kubernetes, as [`kubernetes`] finds it, inside a network namespace where one is named.
 pub fn kubernetes_in(namespace: Option<&str>, program: &str) -> Command {
     let found = kubernetes(program);

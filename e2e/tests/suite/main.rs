@@ -7,8 +7,10 @@
 )]
 
 mod apiserver;
+mod arm64;
 mod cluster;
 mod expected;
+mod image;
 mod kernels;
 mod live;
 mod outcome;

@@ -32,19 +32,22 @@ pub enum Suite {
     Apiserver,
     /// The chart on a cluster of real nodes
     Cluster,
+    /// The agent for arm64, under emulation
+    Arm64,
     /// The kernel scenarios on stock kernels in QEMU, as `cargo xtask test-vm` runs them
     Kernels,
 }
 
 impl Suite {
     /// What runs when no suite is named: all, the longest last.
-    pub const USUAL: [Self; 7] = [
+    pub const USUAL: [Self; 8] = [
         Self::Lint,
         Self::Codegen,
         Self::Unit,
         Self::Live,
         Self::Apiserver,
         Self::Cluster,
+        Self::Arm64,
         Self::Kernels,
     ];
 
@@ -57,6 +60,7 @@ impl Suite {
             Self::Live => "live kernel",
             Self::Apiserver => "API server",
             Self::Cluster => "cluster",
+            Self::Arm64 => "arm64",
             Self::Kernels => "kernels",
         }
     }
@@ -73,6 +77,7 @@ impl Suite {
                 Need::Nodes,
                 Need::Images,
             ],
+            Self::Arm64 => &[Need::Ebpf, Need::Images, Need::Arm64],
             Self::Kernels => &guests::NEEDS,
         }
     }
@@ -84,7 +89,7 @@ impl Suite {
 
     fn limit(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Lint | Self::Codegen | Self::Unit | Self::Apiserver => 5 * 60,
+            Self::Lint | Self::Codegen | Self::Unit | Self::Apiserver | Self::Arm64 => 5 * 60,
             Self::Live => 15 * 60,
             Self::Cluster => 10 * 60,
             Self::Kernels => return guests::LIMIT,
@@ -94,7 +99,7 @@ impl Suite {
     /// The arguments with which `program` runs this suite's tests, if it has any.
     ///
     /// Tests that need more than a compiler are ignored by default. Those in the end-to-end
-    /// program's module `apiserver` need a control plane alone, those in `cluster` real nodes, those in `kernels` a guest; all
+    /// program's module `apiserver` need a control plane alone, those in `cluster` real nodes, those in `arm64` an emulator, those in `kernels` a guest; all
     /// others are live ones.
     fn arguments(self, program: &Executable) -> Option<&'static [&'static str]> {
         let end_to_end = program.package == "netdiag-e2e" && program.kind == "test";
@@ -108,6 +113,7 @@ impl Suite {
                 "--skip=apiserver::",
                 "--skip=kernels::",
                 "--skip=cluster::",
+                "--skip=arm64::",
             ]),
             (Self::Apiserver, true) => Some(&["apiserver::", "--ignored", "--nocapture"]),
             // By what it leaves out, so that a filter behind it narrows it: names given side by side add up.
@@ -118,8 +124,10 @@ impl Suite {
                 "--skip=apiserver::",
                 "--skip=kernels::",
                 "--skip=live::",
+                "--skip=arm64::",
             ]),
-            (Self::Apiserver | Self::Cluster, false)
+            (Self::Arm64, true) => Some(&["arm64::", "--ignored", "--nocapture"]),
+            (Self::Apiserver | Self::Cluster | Self::Arm64, false)
             | (Self::Lint | Self::Codegen | Self::Kernels, _) => None,
         }
     }
@@ -136,7 +144,10 @@ pub fn environment(workspace: &Workspace, needs: &[Need]) -> Result<Vec<(&'stati
     if needs.contains(&Need::Nodes) {
         variables.push(("NETDIAG_NODE_PROGRAMS", setup::node_programs(workspace)?));
     }
-    if needs.contains(&Need::Images) {
+    if needs.contains(&Need::Arm64) {
+        let images = image::ready_for_arm64(workspace)?;
+        variables.push(("NETDIAG_ARM64_IMAGES", images.folder));
+    } else if needs.contains(&Need::Images) {
         variables.push(("NETDIAG_IMAGES", image::ready(workspace)?.folder));
     }
     Ok(variables)

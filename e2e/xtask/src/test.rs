@@ -108,6 +108,7 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
             (suite, Ok(built)) => match obstacle(*suite, machine, &outcome) {
                 Some(why) => vec![Row::skipped(suite.name(), &why)],
                 None if *suite == Suite::Kernels => kernel_rows(workspace, built),
+                None if *suite == Suite::Arm64 => arm64_rows(workspace, &args.filter, built)?,
                 None if suite.needs().contains(&Need::Images) => {
                     let run = || run_suite(workspace, *suite, &args.filter, built);
                     with_images(workspace, *suite, run)?
@@ -166,12 +167,16 @@ fn with_images(
     suite: Suite,
     run: impl FnOnce() -> Result<Row>,
 ) -> Result<Vec<Row>> {
-    let images = image::ready(workspace);
+    let images = match suite {
+        Suite::Arm64 => image::ready_for_arm64(workspace),
+        _ => image::ready(workspace),
+    };
     job::check_interrupted()?;
     match images {
         Ok(images) => {
             let made = if images.fresh { "cached" } else { "built" };
-            Ok(vec![Row::made("images", images.took, made), run()?])
+            let step = format!("{} images", suite.name());
+            Ok(vec![Row::made(&step, images.took, made), run()?])
         }
         Err(error) => {
             eprintln!("{error:#}");
@@ -179,6 +184,20 @@ fn with_images(
             Ok(vec![Row::failed(suite.name(), Duration::ZERO, why)])
         }
     }
+}
+
+/// The agent for arm64, where this machine can build it. No set-up brings what a mirror does not have, so without that one
+/// test is left out, and not a suite.
+fn arm64_rows(workspace: &Workspace, filter: &str, built: &Built) -> Result<Vec<Row>> {
+    let suite = Suite::Arm64;
+    let Some(why) = setup::no_arm64(workspace) else {
+        let run = || run_suite(workspace, suite, filter, built);
+        return with_images(workspace, suite, run);
+    };
+    let mut row = Row::made(suite.name(), Duration::ZERO, "");
+    let left_out = ("the agent for arm64".to_owned(), why);
+    row.counts.skipped.push(left_out);
+    Ok(vec![row])
 }
 
 fn kernel_rows(workspace: &Workspace, built: &Built) -> Vec<Row> {

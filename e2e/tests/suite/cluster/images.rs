@@ -1,17 +1,16 @@
 //! The images that the chart is installed with: small, and nothing in them but one static program.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use netdiag_e2e::cleanup::TemporaryFolder;
 use netdiag_e2e::process::Process;
 use netdiag_e2e::{netns, programs, wait};
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::image::Image;
 
 const MAX_BYTES: u64 = 25_000_000;
 const LABELS: [&str; 8] = [
@@ -32,7 +31,7 @@ fn images_are_small_labelled_and_say_who_they_run_as() {
         ("netdiag-agent", "0"),
         ("netdiag-controller", "65532:65532"),
     ] {
-        let image = Image::of(name);
+        let image = image_of(name);
         let bytes = fs::metadata(&image.archive).unwrap().len();
         println!("{name}: {:.1} MB", bytes as f64 / 1e6);
         assert!(bytes <= MAX_BYTES, "{name}: {bytes} bytes");
@@ -60,7 +59,7 @@ fn images_are_small_labelled_and_say_who_they_run_as() {
 #[ignore = "needs images built from the Dockerfile"]
 fn a_program_runs_with_no_other_file_in_its_image() {
     for name in ["netdiag-agent", "netdiag-controller"] {
-        let image = Image::of(name);
+        let image = image_of(name);
         let files = fs::read_dir(image.root.path()).unwrap();
         let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
         assert_eq!(files, [name]);
@@ -80,7 +79,7 @@ fn a_program_runs_with_no_other_file_in_its_image() {
 #[ignore = "needs images built from the Dockerfile"]
 fn programs_hold_no_path_of_their_build() {
     for name in ["netdiag-agent", "netdiag-controller"] {
-        let image = Image::of(name);
+        let image = image_of(name);
         let program = fs::read(image.root.path().join(name)).unwrap();
         for path in [
             "/crates/",
@@ -101,7 +100,7 @@ fn programs_hold_no_path_of_their_build() {
 #[test]
 #[ignore = "needs images built from the Dockerfile"]
 fn a_program_resolves_names_without_libraries() {
-    let image = Image::of("netdiag-controller");
+    let image = image_of("netdiag-controller");
     let api = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = api.local_addr().unwrap().port();
     let kubeconfig = json!({
@@ -127,42 +126,8 @@ fn a_program_resolves_names_without_libraries() {
     .unwrap();
 }
 
-/// An image with its files unpacked.
-struct Image {
-    archive: PathBuf,
-    config: Value,
-    root: TemporaryFolder,
-}
-
-impl Image {
-    fn of(name: &str) -> Self {
-        let archive = programs::image(name).unwrap();
-        let files = files(&archive);
-        let json = |file: &str| serde_json::from_slice::<Value>(&files[file]).unwrap();
-        let manifest = json("manifest.json");
-        let root = TemporaryFolder::new(name).unwrap();
-        for layer in manifest[0]["Layers"].as_array().unwrap() {
-            let layer = files[layer.as_str().unwrap()].as_slice();
-            tar::Archive::new(layer).unpack(root.path()).unwrap();
-        }
-        Self {
-            config: json(manifest[0]["Config"].as_str().unwrap()),
-            archive,
-            root,
-        }
-    }
-}
-
-/// What an archive holds, by name.
-fn files(archive: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut archive = tar::Archive::new(fs::File::open(archive).unwrap());
-    let read = |entry: std::io::Result<tar::Entry<'_, fs::File>>| {
-        let mut entry = entry.unwrap();
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).unwrap();
-        (entry.path().unwrap().display().to_string(), bytes)
-    };
-    archive.entries().unwrap().map(read).collect()
+fn image_of(name: &str) -> Image {
+    Image::read(programs::image(name).unwrap())
 }
 
 /// Whether a 64-bit ELF program has a segment of type PT_INTERP (elf(5)), which names the loader of its libraries.

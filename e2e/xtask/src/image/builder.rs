@@ -1,6 +1,6 @@
 //! The commands that build images, by program.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use super::arch::{self, Arch};
 use super::archive::Archive;
 use super::material::Material;
 use super::sources::Sources;
@@ -35,6 +36,10 @@ pub struct Build<'a> {
     pub builder: Builder,
     pub material: &'a Material,
     pub sources: &'a Sources,
+    /// What the images are for; absent: this machine.
+    pub arch: Option<Arch>,
+    /// Further arguments of the Dockerfile, such as `PROFILE=dev`.
+    pub arguments: &'a [&'a str],
     pub registry: &'a str,
     pub tag: &'a str,
 }
@@ -42,6 +47,7 @@ pub struct Build<'a> {
 impl Build<'_> {
     /// Builds the targets and writes their archives into a folder.
     pub fn archives(&self, targets: &[Target], folder: &Path) -> Result<Vec<Archive>> {
+        let _turn = self.wait_for_turn()?;
         let program = self.program()?;
         if let Material::Local { base, .. } = self.material {
             self.import(&program, base)?;
@@ -63,6 +69,19 @@ impl Build<'_> {
         targets.iter().map(archive).collect()
     }
 
+    /// Whoever builds the same beside this one would compile all of it too; afterwards it finds the layers.
+    fn wait_for_turn(&self) -> Result<File> {
+        fs::create_dir_all(&self.workspace.cache).context("failed to create the cache")?;
+        let path = self.workspace.cache.join("image.lock");
+        let turn = File::create(&path);
+        let turn = turn.with_context(|| format!("failed to create {}", path.display()))?;
+        if turn.try_lock().is_err() {
+            eprintln!("waiting for another build of images ..");
+            turn.lock().context("failed to wait for another build")?;
+        }
+        Ok(turn)
+    }
+
     fn build(&self, program: &Program, target: Target, name: &str) -> Command {
         let mut build = program.command(self.workspace);
         build.arg("build");
@@ -77,7 +96,17 @@ impl Build<'_> {
             Builder::Podman => build.arg("--timestamp=0"),
             Builder::Docker => build.arg("--build-arg=SOURCE_DATE_EPOCH=0"),
         };
+        if let Some(arch) = self.arch {
+            build.arg(format!("--platform=linux/{}", arch.name()));
+        }
+        if self.builder == Builder::Buildah {
+            // Others know it by themselves, and so does a newer buildah.
+            build.arg(format!("--build-arg=BUILDPLATFORM={}", arch::HERE));
+        }
         build.args(self.material.arguments());
+        for argument in self.arguments {
+            build.arg(format!("--build-arg={argument}"));
+        }
         for (label, value) in self.sources.labels() {
             build.arg(format!("--label=org.opencontainers.image.{label}={value}"));
         }
@@ -219,6 +248,8 @@ mod tests {
             builder,
             material,
             sources: &sources,
+            arch: Some(Arch::Arm64),
+            arguments: &["PROFILE=dev"],
             registry: "registry.example",
             tag: "7",
         };
@@ -235,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn every_builder_is_told_the_time_and_the_base() {
+    fn every_builder_is_told_the_time_the_base_and_the_machine() {
         let material = Material::Public {
             base: Some("mirror.example/debian:12".to_owned()),
         };
@@ -247,10 +278,13 @@ mod tests {
             let (build, save) = commands(builder, &material);
             assert_eq!(build[..2], ["program", "build"]);
             assert!(build.contains(&time.to_owned()), "{build:?}");
-            assert!(
-                build.contains(&"--build-arg=BUILD_BASE=mirror.example/debian:12".to_owned()),
-                "{build:?}"
-            );
+            for argument in [
+                "--build-arg=BUILD_BASE=mirror.example/debian:12",
+                "--build-arg=PROFILE=dev",
+                "--platform=linux/arm64",
+            ] {
+                assert!(build.contains(&argument.to_owned()), "{build:?}");
+            }
             assert!(
                 save.iter().any(|word| word.contains("/out/agent.tar")),
                 "{save:?}"

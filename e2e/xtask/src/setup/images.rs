@@ -13,8 +13,11 @@ use crate::workspace::Workspace;
 /// Programs, and their Debian packages.
 const PROGRAMS: [(&str, &str); 2] = [("buildah", "buildah"), ("debootstrap", "debootstrap")];
 const BY_HAND: &str = "Debian 12, from which the base of the images is made";
-/// The line of the Dockerfile that names what its base must have, or gets installed.
-const PACKAGES_LINE: &str = "ARG COMPILER_PACKAGES=";
+/// The arguments of the Dockerfile that name what its base must have, or gets installed: to build for this machine, and
+/// for arm64.
+const PACKAGES_ARGUMENTS: [&str; 2] = ["COMPILER_PACKAGES", "ARM64_PACKAGES"];
+/// The standard library of arm64 in a base that has it.
+const ARM64_LIBRARY: &str = "usr/lib/rustlib/aarch64-unknown-linux-gnu";
 
 pub const PACKAGES: Step = Step {
     name: "image tools",
@@ -36,7 +39,7 @@ pub const BASE: Step = Step {
         let mut make = workspace.command("sh");
         make.arg(workspace.root.join(SCRIPT));
         make.arg(cache::unfinished(&folder(workspace)?));
-        make.args(packages(workspace)?.split_whitespace());
+        make.args(packages(workspace)?);
         Ok(vec![make])
     },
     finish: |workspace| cache::finish(&folder(workspace)?, is_base),
@@ -93,16 +96,28 @@ pub fn linker() -> Result<PathBuf> {
 }
 
 fn folder(workspace: &Workspace) -> Result<PathBuf> {
-    let inputs = [text(workspace, SCRIPT)?, packages(workspace)?];
+    let [here, arm64] = packages(workspace)?;
+    let inputs = [text(workspace, SCRIPT)?, here, arm64];
     Ok(cache::folder(workspace, "image-base", &inputs))
 }
 
-fn packages(workspace: &Workspace) -> Result<String> {
+/// Why images for arm64 cannot be built on the base that the set-up made, if so.
+pub fn no_arm64(workspace: &Workspace) -> Option<String> {
+    let has = base(workspace).is_ok_and(|base| base.tree.join(ARM64_LIBRARY).is_dir());
+    (!has).then(|| "this machine's package mirror has no standard library of arm64".to_owned())
+}
+
+/// What [`PACKAGES_ARGUMENTS`] say, in that order.
+fn packages(workspace: &Workspace) -> Result<[String; 2]> {
     let dockerfile = text(workspace, "Dockerfile")?;
-    let mut lines = dockerfile.lines();
-    let list = lines.find_map(|line| line.strip_prefix(PACKAGES_LINE));
-    let list = list.with_context(|| format!("the Dockerfile has no line {PACKAGES_LINE}"))?;
-    Ok(list.trim_matches('"').to_owned())
+    let [here, arm64] = PACKAGES_ARGUMENTS.map(|argument| {
+        let begin = format!("ARG {argument}=");
+        let mut lines = dockerfile.lines();
+        let list = lines.find_map(|line| line.strip_prefix(&begin));
+        let list = list.with_context(|| format!("the Dockerfile has no line {begin}"))?;
+        anyhow::Ok(list.trim_matches('"').to_owned())
+    });
+    Ok([here?, arm64?])
 }
 
 fn text(workspace: &Workspace, file: &str) -> Result<String> {
@@ -125,11 +140,18 @@ mod tests {
 
     #[test]
     fn the_base_is_told_the_packages_of_the_dockerfile() {
-        let packages = packages(&Workspace::find().unwrap()).unwrap();
-        let words: Vec<_> = packages.split_whitespace().collect();
-        for package in ["gcc", "rustc-web", "rust-web-src"] {
-            assert!(words.contains(&package), "{words:?}");
+        let [here, arm64] = packages(&Workspace::find().unwrap()).unwrap();
+        for (packages, package) in [
+            (&here, "gcc"),
+            (&here, "rust-web-src"),
+            (&arm64, "gcc-aarch64-linux-gnu"),
+            (&arm64, "libstd-rust-web-dev:arm64"),
+        ] {
+            assert!(
+                packages.split_whitespace().any(|word| word == package),
+                "{packages}"
+            );
+            assert!(!packages.contains(['"', '$']), "{packages}");
         }
-        assert!(!packages.contains(['"', '$']), "{packages}");
     }
 }

@@ -6,6 +6,7 @@
 pub mod cache;
 mod control_plane;
 mod ebpf;
+mod emulator;
 mod golang;
 mod guest_kernel;
 mod guests;
@@ -29,7 +30,9 @@ use crate::workspace::Workspace;
 pub use control_plane::assets;
 pub use ebpf::ready as ebpf_ready;
 pub use guests::{Images, images};
-pub use images::{Base, base as image_base, crates as image_crates, linker as image_linker};
+pub use images::{
+    Base, base as image_base, crates as image_crates, linker as image_linker, no_arm64,
+};
 pub use nodes::folder as node_programs;
 
 /// The longest step compiles the control plane: 4 minutes on two idle cores, half an hour on busy ones.
@@ -50,6 +53,8 @@ pub enum Need {
     Nodes,
     /// Building images without a registry.
     Images,
+    /// Running programs for arm64.
+    Arm64,
 }
 
 /// One thing to set up.
@@ -70,13 +75,14 @@ struct Step {
 
 /// Packages and Go, one after the other, since packages are installed by one program at a time. Go comes first, so that
 /// the control plane's sources can be downloaded while the eBPF tools compile.
-const FIRST: [&Step; 6] = [
+const FIRST: [&Step; 7] = [
     &golang::GO,
     &packages::NETWORK_TOOLS,
     &ebpf::PACKAGES,
     &guests::PACKAGES,
     &nodes::PACKAGES,
     &images::PACKAGES,
+    &emulator::EMULATOR,
 ];
 /// What is compiled then, one after the other, each after those it builds upon.
 const COMPILED: [&Step; 4] = [

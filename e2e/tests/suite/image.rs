@@ -1,0 +1,47 @@
+//! Images as the Dockerfile makes them, for tests to look into.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use netdiag_e2e::cleanup::TemporaryFolder;
+use serde_json::Value;
+
+/// An image with its files unpacked.
+pub struct Image {
+    pub archive: PathBuf,
+    pub config: Value,
+    pub root: TemporaryFolder,
+}
+
+impl Image {
+    /// Reads a docker archive.
+    pub fn read(archive: PathBuf) -> Self {
+        let files = files(&archive);
+        let json = |file: &str| serde_json::from_slice::<Value>(&files[file]).unwrap();
+        let manifest = json("manifest.json");
+        let root = TemporaryFolder::new("image").unwrap();
+        for layer in manifest[0]["Layers"].as_array().unwrap() {
+            let layer = files[layer.as_str().unwrap()].as_slice();
+            tar::Archive::new(layer).unpack(root.path()).unwrap();
+        }
+        Self {
+            config: json(manifest[0]["Config"].as_str().unwrap()),
+            archive,
+            root,
+        }
+    }
+}
+
+/// What an archive holds, by name.
+fn files(archive: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut archive = tar::Archive::new(fs::File::open(archive).unwrap());
+    let read = |entry: std::io::Result<tar::Entry<'_, fs::File>>| {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        (entry.path().unwrap().display().to_string(), bytes)
+    };
+    archive.entries().unwrap().map(read).collect()
+}

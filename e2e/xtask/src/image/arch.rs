@@ -1,0 +1,29 @@
+//! The machines that images are for.
+
+use clap::ValueEnum;
+
+/// What the machine that builds is called, as the builders say it.
+pub const HERE: &str = if cfg!(target_arch = "aarch64") {
+    "linux/arm64"
+} else {
+    "linux/amd64"
+};
+
+/// An architecture.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Arch {
+    /// x86-64
+    Amd64,
+    /// AArch64, built on amd64 too
+    Arm64,
+}
+
+impl Arch {
+    /// As images name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
