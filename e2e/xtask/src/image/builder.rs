@@ -1,8 +1,9 @@
 //! The commands that build images, by program.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,13 +14,16 @@ use super::archive::Archive;
 use super::material::Material;
 use super::sources::Sources;
 use super::{Target, archive_in};
-use crate::job::Job;
+use crate::job::{self, Job};
 use crate::machine::output_of;
 use crate::setup::Base;
 use crate::workspace::Workspace;
 
 /// All crates and both programs take 12 minutes on two busy cores.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
+
+/// While another build has its turn.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// A program that builds from Dockerfiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -75,9 +79,12 @@ impl Build<'_> {
         let path = self.workspace.cache.join("image.lock");
         let turn = File::create(&path);
         let turn = turn.with_context(|| format!("failed to create {}", path.display()))?;
-        if turn.try_lock().is_err() {
-            eprintln!("waiting for another build of images ..");
-            turn.lock().context("failed to wait for another build")?;
+        while let Err(error) = turn.try_lock() {
+            if let TryLockError::Error(error) = error {
+                return Err(error).context("failed to wait for another build");
+            }
+            job::check_interrupted()?;
+            thread::sleep(LOOK_AGAIN);
         }
         Ok(turn)
     }
