@@ -7,6 +7,9 @@
 # Any Debian 12: its packages hold a recent compiler with the library's sources, and the LLVM that goes with it.
 ARG BUILD_BASE=docker.io/library/debian:12.12-slim
 
+# What the last stage is, see there.
+ARG PROGRAM=agent
+
 # A folder that `cargo vendor --versioned-dirs` wrote, by `--build-context crates=FOLDER`. Empty: cargo downloads.
 FROM scratch AS crates
 
@@ -117,3 +120,7 @@ LABEL org.opencontainers.image.title="netdiag-controller" \
 COPY --from=build /out/netdiag-controller /netdiag-controller
 USER 65532:65532
 ENTRYPOINT ["/netdiag-controller"]
+
+# What is built when no target is named. buildah 1.28 puts labels of the command line on the last stage alone, so
+# `cargo xtask image` chooses here.
+FROM ${PROGRAM}

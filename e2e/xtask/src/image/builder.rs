@@ -117,15 +117,11 @@ impl Build<'_> {
         for (label, value) in self.sources.labels() {
             build.arg(format!("--label=org.opencontainers.image.{label}={value}"));
         }
-        build.args([
-            "--target",
-            target.stage(),
-            "--tag",
-            name,
-            "--file",
-            "Dockerfile",
-            ".",
-        ]);
+        match self.builder {
+            Builder::Buildah => build.arg(format!("--build-arg=PROGRAM={}", target.stage())),
+            Builder::Podman | Builder::Docker => build.args(["--target", target.stage()]),
+        };
+        build.args(["--tag", name, "--file", "Dockerfile", "."]);
         build
     }
 
