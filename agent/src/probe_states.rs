@@ -13,7 +13,8 @@ pub const ATTACHED: &str = "Attached";
 /// It could read, and nobody asks.
 pub const IDLE: &str = "Idle";
 const DEGRADED: &str = "Degraded";
-const UNAVAILABLE: &str = "Unavailable";
+/// It could not read.
+pub const UNAVAILABLE: &str = "Unavailable";
 
 /// This agent on this kernel.
 pub fn agent_info(kernel: String, btf: bool) -> AgentInfo {

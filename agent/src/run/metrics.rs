@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::probe_states::{ATTACHED, IDLE};
+use crate::probe_states::UNAVAILABLE;
 
 /// What the agent counts of its own work.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +79,7 @@ impl Metrics {
         );
         registry.register(
             "probe_up",
-            "1 where a probe was attached in the last window, or could be; 0 where it worked in part or not at all",
+            "0 where a probe could not read anything in the last window; 1 where it did, if only in part, or was not asked",
             metrics.probe_up.clone(),
         );
         registry.register(
@@ -104,7 +104,8 @@ impl Metrics {
             let name = ProbeName {
                 probe: probe.name.clone(),
             };
-            let is_up = probe.state == ATTACHED || probe.state == IDLE;
+            // Older kernels give less than others, and nobody is to be woken for it.
+            let is_up = probe.state != UNAVAILABLE;
             self.probe_up.get_or_create(&name).set(is_up.into());
         }
     }
