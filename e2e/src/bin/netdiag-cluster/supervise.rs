@@ -26,7 +26,7 @@ pub fn supervise(folder: &Path) -> Result<()> {
             eprintln!("failed to remove {}: {error}", noted.display());
         }
     });
-    eprintln!("making images of agent, controller and what else pods need");
+    eprintln!("packing what pods need besides agent and controller");
     let images = TemporaryFolder::new("images")?;
     let archives = local_images(images.path())?;
     eprintln!("starting etcd, the API server, controllers, scheduler and {NODES} nodes");
