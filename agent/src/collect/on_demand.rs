@@ -1,6 +1,6 @@
 //! A probe on the path of every packet: attached while a question needs it, and detached when the question is over.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netdiag_diagnosis::evidence::{Link, Namespace, OnDemand};
 
@@ -59,16 +59,19 @@ impl<P: OnDemandProbe> Watch<P> {
         match (&mut self.state, need) {
             (State::Idle { reason }, Need::None(why)) => *reason = why,
             (State::Idle { .. }, Need::Question(question)) => {
+                let asked = Instant::now();
                 let turn = super::wait_for_turn();
                 let attached = P::attach(kernel);
                 drop(turn);
+                // On a busy node that takes a while, in which it saw nothing.
+                let from = now.saturating_add(asked.elapsed());
                 self.state = match attached {
                     Ok(probe) => {
                         tracing::debug!(question, "Attached a probe");
                         State::Ran {
                             probe,
                             question,
-                            from: now,
+                            from,
                             detached: None,
                         }
                     }
