@@ -90,8 +90,11 @@ impl Outcome {
     pub fn assert_nearly_explained(&self, interface: &str, counter: &str, increase: u64) {
         let entry = self.ledger("", interface, counter);
         let entry = entry.unwrap_or_else(|| panic!("no entry in {:#}", self.result["ledger"]));
-        assert_eq!(entry["increase"], increase, "{entry:#}");
-        assert!(is_nearly(sum(entry), increase), "{entry:#}");
+        // The window goes on for a moment after the fault.
+        let rose = entry["increase"].as_u64().unwrap();
+        let few_more = (increase..=increase + increase / 50).contains(&rose);
+        assert!(few_more, "{increase}: {entry:#}");
+        assert!(is_nearly(sum(entry), rose), "{entry:#}");
         assert!(rows(entry).iter().all(is_known), "{entry:#}");
     }
 

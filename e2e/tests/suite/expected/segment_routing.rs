@@ -93,6 +93,6 @@ pub fn assert_unmerged(made: &Transfer) {
 /// The kernel joined many. On a slow machine bursts are short, and an encapsulated packet comes to the stack twice.
 #[track_caller]
 pub fn assert_merged(made: &Transfer) {
-    assert!(made.on_nic > 1_000, "{made:?}");
+    assert!(made.on_nic > 200, "{made:?}");
     assert!(made.in_stack * 4 < made.on_nic * 3, "{made:?}");
 }
