@@ -79,9 +79,14 @@ impl Build<'_> {
         let path = self.workspace.cache.join("image.lock");
         let turn = File::create(&path);
         let turn = turn.with_context(|| format!("failed to create {}", path.display()))?;
+        let mut told = false;
         while let Err(error) = turn.try_lock() {
             if let TryLockError::Error(error) = error {
                 return Err(error).context("failed to wait for another build");
+            }
+            if !told {
+                eprintln!("waiting for another build of images ..");
+                told = true;
             }
             job::check_interrupted()?;
             thread::sleep(LOOK_AGAIN);
