@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, Once, PoisonError, RwLock};
 use std::{fs, io, process, thread};
 
 use anyhow::{Context, Result};
@@ -21,6 +21,9 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     next: 0,
     actions: BTreeMap::new(),
 });
+
+/// Shared by each thread that runs an action: a process must not end in the middle of one.
+static UNDER_WAY: RwLock<()> = RwLock::new(());
 
 struct Registry {
     next: u64,
@@ -45,6 +48,7 @@ impl Undo {
 
 impl Drop for Undo {
     fn drop(&mut self) {
+        let _under_way = UNDER_WAY.read().unwrap_or_else(PoisonError::into_inner);
         let action = {
             let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
             registry.actions.remove(&self.0)
@@ -55,18 +59,23 @@ impl Drop for Undo {
     }
 }
 
-/// Undoes everything that is still registered.
+/// Undoes everything that is still registered, and waits for what other threads are undoing.
 pub fn undo_all() {
-    loop {
-        let action = {
-            let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
-            registry.actions.pop_last()
-        };
-        match action {
-            Some((_, action)) => action(),
-            None => return,
-        }
-    }
+    while undo_newest() {}
+    drop(UNDER_WAY.write().unwrap_or_else(PoisonError::into_inner));
+}
+
+fn undo_newest() -> bool {
+    let _under_way = UNDER_WAY.read().unwrap_or_else(PoisonError::into_inner);
+    let newest = {
+        let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.actions.pop_last()
+    };
+    let Some((_, action)) = newest else {
+        return false;
+    };
+    action();
+    true
 }
 
 fn watch_for_the_end() {
