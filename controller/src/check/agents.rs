@@ -57,7 +57,11 @@ pub fn agents(seen: &Seen, args: &CheckArgs) -> Vec<Statement> {
         } else {
             let report = reports.map(|reports| reports.iter().find(|it| it.name_any() == name));
             match obstacle(pod, report, args) {
-                Some(why) => fleet.wrong.entry(why).or_default().push(name),
+                Some(obstacle) => {
+                    let alike = fleet.wrong.entry(obstacle.kind);
+                    let (_, names) = alike.or_insert((obstacle.text, Vec::new()));
+                    names.push(name);
+                }
                 None => fleet.well += 1,
             }
         }
@@ -71,12 +75,28 @@ struct Fleet<'a> {
     well: usize,
     not_ready: Vec<&'a str>,
     left_out: Vec<&'a str>,
-    wrong: BTreeMap<String, Vec<&'a str>>,
+    /// By the kind of obstacle: what it is like on the first of these nodes, and all of them.
+    wrong: BTreeMap<String, (String, Vec<&'a str>)>,
+}
+
+/// Why a node has no agent that works.
+struct Obstacle {
+    /// The same on nodes with the same fault, whatever their pods are called.
+    kind: String,
+    /// A sentence for people.
+    text: String,
+}
+
+impl From<String> for Obstacle {
+    fn from(text: String) -> Self {
+        let kind = text.clone();
+        Self { kind, text }
+    }
 }
 
 impl Fleet<'_> {
     fn statements(&self) -> Vec<Statement> {
-        let wrong: usize = self.wrong.values().map(Vec::len).sum();
+        let wrong: usize = self.wrong.values().map(|(_, names)| names.len()).sum();
         let asked = self.well + wrong;
         let text = format!(
             "{} of {} an agent that works.",
@@ -96,7 +116,7 @@ impl Fleet<'_> {
         } else {
             Statement::well(text)
         }];
-        for (why, names) in &self.wrong {
+        for (why, names) in self.wrong.values() {
             statements.push(Statement::wrong(format!("{}: {why}", phrase::names(names))));
         }
         for (names, why) in [
@@ -124,27 +144,29 @@ fn obstacle(
     pod: Option<&Pod>,
     report: Option<Option<&NodeNetReport>>,
     args: &CheckArgs,
-) -> Option<String> {
+) -> Option<Obstacle> {
     let CheckArgs {
         namespace, agents, ..
     } = args;
     let Some(pod) = pod else {
-        return Some(format!(
+        let text = format!(
             "there is no agent, and the DaemonSet could not make one. \
              `kubectl describe daemonset -n {namespace} {agents}` says why."
-        ));
+        );
+        return Some(text.into());
     };
     if !has_condition(pod, "Ready") {
-        return Some(format!(
-            "the agent is not ready: {}. `kubectl describe pod -n {namespace} {}` says more.",
-            phrase::cut(&why_not_ready(pod), MESSAGE),
-            pod.name_any()
-        ));
+        let (kind, why) = why_not_ready(pod);
+        let text = format!(
+            "the agent is not ready: {}. \
+             `kubectl get pods -n {namespace} -l app.kubernetes.io/component=agent -o wide` names the pods.",
+            phrase::cut(&why, MESSAGE),
+        );
+        return Some(Obstacle { kind, text });
     }
     let Some(report) = report? else {
-        return Some(
-            "there is no report, which the controller should have made by now.".to_owned(),
-        );
+        let text = "there is no report, which the controller should have made by now.";
+        return Some(text.to_owned().into());
     };
     let conditions = report
         .status
@@ -154,7 +176,7 @@ fn obstacle(
     let ready = conditions
         .iter()
         .find(|condition| condition.type_ == conditions::READY);
-    match ready {
+    let text = match ready {
         None => Some("the agent has not written its report.".to_owned()),
         Some(ready) if ready.status != "True" => Some(format!(
             "the agent says in its report: {}",
@@ -164,7 +186,8 @@ fn obstacle(
             Some("the agent has not taken up what it was assigned last.".to_owned())
         }
         Some(_) => None,
-    }
+    };
+    text.map(Obstacle::from)
 }
 
 fn desired(agents: &DaemonSet) -> usize {
@@ -217,21 +240,23 @@ fn has_condition(pod: &Pod, type_: &str) -> bool {
         .any(|condition| condition.type_ == type_ && condition.status == "True")
 }
 
-fn why_not_ready(pod: &Pod) -> String {
+/// In one word where the kubelet has one, which is the same for all pods, and in words, which may name the pod.
+fn why_not_ready(pod: &Pod) -> (String, String) {
+    let alike = |text: &str| (text.to_owned(), text.to_owned());
     let Some(status) = &pod.status else {
-        return "nothing is known of its pod".to_owned();
+        return alike("nothing is known of its pod");
     };
-    let waiting = status
-        .container_statuses
-        .iter()
-        .flatten()
-        .find_map(|container| container.state.as_ref()?.waiting.as_ref());
-    if let Some(waiting) = waiting {
+    let states = || {
+        let containers = status.container_statuses.iter().flatten();
+        containers.filter_map(|container| container.state.as_ref())
+    };
+    if let Some(waiting) = states().find_map(|state| state.waiting.as_ref()) {
         let reason = waiting.reason.as_deref().unwrap_or("waiting");
-        return match &waiting.message {
+        let why = match &waiting.message {
             Some(message) => format!("{reason}, {}", printable(message)),
             None => reason.to_owned(),
         };
+        return (reason.to_owned(), why);
     }
     let unscheduled = status
         .conditions
@@ -239,8 +264,11 @@ fn why_not_ready(pod: &Pod) -> String {
         .flatten()
         .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
     match unscheduled.and_then(|condition| condition.message.as_deref()) {
-        Some(message) => printable(message),
-        None => "its container runs, and its /readyz does not say yes".to_owned(),
+        Some(message) => alike(&printable(message)),
+        None if states().any(|state| state.running.is_some()) => {
+            alike("its container runs, and its /readyz does not say yes")
+        }
+        None => alike("its container does not run"),
     }
 }
 

@@ -65,10 +65,21 @@ impl Seen {
                 .map_err(words),
             agents,
             pods,
-            nodes: all(Api::all(client.clone()), stores::shrink_node)
-                .await
-                .map_err(words),
-            reports: served(all(Api::all(client.clone()), shrink_report).await),
+            nodes: all(
+                Api::all(client.clone()),
+                ListParams::default(),
+                stores::shrink_node,
+            )
+            .await
+            .map_err(words),
+            reports: served(
+                all(
+                    Api::all(client.clone()),
+                    ListParams::default(),
+                    shrink_report,
+                )
+                .await,
+            ),
             diagnoses: served(diagnoses.list_metadata(&one).await.map(drop)),
         }
     }
@@ -83,17 +94,17 @@ async fn pods(client: &Client, namespace: &str, agents: &DaemonSet) -> Read<Vec<
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     let ours = ListParams::default().labels(&labels.join(","));
-    let pods = Api::namespaced(client.clone(), namespace).list(&ours).await;
-    pods.map(|list| list.items).map_err(words)
+    let api = Api::namespaced(client.clone(), namespace);
+    all(api, ours, shrink_pod).await.map_err(words)
 }
 
 /// All objects of a kind, page by page, each without what `tidy` takes away.
-async fn all<K>(api: Api<K>, tidy: fn(&mut K)) -> Result<Vec<K>, kube::Error>
+async fn all<K>(api: Api<K>, which: ListParams, tidy: fn(&mut K)) -> Result<Vec<K>, kube::Error>
 where
     K: Resource + Clone + DeserializeOwned + Debug,
 {
     let mut objects = Vec::new();
-    let mut page = ListParams::default().limit(PAGE);
+    let mut page = which.limit(PAGE);
     loop {
         let list = api.list(&page).await?;
         let more = list.metadata.continue_;
@@ -106,6 +117,11 @@ where
             None => return Ok(objects),
         }
     }
+}
+
+fn shrink_pod(pod: &mut Pod) {
+    pod.metadata.managed_fields = None;
+    pod.metadata.annotations = None;
 }
 
 /// What a report found does not matter here, and is most of it.

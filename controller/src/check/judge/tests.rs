@@ -158,6 +158,27 @@ fn an_agent_that_waits_is_named_with_what_the_kubelet_says_of_it() {
 }
 
 #[test]
+fn nodes_with_the_same_fault_share_a_sentence() {
+    let mut seen = healthy();
+    let crashing = |node: &str| -> Pod {
+        object(json!({
+            "metadata": { "name": format!("netdiag-agent-{node}") },
+            "spec": { "nodeName": node, "containers": [] },
+            "status": { "containerStatuses": [{
+                "name": "agent", "image": "", "imageID": "", "ready": false, "restartCount": 4,
+                "state": { "waiting": {
+                    "reason": "CrashLoopBackOff", "message": format!("back-off in pod netdiag-agent-{node}"),
+                } },
+            }] },
+        }))
+    };
+    seen.pods = Ok(vec![crashing("a"), crashing("b")]);
+    let wrong = wrong(&seen);
+    assert_eq!(wrong.len(), 2, "a count and one reason: {wrong:#?}");
+    assert_says(&wrong, "a, b: the agent is not ready: CrashLoopBackOff");
+}
+
+#[test]
 fn an_agent_that_lives_must_have_a_report_that_is_ready_and_up_to_date() {
     let mut outdated = report_of("b");
     outdated.metadata.generation = Some(7);
