@@ -1,7 +1,7 @@
 //! The commands that build images, by program.
 
 use std::fs::{self, File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -21,6 +21,9 @@ use crate::workspace::Workspace;
 
 /// All crates and both programs take 12 minutes on two busy cores.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
+
+/// Layers of one state of the sources, for both architectures, take about 7 GB.
+const MOST_LAYERS_MIB: u64 = 14 * 1024;
 
 /// While another build has its turn.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -53,6 +56,9 @@ impl Build<'_> {
     pub fn archives(&self, targets: &[Target], folder: &Path) -> Result<Vec<Archive>> {
         let _turn = self.wait_for_turn()?;
         let program = self.program()?;
+        if self.builder == Builder::Buildah {
+            self.clear(&program)?;
+        }
         if let Material::Local { base, .. } = self.material {
             self.import(&program, base)?;
         }
@@ -111,8 +117,8 @@ impl Build<'_> {
         if let Some(arch) = self.arch {
             build.arg(format!("--platform=linux/{}", arch.name()));
         }
-        if self.builder == Builder::Buildah {
-            // Others know it by themselves, and so does a newer buildah.
+        if self.builder != Builder::Docker {
+            // docker knows it by itself, and so does a newer buildah.
             build.arg(format!("--build-arg=BUILDPLATFORM={}", arch::HERE));
         }
         build.args(self.material.arguments());
@@ -143,6 +149,29 @@ impl Build<'_> {
             Builder::Docker => save.args(["save", "--output"]).arg(path).arg(name),
         };
         save
+    }
+
+    /// Removes what an interrupted build left, and all layers when they are many: nobody tells which are still of use.
+    fn clear(&self, program: &Program) -> Result<()> {
+        let buildah = |arguments: &[&str]| {
+            let mut command = program.command(self.workspace);
+            command.args(arguments);
+            command
+        };
+        self.run("remains of image builds", buildah(&["rm", "--all"]))?;
+        let mut size = self.workspace.command("du");
+        size.args(["--summarize", "--block-size=1M"])
+            .arg(self.store());
+        let size = output_of(&mut size);
+        let size = size.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+        if size.is_some_and(|size| size > MOST_LAYERS_MIB) {
+            self.run("old image layers", buildah(&["rmi", "--all", "--force"]))?;
+        }
+        Ok(())
+    }
+
+    fn store(&self) -> PathBuf {
+        self.workspace.cache.join("image-layers")
     }
 
     /// Makes an image of the tree, unless it is there from an earlier build.
@@ -188,7 +217,7 @@ impl Build<'_> {
 
     /// buildah with images and layers in netdiag's cache. Where the kernel cannot overlay them, they are copied.
     fn buildah(&self) -> Result<Program> {
-        let store = self.workspace.cache.join("image-layers");
+        let store = self.store();
         fs::create_dir_all(&store)
             .with_context(|| format!("failed to create {}", store.display()))?;
         let with = |driver: &str| Program {

@@ -143,7 +143,8 @@ pub fn image(workspace: &Workspace, args: &ImageArgs) -> Result<ExitCode> {
 
 /// What [`ready`] found or made.
 pub struct Ready {
-    /// Holds the docker archives `netdiag-agent.tar` and `netdiag-controller.tar`; the end-to-end harness finds them here by
+    /// Holds the docker archives `netdiag-agent.tar` and `netdiag-controller.tar`; the end-to-end harness finds them
+    /// here by
     /// `NETDIAG_IMAGES`. Their images are called `localhost/netdiag-agent` and `localhost/netdiag-controller`, with the
     /// workspace's version as the tag.
     pub folder: PathBuf,
@@ -152,8 +153,8 @@ pub struct Ready {
     pub fresh: bool,
 }
 
-/// The images of the present sources, built offline if they are not in the cache yet. What [`NEEDS`] says must have been
-/// set up.
+/// The images of the present sources, built offline if they are not in the cache yet. What [`NEEDS`] says must have
+/// been set up.
 pub fn ready(workspace: &Workspace) -> Result<Ready> {
     cached(workspace, "images", &Target::ALL, None, &[])
 }

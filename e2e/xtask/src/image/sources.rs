@@ -35,7 +35,9 @@ impl Sources {
         let git = |arguments: &[&str]| {
             let mut git = workspace.command("git");
             git.env("TZ", "UTC").args(arguments);
-            output_of(git.args(["--", "Dockerfile"]).args(&paths))
+            git.args(["--", "Dockerfile", ".dockerignore"]).args(&paths);
+            // Recordings are in no image.
+            output_of(git.arg(":(exclude,glob)**/testdata/**"))
         };
         let commit = [
             "log",
