@@ -155,10 +155,9 @@ fn put(state: &Mutex<State>, booted: &Waiting, ended: Ended, recordings: PathBuf
     };
     outcome.took += ended.took;
     outcome.recordings.push(recordings);
+    let first_tries = first_tries(outcome, &booted.scenarios);
     outcome.results.add(ended.results);
-    if booted.again {
-        note_second_tries(outcome, &booted.scenarios);
-    }
+    note_second_tries(outcome, &first_tries);
     if !complete {
         let remark = match retry {
             true => format!("booted again: {end}"),
@@ -206,12 +205,24 @@ fn put(state: &Mutex<State>, booted: &Waiting, ended: Ended, recordings: PathBuf
     }
 }
 
-fn note_second_tries(outcome: &mut Outcome, scenarios: &[String]) {
-    let passed = |name: &&String| outcome.results.verdict(name) == Some(&Verdict::Passed);
-    let passed: Vec<&str> = scenarios
-        .iter()
-        .filter(passed)
-        .map(String::as_str)
+/// Those of these scenarios that have failed before, and where.
+fn first_tries(outcome: &Outcome, scenarios: &[String]) -> Vec<(String, String)> {
+    let tried = scenarios.iter().filter_map(|name| {
+        let first = outcome.results.scenario(name)?;
+        let place = |line: &str| Some(line.split_once(" panicked at ")?.1.to_owned());
+        let failed_at = first.output.lines().find_map(place);
+        let how = failed_at.unwrap_or_else(|| "it did not end".to_owned());
+        Some((name.clone(), how.trim_end_matches(':').to_owned()))
+    });
+    tried.collect()
+}
+
+fn note_second_tries(outcome: &mut Outcome, first_tries: &[(String, String)]) {
+    let passed =
+        |(name, _): &&(String, String)| outcome.results.verdict(name) == Some(&Verdict::Passed);
+    let passed = first_tries.iter().filter(passed);
+    let passed: Vec<String> = passed
+        .map(|(name, first)| format!("{name} (first: {first})"))
         .collect();
     if !passed.is_empty() {
         let remark = format!("passed at the second try: {}", passed.join(", "));
@@ -336,7 +347,8 @@ mod tests {
     #[test]
     fn a_scenario_that_fails_is_tried_once_more_and_named() {
         let state = state(Kernel::V6_1);
-        let run = "test kernels::s0 ... ok\ntest kernels::s1 ... FAILED\ntest kernels::s2 ... FAILED\nexit=101\n";
+        let run = "test kernels::s0 ... ok\ntest kernels::s1 ... FAILED\ntest kernels::s2 ... FAILED\n\
+            ---- kernels::s1 stdout ----\nthread 's1' (7) panicked at s.rs:16:5:\nexit=101\n";
         put(&state, &booted(false), ended(run, false), "/r".into());
         let waiting = lock(&state).waiting.pop_front().unwrap();
         assert_eq!(waiting.scenarios, ["s1", "s2"]);
@@ -345,7 +357,10 @@ mod tests {
         let state = lock(&state);
         assert!(state.waiting.is_empty(), "a third try hides a fault");
         let outcome = &state.outcomes[0];
-        assert_eq!(outcome.note, "passed at the second try: s1");
+        assert_eq!(
+            outcome.note,
+            "passed at the second try: s1 (first: s.rs:16:5)"
+        );
         let failed: Vec<_> = outcome.results.failed().map(|one| &one.name).collect();
         assert_eq!(failed, ["s2"]);
         assert_eq!(outcome.results.scenarios.len(), 3);
