@@ -1,4 +1,5 @@
-//! What every diagnosis needs, tried once when the agent starts, so that what the node forbids is said before anybody asks.
+//! What every diagnosis needs, tried once when the agent starts, so that what the node forbids is said before anybody
+//! asks.
 
 use netdiag_diagnosis::evidence::Observed;
 
@@ -18,8 +19,8 @@ struct Tried {
     kernel_log: Result<(), String>,
 }
 
-/// Tries what is needed: to load a probe, to see the namespaces of all programs, to read an address in /proc/kallsyms and
-/// to open the kernel's log. Nothing is attached. Gives a sentence for each thing that the node forbids.
+/// Tries what is needed: to load a probe, to see the namespaces of all programs, to read an address in /proc/kallsyms
+/// and to open the kernel's log. Nothing is attached. Gives a sentence for each thing that the node forbids.
 pub fn forbidden(kernel: &Kernel) -> Vec<String> {
     let tried = Tried {
         programs: DropProbe::try_load(kernel).map_err(|error| causes(&error)),

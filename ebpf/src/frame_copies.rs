@@ -1,7 +1,7 @@
 //! Counts frames that come in on two interfaces of one namespace within a tenth of a second.
 //!
-//! The hook is the tracepoint `netif_receive_skb(struct sk_buff *skb)`, alike on 5.10 to 6.18. The kernel passes it with
-//! every packet that comes in, before it takes a VLAN tag off and before a receive handler sees the packet
+//! The hook is the tracepoint `netif_receive_skb(struct sk_buff *skb)`, alike on 5.10 to 6.18. The kernel passes it
+//! with every packet that comes in, before it takes a VLAN tag off and before a receive handler sees the packet
 //! (`__netif_receive_skb_core`). `skb->network_header` is then not set: the network header is at `skb->data`.
 //!
 //! <https://elixir.bootlin.com/linux/v6.12/source/net/core/dev.c>

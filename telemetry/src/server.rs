@@ -137,7 +137,8 @@ async fn metrics(State(served): State<Arc<Served>>, headers: HeaderMap) -> Respo
     }
 }
 
-/// The file is read each time, so that a token can be changed without a restart. One that cannot be read lets nobody in.
+/// The file is read each time, so that a token can be changed without a restart. One that cannot be read lets nobody
+/// in.
 fn shows_token(headers: &HeaderMap, file: &Path) -> bool {
     let shown = headers
         .get(header::AUTHORIZATION)

@@ -132,8 +132,8 @@ impl Settings {
     }
 }
 
-/// Characters that no interface name holds (`dev_valid_name`), or that globs elsewhere give a meaning of its own, so that
-/// a pattern would not mean the same everywhere.
+/// Characters that no interface name holds (`dev_valid_name`), or that globs elsewhere give a meaning of its own, so
+/// that a pattern would not mean the same everywhere.
 const NOT_IN_A_GLOB: [char; 4] = ['{', '}', '\\', '/'];
 
 fn compile(patterns: &[String]) -> Result<Vec<GlobMatcher>, SettingsError> {

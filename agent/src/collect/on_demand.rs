@@ -51,7 +51,8 @@ impl<P> Default for Watch<P> {
 }
 
 impl<P: OnDemandProbe> Watch<P> {
-    /// Tells what is needed as of `now`, about once a second: attaches the probe for a question, and detaches it when nobody has asked for a while. A probe that could not be attached is not tried again in this window.
+    /// Tells what is needed as of `now`, about once a second: attaches the probe for a question, and detaches it when
+    /// nobody has asked for a while. A probe that could not be attached is not tried again in this window.
     pub fn update(&mut self, need: Need, kernel: &Kernel, now: Duration) {
         if matches!(need, Need::Question(_)) {
             self.last_asked = now;

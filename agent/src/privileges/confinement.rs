@@ -15,7 +15,8 @@ pub enum Confinement {
     },
 }
 
-/// Types that may do what the rest of the kernel lets them: of privileged containers, of root's shell and of its services.
+/// Types that may do what the rest of the kernel lets them: of privileged containers, of root's shell and of its
+/// services.
 const UNCONFINED_TYPES: [&str; 3] = ["spc_t", "unconfined_t", "unconfined_service_t"];
 /// Longer names are cut.
 const LONGEST_NAME: usize = 100;

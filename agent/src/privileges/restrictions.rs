@@ -44,8 +44,8 @@ impl Restrictions {
         }
     }
 
-    /// Why this was refused: what is so and, in brackets, what would help. Ask only for what was refused: much is allowed
-    /// all the same.
+    /// Why this was refused: what is so and, in brackets, what would help. Ask only for what was refused: much is
+    /// allowed all the same.
     pub fn why(&self, need: Need) -> String {
         self.known(need).unwrap_or_else(|| self.unknown(need))
     }

@@ -139,8 +139,8 @@ impl KernelTypes {
         }
     }
 
-    /// Where `struct sk_buff` says that the device took a VLAN tag out of the frame: a byte, and the bits of it that say
-    /// so. It was a bit of its own until 6.1 (mask); since then protocol and tag together are not 0 (no mask).
+    /// Where `struct sk_buff` says that the device took a VLAN tag out of the frame: a byte, and the bits of it that
+    /// say so. It was a bit of its own until 6.1 (mask); since then protocol and tag together are not 0 (no mask).
     ///
     /// # Errors
     /// This kernel's structure has neither.

@@ -208,7 +208,7 @@ impl DropProbe {
     }
 }
 
-/// What this kernel gives less of than others do.
+/// Loads the best of these variants that the kernel takes.
 fn load(kernel: &Kernel, backends: &[Backend]) -> Result<Loaded, Error> {
     let layout = kernel
         .drop_layout
@@ -219,6 +219,7 @@ fn load(kernel: &Kernel, backends: &[Backend]) -> Result<Loaded, Error> {
     Ok(tracepoint::load(&PROBE, &Wire(*layout), backends)?)
 }
 
+/// What this kernel gives less of than others do.
 fn lesser(facts: &KernelFacts) -> Option<String> {
     match supported(facts) {
         Support::Degraded(reason) => Some(reason),

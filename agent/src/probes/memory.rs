@@ -18,9 +18,9 @@ use crate::collect::{Request, Stop, collect};
 /// As many processors as the limit is made for.
 const PROCESSORS: u64 = 128;
 const MEBIBYTE: u64 = 1024 * 1024;
-/// What a control group was charged at most while an agent on 6.18 loaded its probes was 51 MiB: 31 of them the kernel's,
-/// whose verifier keeps states of a program, the rest the agent's, which parses the kernel's types. Loads take turns, so
-/// that this comes once, however many windows begin.
+/// What a control group was charged at most while an agent on 6.18 loaded its probes was 51 MiB: 31 of them the
+/// kernel's, whose verifier keeps states of a program, the rest the agent's, which parses the kernel's types. Loads
+/// take turns, so that this comes once, however many windows begin.
 const LOAD_BYTES: u64 = 56 * MEBIBYTE;
 /// What the agent keeps for a window: loaded objects, samples, links, findings. A test measures 2 MiB; a node with more
 /// links and drops takes more.

@@ -15,8 +15,8 @@ use super::{namespaces::OpenNamespace, processes, system_calls, text::printable}
 /// ETHTOOL_BUSINFO_LEN and the other texts of `struct ethtool_drvinfo` have 32 bytes.
 const LONGEST_DRIVER: usize = 32;
 
-/// Fills `driver` and, unless known, the offloads of the links of one namespace. Leaves them alone when no process there
-/// has a socket.
+/// Fills `driver` and, unless known, the offloads of the links of one namespace. Leaves them alone when no process
+/// there has a socket.
 pub fn fill<'a>(namespace: &OpenNamespace, links: impl Iterator<Item = &'a mut Link>) {
     let Some(socket) = socket_in(namespace) else {
         return;

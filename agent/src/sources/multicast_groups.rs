@@ -12,8 +12,8 @@ const MOST_GROUPS: usize = 1_024;
 /// (`ipv6_add_dev`, `dev_forward_change`).
 const SITE_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0, 2);
 
-/// Groups of more than link-local scope that were joined on some device. Those of link-local scope are the network's own,
-/// and every host has some. `None` where the namespace has no process to read through.
+/// Groups of more than link-local scope that were joined on some device. Those of link-local scope are the network's
+/// own, and every host has some. `None` where the namespace has no process to read through.
 pub fn read(namespace: &OpenNamespace) -> Option<Vec<IpAddr>> {
     let file = |name| namespace.read_proc_net(name, LONGEST_FILE);
     let ipv4 = file("igmp")?;

@@ -1,7 +1,7 @@
 //! Routes that put a segment routing header into packets or act on one, by RTM_GETROUTE.
 //!
-//! Of the agent's own namespace alone: the kernel lists routes of the socket's namespace, and unlike links and addresses
-//! they have no attribute for another one.
+//! Of the agent's own namespace alone: the kernel lists routes of the socket's namespace, and unlike links and
+//! addresses they have no attribute for another one.
 
 use std::io;
 

@@ -133,8 +133,8 @@ async fn apply_status(
     Ok(())
 }
 
-/// Makes an Event of each turning point that the status just written brings. One that cannot be published is only logged:
-/// the status says the same.
+/// Makes an Event of each turning point that the status just written brings. One that cannot be published is only
+/// logged: the status says the same.
 async fn announce(
     recorder: &Recorder,
     diagnosis: &NodeNetDiagnosis,

@@ -16,8 +16,8 @@ const TELLING_NOTHING: [&str; 3] = [
 /// What a finding about announced neighbours calls them in its evidence; the name comes first, then two spaces.
 const SENDER: &str = "Sender";
 
-/// What is known about a node: its kernel, its system, the switches that it hears and its labels. Drivers and MTUs would
-/// be telling too, but reports hold them for single findings only.
+/// What is known about a node: its kernel, its system, the switches that it hears and its labels. Drivers and MTUs
+/// would be telling too, but reports hold them for single findings only.
 pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
     let agent = reporter
         .report

@@ -1,4 +1,5 @@
-//! Container images of single programs, for tests: a docker archive with the program and the libraries that it is linked to.
+//! Container images of single programs, for tests: a docker archive with the program and the libraries that it is
+//! linked to.
 
 use std::fs;
 use std::path::{Path, PathBuf};

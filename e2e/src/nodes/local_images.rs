@@ -11,8 +11,8 @@ use crate::programs;
 /// The image of the programs that make traffic.
 pub const LAB_IMAGE: &str = "localhost/netdiag-lab:1";
 
-/// Archives of the images of agent and controller, as built from the Dockerfile, and of those of traffic and pause, which
-/// are written into a folder.
+/// Archives of the images of agent and controller, as built from the Dockerfile, and of those of traffic and pause,
+/// which are written into a folder.
 pub fn local_images(folder: &Path) -> Result<Vec<PathBuf>> {
     let packed = |name, program: &Path, arguments| {
         let image = Image {

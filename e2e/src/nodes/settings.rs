@@ -81,8 +81,8 @@ impl Settings {
 }
 
 fn containerd(cni: &Path) -> String {
-    // Debian's containerd 1.6 reads version 2 of the format. Where root lacks SYS_RESOURCE, runc may not lower the score
-    // by which the kernel chooses whom to end when memory runs out.
+    // Debian's containerd 1.6 reads version 2 of the format. Where root lacks SYS_RESOURCE, runc may not lower the
+    // score by which the kernel chooses whom to end when memory runs out.
     format!(
         "version = 2\n\
          [plugins.\"io.containerd.grpc.v1.cri\"]\n\

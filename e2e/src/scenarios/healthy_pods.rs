@@ -75,8 +75,8 @@ impl<'a> HealthyPods<'a> {
         qdiscs[0]["drops"].as_u64().context("it counts no drops")
     }
 
-    /// Sends for that long over IPv4 and IPv6, closing connections as clients do; returns the bytes sent and the packets
-    /// that the server's device received.
+    /// Sends for that long over IPv4 and IPv6, closing connections as clients do; returns the bytes sent and the
+    /// packets that the server's device received.
     pub fn talk(&self, seconds: u64) -> Result<(u64, u64)> {
         let received = || self.server.namespace().counter("eth0", "rx_packets");
         let before = received()?;

@@ -84,8 +84,8 @@ impl Outcome {
         assert!(rows(entry).iter().all(is_known), "{entry:#}");
     }
 
-    /// The same where packets are dropped so close together that one may come while the probe is busy with another on the
-    /// same CPU: at least 98 % is explained.
+    /// The same where packets are dropped so close together that one may come while the probe is busy with another on
+    /// the same CPU: at least 98 % is explained.
     #[track_caller]
     pub fn assert_nearly_explained(&self, interface: &str, counter: &str, increase: u64) {
         let entry = self.ledger("", interface, counter);

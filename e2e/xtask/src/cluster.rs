@@ -105,8 +105,8 @@ struct Record {
     program: PathBuf,
 }
 
-/// The program of the cluster that is up or was left behind, if there is one. It knows how to end what it made, whatever
-/// this checkout has become, and whether or not it compiles.
+/// The program of the cluster that is up or was left behind, if there is one. It knows how to end what it made,
+/// whatever this checkout has become, and whether or not it compiles.
 fn program_of(folder: &Path) -> Result<Option<PathBuf>> {
     let path = folder.join("cluster.json");
     let Ok(text) = fs::read(&path) else {

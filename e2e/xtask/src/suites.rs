@@ -98,9 +98,9 @@ impl Suite {
 
     /// The arguments with which `program` runs this suite's tests, if it has any.
     ///
-    /// Tests that need more than a compiler are ignored by default. Those in the end-to-end
-    /// program's module `apiserver` need a control plane alone, those in `cluster` real nodes, those in `arm64` an emulator, those in `kernels` a guest; all
-    /// others are live ones.
+    /// Tests that need more than a compiler are ignored by default. Those in the end-to-end program's module
+    /// `apiserver` need a control plane alone, those in `cluster` real nodes, those in `arm64` an emulator, those in
+    /// `kernels` a guest; all others are live ones.
     fn arguments(self, program: &Executable) -> Option<&'static [&'static str]> {
         let end_to_end = program.package == "netdiag-e2e" && program.kind == "test";
         match (self, end_to_end) {

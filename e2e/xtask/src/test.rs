@@ -49,7 +49,8 @@ impl TestArgs {
     }
 }
 
-/// Runs the suites. Fails when a test failed, or, in CI, when a suite was skipped. Single tests may skip themselves: kernels differ.
+/// Runs the suites. Fails when a test failed, or, in CI, when a suite was skipped. Single tests may skip themselves:
+/// kernels differ.
 pub fn test(mut workspace: Workspace, args: &TestArgs) -> Result<ExitCode> {
     let cold = env::temp_dir().join(format!("netdiag-cold-{}", std::process::id()));
     if args.cold {
@@ -186,8 +187,8 @@ fn with_images(
     }
 }
 
-/// The agent for arm64, where this machine can build it. No set-up brings what a mirror does not have, so without that one
-/// test is left out, and not a suite.
+/// The agent for arm64, where this machine can build it. No set-up brings what a mirror does not have, so without that
+/// one test is left out, and not a suite.
 fn arm64_rows(workspace: &Workspace, filter: &str, built: &Built) -> Result<Vec<Row>> {
     let suite = Suite::Arm64;
     let Some(why) = setup::no_arm64(workspace) else {

@@ -8,8 +8,8 @@ pub const MAX_REMEMBERED: u32 = 8192;
 /// Most places of drops that explain retransmissions within one window.
 pub const MAX_PLACES: u32 = 256;
 
-/// Segments of one packet that are looked at, from its first on. A packet before segmentation offload holds up to 64 KiB,
-/// which is 45 segments of an ordinary MTU.
+/// Segments of one packet that are looked at, from its first on. A packet before segmentation offload holds up to 64
+/// KiB, which is 45 segments of an ordinary MTU.
 pub const MAX_SEGMENTS: u32 = 48;
 
 /// From here on a segment waited for the retransmission timer: `TCP_RTO_MIN` (include/net/tcp.h), nanoseconds.

@@ -23,8 +23,8 @@ struct Ip {
     length: u32,
 }
 
-/// Of a packet of IPv4, or of IPv6 for any other `protocol`. `None` for one that is no TCP, or of which nothing will ever be sent again: a mere acknowledgement. Packets
-/// with IPv6 extension headers are none either.
+/// Of a packet of IPv4, or of IPv6 for any other `protocol`. `None` for one that is no TCP, or of which nothing will
+/// ever be sent again: a mere acknowledgement. Packets with IPv6 extension headers are none either.
 #[inline(always)]
 pub fn segments_of<R: Read>(skb: *const u8, protocol: u16) -> Option<Segments> {
     // SAFETY: skb is the tracepoint's first argument, every offset is one of its fields, and what lies behind its

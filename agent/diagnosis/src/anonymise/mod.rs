@@ -1,8 +1,8 @@
 //! Evidence without the names and addresses of those it was taken from, for people who want to show it to others.
 //!
 //! Each name and address is replaced by the same other one wherever it stands, so that what belongs together still does
-//! and detectors come to the same findings. What cannot be replaced with sense (payloads of packets, lines of the kernel
-//! log about other things) is blanked. Counts, times, indexes, process ids and the kernel's own names stay.
+//! and detectors come to the same findings. What cannot be replaced with sense (payloads of packets, lines of the
+//! kernel log about other things) is blanked. Counts, times, indexes, process ids and the kernel's own names stay.
 
 mod addresses;
 mod announcements;

@@ -104,10 +104,10 @@ static TABLE: &[Row] = &[
         reasons: Reasons::Any,
         raises: Raises::Device(DeviceCounter::TxDropped),
     },
-    // __dev_queue_xmit. SKB_BAD_GSO is what qdisc_pkt_len_segs_init (inlined) says of a super-frame without a TCP header
-    // where one should be; seen with tx_dropped +38 and +95 (6.12.117). DEV_READY and RECURSION_LIMIT leave by the last
-    // lines, dev_core_stats_tx_dropped_inc and kfree_skb_list_reason. Drops of an inlined qdisc or tc verdict carry
-    // reasons of their own and are not the device's, but for a device without carrier: noop_enqueue counts there.
+    // __dev_queue_xmit. SKB_BAD_GSO is what qdisc_pkt_len_segs_init (inlined) says of a super-frame without a TCP
+    // header where one should be; seen with tx_dropped +38 and +95 (6.12.117). DEV_READY and RECURSION_LIMIT leave by
+    // the last lines, dev_core_stats_tx_dropped_inc and kfree_skb_list_reason. Drops of an inlined qdisc or tc verdict
+    // carry reasons of their own and are not the device's, but for a device without carrier: noop_enqueue counts there.
     // Seen: 6 QDISC_DROP, tx_dropped +6, on a veth whose peer is down (6.18).
     Row {
         functions: &["__dev_queue_xmit"],

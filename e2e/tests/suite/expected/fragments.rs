@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::{assert_harmless, control_frames::causes};
 use crate::outcome::Outcome;
 
-/// The finding that two NICs share a domain: both named, with sender and group; nothing else alarms, but who opened them.
+/// The finding that two NICs share a domain: both named, with sender and group; nothing else alarms, but who opened
+/// them.
 #[track_caller]
 fn shared_domain<'a>(nics: [&str; 2], severity: &str, outcome: &'a Outcome) -> &'a Value {
     let finding = outcome.finding("FragmentReassembly", "SharedBroadcastDomain", nics[0]);

@@ -59,8 +59,8 @@ pub fn assert_receive_offload_was_not_watched(outcome: &Outcome) {
     assert_eq!(outcome.evidence["gro"]["state"], "idle");
 }
 
-/// Super-frames with an inline header that the node sends by way of this device. Kernels that look for the TCP header in
-/// them drop them; others do not, and then nothing is to be found.
+/// Super-frames with an inline header that the node sends by way of this device. Kernels that look for the TCP header
+/// in them drop them; others do not, and then nothing is to be found.
 #[track_caller]
 pub fn routed_super_frames(nic: &str, made: &Transfer, outcome: &Outcome) {
     if made.dropped == 0 {

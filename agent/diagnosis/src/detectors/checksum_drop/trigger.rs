@@ -107,8 +107,8 @@ pub(super) fn of(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
 }
 
 /// Where the kernel gives no reasons, the namespace's counter of wrong checksums tells: what was freed there on arrival
-/// was freed for its checksum if the counter rose as much, but for one in ten. What surely fell between the counter's two
-/// reads is compared.
+/// was freed for its checksum if the counter rose as much, but for one in ten. What surely fell between the counter's
+/// two reads is compared.
 fn only_checksums(window: &EvidenceWindow, drop: &DropCount) -> bool {
     let location = drop.location.as_str();
     let Some(verified) = ON_ARRIVAL

@@ -180,9 +180,8 @@ impl Domain<'_> {
         copies.any(|copy| copy.fragments && same_ends(copy) == Some(*ends))
     }
 
-    /// The ends of every flow whose fragments came in on two of the interfaces, most frequent first.
-    /// Whether a program of the namespace joined one of the groups that fragments came for; `None` where that could not be
-    /// read, or where they were no group's.
+    /// Whether a program of the namespace joined one of the groups that fragments came for; `None` where that could not
+    /// be read, or where they were no group's.
     pub(super) fn has_receiver(&self) -> Option<bool> {
         let joined = self.namespace.multicast_groups.as_ref()?;
         let flows = self.fragmented_flows();
@@ -193,6 +192,7 @@ impl Domain<'_> {
         Some(groups.any(|group| joined.contains(group)))
     }
 
+    /// The ends of every flow whose fragments came in on two of the interfaces, most frequent first.
     pub(super) fn fragmented_flows(&self) -> Vec<Ends> {
         let mut flows = Vec::new();
         for copy in self.copies.iter().filter(|copy| copy.fragments) {

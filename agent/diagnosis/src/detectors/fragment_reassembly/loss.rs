@@ -79,7 +79,8 @@ impl<'a> Incomplete<'a> {
         let arriving = others
             .iter()
             .filter(|remains| remains.place == Place::Reassembly);
-        // Without memory for a fragment the kernel counts a failure at once and no time-out; older kernels name neither.
+        // Without memory for a fragment the kernel counts a failure at once and no time-out; older kernels name
+        // neither.
         let timed_out = version.increase(namespace, "ReasmTimeout");
         let refused = failed.saturating_sub(timed_out);
         let duplicates = count(arriving.copied()).saturating_sub(refused);
@@ -143,8 +144,9 @@ impl<'a> Incomplete<'a> {
     }
 }
 
-/// Whether these packets were this namespace's. Fragments that leave a queue have no device any more: then the interface
-/// that they came in on must be there, and the namespace be the receiver or the only one where reassembly failed.
+/// Whether these packets were this namespace's. Fragments that leave a queue have no device any more: then the
+/// interface that they came in on must be there, and the namespace be the receiver or the only one where reassembly
+/// failed.
 fn is_in(window: &EvidenceWindow, namespace: &Namespace, remains: &Remains<'_>) -> bool {
     if let Some(netns) = remains.key.netns {
         return netns == namespace.id;

@@ -87,9 +87,9 @@ impl<'a> Toll<'a> {
 
     /// Datagrams that nobody got.
     ///
-    /// A whole datagram that dies is lost, unless its copy was put together too. Of N datagrams with two copies each,
-    /// C are put together twice: ReasmOKs = N + C. The copies of the other N - C collide. So C = (ReasmOKs - (N - C)) / 2,
-    /// and the rest of the whole datagrams that died had no copy that lived.
+    /// A whole datagram that dies is lost, unless its copy was put together too. Of N datagrams with two copies each, C
+    /// are put together twice: ReasmOKs = N + C. The copies of the other N - C collide. So C = (ReasmOKs - (N - C)) /
+    /// 2, and the rest of the whole datagrams that died had no copy that lived.
     ///
     /// Where no program joined the group nobody misses it, whatever dies of it.
     pub(super) fn lost(&self, domain: &Domain<'_>) -> Range {

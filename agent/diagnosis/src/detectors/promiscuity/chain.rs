@@ -120,8 +120,8 @@ fn is_same(a: &Link, b: &Link) -> bool {
     (a.netns, a.ifindex) == (b.netns, b.ifindex)
 }
 
-/// The chain that ends at `link`: `eth0, eth1 <- bond0 <- bond0.100`, within its namespace, of the devices that do as it
-/// does: promiscuous, or taking every multicast frame.
+/// The chain that ends at `link`: `eth0, eth1 <- bond0 <- bond0.100`, within its namespace, of the devices that do as
+/// it does: promiscuous, or taking every multicast frame.
 pub(super) fn chain(
     window: &EvidenceWindow,
     link: &Link,

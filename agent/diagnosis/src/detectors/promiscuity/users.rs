@@ -59,7 +59,8 @@ impl<'a> Users<'a> {
                 // (`br_manage_promisc`), so one user that nobody else accounts for is the bridge.
                 || link.promiscuity == others.saturating_add(1)
         });
-        // Where `uc_promisc` was not read: a veth or dummy has no filter, so the address of a macvlan on it is one user.
+        // Where `uc_promisc` was not read: a veth or dummy has no filter, so the address of a macvlan on it is one
+        // user.
         users.unicast_filter |= link.unicast_promiscuous.is_none()
             && has_address_above(window, link)
             && link.promiscuity == users.count(link).saturating_add(1);

@@ -22,8 +22,8 @@ const RECEIVE_QUEUE_FULL: &str = "ReceiveQueueFull";
 const TRANSMIT_QUEUE_FULL: &str = "TransmitQueueFull";
 const QUEUE_CHECK_RACE: &str = "QueueCheckRace";
 
-/// Drops a minute from which it is a warning, and retransmissions a minute from which it is critical: TCP that probes for
-/// bandwidth fills any queue once in a while.
+/// Drops a minute from which it is a warning, and retransmissions a minute from which it is critical: TCP that probes
+/// for bandwidth fills any queue once in a while.
 const WARN_PER_MINUTE: u64 = 6;
 
 /// The `TapQueueDrop` check.

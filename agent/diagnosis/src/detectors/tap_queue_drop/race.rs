@@ -1,7 +1,8 @@
 //! Kernels whose `tap_handle_frame` may drop while the queue has room.
 //!
-//! Until 4.15 it asked whether the queue was full (`__skb_array_full`, drivers/net/tap.c) without the lock that the reader
-//! and other senders take, so it could see a slot as taken that was being emptied. From 4.16 on the insert itself tells.
+//! Until 4.15 it asked whether the queue was full (`__skb_array_full`, drivers/net/tap.c) without the lock that the
+//! reader and other senders take, so it could see a slot as taken that was being emptied. From 4.16 on the insert
+//! itself tells.
 
 /// The first release without the check.
 const MENDED: (u32, u32) = (4, 16);

@@ -56,8 +56,8 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        // Frees a packet when __neigh_create has failed, which it does when the table is full. (ip6_finish_output2 frees
-        // multicasts without hops left as well.)
+        // Frees a packet when __neigh_create has failed, which it does when the table is full. (ip6_finish_output2
+        // frees multicasts without hops left as well.)
         matches: Reasonless(&["ip_finish_output2"]),
         class: Loss {
             warn_per_minute: AT_ONCE,
