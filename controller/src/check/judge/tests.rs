@@ -71,6 +71,12 @@ fn healthy() -> Seen {
     }
 }
 
+/// All that is said of it, line by line.
+fn said(seen: &Seen) -> Vec<String> {
+    let statements = judge(seen, &args());
+    statements.iter().map(ToString::to_string).collect()
+}
+
 /// What is wrong with it, sentence by sentence.
 fn wrong(seen: &Seen) -> Vec<String> {
     let statements = judge(seen, &args());
@@ -92,10 +98,7 @@ fn assert_says(texts: &[String], wanted: &str) {
 fn nothing_is_wrong_with_a_healthy_installation() {
     let seen = healthy();
     assert_eq!(wrong(&seen), Vec::<String>::new());
-    let said: Vec<String> = judge(&seen, &args())
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let said = said(&seen);
     assert_says(&said, "ok     2 of 2 nodes have an agent that works.");
 }
 
@@ -211,10 +214,7 @@ fn nodes_that_are_not_ready_or_not_selected_are_noted_and_not_wrong() {
         nodes.extend([unready_node("down"), windows]);
     }
     assert_eq!(wrong(&seen), Vec::<String>::new());
-    let said: Vec<String> = judge(&seen, &args())
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let said = said(&seen);
     assert_says(&said, "note   1 node (down): not Ready themselves");
     assert_says(&said, "note   1 node (w): left out by agent.nodeSelector");
 }
