@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::build;
@@ -24,10 +24,8 @@ pub struct DiagnoseArgs {
 /// `cargo xtask diagnose`: becomes the agent, so its exit code is this command's.
 pub fn diagnose(workspace: &Workspace, args: &DiagnoseArgs) -> Result<ExitCode> {
     let machine = Machine::look();
-    let outcome = setup::set_up(workspace, &machine, &[Need::Ebpf], args.yes)?;
-    if let Some(why) = outcome.lack(Need::Ebpf) {
-        bail!("the agent's eBPF programs cannot be built: {why}");
-    }
+    let failure = "the agent's eBPF programs cannot be built";
+    setup::require(workspace, &machine, &[Need::Ebpf], args.yes, failure)?;
     eprintln!("building the agent ..");
     let built = build::binaries(workspace, &["netdiag-agent"])?;
     let agent = built.required_binary("netdiag-agent")?;

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
-use crate::build;
 use crate::machine::Machine;
 use crate::setup;
 use crate::suites::{self, Suite};
@@ -86,17 +85,10 @@ fn up(workspace: &Workspace, agreed: bool) -> Result<Command> {
         bail!("nodes need network namespaces and eBPF: {why}");
     }
     let needs = Suite::Cluster.needs();
-    let outcome = setup::set_up(workspace, &machine, needs, agreed)?;
-    if let Some(why) = needs.iter().find_map(|need| outcome.lack(*need)) {
-        bail!("the cluster cannot be set up: {why}");
-    }
+    let failure = "the cluster cannot be set up";
+    setup::require(workspace, &machine, needs, agreed, failure)?;
     eprintln!("building agent, controller and what the cluster needs ..");
-    let packages = ["netdiag-agent", "netdiag-controller", "netdiag-e2e"];
-    let built = build::binaries(workspace, &packages)?;
-    let mut command = workspace.command(built.required_binary("netdiag-cluster")?);
-    command.envs(built.environment());
-    command.envs(suites::environment(workspace, needs)?);
-    Ok(command)
+    suites::program(workspace, "netdiag-cluster", needs)
 }
 
 /// The part used here of what the cluster's process notes of itself.

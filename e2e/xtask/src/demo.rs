@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::build;
 use crate::machine::Machine;
 use crate::setup::{self, Need};
 use crate::suites;
@@ -27,15 +26,9 @@ pub fn demo(workspace: &Workspace, args: &DemoArgs) -> Result<ExitCode> {
     if let Some(why) = &machine.no_live_tests {
         bail!("the demo makes faults in network namespaces: {why}");
     }
-    let outcome = setup::set_up(workspace, &machine, &NEEDS, args.yes)?;
-    if let Some(why) = NEEDS.iter().find_map(|need| outcome.lack(*need)) {
-        bail!("the demo cannot be set up: {why}");
-    }
+    let failure = "the demo cannot be set up";
+    setup::require(workspace, &machine, &NEEDS, args.yes, failure)?;
     eprintln!("building agent, controller and demo ..");
-    let packages = ["netdiag-agent", "netdiag-controller", "netdiag-e2e"];
-    let built = build::binaries(workspace, &packages)?;
-    let mut command = workspace.command(built.required_binary("netdiag-demo")?);
-    command.envs(built.environment());
-    command.envs(suites::environment(workspace, &NEEDS)?);
+    let mut command = suites::program(workspace, "netdiag-demo", &NEEDS)?;
     Err(command.exec()).context("failed to run the demo")
 }

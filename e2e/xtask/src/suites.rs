@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use crate::build::{Built, Executable};
+use crate::build::{self, Built, Executable};
 use crate::guests;
 use crate::image;
 use crate::job::{Ended, Job};
@@ -131,6 +131,16 @@ impl Suite {
             | (Self::Lint | Self::Codegen | Self::Kernels, _) => None,
         }
     }
+}
+
+/// Builds a program of the end-to-end harness, and what it runs; it finds what was set up for these needs.
+pub fn program(workspace: &Workspace, name: &str, needs: &[Need]) -> Result<Command> {
+    let packages = ["netdiag-agent", "netdiag-controller", "netdiag-e2e"];
+    let built = build::binaries(workspace, &packages)?;
+    let mut command = workspace.command(built.required_binary(name)?);
+    command.envs(built.environment());
+    command.envs(environment(workspace, needs)?);
+    Ok(command)
 }
 
 /// The variables by which the end-to-end harness finds what was set up for these needs.

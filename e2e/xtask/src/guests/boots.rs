@@ -171,15 +171,9 @@ fn put(state: &Mutex<State>, booted: &Waiting, ended: Ended, recordings: PathBuf
         Some(_) => !dead_in_ebpf,
         None => true,
     };
-    let again: Vec<String> = match retry {
-        true => booted
-            .scenarios
-            .iter()
-            .filter(deserves_another)
-            .cloned()
-            .collect(),
-        false => Vec::new(),
-    };
+    let again = booted.scenarios.iter();
+    let again = again.filter(|name| retry && deserves_another(name));
+    let again: Vec<String> = again.cloned().collect();
     for one in again
         .iter()
         .filter_map(|name| outcome.results.scenario(name))

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::build::{self, Built};
@@ -76,10 +76,8 @@ pub struct Outcome {
 /// `cargo xtask test-vm`: ends with a table.
 pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
     let host = Machine::look();
-    let set_up = setup::set_up(workspace, &host, &NEEDS, args.yes)?;
-    if let Some(why) = NEEDS.iter().find_map(|need| set_up.lack(*need)) {
-        bail!("guests cannot be set up: {why}");
-    }
+    let failure = "guests cannot be set up";
+    setup::require(workspace, &host, &NEEDS, args.yes, failure)?;
     eprintln!("building ..");
     let built = build::for_guests(workspace)?;
     let filter = args.filter.as_deref().unwrap_or_default();

@@ -101,8 +101,7 @@ impl Build<'_> {
     }
 
     fn build(&self, program: &Program, target: Target, name: &str) -> Command {
-        let mut build = program.command(self.workspace);
-        build.arg("build");
+        let mut build = program.command(self.workspace, &["build"]);
         // All times in an image are 0, so that the same sources always give the same image.
         match self.builder {
             // Its layers are found again, and it needs no right to make containers.
@@ -137,7 +136,7 @@ impl Build<'_> {
     }
 
     fn save(&self, program: &Program, name: &str, path: &Path) -> Command {
-        let mut save = program.command(self.workspace);
+        let mut save = program.command(self.workspace, &[]);
         match self.builder {
             Builder::Buildah => save
                 .args(["push", name])
@@ -153,11 +152,7 @@ impl Build<'_> {
 
     /// Removes what an interrupted build left, and all layers when they are many: nobody tells which are still of use.
     fn clear(&self, program: &Program) -> Result<()> {
-        let buildah = |arguments: &[&str]| {
-            let mut command = program.command(self.workspace);
-            command.args(arguments);
-            command
-        };
+        let buildah = |arguments: &[&str]| program.command(self.workspace, arguments);
         self.run("remains of image builds", buildah(&["rm", "--all"]))?;
         let mut size = self.workspace.command("du");
         size.args(["--summarize", "--block-size=1M"])
@@ -176,11 +171,7 @@ impl Build<'_> {
 
     /// Makes an image of the tree, unless it is there from an earlier build.
     fn import(&self, program: &Program, base: &Base) -> Result<()> {
-        let buildah = |arguments: &[&str]| {
-            let mut command = program.command(self.workspace);
-            command.args(arguments);
-            command
-        };
+        let buildah = |arguments: &[&str]| program.command(self.workspace, arguments);
         if output_of(&mut buildah(&["inspect", "--type=image", &base.name])).is_some() {
             return Ok(());
         }
@@ -230,7 +221,7 @@ impl Build<'_> {
             ],
         };
         let overlay = with("overlay");
-        let works = output_of(overlay.command(self.workspace).arg("info")).is_some();
+        let works = output_of(&mut overlay.command(self.workspace, &["info"])).is_some();
         Ok(if works { overlay } else { with("vfs") })
     }
 }
@@ -251,7 +242,7 @@ impl Program {
         }
     }
 
-    fn command(&self, workspace: &Workspace) -> Command {
+    fn command(&self, workspace: &Workspace, arguments: &[&str]) -> Command {
         let settings = self.settings.iter().map(String::as_str);
         let mut words = self
             .inside
@@ -260,7 +251,7 @@ impl Program {
             .chain([self.name])
             .chain(settings);
         let mut command = workspace.command(words.next().unwrap_or(self.name));
-        command.args(words);
+        command.args(words).args(arguments);
         command
     }
 }

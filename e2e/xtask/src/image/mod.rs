@@ -99,10 +99,8 @@ pub fn image(workspace: &Workspace, args: &ImageArgs) -> Result<ExitCode> {
     }
     let material = if args.offline {
         let machine = Machine::look();
-        let outcome = setup::set_up(workspace, &machine, &NEEDS, args.yes)?;
-        if let Some(why) = NEEDS.iter().find_map(|need| outcome.lack(*need)) {
-            bail!("images cannot be built offline: {why}");
-        }
+        let failure = "images cannot be built offline";
+        setup::require(workspace, &machine, &NEEDS, args.yes, failure)?;
         if args.arch == Some(Arch::Arm64)
             && let Some(why) = setup::no_arm64(workspace)
         {
@@ -144,9 +142,8 @@ pub fn image(workspace: &Workspace, args: &ImageArgs) -> Result<ExitCode> {
 /// What [`ready`] found or made.
 pub struct Ready {
     /// Holds the docker archives `netdiag-agent.tar` and `netdiag-controller.tar`; the end-to-end harness finds them
-    /// here by
-    /// `NETDIAG_IMAGES`. Their images are called `localhost/netdiag-agent` and `localhost/netdiag-controller`, with the
-    /// workspace's version as the tag.
+    /// here by `NETDIAG_IMAGES`. Their images are called `localhost/netdiag-agent` and `localhost/netdiag-controller`,
+    /// with the workspace's version as the tag.
     pub folder: PathBuf,
     pub took: Duration,
     /// Nothing had to be built.

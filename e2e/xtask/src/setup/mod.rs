@@ -117,6 +117,21 @@ impl Outcome {
     }
 }
 
+/// As [`set_up`], for what cannot go on without any of the needs; `failure` says what then cannot be done.
+pub fn require(
+    workspace: &Workspace,
+    machine: &Machine,
+    needs: &[Need],
+    agreed: bool,
+    failure: &str,
+) -> Result<()> {
+    let outcome = set_up(workspace, machine, needs, agreed)?;
+    match needs.iter().find_map(|need| outcome.lack(*need)) {
+        Some(why) => bail!("{failure}: {why}"),
+        None => Ok(()),
+    }
+}
+
 /// Sets up what `needs` asks for. A step that cannot be done is reported in the outcome, since the
 /// rest may go on without it.
 pub fn set_up(
