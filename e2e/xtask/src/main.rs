@@ -4,6 +4,7 @@ mod agent;
 mod build;
 mod cluster;
 mod codegen;
+mod compare;
 mod demo;
 mod guests;
 mod image;
@@ -48,6 +49,8 @@ enum Command {
     TestCluster(cluster::TestClusterArgs),
     /// Write the generated files: the custom resource definitions
     Codegen(codegen::CodegenArgs),
+    /// Replay every recording with two builds of the agent and show what they find differently
+    Compare(compare::CompareArgs),
     /// Check the formatting and run clippy
     Lint,
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
             Command::Cluster(args) => cluster::cluster(&workspace, &args),
             Command::TestCluster(args) => cluster::test_cluster(workspace, &args),
             Command::Codegen(args) => codegen::codegen(&workspace, &args),
+            Command::Compare(args) => compare::compare(&workspace, &args),
             Command::Lint => lint::lint(&workspace),
         }
     });
