@@ -12,6 +12,7 @@ mod cluster;
 mod expected;
 mod image;
 mod kernels;
+mod kernels_in_ci;
 mod live;
 mod outcome;
 

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::build::{self, Built};
 use crate::codegen;
-use crate::guests::{self, Kernel};
+use crate::guests::{self, Choice};
 use crate::image;
 use crate::job;
 use crate::lint;
@@ -202,7 +202,7 @@ fn arm64_rows(workspace: &Workspace, filter: &str, built: &Built) -> Result<Vec<
 }
 
 fn kernel_rows(workspace: &Workspace, built: &Built) -> Vec<Row> {
-    match guests::run(workspace, built, &Kernel::ALL, "", guests::LIMIT) {
+    match guests::run(workspace, built, &Choice::Ci, guests::LIMIT) {
         Ok(outcomes) => guests::rows(&outcomes),
         Err(error) => {
             let name = Suite::Kernels.name();

@@ -1,6 +1,7 @@
 //! `cargo xtask test-vm`: the kernel scenarios, on stock kernels in QEMU.
 
 mod boots;
+mod ci_set;
 mod document;
 mod exchange;
 mod here;
@@ -43,20 +44,37 @@ pub struct TestVmArgs {
     /// Set up what is missing without asking
     #[arg(long)]
     yes: bool,
-    /// Kernels to boot, separated by commas
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kernel::ALL)]
+    /// Kernels to boot, separated by commas, with every scenario
+    #[arg(long, value_enum, value_delimiter = ',')]
     kernel: Vec<Kernel>,
-    /// Write docs/kernels.md from this run, which must be of all scenarios on all kernels
+    /// Run every scenario on every kernel, and not what CI runs (e2e/kernels-in-ci.txt)
     #[arg(long, conflicts_with_all = ["kernel", "filter"])]
+    all: bool,
+    /// Write docs/kernels.md from this run
+    #[arg(long, requires = "all")]
     document: bool,
     /// Keep each passed scenario's recording in the testdata of its check, for the fast tests
     #[arg(long)]
     record: bool,
     /// Run the scenarios on this machine's kernel instead, as far as they need no guest
-    #[arg(long, conflicts_with_all = ["kernel", "document"])]
+    #[arg(long, conflicts_with_all = ["kernel", "all"])]
     here: bool,
-    /// Run only scenarios with this in their names, such as `bonds` or `faults::veth`
+    /// Run only scenarios with this in their names, such as `bonds` or `faults::veth`, on every kernel
     filter: Option<String>,
+}
+
+/// The scenarios that each kernel is to run.
+pub type Plan = Vec<(Kernel, Vec<String>)>;
+
+/// Chooses what runs.
+pub enum Choice<'a> {
+    /// The scenarios that CI boots.
+    Ci,
+    /// Each scenario with `filter` in its name, on each of these kernels.
+    Every {
+        kernels: &'a [Kernel],
+        filter: &'a str,
+    },
 }
 
 /// What one kernel showed.
@@ -84,7 +102,15 @@ pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
     if args.here {
         return here::run(workspace, &host, &built, filter, args.record);
     }
-    let outcomes = run(workspace, &built, &args.kernel, filter, LIMIT_BY_HAND)?;
+    let choice = match &args.kernel[..] {
+        [] if !args.all && filter.is_empty() => Choice::Ci,
+        [] => Choice::Every {
+            kernels: &Kernel::ALL,
+            filter,
+        },
+        kernels => Choice::Every { kernels, filter },
+    };
+    let outcomes = run(workspace, &built, &choice, LIMIT_BY_HAND)?;
     let table = Table(&outcomes);
     println!("{table}");
     let failed = table.failed();
@@ -104,17 +130,23 @@ pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
     })
 }
 
-/// Runs the scenarios with `filter` in their names on these kernels, and shows what failed.
+/// Runs what was chosen, and shows what failed.
 pub fn run(
     workspace: &Workspace,
     built: &Built,
-    kernels: &[Kernel],
-    filter: &str,
+    choice: &Choice<'_>,
     limit: Duration,
 ) -> Result<Vec<Outcome>> {
     let folder = workspace.run_folder().join("guests");
     fs::create_dir_all(&folder).with_context(|| format!("failed to create {folder:?}"))?;
-    let scenarios = programs::scenarios(workspace, built, filter)?;
+    let plan: Plan = match choice {
+        Choice::Ci => ci_set::read(workspace, &programs::scenarios(workspace, built, "")?)?,
+        Choice::Every { kernels, filter } => {
+            let scenarios = programs::scenarios(workspace, built, filter)?;
+            let planned = kernels.iter().map(|&kernel| (kernel, scenarios.clone()));
+            planned.collect()
+        }
+    };
     let run = Run {
         workspace,
         images: &setup::images(workspace)?,
@@ -122,7 +154,7 @@ pub fn run(
         folder: &folder,
         deadline: Instant::now() + limit,
     };
-    let outcomes = run.all(kernels, &scenarios)?;
+    let outcomes = run.all(&plan)?;
     for outcome in &outcomes {
         for failure in outcome.results.failed() {
             eprintln!(

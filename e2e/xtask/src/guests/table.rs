@@ -17,18 +17,11 @@ impl Table<'_> {
         all.map(|scenario| scenario.name.as_str()).collect()
     }
 
-    /// Scenarios that failed or that a guest did not get to; a guest that ran none counts as one.
+    /// Scenarios that failed or that a guest did not get to; a kernel that ran none counts as one.
     pub fn failed(&self) -> usize {
-        let scenarios = self.scenarios();
         let of = |outcome: &Outcome| {
-            let bad = |name: &&&str| {
-                !matches!(
-                    outcome.results.verdict(name),
-                    Some(Verdict::Passed | Verdict::Skipped(_))
-                )
-            };
             let nothing = usize::from(outcome.results.scenarios.is_empty());
-            scenarios.iter().filter(bad).count().max(nothing)
+            outcome.results.failed().count().max(nothing)
         };
         self.0.iter().map(of).sum()
     }
@@ -50,7 +43,7 @@ pub fn word(verdict: Option<&Verdict>) -> &'static str {
         Some(Verdict::Passed) => "ok",
         Some(Verdict::Failed) => "FAILED",
         Some(Verdict::Skipped(_)) => "SKIP",
-        None => "not run",
+        None => "-", // not chosen for this kernel
     }
 }
 
@@ -115,20 +108,22 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_guest_did_not_get_to_counts_as_failed() {
-        let outcomes = [
-            outcome(
-                Kernel::V6_1,
-                "test kernels::a ... ok\ntest kernels::b ... ok\nexit=0",
-            ),
+    fn what_a_dead_guest_did_not_get_to_counts_as_failed_and_what_was_not_chosen_does_not() {
+        let both = "test kernels::a ... ok\ntest kernels::b ... ok\nexit=0";
+        let mut outcomes = [
+            outcome(Kernel::V6_1, both),
             outcome(Kernel::V6_12, "test kernels::a ... ok\n"),
             outcome(Kernel::V5_10, ""),
         ];
-        assert_eq!(Table(&outcomes[..1]).failed(), 0);
-        assert_eq!(Table(&outcomes[..2]).failed(), 1);
-        assert_eq!(Table(&outcomes[2..]).failed(), 1);
+        assert_eq!(Table(&outcomes[..2]).failed(), 0);
         let text = Table(&outcomes[..2]).to_string();
-        assert!(text.contains("not run"), "{text}");
+        assert!(text.contains("b  ok        -"), "{text}");
+        assert_eq!(Table(&outcomes[2..]).failed(), 1);
+        outcomes[1]
+            .results
+            .add_missing("b", "the guest ended early");
+        let text = Table(&outcomes[..2]).to_string();
+        assert!(text.contains("b  ok        FAILED"), "{text}");
         assert!(text.ends_with("3 passed, 1 failed, 0 skipped"), "{text}");
     }
 }
