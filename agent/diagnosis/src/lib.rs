@@ -6,6 +6,7 @@
 
 pub mod evidence;
 pub mod finding;
+pub mod kernel;
 pub mod ledger;
 
 mod anonymise;

@@ -134,8 +134,8 @@ pub(crate) fn ipv4_drops(
         netns: Some(netns),
         ifindex,
         ethertype: 0x0800,
-        reason: reason.to_owned(),
-        location: location.to_owned(),
+        reason: reason.into(),
+        location: location.into(),
         at_least: count,
         count,
         ..DropCount::default()

@@ -7,6 +7,7 @@ use netdiag_abi::{
     net_devices::NetDeviceLayout, packet_sockets::PacketSocketLayout,
     retransmissions::RetransmissionLayout,
 };
+use netdiag_diagnosis::kernel::Reason;
 
 use super::{btf, drop::layout, frame_copies, gro, net_devices, packet_sockets, retransmissions};
 
@@ -147,9 +148,9 @@ impl KernelFacts {
         self.has_sock_from_file = has_helper("BPF_FUNC_sock_from_file");
     }
 
-    /// Value of a drop reason by its name without prefix.
-    pub fn drop_reason(&self, name: &str) -> Option<u32> {
-        value_of(&self.drop_reasons, name)
+    /// Value of a drop reason.
+    pub fn drop_reason(&self, reason: &Reason) -> Option<u32> {
+        value_of(&self.drop_reasons, reason.as_str())
     }
 
     /// Value of a result of generic receive offload by its name without prefix.
@@ -157,11 +158,10 @@ impl KernelFacts {
         value_of(&self.gro_results, name)
     }
 
-    /// Name of a drop reason without its prefix; empty where this kernel gives no reasons. Reasons of modules are known
-    /// by their subsystem alone, as `OPENVSWITCH:3`.
-    pub fn drop_reason_name(&self, value: u32) -> String {
+    /// The drop reason with this value. Reasons of modules are known by their subsystem only, as `OPENVSWITCH:3`.
+    pub fn drop_reason_of(&self, value: u32) -> Reason {
         if self.drop_reasons.is_empty() {
-            return String::new();
+            return Reason::ABSENT;
         }
         let named = |names: &[(u32, String)], value: u32| {
             names
@@ -175,6 +175,7 @@ impl KernelFacts {
                 (value >> 16 != 0).then(|| format!("{subsystem}:{}", value & 0xffff))
             })
             .unwrap_or_else(|| format!("REASON_{value}"))
+            .into()
     }
 }
 
@@ -219,22 +220,22 @@ mod tests {
 
     #[test]
     fn reasons_are_named_as_the_kernel_spells_them() {
-        assert_eq!(facts().drop_reason_name(2), "NOT_SPECIFIED");
-        assert_eq!(facts().drop_reason("NOT_DROPPED_YET"), Some(0));
+        assert_eq!(facts().drop_reason_of(2), Reason::NOT_SPECIFIED);
+        assert_eq!(facts().drop_reason(&Reason::NOT_DROPPED_YET), Some(0));
     }
 
     #[test]
     fn a_module_s_reason_is_named_by_its_subsystem() {
-        assert_eq!(facts().drop_reason_name(3 << 16 | 7), "OPENVSWITCH:7");
+        assert_eq!(facts().drop_reason_of(3 << 16 | 7), "OPENVSWITCH:7".into());
     }
 
     #[test]
     fn an_unknown_reason_keeps_its_number() {
-        assert_eq!(facts().drop_reason_name(4711), "REASON_4711");
+        assert_eq!(facts().drop_reason_of(4711), "REASON_4711".into());
     }
 
     #[test]
     fn a_kernel_without_reasons_names_none() {
-        assert_eq!(KernelFacts::default().drop_reason_name(2), "");
+        assert_eq!(KernelFacts::default().drop_reason_of(2), Reason::ABSENT);
     }
 }

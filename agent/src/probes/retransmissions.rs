@@ -17,8 +17,9 @@ use netdiag_abi::{
     drop::DropKey,
     retransmissions::{RememberedDrop, Retransmitted, total},
 };
-use netdiag_diagnosis::evidence::{
-    ExplainedRetransmissions, Link, Namespace, NetnsId, Retransmissions,
+use netdiag_diagnosis::{
+    evidence::{ExplainedRetransmissions, Link, Namespace, NetnsId, Retransmissions},
+    kernel::Function,
 };
 
 pub(super) use layout::resolve;
@@ -165,9 +166,10 @@ fn fold(
 ) -> Vec<ExplainedRetransmissions> {
     let mut named: BTreeMap<_, Retransmitted> = BTreeMap::new();
     for (place, counted) in explained {
-        let location = locations.get(&place.location).cloned().unwrap_or_default();
+        let location = locations.get(&place.location);
+        let location = location.map_or_else(Function::default, |name| name.as_str().into());
         let device = places.device(place, &location);
-        let reason = facts.drop_reason_name(place.reason);
+        let reason = facts.drop_reason_of(place.reason);
         let name = (device, place.protocol, reason, location);
         let sum = named.entry(name).or_default();
         sum.segments = sum.segments.saturating_add(counted.segments);

@@ -6,6 +6,7 @@ use crate::{
         DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Observed, Pod,
     },
     finding::{Finding, Severity, Subject},
+    kernel::Reason,
     settings::Settings,
 };
 
@@ -144,8 +145,8 @@ fn full_queues() -> EvidenceWindow {
         netns: Some(netns),
         ifindex,
         ethertype: 0x0800,
-        reason: "FULL_RING".to_owned(),
-        location: "tun_net_xmit".to_owned(),
+        reason: Reason::FULL_RING,
+        location: "tun_net_xmit".into(),
         at_least: 50,
         count: 50,
         ..DropCount::default()

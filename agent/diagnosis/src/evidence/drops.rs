@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::NetnsId;
+use crate::kernel::{Function, Reason};
 
 /// What the drop probe counted and sampled.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,10 +29,10 @@ pub struct DropCount {
     pub ifindex: u32,
     /// `skb->protocol` in host order: an EtherType, or 0x0004 for 802.2.
     pub ethertype: u16,
-    /// The kernel's own reason without the `SKB_DROP_REASON_` prefix; empty where the kernel gives none.
-    pub reason: String,
-    /// The function that dropped it, without compiler suffixes (`.isra.0`, `.constprop.0`, ..); empty when unknown.
-    pub location: String,
+    /// The kernel's own reason.
+    pub reason: Reason,
+    /// The function that dropped it.
+    pub location: Function,
     /// Drops that surely fall between the two reads of the counters.
     pub at_least: u64,
     /// Drops that may fall between the two reads of the counters; the count to show.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::NetnsId;
+use crate::kernel::{Function, Reason};
 
 /// What the retransmission probe saw while it was attached.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,10 +29,10 @@ pub struct ExplainedRetransmissions {
     pub ifindex: u32,
     /// `skb->protocol` in host order: IPv4 or IPv6.
     pub ethertype: u16,
-    /// The kernel's own reason without the `SKB_DROP_REASON_` prefix; empty where the kernel gives none.
-    pub reason: String,
-    /// The function that dropped it, without compiler suffixes.
-    pub location: String,
+    /// The kernel's own reason.
+    pub reason: Reason,
+    /// The function that dropped it.
+    pub location: Function,
     /// Segments sent again.
     pub segments: u64,
     /// Of those, sent again 200 ms or more after the drop: a retransmission timeout, the tail that a user feels.

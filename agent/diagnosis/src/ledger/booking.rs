@@ -11,6 +11,7 @@
 use super::counters::{ChecksumCounter, CounterOf, DeviceCounter};
 use crate::{
     evidence::{DropCount, EvidenceWindow, Link},
+    kernel::Reason,
     packets::frame::Frame,
 };
 
@@ -26,11 +27,11 @@ enum Reasons {
     /// Whatever leaves the function here is counted.
     Any,
     /// These alone. Books nothing on kernels without reasons.
-    Only(&'static [&'static str]),
+    Only(&'static [Reason]),
     /// These; and on kernels without reasons the function itself, since it seldom frees for another cause.
-    OnlyOrUnnamed(&'static [&'static str]),
+    OnlyOrUnnamed(&'static [Reason]),
     /// These; and on kernels without reasons what a check has found to be a wrong checksum.
-    OnlyOrFound(&'static [&'static str]),
+    OnlyOrFound(&'static [Reason]),
 }
 
 /// Which counters rise, and on which device.
@@ -51,9 +52,8 @@ enum Raises {
     UdpByVersion,
 }
 
-const QDISC_DROP: &str = "QDISC_DROP";
-const CHECKSUM_TCP: &[&str] = &["TCP_CSUM"];
-const CHECKSUM_UDP: &[&str] = &["UDP_CSUM"];
+const CHECKSUM_TCP: &[Reason] = &[Reason::TCP_CSUM];
+const CHECKSUM_UDP: &[Reason] = &[Reason::UDP_CSUM];
 
 static TABLE: &[Row] = &[
     // __netif_receive_skb_core, label drop: dev_core_stats_rx_dropped_inc or _rx_nohandler_inc, then kfree_skb_reason.
@@ -61,7 +61,11 @@ static TABLE: &[Row] = &[
     // inlined here (TC_INGRESS) and counts nothing on the device, hence the reasons.
     Row {
         functions: &["__netif_receive_skb_core"],
-        reasons: Reasons::OnlyOrUnnamed(&["UNHANDLED_PROTO", "PFMEMALLOC", "SKB_UCOPY_FAULT"]),
+        reasons: Reasons::OnlyOrUnnamed(&[
+            Reason::UNHANDLED_PROTO,
+            Reason::PFMEMALLOC,
+            Reason::SKB_UCOPY_FAULT,
+        ]),
         raises: Raises::Receive,
     },
     // ____dev_forward_skb (inlined; __dev_forward_skb before 5.12): too long for the receiver, or the receiver is down.
@@ -111,14 +115,19 @@ static TABLE: &[Row] = &[
     // Seen: 6 QDISC_DROP, tx_dropped +6, on a veth whose peer is down (6.18).
     Row {
         functions: &["__dev_queue_xmit"],
-        reasons: Reasons::Only(&["SKB_BAD_GSO", "DEV_READY", "RECURSION_LIMIT", QDISC_DROP]),
+        reasons: Reasons::Only(&[
+            Reason::SKB_BAD_GSO,
+            Reason::DEV_READY,
+            Reason::RECURSION_LIMIT,
+            Reason::QDISC_DROP,
+        ]),
         raises: Raises::Transmit,
     },
     // vxlan_xmit: the forwarding table knows no other end, not even a default one; dev_core_stats_tx_dropped_inc.
     // Seen: tx_dropped +1 for one event (6.18).
     Row {
         functions: &["vxlan_xmit"],
-        reasons: Reasons::Only(&["NO_TX_TARGET"]),
+        reasons: Reasons::Only(&[Reason::NO_TX_TARGET]),
         raises: Raises::Device(DeviceCounter::TxDropped),
     },
     // __dev_direct_xmit (PACKET_QDISC_BYPASS, AF_XDP), label drop: the device is down. From the source.
@@ -164,12 +173,12 @@ static TABLE: &[Row] = &[
     // Seen: 20 of 20 as NOT_SPECIFIED (6.1), 50 and 50 (6.12), as UDP_CSUM (6.18).
     Row {
         functions: &["udp_recvmsg"],
-        reasons: Reasons::OnlyOrUnnamed(&["UDP_CSUM", "NOT_SPECIFIED"]),
+        reasons: Reasons::OnlyOrUnnamed(&[Reason::UDP_CSUM, Reason::NOT_SPECIFIED]),
         raises: Raises::Protocol(ChecksumCounter::Udp),
     },
     Row {
         functions: &["udpv6_recvmsg"],
-        reasons: Reasons::OnlyOrUnnamed(&["UDP_CSUM", "NOT_SPECIFIED"]),
+        reasons: Reasons::OnlyOrUnnamed(&[Reason::UDP_CSUM, Reason::NOT_SPECIFIED]),
         raises: Raises::UdpByVersion,
     },
     // __first_packet_length (poll, select, FIONREAD) and udp_read_skb (sockmap) count in the IPv4 MIB whatever the
@@ -180,7 +189,7 @@ static TABLE: &[Row] = &[
             "first_packet_length",
             "udp_read_skb",
         ],
-        reasons: Reasons::OnlyOrUnnamed(&["UDP_CSUM", "NOT_SPECIFIED"]),
+        reasons: Reasons::OnlyOrUnnamed(&[Reason::UDP_CSUM, Reason::NOT_SPECIFIED]),
         raises: Raises::Protocol(ChecksumCounter::Udp),
     },
 ];
@@ -191,13 +200,13 @@ const ETHERTYPE_IPV4: u16 = 0x0800;
 const LINK_LOCAL_ETHERTYPES: [u16; 3] = [0x88cc, 0x8809, 0x888e];
 
 impl Reasons {
-    fn include(&self, reason: &str, is_wrong_checksum: bool) -> bool {
+    fn include(&self, reason: &Reason, is_wrong_checksum: bool) -> bool {
         match self {
             Self::Any => true,
-            Self::Only(reasons) => reasons.contains(&reason),
-            Self::OnlyOrUnnamed(reasons) => reason.is_empty() || reasons.contains(&reason),
-            Self::OnlyOrFound(_) if reason.is_empty() => is_wrong_checksum,
-            Self::OnlyOrFound(reasons) => reasons.contains(&reason),
+            Self::Only(reasons) => reasons.contains(reason),
+            Self::OnlyOrUnnamed(reasons) => reason.is_absent() || reasons.contains(reason),
+            Self::OnlyOrFound(_) if reason.is_absent() => is_wrong_checksum,
+            Self::OnlyOrFound(reasons) => reasons.contains(reason),
         }
     }
 }
@@ -260,7 +269,7 @@ fn device_counters(
             counters
         }
         Raises::Receive => vec![DeviceCounter::RxDropped.of(link)],
-        Raises::Transmit if key.reason == QDISC_DROP && !link.lacks_carrier() => Vec::new(),
+        Raises::Transmit if key.reason == Reason::QDISC_DROP && !link.lacks_carrier() => Vec::new(),
         Raises::Transmit => vec![DeviceCounter::TxDropped.of(link)],
         // Another device than a veth has handed it over (macvlan, bpf_redirect): whom it counted on is not known.
         Raises::VethSender if link.kind.as_deref() != Some("veth") => Vec::new(),

@@ -263,8 +263,8 @@ impl<'a> Books<'a> {
 
 /// The kernel's reason, or where it gives none the function that dropped the packet.
 fn spoken_reason(key: &DropCount) -> &str {
-    match key.reason.as_str() {
-        "" | "NOT_SPECIFIED" if !key.location.is_empty() => &key.location,
-        reason => reason,
+    match key.location.named() {
+        Some(function) if key.reason.is_unnamed() => function,
+        _ => key.reason.as_str(),
     }
 }

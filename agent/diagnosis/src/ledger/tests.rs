@@ -8,6 +8,7 @@ use crate::{
     detectors::recorded,
     evidence::{DropCount, EvidenceWindow, Link, LinkStats, Namespace, NetnsId},
     finding::{Claim, Finding, Severity, Subject, Verdict},
+    kernel::Reason,
     testing::{self, complete, ipv4_drops, named_drops, node_namespace, veth},
 };
 
@@ -169,8 +170,8 @@ fn a_queueing_discipline_counts_on_the_device_only_where_there_is_no_carrier() {
         let dropped = DropCount {
             netns: Some(NODE),
             ifindex: 2,
-            reason: "QDISC_DROP".to_owned(),
-            location: "__dev_queue_xmit".to_owned(),
+            reason: Reason::QDISC_DROP,
+            location: "__dev_queue_xmit".into(),
             at_least: 6,
             count: 6,
             ..DropCount::default()

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use netdiag_abi::drop::{DropKey, sample_flags};
-use netdiag_diagnosis::evidence::{DropCount, NetnsId, PacketSample};
+use netdiag_diagnosis::{
+    evidence::{DropCount, NetnsId, PacketSample},
+    kernel::{Function, Reason},
+};
 
 use super::{Edges, activity::Activity, places::Places, samples::Sampled};
 use crate::probes::KernelFacts;
@@ -42,7 +45,7 @@ pub(super) fn within_window(edges: &Edges, activity: &Activity) -> Vec<Counted> 
 
 /// What makes one entry of the evidence. Several keys may: a function has many call sites, a namespace many cookies.
 /// The first number is the device's, then come the protocol's number and its subtype.
-type Name = (Option<NetnsId>, u32, u16, u8, String, String);
+type Name = (Option<NetnsId>, u32, u16, u8, Reason, Function);
 
 /// What names are found by, and the window.
 pub(super) struct Fold<'a> {
@@ -108,18 +111,15 @@ impl Fold<'_> {
     }
 
     fn name(&self, key: &DropKey) -> Name {
-        let location = self
-            .locations
-            .get(&key.location)
-            .cloned()
-            .unwrap_or_default();
+        let location = self.locations.get(&key.location);
+        let location = location.map_or_else(Function::default, |name| name.as_str().into());
         let device = self.places.device(key, &location);
         (
             device.map(|(netns, _)| netns),
             device.map_or(0, |(_, ifindex)| ifindex),
             key.protocol,
             key.subtype,
-            self.facts.drop_reason_name(key.reason),
+            self.facts.drop_reason_of(key.reason),
             location,
         )
     }

@@ -1,6 +1,7 @@
 //! Where the drop program finds the fields that it reads.
 
 use netdiag_abi::drop::DropLayout;
+use netdiag_diagnosis::kernel::Reason;
 
 use crate::probes::{
     btf::{Error, KernelTypes},
@@ -20,7 +21,7 @@ pub(in crate::probes) fn resolve(
     let ip_summed = types.member("sk_buff", "ip_summed")?;
     let (vlan_present, vlan_present_mask) = types.vlan_present()?;
     // u32::MAX is no reason, so where the kernel has none of that name nothing is left out.
-    let reason = |name| facts.drop_reason(name).unwrap_or(u32::MAX);
+    let reason = |reason| facts.drop_reason(&reason).unwrap_or(u32::MAX);
 
     Ok(DropLayout {
         skb_dev: skb("dev")?,
@@ -56,7 +57,7 @@ pub(in crate::probes) fn resolve(
             .kfree_skb_arguments
             .and_then(|count| u32::try_from(count).ok())
             .unwrap_or(0),
-        reason_consumed: reason("CONSUMED"),
-        reason_not_dropped: reason("NOT_DROPPED_YET"),
+        reason_consumed: reason(Reason::CONSUMED),
+        reason_not_dropped: reason(Reason::NOT_DROPPED_YET),
     })
 }

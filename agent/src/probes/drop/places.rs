@@ -1,7 +1,10 @@
 //! Whose packet a drop was.
 
 use netdiag_abi::drop::{DropKey, origin};
-use netdiag_diagnosis::evidence::{Link, Namespace, NetnsId};
+use netdiag_diagnosis::{
+    evidence::{Link, Namespace, NetnsId},
+    kernel::Function,
+};
 
 use crate::probes::places::{self, SeenNamespace};
 
@@ -33,11 +36,11 @@ impl Places {
     pub(in crate::probes) fn device(
         &self,
         key: &DropKey,
-        location: &str,
+        location: &Function,
     ) -> Option<(NetnsId, u32)> {
         let is_plausible = match key.origin {
             origin::DEVICE | origin::SOCKET | origin::ROUTE => true,
-            origin::TASK => RUN_BY_RECEIVER.contains(&location),
+            origin::TASK => RUN_BY_RECEIVER.contains(&location.as_str()),
             _ => false,
         };
         let device = self.0.device(namespace(key), key.ifindex);
@@ -86,7 +89,7 @@ mod tests {
 
     fn believed(key: &DropKey, location: &str) -> bool {
         Places::new(&namespaces(), &links(), [*key].iter(), true)
-            .device(key, location)
+            .device(key, &location.into())
             .is_some()
     }
 

@@ -1,6 +1,7 @@
 //! Where the retransmission programs find the fields that they read.
 
 use netdiag_abi::{drop::DropLayout, retransmissions::RetransmissionLayout};
+use netdiag_diagnosis::kernel::Reason;
 
 use crate::probes::{
     btf::{Error, KernelTypes},
@@ -43,6 +44,6 @@ pub(in crate::probes) fn resolve(
             .and_then(|count| u32::try_from(count).ok())
             .unwrap_or(0),
         // u32::MAX is no reason, so where the kernel has none of that name nothing is left out.
-        reason_other_host: facts.drop_reason("OTHERHOST").unwrap_or(u32::MAX),
+        reason_other_host: facts.drop_reason(&Reason::OTHERHOST).unwrap_or(u32::MAX),
     })
 }

@@ -1,6 +1,9 @@
 //! Which drops may be about a checksum.
 
-use crate::evidence::{DropCount, EvidenceWindow, Namespace};
+use crate::{
+    evidence::{DropCount, EvidenceWindow, Namespace},
+    kernel::Reason,
+};
 
 /// Functions that free a datagram only because its checksum was found wrong while a program read or polled for it
 /// (`udp_recvmsg`, `udpv6_recvmsg`, `__first_packet_length`). Kernels before 6.13 give no reason there.
@@ -45,11 +48,11 @@ const FILTERS: [&str; 4] = [
     "ip6t_do_table",
 ];
 /// Where packets end up whose destination connection tracking left untranslated.
-const MISDIRECTED: [&str; 4] = [
-    "IP_INADDRERRORS",
-    "IP_INNOROUTES",
-    "IP_OUTNOROUTES",
-    "IP_RPFILTER",
+const MISDIRECTED: [Reason; 4] = [
+    Reason::IP_INADDRERRORS,
+    Reason::IP_INNOROUTES,
+    Reason::IP_OUTNOROUTES,
+    Reason::IP_RPFILTER,
 ];
 /// The same, for kernels that give no reason.
 const ROUTING: [&str; 5] = [
@@ -79,21 +82,23 @@ pub(super) fn of(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
             .map(|increase| increase > 0)
     };
     let late = LATE_VERIFICATION.contains(&drop.location.as_str());
-    match drop.reason.as_str() {
+    match &drop.reason {
         reason if is_checksum_reason(reason) => Some(Trigger::Checksum),
-        "NOT_SPECIFIED" | "" if late => {
+        reason if reason.is_unnamed() && late => {
             let counted = [rose("Udp.InCsumErrors"), rose("Udp6.InCsumErrors")];
             let silent = counted.iter().all(|rose| *rose == Some(false));
             (!silent).then_some(Trigger::Checksum)
         }
-        "" if only_checksums(window, drop) => Some(Trigger::Checksum),
-        "NETFILTER_DROP" => Some(Trigger::Elsewhere),
-        "" | "NOT_SPECIFIED" if FILTERS.contains(&drop.location.as_str()) => {
+        reason if reason.is_absent() && only_checksums(window, drop) => Some(Trigger::Checksum),
+        reason
+            if *reason == Reason::NETFILTER_DROP
+                || (reason.is_unnamed() && FILTERS.contains(&drop.location.as_str())) =>
+        {
             Some(Trigger::Elsewhere)
         }
         reason
-            if MISDIRECTED.contains(&reason)
-                || (reason.is_empty() && ROUTING.contains(&drop.location.as_str())) =>
+            if MISDIRECTED.contains(reason)
+                || (reason.is_absent() && ROUTING.contains(&drop.location.as_str())) =>
         {
             let node = window
                 .node_namespace()
@@ -152,14 +157,14 @@ pub(super) fn unseen(window: &EvidenceWindow, namespace: &Namespace) -> u64 {
     increase.saturating_sub(seen)
 }
 
-fn is_checksum_reason(reason: &str) -> bool {
+fn is_checksum_reason(reason: &Reason) -> bool {
     is_transport_checksum(reason) || is_other_checksum(reason)
 }
 
-fn is_transport_checksum(reason: &str) -> bool {
-    matches!(reason, "TCP_CSUM" | "UDP_CSUM")
+fn is_transport_checksum(reason: &Reason) -> bool {
+    [Reason::TCP_CSUM, Reason::UDP_CSUM].contains(reason)
 }
 
-pub(super) fn is_other_checksum(reason: &str) -> bool {
-    matches!(reason, "IP_CSUM" | "ICMP_CSUM" | "SKB_CSUM")
+pub(super) fn is_other_checksum(reason: &Reason) -> bool {
+    [Reason::IP_CSUM, Reason::ICMP_CSUM, Reason::SKB_CSUM].contains(reason)
 }

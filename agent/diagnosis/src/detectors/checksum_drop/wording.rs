@@ -11,7 +11,7 @@ use super::{
     trigger::Trigger,
 };
 use crate::{
-    evidence::{EvidenceWindow, Link, Namespace},
+    evidence::{DropCount, EvidenceWindow, Link, Namespace},
     finding::{Finding, Proof, Remedy},
     packets::ip::IpPacket,
 };
@@ -168,19 +168,15 @@ fn details(
 }
 
 fn counts<'a>(keys: impl Iterator<Item = &'a Key<'a>>) -> Vec<Proof> {
-    let name = |reason: &str, location: &str| match (reason, location) {
-        ("", location) => format!("dropped at {location}"),
-        (reason, "") => reason.to_owned(),
-        (reason, location) => format!("{reason} at {location}"),
+    let name = |drop: &DropCount| match (drop.reason.named(), drop.location.named()) {
+        (Some(reason), None) => reason.to_owned(),
+        (reason, function) => format!(
+            "{} at {}",
+            reason.unwrap_or("dropped"),
+            function.unwrap_or_default()
+        ),
     };
-    let proof = |key: &Key<'_>| {
-        Proof::new(
-            name(&key.drop.reason, &key.drop.location),
-            key.drop.count,
-            "packets",
-            "kfree_skb",
-        )
-    };
+    let proof = |key: &Key<'_>| Proof::new(name(key.drop), key.drop.count, "packets", "kfree_skb");
     keys.map(proof).collect()
 }
 

@@ -6,6 +6,7 @@ use super::domains::Domain;
 use crate::{
     detectors::Outcome,
     evidence::{DropCount, EvidenceWindow, Namespace, PacketSample},
+    kernel::Reason,
     packets::ip::IpPacket,
 };
 
@@ -81,11 +82,11 @@ impl Version {
 
 impl Place {
     fn of(key: &DropCount) -> Option<Self> {
-        let unnamed = matches!(key.reason.as_str(), "" | "NOT_SPECIFIED");
+        let unnamed = key.reason.is_unnamed();
         match key.location.as_str() {
             // ip_frag_queue and ip6_frag_queue are inlined there.
             "ip_defrag" | "ip_frag_queue" | "ipv6_frag_rcv" | "ip6_frag_queue"
-                if unnamed || key.reason == "DUP_FRAG" =>
+                if unnamed || key.reason == Reason::DUP_FRAG =>
             {
                 Some(Self::Reassembly)
             }
@@ -96,7 +97,7 @@ impl Place {
             | "nf_ct_frag6_expire"
             | "inet_frag_rbtree_purge"
             | "inet_frag_destroy"
-                if unnamed || key.reason == "FRAG_REASM_TIMEOUT" =>
+                if unnamed || key.reason == Reason::FRAG_REASM_TIMEOUT =>
             {
                 Some(Self::Expiry)
             }

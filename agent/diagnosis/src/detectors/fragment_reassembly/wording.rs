@@ -192,10 +192,7 @@ fn proof_of(domain: &Domain<'_>, remains: &Remains<'_>) -> Proof {
         0 => String::new(),
         ifindex => format!(", dev {}", name_of(domain, ifindex)),
     };
-    let reason = match key.reason.as_str() {
-        "" => "dropped",
-        reason => reason,
-    };
+    let reason = key.reason.named().unwrap_or("dropped");
     Proof::new(
         format!("{what}: {reason} at {}{device}", key.location),
         key.count,

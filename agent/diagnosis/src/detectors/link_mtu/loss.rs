@@ -76,7 +76,7 @@ impl Loss {
             self.sizes = Some((smallest.min(*length), largest.max(*length)));
         }
         let all_too_long = !refused.lengths.is_empty() && !refused.some_fitted;
-        if key.location.is_empty() || !all_too_long {
+        if key.location.is_hidden() || !all_too_long {
             self.confidence = self.confidence.min(Confidence::Likely);
         }
     }
@@ -102,8 +102,7 @@ impl Refused {
     ) -> Option<Self> {
         let at_forward = FORWARD.contains(&key.location.as_str());
         // Where kallsyms is blanked, the length alone must tell.
-        let unnamed =
-            key.location.is_empty() && matches!(key.reason.as_str(), "" | "NOT_SPECIFIED");
+        let unnamed = key.location.is_hidden() && key.reason.is_unnamed();
         if key.netns != Some(sender.netns)
             || key.ifindex != sender.ifindex
             || !(at_forward || unnamed)

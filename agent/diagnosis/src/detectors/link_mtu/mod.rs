@@ -149,10 +149,10 @@ fn proofs(window: &EvidenceWindow, pair: &Pair<'_>, loss: &Loss) -> Vec<Proof> {
     }
     let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
     for key in loss.drops.iter().filter_map(|drop| counts.get(*drop)) {
-        let location = match key.location.as_str() {
-            "" => "a function that could not be named",
-            location => location,
-        };
+        let location = key
+            .location
+            .named()
+            .unwrap_or("a function that could not be named");
         proofs.push(Proof::new(
             format!("dropped at {location}, dev {}", sender.link.name),
             key.count,

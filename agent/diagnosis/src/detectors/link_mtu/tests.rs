@@ -6,6 +6,7 @@ use crate::{
     detectors::{Detector, Outcome, recorded},
     evidence::{DropCount, EvidenceWindow, Link, LinkStats, NetnsId, PacketSample},
     finding::{Confidence, Severity},
+    kernel::Function,
     testing::{
         NODE, POD, drops_of, ipv4_drops, ledger, link, links_of, only, unavailable, veth, window,
     },
@@ -122,17 +123,17 @@ fn a_drop_of_the_smaller_end_is_another_fault() {
 #[test]
 fn a_longer_packet_dropped_elsewhere_is_another_fault() {
     let mut window = faulty(&[8972]);
-    drops_of(&mut window).counts[0].location = "__dev_queue_xmit".to_owned();
+    drops_of(&mut window).counts[0].location = "__dev_queue_xmit".into();
     assert!(diagnose(&window).findings.is_empty());
 }
 
 #[test]
 fn without_function_names_the_length_makes_it_likely() {
     let mut window = faulty(&[8972]);
-    drops_of(&mut window).counts[0].location.clear();
+    drops_of(&mut window).counts[0].location = Function::default();
     assert_eq!(diagnose(&window).findings[0].confidence, Confidence::Likely);
     let mut unsampled = faulty(&[]);
-    drops_of(&mut unsampled).counts[0].location.clear();
+    drops_of(&mut unsampled).counts[0].location = Function::default();
     assert!(diagnose(&unsampled).findings.is_empty());
 }
 

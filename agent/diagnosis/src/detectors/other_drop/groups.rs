@@ -6,6 +6,7 @@ use super::table::{self, Class, Row, Surroundings};
 use crate::{
     detectors::Outcome,
     evidence::{DropCount, EvidenceWindow, Link, Namespace, NetnsId},
+    kernel::Reason,
 };
 
 /// Drops with one cause on one device, or in one namespace where the device is not known.
@@ -83,7 +84,7 @@ pub(super) fn fold<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Leftover
     }
     let mut groups: BTreeMap<Place<'a>, Group<'a>> = BTreeMap::new();
     for ((drop, key), claimed) in drops.counts.iter().enumerate().zip(claimed) {
-        if claimed || key.count == 0 || table::is_consumed(&key.reason) {
+        if claimed || key.count == 0 || key.reason.is_consumed() {
             continue;
         }
         let around = Surroundings::of(window, key);
@@ -121,10 +122,8 @@ pub(super) fn fold<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Leftover
 
 /// The kernel's reason, the function where it gives none or where that tells more, or that it says neither.
 pub(super) fn cause_of(key: &DropCount) -> &str {
-    match (key.reason.as_str(), key.location.as_str()) {
-        ("" | "NOT_SPECIFIED", location) if !location.is_empty() => location,
-        ("", _) => "NOT_SPECIFIED",
-        (_, location) if table::is_told_by_function(key) => location,
-        (reason, _) => reason,
+    match key.location.named() {
+        Some(function) if key.reason.is_unnamed() || table::is_told_by_function(key) => function,
+        _ => key.reason.named().unwrap_or(Reason::NOT_SPECIFIED.as_str()),
     }
 }

@@ -4,6 +4,7 @@ use super::{NAME, table::Class};
 use crate::{
     evidence::{DropCount, EvidenceWindow, Namespace},
     finding::{Finding, Proof, Remedy, Severity, Subject, counted_packets},
+    kernel::Reason,
 };
 
 /// Cause of a finding about listeners whose programs do not accept.
@@ -13,9 +14,9 @@ pub(super) const LISTEN_OVERFLOWS: &str = "ListenOverflows";
 const COUNTER: &str = "TcpExt.ListenOverflows";
 /// The reasons, with their functions, of the last segments of handshakes that are counted and freed as dropped: some
 /// kernels name the overflow, and tcp_get_cookie_sock gives up a connection by SYN cookie without a word of its own.
-const AS_EVENTS: [(&str, &[&str]); 2] = [
-    ("TCP_LISTEN_OVERFLOW", &[]),
-    ("NO_SOCKET", &["cookie_v4_check", "cookie_v6_check"]),
+const AS_EVENTS: [(Reason, &[&str]); 2] = [
+    (Reason::TCP_LISTEN_OVERFLOW, &[]),
+    (Reason::NO_SOCKET, &["cookie_v4_check", "cookie_v6_check"]),
 ];
 /// A listener should never refuse; see the table's rows.
 const CLASS: Class = Class::Loss {

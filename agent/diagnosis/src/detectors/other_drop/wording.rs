@@ -215,13 +215,10 @@ fn proofs(window: &EvidenceWindow, drops: &[usize]) -> Vec<Proof> {
 
 /// `NETFILTER_DROP at nft_do_chain, dev eth0, 0x0800`.
 fn key_name(window: &EvidenceWindow, key: &DropCount) -> String {
-    let reason = match key.reason.as_str() {
-        "" => "dropped",
-        reason => reason,
-    };
+    let reason = key.reason.named().unwrap_or("dropped");
     let mut name = reason.to_owned();
-    if !key.location.is_empty() {
-        name.push_str(&format!(" at {}", key.location));
+    if let Some(function) = key.location.named() {
+        name.push_str(&format!(" at {function}"));
     }
     let link = key.netns.and_then(|netns| window.link(netns, key.ifindex));
     if let Some(link) = link {

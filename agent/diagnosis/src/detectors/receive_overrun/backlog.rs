@@ -7,14 +7,12 @@ use crate::{
     detectors::Outcome,
     evidence::{CpuBacklog, DropCount, EvidenceWindow, Softnet},
     finding::{Confidence, Finding, Proof, Remedy, Subject, counted_packets},
+    kernel::Reason,
     packets::flow::frequent_flows,
 };
 
 /// Who frees them; some compilers inline the first into the second.
 const FUNCTIONS: [&str; 2] = ["enqueue_to_backlog", "netif_rx_internal"];
-/// The kernel's reason (5.18 on).
-const CPU_BACKLOG: &str = "CPU_BACKLOG";
-
 /// As many CPUs, devices and flows as a person reads.
 const SHOWN: usize = 4;
 /// `net.core.netdev_max_backlog` is worth raising up to here; beyond, packets only wait longer.
@@ -69,11 +67,15 @@ pub(super) fn full_backlog(window: &EvidenceWindow, so_far: &Outcome) -> Option<
 impl Loss {
     fn add(&mut self, window: &EvidenceWindow, drop: usize, key: &DropCount, counted: u64) {
         let at_backlog = FUNCTIONS.contains(&key.location.as_str());
-        let confidence = match key.reason.as_str() {
-            CPU_BACKLOG if at_backlog || key.location.is_empty() => Confidence::Certain,
+        // Kernels from 5.18 on name the reason.
+        let is_named = key.reason == Reason::CPU_BACKLOG;
+        let confidence = if is_named && (at_backlog || key.location.is_hidden()) {
+            Confidence::Certain
+        } else if key.reason.is_unnamed() && at_backlog && counted > 0 {
             // Without a reason the device may have been down as well; then no CPU counts a drop.
-            "" | "NOT_SPECIFIED" if at_backlog && counted > 0 => Confidence::Likely,
-            _ => return,
+            Confidence::Likely
+        } else {
+            return;
         };
         let is_elsewhere = key.netns.is_some_and(|id| window.namespace(id).is_none());
         if is_elsewhere || key.count == 0 {

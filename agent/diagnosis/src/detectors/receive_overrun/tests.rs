@@ -9,6 +9,7 @@ use crate::{
         SoftnetCounters,
     },
     finding::{Confidence, Severity},
+    kernel::Reason,
     testing::{
         self, NODE, complete, drops_of, ipv4_drops, links_of, named_drops, node_namespace, only,
         proofs, unavailable,
@@ -210,7 +211,7 @@ fn a_counter_of_another_nodes_packets_is_silent() {
 #[test]
 fn without_reasons_a_device_that_is_down_is_told_by_the_cpus_counter() {
     let mut window = full_backlog();
-    drops_of(&mut window).counts[0].reason.clear();
+    drops_of(&mut window).counts[0].reason = Reason::ABSENT;
     assert_eq!(only(&diagnose(&window)).confidence, Confidence::Likely);
     window.softnet = complete(softnet(0));
     assert_eq!(diagnose(&window).findings, []);
@@ -225,8 +226,8 @@ fn other_drops_at_that_function_are_left_to_other_checks() {
     ] {
         let mut window = full_backlog();
         let key = &mut drops_of(&mut window).counts[0];
-        reason.clone_into(&mut key.reason);
-        location.clone_into(&mut key.location);
+        key.reason = reason.into();
+        key.location = location.into();
         let outcome = diagnose(&window);
         assert!(outcome.findings.is_empty(), "{reason} at {location}");
     }

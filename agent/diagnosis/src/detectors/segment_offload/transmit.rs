@@ -7,6 +7,7 @@ use crate::{
     detectors::Outcome,
     evidence::{DropCount, Drops, EvidenceWindow, Link, Namespace, NetnsId, PacketSample},
     finding::{Confidence, Finding, Proof, Remedy, Severity, Subject, counted_packets},
+    kernel::Reason,
     packets::{
         flow::frequent_flows,
         ip::{IpPacket, SEGMENT_ROUTING, TCP},
@@ -15,7 +16,6 @@ use crate::{
 
 /// `qdisc_pkt_len_segs_init` in `__dev_queue_xmit`: what should be the TCP header of a super-frame has no valid length
 /// ("net: pull headers in qdisc_pkt_len_segs_init()", 7.0.10 and stable releases of 2026).
-const SKB_BAD_GSO: &str = "SKB_BAD_GSO";
 
 /// As many flows as a person reads.
 const FLOWS_SHOWN: usize = 3;
@@ -40,7 +40,7 @@ pub(super) fn bad_super_frames<'a>(
     let drops = window.drops.value().into_iter();
     let inline = drops.flat_map(|drops| {
         let keys = drops.counts.iter().enumerate();
-        keys.filter(|(drop, key)| key.reason == SKB_BAD_GSO && are_inline(drops, *drop))
+        keys.filter(|(drop, key)| key.reason == Reason::SKB_BAD_GSO && are_inline(drops, *drop))
     });
     for (drop, key) in inline.filter(|(drop, key)| key.count > 0 && !so_far.is_claimed(*drop)) {
         let place = key
@@ -132,11 +132,11 @@ impl BadSuperFrames<'_> {
             .iter()
             .filter_map(|drop| counts.get(*drop))
             .map(|key| {
-                let location = match key.location.as_str() {
-                    "" => "a function that could not be named",
-                    location => location,
-                };
-                let what = format!("{SKB_BAD_GSO} at {location}, dev {name}");
+                let location = key
+                    .location
+                    .named()
+                    .unwrap_or("a function that could not be named");
+                let what = format!("{} at {location}, dev {name}", key.reason);
                 Proof::new(what, key.count, "packets", "kfree_skb")
             })
             .collect();

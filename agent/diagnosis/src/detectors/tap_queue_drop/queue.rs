@@ -6,10 +6,10 @@ use super::{QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, race};
 use crate::{
     detectors::Outcome,
     evidence::{DropCount, EvidenceWindow, Link, Namespace, NetnsId, Owner},
+    kernel::Reason,
 };
 
 /// `ptr_ring_produce` found no room (tap.c and tun.c, 5.18 on).
-const FULL_RING: &str = "FULL_RING";
 
 /// Which way packets went when they found the queue full. Reader and queue are the same, the counter is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,13 +110,11 @@ fn direction(key: &DropCount, link: &Link) -> Option<Direction> {
         "" => by_kind,
         _ => None,
     };
-    match key.reason.as_str() {
-        FULL_RING => by_location,
-        // Before 5.17 the function must tell. `tun_net_xmit` also refuses frames while nobody has the device open, and
-        // then it has no carrier (`__tun_detach`).
-        "" if !key.location.is_empty() => by_location.filter(|_| !link.lacks_carrier()),
-        _ => None,
-    }
+    // Before 5.17 the function must tell. `tun_net_xmit` also refuses frames while nobody has the device open, and then it
+    // has no carrier (`__tun_detach`).
+    let is_told_by_function =
+        key.reason.is_absent() && !key.location.is_hidden() && !link.lacks_carrier();
+    by_location.filter(|_| key.reason == Reason::FULL_RING || is_told_by_function)
 }
 
 impl FullQueue<'_> {
@@ -125,7 +123,7 @@ impl FullQueue<'_> {
         self.count = self.count.saturating_add(key.count);
         self.times.0 = self.times.0.min(key.first_ms);
         self.times.1 = self.times.1.max(key.last_ms);
-        self.is_proved &= key.reason == FULL_RING && !key.location.is_empty();
+        self.is_proved &= key.reason == Reason::FULL_RING && !key.location.is_hidden();
     }
 
     /// The processes that have the device open, as far as it could be seen.

@@ -9,6 +9,7 @@ use crate::{
         OnDemand, PacketSample, Retransmissions, TunHolder,
     },
     finding::{Confidence, Finding, Severity, Verdict},
+    kernel::{Function, Reason},
     testing::{
         self, NODE, POD, complete, drops_of, first_drop_claimed, ipv4_drops, ledger, links_of,
         only, owner, pod_namespace, unavailable, window,
@@ -249,11 +250,11 @@ fn retransmissions_that_could_not_be_watched_are_unchecked() {
 #[test]
 fn kernels_without_reasons_make_it_likely() {
     let mut window = macvtap();
-    key(&mut window).reason.clear();
+    key(&mut window).reason = Reason::ABSENT;
     assert_eq!(only(&diagnose(&window)).confidence, Confidence::Likely);
     // Nobody has the device open: tun_net_xmit refuses frames, and no queue is full.
     let mut window = tap();
-    key(&mut window).reason.clear();
+    key(&mut window).reason = Reason::ABSENT;
     assert_eq!(only(&diagnose(&window)).confidence, Confidence::Likely);
     link(&mut window).requested_flags = 0x1003;
     assert_eq!(diagnose(&window).findings, []);
@@ -265,14 +266,14 @@ fn hidden_function_names_leave_the_kind_of_device() {
         (macvtap(), "ReceiveQueueFull"),
         (tap(), "TransmitQueueFull"),
     ] {
-        key(&mut window).location.clear();
+        key(&mut window).location = Function::default();
         let outcome = diagnose(&window);
         let finding = only(&outcome);
         assert_eq!(
             (finding.cause.as_ref(), finding.confidence),
             (cause, Confidence::Likely)
         );
-        key(&mut window).reason.clear();
+        key(&mut window).reason = Reason::ABSENT;
         assert_eq!(diagnose(&window).findings, []);
     }
 }
@@ -289,8 +290,8 @@ fn drops_that_are_no_full_queue_are_left_to_other_checks() {
         ("FULL_RING", "some_other_driver_xmit"),
     ] {
         let mut window = macvtap();
-        reason.clone_into(&mut key(&mut window).reason);
-        location.clone_into(&mut key(&mut window).location);
+        key(&mut window).reason = reason.into();
+        key(&mut window).location = location.into();
         let outcome = diagnose(&window);
         assert!(outcome.findings.is_empty(), "{reason} at {location}");
         assert!(outcome.claims.is_empty(), "{reason} at {location}");

@@ -196,14 +196,11 @@ fn proofs(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Vec<Proof> {
         .iter()
         .filter_map(|drop| counts.get(*drop))
         .map(|key| {
-            let reason = match key.reason.as_str() {
-                "" => "dropped",
-                reason => reason,
-            };
-            let location = match key.location.as_str() {
-                "" => "a function that could not be named",
-                location => location,
-            };
+            let reason = key.reason.named().unwrap_or("dropped");
+            let location = key
+                .location
+                .named()
+                .unwrap_or("a function that could not be named");
             let what = format!("{reason} at {location}, dev {name}, {:#06x}", key.ethertype);
             Proof::new(what, key.count, "packets", "kfree_skb")
         })

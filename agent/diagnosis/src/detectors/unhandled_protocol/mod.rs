@@ -13,6 +13,7 @@ use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
     evidence::{DropCount, Drops, EvidenceWindow, Link, Namespace, NetnsId},
     finding::{Claim, Confidence, Finding, Severity, Subject, Unchecked, Verdict},
+    kernel::Reason,
     packets::{frame::ETH_P_802_2, protocols},
 };
 use fold::Report;
@@ -101,12 +102,12 @@ impl Group<'_> {
 /// Whether this drop says that a frame found no receiver.
 fn is_unreceived(drops: &Drops, key: &DropCount) -> bool {
     // Kernels before 6.1 have no reason for it; the function tells.
-    let unnamed = matches!(key.reason.as_str(), "" | "NOT_SPECIFIED");
-    let at_core = key.location == "__netif_receive_skb_core";
+    let unnamed = key.reason.is_unnamed();
+    let at_core = key.location.as_str() == "__netif_receive_skb_core";
     // 802.2 frames are taken by the LLC code where it is loaded, which then finds no receiver.
     let at_llc = is_behind_llc(key) && key.ethertype == ETH_P_802_2;
     // ip6_rcv_core says so of a packet whose version is not 6, which it did receive.
-    let is_named = key.reason == "UNHANDLED_PROTO" && key.location != "ip6_rcv_core";
+    let is_named = key.reason == Reason::UNHANDLED_PROTO && key.location.as_str() != "ip6_rcv_core";
     is_named || (unnamed && (at_llc || (at_core && drops.has_locations)))
 }
 
@@ -183,7 +184,7 @@ fn report(window: &EvidenceWindow, so_far: &Outcome, group: &Group<'_>) -> Repor
         Severity::Info
     };
     let mut finding = Finding::new(CHECK, NO_RECEIVER, severity, subject);
-    let is_named = |(_, key): &(usize, &DropCount)| key.reason == "UNHANDLED_PROTO";
+    let is_named = |(_, key): &(usize, &DropCount)| key.reason == Reason::UNHANDLED_PROTO;
     // For whom a frame was is known of the sampled ones alone.
     let is_sampled = u64::try_from(group.frames.seen).is_ok_and(|seen| seen >= group.count());
     finding.confidence = if group.keys.iter().any(is_named) && (!is_for_us || is_sampled) {

@@ -197,16 +197,8 @@ impl Text<'_> {
             .keys
             .iter()
             .map(|(_, key)| {
-                let reason = if key.reason.is_empty() {
-                    "dropped"
-                } else {
-                    &key.reason
-                };
-                let location = if key.location.is_empty() {
-                    "an unknown function"
-                } else {
-                    &key.location
-                };
+                let reason = key.reason.named().unwrap_or("dropped");
+                let location = key.location.named().unwrap_or("an unknown function");
                 let what = format!(
                     "{reason} at {location}, dev {}, {:#06X}",
                     self.device, key.ethertype

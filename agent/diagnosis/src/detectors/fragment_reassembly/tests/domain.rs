@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     evidence::{Observed, Peer, VlanSettings},
     finding::{Confidence, Finding, Verdict},
+    kernel::Reason,
     testing::{links_of, proofs},
 };
 
@@ -191,7 +192,7 @@ fn without_reasons_the_functions_tell() {
     let drops = drops_of(&mut window);
     drops.has_reasons = false;
     for key in &mut drops.counts {
-        key.reason.clear();
+        key.reason = Reason::ABSENT;
     }
     let outcome = diagnose(&window);
     assert_eq!(only(&outcome).severity, Severity::Critical);

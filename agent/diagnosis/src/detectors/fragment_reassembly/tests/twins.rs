@@ -8,7 +8,7 @@ fn loss() -> EvidenceWindow {
     let first = DropCount {
         ifindex: MEMBER,
         netns: Some(NODE),
-        location: "ip_expire".to_owned(),
+        location: "ip_expire".into(),
         ..given_up(9)
     };
     let mut window = node(

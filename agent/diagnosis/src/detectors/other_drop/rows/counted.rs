@@ -1,16 +1,19 @@
 //! Functions that a counter of the namespace speaks for: where the kernel gives no reason, or one for several things.
 
 use super::{AT_ONCE, UNDER_LOAD, look};
-use crate::detectors::other_drop::table::{
-    Advice,
-    Class::{Decision, Loss},
-    Match::Counted,
-    Row, Scope,
+use crate::{
+    detectors::other_drop::table::{
+        Advice,
+        Class::{Decision, Loss},
+        Match::Counted,
+        Row, Scope,
+    },
+    kernel::Reason,
 };
 
 /// Before 5.17 the kernel names no reason; later ones name those below, and what is left without one is another.
-const WITHOUT_REASONS: &[&str] = &[""];
-const REFUSED_BY_HOOK: &[&str] = &["", "NETFILTER_DROP"];
+const WITHOUT_REASONS: &[Reason] = &[Reason::ABSENT];
+const REFUSED_BY_HOOK: &[Reason] = &[Reason::ABSENT, Reason::NETFILTER_DROP];
 
 pub(super) static ROWS: &[Row] = &[
     Row {

@@ -1,16 +1,19 @@
 //! Reasons that mean something else, or something narrower, in some functions.
 
 use super::{AT_ONCE, OF_A_QUEUE, look};
-use crate::detectors::other_drop::table::{
-    Class::{Decision, Loss},
-    Match::ReasonAt,
-    Row,
+use crate::{
+    detectors::other_drop::table::{
+        Class::{Decision, Loss},
+        Match::ReasonAt,
+        Row,
+    },
+    kernel::Reason,
 };
 
 pub(super) static ROWS: &[Row] = &[
     Row {
         // tcp_get_cookie_sock finds no room in the listener's queue: ListenOverflows rises.
-        matches: ReasonAt("NO_SOCKET", &["cookie_v4_check", "cookie_v6_check"]),
+        matches: ReasonAt(Reason::NO_SOCKET, &["cookie_v4_check", "cookie_v6_check"]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -21,7 +24,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: ReasonAt("IP_INHDR", &["ip_forward", "ip6_forward"]),
+        matches: ReasonAt(Reason::IP_INHDR, &["ip_forward", "ip6_forward"]),
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
         },
@@ -34,7 +37,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         // Without this reason until 6.15; see `br_handle_frame_finish` among the functions. A tunnel means loss by it.
         matches: ReasonAt(
-            "NO_TX_TARGET",
+            Reason::NO_TX_TARGET,
             &[
                 "br_handle_frame_finish",
                 "br_flood",

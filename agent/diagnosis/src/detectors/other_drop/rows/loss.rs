@@ -1,18 +1,21 @@
 //! Reasons of packets that somebody wanted.
 
 use super::{AT_ONCE, NEVER, OF_A_QUEUE, UNDER_LOAD, look};
-use crate::detectors::other_drop::table::{
-    Advice,
-    Class::Loss,
-    DEVICE,
-    Match::{Logged, Reasons, WithoutCarrier},
-    Row, Scope,
+use crate::{
+    detectors::other_drop::table::{
+        Advice,
+        Class::Loss,
+        DEVICE,
+        Match::{Logged, Reasons, WithoutCarrier},
+        Row, Scope,
+    },
+    kernel::Reason,
 };
 
 pub(super) static ROWS: &[Row] = &[
     Row {
         matches: Logged {
-            reason: "NETFILTER_DROP",
+            reason: Reason::NETFILTER_DROP,
             text: "nf_conntrack: table full, dropping packet",
         },
         class: Loss {
@@ -27,7 +30,7 @@ pub(super) static ROWS: &[Row] = &[
         }),
     },
     Row {
-        matches: Reasons(&["NEIGH_QUEUEFULL"]),
+        matches: Reasons(&[Reason::NEIGH_QUEUEFULL]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -44,7 +47,7 @@ pub(super) static ROWS: &[Row] = &[
         }),
     },
     Row {
-        matches: Reasons(&["NEIGH_FAILED", "NEIGH_DEAD"]),
+        matches: Reasons(&[Reason::NEIGH_FAILED, Reason::NEIGH_DEAD]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -55,7 +58,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Reasons(&["NEIGH_CREATEFAIL", "NEIGH_HH_FILLFAIL"]),
+        matches: Reasons(&[Reason::NEIGH_CREATEFAIL, Reason::NEIGH_HH_FILLFAIL]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -68,7 +71,7 @@ pub(super) static ROWS: &[Row] = &[
         }),
     },
     Row {
-        matches: Reasons(&["IP_RPFILTER"]),
+        matches: Reasons(&[Reason::IP_RPFILTER]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -81,7 +84,7 @@ pub(super) static ROWS: &[Row] = &[
         }),
     },
     Row {
-        matches: Reasons(&["SOCKET_RCVBUFF"]),
+        matches: Reasons(&[Reason::SOCKET_RCVBUFF]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -92,7 +95,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Reasons(&["SOCKET_BACKLOG"]),
+        matches: Reasons(&[Reason::SOCKET_BACKLOG]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -100,7 +103,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Reasons(&["PROTO_MEM"]),
+        matches: Reasons(&[Reason::PROTO_MEM]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -113,7 +116,7 @@ pub(super) static ROWS: &[Row] = &[
         }),
     },
     Row {
-        matches: Reasons(&["TCP_LISTEN_OVERFLOW"]),
+        matches: Reasons(&[Reason::TCP_LISTEN_OVERFLOW]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -124,7 +127,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Reasons(&["TCP_OFO_QUEUE_PRUNE", "TCP_OFO_DROP"]),
+        matches: Reasons(&[Reason::TCP_OFO_QUEUE_PRUNE, Reason::TCP_OFO_DROP]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -132,7 +135,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Reasons(&["TCP_ZEROWINDOW", "TCP_OVERWINDOW"]),
+        matches: Reasons(&[Reason::TCP_ZEROWINDOW, Reason::TCP_OVERWINDOW]),
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
         },
@@ -141,7 +144,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         // noop_enqueue: a device without carrier has no other queueing discipline (dev_deactivate).
-        matches: WithoutCarrier("QDISC_DROP"),
+        matches: WithoutCarrier(Reason::QDISC_DROP),
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
         },
@@ -153,12 +156,12 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         matches: Reasons(&[
-            "QDISC_DROP",
-            "QDISC_OVERLIMIT",
-            "FQ_BAND_LIMIT",
-            "FQ_FLOW_LIMIT",
-            "FQ_HORIZON_LIMIT",
-            "CAKE_FLOOD",
+            Reason::QDISC_DROP,
+            Reason::QDISC_OVERLIMIT,
+            Reason::FQ_BAND_LIMIT,
+            Reason::FQ_FLOW_LIMIT,
+            Reason::FQ_HORIZON_LIMIT,
+            Reason::CAKE_FLOOD,
         ]),
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
@@ -170,7 +173,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Reasons(&["CPU_BACKLOG"]),
+        matches: Reasons(&[Reason::CPU_BACKLOG]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -183,7 +186,7 @@ pub(super) static ROWS: &[Row] = &[
         }),
     },
     Row {
-        matches: Reasons(&["FULL_RING"]),
+        matches: Reasons(&[Reason::FULL_RING]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -196,7 +199,7 @@ pub(super) static ROWS: &[Row] = &[
         }),
     },
     Row {
-        matches: Reasons(&["SKB_BAD_GSO", "SKB_GSO_SEG"]),
+        matches: Reasons(&[Reason::SKB_BAD_GSO, Reason::SKB_GSO_SEG]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -209,7 +212,13 @@ pub(super) static ROWS: &[Row] = &[
         }),
     },
     Row {
-        matches: Reasons(&["TCP_CSUM", "UDP_CSUM", "IP_CSUM", "ICMP_CSUM", "SKB_CSUM"]),
+        matches: Reasons(&[
+            Reason::TCP_CSUM,
+            Reason::UDP_CSUM,
+            Reason::IP_CSUM,
+            Reason::ICMP_CSUM,
+            Reason::SKB_CSUM,
+        ]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -217,7 +226,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Reasons(&["IP_INHDR", "PKT_TOO_SMALL", "HDR_TRUNC"]),
+        matches: Reasons(&[Reason::IP_INHDR, Reason::PKT_TOO_SMALL, Reason::HDR_TRUNC]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -225,7 +234,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Reasons(&["NOMEM", "PFMEMALLOC"]),
+        matches: Reasons(&[Reason::NOMEM, Reason::PFMEMALLOC]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -233,7 +242,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Reasons(&["DEV_READY", "DEV_HDR"]),
+        matches: Reasons(&[Reason::DEV_READY, Reason::DEV_HDR]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -241,7 +250,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Reasons(&["IP_INNOROUTES", "IP_OUTNOROUTES"]),
+        matches: Reasons(&[Reason::IP_INNOROUTES, Reason::IP_OUTNOROUTES]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -252,7 +261,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Reasons(&["PKT_TOO_BIG"]),
+        matches: Reasons(&[Reason::PKT_TOO_BIG]),
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
         },
@@ -266,10 +275,10 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         matches: Reasons(&[
-            "NO_TX_TARGET",
-            "TUNNEL_TXINFO",
-            "VXLAN_VNI_NOT_FOUND",
-            "VXLAN_NO_REMOTE",
+            Reason::NO_TX_TARGET,
+            Reason::TUNNEL_TXINFO,
+            Reason::VXLAN_VNI_NOT_FOUND,
+            Reason::VXLAN_NO_REMOTE,
         ]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
@@ -281,7 +290,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Reasons(&["RECURSION_LIMIT"]),
+        matches: Reasons(&[Reason::RECURSION_LIMIT]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -289,7 +298,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Reasons(&["FRAG_REASM_TIMEOUT", "FRAG_TOO_FAR"]),
+        matches: Reasons(&[Reason::FRAG_REASM_TIMEOUT, Reason::FRAG_TOO_FAR]),
         class: Loss {
             warn_per_minute: NEVER,
         },
