@@ -7,7 +7,7 @@ use kube::{
     runtime::events::{Recorder, Reporter},
 };
 
-use crate::{metrics::Metrics, retry::Failures, stores::Stores};
+use crate::{metrics::Metrics, moment::Moments, retry::Failures, stores::Stores};
 
 /// One controller's means.
 pub struct Context {
@@ -17,6 +17,8 @@ pub struct Context {
     pub stores: Stores,
     /// Failures in a row of its own objects.
     pub failures: Failures,
+    /// To know how long each run has been going on.
+    pub moments: Arc<Moments>,
     /// To make Events with.
     pub recorder: Recorder,
     /// To count passes with.
@@ -25,11 +27,17 @@ pub struct Context {
 
 impl Context {
     /// The means of a controller that has not failed yet.
-    pub fn new(client: &Client, stores: &Stores, metrics: &Metrics) -> Arc<Self> {
+    pub fn new(
+        client: &Client,
+        stores: &Stores,
+        moments: &Arc<Moments>,
+        metrics: &Metrics,
+    ) -> Arc<Self> {
         Arc::new(Self {
             client: client.clone(),
             stores: stores.clone(),
             failures: Failures::default(),
+            moments: Arc::clone(moments),
             recorder: Recorder::new(client.clone(), Reporter::from("netdiag-controller")),
             metrics: metrics.clone(),
         })

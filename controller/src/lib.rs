@@ -35,8 +35,12 @@ mod context;
 mod gather;
 mod lease;
 mod metrics;
+mod moment;
 mod pace;
+#[cfg(test)]
+mod properties;
 mod retry;
+mod running_time;
 mod stores;
 #[cfg(test)]
 mod testing;

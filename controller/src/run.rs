@@ -9,13 +9,15 @@ use std::{
 
 use futures::{FutureExt, Stream, StreamExt, channel::mpsc, future::BoxFuture};
 use kube::{
-    Client, ResourceExt,
+    Api, Client, ResourceExt,
+    api::ListParams,
     runtime::{
         applier,
         controller::{self, Action, ReconcileRequest},
         reflector::{ObjectRef, Store},
     },
 };
+use netdiag_crds::NodeNetDiagnosis;
 use netdiag_telemetry::{health::Health, server::CannotListen};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,8 +32,9 @@ use crate::{
     gather::gather,
     lease::{Election, NoIdentity},
     metrics::{Fleet, Metrics},
+    moment::Moments,
     report,
-    retry::Failures,
+    running_time::RunningTime,
     stores::{Queues, Stores},
 };
 
@@ -43,6 +46,9 @@ const GATHER_CHANGES: Duration = Duration::from_millis(100);
 const NODE_WRITES: u16 = 16;
 /// Diagnoses that are rolled up at a time.
 const DIAGNOSIS_WRITES: u16 = 4;
+
+/// Without a lease to renew, the API server is asked for something small so often.
+const TIME_PERIOD: Duration = Duration::from_secs(5);
 
 /// A leader that hangs longer than this in one look at its lease is started anew.
 const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
@@ -86,6 +92,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
     let health = Health::default();
     let mut registry = Registry::with_prefix("netdiag_controller");
     let metrics = Metrics::new(&mut registry, [diagnosis::NAME, report::NAME]);
+    let time = RunningTime::start();
     let fleet = Fleet::default();
     registry.register_collector(Box::new(fleet.clone()));
     args.serve
@@ -95,13 +102,15 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
 
     let work = async {
         health.lacks("caches", "the first lists are not read yet");
-        let (stores, queues) = Stores::start(&client, &tracker, &shutdown);
+        let (stores, queues) = Stores::start(&client, &time, &tracker, &shutdown);
+        let moments = Arc::new(Moments::new(time.clone()));
         fleet.count_from(&stores);
         tokio::select! {
             ready = stores.wait_until_ready() => if ready.is_ok() {
                 info!("Caches filled");
                 health.has("caches");
-                start_controllers(&client, &stores, queues, &metrics, &tracker, &shutdown);
+                let context = || Context::new(&client, &stores, &moments, &metrics);
+                start_controllers([context(), context()], queues, &tracker, &shutdown);
             },
             () = shutdown.cancelled() => {}
         }
@@ -110,12 +119,15 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
         tracker.wait().await;
     };
     let Some(namespace) = &args.lease_namespace else {
-        work.await;
+        tokio::select! {
+            () = work => {}
+            never = count_time(&client, &time) => match never {},
+        }
         info!("Controller ended");
         return Ok(());
     };
-    let mut election =
-        Election::new(client.clone(), namespace, health.clone()).map_err(Error::Identity)?;
+    let mut election = Election::new(client.clone(), namespace, health.clone(), time.clone())
+        .map_err(Error::Identity)?;
     tokio::select! {
         () = election.win() => {}
         () = shutdown.cancelled() => return Ok(()),
@@ -135,6 +147,19 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
     Ok(())
 }
 
+/// Lets time run while the API server answers, as renewals of the lease do where there is one.
+async fn count_time(client: &Client, time: &RunningTime) -> Infallible {
+    let diagnoses = Api::<NodeNetDiagnosis>::all(client.clone());
+    let one = ListParams::default().limit(1);
+    loop {
+        let asked = tokio::time::timeout(TIME_PERIOD, diagnoses.list_metadata(&one)).await;
+        if asked.is_ok_and(|answer| answer.is_ok()) {
+            time.answered();
+        }
+        tokio::time::sleep(TIME_PERIOD).await;
+    }
+}
+
 fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -152,34 +177,34 @@ fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
 
 /// Starts both controllers on `tracker`. They finish the passes under way when `shutdown` comes.
 fn start_controllers(
-    client: &Client,
-    stores: &Stores,
+    [for_diagnoses, for_nodes]: [Arc<Context>; 2],
     queues: Queues,
-    metrics: &Metrics,
     tracker: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
     let diagnoses = Controller {
         name: diagnosis::NAME,
-        store: stores.diagnoses.clone(),
+        store: for_diagnoses.stores.diagnoses.clone(),
         requests: requests(queues.diagnoses, GATHER_REPORTS, shutdown.clone()),
         concurrency: DIAGNOSIS_WRITES,
+        forget: |context, name| {
+            context.failures.forget(name);
+            context.moments.forget(name);
+        },
     };
-    tracker.spawn(diagnoses.run(
-        Context::new(client, stores, metrics),
-        |diagnosis, context| diagnosis::reconcile::reconcile(diagnosis, context).boxed(),
-    ));
+    tracker.spawn(diagnoses.run(for_diagnoses, |diagnosis, context| {
+        diagnosis::reconcile::reconcile(diagnosis, context).boxed()
+    }));
     let nodes = Controller {
         name: report::NAME,
-        store: stores.nodes.clone(),
+        store: for_nodes.stores.nodes.clone(),
         requests: requests(queues.nodes, GATHER_CHANGES, shutdown.clone()),
         concurrency: NODE_WRITES,
+        forget: |context, name| context.failures.forget(name),
     };
-    tracker.spawn(
-        nodes.run(Context::new(client, stores, metrics), |node, context| {
-            report::reconcile::reconcile(node, context).boxed()
-        }),
-    );
+    tracker.spawn(nodes.run(for_nodes, |node, context| {
+        report::reconcile::reconcile(node, context).boxed()
+    }));
 }
 
 /// What one controller works on.
@@ -188,6 +213,8 @@ struct Controller<K: kube::Resource<DynamicType = ()> + 'static, S> {
     store: Store<K>,
     requests: S,
     concurrency: u16,
+    /// Forgets an object that is gone.
+    forget: fn(&Context, &str),
 }
 
 impl<K, S> Controller<K, S>
@@ -222,7 +249,7 @@ where
         );
         let mut results = pin!(results);
         while let Some(result) = results.next().await {
-            conclude(self.name, result, &context.failures);
+            conclude(self.name, result, |name| (self.forget)(&context, name));
         }
     }
 }
@@ -237,11 +264,11 @@ fn requests<K: kube::Resource<DynamicType = ()> + 'static>(
         .take_until(shutdown.cancelled_owned())
 }
 
-/// Logs the outcome of a pass, in one place for both controllers, and forgets the failures of an object that is gone.
+/// Logs the outcome of a pass, in one place for both controllers, and forgets an object that is gone.
 fn conclude<K, E>(
     controller: &str,
     result: Result<(ObjectRef<K>, Action), controller::Error<E, Infallible>>,
-    failures: &Failures,
+    forget: impl Fn(&str),
 ) where
     K: kube::Resource<DynamicType = ()>,
     E: std::error::Error + 'static,
@@ -250,7 +277,7 @@ fn conclude<K, E>(
         Ok((object, action)) => debug!(controller, object = object.name, ?action, "Pass done"),
         // It was deleted between the change and the pass.
         Err(controller::Error::ObjectNotFound(object)) => {
-            failures.forget(&object.name);
+            forget(&object.name);
             debug!(controller, object = object.name, "Object gone");
         }
         Err(controller::Error::ReconcilerFailed(error, object)) => {

@@ -3,7 +3,7 @@
 use futures::channel::mpsc;
 use k8s_openapi::api::core::v1::Node;
 use kube::{
-    Client,
+    Client, ResourceExt,
     runtime::{
         controller::ReconcileRequest,
         reflector::{self, ObjectRef, Store, store::WriterDropped},
@@ -12,7 +12,7 @@ use kube::{
 use netdiag_crds::{NodeNetDiagnosis, NodeNetReport};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::watch::Watch;
+use crate::{report::heartbeats::Heartbeats, running_time::RunningTime, watch::Watch};
 
 /// Read side of the caches.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Stores {
     pub reports: Store<NodeNetReport>,
     /// Every diagnosis.
     pub diagnoses: Store<NodeNetDiagnosis>,
+    /// When each agent last wrote.
+    pub heartbeats: Heartbeats,
 }
 
 /// What wakes the two controllers. They end when the watches do.
@@ -37,6 +39,7 @@ impl Stores {
     /// Starts the watches on `tracker`; they end with `shutdown`.
     pub fn start(
         client: &Client,
+        time: &RunningTime,
         tracker: &TaskTracker,
         shutdown: &CancellationToken,
     ) -> (Self, Queues) {
@@ -47,11 +50,13 @@ impl Stores {
             nodes,
             reports,
             diagnoses,
+            heartbeats: Heartbeats::new(time.clone()),
         };
         let (waker, queues) = Waker::new(stores.clone());
 
         let nodes = Watch {
             client,
+            time,
             writer: node_writer,
             tidy: shrink_node,
         };
@@ -59,6 +64,7 @@ impl Stores {
         nodes.spawn(tracker, shutdown, move |node| wake.node_changed(node));
         let reports = Watch {
             client,
+            time,
             writer: report_writer,
             tidy: crate::report::keep_heartbeat,
         };
@@ -66,6 +72,7 @@ impl Stores {
         reports.spawn(tracker, shutdown, move |report| wake.report_changed(report));
         let diagnoses = Watch {
             client,
+            time,
             writer: diagnosis_writer,
             tidy: |diagnosis: &mut NodeNetDiagnosis| diagnosis.metadata.managed_fields = None,
         };
@@ -127,14 +134,22 @@ impl Waker {
 
     /// A report changes: its node's assignments may need repair, and the diagnoses that it serves roll it up.
     fn report_changed(&self, report: Option<&NodeNetReport>) {
+        let heartbeats = &self.stores.heartbeats;
         let Some(report) = report else {
+            for report in self.stores.reports.state() {
+                heartbeats.note(&report);
+            }
             self.wake_all_nodes();
             self.wake_all_diagnoses();
             return;
         };
-        if let Some(name) = &report.metadata.name {
-            self.wake_node(ObjectRef::new(name));
+        let name = report.name_any();
+        let object = ObjectRef::from_obj(report);
+        match self.stores.reports.get(&object) {
+            Some(_) => heartbeats.note(report),
+            None => heartbeats.forget(&name),
         }
+        self.wake_node(ObjectRef::new(&name));
         for name in crate::report::served_diagnoses(report) {
             self.wake_diagnosis(ObjectRef::new(name));
         }
@@ -186,6 +201,7 @@ mod tests {
             nodes,
             reports,
             diagnoses,
+            heartbeats: Heartbeats::new(RunningTime::start()),
         };
         let (waker, mut queues) = Waker::new(stores);
         let report = crate::testing::ReportBuilder::new("a")

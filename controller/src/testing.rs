@@ -1,5 +1,7 @@
 //! Objects for unit tests.
 
+use std::sync::Arc;
+
 use k8s_openapi::{
     api::core::v1::{Node, NodeCondition, NodeStatus},
     apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time},
@@ -14,7 +16,11 @@ use netdiag_crds::{
     },
 };
 
-use crate::diagnosis::{self, World};
+use crate::{
+    diagnosis::{self, World, run::Run},
+    moment::Moment,
+    report::heartbeat,
+};
 
 /// Seconds since the tests' run started.
 pub fn at(seconds: i64) -> Timestamp {
@@ -94,12 +100,39 @@ pub fn step(
     reports: &[NodeNetReport],
     now: i64,
 ) -> diagnosis::decide::Plan {
-    let world = World::new(nodes.to_vec(), reports.to_vec());
-    let plan = diagnosis::decide::decide(diagnosis, &world, at(now));
+    let heard = reports.iter().filter_map(|report| {
+        let silence = now - seconds(heartbeat(report)?);
+        Some((report.metadata.name.clone()?, silence))
+    });
+    let world = World::new(nodes.to_vec(), reports.to_vec(), heard.collect());
+    let names = nodes.iter().filter_map(|node| node.metadata.name.clone());
+    let moment = Moment {
+        unassigned_since: Arc::new(names.map(|name| (name, 0)).collect()),
+        ..moment(diagnosis, now)
+    };
+    let plan = diagnosis::decide::decide(diagnosis, &world, &moment);
     if let diagnosis::decide::Action::WriteStatus(status) = &plan.action {
         diagnosis.status = Some((**status).clone());
     }
     plan
+}
+
+fn seconds(time: Timestamp) -> i64 {
+    time.as_second() - at(0).as_second()
+}
+
+/// `now` by a clock that is right, when the API server has always answered and the first run began at `at(0)`.
+pub fn moment(diagnosis: &NodeNetDiagnosis, now: i64) -> Moment {
+    let run = Run::of(diagnosis, at(now), 0);
+    let is_first = run.generation == 1;
+    let start = run.start.filter(|_| !is_first).map_or(0, seconds);
+    let complete = run.completion.map_or(now, seconds);
+    Moment {
+        now: at(now),
+        elapsed: complete - start,
+        complete_for: now - complete,
+        unassigned_since: Arc::default(),
+    }
 }
 
 pub fn finding(check: &str, cause: &str, severity: &str) -> Finding {
@@ -163,6 +196,7 @@ impl ReportBuilder {
             uid: uid.into(),
             run_generation: 1,
             assigned_time: Time(at(seconds)),
+            assigned_after_seconds: seconds,
             checks: Vec::new(),
             interfaces: None,
             pods: true,

@@ -16,6 +16,8 @@ use serde::de::DeserializeOwned;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
+use crate::running_time::RunningTime;
+
 /// One watch: fills a cache and reports changes.
 pub struct Watch<'a, K: Resource + Clone + 'static>
 where
@@ -23,6 +25,8 @@ where
 {
     /// To watch with.
     pub client: &'a Client,
+    /// Stands while the watch is interrupted.
+    pub time: &'a RunningTime,
     /// The cache to fill.
     pub writer: Writer<K>,
     /// Takes out of an object what the cache need not hold.
@@ -42,9 +46,11 @@ where
     ) {
         let Self {
             client,
+            time,
             mut writer,
             tidy,
         } = self;
+        let time = time.clone();
         let api = Api::<DeserializeGuard<K>>::all(client.clone());
         let events = watcher::watcher(api, watcher::Config::default())
             .default_backoff()
@@ -55,6 +61,7 @@ where
                 let event = match event {
                     Ok(event) => event,
                     Err(error) => {
+                        time.interrupted();
                         warn!(kind = %K::kind(&()), error = &error as &dyn std::error::Error, "Watch failed, will retry");
                         continue;
                     }

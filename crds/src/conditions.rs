@@ -27,6 +27,8 @@ pub mod reasons {
     pub const GRACE_PERIOD_OVER: &str = "GracePeriodOver";
     /// Complete and Degraded: the spec selects no node.
     pub const NO_NODES_SELECTED: &str = "NoNodesSelected";
+    /// Complete and Degraded: every node of the run was deleted.
+    pub const NODES_DELETED: &str = "NodesDeleted";
     /// Progressing: windows are running. The others: the answer is yet to come.
     pub const RUNNING: &str = "Running";
     /// Progressing: nothing left to do.
@@ -49,6 +51,8 @@ pub mod reasons {
     pub const ASSIGNING: &str = "Assigning";
     /// Degraded: `spec.nodes.names` has names that no node has.
     pub const NODES_NOT_FOUND: &str = "NodesNotFound";
+    /// Degraded: the controller could not give some nodes their part.
+    pub const NODES_NOT_ASSIGNED: &str = "NodesNotAssigned";
     /// Degraded: some nodes already have as many diagnoses as an agent takes.
     pub const TOO_MANY_DIAGNOSES: &str = "TooManyDiagnoses";
     /// Ready: the agent watches its assignments.

@@ -66,6 +66,8 @@ pub const EXPLAINED: usize = 32;
 /// Entries of one result's `unchecked`.
 pub const UNCHECKED: usize = 64;
 
+/// Nodes of one run that a diagnosis remembers by name.
+pub const MEMBERS: usize = 5000;
 /// Rolled-up findings of one diagnosis.
 pub const FLEET_FINDINGS: usize = 100;
 /// Counters of one diagnosis.

@@ -14,6 +14,7 @@ fn once(name: &str) -> Assignment {
         uid: format!("uid-of-{name}"),
         run_generation: 1,
         assigned_time: Time::from(now()),
+        assigned_after_seconds: 0,
         checks: Vec::new(),
         interfaces: None,
         pods: true,

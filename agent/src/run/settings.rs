@@ -66,6 +66,7 @@ mod tests {
             uid: "u".to_owned(),
             run_generation: 1,
             assigned_time: Time::from(Timestamp::UNIX_EPOCH),
+            assigned_after_seconds: 0,
             checks: checks.iter().map(|check| (*check).to_owned()).collect(),
             interfaces: Some(Interfaces {
                 include: vec!["eth*".to_owned()],

@@ -52,12 +52,14 @@ impl View<'_> {
             )
         };
         NodeCounts {
-            selected: count(self.members.len()),
+            selected: count(self.selected()),
             reported: in_state(|state| matches!(state, State::Finished(_) | State::Failed(_))),
             affected: count(self.affected()),
             unreachable: in_state(|state| matches!(state, State::Unreachable(_))),
             failed: in_state(|state| matches!(state, State::Failed(_))),
             refused: in_state(|state| matches!(state, State::Refused)),
+            not_assigned: in_state(|state| matches!(state, State::NotAssigned))
+                .saturating_add(count(self.roster.omitted)),
         }
     }
 
@@ -73,8 +75,12 @@ impl View<'_> {
                 _ => headline,
             };
         }
-        if self.members.is_empty() && self.run.start.is_some() {
-            return "no node selected".to_owned();
+        if self.selected() == 0 && self.run.start.is_some() {
+            return if self.roster.names.is_empty() {
+                "no node selected".to_owned()
+            } else {
+                "not known: every selected node was deleted".to_owned()
+            };
         }
         if !self.is_answered() {
             return String::new();

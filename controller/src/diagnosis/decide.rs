@@ -1,17 +1,27 @@
 //! What to do about a diagnosis. Pure: the same objects at the same time give the same plan.
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::SignedDuration;
 use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, report::Mode};
 
-use super::{World, members::members, progress::State, run::Run, selection::Selected, status};
+use super::{
+    World,
+    members::{Roster, members},
+    progress::State,
+    run::Run,
+    selection::Selected,
+    status,
+};
+use crate::moment::Moment;
 
 /// What to do, and when to look again though nothing changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// What to do.
     pub action: Action,
-    /// The next deadline.
-    pub next: Option<Timestamp>,
+    /// Running seconds until the next deadline.
+    pub next: Option<i64>,
+    /// Nodes of the run that wait for their part.
+    pub unassigned: Vec<String>,
 }
 
 /// One thing to do.
@@ -26,46 +36,61 @@ pub enum Action {
 }
 
 /// Decides about a diagnosis.
-pub fn decide(diagnosis: &NodeNetDiagnosis, world: &World, now: Timestamp) -> Plan {
-    // The API keeps whole seconds; with fractions every status would differ from the stored one.
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    let mut run = Run::of(diagnosis, now);
-    let expiry = expiry(diagnosis, &run);
-    if expiry.is_some_and(|expiry| expiry <= now) {
+pub fn decide(diagnosis: &NodeNetDiagnosis, world: &World, moment: &Moment) -> Plan {
+    let mut run = Run::of(diagnosis, moment.now, moment.elapsed);
+    let lifetime = lifetime(diagnosis, &run, moment);
+    if lifetime.is_some_and(|left| left <= 0) {
         return Plan {
             action: Action::Delete,
             next: None,
+            unassigned: Vec::new(),
         };
     }
 
     let selected = Selected::from(&diagnosis.spec.nodes);
-    let members = members(&run, &selected, world, now);
-    if run.mode == Mode::Once && run.start.is_some() {
-        let settled = members
-            .iter()
-            .all(|member| member.progress.state != State::Pending);
-        let placed = members.iter().all(|member| member.has_place);
-        run.frozen |= placed || settled;
-        run.completion = run.completion.or(settled.then_some(now));
+    let roster = Roster::of(diagnosis, &run, &selected, world);
+    let members = members(&run, &roster, world, moment);
+    if run.mode == Mode::Once && run.start.is_some() && run.completion.is_none() {
+        let waits = |state| state == State::Pending;
+        let is_settled = !members.iter().any(|member| waits(member.progress.state));
+        run.completion = is_settled.then_some(moment.now);
     }
     let missing = selected.missing(|name| world.has_node(name));
-    let status = status::build(diagnosis, &run, &members, &missing, now);
+    let status = status::build(diagnosis, &run, roster, &members, &missing, moment.now);
 
-    let deadlines = members.iter().filter_map(|member| member.progress.until);
-    let next = deadlines.chain(self::expiry(diagnosis, &run)).min();
+    let deadlines = members.iter().filter_map(|member| member.progress.left);
+    let next = deadlines
+        .chain(self::lifetime(diagnosis, &run, moment))
+        .min();
     let action = if status::is_same(diagnosis.status.as_ref(), &status) {
         Action::Nothing
     } else {
         Action::WriteStatus(Box::new(status))
     };
-    Plan { action, next }
+    let unassigned = members.iter().filter(|member| member.waits_for_part());
+    let unassigned = unassigned.map(|member| member.name.to_owned()).collect();
+    Plan {
+        action,
+        next,
+        unassigned,
+    }
 }
 
-/// When a complete diagnosis is to be deleted.
-fn expiry(diagnosis: &NodeNetDiagnosis, run: &Run) -> Option<Timestamp> {
-    let seconds = diagnosis.spec.ttl_seconds_after_finished?;
-    let lifetime = SignedDuration::from_secs(i64::from(seconds));
-    run.completion?.saturating_add(lifetime).ok()
+/// Running seconds for which a complete diagnosis is still to be kept.
+///
+/// They count from when this process first saw it complete, since the time of its completion is of another clock. Only
+/// where it has been seen complete for a day, the clocks may say that its time was over before.
+fn lifetime(diagnosis: &NodeNetDiagnosis, run: &Run, moment: &Moment) -> Option<i64> {
+    const DAY: i64 = 24 * 60 * 60;
+    let seconds = i64::from(diagnosis.spec.ttl_seconds_after_finished?);
+    let completion = run.completion?;
+    let left = seconds.saturating_sub(moment.complete_for);
+    let expiry = completion.saturating_add(SignedDuration::from_secs(seconds));
+    let is_over = expiry.is_ok_and(|expiry| expiry <= moment.now);
+    if is_over {
+        return Some(left.min(DAY.saturating_sub(moment.complete_for)));
+    }
+    Some(left)
 }
 
 #[cfg(test)]

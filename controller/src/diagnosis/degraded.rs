@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netdiag_crds::{NodeNetDiagnosisSpec, checks, conditions::reasons, limits, report::RunResult};
 
 use super::{
-    members::Member,
+    members::{Member, Roster},
     phrase,
     progress::{State, Why},
 };
@@ -19,6 +19,10 @@ pub struct Gaps<'a> {
     refused: Vec<&'a str>,
     unreachable: BTreeMap<Why, Vec<&'a str>>,
     failed: Vec<&'a str>,
+    /// Without a part in the run.
+    not_assigned: Vec<&'a str>,
+    /// Selected, and beyond the number of nodes that a run can have.
+    beyond_limit: usize,
     /// Node and how many of the checks were made there.
     in_part: Vec<String>,
 }
@@ -30,10 +34,16 @@ pub fn is_blind(result: &RunResult) -> bool {
 
 impl<'a> Gaps<'a> {
     /// What is missing of a diagnosis.
-    pub fn of(spec: &NodeNetDiagnosisSpec, members: &[Member<'a>], missing: &[&'a str]) -> Self {
+    pub fn of(
+        spec: &NodeNetDiagnosisSpec,
+        roster: &Roster,
+        members: &[Member<'a>],
+        missing: &[&'a str],
+    ) -> Self {
         let wanted = spec.checks.as_ref().map_or(checks::CHECKS.len(), Vec::len);
         let mut gaps = Self {
             missing: missing.to_vec(),
+            beyond_limit: roster.omitted,
             ..Self::default()
         };
         for member in members {
@@ -44,6 +54,7 @@ impl<'a> Gaps<'a> {
                     gaps.unreachable.entry(why).or_default().push(member.name);
                 }
                 State::Failed(_) => gaps.failed.push(member.name),
+                State::NotAssigned => gaps.not_assigned.push(member.name),
                 State::Finished(result) => {
                     gaps.in_part.extend(in_part(member.name, result, wanted));
                 }
@@ -59,6 +70,8 @@ impl<'a> Gaps<'a> {
             refused,
             unreachable,
             failed,
+            not_assigned,
+            beyond_limit,
             in_part,
         } = self;
         let mut parts = Vec::new();
@@ -88,6 +101,19 @@ impl<'a> Gaps<'a> {
                 phrase::names(failed)
             ));
         }
+        if !not_assigned.is_empty() {
+            parts.push(format!(
+                "{} not assigned ({}: the controller could not write their part of the run, or it was deleted)",
+                not_assigned.len(),
+                phrase::names(not_assigned)
+            ));
+        }
+        if *beyond_limit > 0 {
+            parts.push(format!(
+                "{beyond_limit} not assigned (a run can have {} nodes)",
+                limits::MEMBERS
+            ));
+        }
         if !in_part.is_empty() {
             let names: Vec<&str> = in_part.iter().map(String::as_str).collect();
             parts.push(format!(
@@ -100,6 +126,8 @@ impl<'a> Gaps<'a> {
             reasons::NODES_NOT_FOUND
         } else if !refused.is_empty() {
             reasons::TOO_MANY_DIAGNOSES
+        } else if !not_assigned.is_empty() || *beyond_limit > 0 {
+            reasons::NODES_NOT_ASSIGNED
         } else {
             reasons::NODES_UNCHECKED
         };

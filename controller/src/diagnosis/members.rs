@@ -1,15 +1,98 @@
 //! The nodes that take part in a run.
 
-use k8s_openapi::{api::core::v1::Node, jiff::Timestamp};
-use netdiag_crds::{NodeNetReport, report::Mode};
+use k8s_openapi::api::core::v1::Node;
+use netdiag_crds::{NodeNetDiagnosis, NodeNetReport, limits, report::Mode};
 
 use super::{
     World,
-    progress::{self, Progress, State},
+    progress::{self, Progress, State, Waited},
     run::Run,
     selection::Selected,
 };
-use crate::report;
+use crate::{moment::Moment, report};
+
+/// Bytes of JSON that the remembered names may take.
+const MOST_BYTES: usize = 128 * 1024;
+
+/// Names of the nodes of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// In order.
+    pub names: Vec<String>,
+    /// Selected nodes whose names did not fit.
+    pub omitted: usize,
+}
+
+impl Roster {
+    /// The nodes of `run`. With `once` those that were selected when it began: they are remembered in the status, and
+    /// leave only when their Node is deleted.
+    pub fn of(diagnosis: &NodeNetDiagnosis, run: &Run, selected: &Selected, world: &World) -> Self {
+        let known = diagnosis.status.as_ref().filter(|status| {
+            run.mode == Mode::Once && status.run_inputs.as_ref() == Some(&run.inputs)
+        });
+        if let Some(status) = known
+            && let Some(names) = &status.members
+        {
+            let omitted = status.omitted.as_ref().map_or(0, |omitted| omitted.members);
+            return Self {
+                names: names.clone(),
+                omitted: usize::try_from(omitted).unwrap_or_default(),
+            }
+            .without_deleted(world);
+        }
+        // A release that remembered no names has given every node of a frozen run its part.
+        let is_frozen = known.is_some_and(|status| status.nodes_frozen);
+        let chosen = world.nodes().filter(|(_, node, report)| {
+            report.is_some_and(|report| has_place(report, run))
+                || !is_frozen && selected.contains(node)
+        });
+        let names = chosen.map(|(name, ..)| name.to_owned()).collect();
+        match run.mode {
+            Mode::Once => Self::fitted(names),
+            Mode::Continuous => Self { names, omitted: 0 },
+        }
+    }
+
+    fn fitted(mut names: Vec<String>) -> Self {
+        let mut bytes = 0;
+        let all = names.len();
+        let fitting = names
+            .iter()
+            .take(limits::MEMBERS)
+            .take_while(|name| {
+                // Two quotes and a comma.
+                bytes += name.len() + 3;
+                bytes <= MOST_BYTES
+            })
+            .count();
+        names.truncate(fitting);
+        Self {
+            names,
+            omitted: all - fitting,
+        }
+    }
+
+    /// The last names stay: they tell a run whose nodes were all deleted from one that selected none.
+    fn without_deleted(self, world: &World) -> Self {
+        let there = self.names.iter().filter(|name| world.has_node(name));
+        let there: Vec<String> = there.cloned().collect();
+        Self {
+            names: if there.is_empty() { self.names } else { there },
+            omitted: self.omitted,
+        }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        contains(&self.names, name)
+    }
+}
+
+/// Whether a stored list of members has this name.
+pub fn contains(members: &[String], name: &str) -> bool {
+    members
+        .binary_search_by(|member| member.as_str().cmp(name))
+        .is_ok()
+}
 
 /// A node that takes part in a run.
 pub struct Member<'a> {
@@ -25,46 +108,44 @@ pub struct Member<'a> {
     pub has_place: bool,
 }
 
-/// The nodes of a run, by name. With `once` those that were given a part, and until all have theirs those that were
-/// selected when it started; a node that is deleted is none any more.
+impl Member<'_> {
+    /// The controller has still to give it its part.
+    pub fn waits_for_part(&self) -> bool {
+        self.progress.waits_for_part
+    }
+}
+
+/// The nodes of a run that exist, by name.
 pub fn members<'a>(
     run: &Run,
-    selected: &Selected,
+    roster: &Roster,
     world: &'a World,
-    now: Timestamp,
+    moment: &Moment,
 ) -> Vec<Member<'a>> {
     world
         .nodes()
-        .filter_map(|(name, node, node_report)| {
-            let has_place = node_report.is_some_and(|node_report| {
-                report::assignment(node_report, run).is_some()
-                    || report::is_refused(node_report, run)
-            });
-            let takes_part = match run.mode {
-                Mode::Continuous => selected.contains(node),
-                Mode::Once => {
-                    let may_join = !run.frozen && selected.contains(node);
-                    has_place
-                        || may_join
-                            && run
-                                .start
-                                .is_none_or(|_| report::decide::was_there(node, run))
-                }
-            };
-            let progress = || match run.start {
-                Some(start) => progress::of(run, start, node, node_report, now),
-                None => Progress {
-                    state: State::Pending,
-                    until: None,
-                },
-            };
-            takes_part.then(|| Member {
-                name,
-                node,
-                report: node_report,
-                progress: progress(),
-                has_place,
-            })
+        .filter(|(name, ..)| roster.contains(name))
+        .map(|(name, node, node_report)| Member {
+            name,
+            node,
+            report: node_report,
+            progress: match run.start {
+                Some(_) => progress::of(
+                    run,
+                    node,
+                    node_report,
+                    &Waited {
+                        silence: world.silence(name),
+                        unassigned: moment.unassigned_for(name),
+                    },
+                ),
+                None => Progress::settled(State::Pending),
+            },
+            has_place: node_report.is_some_and(|node_report| has_place(node_report, run)),
         })
         .collect()
+}
+
+fn has_place(node_report: &NodeNetReport, run: &Run) -> bool {
+    report::assignment(node_report, run).is_some() || report::is_refused(node_report, run)
 }

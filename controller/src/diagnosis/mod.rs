@@ -19,7 +19,10 @@ pub mod turning_points;
 pub mod verdicts;
 pub mod view;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt;
@@ -32,19 +35,22 @@ pub const NAME: &str = "diagnosis";
 pub struct World {
     nodes: BTreeMap<String, Arc<Node>>,
     reports: BTreeMap<String, Arc<NodeNetReport>>,
+    silences: HashMap<String, i64>,
 }
 
 impl World {
-    /// The nodes of the cluster and their reports.
+    /// The nodes of the cluster, their reports, and for how many seconds each agent has written nothing.
     pub fn new<N: Into<Arc<Node>>, R: Into<Arc<NodeNetReport>>>(
         nodes: impl IntoIterator<Item = N>,
         reports: impl IntoIterator<Item = R>,
+        silences: HashMap<String, i64>,
     ) -> Self {
         let nodes = nodes.into_iter().map(Into::into);
         let reports = reports.into_iter().map(Into::into);
         Self {
             nodes: nodes.map(|node| (node.name_any(), node)).collect(),
             reports: reports.map(|report| (report.name_any(), report)).collect(),
+            silences,
         }
     }
 
@@ -55,6 +61,10 @@ impl World {
             let report = report.filter(|report| !crate::report::is_of_former_node(report, node));
             (name.as_str(), node.as_ref(), report)
         })
+    }
+
+    fn silence(&self, name: &str) -> i64 {
+        self.silences.get(name).copied().unwrap_or_default()
     }
 
     fn has_node(&self, name: &str) -> bool {

@@ -6,6 +6,8 @@ use netdiag_crds::{
     report::Finding,
     severity::Severity,
 };
+use serde::Serialize;
+use serde_json::json;
 
 use super::{
     phrase,
@@ -17,45 +19,137 @@ use super::{
 pub const MOST_BYTES: usize = 200 * 1024;
 
 /// Findings by node, worst first, as many nodes as fit; and how many nodes with findings did not.
+///
+/// Every affected node is listed with its worst finding before anything else takes room: first the commands of these,
+/// then the other findings of Warning or worse, then those of Info.
 pub fn fit(reporters: &[Reporter<'_>], least: Severity) -> (Vec<NodeFindings>, usize) {
-    let mut nodes: Vec<(Severity, &Reporter<'_>)> = reporters
+    let mut nodes: Vec<Listed<'_>> = reporters
         .iter()
-        .filter_map(|reporter| Some((reporter.worst(least)?, reporter)))
+        .filter_map(|reporter| Listed::of(reporter, least))
         .collect();
-    nodes.sort_by(|(a, in_a), (b, in_b)| b.cmp(a).then_with(|| in_a.name.cmp(in_b.name)));
+    nodes.sort_by_key(|node| (std::cmp::Reverse(node.worst), node.name));
     let all = nodes.len();
-    let mut bytes = 0;
-    let fitting: Vec<NodeFindings> = nodes
-        .into_iter()
-        .take(limits::NODE_FINDINGS)
-        .map(|(_, reporter)| in_short(reporter, least))
-        .take_while(|node| {
-            bytes += serialised_size(node);
-            bytes <= MOST_BYTES
-        })
-        .collect();
+    nodes.truncate(limits::NODE_FINDINGS);
+    let mut room = Room(MOST_BYTES);
+    for node in nodes.iter_mut().filter(|node| node.is_affected()) {
+        node.list_worst(&mut room);
+    }
+    for node in nodes.iter_mut().filter(|node| node.is_affected()) {
+        node.add_command(&mut room);
+    }
+    for node in nodes.iter_mut().filter(|node| node.is_affected()) {
+        node.list_while(&mut room, |severity| severity > Severity::Info);
+    }
+    for node in &mut nodes {
+        node.list_while(&mut room, |_| true);
+    }
+    let fitting: Vec<NodeFindings> = nodes.into_iter().filter_map(Listed::done).collect();
     let left_out = all - fitting.len();
     (fitting, left_out)
 }
 
-fn serialised_size(node: &NodeFindings) -> usize {
-    // Plain strings always serialise; one that did not would not fit either.
-    let separator = 1;
-    serde_json::to_vec(node).map_or(MOST_BYTES, |json| json.len()) + separator
+/// Bytes that are left; none from the first time on that something did not fit, so that nothing milder slips in.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.0;
+        self.0 = if fits { self.0 - bytes } else { 0 };
+        fits
+    }
 }
 
-fn in_short(reporter: &Reporter<'_>, least: Severity) -> NodeFindings {
-    let mut findings: Vec<&Finding> = reporter.findings(least).collect();
-    // Stable: the agent has put them into order among equals.
-    findings.sort_by_key(|finding| std::cmp::Reverse(severity(finding)));
-    NodeFindings {
-        name: reporter.name.to_owned(),
-        findings: findings
-            .into_iter()
-            .take(limits::FINDINGS_PER_NODE)
-            .map(|finding| shorten(finding, &reporter.result.findings))
-            .collect(),
+/// One node, and what of it is listed so far.
+struct Listed<'a> {
+    name: &'a str,
+    worst: Severity,
+    /// Worst first.
+    findings: Vec<&'a Finding>,
+    all: &'a [Finding],
+    listed: Vec<NodeFinding>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(reporter: &Reporter<'a>, least: Severity) -> Option<Self> {
+        let mut findings: Vec<&Finding> = reporter.findings(least).collect();
+        // Stable: the agent has put them into order among equals.
+        findings.sort_by_key(|finding| std::cmp::Reverse(severity(finding)));
+        findings.truncate(limits::FINDINGS_PER_NODE);
+        Some(Self {
+            name: reporter.name,
+            worst: severity(findings.first()?),
+            findings,
+            all: &reporter.result.findings,
+            listed: Vec::new(),
+        })
     }
+
+    fn is_affected(&self) -> bool {
+        self.worst > Severity::Info
+    }
+
+    /// Lists the worst finding without its command, which the node's report has too.
+    fn list_worst(&mut self, room: &mut Room) {
+        let worst = self.findings.first().map(|finding| NodeFinding {
+            command: None,
+            ..shorten(finding, self.all)
+        });
+        let whole = NodeFindings {
+            name: self.name.to_owned(),
+            findings: worst.into_iter().collect(),
+        };
+        if room.take(serialised_size(&whole)) {
+            self.listed = whole.findings;
+        }
+    }
+
+    fn add_command(&mut self, room: &mut Room) {
+        let command = self.findings.first().and_then(|finding| command(finding));
+        if let (Some(listed), Some(command)) = (self.listed.first_mut(), command)
+            && room.take(serialised_size(&json!({"command": command})))
+        {
+            listed.command = Some(command);
+        }
+    }
+
+    /// Lists what comes next as long as it is `wanted` and fits. A node of which nothing is listed yet is listed whole
+    /// or not at all.
+    fn list_while(&mut self, room: &mut Room, wanted: fn(Severity) -> bool) {
+        let next: Vec<NodeFinding> = self.findings[self.listed.len()..]
+            .iter()
+            .take_while(|finding| wanted(severity(finding)))
+            .map(|finding| shorten(finding, self.all))
+            .collect();
+        if self.listed.is_empty() {
+            let whole = NodeFindings {
+                name: self.name.to_owned(),
+                findings: next,
+            };
+            if room.take(serialised_size(&whole)) {
+                self.listed = whole.findings;
+            }
+            return;
+        }
+        for finding in next {
+            if !room.take(serialised_size(&finding)) {
+                return;
+            }
+            self.listed.push(finding);
+        }
+    }
+
+    fn done(self) -> Option<NodeFindings> {
+        (!self.listed.is_empty()).then(|| NodeFindings {
+            name: self.name.to_owned(),
+            findings: self.listed,
+        })
+    }
+}
+
+fn serialised_size(part: &impl Serialize) -> usize {
+    // Plain strings always serialise; one that did not would not fit either.
+    let separator = 1;
+    serde_json::to_vec(part).map_or(MOST_BYTES, |json| json.len()) + separator
 }
 
 fn shorten(finding: &Finding, all: &[Finding]) -> NodeFinding {
@@ -77,11 +171,12 @@ fn shorten(finding: &Finding, all: &[Finding]) -> NodeFinding {
         protocol: subject.protocol.clone(),
         summary: finding.summary.clone(),
         caused_by: cause,
-        command: finding
-            .remedies
-            .first()
-            .and_then(|remedy| remedy.command.clone()),
+        command: command(finding),
     }
+}
+
+fn command(finding: &Finding) -> Option<String> {
+    finding.remedies.first()?.command.clone()
 }
 
 #[cfg(test)]

@@ -1,22 +1,24 @@
 //! How far one node is with a run.
 //!
-//! Deadlines count from what the controller itself has stored (`startTime`, `assignedTime`) or the API server has
-//! stamped (the agent's last write), never from a node's clock, so a restart of the controller moves none of them.
+//! Deadlines are counted in the run's own running time, from what the controller has stored (`assignedAfterSeconds`), or
+//! from when this process saw the agent's last write. No clock is compared with another.
 
-use k8s_openapi::{
-    api::core::v1::Node,
-    jiff::{SignedDuration, Timestamp},
-};
+use k8s_openapi::api::core::v1::Node;
 use netdiag_crds::{
     NodeNetReport, NodeNetReportStatus,
-    report::{Assignment, Mode, RunResult, state},
+    report::{Mode, RunResult, state},
 };
 
 use super::run::Run;
 use crate::report;
 
-/// Time for an agent to see its assignment, and for a result to arrive after its window.
-pub const GRACE: SignedDuration = SignedDuration::from_secs(60);
+/// Seconds for a result to arrive after its window, and for an agent that was never heard of to see its assignment.
+pub const GRACE: i64 = 60;
+/// Seconds for an agent that has acknowledged before to see its assignment: one that is known to be there may have to
+/// open its watch anew, which it notices after 75 s.
+const GRACE_OF_KNOWN: i64 = 120;
+/// Seconds in which the controller tries to give a node its part.
+pub const ASSIGNING: i64 = 600;
 
 /// How far a node is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +33,8 @@ pub enum State<'a> {
     Unreachable(Why),
     /// It already has as many diagnoses as a node takes.
     Refused,
+    /// The controller could not give it its part, or the part was lost with its report after the run was complete.
+    NotAssigned,
 }
 
 /// Why nothing is heard from a node.
@@ -54,30 +58,44 @@ impl std::fmt::Display for Why {
     }
 }
 
-/// A node's state, and when it changes by the clock alone.
+/// A node's state, and when it changes by time alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress<'a> {
     /// How far the node is.
     pub state: State<'a>,
-    /// When this has to be looked at again.
-    pub until: Option<Timestamp>,
+    /// Running seconds after which this has to be looked at again.
+    pub left: Option<i64>,
+    /// The controller has still to give it its part.
+    pub waits_for_part: bool,
+}
+
+/// For how many running seconds something has not come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waited {
+    /// The agent's next write.
+    pub silence: i64,
+    /// The node's part in the run.
+    pub unassigned: i64,
 }
 
 impl<'a> Progress<'a> {
-    fn settled(state: State<'a>) -> Self {
-        Self { state, until: None }
+    /// Nothing changes it but news.
+    pub fn settled(state: State<'a>) -> Self {
+        Self {
+            state,
+            left: None,
+            waits_for_part: false,
+        }
     }
 }
 
-/// How far `node` is with `run`, which started at `start`.
+/// How far `node` is with `run`.
 pub fn of<'a>(
     run: &Run,
-    start: Timestamp,
     node: &Node,
     report: Option<&'a NodeNetReport>,
-    now: Timestamp,
+    waited: &Waited,
 ) -> Progress<'a> {
-    let assignment = report.and_then(|report| report::assignment(report, run));
     let result = report.and_then(|report| report::result(report, run));
     let reported = result.and_then(|result| match result.state.as_str() {
         // The API server did not take what was found, so nothing is known of it.
@@ -88,39 +106,68 @@ pub fn of<'a>(
         _ if run.mode == Mode::Continuous && has_ended(result) => Some(State::Finished(result)),
         _ => None,
     });
-    let deadline = match (reported, run.mode) {
+    match (reported, run.mode) {
         // Who has failed is not waited for: it may begin no other window, and so never write again.
         (Some(state @ State::Failed(_)), _) | (Some(state), Mode::Once) => {
             return Progress::settled(state);
         }
-        (Some(_), Mode::Continuous) => heartbeat_deadline(run, start, report, assignment),
-        (None, _) => {
-            if report.is_some_and(|report| report::is_refused(report, run)) {
-                return Progress::settled(State::Refused);
-            }
-            // It has joined just now, or its label came just now: nothing tells since when it waits.
-            if run.mode == Mode::Continuous && assignment.is_none() {
-                return Progress::settled(State::Pending);
-            }
-            first_deadline(run, start, report, assignment, result)
+        (None, _) if report.is_some_and(|report| report::is_refused(report, run)) => {
+            return Progress::settled(State::Refused);
         }
-    };
+        _ => {}
+    }
     let in_time = reported.unwrap_or(State::Pending);
+    let Some(assignment) = report.and_then(|report| report::assignment(report, run)) else {
+        return unassigned(run, in_time, waited.unassigned);
+    };
+    // Windows that are not to run cannot be late.
+    if run.suspended {
+        return Progress::settled(in_time);
+    }
+    // The node still has to learn that the run was resumed, and then counts anew.
+    if assignment.suspend {
+        return unassigned(run, in_time, waited.unassigned);
+    }
     if run.completion.is_some() {
         return Progress::settled(State::Unreachable(why(node, report)));
     }
-    // Windows that are not to run cannot be late. An assignment that is still suspended gets a new time when it is
-    // resumed.
-    if run.suspended || assignment.is_some_and(|assignment| assignment.suspend) {
+    let since_assigned = run
+        .elapsed
+        .saturating_sub(assignment.assigned_after_seconds);
+    let (waited, limit) = match reported {
+        Some(_) => (waited.silence.min(since_assigned), longest_silence(run)),
+        None => (since_assigned, first_deadline(run, report, result)),
+    };
+    let left = limit.saturating_sub(waited);
+    if left > 0 {
+        Progress {
+            state: in_time,
+            left: Some(left),
+            waits_for_part: false,
+        }
+    } else {
+        Progress::settled(State::Unreachable(why(node, report)))
+    }
+}
+
+/// How far a node is that has no part in the run yet, or has lost it with its report, for `waited` running seconds.
+fn unassigned<'a>(run: &Run, in_time: State<'a>, waited: i64) -> Progress<'a> {
+    // It has joined just now, or its label came just now: nothing tells since when it waits.
+    if run.mode == Mode::Continuous || run.suspended {
         return Progress::settled(in_time);
     }
-    if now < deadline {
+    let left = ASSIGNING.saturating_sub(waited);
+    if run.completion.is_some() || left <= 0 {
         return Progress {
-            state: in_time,
-            until: Some(deadline),
+            waits_for_part: run.completion.is_none(),
+            ..Progress::settled(State::NotAssigned)
         };
     }
-    Progress::settled(State::Unreachable(why(node, report)))
+    Progress {
+        state: in_time,
+        left: Some(left),
+        waits_for_part: true,
+    }
 }
 
 fn is_minimal(report: Option<&NodeNetReport>) -> bool {
@@ -136,59 +183,44 @@ fn has_ended(result: &RunResult) -> bool {
         .is_some_and(|window| window.end_time.is_some())
 }
 
-/// Until when a node that has not reported must do the next thing.
-fn first_deadline(
-    run: &Run,
-    start: Timestamp,
-    report: Option<&NodeNetReport>,
-    assignment: Option<&Assignment>,
-    result: Option<&RunResult>,
-) -> Timestamp {
-    let Some(assignment) = assignment else {
-        return after(start, GRACE);
-    };
-    let assigned = assignment.assigned_time.0;
-    let acknowledged = result.is_some() || report.is_some_and(report::is_acknowledged);
-    if !acknowledged {
-        return after(assigned, GRACE);
+/// Seconds after its assignment within which a node that has not reported must do the next thing.
+fn first_deadline(run: &Run, report: Option<&NodeNetReport>, result: Option<&RunResult>) -> i64 {
+    if result.is_none() && !report.is_some_and(report::is_acknowledged) {
+        return if was_heard(report) {
+            GRACE_OF_KNOWN
+        } else {
+            GRACE
+        };
     }
     let attempts = result
         .and_then(|result| result.window.as_ref())
         .map_or(1, |window| window.attempts.clamp(1, MOST_ATTEMPTS));
-    let window = SignedDuration::from_secs(i64::from(run.window_seconds)) + GRACE;
-    after(assigned, window.saturating_mul(attempts))
+    (i64::from(run.window_seconds) + GRACE).saturating_mul(attempts.into())
 }
 
 /// An agent gives up after so many; a report that claims more gets no more time for it.
 const MOST_ATTEMPTS: i32 = 3;
 
-/// Until when a node that reports window after window must write again: two intervals and the grace.
-fn heartbeat_deadline(
-    run: &Run,
-    start: Timestamp,
-    report: Option<&NodeNetReport>,
-    assignment: Option<&Assignment>,
-) -> Timestamp {
-    let assigned = assignment.map_or(start, |assignment| assignment.assigned_time.0);
-    let heard = report
-        .and_then(report::heartbeat)
-        .map_or(assigned, |heard| heard.max(assigned));
-    let interval = SignedDuration::from_secs(i64::from(run.window_seconds));
-    after(heard, interval.saturating_mul(2).saturating_add(GRACE))
+/// Seconds within which a node that reports window after window must write again: two intervals and the grace.
+fn longest_silence(run: &Run) -> i64 {
+    i64::from(run.window_seconds).saturating_mul(2) + GRACE
 }
 
-fn after(time: Timestamp, wait: SignedDuration) -> Timestamp {
-    time.saturating_add(wait).unwrap_or(Timestamp::MAX)
+/// Whether an agent has ever acknowledged assignments on this node.
+fn was_heard(report: Option<&NodeNetReport>) -> bool {
+    report
+        .and_then(|report| report.status.as_ref())
+        .is_some_and(|status| status.observed_generation.is_some())
 }
 
 fn why(node: &Node, report: Option<&NodeNetReport>) -> Why {
     if !is_ready(node) {
-        return Why::NotReady;
+        Why::NotReady
+    } else if was_heard(report) {
+        Why::Silent
+    } else {
+        Why::NoAgent
     }
-    let was_there = report
-        .and_then(|report| report.status.as_ref())
-        .is_some_and(|status| status.observed_generation.is_some());
-    if was_there { Why::Silent } else { Why::NoAgent }
 }
 
 /// Whether the kubelet reports the node ready. A node without conditions has no kubelet that could deny it.

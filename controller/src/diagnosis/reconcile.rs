@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
@@ -67,9 +66,15 @@ pub async fn reconcile(
         context.failures.forget(&name);
         return Ok(controller::Action::await_change());
     }
-    let world = World::new(context.stores.nodes.state(), context.stores.reports.state());
-    let now = Timestamp::now();
-    let plan = decide(&diagnosis, &world, now);
+    let world = World::new(
+        context.stores.nodes.state(),
+        context.stores.reports.state(),
+        context.stores.heartbeats.silences(),
+    );
+    let moment = context.moments.of(&diagnosis);
+    let plan = decide(&diagnosis, &world, &moment);
+    let moments = &context.moments;
+    moments.unassigned(&diagnosis, &moment, plan.unassigned);
     let api = Api::<NodeNetDiagnosis>::all(context.client.clone());
     let outcome = match plan.action {
         Action::Nothing => Ok(None),
@@ -100,9 +105,7 @@ pub async fn reconcile(
         Err(error) => return Err(error),
     }
     context.failures.forget(&name);
-    let wait = plan
-        .next
-        .map_or(RESYNC, |next| pace::until(next, now).min(RESYNC));
+    let wait = plan.next.map_or(RESYNC, pace::after);
     Ok(controller::Action::requeue(wait))
 }
 

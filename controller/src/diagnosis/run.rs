@@ -33,10 +33,10 @@ pub struct Run {
     pub window_seconds: i32,
     /// When it began; `None` while it is suspended before its begin.
     pub start: Option<Timestamp>,
-    /// With `once`: every node has its assignment, no other joins.
-    pub frozen: bool,
     /// When it was complete.
     pub completion: Option<Timestamp>,
+    /// Its running time in seconds.
+    pub elapsed: i64,
     /// Windows are not to run now.
     pub suspended: bool,
 }
@@ -44,29 +44,31 @@ pub struct Run {
 impl Run {
     /// The run that a diagnosis is in now: the one that its status knows, or a new one when there is none or its
     /// inputs have changed. A new run starts at once, unless it is suspended.
-    pub fn of(diagnosis: &NodeNetDiagnosis, now: Timestamp) -> Self {
+    pub fn of(diagnosis: &NodeNetDiagnosis, now: Timestamp, elapsed: i64) -> Self {
         let spec = &diagnosis.spec;
-        let status = diagnosis.status.clone().unwrap_or_default();
         let inputs = fingerprint(spec);
         let (mode, window_seconds) = window(spec);
-        let same = status.run_inputs.as_ref() == Some(&inputs);
-        let known = status.run_generation.filter(|_| same);
-        let (start, completion) = if known.is_some() {
-            (status.start_time, status.completion_time)
-        } else {
-            (None, None)
-        };
-        let start = start.map(|time| time.0).or((!spec.suspend).then_some(now));
-        let completion = completion.map(|time| time.0);
+        let known = diagnosis
+            .status
+            .as_ref()
+            .filter(|status| status.run_inputs.as_ref() == Some(&inputs))
+            .filter(|status| status.run_generation.is_some());
+        let start = known.and_then(|status| status.start_time.as_ref());
+        let completion = known
+            .and_then(|status| status.completion_time.as_ref())
+            .map(|time| time.0);
         Self {
             uid: diagnosis.metadata.uid.clone().unwrap_or_default(),
-            generation: known.or(diagnosis.metadata.generation).unwrap_or_default(),
+            generation: known
+                .and_then(|status| status.run_generation)
+                .or(diagnosis.metadata.generation)
+                .unwrap_or_default(),
             inputs,
             mode,
             window_seconds,
-            start,
-            frozen: known.is_some() && status.nodes_frozen,
+            start: start.map(|time| time.0).or((!spec.suspend).then_some(now)),
             completion,
+            elapsed,
             suspended: spec.suspend && completion.is_none(),
         }
     }
@@ -77,8 +79,9 @@ impl Run {
         let status = diagnosis.status.as_ref()?;
         status.start_time.as_ref()?;
         let is_current = status.run_inputs.as_deref() == Some(&fingerprint(&diagnosis.spec));
+        let elapsed = status.elapsed_seconds.unwrap_or_default();
         // The time is not used: a stored run that has started keeps its own.
-        is_current.then(|| Self::of(diagnosis, Timestamp::UNIX_EPOCH))
+        is_current.then(|| Self::of(diagnosis, Timestamp::UNIX_EPOCH, elapsed))
     }
 }
 

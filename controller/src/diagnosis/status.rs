@@ -5,18 +5,25 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use netdiag_crds::{
-    NodeNetDiagnosis, NodeNetDiagnosisStatus, conditions, diagnosis::Omitted, limits,
+    NodeNetDiagnosis, NodeNetDiagnosisStatus, conditions, diagnosis::Omitted, limits, report::Mode,
 };
 
 use super::{
-    degraded::Gaps, members::Member, node_findings, phrase, progress::State, reporter::Reporter,
-    rollup, run::Run, view::View,
+    degraded::Gaps,
+    members::{Member, Roster},
+    node_findings, phrase,
+    progress::State,
+    reporter::Reporter,
+    rollup,
+    run::Run,
+    view::View,
 };
 
 /// The whole status.
 pub fn build(
     diagnosis: &NodeNetDiagnosis,
     run: &Run,
+    roster: Roster,
     members: &[Member<'_>],
     missing: &[&str],
     now: Timestamp,
@@ -28,9 +35,10 @@ pub fn build(
     let (node_findings, nodes_left_out) = node_findings::fit(&reporters, least);
     let view = View {
         run,
+        roster: &roster,
         members,
         least,
-        gaps: Gaps::of(&diagnosis.spec, members, missing),
+        gaps: Gaps::of(&diagnosis.spec, &roster, members, missing),
         ledger: &ledger,
         findings: &findings,
         reporters: &reporters,
@@ -53,33 +61,41 @@ pub fn build(
         conditions::condition(previous, type_, status, reason, message, generation, now)
     })
     .collect();
-    let omitted = (findings_left_out > 0 || nodes_left_out > 0).then(|| Omitted {
+    let omitted = Omitted {
         nodes: count(nodes_left_out),
         findings: count(findings_left_out),
-    });
+        members: count(roster.omitted),
+    };
+    let summary = view.summary(conditions::is_true(&conditions, conditions::DEGRADED));
+    let counts = view.counts();
+    let is_chosen = run.mode == Mode::Once && run.start.is_some();
     NodeNetDiagnosisStatus {
         observed_generation: generation,
         run_generation: Some(run.generation),
         run_inputs: Some(run.inputs.clone()),
-        nodes_frozen: run.frozen,
-        summary: Some(view.summary(conditions::is_true(&conditions, conditions::DEGRADED))),
-        nodes: Some(view.counts()),
+        nodes_frozen: is_chosen,
+        members: is_chosen.then_some(roster.names),
+        elapsed_seconds: run.start.map(|_| run.elapsed),
+        summary: Some(summary),
+        nodes: Some(counts),
         conditions,
         ledger,
         findings,
         node_findings,
-        omitted,
+        omitted: (omitted != Omitted::default()).then_some(omitted),
         start_time: run.start.map(Time),
         completion_time: run.completion.map(Time),
     }
 }
 
-/// Whether the stored status says the same. The API server may keep a map list in another order.
+/// Whether the stored status says the same. The API server may keep a map list in another order. Time that goes by is
+/// stored with the next change.
 pub fn is_same(stored: Option<&NodeNetDiagnosisStatus>, status: &NodeNetDiagnosisStatus) -> bool {
     let sorted = |status: &NodeNetDiagnosisStatus| {
         let mut status = status.clone();
         status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
         status.node_findings.sort_by(|a, b| a.name.cmp(&b.name));
+        status.elapsed_seconds = None;
         status
     };
     stored.is_some_and(|stored| sorted(stored) == sorted(status))
@@ -95,7 +111,11 @@ fn reporters<'a>(members: &[Member<'a>]) -> Vec<Reporter<'a>> {
                 report: member.report?,
                 result,
             }),
-            State::Pending | State::Failed(_) | State::Unreachable(_) | State::Refused => None,
+            State::Pending
+            | State::Failed(_)
+            | State::Unreachable(_)
+            | State::Refused
+            | State::NotAssigned => None,
         })
         .collect()
 }

@@ -14,7 +14,7 @@ pub type Verdict = (Status, &'static str, String);
 impl View<'_> {
     /// `Progressing`: work is going on.
     pub fn progressing(&self) -> Verdict {
-        let (selected, reported) = (self.members.len(), self.reporters.len());
+        let (selected, reported) = (self.selected(), self.reporters.len());
         if self.is_complete() {
             return (
                 Status::False,
@@ -56,8 +56,8 @@ impl View<'_> {
 
     /// `Complete`: no more is to come.
     pub fn complete(&self) -> Verdict {
-        let (selected, reported) = (self.members.len(), self.reporters.len());
-        let Some(completion) = self.run.completion else {
+        let (selected, reported) = (self.selected(), self.reporters.len());
+        if !self.is_complete() {
             let (reason, message) = match self.run.mode {
                 _ if self.is_suspended() => (reasons::SUSPENDED, "spec.suspend is set"),
                 Mode::Once => (reasons::RUNNING, "not every node has reported yet"),
@@ -67,13 +67,14 @@ impl View<'_> {
                 ),
             };
             return (Status::False, reason, message.to_owned());
-        };
+        }
         if selected == 0 {
-            return (
-                Status::True,
-                reasons::NO_NODES_SELECTED,
-                "spec.nodes selects no node".to_owned(),
-            );
+            let (reason, message) = if self.roster.names.is_empty() {
+                (reasons::NO_NODES_SELECTED, "spec.nodes selects no node")
+            } else {
+                (reasons::NODES_DELETED, "every selected node was deleted")
+            };
+            return (Status::True, reason, message.to_owned());
         }
         let of = format!("{reported} of {} reported", phrase::nodes(selected));
         if reported < selected {
@@ -81,8 +82,7 @@ impl View<'_> {
             let message = format!("{of}; nothing is known of the other {rest}");
             return (Status::True, reasons::GRACE_PERIOD_OVER, message);
         }
-        let start = self.run.start.unwrap_or(completion);
-        let seconds = completion.as_second().saturating_sub(start.as_second());
+        let seconds = self.run.elapsed;
         (
             Status::True,
             reasons::ALL_REPORTED,
@@ -148,9 +148,14 @@ impl View<'_> {
             return (Status::False, reasons::ALL_CHECKED, message);
         }
         if self.is_complete() {
+            let reason = if self.roster.names.is_empty() {
+                reasons::NO_NODES_SELECTED
+            } else {
+                reasons::NODES_DELETED
+            };
             return (
                 Status::False,
-                reasons::NO_NODES_SELECTED,
+                reason,
                 "no node was to be checked".to_owned(),
             );
         }

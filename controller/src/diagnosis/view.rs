@@ -8,7 +8,7 @@ use netdiag_crds::{
 
 use super::{
     degraded::{self, Gaps},
-    members::Member,
+    members::{Member, Roster},
     progress::State,
     reporter::Reporter,
     run::Run,
@@ -18,6 +18,8 @@ use super::{
 pub struct View<'a> {
     /// The run.
     pub run: &'a Run,
+    /// The names of its nodes.
+    pub roster: &'a Roster,
     /// Its nodes.
     pub members: &'a [Member<'a>],
     /// The least severity that is asked for.
@@ -47,6 +49,11 @@ impl View<'_> {
             || self.run.mode == Mode::Continuous
                 && !self.is_suspended()
                 && !self.members.iter().any(waits)
+    }
+
+    /// Nodes of the run, those that could not be remembered too.
+    pub fn selected(&self) -> usize {
+        self.members.len() + self.roster.omitted
     }
 
     /// Whether windows are held back.

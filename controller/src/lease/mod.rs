@@ -24,6 +24,7 @@ use netdiag_telemetry::health::{Health, Pulse};
 use tokio::time;
 use tracing::{debug, info, warn};
 
+use crate::running_time::RunningTime;
 use decide::{Claim, Sighting};
 
 /// Name of the Lease.
@@ -40,6 +41,7 @@ pub struct Election {
     leases: Api<Lease>,
     identity: String,
     health: Health,
+    time: RunningTime,
     sighting: Sighting,
 }
 
@@ -53,7 +55,12 @@ impl Election {
     ///
     /// # Errors
     /// When the kernel gives no random number.
-    pub fn new(client: Client, namespace: &str, health: Health) -> Result<Self, NoIdentity> {
+    pub fn new(
+        client: Client,
+        namespace: &str,
+        health: Health,
+        time: RunningTime,
+    ) -> Result<Self, NoIdentity> {
         let read = |path| fs::read_to_string(path).map_err(NoIdentity);
         // The host name is the pod's, for people; the rest tells a restarted process from the one before.
         let host = read("/proc/sys/kernel/hostname")?;
@@ -62,6 +69,7 @@ impl Election {
             leases: Api::namespaced(client, namespace),
             identity: format!("{}_{}", host.trim(), random.trim()),
             health,
+            time,
             sighting: Sighting::default(),
         })
     }
@@ -124,11 +132,13 @@ impl Election {
     async fn attempt(&mut self) -> bool {
         match self.claim().await {
             Ok(held) => {
+                self.time.answered();
                 self.health.has("lease");
                 held
             }
             // Another was faster; the next look tells who.
             Err(kube::Error::Api(status)) if status.code == 409 => {
+                self.time.answered();
                 debug!("Lease changed meanwhile");
                 false
             }

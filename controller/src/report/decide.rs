@@ -10,7 +10,10 @@ use netdiag_crds::{
 };
 
 use super::{assignment, is_refused};
-use crate::diagnosis::{run::Run, selection::Selected};
+use crate::{
+    diagnosis::{members, run::Run, selection::Selected},
+    moment::Moment,
+};
 
 /// The spec that the node's report should have; `None` when it has it already, or none is needed yet.
 ///
@@ -20,11 +23,11 @@ pub fn decide(
     node: &Node,
     report: Option<&NodeNetReport>,
     diagnoses: &[impl Borrow<NodeNetDiagnosis>],
-    now: Timestamp,
+    moment: impl Fn(&NodeNetDiagnosis) -> Moment,
 ) -> Option<NodeNetReportSpec> {
     let mut wishes: Vec<Wish> = diagnoses
         .iter()
-        .filter_map(|diagnosis| Wish::of(diagnosis.borrow(), node, report, now))
+        .filter_map(|diagnosis| Wish::of(diagnosis.borrow(), node, report, &moment))
         .collect();
     // Those who have a place first, then by age; the uid makes the order the same in every pass.
     wishes.sort_by_key(|wish| (!wish.has_place, wish.since, wish.assignment.uid.clone()));
@@ -74,7 +77,7 @@ impl Wish {
         diagnosis: &NodeNetDiagnosis,
         node: &Node,
         report: Option<&NodeNetReport>,
-        now: Timestamp,
+        moment: &impl Fn(&NodeNetDiagnosis) -> Moment,
     ) -> Option<Self> {
         let uid = diagnosis.metadata.uid.as_deref()?;
         let held = report.and_then(|report| {
@@ -98,15 +101,19 @@ impl Wish {
         };
         let current = report.and_then(|report| assignment(report, &run));
         let was_refused = report.is_some_and(|report| is_refused(report, &run));
-        let takes_part = run.mode == Mode::Once && (current.is_some() || was_refused);
-        if !takes_part && !may_join(&run, diagnosis, node) {
+        let has_part = current.is_some() || was_refused;
+        if !takes_part(&run, diagnosis, node, has_part) {
             return None;
         }
-        let assigned_time = match current {
-            Some(current) if !is_resumed(current, diagnosis, report, &run) => {
-                current.assigned_time.clone()
+        let (assigned_time, assigned_after_seconds) = match current {
+            Some(current) if !is_resumed(current, diagnosis, report, &run) => (
+                current.assigned_time.clone(),
+                current.assigned_after_seconds,
+            ),
+            _ => {
+                let moment = moment(diagnosis);
+                (Time(moment.now), moment.elapsed)
             }
-            _ => Time(now),
         };
         let spec = &diagnosis.spec;
         let assignment = Assignment {
@@ -114,13 +121,18 @@ impl Wish {
             uid: uid.to_owned(),
             run_generation: run.generation,
             assigned_time,
+            assigned_after_seconds,
             checks: spec.checks.clone().unwrap_or_default(),
             interfaces: spec.interfaces.clone(),
             pods: spec.pods,
             min_severity: spec.min_severity,
             mode: run.mode,
             window_seconds: run.window_seconds,
-            suspend: spec.suspend,
+            // Of a run that is over nothing is resumed, and nothing left to suspend.
+            suspend: match current {
+                Some(current) if run.completion.is_some() => current.suspend,
+                _ => spec.suspend,
+            },
         };
         Some(Self {
             assignment,
@@ -131,21 +143,24 @@ impl Wish {
     }
 }
 
-/// Whether a node that is not part of the run becomes so: with `once` only those that were there when it started, and
-/// only until each of them has been given its part.
-fn may_join(run: &Run, diagnosis: &NodeNetDiagnosis, node: &Node) -> bool {
-    Selected::from(&diagnosis.spec.nodes).contains(node)
-        && match run.mode {
-            Mode::Continuous => true,
-            Mode::Once => !run.frozen && was_there(node, run),
+/// Whether a node takes part in a run: with `once` those that the status remembers, of which one that has lost its part
+/// gets it again until the run is complete.
+fn takes_part(run: &Run, diagnosis: &NodeNetDiagnosis, node: &Node, has_part: bool) -> bool {
+    if run.mode == Mode::Continuous {
+        return Selected::from(&diagnosis.spec.nodes).contains(node);
+    }
+    let members = diagnosis
+        .status
+        .as_ref()
+        .and_then(|status| status.members.as_deref());
+    match members {
+        Some(members) => {
+            let is_member = members::contains(members, &node.name_any());
+            is_member && (has_part || run.completion.is_none())
         }
-}
-
-/// Whether the node existed when the run started.
-pub fn was_there(node: &Node, run: &Run) -> bool {
-    let created = node.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    // Both have whole seconds: a node of the same second counts as there.
-    created <= run.start
+        // A release that remembered no names began the run; the next pass over the diagnosis remembers them.
+        None => has_part,
+    }
 }
 
 /// Whether windows that were held back are to run now, so that their deadlines count anew.

@@ -1,6 +1,7 @@
 //! NodeNetReport: one for each node, through which a node gets its assignments and gives its results.
 
 pub mod decide;
+pub mod heartbeats;
 pub mod reconcile;
 
 use k8s_openapi::{api::core::v1::Node, jiff::Timestamp};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::{api::core::v1::Node, jiff::Timestamp};
+use k8s_openapi::api::core::v1::Node;
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
@@ -56,6 +56,7 @@ pub async fn reconcile(
         client,
         stores,
         failures,
+        moments,
         recorder: _,
         metrics: _,
     } = context.as_ref();
@@ -74,7 +75,9 @@ pub async fn reconcile(
             }),
         report => {
             let report = report.as_deref();
-            match decide(&node, report, &stores.diagnoses.state(), Timestamp::now()) {
+            match decide(&node, report, &stores.diagnoses.state(), |diagnosis| {
+                moments.of(diagnosis)
+            }) {
                 Some(spec) => apply(&api, &node, report, &spec).await.map_err(|source| {
                     Error::ApplyAssignments {
                         node: name.clone(),

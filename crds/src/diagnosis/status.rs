@@ -21,9 +21,18 @@ pub struct NodeNetDiagnosisStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
     pub run_inputs: Option<String>,
-    /// With `once`: every selected node has its assignment, so that no other joins this run.
+    /// With `once`: the nodes of the run are chosen, and no other joins it.
     #[serde(default)]
     pub nodes_frozen: bool,
+    /// With `once`: names of the nodes that were selected when the run began and still exist. `omitted` counts those
+    /// that did not fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::MEMBERS), inner(length(max = limits::NAME)))]
+    pub members: Option<Vec<String>>,
+    /// How long the run has been going on, as of this status: the time in which the controller was at work and the API
+    /// server answered it. Deadlines count in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_seconds: Option<i64>,
     /// `Progressing`, `Complete`, `FindingsPresent` and `Degraded`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::list")]
@@ -100,6 +109,9 @@ pub struct NodeCounts {
     /// Have no room for another diagnosis.
     #[serde(default)]
     pub refused: i32,
+    /// Could not be given their part by the controller.
+    #[serde(default)]
+    pub not_assigned: i32,
 }
 
 /// A counter over all nodes: `increase` is the sum of the four parts.
@@ -225,4 +237,7 @@ pub struct Omitted {
     pub nodes: i32,
     /// Rolled-up findings that `findings` leaves out, the mildest.
     pub findings: i32,
+    /// Selected nodes that `members` has no room for; they are not assigned.
+    #[serde(default)]
+    pub members: i32,
 }

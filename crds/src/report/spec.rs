@@ -100,8 +100,11 @@ pub struct Assignment {
     pub uid: String,
     /// The run; a new one discards the window that is running and starts another.
     pub run_generation: i64,
-    /// When the controller assigned this run. Deadlines count from it.
+    /// When the controller assigned this run, by its clock: for people, nothing is computed from it.
     pub assigned_time: Time,
+    /// The `elapsedSeconds` of the run at that moment. Deadlines count from it.
+    #[serde(default)]
+    pub assigned_after_seconds: i64,
     /// The checks to report; empty: all that the agent knows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::CHECKS), inner(length(max = limits::WORD)))]

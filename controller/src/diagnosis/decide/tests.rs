@@ -1,6 +1,8 @@
 mod edits;
 mod membership;
 
+use std::{collections::HashMap, sync::Arc};
+
 use k8s_openapi::{
     api::core::v1::Node,
     apimachinery::pkg::apis::meta::v1::{OwnerReference, Time},
@@ -12,7 +14,11 @@ use netdiag_crds::{
 };
 
 use super::*;
-use crate::testing::{self, ReportBuilder, at, node, step};
+use crate::{
+    moment::{Moment, Moments},
+    running_time::RunningTime,
+    testing::{self, ReportBuilder, at, node, step},
+};
 
 fn status(diagnosis: &NodeNetDiagnosis) -> &NodeNetDiagnosisStatus {
     diagnosis.status.as_ref().expect("a pass has written it")
@@ -71,7 +77,7 @@ fn the_first_pass_starts_a_run_and_shows_every_condition() {
     assert_eq!(columns(&diagnosis), "Once Running 0/2");
     assert_eq!(
         plan.next,
-        Some(at(60)),
+        Some(600),
         "nodes must have their assignment by then"
     );
 }
@@ -88,15 +94,16 @@ fn nothing_is_written_when_nothing_has_changed() {
 #[test]
 fn fractions_of_a_second_are_no_change() {
     let mut diagnosis = testing::diagnosis();
-    let world = World::new(nodes(&["a"]), assigned(&["a"]));
-    let now = at(0) + SignedDuration::from_millis(700);
-    let plan = decide(&diagnosis, &world, now);
+    let world = World::new(nodes(&["a"]), assigned(&["a"]), HashMap::new());
+    let moments = Moments::new(RunningTime::start());
+    let plan = decide(&diagnosis, &world, &moments.of(&diagnosis));
     let Action::WriteStatus(status) = plan.action else {
         panic!("the first pass writes")
     };
     diagnosis.status = serde_json::from_value(serde_json::to_value(*status).expect("plain data"))
         .expect("its own");
-    assert_eq!(decide(&diagnosis, &world, now).action, Action::Nothing);
+    let plan = decide(&diagnosis, &world, &moments.of(&diagnosis));
+    assert_eq!(plan.action, Action::Nothing);
 }
 
 #[test]
@@ -128,7 +135,7 @@ fn silent_nodes_end_a_run_at_their_deadline_and_degrade_it() {
     let nodes = nodes(&["a", "b"]);
     let reports = [finished("a"), ReportBuilder::new("b").assigned(1).build()];
     let plan = step(&mut diagnosis, &nodes, &reports, 60);
-    assert_eq!(plan.next, Some(at(61)));
+    assert_eq!(plan.next, Some(1));
     assert_eq!(condition(&diagnosis, conditions::COMPLETE), "False Running");
     step(&mut diagnosis, &nodes, &reports, 61);
     assert_eq!(

@@ -104,3 +104,65 @@ fn long_findings_are_fitted_by_size() {
     );
     assert_eq!(nodes.len() + left_out, 300);
 }
+
+fn long(name: &str, severity: &str) -> Finding {
+    let mut long = finding("OtherDrop", name, severity);
+    long.summary = "x".repeat(200);
+    long.remedies = vec![Remedy {
+        command: Some("c".repeat(500)),
+        ..Remedy::default()
+    }];
+    long
+}
+
+#[test]
+fn every_affected_node_is_listed_before_any_info_of_any_node() {
+    let info = |count: usize| (0..count).map(|_| long("Info", "Info"));
+    let affected = |number: usize| {
+        let mut findings: Vec<Finding> = info(20).collect();
+        findings.push(long("Warned", "Warning"));
+        node(&format!("a{number:03}"), findings)
+    };
+    let harmless = |number: usize| node(&format!("b{number:03}"), info(20).collect());
+    let fleet: Vec<_> = (0..200)
+        .map(affected)
+        .chain((0..300).map(harmless))
+        .collect();
+    let (nodes, left_out) = fitted(&fleet, Severity::Info);
+    let listed = nodes.iter().filter(|node| node.name.starts_with('a'));
+    assert_eq!(listed.count(), 200);
+    assert!(
+        nodes
+            .iter()
+            .all(|node| node.findings[0].severity == "Warning")
+    );
+    let with_info = nodes.iter().filter(|node| node.findings.len() > 1).count();
+    assert!(
+        (1..20).contains(&with_info),
+        "{with_info}: the rest of the room is for Info"
+    );
+    assert_eq!(left_out, 300);
+    let size = serde_json::to_vec(&nodes).expect("plain data").len();
+    assert!(size <= MOST_BYTES + 2, "{size} bytes");
+}
+
+#[test]
+fn where_commands_do_not_fit_every_affected_node_is_still_listed() {
+    let twice = |number| {
+        node(
+            &format!("a{number:03}"),
+            vec![long("Warned", "Warning"), long("Warned", "Warning")],
+        )
+    };
+    let fleet: Vec<_> = (0..400).map(twice).collect();
+    let (nodes, left_out) = fitted(&fleet, Severity::Info);
+    assert_eq!((nodes.len(), left_out), (400, 0));
+    assert!(nodes.iter().all(|node| node.findings.len() == 1));
+    let commands = nodes
+        .iter()
+        .take_while(|node| node.findings[0].command.is_some());
+    let commands = commands.count();
+    assert!((1..400).contains(&commands), "{commands}");
+    let size = serde_json::to_vec(&nodes).expect("plain data").len();
+    assert!(size <= MOST_BYTES + 2, "{size} bytes");
+}

@@ -2,7 +2,7 @@ use super::*;
 use crate::testing::{self, ReportBuilder, at};
 
 fn run(mode: Mode) -> Run {
-    let run = Run::of(&testing::started_diagnosis(), at(0));
+    let run = Run::of(&testing::started_diagnosis(), at(0), 0);
     let window_seconds = if mode == Mode::Once { 35 } else { 300 };
     Run {
         mode,
@@ -11,19 +11,31 @@ fn run(mode: Mode) -> Run {
     }
 }
 
+/// The node's state when the run has been going on for `now` seconds.
 fn state(run: &Run, report: &NodeNetReport, now: i64) -> String {
     let node = testing::node("a");
-    let progress = of(run, at(0), &node, Some(report), at(now));
+    let run = Run {
+        elapsed: now,
+        ..run.clone()
+    };
+    let silence = report::heartbeat(report).map_or(0, |heard| now - (heard - at(0)).get_seconds());
+    let waited = Waited {
+        silence,
+        unassigned: now,
+    };
+    let progress = of(&run, &node, Some(report), &waited);
     let name = match progress.state {
         State::Pending => "pending".to_owned(),
         State::Finished(_) => "finished".to_owned(),
         State::Failed(_) => "failed".to_owned(),
         State::Unreachable(why) => why.to_string(),
         State::Refused => "refused".to_owned(),
+        State::NotAssigned => "not assigned".to_owned(),
     };
-    progress.until.map_or(name.clone(), |until| {
-        format!("{name} until {}", until.as_second() - at(0).as_second())
-    })
+    let Some(left) = progress.left else {
+        return name;
+    };
+    format!("{name} until {}", now + left)
 }
 
 #[test]
@@ -33,14 +45,31 @@ fn without_an_acknowledgement_a_node_is_unreachable_after_60_seconds() {
     assert_eq!(state(&once, &report, 61), "pending until 62");
     assert_eq!(state(&once, &report, 62), "no agent");
     let seen_before = ReportBuilder::new("a").acknowledged().assigned(2).build();
-    assert_eq!(state(&once, &seen_before, 62), "agent silent");
+    assert_eq!(state(&once, &seen_before, 62), "pending until 122");
+    assert_eq!(state(&once, &seen_before, 122), "agent silent");
 }
 
 #[test]
-fn a_node_that_never_got_an_assignment_is_given_up_too() {
-    let report = ReportBuilder::new("a").build();
-    assert_eq!(state(&run(Mode::Once), &report, 59), "pending until 60");
-    assert_eq!(state(&run(Mode::Once), &report, 60), "no agent");
+fn a_node_that_got_no_assignment_is_tried_for_ten_minutes_and_is_not_blamed() {
+    let report = ReportBuilder::new("a").acknowledged().build();
+    assert_eq!(state(&run(Mode::Once), &report, 599), "pending until 600");
+    assert_eq!(state(&run(Mode::Once), &report, 600), "not assigned");
+    let complete = Run {
+        completion: Some(at(200)),
+        ..run(Mode::Once)
+    };
+    assert_eq!(state(&complete, &report, 210), "not assigned");
+    let suspended = Run {
+        suspended: true,
+        ..run(Mode::Once)
+    };
+    assert_eq!(state(&suspended, &report, 5000), "pending");
+}
+
+#[test]
+fn time_that_a_restart_forgot_is_given_again() {
+    let report = ReportBuilder::new("a").assigned(300).build();
+    assert_eq!(state(&run(Mode::Once), &report, 10), "pending until 360");
 }
 
 #[test]
@@ -130,7 +159,11 @@ fn results_of_another_run_or_uid_do_not_count() {
 fn a_node_that_is_not_ready_says_so() {
     let node = testing::unready_node("a");
     let report = ReportBuilder::new("a").assigned(0).build();
-    let progress = of(&run(Mode::Once), at(0), &node, Some(&report), at(60));
+    let late = Run {
+        elapsed: 60,
+        ..run(Mode::Once)
+    };
+    let progress = of(&late, &node, Some(&report), &Waited::default());
     assert_eq!(progress.state, State::Unreachable(Why::NotReady));
 }
 
@@ -143,7 +176,14 @@ fn no_deadline_passes_while_suspended() {
     let report = ReportBuilder::new("a").assigned(0).build();
     assert_eq!(state(&suspended, &report, 5000), "pending");
     let not_yet_resumed = ReportBuilder::new("a").assigned(0).suspended().build();
-    assert_eq!(state(&run(Mode::Once), &not_yet_resumed, 5000), "pending");
+    assert_eq!(
+        state(&run(Mode::Once), &not_yet_resumed, 500),
+        "pending until 600"
+    );
+    assert_eq!(
+        state(&run(Mode::Once), &not_yet_resumed, 600),
+        "not assigned"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn restarts(edit: impl FnOnce(&mut NodeNetDiagnosisSpec)) -> bool {
     let mut diagnosis = testing::started_diagnosis();
     edit(&mut diagnosis.spec);
     diagnosis.metadata.generation = Some(7);
-    Run::of(&diagnosis, testing::at(500)).generation == 7
+    Run::of(&diagnosis, testing::at(500), 0).generation == 7
 }
 
 #[test]
@@ -52,9 +52,8 @@ fn the_order_of_names_does_not_matter() {
 fn a_new_run_starts_now_and_knows_nothing_of_the_old() {
     let mut diagnosis = testing::started_diagnosis();
     diagnosis.spec.rerun = Some("again".into());
-    let run = Run::of(&diagnosis, testing::at(500));
+    let run = Run::of(&diagnosis, testing::at(500), 0);
     assert_eq!(run.start, Some(testing::at(500)));
-    assert!(!run.frozen);
     assert_eq!(run.completion, None);
     assert_eq!(Run::stored(&diagnosis), None);
 }
@@ -63,10 +62,10 @@ fn a_new_run_starts_now_and_knows_nothing_of_the_old() {
 fn a_suspended_diagnosis_starts_when_it_is_resumed() {
     let mut diagnosis = testing::diagnosis();
     diagnosis.spec.suspend = true;
-    assert_eq!(Run::of(&diagnosis, testing::at(500)).start, None);
+    assert_eq!(Run::of(&diagnosis, testing::at(500), 0).start, None);
     diagnosis.spec.suspend = false;
     assert_eq!(
-        Run::of(&diagnosis, testing::at(600)).start,
+        Run::of(&diagnosis, testing::at(600), 0).start,
         Some(testing::at(600))
     );
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{self, ReportBuilder, at, node, step};
+use crate::testing::{self, ReportBuilder, at, moment, node, step};
 
 /// A diagnosis over all nodes that has started, and no node has its part yet.
 fn started(name: &str) -> NodeNetDiagnosis {
@@ -16,7 +16,9 @@ fn pass(
     diagnoses: &[&NodeNetDiagnosis],
     now: i64,
 ) -> (NodeNetReport, bool) {
-    let spec = decide(&node("a"), report.as_ref(), diagnoses, at(now));
+    let spec = decide(&node("a"), report.as_ref(), diagnoses, |diagnosis| {
+        moment(diagnosis, now)
+    });
     let written = spec.is_some();
     let mut report = report.unwrap_or_else(|| ReportBuilder::new("a").build());
     if let Some(spec) = spec {
@@ -120,9 +122,8 @@ fn a_rerun_is_assigned_anew_and_other_edits_keep_the_time() {
 #[test]
 fn a_node_that_came_later_gets_no_part_of_a_single_run() {
     let diagnosis = started("x");
-    let mut late = node("a");
-    late.metadata.creation_timestamp = Some(Time(at(1)));
-    let spec = decide(&late, None, &[&diagnosis], at(2)).expect("a report is made");
+    let late = node("late");
+    let spec = decide(&late, None, &[&diagnosis], |of| moment(of, 2)).expect("a report is made");
     assert_eq!(spec.assignments, []);
 }
 
@@ -140,8 +141,23 @@ fn a_node_that_loses_its_label_keeps_its_part_of_a_single_run() {
     // As if the label had been taken from the node: the spec, and with it the run, stay the same.
     diagnosis.spec.nodes = selection;
     diagnosis.status.as_mut().expect("written").run_inputs =
-        Some(Run::of(&diagnosis, at(0)).inputs);
+        Some(Run::of(&diagnosis, at(0), 0).inputs);
     assert_eq!(names(&pass(Some(report), &[&diagnosis], 2).0), ["x"]);
+}
+
+#[test]
+fn a_node_that_lost_its_report_gets_its_part_again_until_the_run_is_complete() {
+    let mut diagnosis = started("x");
+    let (report, _) = pass(None, &[&diagnosis], 0);
+    step(&mut diagnosis, &[node("a"), node("b")], &[report], 1);
+    let (again, _) = pass(None, &[&diagnosis], 100);
+    assert_eq!(names(&again), ["x"]);
+    assert_eq!(again.spec.assignments[0].assigned_after_seconds, 100);
+
+    let status = diagnosis.status.as_mut().expect("written");
+    status.completion_time = Some(Time(at(200)));
+    assert_eq!(names(&pass(None, &[&diagnosis], 300).0), Vec::<&str>::new());
+    assert_eq!(names(&pass(Some(again), &[&diagnosis], 300).0), ["x"]);
 }
 
 #[test]
@@ -225,7 +241,10 @@ fn a_continuous_diagnosis_is_joined_and_left_with_the_label() {
     assert_eq!(names(&report), Vec::<&str>::new());
     let mut labelled = node("a");
     labelled.metadata.labels = Some([label].into());
-    let spec = decide(&labelled, Some(&report), &[&diagnosis], at(100)).expect("it joins");
+    let spec = decide(&labelled, Some(&report), &[&diagnosis], |of| {
+        moment(of, 100)
+    })
+    .expect("it joins");
     assert_eq!(spec.assignments[0].mode, Mode::Continuous);
     let report = NodeNetReport { spec, ..report };
     assert_eq!(

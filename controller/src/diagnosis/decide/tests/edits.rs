@@ -37,7 +37,7 @@ fn an_edit_that_restarts_nothing_keeps_the_run() {
         (status.run_generation, status.observed_generation),
         (Some(1), Some(2))
     );
-    assert_eq!(plan.next, Some(at(640)));
+    assert_eq!(plan.next, Some(590));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn suspending_stops_the_clock_and_keeps_results() {
     ];
     let plan = step(&mut diagnosis, &nodes, &resumed, 6001);
     assert_eq!(columns(&diagnosis), "Once Running 1/2");
-    assert_eq!(plan.next, Some(at(6060)));
+    assert_eq!(plan.next, Some(59));
 }
 
 #[test]
@@ -99,11 +99,55 @@ fn it_is_deleted_when_its_time_after_completion_is_over() {
     diagnosis.spec.ttl_seconds_after_finished = Some(60);
     let nodes = nodes(&["a"]);
     let plan = step(&mut diagnosis, &nodes, &[finished("a")], 40);
-    assert_eq!(plan.next, Some(at(100)));
+    assert_eq!(plan.next, Some(60));
     let plan = step(&mut diagnosis, &nodes, &[finished("a")], 99);
-    assert_eq!((plan.action, plan.next), (Action::Nothing, Some(at(100))));
+    assert_eq!((plan.action, plan.next), (Action::Nothing, Some(1)));
     assert_eq!(
         step(&mut diagnosis, &nodes, &[finished("a")], 100).action,
         Action::Delete
     );
+}
+
+#[test]
+fn no_clock_deletes_what_this_process_has_just_seen_complete() {
+    let mut diagnosis = testing::diagnosis();
+    diagnosis.spec.ttl_seconds_after_finished = Some(600);
+    let nodes = nodes(&["a"]);
+    step(&mut diagnosis, &nodes, &[finished("a")], 40);
+    let world = World::new(nodes, [finished("a")], HashMap::new());
+    let action = |hours: i64, complete_for| {
+        let moment = Moment {
+            now: at(40 + hours * 3600),
+            elapsed: 40,
+            complete_for,
+            unassigned_since: Arc::default(),
+        };
+        decide(&diagnosis, &world, &moment).action
+    };
+    for hours in [-1, 0, 1, 24 * 365] {
+        assert_eq!(action(hours, 599), Action::Nothing, "{hours} hours off");
+        assert_eq!(action(hours, 600), Action::Delete, "{hours} hours off");
+    }
+}
+
+#[test]
+fn a_long_time_after_completion_survives_a_restart() {
+    let mut diagnosis = testing::diagnosis();
+    let day = 24 * 3600;
+    diagnosis.spec.ttl_seconds_after_finished = Some(30 * 24 * 3600);
+    let nodes = nodes(&["a"]);
+    step(&mut diagnosis, &nodes, &[finished("a")], 0);
+    let world = World::new(nodes, [finished("a")], HashMap::new());
+    let at_day = |days: i64, complete_for| {
+        let moment = Moment {
+            now: at(days * day),
+            elapsed: 0,
+            complete_for,
+            unassigned_since: Arc::default(),
+        };
+        decide(&diagnosis, &world, &moment).action
+    };
+    assert_eq!(at_day(29, day), Action::Nothing);
+    assert_eq!(at_day(31, day - 1), Action::Nothing);
+    assert_eq!(at_day(31, day), Action::Delete);
 }

@@ -7,18 +7,94 @@ fn a_node_that_joins_after_the_start_is_not_part_of_the_run() {
     let mut diagnosis = testing::diagnosis();
     step(&mut diagnosis, &nodes(&["a"]), &[], 10);
     let mut late = node("late");
-    late.metadata.creation_timestamp = Some(Time(at(11)));
+    // By a clock that is an hour behind the controller's.
+    late.metadata.creation_timestamp = Some(Time(at(-3600)));
     step(&mut diagnosis, &[node("a"), late], &[], 12);
     assert_eq!(columns(&diagnosis), "Once Running 0/1");
 }
 
 #[test]
-fn a_node_that_gets_the_label_after_all_are_assigned_is_not_part_of_the_run() {
+fn a_node_that_gets_the_label_after_the_start_is_not_part_of_the_run() {
     let mut diagnosis = testing::diagnosis();
-    step(&mut diagnosis, &nodes(&["a"]), &assigned(&["a"]), 0);
+    step(&mut diagnosis, &nodes(&["a"]), &[], 0);
     assert!(status(&diagnosis).nodes_frozen);
     step(&mut diagnosis, &nodes(&["a", "b"]), &assigned(&["a"]), 5);
     assert_eq!(columns(&diagnosis), "Once Running 0/1");
+}
+
+#[test]
+fn a_node_whose_report_is_deleted_is_still_part_of_the_run_and_is_waited_for() {
+    let mut diagnosis = testing::diagnosis();
+    let nodes = nodes(&["a", "b"]);
+    step(&mut diagnosis, &nodes, &assigned(&["a", "b"]), 0);
+    let plan = step(&mut diagnosis, &nodes, &[finished("a")], 40);
+    assert_eq!(columns(&diagnosis), "Once Running 1/2");
+    assert_eq!(plan.next, Some(560));
+}
+
+#[test]
+fn a_node_that_could_not_be_assigned_ends_so_and_is_never_called_checked() {
+    let mut diagnosis = testing::diagnosis();
+    let nodes = nodes(&["a", "b"]);
+    step(&mut diagnosis, &nodes, &[], 0);
+    step(&mut diagnosis, &nodes, &[finished("a")], 599);
+    assert_eq!(columns(&diagnosis), "Once Running 1/2");
+    step(&mut diagnosis, &nodes, &[finished("a")], 600);
+    assert_eq!(columns(&diagnosis), "Once Degraded 1/2");
+    assert_eq!(
+        condition(&diagnosis, conditions::DEGRADED),
+        "True NodesNotAssigned"
+    );
+    let counts = status(&diagnosis).nodes.as_ref().expect("always there");
+    assert_eq!((counts.not_assigned, counts.unreachable), (1, 0));
+}
+
+#[test]
+fn a_report_deleted_after_the_end_takes_its_node_out_of_the_checked_ones() {
+    let mut diagnosis = testing::diagnosis();
+    let nodes = nodes(&["a", "b"]);
+    step(&mut diagnosis, &nodes, &[finished("a"), finished("b")], 40);
+    assert_eq!(columns(&diagnosis), "Once Complete 2/2");
+    step(&mut diagnosis, &nodes, &[finished("a")], 50);
+    assert_eq!(columns(&diagnosis), "Once Degraded 1/2");
+    assert_eq!(status(&diagnosis).completion_time, Some(Time(at(40))));
+}
+
+#[test]
+fn a_run_whose_nodes_were_all_deleted_has_not_selected_none() {
+    let mut diagnosis = testing::diagnosis();
+    step(&mut diagnosis, &nodes(&["a"]), &[], 0);
+    step(&mut diagnosis, &[], &[], 5);
+    assert_eq!(
+        condition(&diagnosis, conditions::COMPLETE),
+        "True NodesDeleted"
+    );
+    assert_eq!(columns(&diagnosis), "Once Complete 0/0");
+}
+
+#[test]
+fn a_node_made_anew_after_it_was_deleted_is_no_member() {
+    let mut diagnosis = testing::diagnosis();
+    let both = nodes(&["a", "b"]);
+    step(&mut diagnosis, &both, &[finished("a"), finished("b")], 40);
+    step(&mut diagnosis, &nodes(&["a"]), &[finished("a")], 50);
+    step(&mut diagnosis, &both, &[finished("a")], 60);
+    assert_eq!(columns(&diagnosis), "Once Complete 1/1");
+}
+
+#[test]
+fn nodes_beyond_what_a_run_can_have_are_counted_as_not_assigned() {
+    let mut diagnosis = testing::diagnosis();
+    let names: Vec<String> = (0..5001).map(|number| format!("n{number:04}")).collect();
+    let fleet: Vec<Node> = names.iter().map(|name| node(name)).collect();
+    let reports: Vec<NodeNetReport> = names[..5000].iter().map(|name| finished(name)).collect();
+    step(&mut diagnosis, &fleet, &[], 0);
+    step(&mut diagnosis, &fleet, &reports, 40);
+    assert_eq!(columns(&diagnosis), "Once Degraded 5000/5001");
+    let counts = status(&diagnosis).nodes.as_ref().expect("always there");
+    assert_eq!(counts.not_assigned, 1);
+    let members = status(&diagnosis).members.as_ref().expect("remembered");
+    assert!(serde_json::to_vec(members).expect("plain data").len() <= 128 * 1024);
 }
 
 #[test]
@@ -125,7 +201,7 @@ fn a_continuous_diagnosis_follows_its_nodes_and_never_completes() {
         condition(&diagnosis, conditions::FINDINGS_PRESENT),
         "False NoLoss"
     );
-    assert_eq!(plan.next, Some(at(310 + 660)));
+    assert_eq!(plan.next, Some(310 + 660 - 320));
     let mut joined = node("b");
     joined.metadata.creation_timestamp = Some(Time(at(400)));
     step(
