@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod finding;
 pub mod kernel;
 pub mod ledger;
+pub mod uapi;
 
 mod anonymise;
 pub mod detectors;

@@ -4,9 +4,14 @@ use crate::{
     Diagnosis, EvidenceWindow,
     detectors::Outcome,
     evidence::{
-        DropCount, Drops, Link, Namespace, NetnsId, Observed, Owner, PacketSocket, Peer, Pod,
+        DropCount, Drops, Link, LinkKind, Namespace, NetnsId, Observed, Owner, PacketSocket, Peer,
+        Pod,
     },
     finding::{Claim, Finding, Severity, Subject, Verdict},
+    uapi::{
+        ethertype::{ETH_P_ALL, ETH_P_IP},
+        flags::{IFF_BROADCAST, IFF_MULTICAST, IFF_UP},
+    },
 };
 
 /// The node's own namespace.
@@ -72,7 +77,7 @@ pub(crate) fn link(netns: NetnsId, ifindex: u32, name: &str) -> Link {
 /// The link as one end of a veth; `peer` is the namespace and the index of the other.
 pub(crate) fn veth(link: Link, peer: (NetnsId, u32)) -> Link {
     Link {
-        kind: Some("veth".to_owned()),
+        kind: Some(LinkKind::Veth),
         peer: Some(Peer {
             netns: Some(peer.0),
             ifindex: peer.1,
@@ -84,8 +89,8 @@ pub(crate) fn veth(link: Link, peer: (NetnsId, u32)) -> Link {
 /// A device of the node as netlink and BPF show it while nobody wants more than its own frames.
 pub(crate) fn unpromiscuous(ifindex: u32, name: &str, kind: Option<&str>) -> Link {
     Link {
-        kind: kind.map(str::to_owned),
-        requested_flags: 0x1003, // IFF_UP, IFF_BROADCAST, IFF_MULTICAST
+        kind: kind.map(LinkKind::from),
+        requested_flags: IFF_UP | IFF_BROADCAST | IFF_MULTICAST,
         allmulti: Some(0),
         promiscuity_before: Some(0),
         unicast_promiscuous: Some(false),
@@ -106,7 +111,7 @@ pub(crate) fn packet_socket(owner: Owner, ifindex: u32) -> PacketSocket {
     PacketSocket {
         netns: NODE,
         owner,
-        ethertype: 3,
+        ethertype: ETH_P_ALL,
         ifindex,
         memberships: Vec::new(),
     }
@@ -133,7 +138,7 @@ pub(crate) fn ipv4_drops(
     DropCount {
         netns: Some(netns),
         ifindex,
-        ethertype: 0x0800,
+        ethertype: ETH_P_IP,
         reason: reason.into(),
         location: location.into(),
         at_least: count,

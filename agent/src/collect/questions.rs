@@ -2,16 +2,12 @@
 
 mod frame_copies;
 
-use netdiag_diagnosis::evidence::Link;
+use netdiag_diagnosis::{evidence::Link, uapi::flags::IFF_LOOPBACK};
 
 use super::on_demand::Need;
 use crate::sources::{SegmentRoute, pulse::Rise};
 
 pub use frame_copies::FrameCopies;
-
-/// IFF_UP and IFF_LOOPBACK of `<linux/if.h>`.
-const IFF_UP: u32 = 0x1;
-const IFF_LOOPBACK: u32 = 0x8;
 
 /// Whether what TCP sends again was dropped on this node.
 pub fn retransmissions_after(rises: &[Rise]) -> Need {
@@ -52,12 +48,12 @@ pub fn gro_of(links: &[Link], route: Option<SegmentRoute>) -> Need {
 
 /// It takes in packets from outside.
 fn receives(link: &Link) -> bool {
-    link.requested_flags & IFF_UP != 0 && link.requested_flags & IFF_LOOPBACK == 0
+    link.is_up() && link.requested_flags & IFF_LOOPBACK == 0
 }
 
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::evidence::NetnsId;
+    use netdiag_diagnosis::{evidence::NetnsId, uapi::flags::IFF_UP};
 
     use super::*;
     use crate::sources::pulse::Beat;

@@ -1,6 +1,8 @@
 //! The sources at one end of a window, and both ends together.
 
-use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, Softnet, TunHolder};
+use netdiag_diagnosis::evidence::{
+    Link, LinkKind, Namespace, Observed, PacketSocket, Softnet, TunHolder,
+};
 
 use super::drops::DropWatch;
 use crate::{
@@ -81,7 +83,12 @@ impl End {
 
 /// Some device is of a kind that a process reads and writes through a file.
 fn has_held_devices(reading: &Reading) -> bool {
-    let is_held = |link: &Link| matches!(link.kind.as_deref(), Some("tun" | "macvtap" | "ipvtap"));
+    let is_held = |link: &Link| {
+        matches!(
+            link.kind,
+            Some(LinkKind::Tun | LinkKind::MacVtap | LinkKind::IpVtap)
+        )
+    };
     reading
         .links
         .value()

@@ -1,8 +1,8 @@
 //! One RTM_NEWLINK message into a [`Link`]. Pure: bytes in, a link out.
 
 use netdiag_diagnosis::evidence::{
-    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkStats, MacvlanSettings, Peer,
-    VlanSettings,
+    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkKind, LinkStats,
+    MacvlanSettings, Peer, VlanSettings,
 };
 
 use super::{
@@ -163,27 +163,29 @@ fn link_info(info: Attribute<'_>, link: &mut Link) {
     let mut slave_data: &[u8] = &[];
     for attribute in info.nested() {
         match attribute.kind {
-            IFLA_INFO_KIND => link.kind = Some(printable(&attribute.text(), LONGEST_KIND)),
-            IFLA_INFO_SLAVE_KIND => {
-                link.slave_kind = Some(printable(&attribute.text(), LONGEST_KIND));
-            }
+            IFLA_INFO_KIND => link.kind = Some(kind_of(attribute)),
+            IFLA_INFO_SLAVE_KIND => link.slave_kind = Some(kind_of(attribute)),
             IFLA_INFO_DATA => data = attribute.value,
             IFLA_INFO_SLAVE_DATA => slave_data = attribute.value,
             _ => {}
         }
     }
-    match link.kind.as_deref() {
-        Some("bridge") => link.bridge = Some(bridge(data)),
-        Some("bond") => link.bond = Some(bond(data)),
-        Some("vlan") => link.vlan = Some(vlan(data)),
-        Some("macvlan" | "macvtap") => link.macvlan = Some(macvlan(data)),
+    match link.kind {
+        Some(LinkKind::Bridge) => link.bridge = Some(bridge(data)),
+        Some(LinkKind::Bond) => link.bond = Some(bond(data)),
+        Some(LinkKind::Vlan) => link.vlan = Some(vlan(data)),
+        Some(LinkKind::MacVlan | LinkKind::MacVtap) => link.macvlan = Some(macvlan(data)),
         _ => {}
     }
-    match link.slave_kind.as_deref() {
-        Some("bridge") => link.bridge_port = Some(bridge_port(slave_data)),
-        Some("bond") => link.bond_slave = Some(bond_slave(slave_data)),
+    match link.slave_kind {
+        Some(LinkKind::Bridge) => link.bridge_port = Some(bridge_port(slave_data)),
+        Some(LinkKind::Bond) => link.bond_slave = Some(bond_slave(slave_data)),
         _ => {}
     }
+}
+
+fn kind_of(attribute: Attribute<'_>) -> LinkKind {
+    printable(&attribute.text(), LONGEST_KIND).as_str().into()
 }
 
 fn bridge(data: &[u8]) -> BridgeSettings {

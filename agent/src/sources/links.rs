@@ -130,7 +130,7 @@ fn is_same(before: &Link, after: &Link) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::evidence::LinkStats;
+    use netdiag_diagnosis::evidence::{LinkKind, LinkStats};
 
     use super::*;
 
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(increase(&[link(1, 2, 10)], link(1, 3, 4), &[]), 4);
         assert_eq!(increase(&[link(1, 2, 10)], link(1, 2, 4), &[]), 4);
         let mut bridge = link(1, 2, 15);
-        bridge.kind = Some("bridge".to_owned());
+        bridge.kind = Some(LinkKind::Bridge);
         assert_eq!(increase(&[link(1, 2, 10)], bridge, &[]), 15);
     }
 

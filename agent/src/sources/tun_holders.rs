@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use netdiag_diagnosis::evidence::{Link, NetnsId, Observed, TunHolder};
+use netdiag_diagnosis::evidence::{Link, LinkKind, NetnsId, Observed, TunHolder};
 
 use crate::privileges::{Need, Restrictions};
 
@@ -103,7 +103,7 @@ fn parse(fdinfo: &str) -> Option<String> {
 
 /// A device that is read through a file of its own, /dev/tapN with its index (drivers/net/macvtap.c, ipvtap.c).
 fn is_macvtap(link: &Link) -> bool {
-    matches!(link.kind.as_deref(), Some("macvtap" | "ipvtap"))
+    matches!(link.kind, Some(LinkKind::MacVtap | LinkKind::IpVtap))
 }
 
 /// The device behind a descriptor of /dev/tapN. That file says nothing in fdinfo, and /proc/<pid>/fd of another user's

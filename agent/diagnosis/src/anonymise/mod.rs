@@ -50,7 +50,7 @@ impl Anonymiser {
     fn learn(&mut self, window: &EvidenceWindow) {
         self.names.of("node", &window.node.name);
         for link in window.links() {
-            self.names.of_interface(&link.name, link.kind.as_deref());
+            self.names.of_interface(&link.name, link.kind.as_ref());
         }
         for namespace in &window.namespaces {
             self.namespace(namespace);
@@ -191,7 +191,7 @@ impl Anonymiser {
 
     fn link(&mut self, link: &Link) -> Link {
         let mut new = link.clone();
-        new.name = self.names.of_interface(&link.name, link.kind.as_deref());
+        new.name = self.names.of_interface(&link.name, link.kind.as_ref());
         new.address = link.address.as_ref().map(|text| self.text(text));
         new
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::evidence::LinkKind;
+
 /// How interfaces begin whose names the kernel, or a program that many nodes run, has made up. A number follows.
 const USUAL: [&str; 25] = [
     "bond", "br", "cni", "docker", "dummy", "eno", "ens", "erspan", "eth", "gre", "gretap", "ifb",
@@ -29,12 +31,13 @@ impl Names {
     }
 
     /// The name that replaces this interface's; a usual one stays.
-    pub(super) fn of_interface(&mut self, name: &str, kind: Option<&str>) -> String {
+    pub(super) fn of_interface(&mut self, name: &str, kind: Option<&LinkKind>) -> String {
         if is_usual(name) {
             return name.to_owned();
         }
-        let letters = kind.unwrap_or("nic").chars();
-        let prefix: String = letters
+        let kind = kind.map_or("nic".to_owned(), LinkKind::to_string);
+        let prefix: String = kind
+            .chars()
             .filter(char::is_ascii_lowercase)
             .take(LONGEST_KIND)
             .collect();
@@ -83,9 +86,12 @@ mod tests {
         for usual in ["lo", "eth0", "bond12.100", "macvtap3"] {
             assert_eq!(names.of_interface(usual, None), usual);
         }
-        let first = names.of_interface("acme-uplink", Some("openvswitch"));
+        let first = names.of_interface("acme-uplink", Some(&LinkKind::OpenVSwitch));
         assert_eq!(first, "openvswit-1");
-        assert_eq!(names.of_interface("vethacme", Some("veth")), "veth-1");
+        assert_eq!(
+            names.of_interface("vethacme", Some(&LinkKind::Veth)),
+            "veth-1"
+        );
         assert_eq!(names.of_interface("acme-uplink", None), first);
         assert_eq!(names.of_interface("eth0.acme", None), "nic-1");
         assert_eq!(names.known("acme-uplink"), Some(first));

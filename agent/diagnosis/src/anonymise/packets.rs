@@ -18,11 +18,9 @@ use crate::{
             MOST_EXTENSION_HEADERS, ROUTING, TCP, UDP,
         },
     },
+    uapi::ethertype::{ETH_P_IP, ETH_P_IPV6, ETH_P_LLDP},
 };
 
-const ETH_P_IP: u16 = 0x0800;
-const ETH_P_IPV6: u16 = 0x86dd;
-const ETH_P_LLDP: u16 = 0x88cc;
 const CISCO: u32 = 0x00_000c;
 const CDP: u16 = 0x2000;
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::NetnsId;
+use super::{LinkKind, NetnsId};
+use crate::uapi::flags::{IFF_ALLMULTI, IFF_LOWER_UP, IFF_PROMISC, IFF_UP};
 
 /// One network device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -13,10 +14,10 @@ pub struct Link {
     pub ifindex: u32,
     /// Its name there.
     pub name: String,
-    /// Link kind (IFLA_INFO_KIND): `veth`, `bridge`, `bond`, ..; absent for a physical device.
-    pub kind: Option<String>,
-    /// Kind of its master (IFLA_INFO_SLAVE_KIND): `bridge`, `bond`, `openvswitch`, ..
-    pub slave_kind: Option<String>,
+    /// Its kind (IFLA_INFO_KIND); absent for a physical device.
+    pub kind: Option<LinkKind>,
+    /// The kind of its master (IFLA_INFO_SLAVE_KIND).
+    pub slave_kind: Option<LinkKind>,
     /// Index of its master in the same namespace (IFLA_MASTER).
     pub master: Option<u32>,
     /// Its lower device or veth peer (IFLA_LINK, IFLA_LINK_NETNSID).
@@ -155,16 +156,12 @@ pub struct MacvlanSettings {
     pub no_promiscuity: bool,
 }
 
-/// IFF_PROMISC of `<linux/if.h>`.
-const IFF_PROMISC: u32 = 0x100;
-/// IFF_ALLMULTI of `<linux/if.h>`.
-const IFF_ALLMULTI: u32 = 0x200;
-/// IFF_UP of `<linux/if.h>`.
-const IFF_UP: u32 = 0x1;
-/// IFF_LOWER_UP of `<linux/if.h>`: the device has a carrier.
-const IFF_LOWER_UP: u32 = 0x1_0000;
-
 impl Link {
+    /// Administratively up.
+    pub fn is_up(&self) -> bool {
+        self.requested_flags & IFF_UP != 0
+    }
+
     /// A person or program asked for promiscuity through `ip link set promisc on` or SIOCSIFFLAGS.
     pub fn promiscuity_requested(&self) -> bool {
         self.requested_flags & IFF_PROMISC != 0
@@ -202,7 +199,7 @@ impl Link {
     /// Rtnetlink shows neither a team's mode nor the state of its ports, so the counters tell. A disabled port lets
     /// link-local frames pass instead, and those without a listener count in rx_dropped.
     pub fn is_waiting_team_port(&self) -> bool {
-        self.slave_kind.as_deref() == Some("team")
+        self.slave_kind == Some(LinkKind::Team)
             && self.increase(|stats| stats.rx_nohandler) > 0
             && self.increase(|stats| stats.rx_dropped) == 0
     }

@@ -6,6 +6,7 @@
 mod drops;
 mod frame_copies;
 mod gro;
+mod link_kind;
 mod links;
 mod namespaces;
 mod observed;
@@ -17,6 +18,7 @@ mod stacks;
 pub use drops::{DropCount, Drops, PacketSample};
 pub use frame_copies::{FrameCopies, FrameCopy};
 pub use gro::{GroCount, GroKind, GroReceive};
+pub use link_kind::LinkKind;
 pub use links::{
     BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkStats, MacvlanSettings, Peer,
     VlanSettings,
@@ -136,7 +138,7 @@ impl EvidenceWindow {
 
     /// The other end of a veth, wherever it lives on this node.
     pub fn veth_peer(&self, link: &Link) -> Option<&Link> {
-        if link.kind.as_deref() != Some("veth") {
+        if link.kind != Some(LinkKind::Veth) {
             return None;
         }
         let peer = link.peer.as_ref()?;

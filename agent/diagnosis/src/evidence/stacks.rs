@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Link, NetnsId};
+use super::{Link, LinkKind, NetnsId};
 
 /// A link by its namespace and index.
 pub type LinkId = (NetnsId, u32);
@@ -35,7 +35,7 @@ impl Stacks {
             };
             let lower = (peer.netns.unwrap_or(UNNAMED), peer.ifindex);
             // The other end of a veth in another namespace is another machine as far as frames are concerned.
-            if link.kind.as_deref() != Some("veth") || lower.0 == link.netns {
+            if link.kind != Some(LinkKind::Veth) || lower.0 == link.netns {
                 stacks.join(id, lower);
             }
             if let Some(vlan) = link.vlan {
@@ -105,8 +105,8 @@ mod tests {
         testing::{NODE, POD, link, veth},
     };
 
-    fn over(mut upper: Link, kind: &str, lower: LinkId) -> Link {
-        upper.kind = Some(kind.to_owned());
+    fn over(mut upper: Link, kind: LinkKind, lower: LinkId) -> Link {
+        upper.kind = Some(kind);
         upper.peer = Some(Peer {
             netns: Some(lower.0),
             ifindex: lower.1,
@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn vlan(upper: Link, lower: u32, id: u16) -> Link {
-        let mut upper = over(upper, "vlan", (NODE, lower));
+        let mut upper = over(upper, LinkKind::Vlan, (NODE, lower));
         upper.vlan = Some(VlanSettings { id });
         upper
     }
@@ -144,8 +144,8 @@ mod tests {
     fn uppers_of_one_device_belong_together_even_from_another_namespace() {
         let links = [
             link(NODE, 2, "eth0"),
-            over(link(POD, 2, "net1"), "macvlan", (NODE, 2)),
-            over(link(POD, 3, "net2"), "macvlan", (NODE, 2)),
+            over(link(POD, 2, "net1"), LinkKind::MacVlan, (NODE, 2)),
+            over(link(POD, 3, "net2"), LinkKind::MacVlan, (NODE, 2)),
         ];
         assert!(Stacks::of(&links).are_joined((POD, 2), (POD, 3)));
     }

@@ -10,9 +10,10 @@
 
 use super::counters::{ChecksumCounter, CounterOf, DeviceCounter};
 use crate::{
-    evidence::{DropCount, EvidenceWindow, Link},
+    evidence::{DropCount, EvidenceWindow, Link, LinkKind},
     kernel::Reason,
     packets::frame::Frame,
+    uapi::ethertype::{ETH_P_IP, ETH_P_LLDP, ETH_P_PAE, ETH_P_SLOW},
 };
 
 /// One row: packets freed by one of these functions, for these reasons, have raised these counters.
@@ -194,10 +195,8 @@ static TABLE: &[Row] = &[
     },
 ];
 
-const ETHERTYPE_IPV4: u16 = 0x0800;
-
 /// EtherTypes that are sent to a link-local group: LLDP, slow protocols (LACP), EAPOL.
-const LINK_LOCAL_ETHERTYPES: [u16; 3] = [0x88cc, 0x8809, 0x888e];
+const LINK_LOCAL_ETHERTYPES: [u16; 3] = [ETH_P_LLDP, ETH_P_SLOW, ETH_P_PAE];
 
 impl Reasons {
     fn include(&self, reason: &Reason, is_wrong_checksum: bool) -> bool {
@@ -237,7 +236,7 @@ pub(super) fn counters_raised(
     let protocol = |counter| vec![CounterOf::Namespace { netns, counter }];
     match &row.raises {
         Raises::Protocol(counter) => protocol(*counter),
-        Raises::UdpByVersion if key.ethertype == ETHERTYPE_IPV4 => protocol(ChecksumCounter::Udp),
+        Raises::UdpByVersion if key.ethertype == ETH_P_IP => protocol(ChecksumCounter::Udp),
         Raises::UdpByVersion => protocol(ChecksumCounter::Udp6),
         raises => match window.link(netns, key.ifindex) {
             Some(link) => device_counters(window, drop, key, link, raises),
@@ -259,7 +258,7 @@ fn device_counters(
         Raises::Receive if for_exact_matches(window, drop, key, link) => {
             let mut counters = vec![DeviceCounter::RxNohandler.of(link)];
             // team_handle_frame counts in the team as well; a bond reads it from the slave (bond_get_stats).
-            if link.slave_kind.as_deref() == Some("team") {
+            if link.slave_kind == Some(LinkKind::Team) {
                 counters.extend(
                     window
                         .master(link)
@@ -272,7 +271,7 @@ fn device_counters(
         Raises::Transmit if key.reason == Reason::QDISC_DROP && !link.lacks_carrier() => Vec::new(),
         Raises::Transmit => vec![DeviceCounter::TxDropped.of(link)],
         // Another device than a veth has handed it over (macvlan, bpf_redirect): whom it counted on is not known.
-        Raises::VethSender if link.kind.as_deref() != Some("veth") => Vec::new(),
+        Raises::VethSender if link.kind != Some(LinkKind::Veth) => Vec::new(),
         Raises::VethSender => [
             Some(DeviceCounter::TxDropped.of(link)),
             peer.map(|peer| DeviceCounter::RxDropped.of(peer)),
@@ -298,7 +297,7 @@ fn device_counters(
 /// `team_handle_frame` answer RX_HANDLER_EXACT for an inactive port, but RX_HANDLER_PASS for link-local groups. A team's
 /// mode that has one active port (`ab_receive`) makes no such exception.
 fn for_exact_matches(window: &EvidenceWindow, drop: usize, key: &DropCount, link: &Link) -> bool {
-    if !matches!(link.slave_kind.as_deref(), Some("bond" | "team")) {
+    if !matches!(link.slave_kind, Some(LinkKind::Bond | LinkKind::Team)) {
         return false;
     }
     if link.is_waiting_team_port() {

@@ -18,7 +18,7 @@ use self::{
     fit::Range,
 };
 use crate::{
-    evidence::{DropCount, EvidenceWindow, Link, Namespace, NetnsId},
+    evidence::{DropCount, EvidenceWindow, Link, LinkKind, Namespace, NetnsId},
     finding::{Claim, FindingId, Subject, Verdict},
 };
 
@@ -145,7 +145,7 @@ fn empty_entry(namespace: &Namespace, counter: &'static str, increase: u64) -> L
 }
 
 fn is_bond(link: &Link) -> bool {
-    link.kind.as_deref() == Some("bond")
+    link.kind == Some(LinkKind::Bond)
 }
 
 /// Books to a bond what it has from its slaves: `bond_get_stats` adds every counter's growth of each slave since it was

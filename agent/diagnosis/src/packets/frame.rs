@@ -3,15 +3,12 @@
 use std::fmt;
 
 use super::bytes::{array_at, tail, u16_at, u32_at};
+use crate::uapi::ethertype::ETH_P_802_3_MIN;
 
 /// EtherTypes of a VLAN tag: 802.1Q, 802.1ad and the older QinQ.
 const TAG_TYPES: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 /// Two tags are QinQ; more is nobody's configuration.
 const MOST_TAGS: usize = 4;
-/// The smallest value of the type field that is an EtherType; below it is an 802.3 length.
-pub(crate) const FIRST_ETHERTYPE: u16 = 0x0600;
-/// `ETH_P_802_2`: what `skb->protocol` says of a frame with an 802.3 length.
-pub(crate) const ETH_P_802_2: u16 = 0x0004;
 
 /// A link layer address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,7 +91,7 @@ impl<'a> Frame<'a> {
             at += 4;
         }
         let type_or_length = u16_at(bytes, at)?;
-        let (carried, header) = if type_or_length >= FIRST_ETHERTYPE {
+        let (carried, header) = if type_or_length >= ETH_P_802_3_MIN {
             (Carried::EtherType(type_or_length), 0)
         } else {
             Carried::decode_llc(tail(bytes, at + 2))?

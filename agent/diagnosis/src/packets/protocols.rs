@@ -1,6 +1,9 @@
 //! Names of link layer protocols, and what each is for.
 
 use super::{bytes::u8_at, frame::Carried};
+use crate::uapi::ethertype::{
+    ETH_P_802_2, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, ETH_P_LLDP, ETH_P_PAE, ETH_P_SLOW,
+};
 
 /// A protocol as a person knows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,12 +16,8 @@ pub(crate) struct Protocol {
     pub number: String,
 }
 
-/// EtherType of LLDP.
-pub(crate) const LLDP: u16 = 0x88cc;
 /// LLDP's number as [`Protocol::number`] has it.
 pub(crate) const LLDP_NUMBER: &str = "0x88CC";
-/// EtherType of the slow protocols (802.3 annex 57A); the byte behind it says which.
-pub(crate) const SLOW: u16 = 0x8809;
 /// EtherType of Realtek's remote control protocol, whose first byte says which of several it is.
 const REALTEK: u16 = 0x8899;
 /// CDP: Cisco's organisation number and protocol.
@@ -40,9 +39,9 @@ const ETHERTYPES: &[(u16, &str, &str)] = &[
         "802.3",
         "frames without a protocol number, as old IPX",
     ),
-    (0x0004, "802.2", "frames with an 802.2 header"),
-    (0x0800, "IPv4", "internet packets"),
-    (0x0806, "ARP", "address queries"),
+    (ETH_P_802_2, "802.2", "frames with an 802.2 header"),
+    (ETH_P_IP, "IPv4", "internet packets"),
+    (ETH_P_ARP, "ARP", "address queries"),
     (0x0842, "Wake-on-LAN", "wake-up calls"),
     (0x22ea, "MSRP", "stream reservations"),
     (0x22f0, "AVTP", "audio and video streams"),
@@ -63,9 +62,13 @@ const ETHERTYPES: &[(u16, &str, &str)] = &[
         "frames of a VLAN that no device here is for",
     ),
     (0x8137, "IPX", "IPX packets"),
-    (0x86dd, "IPv6", "internet packets"),
+    (ETH_P_IPV6, "IPv6", "internet packets"),
     (0x8808, "flow control", "pause requests between neighbours"),
-    (SLOW, "slow protocols", "link control between neighbours"),
+    (
+        ETH_P_SLOW,
+        "slow protocols",
+        "link control between neighbours",
+    ),
     (0x8847, "MPLS", "label-switched packets"),
     (0x8848, "MPLS multicast", "label-switched packets"),
     (0x8863, "PPPoE discovery", "dial-up negotiation"),
@@ -73,7 +76,7 @@ const ETHERTYPES: &[(u16, &str, &str)] = &[
     (0x886d, "Intel ANS", "probes of Intel adapter teaming"),
     (0x8874, "Broadcom tag", "switch-internal headers"),
     (0x887b, "HomePlug 1.0", "messages of a powerline adapter"),
-    (0x888e, "EAPOL", "802.1X authentication messages"),
+    (ETH_P_PAE, "EAPOL", "802.1X authentication messages"),
     (0x8892, "PROFINET", INDUSTRIAL),
     (
         REALTEK,
@@ -107,7 +110,7 @@ const ETHERTYPES: &[(u16, &str, &str)] = &[
         "802.11 pre-authentication",
         "messages between wireless access points",
     ),
-    (LLDP, "LLDP", SWITCH_ANNOUNCEMENTS),
+    (ETH_P_LLDP, "LLDP", SWITCH_ANNOUNCEMENTS),
     (0x88cd, "SERCOS III", INDUSTRIAL),
     (0x88d9, "LLTD", "network map queries of Windows"),
     (0x88e1, "HomePlug AV", "messages of a powerline adapter"),
@@ -201,7 +204,7 @@ const SLOW_SUBTYPES: &[(u8, &str, &str)] = &[
 
 /// Whether frames of this EtherType are sent to groups alone, by their standards.
 pub(crate) fn is_group_only(ethertype: u16) -> bool {
-    matches!(ethertype, LLDP | SLOW)
+    matches!(ethertype, ETH_P_LLDP | ETH_P_SLOW)
 }
 
 impl Protocol {
@@ -209,10 +212,10 @@ impl Protocol {
     pub(crate) fn of(carried: Carried, payload: &[u8]) -> Self {
         let subtype = u8_at(payload, 0);
         let known = match carried {
-            Carried::EtherType(SLOW) => {
+            Carried::EtherType(ETH_P_SLOW) => {
                 find(SLOW_SUBTYPES, |(number, ..)| Some(*number) == subtype)
                     .map(|(_, name, meaning)| (*name, *meaning))
-                    .or_else(|| ethertype(SLOW))
+                    .or_else(|| ethertype(ETH_P_SLOW))
             }
             // Loop detection is the one that everybody sees: one broadcast every 2 s from each switch.
             Carried::EtherType(REALTEK) if subtype == Some(0x23) => {
@@ -280,10 +283,20 @@ mod tests {
             let found = Protocol::of(carried, payload);
             assert_eq!((found.name.as_str(), found.number.as_str()), (name, number));
         };
-        check(Carried::EtherType(LLDP), &[], "LLDP", "0x88CC");
-        check(Carried::EtherType(SLOW), &[1], "LACP", "0x8809");
-        check(Carried::EtherType(SLOW), &[3], "Ethernet OAM", "0x8809");
-        check(Carried::EtherType(SLOW), &[], "slow protocols", "0x8809");
+        check(Carried::EtherType(ETH_P_LLDP), &[], "LLDP", "0x88CC");
+        check(Carried::EtherType(ETH_P_SLOW), &[1], "LACP", "0x8809");
+        check(
+            Carried::EtherType(ETH_P_SLOW),
+            &[3],
+            "Ethernet OAM",
+            "0x8809",
+        );
+        check(
+            Carried::EtherType(ETH_P_SLOW),
+            &[],
+            "slow protocols",
+            "0x8809",
+        );
         check(
             Carried::EtherType(REALTEK),
             &[0x23],

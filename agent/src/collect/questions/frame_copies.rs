@@ -98,13 +98,13 @@ fn two_apart(stacks: &Stacks, links: &[&Link]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::evidence::Peer;
+    use netdiag_diagnosis::{
+        evidence::Peer,
+        uapi::flags::{IFF_LOOPBACK, IFF_UP},
+    };
 
     use super::*;
-    use crate::{
-        collect::questions::{IFF_LOOPBACK, IFF_UP},
-        sources::pulse::Beat,
-    };
+    use crate::sources::pulse::Beat;
 
     const NODE: NetnsId = NetnsId(1);
     const POD: NetnsId = NetnsId(2);
@@ -135,7 +135,7 @@ mod tests {
 
     fn over(lower: u32, kind: &str, link: Link) -> Link {
         Link {
-            kind: Some(kind.to_owned()),
+            kind: Some(kind.into()),
             peer: Some(Peer {
                 ifindex: lower,
                 netns: Some(NODE),

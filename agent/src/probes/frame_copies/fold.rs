@@ -6,12 +6,12 @@ use std::{
 };
 
 use netdiag_abi::frame_copies::{Copies, CopyKey};
-use netdiag_diagnosis::evidence::{FrameCopy, Link, LinkId, Namespace, Stacks};
+use netdiag_diagnosis::{
+    evidence::{FrameCopy, Link, LinkId, Namespace, Stacks},
+    uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
+};
 
 use crate::probes::places::{Places, SeenNamespace};
-
-const ETH_P_IP: u16 = 0x0800;
-const ETH_P_IPV6: u16 = 0x86dd;
 
 /// What makes one entry of the evidence.
 type Name = (LinkId, u32, u16, Option<IpAddr>, Option<IpAddr>, bool);
@@ -121,7 +121,10 @@ fn addresses(key: &CopyKey) -> (Option<IpAddr>, Option<IpAddr>) {
 
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::evidence::{NetnsId, Peer, VlanSettings};
+    use netdiag_diagnosis::{
+        evidence::{NetnsId, Peer, VlanSettings},
+        uapi::ethertype::ETH_P_ARP,
+    };
 
     use super::*;
 
@@ -144,7 +147,7 @@ mod tests {
 
     fn over(ifindex: u32, kind: &str, lower: u32, vlan: Option<u16>) -> Link {
         Link {
-            kind: Some(kind.to_owned()),
+            kind: Some(kind.into()),
             peer: Some(Peer {
                 ifindex: lower,
                 netns: Some(NETNS),
@@ -160,7 +163,7 @@ mod tests {
             inum: NETNS.0,
             first,
             second,
-            ethertype: 0x0806,
+            ethertype: ETH_P_ARP,
             ..CopyKey::default()
         }
     }
@@ -196,7 +199,7 @@ mod tests {
                 netns: NETNS,
                 first: 2,
                 second: 3,
-                ethertype: 0x0806,
+                ethertype: ETH_P_ARP,
                 source: None,
                 destination: None,
                 fragments: false,

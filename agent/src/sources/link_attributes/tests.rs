@@ -1,3 +1,5 @@
+use netdiag_diagnosis::evidence::LinkKind;
+
 use super::*;
 use crate::sources::attributes::push;
 
@@ -52,7 +54,7 @@ fn a_bond_and_its_active_slave() {
 fn a_port_of_open_vswitch_has_no_settings() {
     let info = nest(&[(4, b"openvswitch\0"), (5, &[1, 2, 3])]);
     let port = parse(&message(&[(3, b"eth0\0"), (18, &info)])).unwrap();
-    assert_eq!(port.link.slave_kind.as_deref(), Some("openvswitch"));
+    assert_eq!(port.link.slave_kind, Some(LinkKind::OpenVSwitch));
     assert_eq!(port.link.bridge_port, None);
 }
 

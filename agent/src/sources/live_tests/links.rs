@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use netdiag_diagnosis::evidence::{Link, NetnsId, Observed};
+use netdiag_diagnosis::evidence::{Link, LinkKind, NetnsId, Observed};
 
 use super::{TestNamespace, run};
 use crate::sources::{
@@ -106,8 +106,8 @@ fn settings_of_bridges_ports_and_macvlans_are_read() {
 
     let p0 = link(&links, a.id(), "p0");
     assert_eq!((p0.mtu, p0.tx_queue_length), (9000, 77));
-    assert_eq!(p0.kind.as_deref(), Some("veth"));
-    assert_eq!(p0.slave_kind.as_deref(), Some("bridge"));
+    assert_eq!(p0.kind, Some(LinkKind::Veth));
+    assert_eq!(p0.slave_kind, Some(LinkKind::Bridge));
     assert_eq!(p0.master, Some(br0.ifindex));
     let port = p0.bridge_port.unwrap();
     assert!(!port.learning && port.unicast_flood);

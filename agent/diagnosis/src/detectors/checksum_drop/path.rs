@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use crate::evidence::{EvidenceWindow, Link, Namespace, NetnsId, Owner};
+use crate::{
+    evidence::{EvidenceWindow, Link, LinkKind, Namespace, NetnsId, Owner},
+    uapi::ethertype::{ETH_P_ALL, ETH_P_IP, ETH_P_IPV6},
+};
 
-/// ETH_P_ALL, ETH_P_IP and ETH_P_IPV6: what a packet socket must receive to take part in forwarding IP.
-const FORWARDED_ETHERTYPES: [u16; 3] = [0x0003, 0x0800, 0x86dd];
+/// What a packet socket must receive to take part in forwarding IP.
+const FORWARDED_ETHERTYPES: [u16; 3] = [ETH_P_ALL, ETH_P_IP, ETH_P_IPV6];
 
 /// More devices than this on one segment are not walked; a node's bridge with more ports would make the search costly,
 /// and the answer ("somewhere on this bridge") worthless.
@@ -246,7 +249,7 @@ fn held_devices(window: &EvidenceWindow) -> impl Iterator<Item = (&Owner, Device
 }
 
 fn is_tun(link: &Link) -> bool {
-    link.kind.as_deref() == Some("tun")
+    link.kind == Some(LinkKind::Tun)
 }
 
 impl Device {
@@ -264,7 +267,7 @@ fn segment(window: &EvidenceWindow, start: &Link) -> BTreeSet<LinkKey> {
     let mut reached = BTreeSet::from([(start.netns, start.ifindex)]);
     let mut pending = vec![start];
     while let Some(link) = pending.pop() {
-        let is_bridge = |device: &Link| device.kind.as_deref() == Some("bridge");
+        let is_bridge = |device: &Link| device.kind == Some(LinkKind::Bridge);
         let ports = window.slaves(link).filter(|_| is_bridge(link));
         let bridge = window.master(link).filter(|master| is_bridge(master));
         for next in window

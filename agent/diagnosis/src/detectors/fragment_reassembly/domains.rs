@@ -16,11 +16,8 @@ use crate::{
     },
     evidence::{EvidenceWindow, FrameCopy, Link, Namespace, NetnsId, Stacks},
     finding::FindingId,
+    uapi::ethertype::{ETH_P_ARP, ETH_P_IP, ETH_P_IPV6},
 };
-
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_ARP: u16 = 0x0806;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
 
 /// As many copies as prove a domain: one alone may be two frames that look alike.
 const PROVING: u64 = 2;
@@ -85,7 +82,7 @@ fn dropped_on_two(remains: &[Remains<'_>]) -> Vec<FrameCopy> {
                     netns,
                     first: twice.key.ifindex,
                     second: other.key.ifindex,
-                    ethertype: ETHERTYPE_IPV4,
+                    ethertype: ETH_P_IP,
                     source: Some(ends.0),
                     destination: Some(ends.1),
                     fragments: true,
@@ -150,12 +147,12 @@ fn is_telling(copy: &FrameCopy) -> bool {
         return true;
     }
     match (copy.ethertype, copy.source, copy.destination) {
-        (ETHERTYPE_ARP, ..) => true,
-        (ETHERTYPE_IPV4, Some(IpAddr::V4(source)), Some(IpAddr::V4(destination))) => {
+        (ETH_P_ARP, ..) => true,
+        (ETH_P_IP, Some(IpAddr::V4(source)), Some(IpAddr::V4(destination))) => {
             let [a, b, c, _] = destination.octets();
             source != Ipv4Addr::UNSPECIFIED && [a, b, c] != [224, 0, 0]
         }
-        (ETHERTYPE_IPV6, Some(IpAddr::V6(source)), Some(IpAddr::V6(destination))) => {
+        (ETH_P_IPV6, Some(IpAddr::V6(source)), Some(IpAddr::V6(destination))) => {
             source != Ipv6Addr::UNSPECIFIED
                 && !source.is_unicast_link_local()
                 && !is_link_local_group(destination)

@@ -8,10 +8,8 @@ use crate::{
     evidence::{DropCount, EvidenceWindow, Namespace, PacketSample},
     kernel::Reason,
     packets::ip::IpPacket,
+    uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
 };
-
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
 
 /// Sender and receiver of a packet.
 pub(super) type Ends = (IpAddr, IpAddr);
@@ -127,8 +125,8 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
                 key,
                 place: Place::of(key)?,
                 version: match key.ethertype {
-                    ETHERTYPE_IPV4 => Version::V4,
-                    ETHERTYPE_IPV6 => Version::V6,
+                    ETH_P_IP => Version::V4,
+                    ETH_P_IPV6 => Version::V6,
                     _ => return None,
                 },
                 sampled: Vec::new(),

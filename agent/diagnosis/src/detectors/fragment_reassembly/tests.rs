@@ -14,6 +14,7 @@ use crate::{
     },
     finding::Severity,
     testing::{NODE, drops_of, ipv4_drops, link, only, window},
+    uapi::flags::IFF_UP,
 };
 
 const MEMBER: u32 = 2;
@@ -80,7 +81,7 @@ fn wholes(key: usize, ifindex: u32, length: u16) -> Vec<PacketSample> {
 fn nic(ifindex: u32, name: &str) -> Link {
     Link {
         mtu: 1500,
-        requested_flags: 0x1003, // IFF_UP, IFF_BROADCAST, IFF_MULTICAST
+        requested_flags: IFF_UP,
         ..link(NODE, ifindex, name)
     }
 }

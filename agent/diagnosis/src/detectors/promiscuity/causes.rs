@@ -6,7 +6,7 @@ use super::{
     users::Users,
 };
 use crate::{
-    evidence::{EvidenceWindow, Link, Owner, PacketSocket},
+    evidence::{EvidenceWindow, Link, LinkKind, Owner, PacketSocket},
     finding::{Confidence, Finding, Proof, Remedy, Severity, Subject},
 };
 
@@ -98,7 +98,11 @@ fn passthru(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<F
     );
     finding.impact =
         "By design: the owner of the passthru device decides which addresses it uses.".to_owned();
-    let kind = first.kind.as_deref().unwrap_or("macvlan");
+    let kind = first
+        .kind
+        .as_ref()
+        .unwrap_or(&LinkKind::MacVlan)
+        .to_string();
     let words = [
         "ip",
         "link",
@@ -106,14 +110,14 @@ fn passthru(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<F
         "dev",
         &first.name,
         "type",
-        kind,
+        &kind,
         "mode",
         "passthru",
         "nopromisc",
     ];
     let text = "None needed. When its owner uses the device's own address alone:";
     finding.remedies.push(match window.namespace(first.netns) {
-        Some(namespace) => Remedy::command_in(namespace, text, &words, &[&first.name, kind])
+        Some(namespace) => Remedy::command_in(namespace, text, &words, &[&first.name, &kind])
             .with_effect("the device filters by its own address again"),
         None => Remedy::advice("None needed."),
     });

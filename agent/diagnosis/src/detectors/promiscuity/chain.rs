@@ -1,36 +1,29 @@
 //! Which device's receive filter follows which: promiscuity goes down from a bond to its slaves and from a VLAN or
 //! macvlan device to the one below it.
 
-use crate::evidence::{EvidenceWindow, Link};
+use crate::evidence::{EvidenceWindow, Link, LinkKind};
 
-/// `IFF_UP` of `<linux/if.h>`.
-const IFF_UP: u32 = 0x1;
 /// Devices stacked on each other; deeper is a recording that lies.
 const DEEPEST: usize = 8;
 /// Names in a line for people; the rest is counted.
 const MOST_NAMES: usize = 4;
 
 impl Link {
-    /// Administratively up.
-    pub(in crate::detectors) fn is_up(&self) -> bool {
-        self.requested_flags & IFF_UP != 0
-    }
-
-    fn has_kind(&self, kinds: &[&str]) -> bool {
-        self.kind
-            .as_deref()
-            .is_some_and(|kind| kinds.contains(&kind))
-    }
-
     /// Passes its own promiscuity on to its slaves (`bond_change_rx_flags`, `team_change_rx_flags`, netvsc).
     fn passes_to_slaves(&self) -> bool {
-        !self.has_kind(&["bridge", "openvswitch", "vrf"])
+        !matches!(
+            self.kind,
+            Some(LinkKind::Bridge | LinkKind::OpenVSwitch | LinkKind::Vrf)
+        )
     }
 
     /// Passes its own promiscuity on to the device below (`vlan_dev_change_rx_flags`, `macvlan_change_rx_flags`,
     /// `macsec_dev_change_rx_flags`).
-    fn passes_below(&self) -> bool {
-        self.has_kind(&["vlan", "macvlan", "macvtap", "macsec"])
+    pub(super) fn passes_below(&self) -> bool {
+        matches!(
+            self.kind,
+            Some(LinkKind::Vlan | LinkKind::MacVlan | LinkKind::MacVtap | LinkKind::MacSec)
+        )
     }
 
     /// A macvlan or macvtap device in passthru mode.
@@ -43,9 +36,10 @@ impl Link {
     /// Filters frames by destination unless told otherwise: NICs (virtio too), and macvlan, which looks addresses up.
     /// A veth, a tap or a dummy takes whatever it is given.
     pub(in crate::detectors) fn filters_addresses(&self) -> bool {
-        match self.kind.as_deref() {
+        match self.kind {
             None => self.name != "lo",
-            Some(kind) => matches!(kind, "macvlan" | "macvtap"),
+            Some(LinkKind::MacVlan | LinkKind::MacVtap) => true,
+            Some(_) => false,
         }
     }
 }
@@ -61,7 +55,7 @@ pub(in crate::detectors) fn lowers<'a>(
     window: &'a EvidenceWindow,
     link: &'a Link,
 ) -> Vec<&'a Link> {
-    if link.has_kind(&["bond", "team"]) {
+    if matches!(link.kind, Some(LinkKind::Bond | LinkKind::Team)) {
         return window.slaves(link).collect();
     }
     below(window, link).into_iter().collect()

@@ -1,11 +1,29 @@
 //! What may explain a promiscuous device without being seen: a doubt keeps the unexplained from being an alarm.
 
-use crate::evidence::{EvidenceWindow, Link};
+use crate::evidence::{EvidenceWindow, Link, LinkKind};
 
 /// Kinds that are known to leave the promiscuity of what lies below them alone, or whose share is counted above.
-const COUNTED_KINDS: [&str; 20] = [
-    "bond", "bridge", "erspan", "geneve", "gre", "gretap", "ip6gre", "ip6tnl", "ipip", "ipvlan",
-    "ipvtap", "macsec", "macvlan", "macvtap", "sit", "team", "veth", "vlan", "vrf", "vxlan",
+const COUNTED_KINDS: [LinkKind; 20] = [
+    LinkKind::Bond,
+    LinkKind::Bridge,
+    LinkKind::Erspan,
+    LinkKind::Geneve,
+    LinkKind::Gre,
+    LinkKind::GreTap,
+    LinkKind::Ip6Gre,
+    LinkKind::Ip6Tnl,
+    LinkKind::IpIp,
+    LinkKind::IpVlan,
+    LinkKind::IpVtap,
+    LinkKind::MacSec,
+    LinkKind::MacVlan,
+    LinkKind::MacVtap,
+    LinkKind::Sit,
+    LinkKind::Team,
+    LinkKind::Veth,
+    LinkKind::Vlan,
+    LinkKind::Vrf,
+    LinkKind::Vxlan,
 ];
 
 /// What keeps the sum of users from being the whole truth.
@@ -69,13 +87,13 @@ fn upper_doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
         // The one below a device in another namespace may have the device's own number.
         .filter(|upper| (upper.netns, upper.ifindex) != (link.netns, link.ifindex))
         .filter_map(|upper| {
-            let kind = upper.kind.as_deref()?;
+            let kind = upper.kind.as_ref()?;
             let peer = upper.peer.as_ref()?;
             match peer.netns {
                 Some(netns) if netns != link.netns => None,
-                Some(_) if COUNTED_KINDS.contains(&kind) => None,
+                Some(_) if COUNTED_KINDS.contains(kind) => None,
                 Some(_) => Some(format!("{} of kind {kind} lies on it", upper.name)),
-                None if matches!(kind, "macvlan" | "macvtap" | "vlan" | "macsec") => Some(format!(
+                None if upper.passes_below() => Some(format!(
                     "{} of kind {kind} in another namespace may lie on it",
                     upper.name
                 )),
@@ -90,8 +108,8 @@ fn upper_doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
         Some(master)
             if master
                 .kind
-                .as_deref()
-                .is_none_or(|kind| !COUNTED_KINDS.contains(&kind)) =>
+                .as_ref()
+                .is_none_or(|kind| !COUNTED_KINDS.contains(kind)) =>
         {
             doubts.push(format!(
                 "its master {} may want it promiscuous",

@@ -12,14 +12,19 @@ use super::{
     users::Users,
 };
 use crate::{
-    evidence::{EvidenceWindow, Link, NetnsId},
+    evidence::{EvidenceWindow, Link, LinkKind, NetnsId},
     finding::{Confidence, Finding, Proof, Remedy, Severity},
 };
 
 /// Findings of their own that the ports of one switch may have.
 const MOST_SINGLE: usize = 8;
 /// Kinds of devices that lead to a guest on this node and have no receive filter.
-const GUEST_KINDS: [&str; 4] = ["veth", "tun", "netkit", "dummy"];
+const GUEST_KINDS: [LinkKind; 4] = [
+    LinkKind::Veth,
+    LinkKind::Tun,
+    LinkKind::NetKit,
+    LinkKind::Dummy,
+];
 
 /// Promiscuous ports, by the switch that they belong to and why.
 #[derive(Default)]
@@ -87,13 +92,13 @@ impl<'a> Ports<'a> {
 }
 
 fn is_guest(port: &Port<'_>) -> bool {
-    let kind = port.link.kind.as_deref();
-    kind.is_some_and(|kind| GUEST_KINDS.contains(&kind)) || is_internal(port.link)
+    let kind = port.link.kind.as_ref();
+    kind.is_some_and(|kind| GUEST_KINDS.contains(kind)) || is_internal(port.link)
 }
 
 /// A device that Open vSwitch made, one for each of its bridges as a rule.
 pub(super) fn is_internal(link: &Link) -> bool {
-    link.kind.as_deref() == Some("openvswitch")
+    link.kind == Some(LinkKind::OpenVSwitch)
 }
 
 /// The datapath that a device of Open vSwitch is told with. netlink has the datapath of no such device, so all of a

@@ -27,7 +27,7 @@ impl Link {
 
     fn slave_of(mut self, master: u32, kind: &str) -> Self {
         self.master = Some(master);
-        self.slave_kind = Some(kind.to_owned());
+        self.slave_kind = Some(kind.into());
         if kind == "bridge" {
             self.bridge_port = Some(BridgePort {
                 learning: true,

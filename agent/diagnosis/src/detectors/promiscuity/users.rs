@@ -2,7 +2,7 @@
 //! one by one and what is left over is unexplained.
 
 use super::{chain, doubts::doubts, ports};
-use crate::evidence::{EvidenceWindow, Link, MembershipKind, PacketSocket};
+use crate::evidence::{EvidenceWindow, Link, LinkKind, MembershipKind, PacketSocket};
 
 /// The users of one device's promiscuity.
 #[derive(Debug, Default)]
@@ -131,7 +131,7 @@ impl<'a> Users<'a> {
 pub(super) fn bridge_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Option<BridgeUse<'a>> {
     let bridge = window
         .master(link)
-        .filter(|master| master.kind.as_deref() == Some("bridge"))?;
+        .filter(|master| master.kind == Some(LinkKind::Bridge))?;
     Some(BridgeUse {
         bridge,
         needed: needs_promiscuous_port(window, bridge, link),
@@ -156,13 +156,10 @@ fn needs_promiscuous_port(window: &EvidenceWindow, bridge: &Link, port: &Link) -
 }
 
 fn open_vswitch_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Option<&'a Link> {
-    let is_port = link
-        .slave_kind
-        .as_deref()
-        .is_some_and(|kind| kind.starts_with("openvswitch"));
+    let is_port = link.slave_kind == Some(LinkKind::OpenVSwitch);
     window
         .master(link)
-        .filter(|master| is_port || master.kind.as_deref() == Some("openvswitch"))
+        .filter(|master| is_port || ports::is_internal(master))
 }
 
 /// `macvlan_open` raises the lower device's promiscuity once for a passthru device that is up, unless it was made with
@@ -184,9 +181,9 @@ fn passthru_on<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<&'a Link> {
 
 /// A macvlan device with an address of its own lies on a device that has no filter for unicast addresses.
 fn has_address_above(window: &EvidenceWindow, link: &Link) -> bool {
-    matches!(link.kind.as_deref(), Some("veth" | "dummy"))
+    matches!(link.kind, Some(LinkKind::Veth | LinkKind::Dummy))
         && window.links().iter().any(|upper| {
-            matches!(upper.kind.as_deref(), Some("macvlan" | "macvtap"))
+            matches!(upper.kind, Some(LinkKind::MacVlan | LinkKind::MacVtap))
                 && !upper.is_passthru()
                 && upper.is_up()
                 && is_below(link, upper)

@@ -5,8 +5,8 @@ use crate::{
     Settings,
     detectors::{Detector, Outcome},
     evidence::{
-        CpuBacklog, DropCount, EvidenceWindow, Link, LinkStats, NetnsId, Observed, Softnet,
-        SoftnetCounters,
+        CpuBacklog, DropCount, EvidenceWindow, Link, LinkKind, LinkStats, NetnsId, Observed,
+        Softnet, SoftnetCounters,
     },
     finding::{Confidence, Severity},
     kernel::Reason,
@@ -135,7 +135,7 @@ fn other_errors_and_devices_of_software_are_no_full_ring() {
     link(&mut window).stats.rx_dropped = 50;
     assert_eq!(diagnose(&window).findings, []);
     link(&mut window).stats.rx_missed_errors = 340;
-    link(&mut window).kind = Some("bond".to_owned());
+    link(&mut window).kind = Some(LinkKind::Bond);
     assert_eq!(diagnose(&window).findings, []);
 }
 

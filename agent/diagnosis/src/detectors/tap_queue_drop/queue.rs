@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, race};
 use crate::{
     detectors::Outcome,
-    evidence::{DropCount, EvidenceWindow, Link, Namespace, NetnsId, Owner},
+    evidence::{DropCount, EvidenceWindow, Link, LinkKind, Namespace, NetnsId, Owner},
     kernel::Reason,
 };
 
@@ -98,9 +98,9 @@ pub(super) fn full_queues<'a>(
 
 /// Whether this key's packets found a queue full, and which.
 fn direction(key: &DropCount, link: &Link) -> Option<Direction> {
-    let by_kind = match link.kind.as_deref() {
-        Some("macvtap" | "ipvtap") => Some(Direction::Receive),
-        Some("tun") => Some(Direction::Transmit),
+    let by_kind = match link.kind {
+        Some(LinkKind::MacVtap | LinkKind::IpVtap) => Some(Direction::Receive),
+        Some(LinkKind::Tun) => Some(Direction::Transmit),
         _ => None,
     };
     let by_location = match key.location.as_str() {

@@ -26,7 +26,7 @@ const PACKET: [u8; 40] = [
 
 fn device(kind: &str, name: &str) -> Link {
     Link {
-        kind: Some(kind.to_owned()),
+        kind: Some(kind.into()),
         tx_queue_length: 500,
         requested_flags: 0x1_1043,
         stats_before: Some(LinkStats::default()),

@@ -5,10 +5,11 @@ use crate::{
     evidence::{Drops, EvidenceWindow, Link, PacketSample},
     packets::{
         cdp::Cdp,
-        frame::{Carried, ETH_P_802_2, Frame, Mac, vlan_id},
+        frame::{Carried, Frame, Mac, vlan_id},
         lldp::Lldp,
         protocols::{self, Protocol},
     },
+    uapi::ethertype::{ETH_P_802_2, ETH_P_LLDP, ETH_P_SLOW},
 };
 
 /// Senders named in one finding.
@@ -96,7 +97,7 @@ impl<'a> Frames<'a> {
             Protocol::of(carried, payload),
             MOST_PROTOCOLS,
         );
-        if let (Carried::EtherType(protocols::SLOW), Some(subtype)) = (carried, payload.first()) {
+        if let (Carried::EtherType(ETH_P_SLOW), Some(subtype)) = (carried, payload.first()) {
             push_new(&mut self.slow_subtypes, *subtype, MOST_PROTOCOLS);
         }
         let tag = sample.vlan_tci.map(vlan_id);
@@ -214,7 +215,7 @@ fn own_addresses(window: &EvidenceWindow, link: &Link) -> Vec<Mac> {
 }
 
 fn sender<'a>(carried: Carried, payload: &[u8], interface: Option<&'a str>) -> Option<Sender<'a>> {
-    if carried == Carried::EtherType(protocols::LLDP) {
+    if carried == Carried::EtherType(ETH_P_LLDP) {
         lldp_sender(Lldp::decode(payload)?, interface)
     } else if carried == protocols::CDP {
         cdp_sender(Cdp::decode(payload)?, interface)

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 
 use super::{Detector, EvidenceKind, Meta, Outcome};
 use crate::{
-    evidence::{DropCount, Drops, EvidenceWindow, Link, Namespace, NetnsId},
+    evidence::{DropCount, Drops, EvidenceWindow, Link, LinkKind, Namespace, NetnsId},
     finding::{Claim, Confidence, Finding, Severity, Subject, Unchecked, Verdict},
     kernel::Reason,
-    packets::{frame::ETH_P_802_2, protocols},
+    packets::protocols,
+    uapi::ethertype::ETH_P_802_2,
 };
 use fold::Report;
 use frames::Frames;
@@ -83,7 +84,8 @@ impl Group<'_> {
         let is_elsewhere = |namespace: &Namespace| !namespace.is_node;
         window.namespace(self.netns).is_some_and(is_elsewhere)
             && self.link.is_some_and(|link| {
-                link.master.is_none() && matches!(link.kind.as_deref(), Some("veth" | "netkit"))
+                link.master.is_none()
+                    && matches!(link.kind, Some(LinkKind::Veth | LinkKind::NetKit))
             })
     }
 

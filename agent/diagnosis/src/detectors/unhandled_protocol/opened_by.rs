@@ -6,7 +6,7 @@ use crate::{
         Outcome,
         promiscuity::{self, chain},
     },
-    evidence::{EvidenceWindow, Link},
+    evidence::{EvidenceWindow, Link, LinkKind},
     finding::FindingId,
     packets::frame::Mac,
 };
@@ -49,7 +49,7 @@ pub(super) fn findings(
 
 /// The devices at which frames that reach `link` come in.
 fn entrances<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Vec<&'a Link> {
-    if link.kind.as_deref() != Some("bridge") {
+    if link.kind != Some(LinkKind::Bridge) {
         return chain::stack_below(window, link);
     }
     let ports: Vec<&Link> = window.slaves(link).collect();

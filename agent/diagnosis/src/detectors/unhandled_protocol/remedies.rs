@@ -4,10 +4,8 @@ use super::wording::Text;
 use crate::{
     evidence::{Link, Namespace},
     finding::Remedy,
-    packets::{
-        frame::{FIRST_ETHERTYPE, Mac},
-        protocols,
-    },
+    packets::{frame::Mac, protocols},
+    uapi::ethertype::{ETH_P_802_3_MIN, ETH_P_SLOW},
 };
 
 impl Text<'_> {
@@ -82,9 +80,9 @@ impl Text<'_> {
         let frames = &self.group.frames;
         match (key.ethertype, frames.slow_subtypes.as_slice()) {
             // Their EtherType alone would take LACP from a bond whose port drops something else.
-            (protocols::SLOW, [subtype]) => Some(format!("ether type 0x8809 @ll,112,8 {subtype}")),
-            (protocols::SLOW, _) => None,
-            (FIRST_ETHERTYPE.., _) => Some(format!("ether type 0x{:04x}", key.ethertype)),
+            (ETH_P_SLOW, [subtype]) => Some(format!("ether type 0x8809 @ll,112,8 {subtype}")),
+            (ETH_P_SLOW, _) => None,
+            (ETH_P_802_3_MIN.., _) => Some(format!("ether type 0x{:04x}", key.ethertype)),
             _ => match frames.destinations.as_slice() {
                 [group] if Mac::is_multicast(*group) => Some(format!("ether daddr {group}")),
                 _ => None,

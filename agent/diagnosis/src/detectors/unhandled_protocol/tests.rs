@@ -32,7 +32,7 @@ fn device(ifindex: u32, name: &str, kind: Option<&str>) -> Link {
 
 fn slave_of(mut link: Link, master: u32, kind: &str) -> Link {
     link.master = Some(master);
-    link.slave_kind = Some(kind.to_owned());
+    link.slave_kind = Some(kind.into());
     link
 }
 

@@ -3,7 +3,7 @@
 use super::Group;
 use crate::{
     detectors::promiscuity::chain::{self, listed},
-    evidence::{EvidenceWindow, Link},
+    evidence::{EvidenceWindow, Link, LinkKind},
     finding::{Finding, Proof, Severity},
 };
 
@@ -280,7 +280,7 @@ fn shortened(name: &str) -> String {
 }
 
 fn is_bridged(link: &Link) -> bool {
-    link.slave_kind.as_deref() == Some("bridge")
+    link.slave_kind == Some(LinkKind::Bridge)
 }
 
 /// The counter that rose, and of a bond the part that its slaves counted.
@@ -301,7 +301,7 @@ fn counter_proof(window: &EvidenceWindow, link: &Link, is_inactive: bool) -> Pro
     };
     let own = increase(link);
     let name = format!("{} {counter}", link.name);
-    let is_bond = matches!(link.kind.as_deref(), Some("bond" | "team"));
+    let is_bond = matches!(link.kind, Some(LinkKind::Bond | LinkKind::Team));
     let slaves: Vec<&Link> = window.slaves(link).filter(|_| is_bond).collect();
     if slaves.is_empty() {
         return Proof::new(name, format!("+{own}"), "frames", "netlink");

@@ -2,7 +2,7 @@
 
 use super::{NODE, claim, link, nohandler, rx, short, unhandled, window};
 use crate::{
-    evidence::{BondSlave, Link, LinkStats, PacketSample},
+    evidence::{BondSlave, Link, LinkKind, LinkStats, PacketSample},
     ledger::balance,
     testing::drops_of,
 };
@@ -11,7 +11,7 @@ use crate::{
 pub(super) fn slave(ifindex: u32, name: &str, active: bool, rose: LinkStats) -> Link {
     Link {
         master: Some(10),
-        slave_kind: Some("bond".to_owned()),
+        slave_kind: Some(LinkKind::Bond),
         bond_slave: Some(BondSlave {
             active,
             mii_up: true,
@@ -22,7 +22,7 @@ pub(super) fn slave(ifindex: u32, name: &str, active: bool, rose: LinkStats) -> 
 
 pub(super) fn bond0(rose: LinkStats) -> Link {
     Link {
-        kind: Some("bond".to_owned()),
+        kind: Some(LinkKind::Bond),
         ..link(NODE, 10, "bond0", rose)
     }
 }
@@ -104,11 +104,11 @@ fn the_destination_decides_between_the_counters_of_an_inactive_slave() {
 fn a_team_counts_for_itself() {
     let port = Link {
         master: Some(10),
-        slave_kind: Some("team".to_owned()),
+        slave_kind: Some(LinkKind::Team),
         ..link(NODE, 3, "eth2", nohandler(5))
     };
     let team = Link {
-        kind: Some("team".to_owned()),
+        kind: Some(LinkKind::Team),
         ..link(NODE, 10, "team0", nohandler(5))
     };
     // LLDP too: unlike a bond, a team's mode with one active port makes no exception for it.
@@ -131,7 +131,7 @@ fn a_team_counts_for_itself() {
 fn a_disabled_port_of_a_team_lets_lldp_pass() {
     let port = Link {
         master: Some(10),
-        slave_kind: Some("team".to_owned()),
+        slave_kind: Some(LinkKind::Team),
         ..link(NODE, 3, "eth2", rx(5))
     };
     let counts = vec![unhandled(3, 0x88cc, 5)];

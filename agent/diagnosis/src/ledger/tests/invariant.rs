@@ -6,7 +6,7 @@ use super::{
     claim, drops, link, window, with_counter,
 };
 use crate::{
-    evidence::{DropCount, EvidenceWindow, Link, LinkStats, Peer},
+    evidence::{DropCount, EvidenceWindow, Link, LinkKind, LinkStats, Peer},
     finding::Claim,
     ledger::balance,
 };
@@ -60,7 +60,7 @@ impl Noise {
             links.push(match self.below(3) {
                 0 => slave(ifindex, "slave", self.below(2) == 0, stats),
                 1 => Link {
-                    kind: Some("veth".to_owned()),
+                    kind: Some(LinkKind::Veth),
                     peer: Some(Peer {
                         ifindex: ifindex ^ 1,
                         netns: Some(NODE),

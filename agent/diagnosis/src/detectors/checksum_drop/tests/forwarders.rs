@@ -1,11 +1,12 @@
 //! Who stands between the sender and the receiver.
 
 use super::*;
+use crate::evidence::LinkKind;
 
 /// A TUN device of the node's, and the process that holds it.
 fn add_tun(window: &mut EvidenceWindow, pid: u32, ifindex: u32, name: &str, passed: (u64, u64)) {
     links_of(window).push(Link {
-        kind: Some("tun".to_owned()),
+        kind: Some(LinkKind::Tun),
         stats_before: Some(LinkStats::default()),
         stats: LinkStats {
             tx_packets: passed.0,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    evidence::{Observed, Peer, VlanSettings},
+    evidence::{LinkKind, Observed, Peer, VlanSettings},
     finding::{Confidence, Finding, Verdict},
     kernel::Reason,
     testing::{links_of, proofs},
@@ -260,7 +260,7 @@ fn only_the_promiscuity_of_an_interface_that_filters_is_a_cause() {
     let opened = |kind: Option<&str>| -> Finding {
         let mut window = conflict();
         for link in links_of(&mut window) {
-            link.kind = kind.map(str::to_owned);
+            link.kind = kind.map(LinkKind::from);
             link.promiscuity = 1;
             link.requested_flags = 0x1103;
         }
@@ -305,11 +305,11 @@ fn interfaces_that_hand_frames_on_to_each_other_are_no_domain() {
         |links, peer| {
             links[1].peer = Some(peer);
             links[1].vlan = Some(VlanSettings { id: 7 });
-            links[1].kind = Some("vlan".to_owned());
+            links[1].kind = Some(LinkKind::Vlan);
         },
         |links, peer| {
             for link in links.iter_mut() {
-                link.kind = Some("macvlan".to_owned());
+                link.kind = Some(LinkKind::MacVlan);
                 link.peer = Some(Peer {
                     ifindex: 9,
                     ..peer.clone()
@@ -375,7 +375,7 @@ fn what_could_not_be_watched_is_said() {
     links_of(&mut window)[0].requested_flags = 0;
     assert!(reasons(&diagnose(&window)).is_empty(), "one way in");
 
-    links_of(&mut window)[0].requested_flags = 0x1003;
+    links_of(&mut window)[0].requested_flags = IFF_UP;
     let mut seen = watched(Vec::new());
     if let OnDemand::Ran { value, .. } = &mut seen {
         value.unreadable = 720;
