@@ -39,5 +39,5 @@ pub use segment_routing::{Header, Nic, SegmentRouting, Transfer};
 pub use shared_domain::SharedDomain;
 pub use shared_packets::SharedPackets;
 pub use stacked_nics::StackedNics;
-pub use tap_queue::{Plug, Requests, TapQueue};
+pub use tap_queue::{Pace, Plug, Requests, TapQueue};
 pub use unequal_mtu::UnequalMtu;

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Family;
 use crate::lab::{Container, Facts, Node, Pod, Traffic};
@@ -18,6 +18,12 @@ const STALL_MS: u64 = 60;
 /// Retransmissions whose connections are closing come after the client's end.
 const QUIET: Duration = Duration::from_millis(500);
 const PORT: u16 = 5001;
+/// Seconds after which the client looks whether it has asked enough.
+const ROUND_SECONDS: u64 = 3;
+/// Rounds after which it gives up.
+const MOST_ROUNDS: u32 = 30;
+/// Retransmissions that a probe sees before the client stops: enough that drops explain some of them.
+const ENOUGH: u64 = 12;
 
 /// How the machine is plugged into the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +32,15 @@ pub enum Plug {
     Macvtap,
     /// `tap0`, a port of `br0` beside `veth-client`.
     BridgedTap,
+}
+
+impl Pace {
+    fn arguments(self) -> &'static str {
+        match self {
+            Self::Full => "--connections 16",
+            Self::Slow => "--connections 8 --gap-ms 125",
+        }
+    }
 }
 
 impl Plug {
@@ -46,6 +61,17 @@ impl Plug {
     }
 }
 
+/// The client's requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Many connections, each asks again as soon as it is answered.
+    Full,
+    /// At most 64 requests a second on any machine: at a loss of 4 % the drops stay below 10 a second, from which on
+    /// netdiag calls the loss of a queueing discipline a warning. A connection asks again before the other end's
+    /// acknowledgement is overdue (TCP_RTO_MIN, 200 ms).
+    Slow,
+}
+
 /// Pod `client`, and the machine of pod `vm` with a server in it.
 pub struct TapQueue<'a> {
     node: &'a Node,
@@ -60,7 +86,7 @@ pub struct TapQueue<'a> {
 }
 
 /// What the kernel counted while the client asked.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Requests {
     /// Requests that were answered.
     pub answers: u64,
@@ -149,7 +175,7 @@ impl<'a> TapQueue<'a> {
             _vm: vm,
         };
         // Addresses of neighbours are asked for now, so that what follows is all TCP.
-        scenario.client_asks(1, 1)?;
+        scenario.client_asks("--connections 1", 1)?;
         Ok(scenario)
     }
 
@@ -170,17 +196,46 @@ impl<'a> TapQueue<'a> {
         self.client.namespace().run("tc", &words).map(drop)
     }
 
-    /// The client asks on 16 connections for that long.
+    /// The client asks at full pace for that long.
     pub fn ask(&self, seconds: u64) -> Result<Requests> {
-        let before = self.counters()?;
-        let facts = self.client_asks(16, seconds)?;
+        let begin = self.counters()?;
+        self.ask_once(Pace::Full, seconds, begin, Requests::default())
+    }
+
+    /// The client asks until enough is sent again of what a probe could see, which netdiag attaches some time after the
+    /// first retransmission.
+    pub fn ask_until_seen(&self, pace: Pace, is_seen: impl Fn() -> bool) -> Result<Requests> {
+        let begin = self.counters()?;
+        let mut made = Requests::default();
+        let mut unseen = None;
+        for _ in 0..MOST_ROUNDS {
+            made = self.ask_once(pace, ROUND_SECONDS, begin, made)?;
+            if unseen.is_none() && is_seen() {
+                unseen = Some(made.retransmitted);
+            }
+            if unseen.is_some_and(|unseen| made.retransmitted >= unseen + ENOUGH) {
+                return Ok(made);
+            }
+        }
+        bail!("no probe saw enough: {made:?}")
+    }
+
+    /// Asks after those requests that were made since the counters had the values of `begin`.
+    fn ask_once(
+        &self,
+        pace: Pace,
+        seconds: u64,
+        begin: [u64; 4],
+        made: Requests,
+    ) -> Result<Requests> {
+        let facts = self.client_asks(pace.arguments(), seconds)?;
         thread::sleep(QUIET);
-        let after = self.counters()?;
-        let rose = |index: usize| after[index] - before[index];
+        let now = self.counters()?;
+        let rose = |index: usize| now[index] - begin[index];
         Ok(Requests {
-            answers: facts.get("answers")?,
-            delayed: facts.get("delayed")?,
-            slow: facts.get("slow")?,
+            answers: made.answers + facts.get("answers")?,
+            delayed: made.delayed + facts.get("delayed")?,
+            slow: made.slow + facts.get("slow")?,
             arrived: rose(0),
             dropped: rose(1),
             retransmitted: rose(2),
@@ -188,9 +243,9 @@ impl<'a> TapQueue<'a> {
         })
     }
 
-    fn client_asks(&self, connections: u32, seconds: u64) -> Result<Facts> {
+    fn client_asks(&self, pace: &str, seconds: u64) -> Result<Facts> {
         self.client.traffic(self.node.host()).run(&format!(
-            "tcp-ask {} {PORT} --connections {connections} --seconds {seconds}",
+            "tcp-ask {} {PORT} {pace} --seconds {seconds}",
             server(self.family)
         ))
     }

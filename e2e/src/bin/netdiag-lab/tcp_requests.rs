@@ -37,6 +37,9 @@ pub(crate) struct AskArgs {
     /// Ask for this many seconds.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// Milliseconds between an answer and the next request of a connection.
+    #[arg(long, default_value_t = 0)]
+    gap_ms: u64,
 }
 
 /// Answers each request with one byte.
@@ -68,8 +71,9 @@ fn serve(mut stream: TcpStream) {
 pub(crate) fn ask(args: &AskArgs) -> Result<()> {
     let server = SocketAddr::new(args.address, args.port);
     let end = Instant::now() + Duration::from_secs(args.seconds);
+    let gap = Duration::from_millis(args.gap_ms);
     let clients: Vec<_> = (0..args.connections)
-        .map(|_| thread::spawn(move || ask_one(server, end).unwrap_or_default()))
+        .map(|_| thread::spawn(move || ask_one(server, end, gap).unwrap_or_default()))
         .collect();
     let times: Vec<Duration> = clients
         .into_iter()
@@ -87,7 +91,7 @@ pub(crate) fn ask(args: &AskArgs) -> Result<()> {
 }
 
 /// How long each answer took; those that came before an error are lost with it.
-fn ask_one(server: SocketAddr, end: Instant) -> Result<Vec<Duration>> {
+fn ask_one(server: SocketAddr, end: Instant, gap: Duration) -> Result<Vec<Duration>> {
     let mut stream = TcpStream::connect_timeout(&server, Duration::from_secs(3))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -97,6 +101,7 @@ fn ask_one(server: SocketAddr, end: Instant) -> Result<Vec<Duration>> {
         stream.write_all(b"?")?;
         stream.read_exact(&mut [0; 1])?;
         times.push(asked.elapsed());
+        thread::sleep(gap);
     }
     Ok(times)
 }

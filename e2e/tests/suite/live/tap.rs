@@ -44,7 +44,7 @@ fn loss_in_a_queueing_discipline_is_not_blamed_on_the_tap() {
     let diagnosed = Diagnosed::node("discipline");
     let scenario = TapQueue::without_stalls(&diagnosed.node, Plug::Macvtap, 500).unwrap();
     scenario
-        .limit_client("tbf rate 200kbit burst 1600 limit 300")
+        .limit_client("tbf rate 40kbit burst 1600 limit 300")
         .unwrap();
     let (made, outcome) = diagnosed.diagnose(10, || scenario.ask(7).unwrap());
     expected::discipline_whose_losses_are_sent_again(&made, &outcome);
