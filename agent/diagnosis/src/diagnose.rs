@@ -5,10 +5,10 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use serde::Serialize;
 
 use crate::{
-    detectors::{self, Outcome},
+    detectors,
     evidence::{EvidenceWindow, Lost},
     explained_retransmissions,
-    finding::{Confidence, Finding, FindingId, Severity, Unchecked},
+    finding::{Confidence, Finding, FindingId, Outcome, Severity, Unchecked},
     ledger::{self, LedgerEntry},
     settings::Settings,
 };

@@ -5,9 +5,8 @@
 //! was attached, is not recognised.
 
 use crate::{
-    detectors::Outcome,
     evidence::{DropCount, EvidenceWindow, ExplainedRetransmissions, OnDemand, Retransmissions},
-    finding::{Claim, Proof, Verdict},
+    finding::{Claim, Outcome, Proof, Verdict},
 };
 
 /// What some drops explain.
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
     use crate::{
         finding::{Finding, Severity, Subject},
-        testing::{NODE, POD, ipv4_drops, proofs, window},
+        testing::{NODE, POD, ipv4_drops, proofs, text, window},
     };
 
     fn row(key: &DropCount, segments: u64, late: u64) -> ExplainedRetransmissions {
@@ -143,7 +142,7 @@ mod tests {
     }
 
     fn claimed(verdict: Verdict) -> Outcome {
-        let finding = Finding::new("OtherDrop", "X", Severity::Info, Subject::default());
+        let finding = Finding::new("OtherDrop", "X", Severity::Info, Subject::default(), text());
         Outcome {
             claims: vec![Claim {
                 drop: 0,

@@ -2,12 +2,11 @@
 
 use crate::{
     Diagnosis, EvidenceWindow,
-    detectors::Outcome,
     evidence::{
         DropCount, Drops, Link, LinkKind, Namespace, NetnsId, Observed, Owner, PacketSocket, Peer,
         Pod,
     },
-    finding::{Claim, Finding, Severity, Subject, Verdict},
+    finding::{Claim, Finding, Outcome, Severity, Subject, Text, Verdict},
     uapi::{
         ethertype::{ETH_P_ALL, ETH_P_IP},
         flags::{IFF_BROADCAST, IFF_MULTICAST, IFF_UP},
@@ -163,9 +162,18 @@ pub(crate) fn links_of(window: &mut EvidenceWindow) -> &mut Vec<Link> {
     }
 }
 
+/// Sentences of a finding whose words do not matter.
+pub(crate) fn text() -> Text {
+    Text {
+        headline: "packets are lost".to_owned(),
+        what: "A queue is full.".to_owned(),
+        hurts: "Everybody.".to_owned(),
+    }
+}
+
 /// What an earlier check says that explains the first drop key.
 pub(crate) fn first_drop_claimed() -> Outcome {
-    let explained = Finding::new("Other", "Cause", Severity::Info, Subject::default());
+    let explained = Finding::new("Other", "Cause", Severity::Info, Subject::default(), text());
     Outcome {
         claims: vec![Claim {
             drop: 0,

@@ -208,14 +208,20 @@ fn judge(diagnosis: &Diagnosis, fail_on: Option<Severity>) -> Verdict {
 mod tests {
     use netdiag_diagnosis::{
         evidence::Lost,
-        finding::{Finding, Subject},
+        finding::{Finding, Subject, Text},
     };
 
     use super::*;
 
     fn with(severities: &[Severity]) -> Diagnosis {
-        let finding =
-            |severity: &Severity| Finding::new("OtherDrop", "X", *severity, Subject::default());
+        let finding = |severity: &Severity| {
+            let text = Text {
+                headline: "packets are lost".to_owned(),
+                what: "A queue is full.".to_owned(),
+                hurts: "Everybody.".to_owned(),
+            };
+            Finding::new("OtherDrop", "X", *severity, Subject::default(), text)
+        };
         Diagnosis {
             findings: severities.iter().map(finding).collect(),
             ledger: Vec::new(),

@@ -91,7 +91,7 @@ fn in_short(number: usize, finding: &Finding, style: Style) -> String {
     let line = format!(
         "{}: {}",
         heading(number, finding),
-        sentence(&finding.summary)
+        sentence(&finding.text.headline)
     );
     let mut text = painted(wrap("", INDENT, &line, style.width), finding, style);
     let command = finding
@@ -120,14 +120,18 @@ fn in_full(
         finding.confidence.as_str().to_lowercase()
     );
     let mut lines = vec![painted(wrap("", INDENT, &title, width), finding, style)];
-    let explanation = if finding.explanation.is_empty() {
-        &finding.summary
+    let explanation = if finding.text.what.is_empty() {
+        &finding.text.headline
     } else {
-        &finding.explanation
+        &finding.text.what
     };
     lines.push(wrap(INDENT, INDENT, &sentence(explanation), width));
-    if !finding.impact.is_empty() {
-        lines.push(hang(&label("Impact"), &sentence(&finding.impact), width));
+    if !finding.text.hurts.is_empty() {
+        lines.push(hang(
+            &label("Impact"),
+            &sentence(&finding.text.hurts),
+            width,
+        ));
     }
     let mut previous = "";
     for (name, text) in &finding.details {
@@ -211,7 +215,7 @@ fn because(cause: &FindingId, numbers: &BTreeMap<&FindingId, usize>, all: &[Find
     match found {
         Some((number, finding)) => {
             let why = if finding.consequence.is_empty() {
-                &finding.summary
+                &finding.text.headline
             } else {
                 &finding.consequence
             };
@@ -263,6 +267,7 @@ fn seen(finding: &Finding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::tests::text;
     use netdiag_diagnosis::finding::Subject;
 
     #[test]
@@ -278,6 +283,7 @@ mod tests {
             "PeerMtuSmaller",
             Severity::Critical,
             Subject::default(),
+            text("veth1 loses packets", "Its peer takes less.", "Everybody."),
         );
         finding.count = 1;
         assert_eq!(seen(&finding), "once, 0 s after the start");

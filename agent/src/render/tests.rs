@@ -4,7 +4,7 @@ mod long;
 
 use netdiag_diagnosis::{
     evidence::{Drops, Lost, NetnsId, NodeFacts, Observed},
-    finding::{Confidence, Finding, Proof, Remedy, Subject, Unchecked, Verdict},
+    finding::{Confidence, Finding, Proof, Remedy, Subject, Text, Unchecked, Verdict},
     ledger::{Booking, LedgerEntry},
 };
 
@@ -62,6 +62,14 @@ fn booking(count: u64, protocol: &str, reason: &str, verdict: Verdict) -> Bookin
     }
 }
 
+pub(super) fn text(headline: &str, what: &str, hurts: &str) -> Text {
+    Text {
+        headline: headline.to_owned(),
+        what: what.to_owned(),
+        hurts: hurts.to_owned(),
+    }
+}
+
 fn on(interface: &str) -> Subject {
     Subject {
         interface: Some(interface.to_owned()),
@@ -70,12 +78,18 @@ fn on(interface: &str) -> Subject {
 }
 
 fn lldp_on_a_bridged_bond() -> Diagnosis {
-    let mut promiscuity = Finding::new("Promiscuity", "BridgePort", Severity::Info, on("bond0"));
-    promiscuity.explanation =
-        "eth0 and eth1 are promiscuous because br0 enslaved bond0:  eth0, eth1 <- bond0 <- br0"
-            .to_owned();
-    promiscuity.impact =
-        "By design: br0 must see frames for MAC addresses behind its ports".to_owned();
+    let bridged = text(
+        "",
+        "eth0 and eth1 are promiscuous because br0 enslaved bond0:  eth0, eth1 <- bond0 <- br0",
+        "By design: br0 must see frames for MAC addresses behind its ports",
+    );
+    let mut promiscuity = Finding::new(
+        "Promiscuity",
+        "BridgePort",
+        Severity::Info,
+        on("bond0"),
+        bridged,
+    );
     promiscuity.consequence =
         "br0 makes the NICs take frames that they would filter out".to_owned();
     promiscuity.remedies = vec![Remedy::advice("None needed")];
@@ -84,13 +98,12 @@ fn lldp_on_a_bridged_bond() -> Diagnosis {
         "NoReceiver",
         Severity::Info,
         on("bond0").with_protocol("LLDP"),
+        text(
+            "",
+            "LLDP from leaf-3a and leaf-3b is dropped on bond0: no program on this node listens for it",
+            "None. Announcements of the switches, nobody's traffic; 1 frame in 30 s from each",
+        ),
     );
-    lldp.explanation =
-        "LLDP from leaf-3a and leaf-3b is dropped on bond0: no program on this node listens for it"
-            .to_owned();
-    lldp.impact =
-        "None. Announcements of the switches, nobody's traffic; 1 frame in 30 s from each"
-            .to_owned();
     lldp.details = vec![
         ("Sender", "leaf-3a  port Ethernet17  on eth0".to_owned()),
         ("Sender", "leaf-3b  port Ethernet17  on eth1".to_owned()),
@@ -246,8 +259,13 @@ fn unreadable_counters_are_not_counters_that_did_not_rise() {
 #[test]
 fn loss_is_the_first_thing_said_with_what_to_do() {
     let mut diagnosis = diagnosis();
-    let mut finding = Finding::new("LinkMtu", "PeerMtuSmaller", Severity::Critical, on("veth1"));
-    finding.summary = "veth1 sends up to 9000 bytes, its peer takes 1500".to_owned();
+    let mut finding = Finding::new(
+        "LinkMtu",
+        "PeerMtuSmaller",
+        Severity::Critical,
+        on("veth1"),
+        text("veth1 sends up to 9000 bytes, its peer takes 1500", "", ""),
+    );
     finding.count = 12;
     finding.confidence = Confidence::Certain;
     finding.remedies = vec![Remedy::command(
@@ -255,16 +273,14 @@ fn loss_is_the_first_thing_said_with_what_to_do() {
         &["ip", "link", "set", "dev", "veth1", "mtu", "1500"],
         &["veth1"],
     )];
-    diagnosis.findings = vec![finding.clone(), {
-        let mut other = Finding::new(
-            "OtherDrop",
-            "NoSocket",
-            Severity::Warning,
-            Subject::default(),
-        );
-        other.summary = "x".to_owned();
-        other
-    }];
+    let other = Finding::new(
+        "OtherDrop",
+        "NoSocket",
+        Severity::Warning,
+        Subject::default(),
+        text("x", "", ""),
+    );
+    diagnosis.findings = vec![finding, other];
     let text = render(&window("n"), &diagnosis, plain(110));
     assert_eq!(
         text.lines().take(3).collect::<Vec<_>>(),

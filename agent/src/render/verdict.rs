@@ -49,7 +49,7 @@ fn with_problems(first: &Finding, worst: &[&Finding]) -> String {
     let mut text = format!(
         "{what}. {}: {}",
         first.severity.as_str(),
-        sentence(&first.summary)
+        sentence(&first.text.headline)
     );
     if let Some(remedy) = first.remedies.first() {
         text.push_str(" To do: ");

@@ -93,9 +93,9 @@ fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
         severity: finding.severity.as_str().to_owned(),
         confidence: finding.confidence.as_str().to_owned(),
         subject: convert_subject(&finding.subject),
-        summary: escaped(&finding.summary),
-        explanation: non_empty(&finding.explanation),
-        impact: non_empty(&finding.impact),
+        summary: escaped(&finding.text.headline),
+        explanation: non_empty(&finding.text.what),
+        impact: non_empty(&finding.text.hurts),
         evidence: details
             .chain(finding.evidence.iter().map(convert_proof))
             .collect(),

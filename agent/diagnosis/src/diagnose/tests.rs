@@ -8,6 +8,7 @@ use crate::{
     finding::{Finding, Severity, Subject},
     kernel::Reason,
     settings::Settings,
+    testing::text,
 };
 
 fn finding(check: &'static str, interface: &str, severity: Severity) -> Finding {
@@ -15,7 +16,7 @@ fn finding(check: &'static str, interface: &str, severity: Severity) -> Finding 
         interface: Some(interface.to_owned()),
         ..Subject::default()
     };
-    Finding::new(check, "Cause", severity, subject)
+    Finding::new(check, "Cause", severity, subject, text())
 }
 
 fn caused_by(mut effect: Finding, cause: &Finding) -> Finding {

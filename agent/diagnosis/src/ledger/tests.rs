@@ -9,7 +9,7 @@ use crate::{
     evidence::{DropCount, EvidenceWindow, Link, LinkStats, Namespace, NetnsId},
     finding::{Claim, Finding, Severity, Subject, Verdict},
     kernel::Reason,
-    testing::{self, complete, ipv4_drops, named_drops, node_namespace, veth},
+    testing::{self, complete, ipv4_drops, named_drops, node_namespace, text, veth},
 };
 
 const NODE: NetnsId = NetnsId(4_026_531_840);
@@ -104,6 +104,7 @@ fn claim(drop: usize, protocol: &str) -> Claim {
         "NoReceiver",
         Severity::Info,
         Subject::default().with_protocol(protocol),
+        text(),
     );
     Claim {
         drop,
@@ -204,6 +205,7 @@ fn without_reasons_tcp_books_what_a_check_found_to_be_a_wrong_checksum() {
         "Corruption",
         Severity::Warning,
         Subject::default(),
+        text(),
     );
     let claim = Claim {
         drop: 0,

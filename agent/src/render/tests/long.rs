@@ -8,10 +8,8 @@ fn many_alike_findings_are_told_in_short_and_keep_their_numbers() {
     diagnosis.findings = (0..40)
         .map(|index| {
             let name = format!("veth{index}");
-            let mut finding = Finding::new("Promiscuity", "BridgePort", Severity::Info, on(&name));
-            finding.summary = format!("{name} is a port of br0");
-            finding.impact = "By design".to_owned();
-            finding
+            let text = text(&format!("{name} is a port of br0"), "", "By design");
+            Finding::new("Promiscuity", "BridgePort", Severity::Info, on(&name), text)
         })
         .collect();
     let text = render(&window("n"), &diagnosis, plain(110));
@@ -63,9 +61,9 @@ fn no_line_is_wider_than_the_terminal_and_nothing_hostile_gets_through() {
     let mut diagnosis = lldp_on_a_bridged_bond();
     for finding in &mut diagnosis.findings {
         finding.subject.interface = Some(hostile.clone());
-        finding.summary.push_str(&hostile);
-        finding.explanation.push_str(&hostile);
-        finding.impact.push_str(&hostile);
+        finding.text.headline.push_str(&hostile);
+        finding.text.what.push_str(&hostile);
+        finding.text.hurts.push_str(&hostile);
         finding.details.push(("Sender", hostile.clone()));
         finding
             .evidence

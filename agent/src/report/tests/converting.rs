@@ -12,7 +12,7 @@ use crate::report::{Run, keep_first_seen, run_result, time_of};
 #[test]
 fn hostile_text_is_escaped_and_cut_to_what_the_schema_takes() {
     let mut finding = fault("LinkMtu", "PeerMtuSmaller", Severity::Critical, veth(0));
-    finding.summary = format!("\u{1b}]0;\u{7}{}", "ü".repeat(300));
+    finding.text.headline = format!("\u{1b}]0;\u{7}{}", "ü".repeat(300));
     finding.remedies = vec![Remedy {
         command: Some("x".repeat(2000)),
         ..Remedy::default()

@@ -43,12 +43,12 @@ fn fault(
     subject: Subject,
 ) -> finding::Finding {
     let name = subject.interface.clone().unwrap_or_default();
-    let mut finding = finding::Finding::new(check, cause, severity, subject);
-    finding.summary =
-        format!("{name} takes frames of 1500 bytes at most, its peer sends up to 9000");
-    finding.explanation =
-        "The sender's device lets larger frames out than the receiver's lets in. ".repeat(3);
-    finding.impact = "Large packets vanish; connections hang after their handshake.".to_owned();
+    let text = finding::Text {
+        headline: format!("{name} takes frames of 1500 bytes at most, its peer sends up to 9000"),
+        what: "The sender's device lets larger frames out than the receiver's lets in. ".repeat(3),
+        hurts: "Large packets vanish; connections hang after their handshake.".to_owned(),
+    };
+    let mut finding = finding::Finding::new(check, cause, severity, subject, text);
     finding.evidence = (0..6)
         .map(|number| {
             Proof::new(

@@ -45,8 +45,8 @@ impl Numbers {
             subject.process = Some(self.text(40));
         }
         let mut finding = fault(check, cause, SEVERITIES[self.index(3)], subject);
-        finding.summary = self.text(400);
-        finding.explanation = self.text(300);
+        finding.text.headline = self.text(400);
+        finding.text.what = self.text(300);
         finding.evidence.truncate(self.index(7));
         finding.details = vec![("Sender", self.text(100))];
         finding

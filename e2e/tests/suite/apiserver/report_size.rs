@@ -8,7 +8,7 @@ use netdiag_crds::{
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     evidence::{Lost, NetnsId},
-    finding::{Finding, Proof, Remedy, Severity, Subject, Verdict},
+    finding::{Finding, Proof, Remedy, Severity, Subject, Text, Verdict},
     ledger::{Booking, LedgerEntry},
 };
 use serde_json::{Value, json};
@@ -140,10 +140,20 @@ fn fault(number: usize) -> Finding {
         interface: Some(interface.clone()),
         ..Subject::default()
     };
-    let mut finding = Finding::new("LinkMtu", "PeerMtuSmaller", Severity::Critical, subject);
-    finding.summary =
-        format!("{interface} takes frames of 1500 bytes at most, its peer sends up to 9000");
-    finding.explanation = "The sender lets larger frames out than the receiver lets in. ".repeat(4);
+    let text = Text {
+        headline: format!(
+            "{interface} takes frames of 1500 bytes at most, its peer sends up to 9000"
+        ),
+        what: "The sender lets larger frames out than the receiver lets in. ".repeat(4),
+        hurts: String::new(),
+    };
+    let mut finding = Finding::new(
+        "LinkMtu",
+        "PeerMtuSmaller",
+        Severity::Critical,
+        subject,
+        text,
+    );
     finding.evidence = (0..5)
         .map(|size| {
             Proof::new(

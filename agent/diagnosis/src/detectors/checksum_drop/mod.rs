@@ -13,14 +13,15 @@ mod translation;
 mod trigger;
 mod wording;
 
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Confidence, Finding, Severity, Unchecked, counted_packets},
+    finding::{Confidence, Finding, Outcome, Severity, Unchecked, counted_packets},
 };
 use signature::ENOUGH;
 use suspects::Suspects;
 use trigger::Trigger;
+use wording::Lost;
 
 const NAME: &str = "ChecksumDrop";
 const PARTIAL_CHECKSUM_LOST: &str = "PartialChecksumLost";
@@ -78,21 +79,19 @@ fn partial_checksum_lost(
         Confidence::Possible => Severity::Warning,
         _ => Severity::Critical,
     };
-    let mut finding = Finding::new(NAME, PARTIAL_CHECKSUM_LOST, severity, subject);
+    let words = Lost::of(window, suspects, &subject);
+    let mut finding = Finding::new(NAME, PARTIAL_CHECKSUM_LOST, severity, subject, words.text());
     finding.confidence = confidence;
     finding.count = suspects.lost_count().0;
     (finding.first_ms, finding.last_ms) = suspects::times(suspects.lost());
-    wording::partial_checksum_lost(&mut finding, window, suspects);
+    words.describe(&mut finding);
     Outcome::of_loss(finding, &suspects.lost_keys())
 }
 
 fn corruption(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Outcome {
-    let mut finding = Finding::new(
-        NAME,
-        CORRUPTION,
-        Severity::Warning,
-        suspects.subject(window),
-    );
+    let subject = suspects.subject(window);
+    let text = wording::corruption::text(suspects, &subject);
+    let mut finding = Finding::new(NAME, CORRUPTION, Severity::Warning, subject, text);
     let proofs_failed = suspects.pseudo_header.is_empty() && suspects.translated.is_empty();
     let is_sure = suspects.only_other_checksums() || suspects.other >= ENOUGH;
     finding.confidence = if proofs_failed && is_sure {
@@ -102,7 +101,7 @@ fn corruption(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Outcome {
     };
     finding.count = suspects.broken_count();
     (finding.first_ms, finding.last_ms) = suspects::times(suspects.broken());
-    wording::corruption(&mut finding, window, suspects);
+    wording::corruption::describe(&mut finding, window, suspects);
     Outcome::of_loss(finding, &suspects.broken_keys())
 }
 

@@ -100,7 +100,7 @@ fn a_lost_partial_checksum_names_sender_receiver_and_the_program_between() {
         Some("service (pid 400)")
     );
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "4 TCP packets from a0 of pod shop/client lost half-made checksums on the way to pod shop/server"
     );
     assert_eq!(
@@ -119,7 +119,8 @@ fn further_senders_are_counted() {
         other[15] = last; // 10.5.0.9, 10.5.0.8
         packets.push(other);
         let summary = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &packets, 2)).findings[0]
-            .summary
+            .text
+            .headline
             .clone();
         let more = match packets.len() {
             4 => "client and 1 more sender lost",

@@ -1,8 +1,6 @@
 //! What a person reads about a checksum drop.
 
-mod corruption;
-
-pub(super) use corruption::corruption;
+pub(super) mod corruption;
 
 use super::{
     path::{self, Forwarder, Reach},
@@ -12,94 +10,133 @@ use super::{
 };
 use crate::{
     evidence::{DropCount, EvidenceWindow, Link, Namespace},
-    finding::{Finding, Proof, Remedy},
+    finding::{Finding, Proof, Remedy, Subject, Text},
     packets::ip::IpPacket,
 };
 
 /// Forwarders beyond these are counted, not named.
 const MOST_NAMED: usize = 5;
 
-pub(super) fn partial_checksum_lost(
-    finding: &mut Finding,
-    window: &EvidenceWindow,
-    suspects: &Suspects<'_>,
-) {
-    let senders = senders(window, suspects);
-    let receiver = suspects
-        .netns
-        .and_then(|netns| window.link(netns, suspects.ifindex));
-    let first_link = senders.iter().find_map(|sender| sender.link);
-    let last_link = end_of_path(window, suspects, receiver);
-    let forwarders = path::forwarders(window, first_link, last_link, finding.count);
-    let culprit = path::culprit(&forwarders);
-    let protocols = protocols(suspects);
-    let place = finding.subject.place();
-    let at = place.as_deref().unwrap_or("the node");
-    let from = list(&senders);
-    let least = if suspects.lost_count().1 {
-        "at least "
-    } else {
-        ""
-    };
-    finding.summary = format!(
-        "{least}{} {protocols}{} from {from} lost half-made checksums on the way to {at}",
-        finding.count,
-        plural(finding.count, "packet", "packets"),
-    );
-    let dropped_by = match suspects.trigger {
-        Trigger::Checksum => "The receiver finds the checksum wrong and drops the packet.",
-        Trigger::Elsewhere => {
-            "Connection tracking calls such a packet invalid, and it is dropped before any socket could count it."
+/// Packets that lost their checksums, with everything that is said of them.
+pub(super) struct Lost<'a> {
+    window: &'a EvidenceWindow,
+    suspects: &'a Suspects<'a>,
+    senders: Vec<Sender<'a>>,
+    forwarders: Vec<Forwarder>,
+    /// Where they were to arrive.
+    at: String,
+}
+
+impl<'a> Lost<'a> {
+    pub(super) fn of(
+        window: &'a EvidenceWindow,
+        suspects: &'a Suspects<'a>,
+        subject: &Subject,
+    ) -> Self {
+        let senders = senders(window, suspects);
+        let receiver = suspects
+            .netns
+            .and_then(|netns| window.link(netns, suspects.ifindex));
+        let first_link = senders.iter().find_map(|sender| sender.link);
+        let last_link = end_of_path(window, suspects, receiver);
+        let count = suspects.lost_count().0;
+        Self {
+            window,
+            suspects,
+            forwarders: path::forwarders(window, first_link, last_link, count),
+            senders,
+            at: subject.place().unwrap_or_else(|| "the node".to_owned()),
         }
-    };
-    finding.explanation = format!(
-        "The sender leaves its checksums to the device (CHECKSUM_PARTIAL) and stores only the pseudo-header's sum. {} \
-         the bytes on without the note that the checksum is unfinished, so nobody finishes it. {dropped_by}",
-        match culprit {
-            Some(forwarder) if forwarder.reach == Reach::BothEnds =>
-                format!("{} passes", process(forwarder)),
-            Some(forwarder) => format!("Most likely {} passes", process(forwarder)),
-            None => "A program between sender and receiver passes".to_owned(),
-        },
-    );
-    if suspects.pseudo_header.is_empty() {
-        finding.explanation.push_str(
-            " The field is not the sum of these addresses, as is so after address translation; a sender that writes one \
-             wrong value for every packet would look the same.",
+    }
+
+    pub(super) fn text(&self) -> Text {
+        let Self {
+            suspects,
+            senders,
+            forwarders,
+            at,
+            ..
+        } = self;
+        let culprit = path::culprit(forwarders);
+        let protocols = protocols(suspects);
+        let from = list(senders);
+        let (count, is_least) = suspects.lost_count();
+        let least = if is_least { "at least " } else { "" };
+        let headline = format!(
+            "{least}{count} {protocols}{} from {from} lost half-made checksums on the way to {at}",
+            plural(count, "packet", "packets"),
         );
-    }
-    let super_frames = super_frames(&senders, suspects);
-    finding.impact = if super_frames.is_some() {
-        "Frames that the sender leaves to the device to cut into segments (TSO) are lost, those that fit the wire \
-         arrive. So connections open and bulk data crawls: each such frame waits for a timeout, and then goes in pieces."
+        let dropped_by = match suspects.trigger {
+            Trigger::Checksum => "The receiver finds the checksum wrong and drops the packet.",
+            Trigger::Elsewhere => {
+                "Connection tracking calls such a packet invalid, and it is dropped before any socket could count it."
+            }
+        };
+        let mut what = format!(
+            "The sender leaves its checksums to the device (CHECKSUM_PARTIAL) and stores only the pseudo-header's sum. \
+             {} the bytes on without the note that the checksum is unfinished, so nobody finishes it. {dropped_by}",
+            match culprit {
+                Some(forwarder) if forwarder.reach == Reach::BothEnds =>
+                    format!("{} passes", process(forwarder)),
+                Some(forwarder) => format!("Most likely {} passes", process(forwarder)),
+                None => "A program between sender and receiver passes".to_owned(),
+            },
+        );
+        if suspects.pseudo_header.is_empty() {
+            what.push_str(
+            " The field is not the sum of these addresses, as is so after address translation; a sender that writes \
+             one wrong value for every packet would look the same.",
+        );
+        }
+        let hurts = if super_frames(senders, suspects).is_some() {
+            "Frames that the sender leaves to the device to cut into segments (TSO) are lost, those that fit the wire \
+             arrive. So connections open and bulk data crawls: each such frame waits for a timeout, and then goes in \
+             pieces."
             .to_owned()
-    } else {
-        format!("Every {protocols}packet from {from} to {at} that takes this path is lost.")
-    };
-    if let Some(forwarder) = culprit {
-        finding.subject.process = Some(process(forwarder));
-        finding
-            .subject
-            .container
-            .clone_from(&forwarder.owner.container);
+        } else {
+            format!("Every {protocols}packet from {from} to {at} that takes this path is lost.")
+        };
+        Text {
+            headline,
+            what,
+            hurts,
+        }
     }
-    finding.details = details(window, &senders, &forwarders);
-    finding.evidence = counts(suspects.lost());
-    finding.evidence.extend(proofs(suspects, suspects.lost()));
-    finding.evidence.extend(super_frames);
-    finding.evidence.extend(counters(window, suspects));
-    finding
-        .evidence
-        .extend(senders.iter().filter_map(Sender::offload_proof));
-    finding.evidence.extend(forwarders.iter().map(|forwarder| {
-        Proof::new(
-            process(forwarder),
-            &forwarder.holds,
-            "",
-            "BPF iterator task_file",
-        )
-    }));
-    finding.remedies = remedies(&senders, culprit);
+
+    pub(super) fn describe(&self, finding: &mut Finding) {
+        let Self {
+            window,
+            suspects,
+            senders,
+            forwarders,
+            ..
+        } = self;
+        let culprit = path::culprit(forwarders);
+        if let Some(forwarder) = culprit {
+            finding.subject.process = Some(process(forwarder));
+            finding
+                .subject
+                .container
+                .clone_from(&forwarder.owner.container);
+        }
+        finding.details = details(window, senders, forwarders);
+        finding.evidence = counts(suspects.lost());
+        finding.evidence.extend(proofs(suspects, suspects.lost()));
+        finding.evidence.extend(super_frames(senders, suspects));
+        finding.evidence.extend(counters(window, suspects));
+        finding
+            .evidence
+            .extend(senders.iter().filter_map(Sender::offload_proof));
+        finding.evidence.extend(forwarders.iter().map(|forwarder| {
+            Proof::new(
+                process(forwarder),
+                &forwarder.holds,
+                "",
+                "BPF iterator task_file",
+            )
+        }));
+        finding.remedies = remedies(senders, culprit);
+    }
 }
 
 /// `a0 of pod shop/client`, or `a0 of pod shop/client and 2 more senders`.

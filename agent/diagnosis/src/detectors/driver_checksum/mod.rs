@@ -9,10 +9,10 @@ mod wording;
 use std::collections::BTreeMap;
 
 use self::line::{Complaint, Refused};
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::{EvidenceWindow, Link, NetnsId},
-    finding::{Confidence, Finding, Severity, Subject, Unchecked},
+    finding::{Confidence, Finding, Outcome, Severity, Subject, Unchecked},
 };
 
 const NAME: &str = "DriverChecksum";
@@ -134,7 +134,8 @@ fn finding(window: &EvidenceWindow, group: &Group<'_>) -> Finding {
         None => Subject::default(),
     };
     let subject = subject.with_protocol(group.refused.to_string());
-    let mut finding = Finding::new(NAME, UNSUPPORTED_PROTOCOL, Severity::Warning, subject);
+    let text = wording::text(group);
+    let mut finding = Finding::new(NAME, UNSUPPORTED_PROTOCOL, Severity::Warning, subject, text);
     finding.confidence = group.confidence;
     finding.count = group.count;
     (finding.first_ms, finding.last_ms) = group.times;

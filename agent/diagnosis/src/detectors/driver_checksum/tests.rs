@@ -5,9 +5,9 @@ use super::{
     line::{Complaint, Refused},
 };
 use crate::{
-    detectors::{Detector, Outcome},
+    detectors::Detector,
     evidence::{EvidenceWindow, KernelLogLine, Link},
-    finding::{Confidence, Severity},
+    finding::{Confidence, Outcome, Severity},
     testing::{NODE, complete, link, node_namespace, only, unavailable},
 };
 
@@ -54,7 +54,7 @@ fn a_routing_header_is_named_with_driver_and_device() {
         "DriverChecksum/UnsupportedProtocol/eth0/IPv6 routing header"
     );
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "driver ixgbe of eth0 cannot finish checksums of packets with IPv6 routing header"
     );
     assert_eq!(
@@ -172,9 +172,9 @@ fn a_driver_that_finishes_them_itself_loses_nothing() {
     let outcome = diagnose(&window(&[
         "fm10k 0000:01:00.0: partial checksum, version=56710 l4 proto=2b",
     ]));
-    assert!(only(&outcome).impact.contains("nothing is lost"));
+    assert!(only(&outcome).text.hurts.contains("nothing is lost"));
     let other = diagnose(&window(&[ROUTING]));
-    assert!(only(&other).impact.contains("half-made"));
+    assert!(only(&other).text.hurts.contains("half-made"));
 }
 
 #[test]

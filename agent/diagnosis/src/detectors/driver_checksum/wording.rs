@@ -3,7 +3,7 @@
 use super::{Group, line::Refused};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Finding, Proof, Remedy},
+    finding::{Finding, Proof, Remedy, Text},
 };
 
 /// As many devices as a person reads.
@@ -12,7 +12,7 @@ pub(super) const SHOWN: usize = 4;
 /// fm10k says it and then finishes the checksum in software (`fm10k_tx_csum`, `skb_checksum_help`).
 const FINISHES_ITSELF: &str = "fm10k";
 
-pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
+pub(super) fn text(group: &Group<'_>) -> Text {
     let refused = group.refused;
     let drivers: Vec<&str> = group
         .complaints
@@ -24,37 +24,43 @@ pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &G
         Some(link) => format!("driver {driver} of {}", link.name),
         None => format!("driver {driver}"),
     };
-    finding.summary = format!("{whose} cannot finish checksums of packets with {refused}");
     let number = match refused {
         Refused::Transport(number) => format!(" (protocol number {number:#04x})"),
         Refused::IpVersion(_) | Refused::EtherType(_) => String::new(),
     };
-    finding.explanation = format!(
+    let mut what = format!(
         "The stack left the checksum of these packets to the device (CHECKSUM_PARTIAL). The driver looked for TCP or UDP \
          behind the IP header and found {refused}{number}, which it does not know how to pass over. The kernel limits \
          how often it says so, so there were more packets than lines."
     );
     if group.link.is_none() {
-        finding.explanation.push_str(
+        what.push_str(
             " No NIC of this node is surely the one: the kernel's log is shared by every node on this kernel.",
         );
     }
     let finishes_itself = !drivers.is_empty() && drivers.iter().all(|one| *one == FINISHES_ITSELF);
-    finding.impact = if finishes_itself {
+    let hurts = if finishes_itself {
         "This driver then finishes the checksum in software: nothing is lost, and each such packet costs CPU time."
     } else {
         "Such packets leave with a half-made checksum, and whoever receives them drops them: look for ChecksumDrop or \
          Tcp.InCsumErrors there. Other packets of the device are not affected."
+    };
+    Text {
+        headline: format!("{whose} cannot finish checksums of packets with {refused}"),
+        what,
+        hurts: hurts.to_owned(),
     }
-    .to_owned();
+}
+
+pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
     finding.evidence.push(Proof::new(
         "lines about an unfinished checksum",
         group.count,
         "lines",
         "kernel log",
     ));
-    if let Refused::Transport(number) = refused {
-        let value = format!("{number:#04x}, {refused}");
+    if let Refused::Transport(number) = group.refused {
+        let value = format!("{number:#04x}, {}", group.refused);
         finding
             .evidence
             .push(Proof::new("protocol in them", value, "", "kernel log"));

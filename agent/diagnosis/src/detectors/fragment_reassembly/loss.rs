@@ -9,9 +9,8 @@ use super::{
     wording::incomplete,
 };
 use crate::{
-    detectors::Outcome,
     evidence::{EvidenceWindow, Link, Namespace},
-    finding::{Confidence, Finding, Severity, Subject},
+    finding::{Confidence, Finding, Outcome, Severity, Subject},
 };
 
 /// Incomplete datagrams a minute from which it is a warning: a packet may get lost on any network.
@@ -131,7 +130,8 @@ impl<'a> Incomplete<'a> {
             Severity::Info
         };
         let subject = subject.with_protocol(self.version.name());
-        let mut finding = Finding::new(NAME, FRAGMENT_LOSS, severity, subject);
+        let text = incomplete::text(self);
+        let mut finding = Finding::new(NAME, FRAGMENT_LOSS, severity, subject, text);
         finding.confidence = if self.duplicates == 0 {
             Confidence::Certain
         } else {

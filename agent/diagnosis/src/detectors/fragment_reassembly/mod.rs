@@ -19,10 +19,10 @@ use self::{
     remains::{Place, Remains},
     toll::Toll,
 };
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Claim, Confidence, Finding, Severity, Subject, Unchecked, Verdict},
+    finding::{Claim, Confidence, Finding, Outcome, Severity, Subject, Unchecked, Verdict},
 };
 
 const NAME: &str = "FragmentReassembly";
@@ -76,7 +76,8 @@ fn report(
     };
     // One device of the domain, always the same one, gives the finding its place and identity.
     let subject = Subject::of_link(domain.links[0], Some(domain.namespace));
-    let mut finding = Finding::new(NAME, SHARED_BROADCAST_DOMAIN, severity, subject);
+    let text = wording::text(severity, domain, toll);
+    let mut finding = Finding::new(NAME, SHARED_BROADCAST_DOMAIN, severity, subject, text);
     finding.confidence = if domain.is_proved() {
         Confidence::Certain
     } else {

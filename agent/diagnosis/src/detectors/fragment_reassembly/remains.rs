@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use super::domains::Domain;
 use crate::{
-    detectors::Outcome,
     evidence::{DropCount, EvidenceWindow, Namespace, PacketSample},
+    finding::Outcome,
     kernel::Reason,
     packets::ip::IpPacket,
     uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},

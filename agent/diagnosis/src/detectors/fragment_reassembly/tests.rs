@@ -8,11 +8,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::FragmentReassembly;
 use crate::{
-    detectors::{Detector, Outcome},
+    detectors::Detector,
     evidence::{
         DropCount, EvidenceWindow, FrameCopies, FrameCopy, Link, Namespace, OnDemand, PacketSample,
     },
-    finding::Severity,
+    finding::{Outcome, Severity},
     testing::{NODE, drops_of, ipv4_drops, link, only, window},
     uapi::flags::IFF_UP,
 };
@@ -193,7 +193,7 @@ fn datagrams_that_die_on_the_wrong_interface_are_counted_and_both_interfaces_nam
     assert_eq!(finding.severity, Severity::Critical);
     assert_eq!(finding.count, 20);
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "lan0 and lan1 are in one broadcast domain: 20 datagrams lost from 10.84.0.73 to 239.77.0.15"
     );
     assert_eq!(outcome.claims.len(), 3);

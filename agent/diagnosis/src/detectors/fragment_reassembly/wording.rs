@@ -13,7 +13,7 @@ use super::{
 use crate::{
     detectors::promiscuity::chain::{listed, stack_below},
     evidence::{EvidenceWindow, Link, Namespace},
-    finding::{Finding, Proof, Severity},
+    finding::{Finding, Proof, Severity, Text},
 };
 
 /// As many flows as a person reads.
@@ -21,12 +21,7 @@ const SHOWN: usize = 3;
 
 const COUNTERS: [&str; 4] = ["ReasmReqds", "ReasmOKs", "ReasmFails", "ReasmTimeout"];
 
-pub(super) fn describe(
-    finding: &mut Finding,
-    window: &EvidenceWindow,
-    domain: &Domain<'_>,
-    toll: &Toll<'_>,
-) {
+pub(super) fn text(severity: Severity, domain: &Domain<'_>, toll: &Toll<'_>) -> Text {
     let names: Vec<&str> = domain.links.iter().map(|link| link.name.as_str()).collect();
     let names = listed(&names, " and ");
     let lost = toll.lost(domain);
@@ -35,14 +30,25 @@ pub(super) fn describe(
         [(source, group)] => format!(" from {source} to {group}"),
         _ => String::new(),
     };
-    let what = match finding.severity {
+    let what = match severity {
         Severity::Critical => format!("{} lost{of_whom}", lost.of("datagram")),
         Severity::Warning => format!("{} collided{of_whom}", toll.duplicates.of("fragment")),
         Severity::Info => "frames come in twice, nothing is lost".to_owned(),
     };
-    finding.summary = format!("{names} are in one broadcast domain: {what}");
-    finding.explanation = explanation(finding.severity, domain, toll, &names);
-    finding.impact = impact(finding.severity, toll, domain);
+    Text {
+        headline: format!("{names} are in one broadcast domain: {what}"),
+        what: explanation(severity, domain, toll, &names),
+        hurts: impact(severity, toll, domain),
+    }
+}
+
+pub(super) fn describe(
+    finding: &mut Finding,
+    window: &EvidenceWindow,
+    domain: &Domain<'_>,
+    toll: &Toll<'_>,
+) {
+    let flows = domain.fragmented_flows();
     finding.evidence = proofs(window, domain, toll, &flows);
     finding.details = details(domain, &flows);
     finding.remedies = remedies::of_domain(window, finding, domain, toll);

@@ -5,10 +5,12 @@ mod loss;
 mod tests;
 
 use self::loss::Loss;
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::{EvidenceWindow, Link, Namespace},
-    finding::{Finding, Proof, Remedy, Severity, Subject, Unchecked, counted_packets},
+    finding::{
+        Finding, Outcome, Proof, Remedy, Severity, Subject, Text, Unchecked, counted_packets,
+    },
     packets::flow::frequent_flows,
 };
 
@@ -98,26 +100,29 @@ impl End<'_> {
 fn describe(window: &EvidenceWindow, pair: &Pair<'_>, loss: &Loss) -> Finding {
     let (sender, receiver) = (pair.sender, pair.receiver);
     let subject = Subject::of_link(sender.link, Some(sender.namespace));
-    let mut finding = Finding::new(NAME, PEER_MTU_SMALLER, Severity::Critical, subject);
+    let lost = counted_packets(loss.count);
+    let text = Text {
+        headline: format!(
+            "{} sends packets that its veth peer {} refuses: {lost} lost",
+            sender.label(),
+            receiver.label()
+        ),
+        what: format!(
+            "The two ends of this veth differ in MTU. {} may send up to {} bytes, {} takes up to {} and drops what is \
+             longer. The drop happens on the link, so no ICMP error tells the sender and path MTU discovery cannot \
+             help.",
+            sender.link.name, sender.link.mtu, receiver.link.name, receiver.link.mtu,
+        ),
+        hurts: "Every packet above the smaller MTU is lost in this direction, always the same ones when they are sent \
+                again: UDP datagrams fail, TCP between these two ends gets by with the smaller segment size, and TCP \
+                that is forwarded from further away connects and then stalls. Super-frames that are still to be \
+                segmented (GSO) pass."
+            .to_owned(),
+    };
+    let mut finding = Finding::new(NAME, PEER_MTU_SMALLER, Severity::Critical, subject, text);
     finding.confidence = loss.confidence;
     finding.count = loss.count;
     (finding.first_ms, finding.last_ms) = loss.times;
-    let lost = counted_packets(loss.count);
-    finding.summary = format!(
-        "{} sends packets that its veth peer {} refuses: {lost} lost",
-        sender.label(),
-        receiver.label()
-    );
-    finding.explanation = format!(
-        "The two ends of this veth differ in MTU. {} may send up to {} bytes, {} takes up to {} and drops what is \
-         longer. The drop happens on the link, so no ICMP error tells the sender and path MTU discovery cannot help.",
-        sender.link.name, sender.link.mtu, receiver.link.name, receiver.link.mtu,
-    );
-    finding.impact = "Every packet above the smaller MTU is lost in this direction, always the same ones when they \
-         are sent again: UDP datagrams fail, TCP between these two ends gets by with the smaller segment size, and \
-         TCP that is forwarded from further away connects and then stalls. Super-frames that are still to be \
-         segmented (GSO) pass."
-        .to_owned();
     finding.evidence = proofs(window, pair, loss);
     let samples = window.drops.value().into_iter().flat_map(|drops| {
         let of_key = |drop: &usize| drops.samples_of(*drop);

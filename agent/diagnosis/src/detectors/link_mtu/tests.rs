@@ -3,9 +3,9 @@
 use super::LinkMtu;
 use crate::{
     Settings,
-    detectors::{Detector, Outcome, recorded},
+    detectors::{Detector, recorded},
     evidence::{DropCount, EvidenceWindow, Link, LinkStats, NetnsId, PacketSample},
-    finding::{Confidence, Severity},
+    finding::{Confidence, Outcome, Severity},
     kernel::Function,
     testing::{
         NODE, POD, drops_of, ipv4_drops, ledger, link, links_of, only, unavailable, veth, window,
@@ -56,7 +56,7 @@ fn packets_above_the_peers_mtu_are_a_critical_loss() {
     let outcome = diagnose(&faulty(&[8972, 3000]));
     let finding = only(&outcome);
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "a0 of pod shop/cart-0 (MTU 9000) sends packets that its veth peer b0 (MTU 1500) refuses: 119 packets lost"
     );
     assert_eq!(finding.severity, Severity::Critical);
@@ -165,7 +165,7 @@ fn a_recorded_loss_is_found_and_balances_both_ends() {
         finding.id.as_str(),
         "LinkMtu/PeerMtuSmaller/sender/a0",
         "{}",
-        finding.summary
+        finding.text.headline
     );
     assert_eq!(finding.confidence, Confidence::Certain);
     assert_eq!(finding.count, 60);

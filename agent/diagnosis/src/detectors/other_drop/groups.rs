@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::table::{self, Class, Row, Surroundings};
 use crate::{
-    detectors::Outcome,
     evidence::{DropCount, EvidenceWindow, Link, Namespace, NetnsId},
+    finding::Outcome,
     kernel::Reason,
 };
 

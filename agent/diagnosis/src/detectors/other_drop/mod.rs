@@ -17,10 +17,10 @@ use self::{
     table::{Class, Surroundings},
     uneventful::LISTEN_OVERFLOWS,
 };
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Claim, Confidence, Finding, Severity, Subject, Unchecked, Verdict},
+    finding::{Claim, Confidence, Finding, Outcome, Severity, Subject, Unchecked, Verdict},
 };
 
 const NAME: &str = "OtherDrop";
@@ -113,7 +113,8 @@ fn group_finding(window: &EvidenceWindow, group: &Group<'_>) -> Finding {
     } else {
         Severity::Info
     };
-    let mut finding = Finding::new(NAME, group.cause.to_owned(), severity, subject);
+    let text = wording::text(group, &subject, severity);
+    let mut finding = Finding::new(NAME, group.cause.to_owned(), severity, subject, text);
     finding.confidence = match group.tally.row {
         // The kernel log has no namespace: its line may be about another one's table.
         Some(row) if matches!(row.matches, table::Match::Logged { .. }) => Confidence::Possible,

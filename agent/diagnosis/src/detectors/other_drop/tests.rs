@@ -3,9 +3,9 @@
 use super::OtherDrop;
 use crate::{
     Settings,
-    detectors::{Detector, Outcome, recorded},
+    detectors::{Detector, recorded},
     evidence::{DropCount, EvidenceWindow, KernelLogLine, Lost, NetnsId, PacketSample},
-    finding::{Confidence, Severity, Verdict},
+    finding::{Confidence, Outcome, Severity, Verdict},
     testing::{
         self, NODE, POD, complete, drops_of, first_drop_claimed, ipv4_drops, link, only,
         unavailable,
@@ -65,7 +65,7 @@ fn much_of_what_nobody_misses_is_one_harmless_finding() {
     assert_eq!(finding.id.as_str(), "OtherDrop/NotLoss");
     assert_eq!(finding.severity, Severity::Info);
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "3501 packets freed as dropped that nobody misses: QUEUE_PURGE 3000, OTHERHOST 500, \
          sk_stream_kill_queues 1"
     );
@@ -90,7 +90,7 @@ fn a_full_neighbour_queue_is_a_warning_with_a_command_for_its_namespace() {
     assert_eq!(finding.confidence, Confidence::Certain);
     assert_eq!(finding.cause, "NEIGH_QUEUEFULL");
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "30 packets dropped on eth0 of pod shop/cart-0: too many packets waited for the neighbour's link layer \
          address (NEIGH_QUEUEFULL)"
     );
@@ -187,7 +187,7 @@ fn a_full_connection_table_is_a_possible_warning() {
     let finding = only(&outcome);
     assert_eq!(finding.severity, Severity::Warning);
     assert_eq!(finding.confidence, Confidence::Possible);
-    assert!(finding.summary.contains("tracked connections"));
+    assert!(finding.text.headline.contains("tracked connections"));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_reason_newer_than_the_table_is_shown_as_the_kernel_spells_it() {
     )]));
     let finding = only(&outcome);
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "500000 packets dropped on eth0: QUIC_SPIN_DROP"
     );
     assert_eq!(finding.severity, Severity::Info);

@@ -3,7 +3,7 @@
 use super::{NAME, table::Class};
 use crate::{
     evidence::{DropCount, EvidenceWindow, Namespace},
-    finding::{Finding, Proof, Remedy, Severity, Subject, counted_packets},
+    finding::{Finding, Proof, Remedy, Severity, Subject, Text, counted_packets},
     kernel::Reason,
 };
 
@@ -60,21 +60,21 @@ fn describe(window: &EvidenceWindow, namespace: &Namespace, counted: u64, refuse
     let place = subject
         .place()
         .map_or_else(|| "on this node".to_owned(), |place| format!("in {place}"));
-    let mut finding = Finding::new(NAME, LISTEN_OVERFLOWS, severity, subject);
+    let text = Text {
+        headline: format!(
+            "{} to open a connection refused {place}: the listening socket's queue of connections to accept was full \
+             ({LISTEN_OVERFLOWS})",
+            counted_packets(refused)
+        ),
+        what: "A listening program accepts too slowly or not at all. The kernel completes connections for it until its \
+               backlog is reached, and ignores what comes next. It frees those packets as if it had read them, so only \
+               this counter tells."
+            .to_owned(),
+        hurts: "Clients wait: they ask again after 1, 3 and 7 s, and then give up.".to_owned(),
+    };
+    let mut finding = Finding::new(NAME, LISTEN_OVERFLOWS, severity, subject, text);
     finding.count = refused;
     finding.last_ms = window.duration_ms;
-    finding.summary = format!(
-        "{} to open a connection refused {place}: the listening socket's queue of connections to accept was full \
-         ({LISTEN_OVERFLOWS})",
-        counted_packets(refused)
-    );
-    finding.explanation =
-        "A listening program accepts too slowly or not at all. The kernel completes connections for it until its \
-         backlog is reached, and ignores what comes next. It frees those packets as if it had read them, so only this \
-         counter tells."
-            .to_owned();
-    finding.impact =
-        "Clients wait: they ask again after 1, 3 and 7 s, and then give up.".to_owned();
     finding.evidence = vec![Proof::new(
         COUNTER,
         format!("+{counted}"),

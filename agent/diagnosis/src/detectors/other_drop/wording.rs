@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     evidence::{DropCount, EvidenceWindow},
-    finding::{Finding, Proof, Remedy, Severity, Subject, counted_packets},
+    finding::{Finding, Proof, Remedy, Severity, Subject, Text, counted_packets},
     packets::flow::frequent_flows,
 };
 
@@ -18,24 +18,24 @@ const FLOWS_SHOWN: usize = 3;
 /// As many causes in a summary.
 const CAUSES_SHOWN: usize = 3;
 
-/// Says what one group is.
-pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
-    let place = place_of(&finding.subject);
-    let what = counted_packets(group.tally.count);
-    finding.evidence = proofs(window, &group.tally.drops);
-    finding.details = flows(window, &group.tally);
-    let Some(row) = group.tally.row else {
-        finding.summary = format!("{what} dropped {place}: {}", group.cause);
-        finding.explanation = format!(
-            "The kernel freed them as dropped and says no more than {}. netdiag does not know what that means.",
-            group.cause
-        );
-        finding.impact = "Not known. The flow and the function say where to look.".to_owned();
-        return;
+/// The sentences about one group.
+pub(super) fn text(group: &Group<'_>, subject: &Subject, severity: Severity) -> Text {
+    let Group { cause, tally, .. } = group;
+    let dropped = format!(
+        "{} dropped {}",
+        counted_packets(tally.count),
+        place_of(subject)
+    );
+    let Some(row) = tally.row else {
+        return Text {
+            headline: format!("{dropped}: {cause}"),
+            what: format!(
+                "The kernel freed them as dropped and says no more than {cause}. netdiag does not know what that means."
+            ),
+            hurts: "Not known. The flow and the function say where to look.".to_owned(),
+        };
     };
-    finding.summary = format!("{what} dropped {place}: {} ({})", row.meaning, group.cause);
-    finding.explanation = format!("The kernel dropped them since {}.", row.meaning);
-    finding.impact = match (row.class, finding.severity) {
+    let hurts = match (row.class, severity) {
         (Class::Loss { .. }, Severity::Info) => {
             "Little: these packets are lost, but they are few. TCP sends them again."
         }
@@ -44,32 +44,46 @@ pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &G
         }
         (Class::Decision, _) => "None, if the decision is the wanted one.",
         (Class::NotLoss, _) => "None.",
+    };
+    Text {
+        headline: format!("{dropped}: {} ({cause})", row.meaning),
+        what: format!("The kernel dropped them since {}.", row.meaning),
+        hurts: hurts.to_owned(),
     }
-    .to_owned();
-    finding.remedies = row
-        .advice
-        .iter()
-        .map(|advice| remedy(window, advice, group))
-        .collect();
+}
+
+/// The facts about one group, and what ends it.
+pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
+    finding.evidence = proofs(window, &group.tally.drops);
+    finding.details = flows(window, &group.tally);
+    let advice = group
+        .tally
+        .row
+        .into_iter()
+        .flat_map(|row| row.advice.iter());
+    finding.remedies = advice.map(|advice| remedy(window, advice, group)).collect();
 }
 
 /// Folds groups that are too many to list.
 pub(super) fn remainder(window: &EvidenceWindow, groups: &[Group<'_>]) -> Finding {
-    let mut finding = Finding::new(NAME, REMAINDER, Severity::Info, Subject::default());
-    let times = groups.iter().map(|group| group.tally.times());
-    finding.count = groups
+    let count = groups
         .iter()
         .fold(0, |sum, group| group.tally.count.saturating_add(sum));
+    let text = Text {
+        headline: format!(
+            "{} dropped for {} more causes or on more devices, each seldom",
+            counted_packets(count),
+            groups.len()
+        ),
+        what: "Too many to list one by one; the most frequent are findings of their own."
+            .to_owned(),
+        hurts: "Little: none of them is frequent enough for a warning.".to_owned(),
+    };
+    let mut finding = Finding::new(NAME, REMAINDER, Severity::Info, Subject::default(), text);
+    finding.count = count;
+    let times = groups.iter().map(|group| group.tally.times());
     finding.first_ms = times.clone().map(|(first, _)| first).min().unwrap_or(0);
     finding.last_ms = times.map(|(_, last)| last).max().unwrap_or(0);
-    finding.summary = format!(
-        "{} dropped for {} more causes or on more devices, each seldom",
-        counted_packets(finding.count),
-        groups.len()
-    );
-    finding.explanation =
-        "Too many to list one by one; the most frequent are findings of their own.".to_owned();
-    finding.impact = "Little: none of them is frequent enough for a warning.".to_owned();
     let drops: Vec<usize> = groups
         .iter()
         .flat_map(|group| group.tally.drops.iter().copied())
@@ -80,19 +94,21 @@ pub(super) fn remainder(window: &EvidenceWindow, groups: &[Group<'_>]) -> Findin
 
 /// Drops that cannot be given to a device, and those that found the counting map full.
 pub(super) fn no_device(window: &EvidenceWindow, tally: &Tally) -> Finding {
-    let mut finding = Finding::new(NAME, NO_DEVICE, Severity::Info, Subject::default());
-    finding.count = tally.count.saturating_add(window.lost.counts);
+    let count = tally.count.saturating_add(window.lost.counts);
+    let text = Text {
+        headline: format!(
+            "{} dropped without a device that this node knows{}",
+            counted_packets(count),
+            causes(window, tally)
+        ),
+        what: "The packet no longer had a device when it was freed, or has one of another namespace: a socket's queue, \
+               or another node that shares this kernel."
+            .to_owned(),
+        hurts: "Not known.".to_owned(),
+    };
+    let mut finding = Finding::new(NAME, NO_DEVICE, Severity::Info, Subject::default(), text);
+    finding.count = count;
     (finding.first_ms, finding.last_ms) = tally.times();
-    finding.summary = format!(
-        "{} dropped without a device that this node knows{}",
-        counted_packets(finding.count),
-        causes(window, tally)
-    );
-    finding.explanation =
-        "The packet no longer had a device when it was freed, or has one of another namespace: a \
-         socket's queue, or another node that shares this kernel."
-            .to_owned();
-    finding.impact = "Not known.".to_owned();
     finding.evidence = proofs(window, &tally.drops);
     finding.details = flows(window, tally);
     if window.lost.counts > 0 {
@@ -108,19 +124,20 @@ pub(super) fn no_device(window: &EvidenceWindow, tally: &Tally) -> Finding {
 
 /// Freed packets that nobody misses.
 pub(super) fn not_loss(window: &EvidenceWindow, tally: &Tally) -> Finding {
-    let mut finding = Finding::new(NAME, NOT_LOSS, Severity::Info, Subject::default());
+    let text = Text {
+        headline: format!(
+            "{} freed as dropped that nobody misses{}",
+            counted_packets(tally.count),
+            causes(window, tally)
+        ),
+        what: "Tools that count drops show these. They are copies, data that had arrived before, frames for other \
+               hosts, or what was left in a queue when its socket was closed."
+            .to_owned(),
+        hurts: "None.".to_owned(),
+    };
+    let mut finding = Finding::new(NAME, NOT_LOSS, Severity::Info, Subject::default(), text);
     finding.count = tally.count;
     (finding.first_ms, finding.last_ms) = tally.times();
-    finding.summary = format!(
-        "{} freed as dropped that nobody misses{}",
-        counted_packets(tally.count),
-        causes(window, tally)
-    );
-    finding.explanation =
-        "Tools that count drops show these. They are copies, data that had arrived before, frames \
-         for other hosts, or what was left in a queue when its socket was closed."
-            .to_owned();
-    finding.impact = "None.".to_owned();
     finding.evidence = proofs(window, &tally.drops);
     finding
 }

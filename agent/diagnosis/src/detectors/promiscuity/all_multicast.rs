@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     evidence::{EvidenceWindow, Link, MembershipKind},
-    finding::{Finding, Proof, Remedy, Severity},
+    finding::{Finding, Proof, Remedy, Severity, Text},
 };
 
 const LETS_IN_MULTICAST: &str = "The device takes every multicast frame, also of groups that nobody here has joined, and still filters unicast.";
@@ -52,25 +52,27 @@ pub(super) fn of_device(window: &EvidenceWindow, link: &Link) -> Option<Finding>
         ),
         (None, None) => return None,
     };
-    let mut finding = about(window, link, cause::ALL_MULTICAST, Severity::Info);
     let chain = chain::chain(window, link, Link::is_all_multicast);
     let chain = bridge.map_or(chain.clone(), |bridge| {
         format!("{chain} <- {}", bridge.bridge.name)
     });
-    finding.summary = format!(
-        "{} takes every multicast frame because {who}: {chain}",
-        link.name
-    );
-    finding.explanation = format!("It is not promiscuous. {LETS_IN_MULTICAST}");
-    finding.impact = match bridge {
-        Some(BridgeUse { bridge, .. }) => {
-            format!(
-                "By design: {} must see multicast for hosts behind its ports.",
-                bridge.name
-            )
-        }
-        None => "None by itself. It costs CPU for frames that nobody here wants.".to_owned(),
+    let text = Text {
+        headline: format!(
+            "{} takes every multicast frame because {who}: {chain}",
+            link.name
+        ),
+        what: format!("It is not promiscuous. {LETS_IN_MULTICAST}"),
+        hurts: match bridge {
+            Some(BridgeUse { bridge, .. }) => {
+                format!(
+                    "By design: {} must see multicast for hosts behind its ports.",
+                    bridge.name
+                )
+            }
+            None => "None by itself. It costs CPU for frames that nobody here wants.".to_owned(),
+        },
     };
+    let mut finding = about(window, link, cause::ALL_MULTICAST, Severity::Info, text);
     finding.consequence = format!(
         "{} takes every multicast frame, also those that it would filter out.",
         link.name

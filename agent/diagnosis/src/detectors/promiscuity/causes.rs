@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     evidence::{EvidenceWindow, Link, LinkKind, Owner, PacketSocket},
-    finding::{Confidence, Finding, Proof, Remedy, Severity, Subject},
+    finding::{Confidence, Finding, Proof, Remedy, Severity, Subject, Text},
 };
 
 /// Processes named in one finding.
@@ -22,9 +22,10 @@ pub(super) fn about(
     link: &Link,
     cause: &'static str,
     severity: Severity,
+    text: Text,
 ) -> Finding {
     let subject = Subject::of_link(link, window.namespace(link.netns));
-    about_subject(window, subject, cause, severity)
+    about_subject(window, subject, cause, severity, text)
 }
 
 fn about_subject(
@@ -32,8 +33,9 @@ fn about_subject(
     subject: Subject,
     cause: &'static str,
     severity: Severity,
+    text: Text,
 ) -> Finding {
-    let mut finding = Finding::new(CHECK, cause, severity, subject);
+    let mut finding = Finding::new(CHECK, cause, severity, subject, text);
     finding.last_ms = window.duration_ms;
     finding
 }
@@ -78,6 +80,16 @@ fn chain_of(window: &EvidenceWindow, link: &Link) -> String {
     chain::chain(window, link, Link::is_promiscuous)
 }
 
+/// The sentence, and the chain of devices where there is more than one.
+fn with_chain(sentence: String, window: &EvidenceWindow, link: &Link) -> String {
+    let chain = chain_of(window, link);
+    if chain == link.name {
+        sentence
+    } else {
+        format!("{sentence}: {chain}")
+    }
+}
+
 fn passthru(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Finding> {
     let first = users.passthru.first()?;
     let names: Vec<&str> = users
@@ -85,19 +97,21 @@ fn passthru(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<F
         .iter()
         .map(|link| link.name.as_str())
         .collect();
-    let mut finding = about(window, link, cause::MACVLAN_PASSTHRU, Severity::Info);
     let on_top = listed(&names, " and ");
-    finding.summary = format!(
-        "{} is promiscuous for the passthru device on it: {} <- {on_top}",
-        link.name,
-        chain_of(window, link)
-    );
-    finding.explanation = format!(
-        "A macvlan or macvtap device in passthru mode hands the whole device to its owner, a virtual machine as a rule, \
-         and raises promiscuity while it is up. {LETS_IN_ALL}"
-    );
-    finding.impact =
-        "By design: the owner of the passthru device decides which addresses it uses.".to_owned();
+    let text = Text {
+        headline: format!(
+            "{} is promiscuous for the passthru device on it: {} <- {on_top}",
+            link.name,
+            chain_of(window, link)
+        ),
+        what: format!(
+            "A macvlan or macvtap device in passthru mode hands the whole device to its owner, a virtual machine as a \
+             rule, and raises promiscuity while it is up. {LETS_IN_ALL}"
+        ),
+        hurts: "By design: the owner of the passthru device decides which addresses it uses."
+            .to_owned(),
+    };
+    let mut finding = about(window, link, cause::MACVLAN_PASSTHRU, Severity::Info, text);
     let kind = first
         .kind
         .as_ref()
@@ -165,7 +179,6 @@ fn sockets(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Fi
         subject.container = first.container.clone();
         subject.process = Some(format!("{} (pid {})", first.comm, first.pid));
     }
-    let mut finding = about_subject(window, subject, cause::PACKET_SOCKET, Severity::Info);
     let who = match owners.len() {
         1 => format!("{} captures", process(first)),
         2 => format!("{} and 1 more process capture", process(first)),
@@ -175,12 +188,15 @@ fn sockets(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Fi
             count - 1
         ),
     };
-    finding.summary = format!("{} is promiscuous because {who} on it", link.name);
-    finding.explanation = format!(
-        "A packet socket asked for it (PACKET_ADD_MEMBERSHIP, as tcpdump does unless told not to). It ends with the \
-         socket. {LETS_IN_ALL}"
-    );
-    finding.impact = "None: a capture takes copies. It costs CPU while it runs.".to_owned();
+    let text = Text {
+        headline: format!("{} is promiscuous because {who} on it", link.name),
+        what: format!(
+            "A packet socket asked for it (PACKET_ADD_MEMBERSHIP, as tcpdump does unless told not to). It ends with \
+             the socket. {LETS_IN_ALL}"
+        ),
+        hurts: "None: a capture takes copies. It costs CPU while it runs.".to_owned(),
+    };
+    let mut finding = about_subject(window, subject, cause::PACKET_SOCKET, Severity::Info, text);
     finding.details = owners
         .iter()
         .take(MOST_PROCESSES)
@@ -209,17 +225,19 @@ fn sockets(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Fi
 
 fn user_request(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Finding> {
     users.requested.then(|| {
-        let mut finding = about(window, link, cause::USER_REQUEST, Severity::Info);
-        finding.summary = format!("{} is promiscuous because someone set it so", link.name);
-        let chain = chain_of(window, link);
-        if chain != link.name {
-            finding.summary.push_str(&format!(": {chain}"));
-        }
-        finding.explanation = format!(
-            "A person or program set IFF_PROMISC (ip link set promisc on, or SIOCSIFFLAGS). It stays until it is \
-             taken back; the kernel does not keep who asked. {LETS_IN_ALL}"
-        );
-        finding.impact = "None by itself. It costs CPU for frames that nobody here wants.".to_owned();
+        let text = Text {
+            headline: with_chain(
+                format!("{} is promiscuous because someone set it so", link.name),
+                window,
+                link,
+            ),
+            what: format!(
+                "A person or program set IFF_PROMISC (ip link set promisc on, or SIOCSIFFLAGS). It stays until it is \
+                 taken back; the kernel does not keep who asked. {LETS_IN_ALL}"
+            ),
+            hurts: "None by itself. It costs CPU for frames that nobody here wants.".to_owned(),
+        };
+        let mut finding = about(window, link, cause::USER_REQUEST, Severity::Info, text);
         finding.evidence.push(Proof::new(
             format!("{} ifi_flags has IFF_PROMISC", link.name),
             format!("{:#x}", link.requested_flags),
@@ -249,7 +267,6 @@ pub(super) fn undo(
 
 fn unicast_filter(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Option<Finding> {
     users.unicast_filter.then(|| {
-        let mut finding = about(window, link, cause::UNICAST_FILTER, Severity::Info);
         let above: Vec<&str> = window
             .links()
             .iter()
@@ -261,15 +278,19 @@ fn unicast_filter(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Op
         } else {
             format!(" of {}", listed(&above, " and "))
         };
-        finding.summary = format!(
-            "{} is promiscuous because it cannot filter one more unicast address",
-            link.name
-        );
-        finding.explanation = format!(
-            "More unicast addresses{whom} were added to it than its filter holds, or it has no such filter, as veth \
-             and dummy devices. The kernel then turns promiscuity on by itself. {LETS_IN_ALL}"
-        );
-        finding.impact = "None: this is how the kernel serves several addresses on such a device.".to_owned();
+        let text = Text {
+            headline: format!(
+                "{} is promiscuous because it cannot filter one more unicast address",
+                link.name
+            ),
+            what: format!(
+                "More unicast addresses{whom} were added to it than its filter holds, or it has no such filter, as \
+                 veth and dummy devices. The kernel then turns promiscuity on by itself. {LETS_IN_ALL}"
+            ),
+            hurts: "None: this is how the kernel serves several addresses on such a device."
+                .to_owned(),
+        };
+        let mut finding = about(window, link, cause::UNICAST_FILTER, Severity::Info, text);
         if link.unicast_promiscuous == Some(true) {
             finding.evidence.push(Proof::new(
                 format!("{} uc_promisc", link.name),
@@ -289,8 +310,6 @@ fn unexplained(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Optio
     (users.unexplained > 0).then(|| {
         let is_sure = users.doubts.is_empty();
         let severity = if is_sure { Severity::Warning } else { Severity::Info };
-        let mut finding = about(window, link, cause::UNEXPLAINED, severity);
-        finding.confidence = if is_sure { Confidence::Likely } else { Confidence::Possible };
         let (verb, rest) = if is_sure {
             (
                 "nothing on this node accounts for it",
@@ -303,18 +322,22 @@ fn unexplained(window: &EvidenceWindow, link: &Link, users: &Users<'_>) -> Optio
                 format!("One may be hidden: {}.", users.doubts.join("; ")),
             )
         };
-        finding.summary = format!("{} is promiscuous and {verb}", link.name);
-        let chain = chain_of(window, link);
-        if chain != link.name {
-            finding.summary.push_str(&format!(": {chain}"));
-        }
-        finding.explanation = format!(
-            "Users of its promiscuity by the kernel's count: {}; no bridge, socket, passthru device, user's request or \
-             full filter was found for {}. {rest} {LETS_IN_ALL}",
-            link.promiscuity, users.unexplained
-        );
-        finding.impact = "No packet is lost by it. Somebody may be listening to traffic that is not for this node."
-            .to_owned();
+        let text = Text {
+            headline: with_chain(
+                format!("{} is promiscuous and {verb}", link.name),
+                window,
+                link,
+            ),
+            what: format!(
+                "Users of its promiscuity by the kernel's count: {}; no bridge, socket, passthru device, user's \
+                 request or full filter was found for {}. {rest} {LETS_IN_ALL}",
+                link.promiscuity, users.unexplained
+            ),
+            hurts: "No packet is lost by it. Somebody may be listening to traffic that is not for this node."
+                .to_owned(),
+        };
+        let mut finding = about(window, link, cause::UNEXPLAINED, severity, text);
+        finding.confidence = if is_sure { Confidence::Likely } else { Confidence::Possible };
         finding.remedies.extend(undo(
             window,
             link,

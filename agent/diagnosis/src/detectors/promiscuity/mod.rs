@@ -10,10 +10,10 @@ mod doubts;
 mod ports;
 mod users;
 
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::{EvidenceWindow, Link},
-    finding::{Finding, Unchecked},
+    finding::{Finding, Outcome, Unchecked},
 };
 use ports::Ports;
 use users::Users;
@@ -68,8 +68,8 @@ impl Detector for Promiscuity {
         }
         findings.extend(ports.into_findings(window));
         for finding in &mut findings {
-            // The summary has the chain; the explanation is read without it.
-            finding.explanation = format!("{}. {}", finding.summary, finding.explanation);
+            // The headline has the chain; what happens is read without it.
+            finding.text.what = format!("{}. {}", finding.text.headline, finding.text.what);
         }
         Outcome {
             findings,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     evidence::{EvidenceWindow, Link, LinkKind, NetnsId},
-    finding::{Confidence, Finding, Proof, Remedy, Severity},
+    finding::{Confidence, Finding, Proof, Remedy, Severity, Text},
 };
 
 /// Findings of their own that the ports of one switch may have.
@@ -117,7 +117,6 @@ fn datapath_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> &'a Link {
 
 fn single(window: &EvidenceWindow, cause: &'static str, port: &Port<'_>) -> Finding {
     let (link, switch) = (port.link, port.switch);
-    let mut finding = about(window, link, cause, Severity::Info);
     let chain = format!(
         "{} <- {}",
         chain::chain(window, link, Link::is_promiscuous),
@@ -130,7 +129,7 @@ fn single(window: &EvidenceWindow, cause: &'static str, port: &Port<'_>) -> Find
         several => (listed(several, " and "), "are", "they"),
     };
     let port_name = if names == link.name { "it" } else { &link.name };
-    finding.summary = if is_internal(link) {
+    let headline = if is_internal(link) {
         format!("{names} is promiscuous as a port that Open vSwitch made for itself")
     } else {
         format!(
@@ -138,13 +137,15 @@ fn single(window: &EvidenceWindow, cause: &'static str, port: &Port<'_>) -> Find
             switch.name
         )
     };
+    let text = text(headline, cause, switch, port.confidence);
+    let mut finding = about(window, link, cause, Severity::Info, text);
     finding.consequence = format!(
         "{} makes {names} take frames that {they} would filter out.",
         switch.name
     );
     finding.evidence.push(port.proof.clone());
     finding.confidence = port.confidence;
-    describe(&mut finding, cause, switch, port.confidence);
+    finding.remedies.push(remedy(cause, switch));
     finding
 }
 
@@ -165,19 +166,25 @@ fn several(
     ports: &[Port<'_>],
 ) -> Finding {
     let switch = first.switch;
-    let mut finding = about(window, switch, cause, Severity::Info);
     let names: Vec<&str> = ports.iter().map(|port| port.link.name.as_str()).collect();
     let why = if cause == cause::OPEN_VSWITCH_PORT {
         "Open vSwitch makes them so"
     } else {
         "it enslaved them"
     };
-    finding.summary = format!(
+    let headline = format!(
         "{} ports of {} are promiscuous because {why}: {}",
         ports.len(),
         switch.name,
         listed(&names, " and ")
     );
+    let confidence = ports
+        .iter()
+        .map(|port| port.confidence)
+        .min()
+        .unwrap_or(Confidence::Likely);
+    let text = text(headline, cause, switch, confidence);
+    let mut finding = about(window, switch, cause, Severity::Info, text);
     finding.consequence = format!("{} makes its ports take every frame.", switch.name);
     finding.evidence.push(Proof::new(
         format!("promiscuous ports of {}", switch.name),
@@ -186,45 +193,48 @@ fn several(
         "netlink",
     ));
     finding.evidence.push(first.proof.clone());
-    let confidence = ports
-        .iter()
-        .map(|port| port.confidence)
-        .min()
-        .unwrap_or(Confidence::Likely);
     finding.confidence = confidence;
-    describe(&mut finding, cause, switch, confidence);
+    finding.remedies.push(remedy(cause, switch));
     finding
 }
 
-/// What it is for, the same for one port and many.
-fn describe(finding: &mut Finding, cause: &str, switch: &Link, confidence: Confidence) {
-    let name = &switch.name;
+/// The sentences about it, the same for one port and many except for the headline.
+fn text(headline: String, cause: &str, switch: &Link, confidence: Confidence) -> Text {
     if cause == cause::OPEN_VSWITCH_PORT {
-        finding.explanation = "Open vSwitch makes every port promiscuous when it is added, whatever its flows do. The \
-                               port takes every frame on its wire, also those for other MAC addresses."
-            .to_owned();
-        finding.impact =
-            "By design: the datapath forwards by its flows, not by the port's address.".to_owned();
-        finding.remedies.push(Remedy::advice("None needed."));
-        return;
+        return Text {
+            headline,
+            what: "Open vSwitch makes every port promiscuous when it is added, whatever its flows do. The port takes \
+                   every frame on its wire, also those for other MAC addresses."
+                .to_owned(),
+            hurts: "By design: the datapath forwards by its flows, not by the port's address."
+                .to_owned(),
+        };
     }
-    finding.explanation =
-        "The port takes every frame on its wire, also those for other MAC addresses, and every \
-                           multicast frame."
-            .to_owned();
-    if confidence < Confidence::Certain {
-        finding.explanation.push_str(&format!(
+    let name = &switch.name;
+    let doubt = if confidence < Confidence::Certain {
+        format!(
             " By its settings {name} could do without; a port that cannot filter addresses stays promiscuous anyway."
-        ));
+        )
+    } else {
+        String::new()
+    };
+    Text {
+        headline,
+        what: format!(
+            "The port takes every frame on its wire, also those for other MAC addresses, and every multicast \
+             frame.{doubt}"
+        ),
+        hurts: format!("By design: {name} must see frames for MAC addresses behind its ports."),
     }
-    finding.impact =
-        format!("By design: {name} must see frames for MAC addresses behind its ports.");
+}
+
+fn remedy(cause: &str, switch: &Link) -> Remedy {
     let filters_vlans = switch
         .bridge
         .is_some_and(|settings| settings.vlan_filtering);
-    finding.remedies.push(Remedy::advice(if filters_vlans {
+    Remedy::advice(if filters_vlans || cause == cause::OPEN_VSWITCH_PORT {
         "None needed."
     } else {
         "None needed. vlan_filtering 1 may end the promiscuity, but multicast frames still come in: allmulti stays."
-    }));
+    })
 }

@@ -112,11 +112,11 @@ fn check(window: &EvidenceWindow, expected: &[(&str, &str, Severity)]) -> Vec<Fi
     assert_eq!(short, expected);
     for finding in &found {
         assert!(
-            finding.summary.chars().count() <= 105,
+            finding.text.headline.chars().count() <= 105,
             "{}",
-            finding.summary
+            finding.text.headline
         );
-        assert!(!finding.evidence.is_empty() && !finding.impact.is_empty());
+        assert!(!finding.evidence.is_empty() && !finding.text.hurts.is_empty());
     }
     found
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{BACKLOG_FULL, NAME, severity};
 use crate::{
-    detectors::Outcome,
     evidence::{CpuBacklog, DropCount, EvidenceWindow, Softnet},
-    finding::{Confidence, Finding, Proof, Remedy, Subject, counted_packets},
+    finding::{Confidence, Finding, Outcome, Proof, Remedy, Subject, Text, counted_packets},
     kernel::Reason,
     packets::flow::frequent_flows,
 };
@@ -114,30 +113,32 @@ fn losing_cpus(softnet: Option<&Softnet>) -> Vec<(&CpuBacklog, u32)> {
 
 fn describe(window: &EvidenceWindow, loss: &Loss, cpus: &[(&CpuBacklog, u32)]) -> Finding {
     let severity = severity(window, loss.count);
-    let mut finding = Finding::new(NAME, BACKLOG_FULL, severity, Subject::default());
+    let lost = counted_packets(loss.count);
+    let text = Text {
+        headline: match cpus {
+            [] => format!("{lost} lost because a CPU's backlog was full"),
+            [(cpu, _)] => format!(
+                "{lost} lost because the backlog of CPU {} was full",
+                cpu.cpu
+            ),
+            [(cpu, _), rest @ ..] => format!(
+                "{lost} lost because the backlogs of CPU {} and {} more were full",
+                cpu.cpu,
+                rest.len()
+            ),
+        },
+        what: "Packets that RPS, a veth, the loopback or a tunnel hands over wait in a queue of their CPU. That CPU \
+               had too much to do for too long, its queue reached net.core.netdev_max_backlog, and the kernel dropped \
+               what came next."
+            .to_owned(),
+        hurts: "These packets are lost, whosever they are; TCP sends its own again. The CPU is at its limit, so that \
+                everything else it receives is late as well."
+            .to_owned(),
+    };
+    let mut finding = Finding::new(NAME, BACKLOG_FULL, severity, Subject::default(), text);
     finding.confidence = loss.confidence;
     finding.count = loss.count;
     (finding.first_ms, finding.last_ms) = loss.times.unwrap_or((0, window.duration_ms));
-    let lost = counted_packets(loss.count);
-    finding.summary = match cpus {
-        [] => format!("{lost} lost because a CPU's backlog was full"),
-        [(cpu, _)] => format!(
-            "{lost} lost because the backlog of CPU {} was full",
-            cpu.cpu
-        ),
-        [(cpu, _), rest @ ..] => format!(
-            "{lost} lost because the backlogs of CPU {} and {} more were full",
-            cpu.cpu,
-            rest.len()
-        ),
-    };
-    finding.explanation =
-        "Packets that RPS, a veth, the loopback or a tunnel hands over wait in a queue of their CPU. That CPU had too \
-         much to do for too long, its queue reached net.core.netdev_max_backlog, and the kernel dropped what came next."
-            .to_owned();
-    finding.impact = "These packets are lost, whosever they are; TCP sends its own again. The CPU is at its limit, so \
-                      that everything else it receives is late as well."
-        .to_owned();
     finding.evidence = proofs(window, loss, cpus);
     let mut devices: Vec<(&String, &u64)> = loss.devices.iter().collect();
     devices.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), name.as_str()));

@@ -8,10 +8,10 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Severity, Unchecked},
+    finding::{Outcome, Severity, Unchecked},
 };
 
 const NAME: &str = "ReceiveOverrun";

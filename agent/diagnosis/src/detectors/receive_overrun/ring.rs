@@ -3,7 +3,7 @@
 use super::{NAME, RING_FULL, severity};
 use crate::{
     evidence::{EvidenceWindow, Link, LinkStats, Namespace},
-    finding::{Finding, Proof, Remedy, Subject, counted_packets},
+    finding::{Finding, Proof, Remedy, Subject, Text, counted_packets},
 };
 
 /// A counter's name in the kernel, and where it is.
@@ -43,21 +43,23 @@ fn describe(
 ) -> Finding {
     let Link { name, .. } = nic;
     let subject = Subject::of_link(nic, Some(namespace));
-    let mut finding = Finding::new(NAME, RING_FULL, severity(window, count), subject);
+    let text = Text {
+        headline: format!(
+            "{name} lost {} before the kernel saw them: its receive ring was full",
+            counted_packets(count)
+        ),
+        what: format!(
+            "The NIC had no free buffer for what came in, since the CPUs that serve its queues did not take packets \
+             out of them fast enough, or its own memory was full. This is counted by the driver, no packet visible: \
+             which flows lost packets cannot be told, and {name}'s ledger does not have them."
+        ),
+        hurts: "These packets are lost for whomever they were, TCP sends its own again. Bursts hit all flows of a \
+                queue alike."
+            .to_owned(),
+    };
+    let mut finding = Finding::new(NAME, RING_FULL, severity(window, count), subject, text);
     finding.count = count;
     finding.last_ms = window.duration_ms;
-    finding.summary = format!(
-        "{name} lost {} before the kernel saw them: its receive ring was full",
-        counted_packets(count)
-    );
-    finding.explanation = format!(
-        "The NIC had no free buffer for what came in, since the CPUs that serve its queues did not take packets out of \
-         them fast enough, or its own memory was full. This is counted by the driver, no packet visible: which flows \
-         lost packets cannot be told, and {name}'s ledger does not have them."
-    );
-    finding.impact =
-        "These packets are lost for whomever they were, TCP sends its own again. Bursts hit all flows of a queue alike."
-            .to_owned();
     finding.evidence = rose
         .iter()
         .map(|(counter, increase)| {

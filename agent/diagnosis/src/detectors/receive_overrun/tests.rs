@@ -3,12 +3,12 @@
 use super::ReceiveOverrun;
 use crate::{
     Settings,
-    detectors::{Detector, Outcome},
+    detectors::Detector,
     evidence::{
         CpuBacklog, DropCount, EvidenceWindow, Link, LinkKind, LinkStats, NetnsId, Observed,
         Softnet, SoftnetCounters,
     },
-    finding::{Confidence, Severity},
+    finding::{Confidence, Outcome, Severity},
     kernel::Reason,
     testing::{
         self, NODE, complete, drops_of, ipv4_drops, links_of, named_drops, node_namespace, only,
@@ -117,7 +117,7 @@ fn what_a_nic_had_no_room_for_is_named_and_stays_out_of_the_ledger() {
             ("driver of eth0", "virtio_net"),
         ]
     );
-    assert!(finding.explanation.contains("no packet visible"));
+    assert!(finding.text.what.contains("no packet visible"));
     assert_eq!(
         finding.remedies[0].command.as_deref(),
         Some("ethtool -g eth0")
@@ -161,7 +161,7 @@ fn a_full_backlog_names_the_cpu_the_device_and_a_longer_queue() {
     let finding = only(&outcome);
     assert_eq!(finding.id.as_str(), "ReceiveOverrun/BacklogFull");
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "300 packets lost because the backlog of CPU 1 was full"
     );
     assert_eq!(
@@ -248,7 +248,7 @@ fn what_could_not_be_read_is_unchecked() {
     window.softnet = unavailable("not read");
     let outcome = diagnose(&window);
     assert_eq!(
-        only(&outcome).summary,
+        only(&outcome).text.headline,
         "300 packets lost because a CPU's backlog was full"
     );
     assert_eq!(outcome.unchecked[0].reason, "CPU backlogs: not read");

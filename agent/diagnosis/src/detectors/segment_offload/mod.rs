@@ -9,10 +9,10 @@ mod receive;
 mod tests;
 mod transmit;
 
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Remedy, Unchecked},
+    finding::{Outcome, Remedy, Unchecked},
 };
 
 const NAME: &str = "SegmentOffload";

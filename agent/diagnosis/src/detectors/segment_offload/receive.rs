@@ -3,7 +3,7 @@
 use super::{NAME, SEGMENT_ROUTING_GRO, encapsulate};
 use crate::{
     evidence::{EvidenceWindow, GroCount, GroKind, GroReceive, Link, Namespace, OnDemand},
-    finding::{Confidence, Finding, Proof, Remedy, Severity, Subject, counted_packets},
+    finding::{Confidence, Finding, Proof, Remedy, Severity, Subject, Text, counted_packets},
 };
 
 /// Packets from which the share that was joined means something: some tens of bursts.
@@ -109,13 +109,6 @@ impl Unmerged<'_> {
     fn describe(&self, window: &EvidenceWindow) -> Finding {
         let name = &self.link.name;
         let subject = Subject::of_link(self.link, Some(self.namespace));
-        let mut finding = Finding::new(NAME, SEGMENT_ROUTING_GRO, Severity::Warning, subject);
-        finding.confidence = match self.beside {
-            Some(_) => Confidence::Certain,
-            None => Confidence::Likely,
-        };
-        finding.count = self.inline.offered.saturating_sub(self.inline.joined);
-        (finding.first_ms, finding.last_ms) = self.times;
         let beside = match self.beside {
             Some(beside) => format!(", but {} % of other traffic", beside.per_cent()),
             None => String::new(),
@@ -125,22 +118,30 @@ impl Unmerged<'_> {
         } else {
             "hardly any"
         };
-        finding.summary = format!(
-            "{name} joins {few} of {} with an inline segment routing header{beside}",
-            counted_packets(self.inline.offered)
-        );
-        finding.explanation = format!(
-            "Generic receive offload (GRO) joins TCP segments of a flow before the stack handles them, if their \
-             checksums are right. It checks them against the destination in the IPv6 header. On the way that is the \
-             next segment of the route, while the sender computed the checksum for the last one, so that every segment \
-             looks wrong to GRO and goes up the stack alone. The stack handles the routing header before TCP looks, and \
-             then the checksum is right. So it is on Linux {}.",
-            window.node.kernel
-        );
-        finding.impact =
-            "Nothing is lost. Each segment costs the CPU that serves the interface what many together cost elsewhere, \
-             which limits how fast such flows can be."
-                .to_owned();
+        let text = Text {
+            headline: format!(
+                "{name} joins {few} of {} with an inline segment routing header{beside}",
+                counted_packets(self.inline.offered)
+            ),
+            what: format!(
+                "Generic receive offload (GRO) joins TCP segments of a flow before the stack handles them, if their \
+                 checksums are right. It checks them against the destination in the IPv6 header. On the way that is \
+                 the next segment of the route, while the sender computed the checksum for the last one, so that every \
+                 segment looks wrong to GRO and goes up the stack alone. The stack handles the routing header before \
+                 TCP looks, and then the checksum is right. So it is on Linux {}.",
+                window.node.kernel
+            ),
+            hurts: "Nothing is lost. Each segment costs the CPU that serves the interface what many together cost \
+                    elsewhere, which limits how fast such flows can be."
+                .to_owned(),
+        };
+        let mut finding = Finding::new(NAME, SEGMENT_ROUTING_GRO, Severity::Warning, subject, text);
+        finding.confidence = match self.beside {
+            Some(_) => Confidence::Certain,
+            None => Confidence::Likely,
+        };
+        finding.count = self.inline.offered.saturating_sub(self.inline.joined);
+        (finding.first_ms, finding.last_ms) = self.times;
         finding.evidence = self.proofs(window);
         finding.remedies = vec![
             encapsulate(),

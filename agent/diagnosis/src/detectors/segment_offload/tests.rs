@@ -1,12 +1,12 @@
 use super::SegmentOffload;
 use crate::{
     Diagnosis, Settings,
-    detectors::{Detector, Outcome},
+    detectors::Detector,
     evidence::{
         DropCount, EvidenceWindow, GroCount, GroKind, GroReceive, Link, LinkStats, OnDemand,
         PacketSample,
     },
-    finding::{Confidence, Severity, Verdict},
+    finding::{Confidence, Outcome, Severity, Verdict},
     testing::{NODE, POD, drops_of, link, links_of, only, proofs, unavailable, window},
 };
 
@@ -65,7 +65,7 @@ mod receive {
         let outcome = diagnose(&window);
         let finding = only(&outcome);
         assert_eq!(
-            finding.summary,
+            finding.text.headline,
             "eth0 joins none of 78000 packets with an inline segment routing header, but 95 % of other traffic"
         );
         assert_eq!(finding.severity, Severity::Warning);
@@ -74,7 +74,7 @@ mod receive {
             (finding.count, finding.first_ms, finding.last_ms),
             (78_000, 1_000, 8_000)
         );
-        assert!(finding.explanation.contains("Linux 6.12.107"));
+        assert!(finding.text.what.contains("Linux 6.12.107"));
         let shares: Vec<_> = proofs(finding)
             .into_iter()
             .map(|(_, value)| value)
@@ -98,7 +98,7 @@ mod receive {
         let outcome = diagnose(&window);
         let finding = only(&outcome);
         assert_eq!(finding.confidence, Confidence::Likely);
-        assert!(finding.summary.ends_with("segment routing header"));
+        assert!(finding.text.headline.ends_with("segment routing header"));
         links_of(&mut window)[0].receive_offload = None;
         silent(&window);
     }
@@ -252,7 +252,7 @@ mod transmit {
         let outcome = diagnose(&sent("SKB_BAD_GSO", inline()));
         let finding = only(&outcome);
         assert_eq!(
-            finding.summary,
+            finding.text.headline,
             "eth0 drops TCP super-frames with an inline segment routing header: 38 packets lost on the way out"
         );
         assert_eq!(finding.severity, Severity::Critical);

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{NAME, SEGMENT_ROUTING_GSO, encapsulate};
 use crate::{
-    detectors::Outcome,
     evidence::{DropCount, Drops, EvidenceWindow, Link, Namespace, NetnsId, PacketSample},
-    finding::{Confidence, Finding, Proof, Remedy, Severity, Subject, counted_packets},
+    finding::{
+        Confidence, Finding, Outcome, Proof, Remedy, Severity, Subject, Text, counted_packets,
+    },
     kernel::Reason,
     packets::{
         flow::frequent_flows,
@@ -87,26 +88,28 @@ impl BadSuperFrames<'_> {
     pub(super) fn describe(&self, window: &EvidenceWindow) -> Finding {
         let name = &self.link.name;
         let subject = Subject::of_link(self.link, Some(self.namespace));
-        let mut finding = Finding::new(NAME, SEGMENT_ROUTING_GSO, Severity::Critical, subject);
+        let text = Text {
+            headline: format!(
+                "{name} drops TCP super-frames with an inline segment routing header: {} lost on the way out",
+                counted_packets(self.count)
+            ),
+            what: format!(
+                "TCP hands over super-frames that are segmented at the device. Of each one the kernel reads the length \
+                 of the TCP header, where it notes that header to be; for inline segment routing that is the routing \
+                 header itself (seg6_do_srh). So it reads a byte of the last segment's address, the fifth, and drops \
+                 the frame as malformed when that is below 0x50. Linux {} does so; before the check came, in stable \
+                 releases of 2026, the wrong length did no harm.",
+                window.node.kernel
+            ),
+            hurts: "Connections come about and small transfers pass, since single segments do. Once TCP sends more at \
+                    a time its data is lost, again and again, and the transfer stalls."
+                .to_owned(),
+        };
+        let mut finding =
+            Finding::new(NAME, SEGMENT_ROUTING_GSO, Severity::Critical, subject, text);
         finding.confidence = Confidence::Certain;
         finding.count = self.count;
         (finding.first_ms, finding.last_ms) = self.times;
-        finding.summary = format!(
-            "{name} drops TCP super-frames with an inline segment routing header: {} lost on the way out",
-            counted_packets(self.count)
-        );
-        finding.explanation = format!(
-            "TCP hands over super-frames that are segmented at the device. Of each one the kernel reads the length of \
-             the TCP header, where it notes that header to be; for inline segment routing that is the routing header \
-             itself (seg6_do_srh). So it reads a byte of the last segment's address, the fifth, and drops the frame as \
-             malformed when that is below 0x50. Linux {} does so; before the check came, in stable releases of 2026, the \
-             wrong length did no harm.",
-            window.node.kernel
-        );
-        finding.impact =
-            "Connections come about and small transfers pass, since single segments do. Once TCP sends more at a time \
-             its data is lost, again and again, and the transfer stalls."
-                .to_owned();
         let samples = || {
             let drops = window.drops.value().into_iter();
             drops.flat_map(|drops| self.drops.iter().flat_map(|drop| drops.samples_of(*drop)))

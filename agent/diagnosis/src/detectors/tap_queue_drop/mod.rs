@@ -10,11 +10,11 @@ mod tests;
 mod wording;
 
 use self::queue::FullQueue;
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::EvidenceWindow,
     explained_retransmissions::Explained,
-    finding::{Confidence, Finding, Severity, Subject, Unchecked},
+    finding::{Confidence, Finding, Outcome, Severity, Subject, Unchecked},
 };
 
 const NAME: &str = "TapQueueDrop";
@@ -65,7 +65,8 @@ fn finding(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Finding {
         Severity::Info
     };
     let subject = Subject::of_link(queue.link, Some(queue.namespace));
-    let mut finding = Finding::new(NAME, queue.cause, severity, subject);
+    let text = wording::text(window, queue, explained);
+    let mut finding = Finding::new(NAME, queue.cause, severity, subject, text);
     finding.confidence = if may_race {
         // A queue that was really full looks the same there.
         Confidence::Possible
@@ -76,7 +77,7 @@ fn finding(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Finding {
     };
     finding.count = queue.count;
     (finding.first_ms, finding.last_ms) = queue.times;
-    wording::describe(&mut finding, window, queue, explained);
+    wording::describe(&mut finding, window, queue);
     finding
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, race};
 use crate::{
-    detectors::Outcome,
     evidence::{DropCount, EvidenceWindow, Link, LinkKind, Namespace, NetnsId, Owner},
+    finding::Outcome,
     kernel::Reason,
 };
 

@@ -3,12 +3,12 @@
 use super::TapQueueDrop;
 use crate::{
     Settings,
-    detectors::{Detector, Outcome, recorded},
+    detectors::{Detector, recorded},
     evidence::{
         Address, DropCount, EvidenceWindow, ExplainedRetransmissions, Link, LinkStats, NetnsId,
         OnDemand, PacketSample, Retransmissions, TunHolder,
     },
-    finding::{Confidence, Finding, Severity, Verdict},
+    finding::{Confidence, Finding, Outcome, Severity, Verdict},
     kernel::{Function, Reason},
     testing::{
         self, NODE, POD, complete, drops_of, first_drop_claimed, ipv4_drops, ledger, links_of,
@@ -120,8 +120,12 @@ fn before_4_16_a_macvtap_may_have_dropped_with_room_in_its_queue() {
     assert_eq!(finding.id.as_str(), "TapQueueDrop/QueueCheckRace/macvtap0");
     assert_eq!(finding.severity, Severity::Critical);
     assert_eq!(finding.confidence, Confidence::Possible);
-    assert!(finding.summary.contains("perhaps"), "{}", finding.summary);
-    assert!(finding.explanation.contains("4.15.0-213-generic"));
+    assert!(
+        finding.text.headline.contains("perhaps"),
+        "{}",
+        finding.text.headline
+    );
+    assert!(finding.text.what.contains("4.15.0-213-generic"));
     let advice = finding.remedies.iter().any(|it| it.text.contains("4.16"));
     assert!(advice, "{:?}", finding.remedies);
 
@@ -144,7 +148,7 @@ fn a_full_macvtap_queue_names_its_reader_and_a_longer_queue() {
         "TapQueueDrop/ReceiveQueueFull/macvtap0"
     );
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "macvtap0 dropped 223 packets for qemu-system-x86 (pid 4711): its queue of 500 was full"
     );
     assert_eq!(
@@ -168,7 +172,7 @@ fn a_full_tap_queue_is_about_what_the_stack_sends() {
     assert_eq!(finding.id.as_str(), "TapQueueDrop/TransmitQueueFull/tap0");
     assert_eq!(finding.evidence[1].name, "tap0 tx_dropped");
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "tap0 dropped 223 packets: its queue of 500 was full"
     );
     let (label, text) = &finding.details[0];
@@ -197,7 +201,11 @@ fn retransmissions_of_an_end_on_this_node_are_likely_from_it_and_no_proof() {
         "Tcp.RetransSegs of vms/client-0, an end of the sampled flows"
     );
     assert_eq!(finding.evidence[3].value, "+60");
-    assert!(finding.impact.contains("likely"), "{}", finding.impact);
+    assert!(
+        finding.text.hurts.contains("likely"),
+        "{}",
+        finding.text.hurts
+    );
     let look = finding.remedies[2].command.as_deref();
     assert!(look.is_some_and(|command| command.starts_with("nsenter --target 99 --net nstat")));
 }
@@ -210,11 +218,11 @@ fn retransmissions_that_drops_here_explain_make_it_critical() {
     let finding = only(&outcome);
     assert_eq!(finding.severity, Severity::Critical);
     assert!(
-        (finding.impact).contains("Drops here explain at least 61 of 64 retransmissions"),
+        (finding.text.hurts).contains("Drops here explain at least 61 of 64 retransmissions"),
         "{}",
-        finding.impact
+        finding.text.hurts
     );
-    assert!(finding.impact.contains("20 of these 200 ms or more"));
+    assert!(finding.text.hurts.contains("20 of these 200 ms or more"));
     // Four in 35 s are 6 a minute; TCP that probes for bandwidth loses one now and then.
     explain(&mut window, 3, 0);
     assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
@@ -323,10 +331,10 @@ fn a_reader_of_another_device_of_that_name_is_not_named() {
     let mut other = link(&mut window).clone();
     other.netns = POD;
     links_of(&mut window).push(other);
-    assert!(!only(&diagnose(&window)).summary.contains("4711"));
+    assert!(!only(&diagnose(&window)).text.headline.contains("4711"));
     // It is the only one of that name, moved away from its program.
     links_of(&mut window).pop();
-    assert!(only(&diagnose(&window)).summary.contains("4711"));
+    assert!(only(&diagnose(&window)).text.headline.contains("4711"));
 }
 
 #[test]
@@ -377,7 +385,13 @@ fn recorded_queues_of_a_macvtap_and_a_tap_balance_with_one_reader() {
         .findings
         .iter()
         .filter(|finding| finding.check == "TapQueueDrop")
-        .map(|finding| (finding.summary.as_str(), finding.count, finding.confidence))
+        .map(|finding| {
+            (
+                finding.text.headline.as_str(),
+                finding.count,
+                finding.confidence,
+            )
+        })
         .collect();
     assert_eq!(
         found,

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     evidence::{EvidenceWindow, Namespace, Owner, PacketSample},
     explained_retransmissions::Explained,
-    finding::{Finding, Proof, Remedy, counted_packets},
+    finding::{Finding, Proof, Remedy, Text, counted_packets},
     packets::{
         flow::frequent_flows,
         ip::{IpPacket, TCP},
@@ -24,12 +24,11 @@ const ENOUGH_LENGTH: u32 = 1_000;
 /// From here on a longer queue only makes packets wait longer.
 const LONG_QUEUE: u32 = 10_000;
 
-pub(super) fn describe(
-    finding: &mut Finding,
+pub(super) fn text(
     window: &EvidenceWindow,
     queue: &FullQueue<'_>,
     explained: Option<Explained>,
-) {
+) -> Text {
     let readers = queue.readers(window);
     let name = &queue.link.name;
     let lost = counted_packets(queue.count);
@@ -38,20 +37,29 @@ pub(super) fn describe(
         Some(owner) => format!(" for {}", process(owner)),
         None => String::new(),
     };
-    finding.summary = if queue.cause == QUEUE_CHECK_RACE {
-        format!("{name} dropped {lost}{reader}, perhaps while its queue of {length} had room")
+    let (headline, what) = if queue.cause == QUEUE_CHECK_RACE {
+        (
+            format!("{name} dropped {lost}{reader}, perhaps while its queue of {length} had room"),
+            race(&window.node.kernel, queue),
+        )
     } else {
-        format!("{name} dropped {lost}{reader}: its queue of {length} was full")
+        (
+            format!("{name} dropped {lost}{reader}: its queue of {length} was full"),
+            explanation(queue, &readers),
+        )
     };
+    Text {
+        headline,
+        what,
+        hurts: impact(explained, !retransmitting(window, queue).is_empty()),
+    }
+}
+
+pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, queue: &FullQueue<'_>) {
+    let readers = queue.readers(window);
     // Not part of its identity: who reads may be started anew.
     finding.subject.process = readers.first().copied().map(process);
-    finding.explanation = if queue.cause == QUEUE_CHECK_RACE {
-        race(&window.node.kernel, queue)
-    } else {
-        explanation(queue, &readers)
-    };
     let senders = retransmitting(window, queue);
-    finding.impact = impact(explained, !senders.is_empty());
     finding.evidence = proofs(window, queue);
     for (namespace, retransmitted) in &senders {
         let label = namespace.label();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{CHECK, NO_RECEIVER};
 use crate::{
     detectors::promiscuity::chain::listed,
-    finding::{Claim, Finding, Proof, Remedy, Severity, Subject, Verdict},
+    finding::{Claim, Finding, Proof, Remedy, Severity, Subject, Text, Verdict},
 };
 
 /// Alike findings that are still told one by one.
@@ -54,9 +54,21 @@ pub(super) fn fold(reports: Vec<Report>) -> Vec<Report> {
 
 fn one_for_all(protocol: &str, reports: &[Report]) -> Report {
     let subject = Subject::default().with_protocol(protocol);
-    let mut finding = Finding::new(CHECK, NO_RECEIVER, Severity::Info, subject);
     let findings = || reports.iter().map(|report| &report.finding);
-    finding.count = findings().fold(0, |sum, alike| alike.count.saturating_add(sum));
+    let count = findings().fold(0, |sum, alike| alike.count.saturating_add(sum));
+    let devices = reports.len();
+    let text = Text {
+        headline: format!(
+            "{protocol} is dropped on {devices} virtual devices, harmless: nothing listens for it"
+        ),
+        what: format!(
+            "A frame for everybody reaches every pod on its bridge. Nothing in these namespaces registered for \
+             {protocol}, so each of their devices counts the frame as dropped."
+        ),
+        hurts: format!("None: nobody's traffic, {count} drops on {devices} devices in all."),
+    };
+    let mut finding = Finding::new(CHECK, NO_RECEIVER, Severity::Info, subject, text);
+    finding.count = count;
     finding.first_ms = findings().map(|alike| alike.first_ms).min().unwrap_or(0);
     finding.last_ms = findings().map(|alike| alike.last_ms).max().unwrap_or(0);
     if let Some(least) = findings().map(|alike| alike.confidence).min() {
@@ -76,18 +88,6 @@ fn one_for_all(protocol: &str, reports: &[Report]) -> Report {
         })
         .collect();
     let places: Vec<&str> = places.iter().map(String::as_str).collect();
-    let devices = places.len();
-    finding.summary = format!(
-        "{protocol} is dropped on {devices} virtual devices, harmless: nothing listens for it"
-    );
-    finding.explanation = format!(
-        "A frame for everybody reaches every pod on its bridge. Nothing in these namespaces registered for {protocol}, so \
-         each of their devices counts the frame as dropped."
-    );
-    finding.impact = format!(
-        "None: nobody's traffic, {} drops on {devices} devices in all.",
-        finding.count
-    );
     finding.details.push(("Where", listed(&places, " and ")));
     if let Some(first) = findings().next() {
         finding.details.extend(first.details.iter().cloned());

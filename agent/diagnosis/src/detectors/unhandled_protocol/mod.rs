@@ -9,16 +9,17 @@ mod wording;
 
 use std::collections::BTreeMap;
 
-use super::{Detector, EvidenceKind, Meta, Outcome};
+use super::{Detector, EvidenceKind, Meta};
 use crate::{
     evidence::{DropCount, Drops, EvidenceWindow, Link, LinkKind, Namespace, NetnsId},
-    finding::{Claim, Confidence, Finding, Severity, Subject, Unchecked, Verdict},
+    finding::{Claim, Confidence, Finding, Outcome, Severity, Subject, Unchecked, Verdict},
     kernel::Reason,
     packets::protocols,
     uapi::ethertype::ETH_P_802_2,
 };
 use fold::Report;
 use frames::Frames;
+use wording::Words;
 
 /// The `UnhandledProtocol` check.
 pub(super) struct UnhandledProtocol;
@@ -185,7 +186,8 @@ fn report(window: &EvidenceWindow, so_far: &Outcome, group: &Group<'_>) -> Repor
     } else {
         Severity::Info
     };
-    let mut finding = Finding::new(CHECK, NO_RECEIVER, severity, subject);
+    let words = Words::of(window, group, is_for_us);
+    let mut finding = Finding::new(CHECK, NO_RECEIVER, severity, subject, words.text());
     let is_named = |(_, key): &(usize, &DropCount)| key.reason == Reason::UNHANDLED_PROTO;
     // For whom a frame was is known of the sampled ones alone.
     let is_sampled = u64::try_from(group.frames.seen).is_ok_and(|seen| seen >= group.count());
@@ -210,7 +212,7 @@ fn report(window: &EvidenceWindow, so_far: &Outcome, group: &Group<'_>) -> Repor
     if let Some(link) = group.link {
         finding.caused_by = opened_by::findings(window, so_far, link, &group.frames);
     }
-    wording::describe(&mut finding, window, group);
+    words.describe(&mut finding);
     let claim = |(drop, key): &(usize, &DropCount)| Claim {
         drop: *drop,
         verdict,

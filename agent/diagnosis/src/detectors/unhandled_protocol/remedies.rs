@@ -1,6 +1,6 @@
 //! What to do about frames without a receiver: mostly nothing.
 
-use super::wording::Text;
+use super::wording::Words;
 use crate::{
     evidence::{Link, Namespace},
     finding::Remedy,
@@ -8,7 +8,7 @@ use crate::{
     uapi::ethertype::{ETH_P_802_3_MIN, ETH_P_SLOW},
 };
 
-impl Text<'_> {
+impl Words<'_> {
     /// Ordered, best first.
     pub(super) fn remedies(&self) -> Vec<Remedy> {
         let mut remedies = Vec::new();

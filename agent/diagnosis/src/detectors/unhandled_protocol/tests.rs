@@ -127,8 +127,8 @@ fn diagnose(window: &EvidenceWindow) -> Outcome {
     let mut outcome = Promiscuity.diagnose(window, &Outcome::default());
     let found = UnhandledProtocol.diagnose(window, &outcome);
     for finding in &found.findings {
-        let length = finding.summary.chars().count();
-        assert!(length <= 100, "{length} columns: {}", finding.summary);
+        let length = finding.text.headline.chars().count();
+        assert!(length <= 100, "{length} columns: {}", finding.text.headline);
     }
     outcome.extend(found);
     outcome

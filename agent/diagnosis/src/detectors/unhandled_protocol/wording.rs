@@ -4,32 +4,11 @@ use super::Group;
 use crate::{
     detectors::promiscuity::chain::{self, listed},
     evidence::{EvidenceWindow, Link, LinkKind},
-    finding::{Finding, Proof, Severity},
+    finding::{Finding, Proof, Text},
 };
 
 /// What neighbours' names may take of a summary line; the details have them in full.
 const LONGEST_SENDERS: usize = 20;
-
-/// Fills in everything that is words.
-pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
-    let device = group.link.map_or_else(
-        || format!("a vanished device (index {})", group.ifindex),
-        |link| link.name.clone(),
-    );
-    let text = Text {
-        window,
-        group,
-        device: &device,
-        rate: rate(finding.count, window.duration_ms),
-        is_for_us: finding.severity >= Severity::Warning,
-    };
-    finding.summary = text.summary();
-    finding.explanation = text.explanation(window);
-    finding.impact = text.impact();
-    finding.details = text.details();
-    finding.evidence = text.proofs();
-    finding.remedies = text.remedies();
-}
 
 /// How often, in words: `3 frames in 35 s`.
 fn rate(count: u64, duration_ms: u64) -> String {
@@ -45,23 +24,51 @@ fn rate(count: u64, duration_ms: u64) -> String {
     }
 }
 
-/// What every text is made of.
-pub(super) struct Text<'a> {
+/// Everything that the words of a finding are made of.
+pub(super) struct Words<'a> {
     pub(super) window: &'a EvidenceWindow,
     pub(super) group: &'a Group<'a>,
-    device: &'a str,
+    device: String,
     rate: String,
     pub(super) is_for_us: bool,
 }
 
-impl Text<'_> {
+impl<'a> Words<'a> {
+    pub(super) fn of(window: &'a EvidenceWindow, group: &'a Group<'a>, is_for_us: bool) -> Self {
+        let device = group.link.map_or_else(
+            || format!("a vanished device (index {})", group.ifindex),
+            |link| link.name.clone(),
+        );
+        Self {
+            window,
+            group,
+            device,
+            rate: rate(group.count(), window.duration_ms),
+            is_for_us,
+        }
+    }
+
+    pub(super) fn text(&self) -> Text {
+        Text {
+            headline: self.headline(),
+            what: self.explanation(),
+            hurts: self.impact(),
+        }
+    }
+
+    pub(super) fn describe(&self, finding: &mut Finding) {
+        finding.details = self.details();
+        finding.evidence = self.proofs();
+        finding.remedies = self.remedies();
+    }
+
     /// The protocol's name.
     pub(super) fn protocol(&self) -> String {
         self.group.frames.name()
     }
 
-    fn summary(&self) -> String {
-        let (protocol, device) = (self.protocol(), self.device);
+    fn headline(&self) -> String {
+        let (protocol, device) = (self.protocol(), &self.device);
         if let Some(bond) = self.group.inactive_slave_of {
             return format!(
                 "frames are dropped on {device}, harmless: it is the inactive slave of {}",
@@ -98,7 +105,7 @@ impl Text<'_> {
         }
     }
 
-    fn explanation(&self, window: &EvidenceWindow) -> String {
+    fn explanation(&self) -> String {
         if let Some(bond) = self.group.inactive_slave_of {
             return format!(
                 "{} receives through its active slave only. Copies that reach the waiting one are dropped and counted \
@@ -127,7 +134,7 @@ impl Text<'_> {
                 " The kernel's 802.2 code frees them; no counter of the device shows it.",
             );
         }
-        if self.handlers(window).is_some_and(|count| count > 0) {
+        if self.handlers().is_some_and(|count| count > 0) {
             text.push_str(" A receiver is registered now; it may have started within the window.");
         }
         if self.group.link.is_some_and(is_bridged) {
@@ -184,7 +191,7 @@ impl Text<'_> {
             ));
         }
         if self.group.frames.of_foreign_vlan {
-            let device = self.device;
+            let device = &self.device;
             details.push(("Tag", format!("a VLAN that has no device on {device}")));
         }
         details
@@ -213,7 +220,7 @@ impl Text<'_> {
                 self.group.inactive_slave_of.is_some(),
             ));
         }
-        if let Some(count) = self.handlers(self.window) {
+        if let Some(count) = self.handlers() {
             let types: Vec<String> = self
                 .group
                 .keys
@@ -248,8 +255,9 @@ impl Text<'_> {
     }
 
     /// Registered receivers that would have taken the frames; `None` when they could not be read.
-    fn handlers(&self, window: &EvidenceWindow) -> Option<usize> {
-        let handlers = window
+    fn handlers(&self) -> Option<usize> {
+        let handlers = self
+            .window
             .namespace(self.group.netns)?
             .protocol_handlers
             .as_ref()?;

@@ -68,7 +68,8 @@ fn a_program_before_a_router_that_carried_the_packets_most_likely_lost_them() {
     );
     assert!(
         finding
-            .explanation
+            .text
+            .what
             .contains("Most likely service (pid 400) passes")
     );
     assert!(between(finding)[0].ends_with("(most likely)"));

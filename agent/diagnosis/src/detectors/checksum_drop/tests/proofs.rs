@@ -44,7 +44,7 @@ fn a_wrong_header_checksum_is_no_question_of_offload() {
         (&*finding.cause, finding.confidence),
         ("Corruption", Confidence::Likely)
     );
-    assert!(finding.explanation.contains("checksum of the IP header"));
+    assert!(finding.text.what.contains("checksum of the IP header"));
     let mut proofs = finding.evidence.iter();
     assert!(proofs.all(|proof| !proof.name.contains("pseudo-header")));
 }
@@ -55,7 +55,7 @@ fn one_matching_packet_among_broken_ones_proves_nothing() {
     let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &packets, 2));
     let finding = &outcome.findings[0];
     assert_eq!(&*finding.cause, "Corruption");
-    assert!(!finding.explanation.contains("no half-made checksum"));
+    assert!(!finding.text.what.contains("no half-made checksum"));
 }
 
 #[test]
@@ -73,7 +73,12 @@ fn broken_bytes_beside_lost_checksums_are_told_apart() {
         .map(|finding| (&*finding.cause, finding.count))
         .collect();
     assert_eq!(found, [("PartialChecksumLost", 2), ("Corruption", 898)]);
-    assert!(outcome.findings[0].summary.starts_with("at least 2 TCP"));
+    assert!(
+        outcome.findings[0]
+            .text
+            .headline
+            .starts_with("at least 2 TCP")
+    );
     assert_eq!(outcome.claims.len(), 1);
 }
 
@@ -119,7 +124,7 @@ fn a_fixed_wrong_value_is_not_a_lost_checksum() {
     };
     let outcome = diagnose(&window("UDP_CSUM", "udp_recvmsg", &packets, 0));
     assert_eq!(&*outcome.findings[0].cause, "Corruption");
-    assert!(outcome.findings[0].explanation.contains("fixed value"));
+    assert!(outcome.findings[0].text.what.contains("fixed value"));
 }
 
 #[test]
@@ -149,7 +154,7 @@ fn an_address_of_the_node_behind_a_translation_is_no_sender() {
     }];
     let outcome = diagnose(&window);
     let finding = &outcome.findings[0];
-    assert!(finding.summary.contains("from 10.5.0.1 lost"));
+    assert!(finding.text.headline.contains("from 10.5.0.1 lost"));
     let mut commands = finding
         .remedies
         .iter()
@@ -177,7 +182,7 @@ fn what_is_longer_than_the_senders_mtu_was_to_be_cut() {
     let outcome = diagnose(&window);
     let finding = &outcome.findings[0];
     assert_eq!(finding.cause, "PartialChecksumLost");
-    assert!(finding.impact.contains("bulk data crawls"));
+    assert!(finding.text.hurts.contains("bulk data crawls"));
 
     let both = [packets, half_made(1)].concat();
     drops_of(&mut window).samples.push(PacketSample {
@@ -187,7 +192,8 @@ fn what_is_longer_than_the_senders_mtu_was_to_be_cut() {
     });
     assert!(
         diagnose(&window).findings[0]
-            .impact
+            .text
+            .hurts
             .starts_with("Every TCP packet")
     );
 }

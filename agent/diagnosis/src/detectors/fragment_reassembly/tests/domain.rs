@@ -40,7 +40,8 @@ fn collisions_that_cost_no_datagram_are_a_warning() {
     assert_eq!(finding.count, 100);
     assert!(
         finding
-            .impact
+            .text
+            .hurts
             .starts_with("No datagram was seen to be lost")
     );
 }
@@ -56,9 +57,9 @@ fn what_no_program_has_joined_nobody_misses() {
     let finding = only(&outcome);
     assert_eq!(finding.severity, Severity::Info);
     assert!(
-        finding.impact.contains("no program here"),
+        finding.text.hurts.contains("no program here"),
         "{}",
-        finding.impact
+        finding.text.hurts
     );
     let mut verdicts = outcome.claims.iter().map(|claim| claim.verdict);
     assert!(verdicts.all(|verdict| verdict == Verdict::Benign));
@@ -102,8 +103,12 @@ fn a_datagram_that_dies_beside_a_copy_that_lived_is_not_lost() {
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!((finding.severity, finding.count), (Severity::Critical, 8));
-    assert!(finding.summary.contains("at least 8 datagrams lost"));
-    assert!(finding.impact.contains("up to 27"), "{}", finding.impact);
+    assert!(finding.text.headline.contains("at least 8 datagrams lost"));
+    assert!(
+        finding.text.hurts.contains("up to 27"),
+        "{}",
+        finding.text.hurts
+    );
 }
 
 /// The kernel's 30 s make the failures of most datagrams come after the window.
@@ -115,7 +120,7 @@ fn duplicates_tell_of_the_loss_before_reassembly_is_given_up() {
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!((finding.severity, finding.count), (Severity::Critical, 18));
-    assert!(finding.summary.contains("at least 18 datagrams lost"));
+    assert!(finding.text.headline.contains("at least 18 datagrams lost"));
 }
 
 #[test]
@@ -165,7 +170,7 @@ fn other_packets_that_die_at_the_same_place_make_the_number_a_lower_bound() {
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!((finding.severity, finding.count), (Severity::Critical, 4));
-    assert!(finding.summary.contains("at least 4 datagrams"));
+    assert!(finding.text.headline.contains("at least 4 datagrams"));
     assert!(!outcome.is_claimed(2), "not all of them are explained");
 }
 
@@ -207,7 +212,12 @@ fn what_the_counters_do_not_confirm_is_no_certain_loss() {
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(finding.severity, Severity::Warning);
-    assert!(finding.impact.starts_with("up to 20 datagrams may be lost"));
+    assert!(
+        finding
+            .text
+            .hurts
+            .starts_with("up to 20 datagrams may be lost")
+    );
 }
 
 #[test]
@@ -224,7 +234,8 @@ fn three_interfaces_are_one_domain() {
     let outcome = diagnose(&window);
     assert!(
         only(&outcome)
-            .summary
+            .text
+            .headline
             .starts_with("lan0, lan1 and lan2 are in one")
     );
 }
@@ -344,7 +355,8 @@ fn a_flow_that_dies_on_both_interfaces_makes_a_domain_likely() {
     assert_eq!(finding.confidence, Confidence::Likely);
     assert!(
         finding
-            .explanation
+            .text
+            .what
             .starts_with("Fragments were dropped on one of")
     );
 

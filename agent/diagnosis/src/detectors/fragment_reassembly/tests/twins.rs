@@ -40,7 +40,7 @@ fn datagrams_that_stay_incomplete_are_counted_on_their_interface() {
     assert_eq!(finding.confidence, Confidence::Certain);
     assert_eq!(finding.count, 10);
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "10 datagrams from 10.84.0.73 to 239.77.0.15 stayed incomplete on lan0: fragments were lost on the way"
     );
     assert_eq!(outcome.claims.len(), 2);

@@ -3,10 +3,10 @@
 use super::{SHOWN, counters};
 use crate::{
     detectors::fragment_reassembly::{loss::Incomplete, remedies},
-    finding::{Finding, Proof},
+    finding::{Finding, Proof, Text},
 };
 
-pub(in super::super) fn describe(finding: &mut Finding, found: &Incomplete<'_>) {
+pub(in super::super) fn text(found: &Incomplete<'_>) -> Text {
     let Incomplete {
         datagrams,
         fragments,
@@ -25,33 +25,38 @@ pub(in super::super) fn describe(finding: &mut Finding, found: &Incomplete<'_>) 
         1 => "1 datagram".to_owned(),
         count => format!("{count} datagrams"),
     };
-    finding.summary =
-        format!("{count}{flow} stayed incomplete{place}: fragments were lost on the way");
     let copies = match duplicates {
         0 => "No fragment came twice, so no copy is to blame.".to_owned(),
         count => format!(
             "{count} fragments came twice, on one interface; they explain fewer failures than there are."
         ),
     };
-    finding.explanation = format!(
-        "The kernel waited for the missing fragments (net.ipv4.ipfrag_time, 30 s unless changed), then gave the \
-         datagrams up with the {fragments} fragments that had come. {copies} The missing ones were lost before this \
-         node's reassembly: on the network, at the sender, or at a filter that refuses fragments without ports."
-    );
-    finding.impact = format!(
-        "{count} never arrived. One lost fragment costs its whole datagram, so large datagrams suffer many times the \
-         loss of small ones."
-    );
+    Text {
+        headline: format!("{count}{flow} stayed incomplete{place}: fragments were lost on the way"),
+        what: format!(
+            "The kernel waited for the missing fragments (net.ipv4.ipfrag_time, 30 s unless changed), then gave the \
+             datagrams up with the {fragments} fragments that had come. {copies} The missing ones were lost before \
+             this node's reassembly: on the network, at the sender, or at a filter that refuses fragments without \
+             ports."
+        ),
+        hurts: format!(
+            "{count} never arrived. One lost fragment costs its whole datagram, so large datagrams suffer many times \
+             the loss of small ones."
+        ),
+    }
+}
+
+pub(in super::super) fn describe(finding: &mut Finding, found: &Incomplete<'_>) {
     finding.evidence = counters(found.namespace, found.version);
     finding.evidence.push(Proof::new(
         "fragments of datagrams that were given up",
-        fragments,
+        found.fragments,
         "packets",
         "kfree_skb",
     ));
     finding.evidence.push(Proof::new(
         "fragments that came twice",
-        duplicates,
+        found.duplicates,
         "packets",
         "kfree_skb",
     ));

@@ -12,7 +12,7 @@ fn a_bridged_bond_is_reported_once_at_its_top() {
     let links = under_bridge(bonded("802.3ad", (1, 1), [(1, 1); 2]), false);
     let found = check(&window(links), &[("BridgePort", "bond0", Severity::Info)]);
     assert_eq!(
-        found[0].summary,
+        found[0].text.headline,
         "eth0 and eth1 are promiscuous because br0 enslaved bond0: eth0, eth1 <- bond0 <- br0"
     );
     assert_eq!(found[0].confidence, Confidence::Certain);
@@ -26,7 +26,7 @@ fn a_bridged_bond_is_reported_once_at_its_top() {
 fn an_active_backup_bond_passes_it_to_the_active_slave_only() {
     let links = under_bridge(bonded("active-backup", (1, 1), [(1, 1), (0, 0)]), false);
     let found = check(&window(links), &[("BridgePort", "bond0", Severity::Info)]);
-    assert!(found[0].summary.ends_with("eth0 <- bond0 <- br0"));
+    assert!(found[0].text.headline.ends_with("eth0 <- bond0 <- br0"));
 }
 
 #[test]
@@ -57,7 +57,12 @@ fn a_team_is_like_a_bond() {
 fn vlan_filtering_with_one_port_leaves_all_multicast() {
     let links = under_bridge(bonded("802.3ad", (0, 1), [(0, 1); 2]), true);
     let found = check(&window(links), &[("AllMulticast", "bond0", Severity::Info)]);
-    assert!(found[0].summary.ends_with("eth0, eth1 <- bond0 <- br0"));
+    assert!(
+        found[0]
+            .text
+            .headline
+            .ends_with("eth0, eth1 <- bond0 <- br0")
+    );
 }
 
 #[test]
@@ -107,10 +112,11 @@ fn a_vlan_passes_it_down_to_bond_and_slaves() {
     );
     assert!(
         found[0]
-            .summary
+            .text
+            .headline
             .ends_with("eth0, eth1 <- bond0 <- bond0.100 <- br0"),
         "{}",
-        found[0].summary
+        found[0].text.headline
     );
 }
 
@@ -126,7 +132,7 @@ fn a_hundred_pods_on_a_bridge_are_one_finding() {
     links.push(bridge(9, false));
     let found = check(&window(links), &[("BridgePort", "br0", Severity::Info)]);
     assert_eq!(
-        found[0].summary,
+        found[0].text.headline,
         "100 ports of br0 are promiscuous because it enslaved them: \
          veth0, veth1, veth2, veth3 and 96 more"
     );

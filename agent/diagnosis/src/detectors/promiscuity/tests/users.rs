@@ -15,7 +15,7 @@ fn an_open_vswitch_port_is_named() {
             ("OpenVSwitchPort", "ovs-system", Severity::Info),
         ],
     );
-    assert!(found[0].summary.ends_with("eth0 <- ovs-system"));
+    assert!(found[0].text.headline.ends_with("eth0 <- ovs-system"));
 }
 
 /// The kernel makes what Open vSwitch makes for itself promiscuous too (`internal_dev_create`).
@@ -32,7 +32,11 @@ fn internal_ports_of_open_vswitch_are_one_finding() {
         &[("OpenVSwitchPort", "ovs-system", Severity::Info)],
     );
     let ports = "3 ports of ovs-system are promiscuous";
-    assert!(found[0].summary.starts_with(ports), "{}", found[0].summary);
+    assert!(
+        found[0].text.headline.starts_with(ports),
+        "{}",
+        found[0].text.headline
+    );
     let found = check(
         &window(vec![internal(7, "dp0")]),
         &[("OpenVSwitchPort", "dp0", Severity::Info)],
@@ -90,7 +94,11 @@ fn several_captures_are_counted_in_words_that_agree() {
         let sockets = (1..=count).map(promiscuous).collect();
         let links = vec![nic(2, "eth0").promiscuous(count, 0)];
         let found = findings(&with_sockets(links, sockets));
-        assert!(found[0].summary.ends_with(words), "{}", found[0].summary);
+        assert!(
+            found[0].text.headline.ends_with(words),
+            "{}",
+            found[0].text.headline
+        );
     }
 }
 
@@ -147,7 +155,7 @@ fn passthru_raises_its_lower_device_unless_told_not_to() {
         &window(links),
         &[("MacvlanPassthru", "eth0", Severity::Info)],
     );
-    assert!(found[0].summary.ends_with("eth0 <- macvtap0"));
+    assert!(found[0].text.headline.ends_with("eth0 <- macvtap0"));
     check(&window(vec![nic(2, "eth0"), passthru(true)]), &[]);
 }
 
@@ -160,7 +168,7 @@ fn a_device_that_cannot_filter_addresses_is_explained() {
         &window(vec![lower, upper]),
         &[("UnicastFilter", "veth1", Severity::Info)],
     );
-    assert!(found[0].explanation.contains("of macvlan0 were added"));
+    assert!(found[0].text.what.contains("of macvlan0 were added"));
 }
 
 #[test]

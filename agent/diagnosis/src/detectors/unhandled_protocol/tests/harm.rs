@@ -18,7 +18,7 @@ fn lldp_on_a_bridged_bond_names_its_senders_and_its_cause() {
         "UnhandledProtocol/NoReceiver/bond0/LLDP"
     );
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "LLDP from leaf-3a and leaf-3b is dropped on bond0, harmless: nothing listens for it"
     );
     assert_eq!(
@@ -142,7 +142,7 @@ fn frames_for_this_node_alone_are_a_warning() {
     assert_eq!(finding.severity, Severity::Warning);
     // 1 of 20 was looked at; the others may be for somebody else.
     assert_eq!(finding.confidence, Confidence::Likely);
-    assert!(finding.impact.contains("1 of 1 sampled"));
+    assert!(finding.text.hurts.contains("1 of 1 sampled"));
     assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
     assert!(causes(&outcome).is_empty());
 }
@@ -165,7 +165,8 @@ fn the_code_that_dropped_a_frame_is_no_receiver_of_it() {
     let outcome = diagnose(&window);
     assert!(
         !only(&outcome)
-            .explanation
+            .text
+            .what
             .contains("A receiver is registered")
     );
 }
@@ -249,7 +250,7 @@ fn what_a_macvlan_port_lets_in_is_told_of_itself_and_not_of_the_veth_below() {
         .finding(&only(&outcome).caused_by[0])
         .expect("the cause is reported");
     assert_eq!(
-        cause.summary,
+        cause.text.headline,
         "nic0 is promiscuous because br0 enslaved it: nic0 <- br0"
     );
     assert_eq!(

@@ -46,7 +46,7 @@ fn cdp_is_read_behind_its_snap_header() {
         );
         // What the SNAP and LLC code drops was received, as far as the device's counters go.
         assert_eq!(
-            finding.explanation.contains("no counter of the device"),
+            finding.text.what.contains("no counter of the device"),
             !is_on_bond
         );
     }
@@ -76,7 +76,7 @@ fn an_inactive_slave_drops_by_design() {
     let finding = only(&outcome);
     assert_eq!(finding.severity, Severity::Info);
     assert_eq!(finding.subject.protocol, None);
-    assert!(finding.summary.contains("inactive slave of bond0"));
+    assert!(finding.text.headline.contains("inactive slave of bond0"));
     let claimed: Vec<Option<&str>> = outcome
         .claims
         .iter()
@@ -102,9 +102,9 @@ fn a_waiting_port_of_a_team_drops_lldp_by_design() {
     let finding = only(&outcome);
     assert_eq!(finding.subject.protocol, None);
     assert!(
-        finding.summary.contains("inactive slave of team0"),
+        finding.text.headline.contains("inactive slave of team0"),
         "{}",
-        finding.summary
+        finding.text.headline
     );
     // A disabled port lets them pass, so that they count as dropped.
     port.stats.rx_nohandler = 0;
@@ -205,7 +205,8 @@ fn a_receiver_that_is_there_now_is_said() {
     );
     assert!(
         finding
-            .explanation
+            .text
+            .what
             .contains("may have started within the window")
     );
 }
@@ -227,12 +228,12 @@ fn a_hostile_sender_is_escaped_and_bounded() {
         .details
         .iter()
         .map(|(_, text)| text)
-        .chain([&finding.summary]);
+        .chain([&finding.text.headline]);
     for text in texts {
         assert!(!text.contains('\u{1b}'));
         assert!(text.chars().count() < 600);
     }
-    assert!(finding.summary.contains("and 2 more"));
+    assert!(finding.text.headline.contains("and 2 more"));
 }
 
 #[test]
@@ -263,7 +264,8 @@ fn a_device_that_is_gone_is_still_told() {
     let outcome = diagnose(&window);
     assert!(
         only(&outcome)
-            .summary
+            .text
+            .headline
             .contains("a vanished device (index 7)")
     );
 }
@@ -319,7 +321,7 @@ fn what_a_broadcast_does_in_every_pod_is_one_finding() {
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(
-        finding.summary,
+        finding.text.headline,
         "Realtek loop detection is dropped on 30 virtual devices, harmless: nothing listens for it"
     );
     assert_eq!(finding.count, 600);

@@ -1,0 +1,57 @@
+//! Everything that detectors conclude from a window.
+
+use super::{Claim, Finding, FindingId, Unchecked, Verdict};
+
+/// The conclusions of one detector, or of all detectors so far.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Proved symptoms.
+    pub findings: Vec<Finding>,
+    /// Which drops they explain. A drop is claimed once; the first claim stands.
+    pub claims: Vec<Claim>,
+    /// What could not be checked.
+    pub unchecked: Vec<Unchecked>,
+}
+
+impl Outcome {
+    /// Whether some detector has explained this drop key.
+    pub fn is_claimed(&self, drop: usize) -> bool {
+        self.claims.iter().any(|claim| claim.drop == drop)
+    }
+
+    /// The finding with this id.
+    pub fn finding(&self, id: &FindingId) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.id == *id)
+    }
+
+    /// One finding that explains these drops, each of them missed by somebody.
+    pub(crate) fn of_loss(finding: Finding, drops: &[usize]) -> Self {
+        let claim = |drop: &usize| Claim {
+            drop: *drop,
+            verdict: Verdict::Harmful,
+            protocol: finding.subject.protocol.clone(),
+            finding: finding.id.clone(),
+        };
+        Self {
+            claims: drops.iter().map(claim).collect(),
+            findings: vec![finding],
+            unchecked: Vec::new(),
+        }
+    }
+
+    /// Adds what another detector said.
+    pub fn extend(&mut self, other: Self) {
+        let Self {
+            findings,
+            claims,
+            unchecked,
+        } = other;
+        for claim in claims {
+            if !self.is_claimed(claim.drop) {
+                self.claims.push(claim);
+            }
+        }
+        self.findings.extend(findings);
+        self.unchecked.extend(unchecked);
+    }
+}

@@ -1,0 +1,22 @@
+//! The sentences of a finding.
+
+use serde::Serialize;
+
+/// The sentences that every finding has. All three are demanded, so that a half-described finding does not compile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Text {
+    /// The symptom with its cause in one line, readable without anything else.
+    pub headline: String,
+    /// The mechanism, in sentences.
+    pub what: String,
+    /// Who or what suffers, and how much.
+    pub hurts: String,
+}
+
+/// `1 packet`, `12 packets`: how texts of findings count.
+pub(crate) fn counted_packets(count: u64) -> String {
+    match count {
+        1 => "1 packet".to_owned(),
+        count => format!("{count} packets"),
+    }
+}
