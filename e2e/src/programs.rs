@@ -44,15 +44,9 @@ pub fn node(program: &str) -> Result<PathBuf> {
     Ok(from_environment("NETDIAG_NODE_PROGRAMS")?.join(program))
 }
 
-/// The archive of an image built from the Dockerfile, `netdiag-agent` or `netdiag-controller`, in the folder
-/// `NETDIAG_IMAGES`.
+/// The archive of an image, `netdiag-agent` or `netdiag-controller`, in the folder `NETDIAG_IMAGES`.
 pub fn image(name: &str) -> Result<PathBuf> {
     Ok(from_environment("NETDIAG_IMAGES")?.join(format!("{name}.tar")))
-}
-
-/// The same of an image for arm64, in the folder `NETDIAG_ARM64_IMAGES`.
-pub fn arm64_image(name: &str) -> Result<PathBuf> {
-    Ok(from_environment("NETDIAG_ARM64_IMAGES")?.join(format!("{name}.tar")))
 }
 
 /// A program of Kubernetes, as [`kubernetes`] finds it, inside a network namespace where one is named.

@@ -17,6 +17,7 @@ const E_MACHINE: usize = 18;
 fn the_image_and_its_program_are_for_arm64() {
     let image = arm64_image();
     assert_eq!(image.config["architecture"], "arm64");
+    image.assert_no_path_of_the_build("netdiag-agent");
     let program = fs::read(image.root.path().join("netdiag-agent")).unwrap();
     assert_eq!(program[E_MACHINE..][..2], EM_AARCH64.to_le_bytes());
 }
@@ -45,7 +46,7 @@ fn recordings_are_diagnosed_alike_on_arm64() {
 }
 
 fn arm64_image() -> Image {
-    Image::read(programs::arm64_image("netdiag-agent").unwrap())
+    Image::read(programs::image("netdiag-agent").unwrap())
 }
 
 /// What both agents print for these arguments.

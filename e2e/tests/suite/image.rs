@@ -1,4 +1,4 @@
-//! Images as the Dockerfile makes them, for tests to look into.
+//! Images, for tests to look into.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,6 +30,24 @@ impl Image {
             config: json(manifest[0]["Config"].as_str().unwrap()),
             archive,
             root,
+        }
+    }
+
+    /// Asserts that its program does not tell where the Dockerfile compiled it.
+    #[track_caller]
+    pub fn assert_no_path_of_the_build(&self, program: &str) {
+        let bytes = fs::read(self.root.path().join(program)).unwrap();
+        for path in [
+            "/cargo/registry",
+            "/vendor/kube-",
+            "/vendor/tokio-",
+            "/netdiag/agent/",
+            "/netdiag/controller/",
+        ] {
+            let mut places = bytes.windows(path.len());
+            let found = places.position(|bytes| bytes == path.as_bytes());
+            let around = found.map(|at| String::from_utf8_lossy(&bytes[at..][..80]));
+            assert_eq!(around, None, "{program}");
         }
     }
 }

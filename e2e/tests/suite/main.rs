@@ -9,6 +9,7 @@
 mod apiserver;
 mod arm64;
 mod cluster;
+mod dockerfile;
 mod expected;
 mod image;
 mod kernels;

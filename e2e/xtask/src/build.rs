@@ -4,14 +4,14 @@
 //! building packages one by one would compile some dependencies several times.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::job::Job;
+use crate::job::{Job, run_quietly};
 use crate::workspace::Workspace;
 
 /// On two busy cores a build from nothing takes 10 minutes.
@@ -87,6 +87,13 @@ pub fn binaries(workspace: &Workspace, packages: &[&str]) -> Result<Built> {
         cargo.args(["--package", package]);
     }
     run(workspace, cargo, true, "build")
+}
+
+/// Copies a program without its debug information, which is most of it.
+pub fn strip(workspace: &Workspace, program: &Path, to: &Path) -> Result<()> {
+    let mut strip = workspace.command("strip");
+    strip.args(["--strip-debug", "-o"]).arg(to).arg(program);
+    run_quietly(&mut strip)
 }
 
 /// Sets what every cargo command that compiles the agent must agree on, or it compiles twice: whether with eBPF, and

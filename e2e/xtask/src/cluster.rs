@@ -84,11 +84,10 @@ fn up(workspace: &Workspace, agreed: bool) -> Result<Command> {
     if let Some(why) = &machine.no_live_tests {
         bail!("nodes need network namespaces and eBPF: {why}");
     }
-    let needs = Suite::Cluster.needs();
     let failure = "the cluster cannot be set up";
-    setup::require(workspace, &machine, needs, agreed, failure)?;
+    setup::require(workspace, &machine, Suite::Cluster.needs(), agreed, failure)?;
     eprintln!("building agent, controller and what the cluster needs ..");
-    suites::program(workspace, "netdiag-cluster", needs)
+    suites::program(workspace, "netdiag-cluster", Suite::Cluster)
 }
 
 /// The part used here of what the cluster's process notes of itself.

@@ -7,11 +7,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::machine::Machine;
-use crate::setup::{self, Need};
-use crate::suites;
+use crate::setup;
+use crate::suites::{self, Suite};
 use crate::workspace::Workspace;
-
-const NEEDS: [Need; 3] = [Need::Ebpf, Need::Namespaces, Need::ControlPlane];
 
 #[derive(Args)]
 pub struct DemoArgs {
@@ -27,8 +25,8 @@ pub fn demo(workspace: &Workspace, args: &DemoArgs) -> Result<ExitCode> {
         bail!("the demo makes faults in network namespaces: {why}");
     }
     let failure = "the demo cannot be set up";
-    setup::require(workspace, &machine, &NEEDS, args.yes, failure)?;
+    setup::require(workspace, &machine, Suite::Live.needs(), args.yes, failure)?;
     eprintln!("building agent, controller and demo ..");
-    let mut command = suites::program(workspace, "netdiag-demo", &NEEDS)?;
+    let mut command = suites::program(workspace, "netdiag-demo", Suite::Live)?;
     Err(command.exec()).context("failed to run the demo")
 }

@@ -125,6 +125,19 @@ impl Ended {
     }
 }
 
+/// Runs a command that says nothing when all is well.
+pub fn run_quietly(command: &mut Command) -> Result<()> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("failed to start {:?}", command.get_program()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{:?} failed: {}", command.get_program(), said.trim());
+    }
+    Ok(())
+}
+
 /// Ctrl-C must reach a job's own clean-up: from now on it is passed on and waited for.
 pub fn end_jobs_on_ctrl_c() {
     extern "C" fn note(_signal: libc::c_int) {

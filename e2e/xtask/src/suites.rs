@@ -1,7 +1,7 @@
 //! The suites: which test programs they run, what they need, how long they may take.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -34,13 +34,15 @@ pub enum Suite {
     Cluster,
     /// The agent for arm64, under emulation
     Arm64,
+    /// The images as they are shipped, compiled by the Dockerfile; without being named, it runs if that changed
+    Dockerfile,
     /// The kernel scenarios on stock kernels in QEMU, as `cargo xtask test-vm` runs them
     Kernels,
 }
 
 impl Suite {
     /// What runs when no suite is named: all, the longest last.
-    pub const USUAL: [Self; 8] = [
+    pub const USUAL: [Self; 9] = [
         Self::Lint,
         Self::Codegen,
         Self::Unit,
@@ -48,6 +50,7 @@ impl Suite {
         Self::Apiserver,
         Self::Cluster,
         Self::Arm64,
+        Self::Dockerfile,
         Self::Kernels,
     ];
 
@@ -61,6 +64,7 @@ impl Suite {
             Self::Apiserver => "API server",
             Self::Cluster => "cluster",
             Self::Arm64 => "arm64",
+            Self::Dockerfile => "Dockerfile",
             Self::Kernels => "kernels",
         }
     }
@@ -77,8 +81,19 @@ impl Suite {
                 Need::Nodes,
                 Need::Images,
             ],
-            Self::Arm64 => &[Need::Ebpf, Need::Images, Need::Arm64],
+            Self::Arm64 => &[Need::Ebpf, Need::Images, Need::ImageBase, Need::Arm64],
+            Self::Dockerfile => &[Need::Ebpf, Need::Images, Need::ImageBase],
             Self::Kernels => &guests::NEEDS,
+        }
+    }
+
+    /// The images that its tests start.
+    pub fn images(self) -> Option<image::Kind> {
+        match self {
+            Self::Cluster => Some(image::Kind::AroundBuild),
+            Self::Arm64 => Some(image::Kind::Arm64),
+            Self::Dockerfile => Some(image::Kind::Whole),
+            _ => None,
         }
     }
 
@@ -89,18 +104,18 @@ impl Suite {
 
     fn limit(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Lint | Self::Codegen | Self::Unit | Self::Apiserver | Self::Arm64 => 5 * 60,
             Self::Live => 15 * 60,
             Self::Cluster => 10 * 60,
             Self::Kernels => return guests::LIMIT,
+            _ => 5 * 60,
         })
     }
 
     /// The arguments with which `program` runs this suite's tests, if it has any.
     ///
     /// Tests that need more than a compiler are ignored by default. Those in the end-to-end program's module
-    /// `apiserver` need a control plane alone, those in `cluster` real nodes, those in `arm64` an emulator, those in
-    /// `kernels` a guest; all others are live ones.
+    /// `apiserver` need only a control plane, those in `cluster` real nodes, those in `arm64` an emulator, those in
+    /// `dockerfile` images that it compiled, those in `kernels` a guest; all others are live ones.
     fn arguments(self, program: &Executable) -> Option<&'static [&'static str]> {
         let end_to_end = program.package == "netdiag-e2e" && program.kind == "test";
         match (self, end_to_end) {
@@ -114,6 +129,7 @@ impl Suite {
                 "--skip=kernels::",
                 "--skip=cluster::",
                 "--skip=arm64::",
+                "--skip=dockerfile::",
             ]),
             (Self::Apiserver, true) => Some(&["apiserver::", "--ignored", "--nocapture"]),
             // By what it leaves out, so that a filter behind it narrows it: names given side by side add up.
@@ -125,40 +141,50 @@ impl Suite {
                 "--skip=kernels::",
                 "--skip=live::",
                 "--skip=arm64::",
+                "--skip=dockerfile::",
             ]),
             (Self::Arm64, true) => Some(&["arm64::", "--ignored", "--nocapture"]),
-            (Self::Apiserver | Self::Cluster | Self::Arm64, false)
-            | (Self::Lint | Self::Codegen | Self::Kernels, _) => None,
+            (Self::Dockerfile, true) => Some(&[
+                "dockerfile::",
+                "cluster::images::",
+                "--ignored",
+                "--nocapture",
+            ]),
+            _ => None,
         }
     }
 }
 
-/// Builds a program of the end-to-end harness, and what it runs; it finds what was set up for these needs.
-pub fn program(workspace: &Workspace, name: &str, needs: &[Need]) -> Result<Command> {
+/// Builds a program of the end-to-end harness, and what it runs; it finds what was set up for the suite.
+pub fn program(workspace: &Workspace, name: &str, suite: Suite) -> Result<Command> {
     let packages = ["netdiag-agent", "netdiag-controller", "netdiag-e2e"];
     let built = build::binaries(workspace, &packages)?;
     let mut command = workspace.command(built.required_binary(name)?);
     command.envs(built.environment());
-    command.envs(environment(workspace, needs)?);
+    let ready = |kind| image::ready(workspace, kind, &built);
+    let images = suite.images().map(ready).transpose()?;
+    let folder = images.as_ref().map(|images| images.folder.as_path());
+    command.envs(environment(workspace, suite, folder)?);
     Ok(command)
 }
 
-/// The variables by which the end-to-end harness finds what was set up for these needs.
-pub fn environment(workspace: &Workspace, needs: &[Need]) -> Result<Vec<(&'static str, PathBuf)>> {
+/// The variables by which the end-to-end harness finds what was set up for a suite, and its images.
+pub fn environment(
+    workspace: &Workspace,
+    suite: Suite,
+    images: Option<&Path>,
+) -> Result<Vec<(&'static str, PathBuf)>> {
     let mut variables = Vec::new();
-    if needs.contains(&Need::ControlPlane)
+    if suite.needs().contains(&Need::ControlPlane)
         && let Some(assets) = setup::assets(workspace)?
     {
         variables.push(("KUBEBUILDER_ASSETS", assets));
     }
-    if needs.contains(&Need::Nodes) {
+    if suite.needs().contains(&Need::Nodes) {
         variables.push(("NETDIAG_NODE_PROGRAMS", setup::node_programs(workspace)?));
     }
-    if needs.contains(&Need::Arm64) {
-        let images = image::ready_for_arm64(workspace)?;
-        variables.push(("NETDIAG_ARM64_IMAGES", images.folder));
-    } else if needs.contains(&Need::Images) {
-        variables.push(("NETDIAG_IMAGES", image::ready(workspace)?.folder));
+    if let Some(images) = images {
+        variables.push(("NETDIAG_IMAGES", images.to_owned()));
     }
     Ok(variables)
 }

@@ -109,12 +109,10 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
             (suite, Ok(built)) => match obstacle(*suite, machine, &outcome) {
                 Some(why) => vec![Row::skipped(suite.name(), &why)],
                 None if *suite == Suite::Kernels => kernel_rows(workspace, built),
-                None if *suite == Suite::Arm64 => arm64_rows(workspace, &args.filter, built)?,
-                None if suite.needs().contains(&Need::Images) => {
-                    let run = || run_suite(workspace, *suite, &args.filter, built);
-                    with_images(workspace, *suite, run)?
-                }
-                None => vec![run_suite(workspace, *suite, &args.filter, built)?],
+                None => match left_out(workspace, *suite, args) {
+                    Some(row) => vec![row],
+                    None => suite_rows(workspace, *suite, &args.filter, built)?,
+                },
             },
         };
         for row in rows {
@@ -154,51 +152,56 @@ fn obstacle(suite: Suite, machine: &Machine, outcome: &Outcome) -> Option<String
         .map(str::to_owned)
 }
 
-fn run_suite(workspace: &Workspace, suite: Suite, filter: &str, built: &Built) -> Result<Row> {
-    let variables = suites::environment(workspace, suite.needs())?;
-    suites::run(workspace, suite, filter, built, |command| {
-        command.envs(variables.iter().cloned());
-        command.envs(built.environment());
-    })
-}
-
-/// A row for the images of the present sources, then that of the suite that starts them.
-fn with_images(
-    workspace: &Workspace,
-    suite: Suite,
-    run: impl FnOnce() -> Result<Row>,
-) -> Result<Vec<Row>> {
-    let images = match suite {
-        Suite::Arm64 => image::ready_for_arm64(workspace),
-        _ => image::ready(workspace),
-    };
-    job::check_interrupted()?;
-    match images {
-        Ok(images) => {
-            let made = if images.fresh { "cached" } else { "built" };
-            let step = format!("{} images", suite.name());
-            Ok(vec![Row::made(&step, images.took, made), run()?])
-        }
-        Err(error) => {
-            eprintln!("{error:#}");
-            let why = "its images were not built";
-            Ok(vec![Row::failed(suite.name(), Duration::ZERO, why)])
-        }
-    }
-}
-
-/// The agent for arm64, where this machine can build it. No set-up brings what a mirror does not have, so without that
-/// one test is left out, and not a suite.
-fn arm64_rows(workspace: &Workspace, filter: &str, built: &Built) -> Result<Vec<Row>> {
-    let suite = Suite::Arm64;
-    let Some(why) = setup::no_arm64(workspace) else {
-        let run = || run_suite(workspace, suite, filter, built);
-        return with_images(workspace, suite, run);
+/// The row of a suite that this run does without. No other suite is one that a run in CI may leave out, so it counts as
+/// one test that was skipped, and not as a suite.
+fn left_out(workspace: &Workspace, suite: Suite, args: &TestArgs) -> Option<Row> {
+    let (test, why) = match suite {
+        // No set-up brings what a mirror does not have.
+        Suite::Arm64 => ("the agent for arm64", setup::no_arm64(workspace)?),
+        Suite::Dockerfile if args.suites.is_empty() && !image::build_changed(workspace) => (
+            "images compiled as they are shipped",
+            "the last commit changes none of the files that decide how; `cargo xtask test dockerfile` compiles them"
+                .to_owned(),
+        ),
+        _ => return None,
     };
     let mut row = Row::made(suite.name(), Duration::ZERO, "");
-    let left_out = ("the agent for arm64".to_owned(), why);
-    row.counts.skipped.push(left_out);
-    Ok(vec![row])
+    row.counts.skipped.push((test.to_owned(), why));
+    Some(row)
+}
+
+/// A row for the images that a suite starts, then that of its tests.
+fn suite_rows(
+    workspace: &Workspace,
+    suite: Suite,
+    filter: &str,
+    built: &Built,
+) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let mut folder = None;
+    if let Some(kind) = suite.images() {
+        let images = image::ready(workspace, kind, built);
+        job::check_interrupted()?;
+        match images {
+            Ok(images) => {
+                let made = if images.fresh { "cached" } else { "built" };
+                let step = format!("{} images", suite.name());
+                rows.push(Row::made(&step, images.took, made));
+                folder = Some(images.folder);
+            }
+            Err(error) => {
+                eprintln!("{error:#}");
+                let why = "its images were not built";
+                return Ok(vec![Row::failed(suite.name(), Duration::ZERO, why)]);
+            }
+        }
+    }
+    let variables = suites::environment(workspace, suite, folder.as_deref())?;
+    rows.push(suites::run(workspace, suite, filter, built, |command| {
+        command.envs(variables.iter().cloned());
+        command.envs(built.environment());
+    })?);
+    Ok(rows)
 }
 
 fn kernel_rows(workspace: &Workspace, built: &Built) -> Vec<Row> {

@@ -4,6 +4,6 @@ mod chart;
 mod faults;
 mod for_people;
 mod helm_test;
-mod images;
+pub mod images;
 mod installed;
 mod traces;

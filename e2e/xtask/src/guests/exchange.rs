@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::machine::run_quietly;
+use crate::job::run_quietly;
 use crate::workspace::Workspace;
 
 /// Room for the recordings of one boot. The file is sparse.

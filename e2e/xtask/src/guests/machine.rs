@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -163,19 +163,6 @@ impl Guest<'_> {
         command.args(["-serial", "chardev:results"]);
         command
     }
-}
-
-/// Runs a command that says nothing when all is well.
-pub fn run_quietly(command: &mut Command) -> Result<()> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("failed to start {:?}", command.get_program()))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{:?} failed: {}", command.get_program(), said.trim());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::machine::run_quietly;
-use crate::build::Built;
+use crate::build::{self, Built};
+use crate::job::run_quietly;
 use crate::workspace::Workspace;
 
 /// Makes the image in `folder`.
@@ -21,9 +21,7 @@ pub fn image(workspace: &Workspace, built: &Built, folder: &Path) -> Result<Path
         (lab, "netdiag-lab"),
         (suite(built)?, "suite"),
     ] {
-        let mut strip = workspace.command("strip");
-        strip.args(["--strip-debug", "-o"]).arg(tree.join(name));
-        run_quietly(strip.arg(program))?;
+        build::strip(workspace, program, &tree.join(name))?;
     }
     let init = workspace.root.join("e2e/guest/init");
     fs::copy(&init, tree.join("init")).with_context(|| format!("failed to copy {init:?}"))?;

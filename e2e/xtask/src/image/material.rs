@@ -14,6 +14,8 @@ pub enum Material {
         /// Instead of the Dockerfile's own.
         base: Option<String>,
     },
+    /// Programs that were built before, below `out` in this folder: only the last stages are built.
+    Programs(PathBuf),
     /// What the set-up put on this machine, without a network.
     Local {
         base: Base,
@@ -36,6 +38,7 @@ impl Material {
     pub fn inputs(&self) -> Vec<String> {
         match self {
             Self::Public { base } => base.iter().cloned().collect(),
+            Self::Programs(_) => Vec::new(),
             Self::Local { base, .. } => vec![base.name.clone()],
         }
     }
@@ -44,7 +47,7 @@ impl Material {
     pub fn inside(&self) -> &'static [&'static str] {
         match self {
             Self::Public { .. } => &[],
-            Self::Local { .. } => &["unshare", "--net", "--mount"],
+            Self::Programs(_) | Self::Local { .. } => &["unshare", "--net", "--mount"],
         }
     }
 
@@ -52,6 +55,7 @@ impl Material {
         match self {
             Self::Public { base: None } => Vec::new(),
             Self::Public { base: Some(base) } => vec![format!("--build-arg=BUILD_BASE={base}")],
+            Self::Programs(folder) => vec![format!("--build-context=build={}", folder.display())],
             Self::Local {
                 base,
                 crates,

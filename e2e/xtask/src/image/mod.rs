@@ -1,6 +1,6 @@
 //! `cargo xtask image`: the images of agent and controller, from the Dockerfile, as archives that container runtimes load.
 //!
-//! Tests and clusters on this machine take them from [`ready`], which builds only what has changed.
+//! Tests and clusters on this machine take them from [`ready`].
 
 mod arch;
 mod archive;
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
+use crate::build::{self, Built};
 use crate::machine::Machine;
 use crate::setup::{self, Need, cache};
 use crate::workspace::Workspace;
@@ -25,8 +26,10 @@ use builder::{Build, Builder};
 use material::Material;
 use sources::Sources;
 
+pub use sources::build_changed;
+
 /// What building without a network needs.
-pub const NEEDS: [Need; 2] = [Need::Ebpf, Need::Images];
+const NEEDS: [Need; 3] = [Need::Ebpf, Need::Images, Need::ImageBase];
 /// Where the tests' chart looks for images.
 const LOCAL: &str = "localhost";
 
@@ -139,6 +142,19 @@ pub fn image(workspace: &Workspace, args: &ImageArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Images that a suite starts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The Dockerfile's last stages around agent and controller as the build of everything made them. Nothing is
+    /// compiled twice.
+    AroundBuild,
+    /// The whole Dockerfile, as it is shipped.
+    Whole,
+    /// The whole Dockerfile for arm64, to be tried under emulation. The agent is not optimised, which saves more than
+    /// half of the time that it takes to build.
+    Arm64,
+}
+
 /// What [`ready`] found or made.
 pub struct Ready {
     /// Holds the docker archives `netdiag-agent.tar` and `netdiag-controller.tar`; the end-to-end harness finds them
@@ -150,20 +166,53 @@ pub struct Ready {
     pub fresh: bool,
 }
 
-/// The images of the present sources, built offline if they are not in the cache yet. What [`NEEDS`] says must have
-/// been set up.
-pub fn ready(workspace: &Workspace) -> Result<Ready> {
-    cached(workspace, "images", &Target::ALL, None, &[])
+/// The images of the present sources, built offline. What they need must have been set up.
+pub fn ready(workspace: &Workspace, kind: Kind, built: &Built) -> Result<Ready> {
+    match kind {
+        Kind::AroundBuild => around(workspace, built),
+        Kind::Whole => cached(workspace, "images", &Target::ALL, None, &[]),
+        Kind::Arm64 => {
+            let quick = ["PROFILE=dev", "PROGRAMS=netdiag-agent"];
+            let arch = Some(Arch::Arm64);
+            cached(workspace, "images-arm64", &[Target::Agent], arch, &quick)
+        }
+    }
 }
 
-/// The agent's image for arm64, to be tried under emulation, in the same way. Its program is not optimised, which saves
-/// more than half of the time that it takes to build.
-pub fn ready_for_arm64(workspace: &Workspace) -> Result<Ready> {
-    let quick = ["PROFILE=dev", "PROGRAMS=netdiag-agent"];
-    let arch = Some(Arch::Arm64);
-    cached(workspace, "images-arm64", &[Target::Agent], arch, &quick)
+/// Images of the programs in `built`, in the folder of this run.
+fn around(workspace: &Workspace, built: &Built) -> Result<Ready> {
+    let began = Instant::now();
+    let folder = workspace.run_folder().join("images");
+    let programs = folder.join("programs");
+    let out = programs.join("out");
+    fs::create_dir_all(&out).with_context(|| format!("failed to create {out:?}"))?;
+    for program in Target::ALL.map(Target::image) {
+        build::strip(
+            workspace,
+            built.required_binary(&program)?,
+            &out.join(program),
+        )?;
+    }
+    let sources = Sources::read(workspace)?;
+    let build = Build {
+        workspace,
+        builder: Builder::Buildah,
+        material: &Material::Programs(programs),
+        sources: &sources,
+        arch: None,
+        arguments: &[],
+        registry: LOCAL,
+        tag: &sources.version,
+    };
+    build.archives(&Target::ALL, &folder)?;
+    Ok(Ready {
+        folder,
+        took: began.elapsed(),
+        fresh: false,
+    })
 }
 
+/// Images from the cache, built if they are not in it yet.
 fn cached(
     workspace: &Workspace,
     name: &str,

@@ -78,6 +78,17 @@ impl Sources {
     }
 }
 
+/// What decides how images are compiled, beside the sources themselves.
+const BUILD_FILES: [&str; 3] = ["Dockerfile", ".dockerignore", "Cargo.lock"];
+
+/// Whether the last commit, or what is not committed yet, changes how images are compiled; so it is taken to be where
+/// git does not tell.
+pub fn build_changed(workspace: &Workspace) -> bool {
+    let mut git = workspace.command("git");
+    git.args(["diff", "--quiet", "HEAD~1", "--"]);
+    output_of(git.args(BUILD_FILES)).is_none()
+}
+
 /// The paths that .dockerignore makes exceptions for.
 fn allowed(ignore: &str) -> Vec<&str> {
     ignore

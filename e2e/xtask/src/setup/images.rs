@@ -31,7 +31,7 @@ pub const PACKAGES: Step = Step {
 
 pub const BASE: Step = Step {
     name: "image base",
-    need: Need::Images,
+    need: Need::ImageBase,
     purpose: "a Debian 12 with compilers, on which images are built without a registry; kept in the cache",
     obstacle: |machine| apt_obstacle(machine, BY_HAND),
     present: |workspace| folder(workspace).is_ok_and(|folder| is_base(&folder)),
@@ -47,7 +47,7 @@ pub const BASE: Step = Step {
 
 pub const CRATES: Step = Step {
     name: "crates of images",
-    need: Need::Images,
+    need: Need::ImageBase,
     purpose: "sources of all crates, so that images are built without a network",
     obstacle: |_| None,
     present: |workspace| crates(workspace).is_ok_and(|folder| folder.is_dir()),

@@ -51,8 +51,10 @@ pub enum Need {
     Guests,
     /// Running real nodes.
     Nodes,
-    /// Building images without a registry.
+    /// Building images.
     Images,
+    /// Compiling what is in them without a registry.
+    ImageBase,
     /// Running programs for arm64.
     Arm64,
 }
