@@ -6,6 +6,7 @@
 mod checksum_drop;
 mod driver_checksum;
 mod fragment_reassembly;
+mod kit;
 mod link_mtu;
 mod other_drop;
 mod promiscuity;
@@ -18,6 +19,7 @@ mod unhandled_protocol;
 
 use serde::Serialize;
 
+use self::kit::Need;
 use crate::{evidence::EvidenceWindow, finding::Outcome};
 
 /// Every detector, causes before their effects; the one for what is left over comes last.
@@ -43,11 +45,22 @@ pub fn by_name(name: &str) -> Option<&'static dyn Detector> {
 
 /// A check: turns a window's evidence into findings.
 pub trait Detector: Sync {
-    /// What it is called and what it needs.
+    /// Its name and causes.
     fn meta(&self) -> Meta;
 
-    /// Looks at the evidence. Never fails and never reads a clock: missing evidence becomes an `unchecked` entry.
-    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome;
+    /// The evidence that it needs, for which it is `unchecked` where some is missing.
+    fn needs(&self) -> &'static [Need];
+
+    /// Judges the evidence. Never fails and never reads a clock.
+    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome;
+
+    /// Judges the evidence, and says what of it is missing.
+    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+        let mut outcome = self.judge(window, so_far);
+        let missing = kit::needs::unchecked(self.meta().name, self.needs(), window);
+        outcome.unchecked.splice(..0, missing);
+        outcome
+    }
 }
 
 /// What a detector is, for documents, metrics and messages.
@@ -57,27 +70,6 @@ pub struct Meta {
     pub name: &'static str,
     /// Its causes, as findings have them.
     pub causes: &'static [&'static str],
-    /// The evidence it cannot do without.
-    pub needs: &'static [EvidenceKind],
     /// What it finds, one line.
     pub summary: &'static str,
-}
-
-/// Kinds of evidence that can be missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum EvidenceKind {
-    /// Links with their counters (netlink).
-    Links,
-    /// Dropped packets (the drop probe).
-    Drops,
-    /// Packet sockets (BPF iterators).
-    PacketSockets,
-    /// Registered protocol receivers (/proc/net/ptype).
-    ProtocolHandlers,
-    /// Protocol counters of namespaces (/proc/net/snmp and others).
-    ProtocolCounters,
-    /// The CPUs' backlogs (/proc/net/softnet_stat).
-    CpuBacklogs,
-    /// Lines of the kernel's log.
-    KernelLog,
 }

@@ -22,7 +22,6 @@ pub use remedy::Remedy;
 pub use severity::Severity;
 pub use subject::Subject;
 pub use text::Text;
-pub(crate) use text::counted_packets;
 pub use unchecked::Unchecked;
 
 /// A finding's identity: check, cause and subject, readable and the same in every window.

@@ -12,11 +12,3 @@ pub struct Text {
     /// Who or what suffers, and how much.
     pub hurts: String,
 }
-
-/// `1 packet`, `12 packets`: how texts of findings count.
-pub(crate) fn counted_packets(count: u64) -> String {
-    match count {
-        1 => "1 packet".to_owned(),
-        count => format!("{count} packets"),
-    }
-}

@@ -2,13 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
-use super::ip::{IpPacket, TCP, UDP};
+use super::{ip::IpPacket, ip_protocols};
 use crate::evidence::PacketSample;
-
-/// Protocol number of ICMP.
-const ICMP: u8 = 1;
-/// Protocol number of ICMPv6.
-const ICMPV6: u8 = 58;
 
 /// Sender, receiver and transport of a packet, `10.0.0.1:40000 -> 10.0.0.2:53 UDP`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,13 +42,7 @@ impl fmt::Display for Flow {
             end(self.source),
             end(self.destination)
         )?;
-        match self.protocol {
-            TCP => formatter.write_str("TCP"),
-            UDP => formatter.write_str("UDP"),
-            ICMP => formatter.write_str("ICMP"),
-            ICMPV6 => formatter.write_str("ICMPv6"),
-            other => write!(formatter, "IP protocol {other}"),
-        }
+        formatter.write_str(&ip_protocols::name(self.protocol))
     }
 }
 

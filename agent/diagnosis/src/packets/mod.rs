@@ -9,6 +9,7 @@ pub(crate) mod cdp;
 pub(crate) mod flow;
 pub(crate) mod frame;
 pub(crate) mod ip;
+pub(crate) mod ip_protocols;
 pub(crate) mod lldp;
 pub(crate) mod protocols;
 mod text;

@@ -55,12 +55,14 @@ pub(super) enum Reach {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Forwarder {
     pub(super) owner: Owner,
-    /// What it holds: `packet sockets on m0, m1`, `TUN device tun0`.
-    pub(super) holds: String,
+    /// The devices on which it holds packet sockets.
+    pub(super) sockets: Vec<String>,
+    /// The TUN devices that it holds.
+    pub(super) tuns: Vec<String>,
     pub(super) reach: Reach,
 }
 
-/// The one that must have passed the packets on, as far as devices tell. With two alike it may be either.
+/// The forwarder that must have passed the packets on, as far as devices tell. With two alike it may be either.
 pub(super) fn culprit(forwarders: &[Forwarder]) -> Option<&Forwarder> {
     match forwarders {
         [one] if one.reach > Reach::Near => Some(one),
@@ -96,10 +98,13 @@ pub(super) fn forwarders(
         .into_iter()
         .filter_map(|(owner, devices)| {
             let reach = reach(window, &devices, &ends, lost)?;
-            let holds = describe(&devices);
+            let (tuns, sockets): (Vec<Device>, Vec<Device>) =
+                devices.into_iter().partition(|device| device.is_tun);
+            let names = |devices: Vec<Device>| devices.into_iter().map(|device| device.name);
             Some(Forwarder {
                 owner,
-                holds,
+                sockets: names(sockets).collect(),
+                tuns: names(tuns).collect(),
                 reach,
             })
         })
@@ -282,24 +287,4 @@ fn segment(window: &EvidenceWindow, start: &Link) -> BTreeSet<LinkKey> {
         }
     }
     reached
-}
-
-fn describe(devices: &BTreeSet<Device>) -> String {
-    let names = |is_tun: bool| -> Vec<&str> {
-        devices
-            .iter()
-            .filter(|device| device.is_tun == is_tun)
-            .map(|device| device.name.as_str())
-            .collect()
-    };
-    let (sockets, tuns) = (names(false), names(true));
-    let mut parts = Vec::new();
-    if !sockets.is_empty() {
-        parts.push(format!("packet sockets on {}", sockets.join(", ")));
-    }
-    if !tuns.is_empty() {
-        let devices = if tuns.len() == 1 { "device" } else { "devices" };
-        parts.push(format!("TUN {devices} {}", tuns.join(", ")));
-    }
-    parts.join(" and ")
 }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use super::{path, suspects::Suspects};
 use crate::{
     evidence::{EvidenceWindow, Link, Namespace},
-    finding::{Proof, Remedy, Subject},
     packets::ip::IpPacket,
 };
 
@@ -14,9 +13,22 @@ const MOST_NAMED: usize = 5;
 
 /// A device of this node, or an address that is none of its, or of several.
 pub(super) struct Sender<'a> {
-    addresses: Vec<IpAddr>,
-    namespace: Option<&'a Namespace>,
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) namespace: Option<&'a Namespace>,
     pub(super) link: Option<&'a Link>,
+}
+
+/// Where a sender is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Origin<'a> {
+    /// In this namespace.
+    Known(&'a Namespace),
+    /// Behind an address of the node, which may stand for another.
+    NodeAddress,
+    /// More than one namespace of this node holds the address.
+    Ambiguous,
+    /// Not on this node.
+    Elsewhere,
 }
 
 /// The senders of what was lost, those first that this node can name.
@@ -82,61 +94,20 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// `eth0 of pod shop/client`.
-    pub(super) fn name(&self) -> String {
-        match (self.namespace, self.link) {
-            (Some(namespace), Some(link)) => format!("{} of {}", link.name, place_of(namespace)),
-            (Some(namespace), None) => place_of(namespace),
-            _ => self.list(),
-        }
-    }
-
-    fn list(&self) -> String {
-        let addresses: Vec<String> = self.addresses.iter().map(IpAddr::to_string).collect();
-        addresses.join(", ")
-    }
-
-    /// Name and addresses, or why there is no name.
-    pub(super) fn detail(&self, window: &EvidenceWindow) -> String {
-        if self.namespace.is_some() {
-            return format!("{} ({})", self.name(), self.list());
-        }
+    /// What is known of the sender's place.
+    pub(super) fn origin(&self, window: &EvidenceWindow) -> Origin<'a> {
         let any = |holds: fn(&EvidenceWindow, IpAddr) -> bool| {
             let mut addresses = self.addresses.iter();
             addresses.any(|address| holds(window, *address))
         };
-        let why = if any(|window, address| path::holder_of(window, address).is_some()) {
-            "an address of the node, which may stand for another"
+        if let Some(namespace) = self.namespace {
+            Origin::Known(namespace)
+        } else if any(|window, address| path::holder_of(window, address).is_some()) {
+            Origin::NodeAddress
         } else if any(path::is_held) {
-            "more than one namespace here holds it"
+            Origin::Ambiguous
         } else {
-            "not on this node"
-        };
-        format!("{}: {why}", self.list())
+            Origin::Elsewhere
+        }
     }
-
-    pub(super) fn offload_proof(&self) -> Option<Proof> {
-        let link = self.link?;
-        (link.tx_checksum_offload == Some(true)).then(|| {
-            let name = format!("{}: tx-checksumming", self.name());
-            Proof::new(name, "on", "", "ethtool")
-        })
-    }
-
-    pub(super) fn turn_offload_off(&self) -> Option<Remedy> {
-        let (namespace, link) = (self.namespace?, self.link?);
-        let device = link.name.as_str();
-        let set = ["ethtool", "-K", device, "tx", "off"];
-        let text = format!("Let the sender finish its checksums: {}.", self.name());
-        let remedy = Remedy::command_in(namespace, text, &set, &[device]);
-        Some(remedy.with_effect(
-            "Takes effect at once, costs that sender some CPU, and ends with its pod.",
-        ))
-    }
-}
-
-pub(super) fn place_of(namespace: &Namespace) -> String {
-    Subject::of_namespace(namespace)
-        .place()
-        .unwrap_or_else(|| "the node".to_owned())
 }

@@ -9,6 +9,7 @@ use super::{
     trigger::{self, Trigger, is_other_checksum},
 };
 use crate::{
+    detectors::kit::Tally,
     evidence::{DropCount, Drops, EvidenceWindow, NetnsId, PacketSample},
     finding::{Confidence, Subject},
     packets::ip::{IpPacket, TCP, UDP},
@@ -45,7 +46,7 @@ pub(super) struct Key<'a> {
     /// The packets themselves.
     packets: Vec<IpPacket<'a>>,
     /// The transport protocol of its samples.
-    pub(super) protocol: Option<&'static str>,
+    pub(super) protocol: Option<u8>,
     /// It is about another checksum (IP header, ICMP), which no sender leaves to the device.
     is_other_checksum: bool,
 }
@@ -91,7 +92,7 @@ pub(super) fn by_place(window: &EvidenceWindow) -> Vec<Suspects<'_>> {
             drop,
             judged: 0,
             half_made: 0,
-            protocol: packets.iter().find_map(protocol_name),
+            protocol: packets.iter().find_map(transport),
             is_other_checksum: is_other_checksum(&drop.reason),
             packets,
         });
@@ -185,9 +186,9 @@ impl<'a> Suspects<'a> {
         translation::proved(&packets)
     }
 
-    /// What died here for a lost partial checksum, and whether it may be more: of keys that hold other packets too only
-    /// those that show it are counted.
-    pub(super) fn lost_count(&self) -> (u64, bool) {
+    /// The keys in which half-made checksums were lost, with the packets that died of it: of keys that hold other
+    /// packets too only those that show it are counted.
+    pub(super) fn lost_tally(&self) -> Tally {
         let count = |key: &Key<'_>| {
             if self.is_wholly_lost(key) {
                 key.drop.count
@@ -195,11 +196,14 @@ impl<'a> Suspects<'a> {
                 key.half_made as u64
             }
         };
-        let is_least = self.lost().any(|key| !self.is_wholly_lost(key));
-        (
-            self.lost().map(count).fold(0, u64::saturating_add),
-            is_least,
-        )
+        let keys = self.lost().map(|key| (key.index, key.drop));
+        let count = self.lost().map(count).fold(0, u64::saturating_add);
+        Tally::from_iter(keys).with_count(count)
+    }
+
+    /// More packets may have died of it than are counted.
+    pub(super) fn is_least(&self) -> bool {
+        self.lost().any(|key| !self.is_wholly_lost(key))
     }
 
     fn is_wholly_lost(&self, key: &Key<'_>) -> bool {
@@ -208,6 +212,11 @@ impl<'a> Suspects<'a> {
             // A filter drops all kinds of packets for all kinds of reasons.
             Trigger::Elsewhere => key.has_lost() && key.half_made == key.judged,
         }
+    }
+
+    /// The sampled packets with a half-made checksum.
+    pub(super) fn half_made(&self) -> impl Iterator<Item = &IpPacket<'a>> {
+        self.pseudo_header.iter().chain(&self.translated)
     }
 
     /// The keys in which half-made checksums were lost.
@@ -221,7 +230,7 @@ impl<'a> Suspects<'a> {
         self.lost().filter(whole).map(|key| key.index).collect()
     }
 
-    /// How surely half-made checksums were lost here; `None` when nothing proves it.
+    /// The confidence that half-made checksums were lost here; `None` when nothing proves it.
     pub(super) fn loss(&self) -> Option<Confidence> {
         match (self.pseudo_header.len(), self.trigger) {
             (ENOUGH.., _) => Some(Confidence::Certain),
@@ -235,23 +244,21 @@ impl<'a> Suspects<'a> {
         }
     }
 
-    /// How many died here of something else.
-    pub(super) fn broken_count(&self) -> u64 {
+    /// The keys that no lost checksum explains, with the packets that died of something else.
+    pub(super) fn broken_tally(&self) -> Tally {
         let lost = self.loss().is_some();
         let count = |key: &Key<'_>| {
             let half_made = if lost { key.half_made as u64 } else { 0 };
             key.drop.count.saturating_sub(half_made)
         };
-        self.broken().map(count).fold(0, u64::saturating_add)
+        let keys = self.broken().map(|key| (key.index, key.drop));
+        let count = self.broken().map(count).fold(0, u64::saturating_add);
+        Tally::from_iter(keys).with_count(count)
     }
 
     /// What is left is about the checksums of IP headers and ICMP, which no sender leaves to the device.
     pub(super) fn only_other_checksums(&self) -> bool {
         self.broken().all(|key| key.is_other_checksum)
-    }
-
-    pub(super) fn broken_keys(&self) -> Vec<usize> {
-        self.broken().map(|key| key.index).collect()
     }
 
     /// The keys that no lost checksum explains.
@@ -273,22 +280,11 @@ impl<'a> Suspects<'a> {
     }
 }
 
-/// Sampled packets of these keys whose checksum could be judged.
+/// The number of sampled packets of these keys whose checksum could be judged.
 pub(super) fn judged<'a>(keys: impl Iterator<Item = &'a Key<'a>>) -> usize {
     keys.map(|key| key.judged).sum()
 }
 
-/// First and last drop of these keys, milliseconds since the window began.
-pub(super) fn times<'a>(keys: impl Iterator<Item = &'a Key<'a>>) -> (u64, u64) {
-    keys.map(|key| (key.drop.first_ms, key.drop.last_ms))
-        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
-        .unwrap_or_default()
-}
-
-fn protocol_name(packet: &IpPacket<'_>) -> Option<&'static str> {
-    match packet.protocol {
-        TCP => Some("TCP"),
-        UDP => Some("UDP"),
-        _ => None,
-    }
+fn transport(packet: &IpPacket<'_>) -> Option<u8> {
+    Some(packet.protocol).filter(|protocol| [TCP, UDP].contains(protocol))
 }

@@ -7,7 +7,7 @@ mod without_reasons;
 use super::{fixtures::*, *};
 use crate::{
     evidence::*,
-    finding::Verdict,
+    finding::{Confidence, Verdict},
     testing::{
         NODE, complete, drops_of, ipv4_drops, link, links_of, named_drops, node_namespace, owner,
         packet_socket, pod_namespace, veth,

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::packets::ip_protocols;
+
 /// Longest line of a driver; a longer one is somebody else's.
 const LONGEST: usize = 256;
 /// Words before the message: driver, address, interface, and what some drivers repeat.
@@ -121,35 +123,10 @@ fn hexadecimal<N: TryFrom<u32>>(digits: &str) -> Option<N> {
 
 impl fmt::Display for Refused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = match self {
-            Self::Transport(number) => *number,
-            Self::IpVersion(version) => return write!(formatter, "IP version {version}"),
-            Self::EtherType(ethertype) => return write!(formatter, "EtherType {ethertype:#06x}"),
-        };
-        // IANA's "Assigned Internet Protocol Numbers".
-        let name = match number {
-            0 => "IPv6 hop-by-hop options",
-            1 => "ICMP",
-            2 => "IGMP",
-            4 => "IPv4 in IP",
-            6 => "TCP",
-            17 => "UDP",
-            41 => "IPv6 in IP",
-            43 => "IPv6 routing header",
-            44 => "IPv6 fragment header",
-            47 => "GRE",
-            50 => "ESP",
-            51 => "AH",
-            58 => "ICMPv6",
-            60 => "IPv6 destination options",
-            89 => "OSPF",
-            103 => "PIM",
-            115 => "L2TP",
-            132 => "SCTP",
-            136 => "UDP-Lite",
-            137 => "MPLS in IP",
-            other => return write!(formatter, "IP protocol {other}"),
-        };
-        formatter.write_str(name)
+        match self {
+            Self::Transport(number) => formatter.write_str(&ip_protocols::name(*number)),
+            Self::IpVersion(version) => write!(formatter, "IP version {version}"),
+            Self::EtherType(ethertype) => write!(formatter, "EtherType {ethertype:#06x}"),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Lines as drivers print them, and lines that only look so.
 
 use super::{
-    DriverChecksum, MOST_FINDINGS,
+    DriverChecksum,
+    judge::MOST_FINDINGS,
     line::{Complaint, Refused},
 };
 use crate::{

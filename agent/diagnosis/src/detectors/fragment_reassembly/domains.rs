@@ -1,21 +1,13 @@
-//! Which interfaces share a broadcast domain, and who opened them.
+//! Broadcast domains that interfaces share.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::{
-    remains::{Ends, Place, Remains, Version},
-    toll::Toll,
-};
+use super::fragments::{Ends, FragmentDrops, Place, Version};
 use crate::{
-    detectors::{
-        Outcome,
-        promiscuity::{self, chain},
-    },
     evidence::{EvidenceWindow, FrameCopy, Link, Namespace, NetnsId, Stacks},
-    finding::FindingId,
     uapi::ethertype::{ETH_P_ARP, ETH_P_IP, ETH_P_IPV6},
 };
 
@@ -43,7 +35,10 @@ pub(super) enum Seen {
 }
 
 /// The domains that two interfaces of a namespace share though none of them hands frames on to the other.
-pub(super) fn shared<'a>(window: &'a EvidenceWindow, remains: &[Remains<'_>]) -> Vec<Domain<'a>> {
+pub(super) fn shared<'a>(
+    window: &'a EvidenceWindow,
+    drops: &[FragmentDrops<'_>],
+) -> Vec<Domain<'a>> {
     let compared = window.frame_copies.value();
     let came_in = compared.map_or(Vec::new(), |seen| seen.copies.clone());
     let mut domains = joined(window, came_in, Seen::ComingIn);
@@ -52,7 +47,7 @@ pub(super) fn shared<'a>(window: &'a EvidenceWindow, remains: &[Remains<'_>]) ->
         return domains;
     }
     // Headers outside the linear part cannot be compared when a frame comes in; a dropped fragment's can be read.
-    for domain in joined(window, dropped_on_two(remains), Seen::Dropped) {
+    for domain in joined(window, dropped_on_two(drops), Seen::Dropped) {
         let is_known = |known: &Domain<'_>| {
             known.namespace.id == domain.namespace.id
                 && domain.links.iter().all(|link| known.has(link.ifindex))
@@ -65,11 +60,12 @@ pub(super) fn shared<'a>(window: &'a EvidenceWindow, remains: &[Remains<'_>]) ->
 }
 
 /// Flows to a group of which fragments found their copy on one interface, while other parts were dropped on another.
-fn dropped_on_two(remains: &[Remains<'_>]) -> Vec<FrameCopy> {
+fn dropped_on_two(drops: &[FragmentDrops<'_>]) -> Vec<FrameCopy> {
     let mut copies = Vec::new();
-    let is_copy = |one: &&Remains<'_>| one.place == Place::Reassembly && one.version == Version::V4;
-    for twice in remains.iter().filter(is_copy) {
-        let elsewhere = remains.iter().filter(|other| {
+    let is_copy =
+        |one: &&FragmentDrops<'_>| one.place == Place::Reassembly && one.version == Version::V4;
+    for twice in drops.iter().filter(is_copy) {
+        let elsewhere = drops.iter().filter(|other| {
             other.key.netns == twice.key.netns && other.key.ifindex != twice.key.ifindex
         });
         let (Some(netns), elsewhere) = (twice.key.netns, elsewhere.collect::<Vec<_>>()) else {
@@ -177,7 +173,7 @@ impl Domain<'_> {
         copies.any(|copy| copy.fragments && same_ends(copy) == Some(*ends))
     }
 
-    /// Whether a program of the namespace joined one of the groups that fragments came for; `None` where that could not
+    /// A program of the namespace joined one of the groups that fragments came for; `None` where that could not
     /// be read, or where they were no group's.
     pub(super) fn has_receiver(&self) -> Option<bool> {
         let joined = self.namespace.multicast_groups.as_ref()?;
@@ -217,36 +213,4 @@ impl Domain<'_> {
 
 fn same_ends(copy: &FrameCopy) -> Option<Ends> {
     Some((copy.source?, copy.destination?))
-}
-
-/// The findings by which interfaces that filter addresses let in frames of groups that nobody there has joined.
-pub(super) fn opened_by(
-    window: &EvidenceWindow,
-    so_far: &Outcome,
-    domain: &Domain<'_>,
-    toll: &Toll<'_>,
-) -> Vec<FindingId> {
-    // A broadcast needs no open filter.
-    let is_filtered = |copy: &FrameCopy| match copy.destination {
-        Some(IpAddr::V4(address)) => !address.is_broadcast(),
-        Some(IpAddr::V6(_)) => true,
-        None => false,
-    };
-    if !domain.copies.iter().any(is_filtered) {
-        return Vec::new();
-    }
-    let strangers = toll.strangers();
-    let mut ids: Vec<FindingId> = domain
-        .links
-        .iter()
-        .filter(|link| strangers.is_empty() || strangers.contains(&link.ifindex))
-        .flat_map(|link| chain::stack_below(window, link))
-        .filter(|device| device.filters_addresses())
-        .filter(|device| device.is_promiscuous() || device.is_all_multicast())
-        .flat_map(|device| promiscuity::findings_that_open(window, so_far, device))
-        .map(|finding| finding.id.clone())
-        .collect();
-    ids.sort();
-    ids.dedup();
-    ids
 }

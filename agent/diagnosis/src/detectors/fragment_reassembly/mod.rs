@@ -5,24 +5,28 @@
 //! (`ip_defrag`: the key holds addresses, identification, protocol and the VRF). So copies of one datagram collide.
 //! Queues of IPv6 groups and link-local addresses belong to one interface (`fq_find` in reassembly.c).
 
+mod collisions;
 mod domains;
-mod loss;
-mod remains;
-mod remedies;
+mod fragments;
+mod incomplete;
+mod judge;
 #[cfg(test)]
 mod tests;
-mod toll;
-mod wording;
+mod text;
 
 use self::{
-    domains::Domain,
-    remains::{Place, Remains},
-    toll::Toll,
+    collisions::Collisions,
+    incomplete::Incomplete,
+    judge::Shared,
+    text::{incomplete as incomplete_text, remedies},
 };
-use super::{Detector, EvidenceKind, Meta};
+use super::{
+    Detector, Meta,
+    kit::{Evidence, Need},
+};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Claim, Confidence, Finding, Outcome, Severity, Subject, Unchecked, Verdict},
+    finding::{Claim, Finding, Outcome, Subject, Unchecked},
 };
 
 const NAME: &str = "FragmentReassembly";
@@ -32,6 +36,21 @@ const FRAGMENT_LOSS: &str = "FragmentLoss";
 /// `IP_FRAG_TIME`, the default of net.ipv4.ipfrag_time, in milliseconds.
 const DEFAULT_REASSEMBLY_MS: u64 = 30_000;
 
+const NEEDS: &[Need] = &[
+    // What became of fragments is told by the functions that free them.
+    Need::all(Evidence::FunctionNames, "what became of fragments"),
+    Need::all(Evidence::Drops, "drop probe"),
+    Need::part(Evidence::Links, "links"),
+    Need::part(
+        Evidence::FrameCopies,
+        "whether two interfaces share a broadcast domain",
+    ),
+    Need::part(
+        Evidence::Duration(DEFAULT_REASSEMBLY_MS),
+        "a datagram that stays incomplete is given up after net.ipv4.ipfrag_time (30 s unless changed)",
+    ),
+];
+
 /// The `FragmentReassembly` check.
 pub(super) struct FragmentReassembly;
 
@@ -40,67 +59,65 @@ impl Detector for FragmentReassembly {
         Meta {
             name: NAME,
             causes: &[SHARED_BROADCAST_DOMAIN, FRAGMENT_LOSS],
-            needs: &[EvidenceKind::Links, EvidenceKind::Drops],
             summary: "fragmented datagrams cannot be put together",
         }
     }
 
-    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
-        let remains = remains::of_fragments(window, so_far);
+    fn needs(&self) -> &'static [Need] {
+        NEEDS
+    }
+
+    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+        let drops = fragments::of_fragments(window, so_far);
+        let domains = domains::shared(window, &drops);
+        let collide = |domain| Collisions::of(domain, &drops);
+        let collisions: Vec<Collisions<'_>> = domains.iter().map(collide).collect();
         let mut outcome = Outcome::default();
-        let mut tolls = Vec::new();
-        for domain in domains::shared(window, &remains) {
-            let toll = Toll::of(&domain, &remains);
-            outcome.extend(report(window, so_far, &domain, &toll));
-            tolls.push(toll);
+        for (domain, collisions) in domains.iter().zip(&collisions) {
+            let shared = Shared::of(window, so_far, domain, collisions);
+            let finding = shared_finding(window, &shared);
+            outcome.extend(claimed(&shared, finding));
         }
-        outcome.extend(loss::report(window, &remains, &tolls));
-        outcome.unchecked = unchecked(window, &remains, &tolls);
+        for found in incomplete::incomplete(window, &drops, &collisions) {
+            let finding = incomplete_finding(&found);
+            outcome.extend(Outcome::of_loss(finding, &found.tally.keys));
+        }
+        let unplaced = judge::unplaced_copies(window, &drops, &collisions);
+        outcome.unchecked.extend(unplaced.map(|found| Unchecked {
+            check: NAME,
+            partly: true,
+            reason: text::unplaced(found),
+        }));
         outcome
     }
 }
 
-fn report(
-    window: &EvidenceWindow,
-    so_far: &Outcome,
-    domain: &Domain<'_>,
-    toll: &Toll<'_>,
-) -> Outcome {
-    let lost = toll.lost(domain);
-    let severity = if lost.at_least > 0 {
-        Severity::Critical
-    } else if toll.collides() && domain.has_receiver() != Some(false) {
-        Severity::Warning
-    } else {
-        Severity::Info
-    };
+fn shared_finding(window: &EvidenceWindow, shared: &Shared<'_>) -> Finding {
+    let domain = shared.domain;
     // One device of the domain, always the same one, gives the finding its place and identity.
     let subject = Subject::of_link(domain.links[0], Some(domain.namespace));
-    let text = wording::text(severity, domain, toll);
-    let mut finding = Finding::new(NAME, SHARED_BROADCAST_DOMAIN, severity, subject, text);
-    finding.confidence = if domain.is_proved() {
-        Confidence::Certain
-    } else {
-        Confidence::Likely
-    };
-    finding.count = match severity {
-        Severity::Critical => lost.at_least,
-        Severity::Warning => toll.duplicates.at_most,
-        Severity::Info => domain.copied(),
-    };
-    (finding.first_ms, finding.last_ms) = toll.times();
-    finding.caused_by = domains::opened_by(window, so_far, domain, toll);
-    wording::describe(&mut finding, window, domain, toll);
-    let claims = toll
-        .remains
-        .iter()
-        .filter(|remains| remains.is_all_of(domain));
-    let claims = claims.map(|remains| Claim {
-        drop: remains.drop,
-        verdict: match remains.place {
-            Place::Routing if remains.wholes > 0 && lost.at_least > 0 => Verdict::Harmful,
-            Place::Reassembly | Place::Routing | Place::Expiry => Verdict::Benign,
-        },
+    let text = text::text(shared);
+    let mut finding = Finding::new(
+        NAME,
+        SHARED_BROADCAST_DOMAIN,
+        shared.severity,
+        subject,
+        text,
+    );
+    finding.confidence = shared.confidence;
+    shared.collisions.tally().measure(&mut finding);
+    finding.count = shared.count;
+    finding.caused_by.clone_from(&shared.caused_by);
+    finding.evidence = text::proofs(window, shared);
+    finding.details = text::details(domain);
+    finding.remedies = remedies::of_domain(window, shared);
+    finding
+}
+
+fn claimed(shared: &Shared<'_>, finding: Finding) -> Outcome {
+    let claims = shared.verdicts().map(|(drop, verdict)| Claim {
+        drop,
+        verdict,
         protocol: None,
         finding: finding.id.clone(),
     });
@@ -111,80 +128,18 @@ fn report(
     }
 }
 
-fn unchecked(
-    window: &EvidenceWindow,
-    remains: &[Remains<'_>],
-    tolls: &[Toll<'_>],
-) -> Vec<Unchecked> {
-    let mut entries = Vec::new();
-    let mut add = |partly, reason: String| {
-        entries.push(Unchecked {
-            check: NAME,
-            partly,
-            reason,
-        });
+fn incomplete_finding(found: &Incomplete<'_>) -> Finding {
+    let subject = match found.link {
+        Some(link) => Subject::of_link(link, Some(found.namespace)),
+        None => Subject::of_namespace(found.namespace),
     };
-    let drops = window.drops.value();
-    if let Some(missing) = window.drops.missing() {
-        // What became of fragments is told by the functions that free them.
-        let partly = drops.is_some_and(|drops| drops.has_locations);
-        add(partly, format!("drop probe: {missing}"));
-    }
-    // Fragments in a namespace whose counters are closed raise no question.
-    if window.links.value().is_some()
-        && let Some(missing) = window.links.missing()
-    {
-        add(true, format!("links: {missing}"));
-    }
-    if let Some(missing) = window.frame_copies.missing() {
-        let reason = format!("whether two interfaces share a broadcast domain: {missing}");
-        add(true, reason);
-    } else if remains
-        .iter()
-        .any(|one| is_unplaced_copy(window, one, tolls))
-    {
-        let unreadable = window.frame_copies.value().map(|seen| seen.unreadable);
-        match unreadable {
-            None => add(
-                true,
-                "fragments came twice; whether on two interfaces was not watched meanwhile"
-                    .to_owned(),
-            ),
-            Some(0) => {}
-            Some(unreadable) => add(
-                true,
-                format!(
-                    "fragments came twice; whether on two interfaces could not be seen of {unreadable} frames whose \
-                     headers were outside the linear part"
-                ),
-            ),
-        }
-    }
-    if let Some(lost) = window.frame_copies.value().map(|copies| copies.lost)
-        && lost > 0
-    {
-        let reason =
-            format!("{lost} copies of frames could not be counted, because a map was full");
-        add(true, reason);
-    }
-    if window.duration_ms < DEFAULT_REASSEMBLY_MS {
-        let seconds = window.duration_ms / 1000;
-        let reason = format!(
-            "a datagram that stays incomplete is given up after net.ipv4.ipfrag_time (30 s unless changed): {seconds} s \
-             can miss them"
-        );
-        add(true, reason);
-    }
-    entries
-}
-
-/// Fragments that came twice in a namespace with two interfaces to come in on, and that belong to no known domain.
-fn is_unplaced_copy(window: &EvidenceWindow, one: &Remains<'_>, tolls: &[Toll<'_>]) -> bool {
-    let links = window.links().iter();
-    let ways_in =
-        links.filter(|link| Some(link.netns) == one.key.netns && link.is_up() && link.name != "lo");
-    let mut placed = tolls.iter().flat_map(|toll| &toll.remains);
-    one.place == Place::Reassembly
-        && ways_in.count() > 1
-        && !placed.any(|other| other.drop == one.drop)
+    let subject = subject.with_protocol(found.version.name());
+    let text = incomplete_text::text(found);
+    let mut finding = Finding::new(NAME, FRAGMENT_LOSS, found.severity, subject, text);
+    finding.confidence = found.confidence;
+    found.tally.measure(&mut finding);
+    finding.evidence = incomplete_text::proofs(found);
+    finding.details = incomplete_text::details(found);
+    finding.remedies = remedies::of_loss(found);
+    finding
 }

@@ -4,23 +4,25 @@
 //! they are worth a warning and what helps. What the table calls no loss is silent, unless it is so much that whoever
 //! watches drops must have seen it.
 
-mod groups;
+mod judge;
+mod listeners;
 mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
-mod uneventful;
-mod wording;
+mod text;
 
 use self::{
-    groups::{Group, Tally},
-    table::{Class, Surroundings},
-    uneventful::LISTEN_OVERFLOWS,
+    judge::{Drops, Group},
+    listeners::ListenOverflow,
 };
-use super::{Detector, EvidenceKind, Meta};
+use super::{
+    Detector, Meta,
+    kit::{Evidence, Need, proof, say},
+};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Claim, Confidence, Finding, Outcome, Severity, Subject, Unchecked, Verdict},
+    finding::{Finding, Outcome, Severity, Subject, Text},
 };
 
 const NAME: &str = "OtherDrop";
@@ -30,13 +32,16 @@ const NOT_LOSS: &str = "NotLoss";
 const NO_DEVICE: &str = "NoDevice";
 /// Cause of the one finding that folds small remainders.
 const REMAINDER: &str = "Remainder";
+/// Cause of a finding about listeners whose programs do not accept.
+const LISTEN_OVERFLOWS: &str = "ListenOverflows";
 
-/// As many harmless or small findings are listed one by one; the rest is folded into one.
-const INFO_LISTED: usize = 12;
-
-/// Packets a minute from which freed packets that nobody misses are worth a line: 100 a second are seen by anybody who
-/// counts drops, and an idle node stays far below.
-const NOT_LOSS_PER_MINUTE: u64 = 6_000;
+const NEEDS: &[Need] = &[
+    Need::all(Evidence::Drops, "drop probe"),
+    Need::part(
+        Evidence::FunctionNames,
+        "drops without a reason cannot be told apart",
+    ),
+];
 
 /// The `OtherDrop` check.
 pub(super) struct OtherDrop;
@@ -47,127 +52,85 @@ impl Detector for OtherDrop {
             name: NAME,
             // Beside these, a cause is the kernel's drop reason or function.
             causes: &[NOT_LOSS, NO_DEVICE, REMAINDER, LISTEN_OVERFLOWS],
-            needs: &[EvidenceKind::Drops],
             summary: "packets are dropped for a reason of the kernel's that no other check explains",
         }
     }
 
-    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+    fn needs(&self) -> &'static [Need] {
+        NEEDS
+    }
+
+    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+        let leftovers = judge::leftovers(window, so_far);
         let mut outcome = Outcome {
-            unchecked: unchecked(window),
+            findings: listeners::overflows(window)
+                .map(|found| listen_overflow(&found))
+                .collect(),
             ..Outcome::default()
         };
-        outcome
-            .findings
-            .extend(uneventful::listen_overflows(window));
-        let leftovers = groups::fold(window, so_far);
-        let warns = |group: &Group<'_>| warns(window, &group.tally);
-        let (warnings, mut infos): (Vec<Group<'_>>, Vec<Group<'_>>) =
-            leftovers.groups.into_iter().partition(warns);
-        // The most frequent are listed; names break ties, so that two windows list the same ones.
-        infos.sort_by(|a, b| {
-            let name = |group: &Group<'_>| (group.namespace.id, group.link.map(|l| l.ifindex));
-            (b.tally.count, a.cause, name(a)).cmp(&(a.tally.count, b.cause, name(b)))
-        });
-        let folded = infos.split_off(infos.len().min(INFO_LISTED));
-        for group in warnings.iter().chain(&infos) {
-            let finding = group_finding(window, group);
-            add(&mut outcome, finding, window, &group.tally.drops);
+        for group in &leftovers.groups {
+            outcome.extend(group.drops.explained_by(of_group(window, group)));
         }
-        if !folded.is_empty() {
-            let finding = wording::remainder(window, &folded);
-            let drops: Vec<usize> = folded
-                .iter()
-                .flat_map(|group| group.tally.drops.iter().copied())
-                .collect();
-            add(&mut outcome, finding, window, &drops);
+        if !leftovers.folded.is_empty() {
+            let drops = Drops::of(&leftovers.folded);
+            let text = text::remainder(leftovers.folded.len(), &drops);
+            let finding = of_node(window, REMAINDER, &drops, text);
+            outcome.extend(drops.explained_by(finding));
         }
-        if leftovers.nowhere.count > 0 || window.lost.counts > 0 {
-            let finding = wording::no_device(window, &leftovers.nowhere);
-            add(&mut outcome, finding, window, &leftovers.nowhere.drops);
+        let nowhere = &leftovers.nowhere;
+        if nowhere.tally.count > 0 || window.lost.counts > 0 {
+            outcome.extend(nowhere.explained_by(no_device(window, nowhere)));
         }
-        let often = Class::Loss {
-            warn_per_minute: Some(NOT_LOSS_PER_MINUTE),
-        };
-        if often.warns(leftovers.not_loss.count, window.duration_ms) {
-            let finding = wording::not_loss(window, &leftovers.not_loss);
-            add(&mut outcome, finding, window, &leftovers.not_loss.drops);
+        if let Some(drops) = leftovers.frequent_not_loss(window) {
+            let text = text::not_loss(window, drops);
+            let finding = of_node(window, NOT_LOSS, drops, text);
+            outcome.extend(drops.explained_by(finding));
         }
         outcome
     }
 }
 
-fn warns(window: &EvidenceWindow, tally: &Tally) -> bool {
-    tally
-        .class()
-        .is_some_and(|class| class.warns(tally.count, window.duration_ms))
-}
-
-fn group_finding(window: &EvidenceWindow, group: &Group<'_>) -> Finding {
+fn of_group(window: &EvidenceWindow, group: &Group<'_>) -> Finding {
     let subject = match group.link {
         Some(link) => Subject::of_link(link, Some(group.namespace)),
         None => Subject::of_namespace(group.namespace),
     };
-    let severity = if warns(window, &group.tally) {
-        Severity::Warning
-    } else {
-        Severity::Info
-    };
-    let text = wording::text(group, &subject, severity);
+    let severity = group.drops.severity(window);
+    let text = text::group(group, &subject, severity);
     let mut finding = Finding::new(NAME, group.cause.to_owned(), severity, subject, text);
-    finding.confidence = match group.tally.row {
-        // The kernel log has no namespace: its line may be about another one's table.
-        Some(row) if matches!(row.matches, table::Match::Logged { .. }) => Confidence::Possible,
-        Some(_) => Confidence::Certain,
-        None => Confidence::Possible,
-    };
-    finding.count = group.tally.count;
-    (finding.first_ms, finding.last_ms) = group.tally.times();
-    wording::describe(&mut finding, window, group);
+    finding.confidence = group.drops.confidence();
+    group.drops.tally.measure(&mut finding);
+    finding.evidence = proof::drops(window, &group.drops.tally);
+    finding.details = say::flows(window, &group.drops.tally).collect();
+    finding.remedies = text::remedies(window, group);
     finding
 }
 
-/// Adds a finding and claims its drops, each with the verdict of its own row.
-fn add(outcome: &mut Outcome, finding: Finding, window: &EvidenceWindow, drops: &[usize]) {
-    let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
-    for drop in drops {
-        let row = counts
-            .get(*drop)
-            .and_then(|key| table::lookup(key, &Surroundings::of(window, key)));
-        outcome.claims.push(Claim {
-            drop: *drop,
-            verdict: match row.map(|row| row.class) {
-                Some(Class::NotLoss) => Verdict::Benign,
-                Some(Class::Loss { .. }) => Verdict::Harmful,
-                Some(Class::Decision) | None => Verdict::Unknown,
-            },
-            protocol: None,
-            finding: finding.id.clone(),
-        });
-    }
-    outcome.findings.push(finding);
+/// A finding about drops of the whole node.
+fn of_node(window: &EvidenceWindow, cause: &'static str, drops: &Drops, text: Text) -> Finding {
+    let mut finding = Finding::new(NAME, cause, Severity::Info, Subject::default(), text);
+    drops.tally.measure(&mut finding);
+    finding.evidence = proof::drops(window, &drops.tally);
+    finding
 }
 
-fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
-    let mut entries = Vec::new();
-    if let Some(reason) = window.drops.missing() {
-        entries.push(Unchecked {
-            check: NAME,
-            partly: window.drops.value().is_some(),
-            reason: format!("drop probe: {reason}"),
-        });
-    }
-    let nameless = window
-        .drops
-        .value()
-        .is_some_and(|drops| !drops.has_locations && !drops.counts.is_empty());
-    if nameless {
-        entries.push(Unchecked {
-            check: NAME,
-            partly: true,
-            reason: "function names are hidden: drops without a reason cannot be told apart"
-                .to_owned(),
-        });
-    }
-    entries
+/// Drops that cannot be given to a device, and those that found the counting map full.
+fn no_device(window: &EvidenceWindow, drops: &Drops) -> Finding {
+    let count = drops.tally.count.saturating_add(window.lost.counts);
+    let text = text::no_device(window, drops, count);
+    let mut finding = of_node(window, NO_DEVICE, drops, text);
+    finding.count = count;
+    finding.details = say::flows(window, &drops.tally).collect();
+    finding.evidence.extend(text::lost_counts(window));
+    finding
+}
+
+fn listen_overflow(found: &ListenOverflow<'_>) -> Finding {
+    let subject = Subject::of_namespace(found.namespace);
+    let text = text::listen_overflow(found, &subject);
+    let mut finding = Finding::new(NAME, LISTEN_OVERFLOWS, found.severity, subject, text);
+    found.refused.measure(&mut finding);
+    finding.evidence = text::listen_overflow_proof(found).into_iter().collect();
+    finding.remedies = vec![text::listen_overflow_remedy(found)];
+    finding
 }

@@ -1,12 +1,10 @@
-//! Which device's receive filter follows which: promiscuity goes down from a bond to its slaves and from a VLAN or
+//! Receive filters that follow each other: promiscuity goes down from a bond to its slaves and from a VLAN or
 //! macvlan device to the one below it.
 
 use crate::evidence::{EvidenceWindow, Link, LinkKind};
 
 /// Devices stacked on each other; deeper is a recording that lies.
 const DEEPEST: usize = 8;
-/// Names in a line for people; the rest is counted.
-const MOST_NAMES: usize = 4;
 
 impl Link {
     /// Passes its own promiscuity on to its slaves (`bond_change_rx_flags`, `team_change_rx_flags`, netvsc).
@@ -114,44 +112,33 @@ fn is_same(a: &Link, b: &Link) -> bool {
     (a.netns, a.ifindex) == (b.netns, b.ifindex)
 }
 
-/// The chain that ends at `link`: `eth0, eth1 <- bond0 <- bond0.100`, within its namespace, of the devices that do as
-/// it does: promiscuous, or taking every multicast frame.
-pub(super) fn chain(
-    window: &EvidenceWindow,
-    link: &Link,
+/// Devices that stand alike on each other, level by level from the lowest.
+pub(super) type Chain<'a> = Vec<Vec<&'a Link>>;
+
+/// The chain that ends at `link`, within its namespace, of the devices that do as it does: promiscuous, or taking every
+/// multicast frame.
+pub(super) fn chain<'a>(
+    window: &'a EvidenceWindow,
+    link: &'a Link,
     follows: impl Fn(&Link) -> bool + Copy,
-) -> String {
-    let mut parts = vec![link.name.clone()];
+) -> Chain<'a> {
+    let mut levels = vec![vec![link]];
     let mut at = link;
     for _ in 0..DEEPEST {
         let mut below = lowers(window, at);
         below.retain(|lower| lower.netns == link.netns && follows(lower));
-        if below.is_empty() {
-            break;
-        }
-        let names: Vec<&str> = below.iter().map(|link| link.name.as_str()).collect();
-        parts.push(listed(&names, ", "));
         match below.as_slice() {
-            [only] => at = only,
-            _ => break,
+            [] => break,
+            [only] => {
+                at = only;
+                levels.push(below);
+            }
+            _ => {
+                levels.push(below);
+                break;
+            }
         }
     }
-    parts.reverse();
-    parts.join(" <- ")
-}
-
-/// A bounded list of names: `a, b, c, d and 96 more`.
-pub(in crate::detectors) fn listed(names: &[&str], last: &str) -> String {
-    match names {
-        [] => String::new(),
-        [rest @ .., end] if names.len() <= MOST_NAMES && !rest.is_empty() => {
-            format!("{}{last}{end}", rest.join(", "))
-        }
-        [only] => (*only).to_owned(),
-        _ => format!(
-            "{} and {} more",
-            names[..MOST_NAMES].join(", "),
-            names.len() - MOST_NAMES
-        ),
-    }
+    levels.reverse();
+    levels
 }

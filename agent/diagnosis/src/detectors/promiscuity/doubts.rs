@@ -1,4 +1,4 @@
-//! What may explain a promiscuous device without being seen: a doubt keeps the unexplained from being an alarm.
+//! Reasons for promiscuity that may be there without being seen: a doubt keeps the unexplained from being an alarm.
 
 use crate::evidence::{EvidenceWindow, Link, LinkKind};
 
@@ -26,30 +26,54 @@ const COUNTED_KINDS: [LinkKind; 20] = [
     LinkKind::Vxlan,
 ];
 
+/// A reason why the sum of users may not be the whole truth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Doubt<'a> {
+    /// Owners of packet sockets were not all read.
+    SocketsUnread,
+    /// Devices of some namespaces were not read.
+    LinksUnread,
+    /// Whether its unicast filter is full was not read.
+    FilterUnread,
+    /// The kernel logged that its promiscuity changed within the window.
+    ChangeLogged,
+    /// Its promiscuity was this before the window.
+    ChangedFrom(u32),
+    /// The device appeared within the window.
+    Appeared,
+    /// A device of a kind that is not known lies on it.
+    UnknownUpper(&'a Link),
+    /// This device in another namespace may lie on it.
+    DistantUpper(&'a Link),
+    /// Its master may want it promiscuous.
+    Master(&'a Link),
+    /// Its master was not seen.
+    MasterUnseen,
+    /// Its bond may want it promiscuous for seconds after a failover (`rlb_teach_disabled_mac_on_primary`).
+    Failover(&'a Link),
+}
+
 /// What keeps the sum of users from being the whole truth.
-pub(super) fn doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
+pub(super) fn doubts<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<Doubt<'a>> {
     let mut doubts = Vec::new();
     // Why they could not be read is said once for the whole check (`unchecked`).
     if window.packet_sockets.missing().is_some() {
-        doubts.push("owners of packet sockets were not all read".to_owned());
+        doubts.push(Doubt::SocketsUnread);
     }
     if window.links.missing().is_some() {
-        doubts.push("devices of some namespaces were not read".to_owned());
+        doubts.push(Doubt::LinksUnread);
     }
     if link.unicast_promiscuous.is_none() {
-        doubts.push("whether its unicast filter is full was not read".to_owned());
+        doubts.push(Doubt::FilterUnread);
     }
     match link.promiscuity_before {
         Some(before) if before == link.promiscuity => {
             if changed_by_the_log(window, link) {
-                doubts.push("its promiscuity changed within the window".to_owned());
+                doubts.push(Doubt::ChangeLogged);
             }
         }
-        Some(before) => doubts.push(format!(
-            "its promiscuity changed within the window, from {before} to {}",
-            link.promiscuity
-        )),
-        None => doubts.push("it appeared within the window".to_owned()),
+        Some(before) => doubts.push(Doubt::ChangedFrom(before)),
+        None => doubts.push(Doubt::Appeared),
     }
     doubts.extend(upper_doubts(window, link));
     doubts
@@ -74,8 +98,8 @@ fn changed_by_the_log(window: &EvidenceWindow, link: &Link) -> bool {
 }
 
 /// Devices above `link` whose share cannot be told.
-fn upper_doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
-    let mut doubts: Vec<String> = window
+fn upper_doubts<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<Doubt<'a>> {
+    let mut doubts: Vec<Doubt<'a>> = window
         .links()
         .iter()
         .filter(|upper| {
@@ -92,11 +116,8 @@ fn upper_doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
             match peer.netns {
                 Some(netns) if netns != link.netns => None,
                 Some(_) if COUNTED_KINDS.contains(kind) => None,
-                Some(_) => Some(format!("{} of kind {kind} lies on it", upper.name)),
-                None if upper.passes_below() => Some(format!(
-                    "{} of kind {kind} in another namespace may lie on it",
-                    upper.name
-                )),
+                Some(_) => Some(Doubt::UnknownUpper(upper)),
+                None if upper.passes_below() => Some(Doubt::DistantUpper(upper)),
                 None => None,
             }
         })
@@ -104,28 +125,21 @@ fn upper_doubts(window: &EvidenceWindow, link: &Link) -> Vec<String> {
         .collect();
     let master = window.master(link);
     match master {
-        Some(bond) if bond.bond.is_some() => doubts.extend(bond_doubt(bond)),
+        Some(bond) if bond.bond.is_some() => {
+            let settings = bond.bond.as_ref();
+            let rebalances = settings.is_some_and(|settings| settings.mode == "balance-alb");
+            doubts.extend(rebalances.then_some(Doubt::Failover(bond)));
+        }
         Some(master)
             if master
                 .kind
                 .as_ref()
                 .is_none_or(|kind| !COUNTED_KINDS.contains(kind)) =>
         {
-            doubts.push(format!(
-                "its master {} may want it promiscuous",
-                master.name
-            ));
+            doubts.push(Doubt::Master(master));
         }
-        None if link.master.is_some() => doubts.push("its master was not seen".to_owned()),
+        None if link.master.is_some() => doubts.push(Doubt::MasterUnseen),
         _ => {}
     }
     doubts
-}
-
-/// Bonds that may raise a slave's promiscuity on their own account: balance-alb for seconds after a failover
-/// (`rlb_teach_disabled_mac_on_primary`).
-fn bond_doubt(bond: &Link) -> Option<String> {
-    let settings = bond.bond.as_ref()?;
-    (settings.mode == "balance-alb")
-        .then(|| format!("{} (balance-alb) may want it after a failover", bond.name))
 }

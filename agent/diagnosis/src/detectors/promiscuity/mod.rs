@@ -4,19 +4,35 @@
 //! where it lies: the topmost of a chain `eth0, eth1 <- bond0 <- br0`.
 
 mod all_multicast;
-mod causes;
 pub(super) mod chain;
 mod doubts;
+mod judge;
 mod ports;
+#[cfg(test)]
+mod tests;
+mod text;
 mod users;
 
-use super::{Detector, EvidenceKind, Meta};
+use self::{
+    all_multicast::AllMulticast,
+    judge::Promiscuous,
+    ports::{Group, Port, Ports},
+    text::{multicast as multicast_text, ports as port_text},
+    users::Users,
+};
+use super::{
+    Detector, Meta,
+    kit::{Evidence, Need, say},
+};
 use crate::{
     evidence::{EvidenceWindow, Link},
-    finding::{Finding, Outcome, Unchecked},
+    finding::{Finding, Outcome, Severity, Subject, Unchecked},
 };
-use ports::Ports;
-use users::Users;
+
+const NEEDS: &[Need] = &[
+    Need::all(Evidence::Links, "links"),
+    Need::part(Evidence::PacketSockets, "packet sockets"),
+];
 
 /// The `Promiscuity` check.
 pub(super) struct Promiscuity;
@@ -49,61 +65,99 @@ impl Detector for Promiscuity {
                 cause::ALL_MULTICAST,
                 cause::UNEXPLAINED,
             ],
-            needs: &[EvidenceKind::Links, EvidenceKind::PacketSockets],
             summary: "a device takes frames that are not for it",
         }
     }
 
-    fn diagnose(&self, window: &EvidenceWindow, _so_far: &Outcome) -> Outcome {
+    fn needs(&self) -> &'static [Need] {
+        NEEDS
+    }
+
+    fn judge(&self, window: &EvidenceWindow, _so_far: &Outcome) -> Outcome {
         let mut ports = Ports::default();
         let mut findings = Vec::new();
         for link in window.links() {
             if link.promiscuity > 0 {
                 let users = Users::of(window, link);
-                ports.add(window, link, &users);
-                findings.extend(causes::of_device(window, link, &users));
-            } else if link.is_all_multicast() {
-                findings.extend(all_multicast::of_device(window, link));
+                let causes = judge::causes(window, link, &users);
+                findings.extend(causes.map(|found| device_finding(window, &found)));
+                ports.add(window, link, users);
+            } else if let Some(found) = judge_multicast(window, link) {
+                findings.push(multicast_finding(window, &found));
             }
         }
-        findings.extend(ports.into_findings(window));
+        for group in ports.into_groups() {
+            let first = group.ports().first();
+            findings.extend(first.map(|first| port_finding(window, &group, first)));
+        }
         for finding in &mut findings {
-            // The headline has the chain; what happens is read without it.
-            finding.text.what = format!("{}. {}", finding.text.headline, finding.text.what);
+            finding.last_ms = window.duration_ms;
         }
         Outcome {
             findings,
-            unchecked: unchecked(window),
+            unchecked: unread_filters(window).into_iter().collect(),
             ..Outcome::default()
         }
     }
 }
 
-/// What could not be looked at.
-fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
-    let entry = |partly, reason| Unchecked {
-        check: CHECK,
-        partly,
-        reason,
+fn judge_multicast<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Option<AllMulticast<'a>> {
+    let takes_all = link.is_all_multicast();
+    takes_all.then(|| all_multicast::of_device(window, link))?
+}
+
+fn device_finding(window: &EvidenceWindow, found: &Promiscuous<'_>) -> Finding {
+    let mut subject = Subject::of_link(found.link, window.namespace(found.link.netns));
+    if let Some(owner) = found.only_process() {
+        subject.process = Some(say::process(owner));
+        subject.container.clone_from(&owner.container);
+    }
+    let text = text::text(window, found);
+    let mut finding = Finding::new(CHECK, found.name(), found.severity(), subject, text);
+    finding.confidence = found.confidence();
+    finding.evidence = text::proofs(found);
+    finding.details = text::details(window, found);
+    finding.consequence = text::consequence(found);
+    finding.remedies = text::remedies(window, found);
+    finding
+}
+
+/// A finding about a port, or about the switch of several.
+fn port_finding(window: &EvidenceWindow, group: &Group<'_>, first: &Port<'_>) -> Finding {
+    let about = match group {
+        Group::Single(port) => port.link,
+        Group::Several(_) => first.switch,
     };
-    if window.links.value().is_none() {
-        let why = window.links.missing().unwrap_or("not read");
-        return vec![entry(false, format!("links were not read: {why}"))];
-    }
-    let mut entries = Vec::new();
-    if let Some(missing) = window.links.missing() {
-        entries.push(entry(true, format!("links were read in part: {missing}")));
-    }
-    if let Some(missing) = window.packet_sockets.missing() {
-        let reason = format!("packet sockets were read in part: {missing}");
-        entries.push(entry(true, reason));
-    }
-    let unknown_filter = |link: &&Link| link.promiscuity > 0 && link.unicast_promiscuous.is_none();
-    if window.links().iter().any(|link| unknown_filter(&link)) {
-        let reason = "unicast filters of some devices were not read: BPF reads those of namespaces with a process";
-        entries.push(entry(true, reason.to_owned()));
-    }
-    entries
+    let subject = Subject::of_link(about, window.namespace(about.netns));
+    let text = port_text::text(window, group, first);
+    let mut finding = Finding::new(CHECK, first.cause, Severity::Info, subject, text);
+    finding.confidence = group.confidence();
+    finding.evidence = port_text::proofs(group, first);
+    finding.consequence = port_text::consequence(window, group, first);
+    finding.remedies = vec![port_text::remedy(first)];
+    finding
+}
+
+fn multicast_finding(window: &EvidenceWindow, found: &AllMulticast<'_>) -> Finding {
+    let subject = Subject::of_link(found.link, window.namespace(found.link.netns));
+    let text = multicast_text::text(window, found);
+    let mut finding = Finding::new(CHECK, cause::ALL_MULTICAST, Severity::Info, subject, text);
+    finding.evidence = vec![multicast_text::proof(found)];
+    finding.consequence = multicast_text::consequence(found);
+    finding
+        .remedies
+        .extend(multicast_text::remedy(window, found));
+    finding
+}
+
+/// The unicast filters of some promiscuous devices could not be read.
+fn unread_filters(window: &EvidenceWindow) -> Option<Unchecked> {
+    let is_unread = |link: &Link| link.promiscuity > 0 && link.unicast_promiscuous.is_none();
+    window.links().iter().any(is_unread).then(|| Unchecked {
+        check: CHECK,
+        partly: true,
+        reason: "unicast filters of some devices were not read: BPF reads those of namespaces with a process".to_owned(),
+    })
 }
 
 /// The findings by which `link`, a device that filters addresses, lets in frames that it would filter out: those of
@@ -159,6 +213,3 @@ fn is_port_cause(finding: &Finding) -> bool {
         cause::BRIDGE_PORT | cause::OPEN_VSWITCH_PORT
     )
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,11 @@
-//! Who wants a device promiscuous: the kernel keeps only a count (`net_device.promiscuity`), so its users are told
+//! The users of promiscuity: the kernel keeps only a count (`net_device.promiscuity`), so its users are told
 //! one by one and what is left over is unexplained.
 
-use super::{chain, doubts::doubts, ports};
+use super::{
+    chain,
+    doubts::{Doubt, doubts},
+    ports,
+};
 use crate::evidence::{EvidenceWindow, Link, LinkKind, MembershipKind, PacketSocket};
 
 /// The users of one device's promiscuity.
@@ -25,8 +29,8 @@ pub(super) struct Users<'a> {
     pub inherited: Vec<&'a Link>,
     /// Users left over.
     pub unexplained: u32,
-    /// Why the users left over may have an explanation that could not be seen.
-    pub doubts: Vec<String>,
+    /// Reasons why the users left over may have an explanation that could not be seen.
+    pub doubts: Vec<Doubt<'a>>,
 }
 
 /// What a bridge wants of its port.
@@ -34,7 +38,7 @@ pub(super) struct Users<'a> {
 pub(super) struct BridgeUse<'a> {
     /// The bridge.
     pub bridge: &'a Link,
-    /// Whether it needs the port promiscuous; `None` where its settings were not read.
+    /// It needs the port promiscuous; `None` where its settings were not read.
     pub needed: Option<bool>,
 }
 
@@ -71,7 +75,7 @@ impl<'a> Users<'a> {
         users
     }
 
-    /// How many users were found.
+    /// The number of users that were found.
     fn count(&self, link: &Link) -> u32 {
         let memberships = self.memberships(link);
         let single = [
@@ -93,37 +97,6 @@ impl<'a> Users<'a> {
             .iter()
             .map(|socket| memberships_of(socket, link, MembershipKind::Promiscuous))
             .sum()
-    }
-
-    /// The sum as people read it: `1 = 1 bridge + 0 user + 0 sockets`.
-    pub(super) fn sum(&self, link: &Link) -> String {
-        let mut parts = Vec::new();
-        let mut add = |count: usize, name: &str, always: bool| {
-            if count > 0 || always {
-                parts.push(format!("{count} {name}"));
-            }
-        };
-        add(usize::from(self.bridge.is_some()), "bridge", true);
-        add(usize::from(self.requested), "user", true);
-        let memberships = self.memberships(link);
-        let sockets = if memberships == 1 {
-            "socket"
-        } else {
-            "sockets"
-        };
-        add(memberships, sockets, true);
-        add(
-            usize::from(self.open_vswitch.is_some()) + usize::from(self.open_vswitch_internal),
-            "Open vSwitch",
-            false,
-        );
-        add(self.passthru.len(), "passthru", false);
-        add(usize::from(self.unicast_filter), "unicast filter", false);
-        add(self.inherited.len(), "passed down", false);
-        if self.unexplained > 0 {
-            parts.push(format!("{} unexplained", self.unexplained));
-        }
-        format!("{} = {}", link.promiscuity, parts.join(" + "))
     }
 }
 

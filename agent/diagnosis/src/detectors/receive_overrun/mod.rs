@@ -3,23 +3,29 @@
 //! What a NIC drops never becomes a packet of the kernel's, so only its driver's counters tell. They are named here and
 //! stay out of the ledger, which explains counters by packets.
 
-mod backlog;
-mod ring;
+mod judge;
 #[cfg(test)]
 mod tests;
+mod text;
 
-use super::{Detector, EvidenceKind, Meta};
+use self::judge::{FullBacklog, FullRing};
+use super::{
+    Detector, Meta,
+    kit::{Evidence, Need, say},
+};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Outcome, Severity, Unchecked},
+    finding::{Finding, Outcome, Subject},
 };
 
 const NAME: &str = "ReceiveOverrun";
 const RING_FULL: &str = "RingFull";
 const BACKLOG_FULL: &str = "BacklogFull";
 
-/// Losses a minute from which it is a warning: a burst at start-up costs a few.
-const WARN_PER_MINUTE: u64 = 6;
+const NEEDS: &[Need] = &[
+    Need::part(Evidence::Links, "NIC counters"),
+    Need::part(Evidence::CpuBacklogs, "CPU backlogs"),
+];
 
 /// The `ReceiveOverrun` check.
 pub(super) struct ReceiveOverrun;
@@ -29,42 +35,46 @@ impl Detector for ReceiveOverrun {
         Meta {
             name: NAME,
             causes: &[RING_FULL, BACKLOG_FULL],
-            needs: &[EvidenceKind::Links, EvidenceKind::CpuBacklogs],
             summary: "packets come faster than the node takes them from its NICs",
         }
     }
 
-    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
-        let mut outcome = Outcome {
-            unchecked: unchecked(window),
-            ..Outcome::default()
-        };
-        outcome.findings.extend(ring::full_rings(window));
-        if let Some(backlog) = backlog::full_backlog(window, so_far) {
-            outcome.extend(backlog);
+    fn needs(&self) -> &'static [Need] {
+        NEEDS
+    }
+
+    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+        let mut outcome = Outcome::default();
+        let rings = judge::full_rings(window);
+        let findings = rings.map(|ring| ring_finding(window, &ring));
+        outcome.findings.extend(findings);
+        if let Some(backlog) = judge::full_backlog(window, so_far) {
+            let finding = backlog_finding(window, &backlog);
+            outcome.extend(Outcome::of_loss(finding, &backlog.tally.keys));
         }
         outcome
     }
 }
 
-fn severity(window: &EvidenceWindow, count: u64) -> Severity {
-    if window.reaches_rate(count, WARN_PER_MINUTE) {
-        Severity::Warning
-    } else {
-        Severity::Info
-    }
+fn ring_finding(window: &EvidenceWindow, ring: &FullRing<'_>) -> Finding {
+    let subject = Subject::of_link(ring.nic, Some(ring.namespace));
+    let severity = judge::severity(window, &ring.tally);
+    let mut finding = Finding::new(NAME, RING_FULL, severity, subject, text::ring(ring));
+    ring.tally.measure(&mut finding);
+    finding.evidence = text::ring_proofs(ring);
+    finding.remedies = text::ring_remedies(ring);
+    finding
 }
 
-fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
-    let neither = window.links.value().is_none() && window.softnet.value().is_none();
-    let entry = |what: &str, reason: &str| Unchecked {
-        check: NAME,
-        partly: !neither,
-        reason: format!("{what}: {reason}"),
-    };
-    let links = window.links.missing();
-    let softnet = window.softnet.missing();
-    let links = links.map(|reason| entry("NIC counters", reason));
-    let softnet = softnet.map(|reason| entry("CPU backlogs", reason));
-    links.into_iter().chain(softnet).collect()
+fn backlog_finding(window: &EvidenceWindow, backlog: &FullBacklog<'_>) -> Finding {
+    let severity = judge::severity(window, &backlog.tally);
+    let text = text::backlog(backlog);
+    let mut finding = Finding::new(NAME, BACKLOG_FULL, severity, Subject::default(), text);
+    finding.confidence = backlog.confidence;
+    backlog.tally.measure(&mut finding);
+    finding.evidence = text::backlog_proofs(window, backlog);
+    finding.details = text::devices(window, backlog).collect();
+    finding.details.extend(say::flows(window, &backlog.tally));
+    finding.remedies = text::backlog_remedies(backlog);
+    finding
 }

@@ -4,20 +4,31 @@
 //! Inline mode puts the header between IPv6 and TCP (`seg6_do_srh_inline`). Encapsulation leaves the inner packet as it
 //! was, and both offloads work.
 
-mod receive;
+mod judge;
 #[cfg(test)]
 mod tests;
-mod transmit;
+mod text;
 
-use super::{Detector, EvidenceKind, Meta};
+use self::judge::{BadSuperFrames, Unmerged};
+use super::{
+    Detector, Meta,
+    kit::{Evidence, Need, say},
+};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Outcome, Remedy, Unchecked},
+    finding::{Finding, Outcome, Severity, Subject},
 };
 
 const NAME: &str = "SegmentOffload";
 const SEGMENT_ROUTING_GRO: &str = "SegmentRoutingGro";
 const SEGMENT_ROUTING_GSO: &str = "SegmentRoutingGso";
+
+const NEEDS: &[Need] = &[
+    // Kernels without reasons do not look at super-frames so closely, and drop none.
+    Need::part(Evidence::ReasonedDrops, "super-frames on their way out"),
+    Need::all(Evidence::Links, "links"),
+    Need::part(Evidence::ReceiveOffload, "packets that come in"),
+];
 
 /// The `SegmentOffload` check.
 pub(super) struct SegmentOffload;
@@ -27,65 +38,49 @@ impl Detector for SegmentOffload {
         Meta {
             name: NAME,
             causes: &[SEGMENT_ROUTING_GRO, SEGMENT_ROUTING_GSO],
-            needs: &[EvidenceKind::Links, EvidenceKind::Drops],
             summary: "segment routing headers keep packets from being joined or segmented by offload",
         }
     }
 
-    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+    fn needs(&self) -> &'static [Need] {
+        NEEDS
+    }
+
+    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+        let unmerged = judge::unmerged(window);
         let mut outcome = Outcome {
-            findings: receive::unmerged(window),
-            unchecked: unchecked(window),
+            findings: unmerged
+                .iter()
+                .map(|found| unmerged_finding(window, found))
+                .collect(),
             ..Outcome::default()
         };
-        for lost in transmit::bad_super_frames(window, so_far) {
-            let finding = lost.describe(window);
-            outcome.extend(Outcome::of_loss(finding, &lost.drops));
+        for frames in judge::bad_super_frames(window, so_far) {
+            let finding = super_frame_finding(window, &frames);
+            outcome.extend(Outcome::of_loss(finding, &frames.tally.keys));
         }
         outcome
     }
 }
 
-/// What ends both: the header's other mode, which is chosen where the route is.
-fn encapsulate() -> Remedy {
-    Remedy::advice(
-        "Where the route adds the header, let it encapsulate instead: `ip -6 route change PREFIX encap seg6 mode encap \
-         segs SEGMENTS dev DEVICE`.",
-    )
-    .with_effect(
-        "Packets grow by another IPv6 header: lower the route's MTU by as much. The last segment must take the inner \
-         packet out again.",
-    )
+fn unmerged_finding(window: &EvidenceWindow, found: &Unmerged<'_>) -> Finding {
+    let subject = Subject::of_link(found.link, Some(found.namespace));
+    let text = text::unmerged(window, found);
+    let mut finding = Finding::new(NAME, SEGMENT_ROUTING_GRO, Severity::Warning, subject, text);
+    finding.confidence = found.confidence;
+    found.tally.measure(&mut finding);
+    finding.evidence = text::unmerged_proofs(window, found);
+    finding.remedies = text::unmerged_remedies();
+    finding
 }
 
-fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
-    let entry = |partly, reason| Unchecked {
-        check: NAME,
-        partly,
-        reason,
-    };
-    let drops = window.drops.value();
-    // Kernels without reasons do not look at super-frames so closely, and drop none.
-    let needs_reasons = drops.is_none_or(|drops| drops.has_reasons);
-    let missing = window.drops.missing().filter(|_| needs_reasons);
-    let drops =
-        missing.map(|reason| entry(true, format!("super-frames on their way out: {reason}")));
-    let links = window.links.missing();
-    let links =
-        links.map(|reason| entry(window.links.value().is_some(), format!("links: {reason}")));
-    let received = window.gro.missing();
-    let received = received.map(|reason| entry(true, format!("packets that come in: {reason}")));
-    let uncounted = window.gro.value().and_then(|gro| {
-        let count = gro.lost.saturating_add(gro.unread);
-        let why = if gro.unread > 0 {
-            "their headers lie in pages that this kernel does not let the probe find"
-        } else {
-            "they were on more interfaces than are counted apart"
-        };
-        (count > 0).then(|| entry(true, format!("{count} packets that came in: {why}")))
-    });
-    [drops, links, received, uncounted]
-        .into_iter()
-        .flatten()
-        .collect()
+fn super_frame_finding(window: &EvidenceWindow, found: &BadSuperFrames<'_>) -> Finding {
+    let subject = Subject::of_link(found.link, Some(found.namespace));
+    let text = text::super_frames(window, found);
+    let mut finding = Finding::new(NAME, SEGMENT_ROUTING_GSO, Severity::Critical, subject, text);
+    found.tally.measure(&mut finding);
+    finding.evidence = text::super_frame_proofs(window, found);
+    finding.details = say::flows(window, &found.tally).collect();
+    finding.remedies = text::super_frame_remedies(found);
+    finding
 }

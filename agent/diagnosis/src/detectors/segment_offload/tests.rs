@@ -168,7 +168,11 @@ mod receive {
             value.unread = 12;
         }
         let unchecked = diagnose(&unread).unchecked;
-        assert!(unchecked[0].reason.starts_with("12 packets that came in"));
+        assert!(
+            unchecked[0]
+                .reason
+                .starts_with("packets that come in: 12 could not be counted")
+        );
     }
 
     #[test]

@@ -3,18 +3,20 @@
 //!
 //! On kernels before 4.16 a macvtap could also drop while its queue had room: [`race`].
 
-mod queue;
+mod judge;
 mod race;
 #[cfg(test)]
 mod tests;
-mod wording;
+mod text;
 
-use self::queue::FullQueue;
-use super::{Detector, EvidenceKind, Meta};
+use self::judge::FullQueue;
+use super::{
+    Detector, Meta,
+    kit::{Evidence, Need, say},
+};
 use crate::{
     evidence::EvidenceWindow,
-    explained_retransmissions::Explained,
-    finding::{Confidence, Finding, Outcome, Severity, Subject, Unchecked},
+    finding::{Finding, Outcome, Subject},
 };
 
 const NAME: &str = "TapQueueDrop";
@@ -22,9 +24,11 @@ const RECEIVE_QUEUE_FULL: &str = "ReceiveQueueFull";
 const TRANSMIT_QUEUE_FULL: &str = "TransmitQueueFull";
 const QUEUE_CHECK_RACE: &str = "QueueCheckRace";
 
-/// Drops a minute from which it is a warning, and retransmissions a minute from which it is critical: TCP that probes
-/// for bandwidth fills any queue once in a while.
-const WARN_PER_MINUTE: u64 = 6;
+const NEEDS: &[Need] = &[
+    Need::all(Evidence::Drops, "drop probe"),
+    Need::all(Evidence::Links, "links"),
+    Need::part(Evidence::Retransmissions, "retransmissions"),
+];
 
 /// The `TapQueueDrop` check.
 pub(super) struct TapQueueDrop;
@@ -34,74 +38,34 @@ impl Detector for TapQueueDrop {
         Meta {
             name: NAME,
             causes: &[RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, QUEUE_CHECK_RACE],
-            needs: &[EvidenceKind::Links, EvidenceKind::Drops],
             summary: "a guest or program reads its device more slowly than packets come",
         }
     }
 
-    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
-        let mut outcome = Outcome {
-            unchecked: unchecked(window),
-            ..Outcome::default()
-        };
-        for queue in queue::full_queues(window, so_far) {
+    fn needs(&self) -> &'static [Need] {
+        NEEDS
+    }
+
+    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+        let mut outcome = Outcome::default();
+        for queue in judge::full_queues(window, so_far) {
             let finding = finding(window, &queue);
-            outcome.extend(Outcome::of_loss(finding, &queue.drops));
+            outcome.extend(Outcome::of_loss(finding, &queue.tally.keys));
         }
         outcome
     }
 }
 
 fn finding(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Finding {
-    let explained = Explained::by(window, &queue.drops);
-    let resent = explained.map_or(0, |explained| explained.segments);
-    let may_race = queue.cause == QUEUE_CHECK_RACE;
-    let is_loss = may_race && window.reaches_rate(queue.count, WARN_PER_MINUTE);
-    let severity = if is_loss || window.reaches_rate(resent, WARN_PER_MINUTE) {
-        Severity::Critical
-    } else if window.reaches_rate(queue.count, WARN_PER_MINUTE) {
-        Severity::Warning
-    } else {
-        Severity::Info
-    };
     let subject = Subject::of_link(queue.link, Some(queue.namespace));
-    let text = wording::text(window, queue, explained);
-    let mut finding = Finding::new(NAME, queue.cause, severity, subject, text);
-    finding.confidence = if may_race {
-        // A queue that was really full looks the same there.
-        Confidence::Possible
-    } else if queue.is_proved {
-        Confidence::Certain
-    } else {
-        Confidence::Likely
-    };
-    finding.count = queue.count;
-    (finding.first_ms, finding.last_ms) = queue.times;
-    wording::describe(&mut finding, window, queue);
+    let text = text::text(window, queue);
+    let mut finding = Finding::new(NAME, queue.cause, queue.severity, subject, text);
+    // Not part of its identity: who reads may be started anew.
+    finding.subject.process = queue.readers.first().copied().map(say::process);
+    finding.confidence = queue.confidence;
+    queue.tally.measure(&mut finding);
+    finding.evidence = text::proofs(window, queue);
+    finding.details = text::details(window, queue);
+    finding.remedies = text::remedies(queue);
     finding
-}
-
-fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
-    let entry = |partly, reason| Unchecked {
-        check: NAME,
-        partly,
-        reason,
-    };
-    let drops = window.drops.missing().map(|reason| {
-        let partly = window.drops.value().is_some();
-        entry(partly, format!("drop probe: {reason}"))
-    });
-    let links = window.links.missing().map(|reason| {
-        let partly = window.links.value().is_some();
-        entry(partly, format!("links: {reason}"))
-    });
-    let retransmissions = window
-        .retransmissions
-        .missing()
-        .map(|reason| entry(true, format!("retransmissions: {reason}")));
-    drops
-        .into_iter()
-        .chain(links)
-        .chain(retransmissions)
-        .collect()
 }

@@ -198,7 +198,7 @@ fn retransmissions_of_an_end_on_this_node_are_likely_from_it_and_no_proof() {
     assert_eq!(finding.severity, Severity::Warning);
     assert_eq!(
         finding.evidence[3].name,
-        "Tcp.RetransSegs of vms/client-0, an end of the sampled flows"
+        "Tcp.RetransSegs of pod vms/client-0, an end of the sampled flows"
     );
     assert_eq!(finding.evidence[3].value, "+60");
     assert!(
@@ -418,6 +418,6 @@ fn recorded_queues_of_a_macvtap_and_a_tap_balance_with_one_reader() {
     let guest = &diagnosis.findings[0].evidence[3];
     assert_eq!(
         guest.name,
-        "Tcp.RetransSegs of guest, an end of the sampled flows"
+        "Tcp.RetransSegs of netns guest, an end of the sampled flows"
     );
 }

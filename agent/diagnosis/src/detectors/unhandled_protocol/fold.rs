@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{CHECK, NO_RECEIVER};
 use crate::{
-    detectors::promiscuity::chain::listed,
+    detectors::kit::say,
     finding::{Claim, Finding, Proof, Remedy, Severity, Subject, Text, Verdict},
 };
 
@@ -88,7 +88,7 @@ fn one_for_all(protocol: &str, reports: &[Report]) -> Report {
         })
         .collect();
     let places: Vec<&str> = places.iter().map(String::as_str).collect();
-    finding.details.push(("Where", listed(&places, " and ")));
+    finding.details.push(("Where", say::list(&places)));
     if let Some(first) = findings().next() {
         finding.details.extend(first.details.iter().cloned());
         finding.evidence.extend(first.evidence.iter().cloned());

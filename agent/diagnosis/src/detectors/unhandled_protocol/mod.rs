@@ -9,10 +9,13 @@ mod wording;
 
 use std::collections::BTreeMap;
 
-use super::{Detector, EvidenceKind, Meta};
+use super::{
+    Detector, Meta,
+    kit::{Evidence, Need},
+};
 use crate::{
     evidence::{DropCount, Drops, EvidenceWindow, Link, LinkKind, Namespace, NetnsId},
-    finding::{Claim, Confidence, Finding, Outcome, Severity, Subject, Unchecked, Verdict},
+    finding::{Claim, Confidence, Finding, Outcome, Severity, Subject, Verdict},
     kernel::Reason,
     packets::protocols,
     uapi::ethertype::ETH_P_802_2,
@@ -20,6 +23,15 @@ use crate::{
 use fold::Report;
 use frames::Frames;
 use wording::Words;
+
+const NEEDS: &[Need] = &[
+    Need::all(Evidence::Drops, "drop probe"),
+    Need::all(Evidence::ReasonsOrNames, "frames without a receiver"),
+    Need::part(
+        Evidence::Duration(LLDP_INTERVAL_MS),
+        "LLDP comes every 30 s, CDP every 60 s",
+    ),
+];
 
 /// The `UnhandledProtocol` check.
 pub(super) struct UnhandledProtocol;
@@ -35,20 +47,16 @@ impl Detector for UnhandledProtocol {
         Meta {
             name: CHECK,
             causes: &[NO_RECEIVER],
-            needs: &[
-                EvidenceKind::Drops,
-                EvidenceKind::Links,
-                EvidenceKind::ProtocolHandlers,
-            ],
             summary: "frames of a protocol that nobody on the node receives are counted as dropped",
         }
     }
 
-    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
-        let mut outcome = Outcome {
-            unchecked: unchecked(window),
-            ..Outcome::default()
-        };
+    fn needs(&self) -> &'static [Need] {
+        NEEDS
+    }
+
+    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+        let mut outcome = Outcome::default();
         let Some(drops) = window.drops.value() else {
             return outcome;
         };
@@ -247,37 +255,6 @@ fn verdict(group: &Group<'_>) -> Verdict {
         (for_us, seen) if for_us == seen => Verdict::Harmful,
         _ => Verdict::Unknown,
     }
-}
-
-fn unchecked(window: &EvidenceWindow) -> Vec<Unchecked> {
-    let mut entries = Vec::new();
-    let mut add = |partly, reason| {
-        entries.push(Unchecked {
-            check: CHECK,
-            partly,
-            reason,
-        });
-    };
-    if let Some(missing) = window.drops.missing() {
-        add(
-            window.drops.value().is_some(),
-            format!("drop probe: {missing}"),
-        );
-    }
-    if window
-        .drops
-        .value()
-        .is_some_and(|drops| !drops.has_reasons && !drops.has_locations)
-    {
-        let reason = "this kernel gives no drop reasons and its function names are hidden";
-        add(false, reason.to_owned());
-    }
-    if window.duration_ms < LLDP_INTERVAL_MS {
-        let seconds = window.duration_ms / 1000;
-        let reason = format!("LLDP comes every 30 s, CDP every 60 s: {seconds} s can miss them");
-        add(true, reason);
-    }
-    entries
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Group;
 use crate::{
-    detectors::promiscuity::chain::{self, listed},
+    detectors::{kit::say, promiscuity::chain},
     evidence::{EvidenceWindow, Link, LinkKind},
     finding::{Finding, Proof, Text},
 };
@@ -122,7 +122,7 @@ impl<'a> Words<'a> {
             .collect();
         let from = match senders.as_slice() {
             [] => String::new(),
-            names => format!(" from {}", listed(names, " and ")),
+            names => format!(" from {}", say::list(names)),
         };
         let mut text = format!(
             "{}{from} is dropped on {}: no program there listens for it.",
@@ -151,7 +151,7 @@ impl<'a> Words<'a> {
             .iter()
             .map(|protocol| protocol.meaning)
             .collect();
-        let meaning = listed(&meanings, " and ");
+        let meaning = say::list(&meanings);
         if self.group.inactive_slave_of.is_some() {
             return format!(
                 "None: {}. The active slave receives the same traffic.",
@@ -232,8 +232,8 @@ impl<'a> Words<'a> {
             proofs.push(Proof::new(
                 format!(
                     "handlers for {} or every protocol on {}",
-                    listed(&types, ", "),
-                    listed(&devices, ", ")
+                    say::list(&types),
+                    say::list_with(&devices, ", ")
                 ),
                 count,
                 "",
@@ -319,10 +319,7 @@ fn counter_proof(window: &EvidenceWindow, link: &Link, is_inactive: bool) -> Pro
         .fold(0_u64, |sum, slave| sum.saturating_add(increase(slave)));
     let names: Vec<&str> = slaves.iter().map(|slave| slave.name.as_str()).collect();
     Proof::new(
-        format!(
-            "{name} +{own}, of it inherited from {}",
-            listed(&names, " and ")
-        ),
+        format!("{name} +{own}, of it inherited from {}", say::list(&names)),
         inherited,
         "frames",
         "netlink",

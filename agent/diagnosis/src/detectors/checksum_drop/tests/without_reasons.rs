@@ -66,7 +66,7 @@ fn what_tcp_freed_unseen_is_said() {
         "{}",
         entry.reason
     );
-    assert!(entry.reason.contains("in shop/server that"));
+    assert!(entry.reason.contains("in pod shop/server that"));
     drops_of(&mut window).has_reasons = true;
     assert_eq!(unseen(&window), None, "the ledger leaves it unexplained");
 }

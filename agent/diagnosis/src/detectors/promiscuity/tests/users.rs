@@ -72,7 +72,7 @@ fn a_capture_names_its_process_and_container() {
         [
             (
                 "Process",
-                "tcpdump (pid 4711) in container shell of pod ops/debug".to_owned()
+                "tcpdump (pid 4711) of pod ops/debug, container shell".to_owned()
             ),
             ("Chain", "eth0 <- bond0".to_owned()),
         ]

@@ -1,12 +1,12 @@
-//! What copies of fragments cost: the collisions in a domain, and how many datagrams are lost by them.
+//! Collisions of copied fragments in a domain, and the datagrams that are lost by them.
 
 use std::collections::BTreeSet;
 
 use super::{
     domains::Domain,
-    remains::{Place, Remains, Version},
+    fragments::{FragmentDrops, Place, Version},
 };
-use crate::evidence::Namespace;
+use crate::{detectors::kit::Tally, evidence::Namespace};
 
 /// A number that is known within bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub(super) struct Range {
 
 /// The collisions in one domain.
 #[derive(Debug, Default)]
-pub(super) struct Toll<'a> {
-    /// What is left of the domain's fragments among the drops.
-    pub(super) remains: Vec<&'a Remains<'a>>,
+pub(super) struct Collisions<'a> {
+    /// The drops of the domain's fragments.
+    pub(super) drops: Vec<&'a FragmentDrops<'a>>,
     /// Fragments that found their copy in the queue.
     pub(super) duplicates: Range,
     /// Fragments of queues that were given up.
@@ -35,49 +35,36 @@ impl Range {
         self.at_least = self.at_least.saturating_add(more.at_least);
         self.at_most = self.at_most.saturating_add(more.at_most);
     }
-
-    /// `20 datagrams`, `at least 3 datagrams`, `up to 20 datagrams`.
-    pub(super) fn of(self, what: &str) -> String {
-        let count = |number| {
-            let end = if number == 1 { "" } else { "s" };
-            format!("{number} {what}{end}")
-        };
-        match (self.at_least, self.at_most) {
-            (least, most) if least == most => count(most),
-            (0, most) => format!("up to {}", count(most)),
-            (least, _) => format!("at least {}", count(least)),
-        }
-    }
 }
 
-impl<'a> Toll<'a> {
-    /// Adds up what is left of the domain's fragments.
-    pub(super) fn of(domain: &Domain<'_>, remains: &'a [Remains<'a>]) -> Self {
-        let mut toll = Self::default();
-        for remains in remains {
-            let matching = remains.matching(domain);
+impl<'a> Collisions<'a> {
+    /// Adds up the drops of the domain's fragments.
+    pub(super) fn of(domain: &Domain<'_>, drops: &'a [FragmentDrops<'a>]) -> Self {
+        let mut collisions = Self::default();
+        for one in drops {
+            let matching = one.matching(domain);
             if matching == 0 {
                 continue;
             }
             let count = |seen: u64| {
-                let all = u64::try_from(remains.sampled.len()).is_ok_and(|all| all == seen);
+                let all = u64::try_from(one.sampled.len()).is_ok_and(|all| all == seen);
                 Range {
-                    at_least: if all { remains.key.count } else { seen },
-                    at_most: if seen == 0 { 0 } else { remains.key.count },
+                    at_least: if all { one.key.count } else { seen },
+                    at_most: if seen == 0 { 0 } else { one.key.count },
                 }
             };
-            match remains.place {
-                Place::Reassembly => toll.duplicates.add(count(matching)),
-                Place::Expiry => toll.given_up.add(count(matching)),
+            match one.place {
+                Place::Reassembly => collisions.duplicates.add(count(matching)),
+                Place::Expiry => collisions.given_up.add(count(matching)),
                 Place::Routing => {
-                    let wholes = remains.wholes.min(matching);
-                    toll.wholes.add(count(wholes));
-                    toll.strays.add(count(matching - wholes));
+                    let wholes = one.wholes.min(matching);
+                    collisions.wholes.add(count(wholes));
+                    collisions.strays.add(count(matching - wholes));
                 }
             }
-            toll.remains.push(remains);
+            collisions.drops.push(one);
         }
-        toll
+        collisions
     }
 
     /// Copies met in a queue.
@@ -125,15 +112,11 @@ impl<'a> Toll<'a> {
 
     /// The most fragments that one of the sampled datagrams came in.
     fn parts_of_a_datagram(&self) -> Option<u64> {
-        let longest = self
-            .remains
-            .iter()
-            .map(|remains| remains.longest_whole)
-            .max()?;
+        let longest = self.drops.iter().map(|one| one.longest_whole).max()?;
         let shortest = self
-            .remains
+            .drops
             .iter()
-            .filter_map(|remains| remains.shortest_part)
+            .filter_map(|one| one.shortest_part)
             .min()?;
         let parts = longest.checked_div(shortest)? + usize::from(longest % shortest > 0);
         u64::try_from(parts).ok().filter(|parts| *parts > 0)
@@ -141,17 +124,16 @@ impl<'a> Toll<'a> {
 
     /// Indices of the interfaces where nobody wants what arrives: no program has joined the group there.
     pub(super) fn strangers(&self) -> BTreeSet<u32> {
-        let unwanted = self.remains.iter();
+        let unwanted = self.drops.iter();
         unwanted
-            .filter(|remains| remains.place == Place::Routing)
-            .map(|remains| remains.key.ifindex)
+            .filter(|one| one.place == Place::Routing)
+            .map(|one| one.key.ifindex)
             .collect()
     }
 
-    /// First and last, milliseconds since the window began.
-    pub(super) fn times(&self) -> (u64, u64) {
-        let first = self.remains.iter().map(|remains| remains.key.first_ms);
-        let last = self.remains.iter().map(|remains| remains.key.last_ms);
-        (first.min().unwrap_or(0), last.max().unwrap_or(0))
+    /// All drops of the domain's fragments.
+    pub(super) fn tally(&self) -> Tally {
+        let keys = self.drops.iter().map(|one| (one.drop, one.key));
+        keys.collect()
     }
 }

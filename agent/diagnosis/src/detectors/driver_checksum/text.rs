@@ -1,25 +1,14 @@
-//! A driver's complaint in words: which device, which protocol, what becomes of the packets.
+//! The words about a driver's complaints: which device, which protocol, what becomes of the packets.
 
-use super::{Group, line::Refused};
+use super::{judge::Complaints, line::Refused};
 use crate::{
     evidence::EvidenceWindow,
-    finding::{Finding, Proof, Remedy, Text},
+    finding::{Proof, Remedy, Text},
 };
 
-/// As many devices as a person reads.
-pub(super) const SHOWN: usize = 4;
-
-/// fm10k says it and then finishes the checksum in software (`fm10k_tx_csum`, `skb_checksum_help`).
-const FINISHES_ITSELF: &str = "fm10k";
-
-pub(super) fn text(group: &Group<'_>) -> Text {
+pub(super) fn text(group: &Complaints<'_>) -> Text {
     let refused = group.refused;
-    let drivers: Vec<&str> = group
-        .complaints
-        .iter()
-        .filter_map(|complaint| complaint.driver)
-        .collect();
-    let driver = drivers.first().copied().unwrap_or("of an unknown name");
+    let driver = group.drivers().next().unwrap_or("of an unknown name");
     let whose = match group.link {
         Some(link) => format!("driver {driver} of {}", link.name),
         None => format!("driver {driver}"),
@@ -38,8 +27,7 @@ pub(super) fn text(group: &Group<'_>) -> Text {
             " No NIC of this node is surely the one: the kernel's log is shared by every node on this kernel.",
         );
     }
-    let finishes_itself = !drivers.is_empty() && drivers.iter().all(|one| *one == FINISHES_ITSELF);
-    let hurts = if finishes_itself {
+    let hurts = if group.are_harmless() {
         "This driver then finishes the checksum in software: nothing is lost, and each such packet costs CPU time."
     } else {
         "Such packets leave with a half-made checksum, and whoever receives them drops them: look for ChecksumDrop or \
@@ -52,29 +40,25 @@ pub(super) fn text(group: &Group<'_>) -> Text {
     }
 }
 
-pub(super) fn describe(finding: &mut Finding, window: &EvidenceWindow, group: &Group<'_>) {
-    finding.evidence.push(Proof::new(
-        "lines about an unfinished checksum",
-        group.count,
-        "lines",
-        "kernel log",
-    ));
+pub(super) fn proofs(group: &Complaints<'_>) -> Vec<Proof> {
+    let fact = |name: &str, value: String, unit| Proof::new(name, value, unit, "kernel log");
+    let lines = group.tally.count.to_string();
+    let mut proofs = vec![fact("lines about an unfinished checksum", lines, "lines")];
     if let Refused::Transport(number) = group.refused {
         let value = format!("{number:#04x}, {}", group.refused);
-        finding
-            .evidence
-            .push(Proof::new("protocol in them", value, "", "kernel log"));
+        proofs.push(fact("protocol in them", value, ""));
     }
-    finding.details = group
-        .complaints
-        .iter()
-        .filter(|complaint| !complaint.source.is_empty())
-        .map(|complaint| ("Device", complaint.source.to_owned()))
-        .collect();
-    finding.remedies = remedies(window, group);
+    proofs
 }
 
-fn remedies(window: &EvidenceWindow, group: &Group<'_>) -> Vec<Remedy> {
+pub(super) fn details(group: &Complaints<'_>) -> Vec<(&'static str, String)> {
+    let named = group.lines.iter().filter(|line| !line.source.is_empty());
+    named
+        .map(|line| ("Device", line.source.to_owned()))
+        .collect()
+}
+
+pub(super) fn remedies(window: &EvidenceWindow, group: &Complaints<'_>) -> Vec<Remedy> {
     const TEXT: &str = "Let the stack finish checksums before the device gets them.";
     const EFFECT: &str = "At once: costs CPU time for every packet sent, and segmentation by the device (TSO) ends with \
                           it. Undo with `on`.";

@@ -1,7 +1,8 @@
-//! What was lost between the ends of a veth because of their MTUs.
+//! Packets that are lost between the ends of a veth because of their MTUs.
 
 use crate::{
-    evidence::{DropCount, Drops, EvidenceWindow, Link, PacketSample},
+    detectors::kit::Tally,
+    evidence::{DropCount, Drops, EvidenceWindow, Link, Namespace, PacketSample},
     finding::Confidence,
 };
 
@@ -13,64 +14,79 @@ const ETHERNET_HEADER: u32 = 14;
 /// VLAN_HLEN: `__is_skb_forwardable` leaves room for one 802.1Q tag.
 const VLAN_TAG: u32 = 4;
 
+/// One end of a veth.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a> {
+    pub(super) link: &'a Link,
+    pub(super) namespace: &'a Namespace,
+}
+
 /// Packets that the receiver refused for their length.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Loss {
-    /// Drop keys that they were counted under.
-    pub(super) drops: Vec<usize>,
-    pub(super) count: u64,
+pub(super) struct Loss<'a> {
+    /// The end with the larger MTU.
+    pub(super) sender: End<'a>,
+    pub(super) receiver: End<'a>,
+    pub(super) tally: Tally,
     /// Smallest and largest sampled, bytes without the Ethernet header.
     pub(super) sizes: Option<(u32, u32)>,
     /// Increase at the sender.
     pub(super) tx_dropped: u64,
     /// Increase at the receiver.
     pub(super) rx_dropped: u64,
-    /// First and last, milliseconds since the window began.
-    pub(super) times: (u64, u64),
     pub(super) confidence: Confidence,
 }
 
-impl Loss {
-    /// What `sender` lost to the smaller MTU of `receiver`; `None` when nothing shows that.
-    pub(super) fn between(window: &EvidenceWindow, sender: &Link, receiver: &Link) -> Option<Self> {
+/// The losses of every veth. Unequal MTUs hurt nobody by themselves: the larger end may never send a packet that long.
+pub(super) fn losses(window: &EvidenceWindow) -> impl Iterator<Item = Loss<'_>> {
+    window.links().iter().filter_map(|link| {
+        let peer = window.veth_peer(link)?;
+        if link.mtu <= peer.mtu {
+            return None;
+        }
+        Loss::between(window, End::of(window, link)?, End::of(window, peer)?)
+    })
+}
+
+impl<'a> End<'a> {
+    fn of(window: &'a EvidenceWindow, link: &'a Link) -> Option<Self> {
+        let namespace = window.namespace(link.netns)?;
+        Some(Self { link, namespace })
+    }
+}
+
+impl<'a> Loss<'a> {
+    /// `None` when nothing shows that the sender lost something to the smaller MTU of the receiver.
+    fn between(window: &EvidenceWindow, sender: End<'a>, receiver: End<'a>) -> Option<Self> {
         let mut loss = Self {
-            drops: Vec::new(),
-            count: 0,
+            sender,
+            receiver,
+            tally: Tally::default(),
             sizes: None,
-            tx_dropped: sender.increase(|stats| stats.tx_dropped),
-            rx_dropped: receiver.increase(|stats| stats.rx_dropped),
-            times: (0, window.duration_ms),
+            tx_dropped: sender.link.increase(|stats| stats.tx_dropped),
+            rx_dropped: receiver.link.increase(|stats| stats.rx_dropped),
             confidence: Confidence::Certain,
         };
         // `veth_xmit` counts tx_dropped and `____dev_forward_skb` counts rx_dropped for the same packet.
         let rose_together = loss.tx_dropped > 0 && loss.rx_dropped > 0;
         let Some(drops) = window.drops.value() else {
             // A full backlog and a receiver that is down raise the same two counters.
-            loss.count = loss.tx_dropped.min(loss.rx_dropped);
+            let lost = loss.tx_dropped.min(loss.rx_dropped);
+            loss.tally = Tally::of_counter(lost, (0, window.duration_ms));
             loss.confidence = Confidence::Possible;
             return rose_together.then_some(loss);
         };
         for (drop, key) in drops.counts.iter().enumerate() {
-            if let Some(refused) = Refused::of_key(drops, drop, key, sender, receiver)
+            if let Some(refused) = Refused::of_key(drops, drop, key, sender.link, receiver.link)
                 && (!refused.lengths.is_empty() || rose_together)
             {
                 loss.add(drop, key, &refused);
             }
         }
-        (!loss.drops.is_empty()).then_some(loss)
+        (!loss.tally.keys.is_empty()).then_some(loss)
     }
 
     fn add(&mut self, drop: usize, key: &DropCount, refused: &Refused) {
-        self.times = if self.drops.is_empty() {
-            (key.first_ms, key.last_ms)
-        } else {
-            (
-                self.times.0.min(key.first_ms),
-                self.times.1.max(key.last_ms),
-            )
-        };
-        self.drops.push(drop);
-        self.count = self.count.saturating_add(key.count);
+        self.tally.add(drop, key);
         for length in &refused.lengths {
             let (smallest, largest) = self.sizes.unwrap_or((*length, *length));
             self.sizes = Some((smallest.min(*length), largest.max(*length)));
@@ -82,7 +98,7 @@ impl Loss {
     }
 }
 
-/// What the samples of one key say.
+/// The samples of one key.
 struct Refused {
     /// Lengths of the samples that were too long, bytes without the Ethernet header.
     lengths: Vec<u32>,

@@ -2,69 +2,52 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use super::{
-    domains::Domain,
-    loss::Incomplete,
-    remains::{Ends, Version},
-    toll::Toll,
-};
 use crate::{
-    detectors::promiscuity::chain,
+    detectors::fragment_reassembly::{
+        fragments::{Ends, Version},
+        incomplete::Incomplete,
+        judge::Shared,
+    },
     evidence::{EvidenceWindow, Link},
-    finding::{Finding, Remedy, Severity},
+    finding::{Remedy, Severity},
 };
 
-/// As many devices and groups as one command deals with.
-const MOST: usize = 4;
+/// As many groups as one command deals with.
+const GROUPS_SHOWN: usize = 4;
 
 /// Ordered, best first: what let the copies in, what keeps them apart, what keeps them out.
-pub(super) fn of_domain(
+pub(in crate::detectors::fragment_reassembly) fn of_domain(
     window: &EvidenceWindow,
-    finding: &Finding,
-    domain: &Domain<'_>,
-    toll: &Toll<'_>,
+    shared: &Shared<'_>,
 ) -> Vec<Remedy> {
+    let domain = shared.domain;
     let mut remedies = Vec::new();
-    if finding.severity == Severity::Info {
+    if shared.severity == Severity::Info {
         remedies.push(Remedy::advice(
-            "Nothing to mend while nothing collides. Two interfaces in one segment are seldom meant, though.",
+            "Nothing to fix while nothing collides. Two interfaces in one segment are seldom meant, though.",
         ));
     }
-    remedies.extend(filters(window, finding, domain, toll));
+    remedies.extend(filters(window, shared));
     remedies.push(Remedy::advice(
         "Separate the interfaces: give each a VLAN or switch of its own, or make them one (a bond) if they are meant to \
          be redundant.",
     ));
     remedies.push(Remedy::command_in(
         domain.namespace,
-        "See which interface has joined which group. A program that has joined on both needs one of them alone.",
+        "See which interface has joined which group. A program that has joined on both needs only one of them.",
         &["ip", "maddress", "show"],
         &[],
     ));
-    remedies.extend(keep_out(domain, toll));
+    remedies.extend(keep_out(shared));
     remedies
 }
 
 /// Lets the interfaces filter again that a user has opened.
-fn filters(
-    window: &EvidenceWindow,
-    finding: &Finding,
-    domain: &Domain<'_>,
-    toll: &Toll<'_>,
-) -> Vec<Remedy> {
-    if finding.caused_by.is_empty() {
+fn filters(window: &EvidenceWindow, shared: &Shared<'_>) -> Vec<Remedy> {
+    if shared.caused_by.is_empty() {
         return Vec::new();
     }
-    let strangers = toll.strangers();
-    let links = domain
-        .links
-        .iter()
-        .filter(|link| strangers.is_empty() || strangers.contains(&link.ifindex));
-    let opened: Vec<&Link> = links
-        .flat_map(|link| chain::stack_below(window, link))
-        .filter(|device| device.promiscuity_requested())
-        .take(MOST)
-        .collect();
+    let opened = shared.opened_by_users(window);
     if opened.is_empty() {
         return vec![Remedy::advice(
             "End what makes the interfaces promiscuous, see its own finding: they filter out groups that nobody there \
@@ -75,19 +58,16 @@ fn filters(
         let name = device.name.as_str();
         let words = ["ip", "link", "set", "dev", name, "promisc", "off"];
         let text = format!("Let {name} filter again, if nobody needs it promiscuous.");
-        Remedy::command_in(domain.namespace, text, &words, &[name])
+        Remedy::command_in(shared.domain.namespace, text, &words, &[name])
             .with_effect("it takes its own frames, broadcasts and the groups that are joined on it")
     };
     opened.iter().map(close).collect()
 }
 
 /// Drops the copies before they are put together, where it is known that nobody wants them.
-fn keep_out(domain: &Domain<'_>, toll: &Toll<'_>) -> Option<Remedy> {
-    let strangers = toll.strangers();
-    let [stranger] = strangers.iter().collect::<Vec<_>>()[..] else {
-        return None;
-    };
-    let link = domain.links.iter().find(|link| link.ifindex == *stranger)?;
+fn keep_out(shared: &Shared<'_>) -> Option<Remedy> {
+    let domain = shared.domain;
+    let link = shared.only_stranger()?;
     let groups: BTreeSet<String> = domain
         .fragmented_flows()
         .iter()
@@ -95,7 +75,7 @@ fn keep_out(domain: &Domain<'_>, toll: &Toll<'_>) -> Option<Remedy> {
             IpAddr::V4(group) if group.is_multicast() => Some(group.to_string()),
             IpAddr::V4(_) | IpAddr::V6(_) => None,
         })
-        .take(MOST)
+        .take(GROUPS_SHOWN)
         .collect();
     if groups.is_empty() {
         return None;
@@ -122,7 +102,7 @@ fn keep_out(domain: &Domain<'_>, toll: &Toll<'_>) -> Option<Remedy> {
 }
 
 /// Ordered, best first.
-pub(super) fn of_loss(found: &Incomplete<'_>) -> Vec<Remedy> {
+pub(in crate::detectors::fragment_reassembly) fn of_loss(found: &Incomplete<'_>) -> Vec<Remedy> {
     let counters = match found.version {
         Version::V4 => ["IpReasmReqds", "IpReasmOKs", "IpReasmFails"],
         Version::V6 => ["Ip6ReasmReqds", "Ip6ReasmOKs", "Ip6ReasmFails"],

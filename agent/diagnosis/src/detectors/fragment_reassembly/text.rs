@@ -1,19 +1,23 @@
-//! Shared domains in words: the proof that they are, what collided, and what it costs.
+//! The words about shared domains: the proof that they are, what collided, and what it costs.
 
 pub(super) mod incomplete;
+pub(super) mod remedies;
 
 use std::net::IpAddr;
 
 use super::{
+    collisions::Range,
     domains::{Domain, Seen},
-    remains::{Ends, Place, Remains, Version},
-    remedies,
-    toll::Toll,
+    fragments::{Ends, FragmentDrops, Place, Version},
+    judge::{Shared, Unplaced},
 };
 use crate::{
-    detectors::promiscuity::chain::{listed, stack_below},
+    detectors::{
+        kit::{proof, say},
+        promiscuity::chain::stack_below,
+    },
     evidence::{EvidenceWindow, Link, Namespace},
-    finding::{Finding, Proof, Severity, Text},
+    finding::{Proof, Severity, Text},
 };
 
 /// As many flows as a person reads.
@@ -21,50 +25,51 @@ const SHOWN: usize = 3;
 
 const COUNTERS: [&str; 4] = ["ReasmReqds", "ReasmOKs", "ReasmFails", "ReasmTimeout"];
 
-pub(super) fn text(severity: Severity, domain: &Domain<'_>, toll: &Toll<'_>) -> Text {
+pub(super) fn text(shared: &Shared<'_>) -> Text {
+    let Shared {
+        domain, collisions, ..
+    } = shared;
     let names: Vec<&str> = domain.links.iter().map(|link| link.name.as_str()).collect();
-    let names = listed(&names, " and ");
-    let lost = toll.lost(domain);
-    let flows = domain.fragmented_flows();
-    let of_whom = match flows.as_slice() {
+    let names = say::list(&names);
+    let of_whom = match domain.fragmented_flows().as_slice() {
         [(source, group)] => format!(" from {source} to {group}"),
         _ => String::new(),
     };
-    let what = match severity {
-        Severity::Critical => format!("{} lost{of_whom}", lost.of("datagram")),
-        Severity::Warning => format!("{} collided{of_whom}", toll.duplicates.of("fragment")),
+    let happens = match shared.severity {
+        Severity::Critical => format!("{} lost{of_whom}", range(shared.lost, "datagram")),
+        Severity::Warning => {
+            let fragments = range(collisions.duplicates, "fragment");
+            format!("{fragments} collided{of_whom}")
+        }
         Severity::Info => "frames come in twice, nothing is lost".to_owned(),
     };
     Text {
-        headline: format!("{names} are in one broadcast domain: {what}"),
-        what: explanation(severity, domain, toll, &names),
-        hurts: impact(severity, toll, domain),
+        headline: format!("{names} are in one broadcast domain: {happens}"),
+        what: what(shared, &names),
+        hurts: hurts(shared),
     }
 }
 
-pub(super) fn describe(
-    finding: &mut Finding,
-    window: &EvidenceWindow,
-    domain: &Domain<'_>,
-    toll: &Toll<'_>,
-) {
-    let flows = domain.fragmented_flows();
-    finding.evidence = proofs(window, domain, toll, &flows);
-    finding.details = details(domain, &flows);
-    finding.remedies = remedies::of_domain(window, finding, domain, toll);
+/// `20 datagrams`, `at least 3 datagrams`, `up to 20 datagrams`.
+fn range(range: Range, noun: &str) -> String {
+    match (range.at_least, range.at_most) {
+        (least, most) if least == most => say::count(most, noun),
+        (0, most) => format!("up to {}", say::count(most, noun)),
+        (least, _) => format!("at least {}", say::count(least, noun)),
+    }
 }
 
-fn explanation(severity: Severity, domain: &Domain<'_>, toll: &Toll<'_>, names: &str) -> String {
-    let shared = match domain.seen {
+fn what(shared: &Shared<'_>, names: &str) -> String {
+    let Shared {
+        domain, collisions, ..
+    } = shared;
+    let copies = match domain.seen {
         Seen::ComingIn => {
             let gap = domain.copies.iter().map(|copy| copy.longest_gap_us).max();
             format!(
                 "{} came in on {names}, each within {} of its copy, and none of these devices hands frames on to \
                  another: they are connected to one network segment.",
-                match domain.copied() {
-                    1 => "1 frame".to_owned(),
-                    count => format!("{count} frames"),
-                },
+                say::count(domain.copied(), "frame"),
                 milliseconds(gap.unwrap_or(0)),
             )
         }
@@ -73,50 +78,49 @@ fn explanation(severity: Severity, domain: &Domain<'_>, toll: &Toll<'_>, names: 
              on another: they seem to be connected to one network segment."
         ),
     };
-    if severity == Severity::Info {
-        let strays = if toll.strays.at_most > 0 {
+    if shared.severity == Severity::Info {
+        let strays = if collisions.strays.at_most > 0 {
             " Copies on an interface where no program has joined the group are dropped one by one, before reassembly."
         } else {
             ""
         };
-        return format!("{shared}{strays}");
+        return format!("{copies}{strays}");
     }
     let queue = "The kernel puts the fragments of one datagram together in one queue, whatever interface they came in \
                  on. So the two copies of a datagram meet there: the fragment that completes it decides on which \
                  interface the datagram arrives, and what is left of the other copy opens a queue that never completes.";
-    let early = if toll.wholes.at_most > 0 {
+    let early = if collisions.wholes.at_most > 0 {
         " That happens before the kernel looks who has joined the group, since connection tracking (conntrack or NAT \
          rules) puts fragments together first: a datagram that arrives on the interface without a member is dropped \
          whole."
     } else {
         ""
     };
-    format!("{shared} {queue}{early}")
+    format!("{copies} {queue}{early}")
 }
 
-fn impact(severity: Severity, toll: &Toll<'_>, domain: &Domain<'_>) -> String {
-    let lost = toll.lost(domain);
-    match severity {
+fn hurts(shared: &Shared<'_>) -> String {
+    let lost = shared.lost;
+    let datagrams = range(lost, "datagram");
+    match shared.severity {
         Severity::Critical if lost.at_least == lost.at_most => {
-            format!("{} of programs on this node never arrived.", lost.of("datagram"))
+            format!("{datagrams} of programs on this node never arrived.")
         }
         Severity::Critical => format!(
-            "{} of programs on this node never arrived; of up to {} that died whole, some may have had a copy that came \
+            "{datagrams} of programs on this node never arrived; of up to {} that died whole, some may have had a copy that came \
              through.",
-            lost.of("datagram"),
             lost.at_most
         ),
         Severity::Warning if lost.at_most > 0 => format!(
-            "{} may be lost: so many died whole, and how many of them had a copy that came through is not known. \
-             Ip.ReasmFails counts what is left of copies and says nothing about loss.",
-            lost.of("datagram")
+            "{datagrams} may be lost: so many died whole, and how many of them had a copy that came through is not known. \
+             Ip.ReasmFails counts what is left of copies and says nothing about loss."
         ),
         Severity::Warning => {
             "No datagram was seen to be lost. Which copy completes a datagram is chance: when it is the one on the \
              interface without a member, the datagram is lost. Ip.ReasmFails counts what is left of copies."
                 .to_owned()
         }
-        Severity::Info if domain.has_receiver() == Some(false) => {
+        Severity::Info if shared.domain.has_receiver() == Some(false) => {
             "None: no program here has joined the group, so nobody misses what dies of it.".to_owned()
         }
         Severity::Info => "None now. Fragmented datagrams to a group get lost here once connection tracking is switched \
@@ -137,18 +141,17 @@ fn name_of(domain: &Domain<'_>, ifindex: u32) -> String {
     }
 }
 
-fn proofs(
-    window: &EvidenceWindow,
-    domain: &Domain<'_>,
-    toll: &Toll<'_>,
-    flows: &[Ends],
-) -> Vec<Proof> {
+pub(super) fn proofs(window: &EvidenceWindow, shared: &Shared<'_>) -> Vec<Proof> {
+    let Shared {
+        domain, collisions, ..
+    } = shared;
+    let flows = domain.fragmented_flows();
     let mut proofs = Vec::new();
     for copy in domain.copies.iter().take(SHOWN) {
         let what = match (copy.fragments, copy.source, copy.destination) {
             (true, Some(source), Some(to)) => format!("fragments from {source} to {to}"),
             (false, Some(source), Some(to)) => format!("packets from {source} to {to}"),
-            _ => format!("frames {:#06x}", copy.ethertype),
+            _ => format!("frames {}", say::ethertype(copy.ethertype)),
         };
         let (first, second) = (name_of(domain, copy.first), name_of(domain, copy.second));
         let gap = copy.longest_gap_us;
@@ -159,11 +162,9 @@ fn proofs(
                 "frames",
                 "netif_receive_skb",
             ),
-            Seen::Dropped => Proof::new(
+            Seen::Dropped => proof::of_drop(
                 format!("{what}: sampled drops of copies on {first} and of others on {second}"),
                 copy.count,
-                "packets",
-                "kfree_skb",
             ),
         };
         proofs.push(proof);
@@ -174,7 +175,7 @@ fn proofs(
         let what = "frames not compared: their headers were outside the linear part";
         proofs.push(Proof::new(what, unreadable, "frames", "netif_receive_skb"));
     }
-    proofs.extend(toll.remains.iter().map(|remains| proof_of(domain, remains)));
+    proofs.extend(collisions.drops.iter().map(|one| proof_of(window, one)));
     let is_v6 = |(_, to): &Ends| to.is_ipv6();
     if flows.iter().any(|ends| !is_v6(ends)) {
         proofs.extend(counters(domain.namespace, Version::V4));
@@ -186,42 +187,29 @@ fn proofs(
     proofs
 }
 
-fn proof_of(domain: &Domain<'_>, remains: &Remains<'_>) -> Proof {
-    let key = remains.key;
-    let what = match remains.place {
+fn proof_of(window: &EvidenceWindow, one: &FragmentDrops<'_>) -> Proof {
+    let what = match one.place {
         Place::Reassembly => "fragments whose copy was there",
-        Place::Routing if remains.wholes > 0 => "whole datagrams that nobody there joined for",
+        Place::Routing if one.wholes > 0 => "whole datagrams that nobody there joined for",
         Place::Routing => "fragments that nobody there joined for",
         Place::Expiry => "fragments of queues that were given up",
     };
-    let device = match key.ifindex {
-        0 => String::new(),
-        ifindex => format!(", dev {}", name_of(domain, ifindex)),
-    };
-    let reason = key.reason.named().unwrap_or("dropped");
-    Proof::new(
-        format!("{what}: {reason} at {}{device}", key.location),
-        key.count,
-        "packets",
-        "kfree_skb",
-    )
+    let key = proof::key_name(window, one.key);
+    proof::of_drop(format!("{what}: {key}"), one.key.count)
 }
 
-fn counters(namespace: &Namespace, version: Version) -> Vec<Proof> {
-    let read = COUNTERS.iter().filter_map(|name| {
-        let name = version.counter(name);
-        let rose = namespace.increase(&name)?;
+fn counters(namespace: &Namespace, version: Version) -> impl Iterator<Item = Proof> {
+    COUNTERS.iter().filter_map(move |name| {
         let unit = if name.ends_with("Reqds") {
             "fragments"
         } else {
             "datagrams"
         };
-        Some(Proof::new(name, format!("+{rose}"), unit, "/proc/net/snmp"))
-    });
-    read.collect()
+        proof::counter_rose(namespace, &version.counter(name), unit)
+    })
 }
 
-/// Whether an interface let everything in, and whether that matters.
+/// The promiscuity of an interface, and the effect of it.
 fn filter_of(window: &EvidenceWindow, link: &Link) -> Proof {
     let filters = stack_below(window, link)
         .iter()
@@ -235,7 +223,8 @@ fn filter_of(window: &EvidenceWindow, link: &Link) -> Proof {
     Proof::new(name, link.promiscuity, "users", "netlink")
 }
 
-fn details(domain: &Domain<'_>, flows: &[Ends]) -> Vec<(&'static str, String)> {
+pub(super) fn details(domain: &Domain<'_>) -> Vec<(&'static str, String)> {
+    let flows = domain.fragmented_flows();
     let mut details = vec![(
         "Shared",
         domain
@@ -246,7 +235,7 @@ fn details(domain: &Domain<'_>, flows: &[Ends]) -> Vec<(&'static str, String)> {
             .join(", "),
     )];
     for (source, destination) in flows.iter().take(SHOWN) {
-        let to = if is_group(*destination) {
+        let to = if destination.is_multicast() {
             "Group"
         } else {
             "Receiver"
@@ -257,10 +246,6 @@ fn details(domain: &Domain<'_>, flows: &[Ends]) -> Vec<(&'static str, String)> {
         details.push(("Group", format!("{} more", flows.len() - SHOWN)));
     }
     details
-}
-
-fn is_group(address: IpAddr) -> bool {
-    address.is_multicast()
 }
 
 /// `eth1 (10.84.0.42/24)`.
@@ -279,4 +264,14 @@ fn with_addresses(namespace: &Namespace, link: &Link) -> String {
         true => link.name.clone(),
         false => format!("{} ({})", link.name, own.join(", ")),
     }
+}
+
+pub(super) fn unplaced(found: Unplaced) -> String {
+    let why = match found {
+        Unplaced::Unwatched => "was not watched meanwhile".to_owned(),
+        Unplaced::Unreadable(frames) => format!(
+            "could not be seen of {frames} frames whose headers were outside the linear part"
+        ),
+    };
+    format!("fragments came twice; whether on two interfaces {why}")
 }

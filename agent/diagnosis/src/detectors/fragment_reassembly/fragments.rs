@@ -1,9 +1,10 @@
-//! What is left of fragmented datagrams among the drops.
+//! The drops of fragments, and of datagrams that were put together from them.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::domains::Domain;
 use crate::{
+    detectors::kit::unclaimed,
     evidence::{DropCount, EvidenceWindow, Namespace, PacketSample},
     finding::Outcome,
     kernel::Reason,
@@ -14,7 +15,7 @@ use crate::{
 /// Sender and receiver of a packet.
 pub(super) type Ends = (IpAddr, IpAddr);
 
-/// Where fragments and what was made of them are dropped.
+/// A place where fragments, and what was made of them, are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// On their way into a queue: another copy is there already (`DUP_FRAG` since 6.4), or there is no memory.
@@ -34,7 +35,7 @@ pub(super) enum Version {
 
 /// A drop key with fragments, or with datagrams that were put together.
 #[derive(Debug)]
-pub(super) struct Remains<'a> {
+pub(super) struct FragmentDrops<'a> {
     /// Index into the window's drops.
     pub(super) drop: usize,
     pub(super) key: &'a DropCount,
@@ -72,7 +73,7 @@ impl Version {
         }
     }
 
-    /// How much such a counter rose; 0 where it was not read.
+    /// The increase of such a counter; 0 where it was not read.
     pub(super) fn increase(self, namespace: &Namespace, name: &str) -> u64 {
         namespace.increase(&self.counter(name)).unwrap_or(0)
     }
@@ -105,7 +106,10 @@ impl Place {
 }
 
 /// The drops of fragments, and of whole datagrams made of them, that no other check has explained.
-pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Vec<Remains<'a>> {
+pub(super) fn of_fragments<'a>(
+    window: &'a EvidenceWindow,
+    so_far: &Outcome,
+) -> Vec<FragmentDrops<'a>> {
     let Some(drops) = window.drops.value() else {
         return Vec::new();
     };
@@ -117,10 +121,9 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
         .filter(|packet| packet.fragment.is_some())
         .filter_map(|packet| Some((ends(&packet), packet.identification?)))
         .collect();
-    let keys = drops.counts.iter().enumerate();
-    keys.filter(|(drop, key)| key.count > 0 && !so_far.is_claimed(*drop))
+    unclaimed(window, so_far)
         .filter_map(|(drop, key)| {
-            let mut remains = Remains {
+            let mut found = FragmentDrops {
                 drop,
                 key,
                 place: Place::of(key)?,
@@ -142,17 +145,17 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
                 let Some(packet) = IpPacket::of_sample(sample) else {
                     continue;
                 };
-                remains.sampled.push(ends(&packet));
-                remains.entered_on.insert(sample.skb_iif);
+                found.sampled.push(ends(&packet));
+                found.entered_on.insert(sample.skb_iif);
                 let payload = packet.transport_length;
                 match packet.fragment {
                     Some(fragment) => {
                         fragments += 1;
-                        remains.flows.insert(ends(&packet));
+                        found.flows.insert(ends(&packet));
                         if fragment.more {
-                            remains.not_last += 1;
-                            let known = remains.shortest_part.into_iter().chain(payload);
-                            remains.shortest_part = known.min();
+                            found.not_last += 1;
+                            let known = found.shortest_part.into_iter().chain(payload);
+                            found.shortest_part = known.min();
                         }
                     }
                     None => {
@@ -160,15 +163,15 @@ pub(super) fn of_fragments<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> 
                         let is_whole = is_longer_than_a_frame(window, key, sample)
                             || packet.identification.is_some_and(known);
                         if is_whole {
-                            remains.wholes += 1;
-                            remains.flows.insert(ends(&packet));
-                            let longest = payload.unwrap_or(0).max(remains.longest_whole);
-                            remains.longest_whole = longest;
+                            found.wholes += 1;
+                            found.flows.insert(ends(&packet));
+                            let longest = payload.unwrap_or(0).max(found.longest_whole);
+                            found.longest_whole = longest;
                         }
                     }
                 }
             }
-            (fragments + remains.wholes > 0).then_some(remains)
+            (fragments + found.wholes > 0).then_some(found)
         })
         .collect()
 }
@@ -185,14 +188,14 @@ fn is_longer_than_a_frame(window: &EvidenceWindow, key: &DropCount, sample: &Pac
         .is_some_and(|link| link.mtu > 0 && sample.length.saturating_sub(header) > link.mtu)
 }
 
-impl Remains<'_> {
-    /// How many of the sampled packets have these ends.
+impl FragmentDrops<'_> {
+    /// The number of sampled packets with these ends.
     pub(super) fn samples_of(&self, ends: &Ends) -> u64 {
         let same = self.sampled.iter().filter(|sampled| *sampled == ends);
         u64::try_from(same.count()).unwrap_or(u64::MAX)
     }
 
-    /// How many of the sampled packets are of the domain's fragmented flows.
+    /// The number of sampled packets of the domain's fragmented flows.
     pub(super) fn matching(&self, domain: &Domain<'_>) -> u64 {
         // Only fragments that leave a queue have no device any more; other packets without one are another node's.
         let is_there = match (self.key.netns, self.place) {

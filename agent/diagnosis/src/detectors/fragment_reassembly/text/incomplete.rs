@@ -1,12 +1,15 @@
-//! Incomplete datagrams in words.
+//! The words about incomplete datagrams.
 
 use super::{SHOWN, counters};
 use crate::{
-    detectors::fragment_reassembly::{loss::Incomplete, remedies},
-    finding::{Finding, Proof, Text},
+    detectors::{
+        fragment_reassembly::incomplete::Incomplete,
+        kit::{proof, say},
+    },
+    finding::{Proof, Text},
 };
 
-pub(in super::super) fn text(found: &Incomplete<'_>) -> Text {
+pub(in crate::detectors::fragment_reassembly) fn text(found: &Incomplete<'_>) -> Text {
     let Incomplete {
         datagrams,
         fragments,
@@ -21,10 +24,7 @@ pub(in super::super) fn text(found: &Incomplete<'_>) -> Text {
         [(source, destination)] => format!(" from {source} to {destination}"),
         _ => String::new(),
     };
-    let count = match datagrams {
-        1 => "1 datagram".to_owned(),
-        count => format!("{count} datagrams"),
-    };
+    let count = say::count(datagrams, "datagram");
     let copies = match duplicates {
         0 => "No fragment came twice, so no copy is to blame.".to_owned(),
         count => format!(
@@ -46,23 +46,20 @@ pub(in super::super) fn text(found: &Incomplete<'_>) -> Text {
     }
 }
 
-pub(in super::super) fn describe(finding: &mut Finding, found: &Incomplete<'_>) {
-    finding.evidence = counters(found.namespace, found.version);
-    finding.evidence.push(Proof::new(
-        "fragments of datagrams that were given up",
-        found.fragments,
-        "packets",
-        "kfree_skb",
-    ));
-    finding.evidence.push(Proof::new(
-        "fragments that came twice",
-        found.duplicates,
-        "packets",
-        "kfree_skb",
-    ));
+pub(in crate::detectors::fragment_reassembly) fn proofs(found: &Incomplete<'_>) -> Vec<Proof> {
+    let mut proofs: Vec<Proof> = counters(found.namespace, found.version).collect();
+    proofs.extend([
+        proof::of_drop("fragments of datagrams that were given up", found.fragments),
+        proof::of_drop("fragments that came twice", found.duplicates),
+    ]);
+    proofs
+}
+
+pub(in crate::detectors::fragment_reassembly) fn details(
+    found: &Incomplete<'_>,
+) -> Vec<(&'static str, String)> {
     let flows = found.flows.iter().take(SHOWN);
-    finding.details = flows
+    flows
         .map(|(source, destination)| ("Flow", format!("{source} -> {destination}")))
-        .collect();
-    finding.remedies = remedies::of_loss(found);
+        .collect()
 }

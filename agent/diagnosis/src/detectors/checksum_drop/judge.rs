@@ -1,0 +1,187 @@
+//! What became of the checksums: lost on the way, or broken with the bytes.
+
+use super::{
+    path::{self, Forwarder},
+    sender::{Sender, senders},
+    signature::ENOUGH,
+    suspects::{self, Suspects},
+    trigger::{self, Trigger},
+};
+use crate::{
+    detectors::kit::Tally,
+    evidence::{EvidenceWindow, Link, Namespace},
+    finding::{Confidence, Severity},
+    packets::ip::IpPacket,
+};
+
+/// Packets whose checksum was half-made when the receiver looked at it.
+pub(super) struct Lost<'a> {
+    pub(super) suspects: &'a Suspects<'a>,
+    pub(super) tally: Tally,
+    pub(super) senders: Vec<Sender<'a>>,
+    /// Programs that may have passed the packets on.
+    pub(super) forwarders: Vec<Forwarder>,
+    /// Of packets that are all longer than their sender's device sends, the MTU of that device: they were to be cut
+    /// into segments.
+    pub(super) exceeded_mtu: Option<u32>,
+    pub(super) confidence: Confidence,
+}
+
+/// Packets whose bytes changed, as far as their checksums show.
+pub(super) struct Broken<'a> {
+    pub(super) suspects: &'a Suspects<'a>,
+    pub(super) tally: Tally,
+    pub(super) shows: Shows,
+    pub(super) confidence: Confidence,
+}
+
+/// What the checksums of broken packets show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shows {
+    /// The checksum of an IP header or of ICMP is wrong, which no sender leaves to the device.
+    OtherChecksum,
+    /// No packet was sampled.
+    Nothing,
+    /// A sender writes one value whatever the packet is.
+    FixedValue,
+    /// Some hold a half-made checksum, too few to tell.
+    FewHalfMade,
+    /// None holds a half-made checksum.
+    ChangedBytes,
+}
+
+/// Segments with a wrong checksum of which no packet could be seen.
+pub(super) struct Unseen<'a> {
+    pub(super) count: u64,
+    /// The namespaces, the most frequent first.
+    pub(super) namespaces: Vec<&'a Namespace>,
+}
+
+impl<'a> Lost<'a> {
+    pub(super) fn of(window: &'a EvidenceWindow, suspects: &'a Suspects<'a>) -> Option<Self> {
+        let confidence = suspects.loss()?;
+        let tally = suspects.lost_tally();
+        let senders = senders(window, suspects);
+        let first_link = senders.iter().find_map(|sender| sender.link);
+        let last_link = end_of_path(window, suspects);
+        Some(Self {
+            suspects,
+            forwarders: path::forwarders(window, first_link, last_link, tally.count),
+            exceeded_mtu: exceeded_mtu(&senders, suspects),
+            tally,
+            senders,
+            confidence,
+        })
+    }
+
+    pub(super) fn severity(&self) -> Severity {
+        // One packet is no reason to wake somebody.
+        match self.confidence {
+            Confidence::Possible => Severity::Warning,
+            _ => Severity::Critical,
+        }
+    }
+
+    /// The forwarder that must have passed the packets on, if there is only one.
+    pub(super) fn culprit(&self) -> Option<&Forwarder> {
+        path::culprit(&self.forwarders)
+    }
+}
+
+/// The end of the path: the receiver's own link, also when a filter on the way dropped the packet.
+fn end_of_path<'a>(window: &'a EvidenceWindow, suspects: &Suspects<'_>) -> Option<&'a Link> {
+    let dropped_on = suspects
+        .netns
+        .and_then(|netns| window.link(netns, suspects.ifindex));
+    if suspects.trigger == Trigger::Checksum {
+        return dropped_on;
+    }
+    // A filter sees the packet after the forwarder handed it on, so the device it came in on is the path's last known
+    // point; the receiver behind it is not reached.
+    dropped_on.or_else(|| {
+        let packet = suspects.pseudo_header.first()?;
+        path::holder_of(window, packet.final_destination)?.1
+    })
+}
+
+fn exceeded_mtu(senders: &[Sender<'_>], suspects: &Suspects<'_>) -> Option<u32> {
+    let mtu = senders
+        .iter()
+        .filter_map(|sender| Some(sender.link?.mtu))
+        .max()?;
+    let mut lost = suspects.half_made();
+    let is_longer = |packet: &IpPacket<'_>| {
+        let length = packet.transport_length;
+        length.is_some_and(|length| length > mtu as usize)
+    };
+    lost.all(is_longer).then_some(mtu)
+}
+
+impl<'a> Broken<'a> {
+    /// Both proofs of a lost partial checksum fail for at least some of the packets that the kernel dropped for their
+    /// checksum. A filter's drop says nothing of the kind.
+    pub(super) fn of(suspects: &'a Suspects<'a>) -> Option<Self> {
+        // Beside a proved loss a few packets that fit neither proof are no second fault (other flows' few samples).
+        let is_explained = suspects.loss().is_some()
+            && !(suspects.translated.is_empty() && suspects.other >= ENOUGH);
+        if suspects.trigger != Trigger::Checksum || is_explained {
+            return None;
+        }
+        let proofs_failed = suspects.half_made().next().is_none();
+        let is_sure = suspects.only_other_checksums() || suspects.other >= ENOUGH;
+        Some(Self {
+            suspects,
+            tally: suspects.broken_tally(),
+            shows: Shows::of(suspects),
+            confidence: if proofs_failed && is_sure {
+                Confidence::Likely
+            } else {
+                Confidence::Possible
+            },
+        })
+    }
+}
+
+impl Shows {
+    fn of(suspects: &Suspects<'_>) -> Self {
+        if suspects.only_other_checksums() {
+            Self::OtherChecksum
+        } else if suspects::judged(suspects.broken()) == 0 {
+            Self::Nothing
+        } else if suspects.has_fixed_field {
+            Self::FixedValue
+        } else if suspects.loss().is_none() && !suspects.pseudo_header.is_empty() {
+            Self::FewHalfMade
+        } else {
+            Self::ChangedBytes
+        }
+    }
+}
+
+/// The namespace of these drops, where its counters are closed to the agent: what died there stands in no ledger.
+pub(super) fn uncounted<'a>(
+    window: &'a EvidenceWindow,
+    suspects: &Suspects<'_>,
+) -> Option<&'a Namespace> {
+    let namespace = window.namespace(suspects.netns?)?;
+    let is_missing = namespace.counters.is_empty() && suspects.trigger == Trigger::Checksum;
+    is_missing.then_some(namespace)
+}
+
+/// Wrong checksums of which no packet could be seen.
+pub(super) fn unseen(window: &EvidenceWindow) -> Option<Unseen<'_>> {
+    let mut places: Vec<(u64, &Namespace)> = window
+        .namespaces
+        .iter()
+        .map(|namespace| (trigger::unseen(window, namespace), namespace))
+        .filter(|(count, _)| *count > 0)
+        .collect();
+    places.sort_by_key(|(count, namespace)| (std::cmp::Reverse(*count), namespace.label()));
+    let counts = places.iter().map(|(count, _)| *count);
+    let count = counts.fold(0, u64::saturating_add);
+    let namespaces = places.into_iter().map(|(_, namespace)| namespace);
+    (count > 0).then(|| Unseen {
+        count,
+        namespaces: namespaces.collect(),
+    })
+}

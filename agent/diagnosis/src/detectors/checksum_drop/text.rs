@@ -1,0 +1,251 @@
+//! The words about half-made checksums that were lost on the way.
+
+pub(super) mod corruption;
+
+use std::net::IpAddr;
+
+use super::{
+    judge::{Lost, Unseen},
+    path::{Forwarder, Reach},
+    sender::{Origin, Sender},
+    suspects::{self, Key, Suspects},
+    trigger::Trigger,
+};
+use crate::{
+    detectors::kit::{proof, say},
+    evidence::{EvidenceWindow, Namespace},
+    finding::{Proof, Remedy, Subject, Text},
+    packets::ip_protocols,
+};
+
+/// Forwarders beyond these are counted, not named.
+const MOST_NAMED: usize = 5;
+
+pub(super) fn lost(found: &Lost<'_>, subject: &Subject) -> Text {
+    let suspects = found.suspects;
+    let at = subject.place().unwrap_or_else(|| "the node".to_owned());
+    let protocols = protocols(suspects);
+    let from = match found.senders.as_slice() {
+        [] => "an unknown sender".to_owned(),
+        [first, others @ ..] => say::and_others(&name(first), others.len(), "sender"),
+    };
+    let least = if suspects.is_least() { "at least " } else { "" };
+    let packets = say::count(found.tally.count, &format!("{protocols}packet"));
+    let dropped_by = match suspects.trigger {
+        Trigger::Checksum => "The receiver finds the checksum wrong and drops the packet.",
+        Trigger::Elsewhere => {
+            "Connection tracking calls such a packet invalid, and it is dropped before any socket could count it."
+        }
+    };
+    let mut what = format!(
+        "The sender leaves its checksums to the device (CHECKSUM_PARTIAL) and stores only the pseudo-header's sum. \
+         {} the bytes on without the note that the checksum is unfinished, so nobody finishes it. {dropped_by}",
+        match found.culprit() {
+            Some(forwarder) if forwarder.reach == Reach::BothEnds =>
+                format!("{} passes", say::process(&forwarder.owner)),
+            Some(forwarder) => format!("Most likely {} passes", say::process(&forwarder.owner)),
+            None => "A program between sender and receiver passes".to_owned(),
+        },
+    );
+    if suspects.pseudo_header.is_empty() {
+        what.push_str(
+            " The field is not the sum of these addresses, as after address translation; a sender that writes \
+         one wrong value for every packet would look the same.",
+        );
+    }
+    let hurts = if found.exceeded_mtu.is_some() {
+        "Frames that the sender leaves to the device to cut into segments (TSO) are lost, those that fit the wire \
+         arrive. So connections open and bulk data crawls: each such frame waits for a timeout, and then goes in \
+         pieces."
+        .to_owned()
+    } else {
+        format!("Every {protocols}packet from {from} to {at} that takes this path is lost.")
+    };
+    Text {
+        headline: format!(
+            "{least}{packets} from {from} lost half-made checksums on the way to {at}"
+        ),
+        what,
+        hurts,
+    }
+}
+
+/// `TCP and UDP `; empty where the drops are a filter's, because its few samples do not speak for the rest.
+fn protocols(suspects: &Suspects<'_>) -> String {
+    if suspects.trigger == Trigger::Elsewhere {
+        return String::new();
+    }
+    let mut numbers: Vec<u8> = suspects.lost().filter_map(|key| key.protocol).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let names: Vec<String> = numbers.into_iter().map(ip_protocols::name).collect();
+    names.join(" and ") + if names.is_empty() { "" } else { " " }
+}
+
+/// `eth0 of pod shop/client`.
+fn name(sender: &Sender<'_>) -> String {
+    match (sender.namespace, sender.link) {
+        (Some(namespace), Some(link)) => format!("{} of {}", link.name, say::namespace(namespace)),
+        (Some(namespace), None) => say::namespace(namespace),
+        _ => addresses(sender),
+    }
+}
+
+fn addresses(sender: &Sender<'_>) -> String {
+    let addresses: Vec<String> = sender.addresses.iter().map(IpAddr::to_string).collect();
+    addresses.join(", ")
+}
+
+pub(super) fn details(window: &EvidenceWindow, found: &Lost<'_>) -> Vec<(&'static str, String)> {
+    let senders = found.senders.iter().map(|sender| {
+        let addresses = addresses(sender);
+        let text = match sender.origin(window) {
+            Origin::Known(_) => format!("{} ({addresses})", name(sender)),
+            Origin::NodeAddress => {
+                format!("{addresses}: an address of the node, which may stand for another")
+            }
+            Origin::Ambiguous => format!("{addresses}: more than one namespace here holds it"),
+            Origin::Elsewhere => format!("{addresses}: not on this node"),
+        };
+        ("Sender", text)
+    });
+    let has_culprit = found.culprit().is_some();
+    let between = found.forwarders.iter().take(MOST_NAMED).map(|forwarder| {
+        let process = say::process_of_pod(&forwarder.owner);
+        let sure = match forwarder.reach {
+            Reach::BothEnds if has_culprit => "",
+            Reach::Routed if has_culprit => " (most likely)",
+            _ => " (possibly)",
+        };
+        ("Between", format!("{process}: {}{sure}", holds(forwarder)))
+    });
+    senders.chain(between).collect()
+}
+
+/// `packet sockets on m0, m1 and TUN device tun0`.
+fn holds(forwarder: &Forwarder) -> String {
+    let Forwarder { sockets, tuns, .. } = forwarder;
+    let mut parts = Vec::new();
+    if !sockets.is_empty() {
+        parts.push(format!("packet sockets on {}", sockets.join(", ")));
+    }
+    if !tuns.is_empty() {
+        let devices = if tuns.len() == 1 { "device" } else { "devices" };
+        parts.push(format!("TUN {devices} {}", tuns.join(", ")));
+    }
+    parts.join(" and ")
+}
+
+pub(super) fn evidence(window: &EvidenceWindow, found: &Lost<'_>) -> Vec<Proof> {
+    let suspects = found.suspects;
+    let mut proofs = proof::drops(window, &found.tally);
+    proofs.extend(signatures(suspects, suspects.lost()));
+    proofs.extend(found.exceeded_mtu.map(|mtu| {
+        let count = suspects.half_made().count();
+        let what = format!("longer than the sender's MTU of {mtu} bytes");
+        proof::of_drop(what, format!("{count} of {count} sampled"))
+    }));
+    proofs.extend(counters(window, suspects));
+    let offloads = found.senders.iter().filter_map(|sender| {
+        let is_on = sender.link?.tx_checksum_offload == Some(true);
+        let what = format!("tx-checksumming of {}", name(sender));
+        is_on.then(|| Proof::new(what, "on", "", "ethtool"))
+    });
+    proofs.extend(offloads);
+    proofs.extend(found.forwarders.iter().map(|forwarder| {
+        let process = say::process(&forwarder.owner);
+        Proof::new(process, holds(forwarder), "", "BPF iterator task_file")
+    }));
+    proofs
+}
+
+/// The shape of the checksum field in the sampled packets of these keys.
+fn signatures<'a>(suspects: &Suspects<'_>, keys: impl Iterator<Item = &'a Key<'a>>) -> Vec<Proof> {
+    let judged = suspects::judged(keys);
+    if judged == 0 {
+        return Vec::new();
+    }
+    let line =
+        |what: &str, count: usize| proof::of_drop(what, format!("{count} of {judged} sampled"));
+    let half = "checksum field holds the pseudo-header's sum alone";
+    let translated = "it misses that sum by one value, whatever the packet's bytes are";
+    let mut proofs = vec![line(half, suspects.pseudo_header.len())];
+    if !suspects.translated.is_empty() {
+        proofs.push(line(translated, suspects.translated.len()));
+    }
+    proofs
+}
+
+fn counters(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Proof> {
+    let here = suspects.netns.and_then(|netns| window.namespace(netns));
+    let names = [
+        "Tcp.InCsumErrors",
+        "Udp.InCsumErrors",
+        "Udp6.InCsumErrors",
+        "Conntrack.invalid",
+    ];
+    let rose = |namespace: &Namespace, name: &str| {
+        let has_risen = namespace.increase(name)? > 0;
+        proof::counter_rose(namespace, name, "").filter(|_| has_risen)
+    };
+    here.into_iter()
+        .flat_map(|namespace| names.iter().filter_map(move |name| rose(namespace, name)))
+        .collect()
+}
+
+pub(super) fn remedies(found: &Lost<'_>) -> Vec<Remedy> {
+    let mut remedies: Vec<Remedy> = found.senders.iter().filter_map(offload_off).collect();
+    let program = found.culprit().map_or_else(
+        || "the program on the path".to_owned(),
+        |forwarder| say::process(&forwarder.owner),
+    );
+    remedies.push(Remedy::advice(format!(
+        "Fix {program}: read and write the frames with their virtio-net header (PACKET_VNET_HDR on a packet socket, \
+         IFF_VNET_HDR on a TUN device), or finish the checksum before sending."
+    )));
+    if found.senders.iter().all(|sender| sender.link.is_none()) {
+        remedies.push(Remedy::advice(
+            "Turn the sender's transmit checksum offload off where it runs (ethtool -K DEVICE tx off).",
+        ));
+    }
+    remedies
+}
+
+fn offload_off(sender: &Sender<'_>) -> Option<Remedy> {
+    let (namespace, link) = (sender.namespace?, sender.link?);
+    let device = link.name.as_str();
+    let set = ["ethtool", "-K", device, "tx", "off"];
+    let text = format!("Let the sender finish its checksums: {}.", name(sender));
+    let remedy = Remedy::command_in(namespace, text, &set, &[device]);
+    Some(
+        remedy.with_effect(
+            "Takes effect at once, costs that sender some CPU, and ends with its pod.",
+        ),
+    )
+}
+
+pub(super) fn uncounted(namespace: &Namespace) -> String {
+    format!(
+        "the protocol counters of {} could not be read (a process in it is needed): its drops are missing from the \
+         ledger",
+        say::namespace(namespace)
+    )
+}
+
+pub(super) fn unseen(found: &Unseen<'_>) -> String {
+    let count = say::count(found.count, "packet");
+    let names: Vec<String> = found
+        .namespaces
+        .iter()
+        .copied()
+        .map(say::namespace)
+        .collect();
+    let places = match names.as_slice() {
+        [] => String::new(),
+        [first, others @ ..] => say::and_others(first, others.len(), "namespace"),
+    };
+    format!(
+        "TCP found {count} with a wrong checksum in {places} that this kernel freed without an event (tcp_drop, before \
+         5.17): whether half-made or broken is not known"
+    )
+}

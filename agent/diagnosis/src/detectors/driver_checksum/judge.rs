@@ -1,0 +1,98 @@
+//! The protocols that drivers complain about, and the devices that they are about.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use super::line::{Complaint, Refused};
+use crate::{
+    detectors::kit::Tally,
+    evidence::{EvidenceWindow, Link, LinkId},
+    finding::Confidence,
+};
+
+/// More protocols than a node's drivers ever complain about at once.
+pub(super) const MOST_FINDINGS: usize = 16;
+/// As many different lines as a person reads.
+const SHOWN: usize = 4;
+
+/// fm10k says it and then finishes the checksum in software (`fm10k_tx_csum`, `skb_checksum_help`).
+const FINISHES_ITSELF: &str = "fm10k";
+
+/// Lines about one protocol on one device, or on devices that are none of this node's.
+pub(super) struct Complaints<'a> {
+    pub(super) refused: Refused,
+    pub(super) link: Option<&'a Link>,
+    pub(super) confidence: Confidence,
+    /// Different lines: `ixgbe 0000:03:00.0`.
+    pub(super) lines: Vec<Complaint<'a>>,
+    pub(super) tally: Tally,
+}
+
+impl Complaints<'_> {
+    pub(super) fn drivers(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(|line| line.driver)
+    }
+
+    /// The drivers finish such a checksum in software, so that nothing is lost.
+    pub(super) fn are_harmless(&self) -> bool {
+        self.drivers().next().is_some() && self.drivers().all(|driver| driver == FINISHES_ITSELF)
+    }
+}
+
+/// The complaints of the window's log, the most frequent first.
+pub(super) fn groups(window: &EvidenceWindow) -> Vec<Complaints<'_>> {
+    let mut groups: BTreeMap<(Option<LinkId>, Refused), Complaints<'_>> = BTreeMap::new();
+    for entry in window.kernel_log.value().into_iter().flatten() {
+        let Some(complaint) = Complaint::parse(&entry.text) else {
+            continue;
+        };
+        let (link, confidence) = device(window, &complaint);
+        let key = link.map(|link| (link.netns, link.ifindex));
+        let group = groups
+            .entry((key, complaint.refused))
+            .or_insert_with(|| Complaints {
+                refused: complaint.refused,
+                link,
+                confidence,
+                lines: Vec::new(),
+                tally: Tally::default(),
+            });
+        group.tally.add_event(entry.at_ms);
+        group.confidence = group.confidence.min(confidence);
+        if group.lines.len() < SHOWN && !group.lines.contains(&complaint) {
+            group.lines.push(complaint);
+        }
+    }
+    let mut groups: Vec<Complaints<'_>> = groups.into_values().collect();
+    groups.sort_by_key(|group| Reverse(group.tally.count));
+    groups
+}
+
+/// The NIC of this node that a line is about. The log belongs to the kernel, which several nodes may share: a device that
+/// is none of ours may be another's.
+fn device<'a>(
+    window: &'a EvidenceWindow,
+    complaint: &Complaint<'_>,
+) -> (Option<&'a Link>, Confidence) {
+    let fits = |link: &&Link| {
+        let driver = link.driver.as_deref();
+        link.kind.is_none() && driver.is_none_or(|driver| complaint.driver == Some(driver))
+    };
+    let nics = || window.links().iter().filter(fits);
+    let mut named = nics().filter(|link| complaint.names(&link.name));
+    if let Some(link) = named.next() {
+        // Names may repeat in namespaces; drivers with hardware seldom do.
+        let is_sure = link.driver.is_some() && named.next().is_none();
+        let confidence = if is_sure {
+            Confidence::Likely
+        } else {
+            Confidence::Possible
+        };
+        return (Some(link), confidence);
+    }
+    // A line with the bus address alone: the driver's only NIC.
+    let mut of_driver = nics().filter(|link| link.driver.is_some());
+    match (of_driver.next(), of_driver.next()) {
+        (Some(link), None) if !complaint.has_interface => (Some(link), Confidence::Likely),
+        _ => (None, Confidence::Possible),
+    }
+}

@@ -1,0 +1,167 @@
+//! Domains that interfaces share, with what the collisions in them cost.
+
+use std::net::IpAddr;
+
+use super::{
+    collisions::{Collisions, Range},
+    domains::Domain,
+    fragments::{FragmentDrops, Place},
+};
+use crate::{
+    detectors::promiscuity::{self, chain},
+    evidence::{EvidenceWindow, FrameCopy, Link},
+    finding::{Confidence, FindingId, Outcome, Severity, Verdict},
+};
+
+/// As many devices as one list of commands deals with.
+const OPENED_SHOWN: usize = 4;
+
+/// A broadcast domain that two interfaces share.
+pub(super) struct Shared<'a> {
+    pub(super) domain: &'a Domain<'a>,
+    pub(super) collisions: &'a Collisions<'a>,
+    /// Datagrams that nobody got.
+    pub(super) lost: Range,
+    pub(super) severity: Severity,
+    pub(super) confidence: Confidence,
+    pub(super) count: u64,
+    /// The findings by which interfaces let the copies in.
+    pub(super) caused_by: Vec<FindingId>,
+}
+
+/// Why it is not known on which interfaces fragments came twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unplaced {
+    /// The probe did not run meanwhile.
+    Unwatched,
+    /// So many frames had their headers outside the linear part.
+    Unreadable(u64),
+}
+
+impl<'a> Shared<'a> {
+    pub(super) fn of(
+        window: &EvidenceWindow,
+        so_far: &Outcome,
+        domain: &'a Domain<'a>,
+        collisions: &'a Collisions<'a>,
+    ) -> Self {
+        let lost = collisions.lost(domain);
+        let (severity, count) = if lost.at_least > 0 {
+            (Severity::Critical, lost.at_least)
+        } else if collisions.collides() && domain.has_receiver() != Some(false) {
+            (Severity::Warning, collisions.duplicates.at_most)
+        } else {
+            (Severity::Info, domain.copied())
+        };
+        let mut shared = Self {
+            domain,
+            collisions,
+            lost,
+            severity,
+            confidence: if domain.is_proved() {
+                Confidence::Certain
+            } else {
+                Confidence::Likely
+            },
+            count,
+            caused_by: Vec::new(),
+        };
+        shared.caused_by = shared.opened_by(window, so_far);
+        shared
+    }
+
+    /// The findings by which interfaces that filter addresses let in frames of groups that nobody there has joined.
+    fn opened_by(&self, window: &EvidenceWindow, so_far: &Outcome) -> Vec<FindingId> {
+        // A broadcast needs no open filter.
+        let is_filtered = |copy: &FrameCopy| match copy.destination {
+            Some(IpAddr::V4(address)) => !address.is_broadcast(),
+            Some(IpAddr::V6(_)) => true,
+            None => false,
+        };
+        if !self.domain.copies.iter().any(is_filtered) {
+            return Vec::new();
+        }
+        let mut ids: Vec<FindingId> = self
+            .entrances()
+            .flat_map(|link| chain::stack_below(window, link))
+            .filter(|device| device.filters_addresses())
+            .filter(|device| device.is_promiscuous() || device.is_all_multicast())
+            .flat_map(|device| promiscuity::findings_that_open(window, so_far, device))
+            .map(|finding| finding.id.clone())
+            .collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// The drops that belong to the domain as a whole, each with its verdict.
+    pub(super) fn verdicts(&self) -> impl Iterator<Item = (usize, Verdict)> {
+        let drops = self.collisions.drops.iter();
+        let whole = drops.filter(|one| one.is_all_of(self.domain));
+        whole.map(|one| {
+            let verdict = match one.place {
+                Place::Routing if one.wholes > 0 && self.lost.at_least > 0 => Verdict::Harmful,
+                Place::Reassembly | Place::Routing | Place::Expiry => Verdict::Benign,
+            };
+            (one.drop, verdict)
+        })
+    }
+
+    /// The interfaces that let copies in which nobody there wants; all of them where that is not known.
+    fn entrances(&self) -> impl Iterator<Item = &'a Link> {
+        let strangers = self.collisions.strangers();
+        let links = self.domain.links.iter().copied();
+        links.filter(move |link| strangers.is_empty() || strangers.contains(&link.ifindex))
+    }
+
+    /// The devices that a user has made promiscuous, and that let the copies in.
+    pub(super) fn opened_by_users(&self, window: &'a EvidenceWindow) -> Vec<&'a Link> {
+        self.entrances()
+            .flat_map(|link| chain::stack_below(window, link))
+            .filter(|device| device.promiscuity_requested())
+            .take(OPENED_SHOWN)
+            .collect()
+    }
+
+    /// The only interface on which nobody wants the copies.
+    pub(super) fn only_stranger(&self) -> Option<&'a Link> {
+        let strangers = self.collisions.strangers();
+        let [stranger] = strangers.iter().collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let mut links = self.domain.links.iter().copied();
+        links.find(|link| link.ifindex == *stranger)
+    }
+}
+
+/// Fragments that came twice, on interfaces that are not known, because nothing was watched or not all could be read.
+pub(super) fn unplaced_copies(
+    window: &EvidenceWindow,
+    drops: &[FragmentDrops<'_>],
+    known: &[Collisions<'_>],
+) -> Option<Unplaced> {
+    let mut drops = drops.iter();
+    let is_open = window.frame_copies.missing().is_none()
+        && drops.any(|one| is_unplaced_copy(window, one, known));
+    match window.frame_copies.value().map(|seen| seen.unreadable) {
+        _ if !is_open => None,
+        None => Some(Unplaced::Unwatched),
+        Some(0) => None,
+        Some(frames) => Some(Unplaced::Unreadable(frames)),
+    }
+}
+
+/// Fragments that came twice in a namespace with two interfaces to come in on, and that belong to no known domain.
+fn is_unplaced_copy(
+    window: &EvidenceWindow,
+    one: &FragmentDrops<'_>,
+    known: &[Collisions<'_>],
+) -> bool {
+    let links = window.links().iter();
+    let ways_in =
+        links.filter(|link| Some(link.netns) == one.key.netns && link.is_up() && link.name != "lo");
+    let mut placed = known.iter().flat_map(|collisions| &collisions.drops);
+    one.place == Place::Reassembly
+        && ways_in.count() > 1
+        && !placed.any(|other| other.drop == one.drop)
+}

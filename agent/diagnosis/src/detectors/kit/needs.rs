@@ -1,0 +1,287 @@
+//! The evidence that a check needs, declared by each: what of it is missing becomes `unchecked`.
+
+use crate::{
+    evidence::{EvidenceWindow, Observed, OnDemand},
+    finding::Unchecked,
+};
+
+/// A kind of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// Links with their counters (netlink).
+    Links,
+    /// Dropped packets (the drop probe).
+    Drops,
+    /// Dropped packets of kernels that give reasons; without reasons there is nothing to miss.
+    ReasonedDrops,
+    /// Names of the functions that drop packets.
+    FunctionNames,
+    /// Drop reasons, or names of functions in their place.
+    ReasonsOrNames,
+    /// Packet sockets (BPF iterators).
+    PacketSockets,
+    /// Lines of the kernel's log.
+    KernelLog,
+    /// The backlogs of the CPUs (/proc/net/softnet_stat).
+    CpuBacklogs,
+    /// Frames that came in on two interfaces.
+    FrameCopies,
+    /// Packets that receive offload merged or left alone.
+    ReceiveOffload,
+    /// TCP retransmissions joined to drops.
+    Retransmissions,
+    /// A window of so many milliseconds.
+    Duration(u64),
+}
+
+/// Evidence that a check needs, and the words that say what is not known without it.
+#[derive(Clone, Copy, Debug)]
+pub struct Need {
+    evidence: Evidence,
+    unknown: &'static str,
+    /// Without it the check finds nothing.
+    is_essential: bool,
+}
+
+/// Missing evidence.
+struct Gap {
+    reason: String,
+    /// Some of the evidence was read.
+    is_partial: bool,
+}
+
+impl Need {
+    /// Evidence without which the check finds nothing.
+    pub(in crate::detectors) const fn all(evidence: Evidence, unknown: &'static str) -> Self {
+        Self {
+            evidence,
+            unknown,
+            is_essential: true,
+        }
+    }
+
+    /// Evidence without which the check finds less, as long as there is other evidence.
+    pub(in crate::detectors) const fn part(evidence: Evidence, unknown: &'static str) -> Self {
+        Self {
+            evidence,
+            unknown,
+            is_essential: false,
+        }
+    }
+}
+
+/// The entries of a check with these needs, in their order. Where the check finds nothing at all, they say only why.
+pub(in crate::detectors) fn unchecked(
+    check: &'static str,
+    needs: &[Need],
+    window: &EvidenceWindow,
+) -> Vec<Unchecked> {
+    let gaps = needs.iter().flat_map(|need| {
+        let gaps = need.evidence.gaps(window).into_iter();
+        gaps.map(move |gap| (need, gap))
+    });
+    let gaps: Vec<(&Need, Gap)> = gaps.collect();
+    let ends_it = |(need, gap): &(&Need, Gap)| need.is_essential && !gap.is_partial;
+    let is_blind = gaps.iter().any(ends_it);
+    let has_some = needs.iter().any(|need| need.evidence.was_read(window));
+    gaps.into_iter()
+        .filter(|gap| !is_blind || ends_it(gap))
+        .map(|(need, gap)| Unchecked {
+            check,
+            partly: gap.is_partial || (has_some && !need.is_essential),
+            reason: format!("{}: {}", need.unknown, gap.reason),
+        })
+        .collect()
+}
+
+impl Evidence {
+    /// All or some of the evidence was read.
+    fn was_read(self, window: &EvidenceWindow) -> bool {
+        match self {
+            Self::Links => window.links.value().is_some(),
+            Self::Drops | Self::ReasonedDrops => window.drops.value().is_some(),
+            Self::PacketSockets => window.packet_sockets.value().is_some(),
+            Self::KernelLog => window.kernel_log.value().is_some(),
+            Self::CpuBacklogs => window.softnet.value().is_some(),
+            Self::FrameCopies => window.frame_copies.value().is_some(),
+            Self::ReceiveOffload => window.gro.value().is_some(),
+            Self::Retransmissions => window.retransmissions.value().is_some(),
+            // No evidence by themselves.
+            Self::FunctionNames | Self::ReasonsOrNames | Self::Duration(_) => false,
+        }
+    }
+
+    fn gaps(self, window: &EvidenceWindow) -> Vec<Gap> {
+        let drops = window.drops.value();
+        match self {
+            Self::Links => observed(&window.links),
+            Self::Drops => observed(&window.drops),
+            Self::ReasonedDrops if drops.is_some_and(|drops| !drops.has_reasons) => Vec::new(),
+            Self::ReasonedDrops => observed(&window.drops),
+            Self::FunctionNames => {
+                let is_hidden =
+                    drops.is_some_and(|drops| !drops.has_locations && !drops.counts.is_empty());
+                gap_if(is_hidden, false, || "function names are hidden".to_owned())
+            }
+            Self::ReasonsOrNames => {
+                let has_neither =
+                    drops.is_some_and(|drops| !drops.has_reasons && !drops.has_locations);
+                gap_if(has_neither, false, || {
+                    "this kernel gives no drop reasons, and function names are hidden".to_owned()
+                })
+            }
+            Self::PacketSockets => observed(&window.packet_sockets),
+            Self::KernelLog => observed(&window.kernel_log),
+            Self::CpuBacklogs => observed(&window.softnet),
+            Self::FrameCopies => {
+                let lost = window.frame_copies.value().map_or(0, |copies| copies.lost);
+                let mut gaps = on_demand(&window.frame_copies);
+                gaps.extend(gap_if(lost > 0, true, || {
+                    format!("{lost} copies of frames could not be counted, because a map was full")
+                }));
+                gaps
+            }
+            Self::ReceiveOffload => {
+                let (lost, unread) = window
+                    .gro
+                    .value()
+                    .map_or((0, 0), |gro| (gro.lost, gro.unread));
+                let missed = lost.saturating_add(unread);
+                let why = if unread > 0 {
+                    "their headers lie in pages that this kernel does not let the probe find"
+                } else {
+                    "they were on more interfaces than are counted apart"
+                };
+                let mut gaps = on_demand(&window.gro);
+                gaps.extend(gap_if(missed > 0, true, || {
+                    format!("{missed} could not be counted, because {why}")
+                }));
+                gaps
+            }
+            Self::Retransmissions => on_demand(&window.retransmissions),
+            Self::Duration(least_ms) => gap_if(window.duration_ms < least_ms, true, || {
+                format!("{} s can miss them", window.duration_ms / 1_000)
+            }),
+        }
+    }
+}
+
+fn gap_if(is_missing: bool, is_partial: bool, reason: impl FnOnce() -> String) -> Vec<Gap> {
+    let gap = is_missing.then(|| Gap {
+        reason: reason(),
+        is_partial,
+    });
+    gap.into_iter().collect()
+}
+
+fn observed<T>(evidence: &Observed<T>) -> Vec<Gap> {
+    let missing = evidence.missing();
+    gap_if(missing.is_some(), evidence.value().is_some(), || {
+        missing.unwrap_or_default().to_owned()
+    })
+}
+
+fn on_demand<T>(evidence: &OnDemand<T>) -> Vec<Gap> {
+    let missing = evidence.missing();
+    gap_if(missing.is_some(), false, || {
+        missing.unwrap_or_default().to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        evidence::{FrameCopies, GroReceive, Observed},
+        testing::{NODE, complete, drops_of, ipv4_drops, unavailable, window},
+    };
+
+    /// Whether the check was made in part, and why not as a whole, of a check with this one need.
+    fn entries(need: Need, window: &EvidenceWindow) -> Vec<(bool, String)> {
+        let all = unchecked("Check", &[need], window).into_iter();
+        all.map(|entry| (entry.partly, entry.reason)).collect()
+    }
+
+    fn one(partly: bool, reason: &str) -> Vec<(bool, String)> {
+        vec![(partly, reason.to_owned())]
+    }
+
+    #[test]
+    fn essential_evidence_leaves_a_part_when_it_is_partial() {
+        let links = Need::all(Evidence::Links, "links");
+        let mut window = window(Vec::new(), Vec::new());
+        assert_eq!(entries(links, &window), []);
+        window.links = Observed::Partial {
+            value: Vec::new(),
+            missing: "one namespace".to_owned(),
+        };
+        assert_eq!(entries(links, &window), one(true, "links: one namespace"));
+        window.links = unavailable("EPERM");
+        assert_eq!(entries(links, &window), one(false, "links: EPERM"));
+    }
+
+    #[test]
+    fn without_any_evidence_no_part_is_left() {
+        let needs = [
+            Need::part(Evidence::Links, "NICs"),
+            Need::part(Evidence::CpuBacklogs, "CPUs"),
+        ];
+        let mut window = window(Vec::new(), Vec::new());
+        window.links = unavailable("EPERM");
+        window.softnet = complete(crate::evidence::Softnet::default());
+        let partly = |window: &EvidenceWindow| -> Vec<bool> {
+            let all = unchecked("Check", &needs, window).into_iter();
+            all.map(|entry| entry.partly).collect()
+        };
+        assert_eq!(partly(&window), [true]);
+        window.softnet = unavailable("not read");
+        assert_eq!(partly(&window), [false, false]);
+    }
+
+    #[test]
+    fn hidden_names_matter_where_names_tell() {
+        let names = Need::part(Evidence::FunctionNames, "functions");
+        let either = Need::all(Evidence::ReasonsOrNames, "frames");
+        let reasoned = Need::part(Evidence::ReasonedDrops, "frames");
+        let key = ipv4_drops(NODE, 2, "NO_SOCKET", "", 1);
+        let mut window = window(Vec::new(), vec![key]);
+        drops_of(&mut window).has_locations = false;
+        assert_eq!(entries(names, &window).len(), 1);
+        assert_eq!(entries(either, &window), []);
+        drops_of(&mut window).has_reasons = false;
+        assert!(!entries(either, &window)[0].0);
+        assert_eq!(entries(reasoned, &window), []);
+    }
+
+    #[test]
+    fn a_short_window_and_what_was_lost_leave_a_part() {
+        let mut window = window(Vec::new(), Vec::new());
+        let announcements = Need::part(Evidence::Duration(30_000), "LLDP comes every 30 s");
+        assert_eq!(entries(announcements, &window), []);
+        window.duration_ms = 9_999;
+        assert_eq!(
+            entries(announcements, &window),
+            one(true, "LLDP comes every 30 s: 9 s can miss them")
+        );
+        window.frame_copies = ran(FrameCopies {
+            lost: 3,
+            ..FrameCopies::default()
+        });
+        window.gro = ran(GroReceive {
+            unread: 12,
+            ..GroReceive::default()
+        });
+        let lost = |evidence| entries(Need::part(evidence, "x"), &window);
+        assert!(lost(Evidence::FrameCopies)[0].1.contains("3 copies"));
+        assert!(lost(Evidence::ReceiveOffload)[0].1.contains("12 could not"));
+    }
+
+    fn ran<T>(value: T) -> OnDemand<T> {
+        OnDemand::Ran {
+            question: String::new(),
+            from_ms: 0,
+            until_ms: 1,
+            value,
+        }
+    }
+}

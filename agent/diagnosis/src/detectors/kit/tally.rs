@@ -1,0 +1,169 @@
+//! Drop keys added up.
+
+use crate::{
+    evidence::{DropCount, EvidenceWindow, PacketSample},
+    finding::{Finding, Outcome},
+};
+
+/// The drops of several keys as one number, with the time that they span.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::detectors) struct Tally {
+    /// Indices into [`Drops::counts`](crate::evidence::Drops::counts).
+    pub(in crate::detectors) keys: Vec<usize>,
+    pub(in crate::detectors) count: u64,
+    /// First and last drop, milliseconds since the window began; absent before the first key.
+    times: Option<(u64, u64)>,
+}
+
+impl Tally {
+    /// Adds one key.
+    pub(in crate::detectors) fn add(&mut self, index: usize, key: &DropCount) {
+        self.keys.push(index);
+        self.count = self.count.saturating_add(key.count);
+        self.span(key.first_ms, key.last_ms);
+    }
+
+    /// Adds one event that is no drop.
+    pub(in crate::detectors) fn add_event(&mut self, at_ms: u64) {
+        self.count = self.count.saturating_add(1);
+        self.span(at_ms, at_ms);
+    }
+
+    /// A number that a counter tells, without drop keys.
+    pub(in crate::detectors) fn of_counter(count: u64, times: (u64, u64)) -> Self {
+        Self {
+            keys: Vec::new(),
+            count,
+            times: Some(times),
+        }
+    }
+
+    /// The same keys, of which only so many drops count.
+    pub(in crate::detectors) fn with_count(self, count: u64) -> Self {
+        Self { count, ..self }
+    }
+
+    /// Adds the keys of another tally.
+    pub(in crate::detectors) fn merge(&mut self, other: &Self) {
+        self.keys.extend(&other.keys);
+        self.count = self.count.saturating_add(other.count);
+        if let Some((first, last)) = other.times {
+            self.span(first, last);
+        }
+    }
+
+    fn span(&mut self, first_ms: u64, last_ms: u64) {
+        let (first, last) = self.times.unwrap_or((first_ms, last_ms));
+        self.times = Some((first.min(first_ms), last.max(last_ms)));
+    }
+
+    /// The keys, in the order in which they were added.
+    pub(in crate::detectors) fn drops<'a>(
+        &self,
+        window: &'a EvidenceWindow,
+    ) -> impl Iterator<Item = &'a DropCount> {
+        let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
+        self.keys.iter().filter_map(|index| counts.get(*index))
+    }
+
+    /// The sampled packets of the keys.
+    pub(in crate::detectors) fn samples<'a>(
+        &self,
+        window: &'a EvidenceWindow,
+    ) -> impl Iterator<Item = &'a PacketSample> {
+        let drops = window.drops.value().into_iter();
+        drops.flat_map(|drops| self.keys.iter().flat_map(|key| drops.samples_of(*key)))
+    }
+
+    /// Gives the finding the number of drops, and the times of the first and the last.
+    pub(in crate::detectors) fn measure(&self, finding: &mut Finding) {
+        finding.count = self.count;
+        (finding.first_ms, finding.last_ms) = self.times.unwrap_or_default();
+    }
+}
+
+impl<'a> FromIterator<(usize, &'a DropCount)> for Tally {
+    fn from_iter<I: IntoIterator<Item = (usize, &'a DropCount)>>(keys: I) -> Self {
+        let mut tally = Self::default();
+        for (index, key) in keys {
+            tally.add(index, key);
+        }
+        tally
+    }
+}
+
+/// The drop keys, with their indices, that no earlier check has explained.
+pub(in crate::detectors) fn unclaimed<'a>(
+    window: &'a EvidenceWindow,
+    so_far: &Outcome,
+) -> impl Iterator<Item = (usize, &'a DropCount)> {
+    let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
+    let mut is_claimed = vec![false; counts.len()];
+    for claim in &so_far.claims {
+        if let Some(mark) = is_claimed.get_mut(claim.drop) {
+            *mark = true;
+        }
+    }
+    let keys = counts.iter().enumerate().zip(is_claimed);
+    keys.filter(|((_, key), is_claimed)| !is_claimed && key.count > 0)
+        .map(|(key, _)| key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        finding::{Severity, Subject},
+        testing::{NODE, drops_of, first_drop_claimed, ipv4_drops, text, window},
+    };
+
+    fn key(count: u64, first_ms: u64, last_ms: u64) -> DropCount {
+        DropCount {
+            first_ms,
+            last_ms,
+            ..ipv4_drops(NODE, 2, "NO_SOCKET", "udp_rcv", count)
+        }
+    }
+
+    #[test]
+    fn keys_add_up_and_span_their_time() {
+        let keys = [key(5, 300, 400), key(u64::MAX, 100, 350)];
+        let mut tally: Tally = [(4, &keys[0])].into_iter().collect();
+        let other: Tally = [(7, &keys[1])].into_iter().collect();
+        tally.merge(&other);
+        tally.merge(&Tally::default());
+        let mut finding =
+            Finding::new("Check", "Cause", Severity::Info, Subject::default(), text());
+        tally.measure(&mut finding);
+        assert_eq!(tally.keys, [4, 7]);
+        assert_eq!(
+            (finding.count, finding.first_ms, finding.last_ms),
+            (u64::MAX, 100, 400)
+        );
+    }
+
+    #[test]
+    fn its_samples_are_those_of_its_keys() {
+        let mut window = window(Vec::new(), vec![key(1, 0, 0), key(2, 0, 0)]);
+        let sample = |key| PacketSample {
+            key,
+            ..PacketSample::default()
+        };
+        drops_of(&mut window).samples = vec![sample(0), sample(1), sample(1), sample(9)];
+        let tally = Tally {
+            keys: vec![1, 8],
+            ..Tally::default()
+        };
+        assert_eq!(tally.samples(&window).count(), 2);
+        assert_eq!(tally.drops(&window).map(|key| key.count).sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn claimed_and_empty_keys_are_left_out() {
+        let window = window(Vec::new(), vec![key(3, 0, 0), key(0, 0, 0), key(2, 0, 0)]);
+        let left: Vec<usize> = unclaimed(&window, &first_drop_claimed())
+            .map(|(index, _)| index)
+            .collect();
+        assert_eq!(left, [2]);
+    }
+}

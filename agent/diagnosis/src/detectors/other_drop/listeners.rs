@@ -1,0 +1,65 @@
+//! Connections that listeners refuse without a drop event: only a counter of their namespace tells.
+
+use super::table::Class;
+use crate::{
+    detectors::kit::Tally,
+    evidence::{DropCount, EvidenceWindow, Namespace},
+    finding::Severity,
+    kernel::Reason,
+};
+
+/// tcp_conn_request counts it for each SYN that it refuses because the queue of connections to accept is full, and
+/// tcp_v4_rcv then frees the SYN by consume_skb as one that was read.
+pub(super) const COUNTER: &str = "TcpExt.ListenOverflows";
+/// The reasons, with their functions, of the last segments of handshakes that are counted and freed as dropped: some
+/// kernels name the overflow, and tcp_get_cookie_sock gives up a connection by SYN cookie without a word of its own.
+const AS_EVENTS: [(Reason, &[&str]); 2] = [
+    (Reason::TCP_LISTEN_OVERFLOW, &[]),
+    (Reason::NO_SOCKET, &["cookie_v4_check", "cookie_v6_check"]),
+];
+/// A listener should never refuse; see the table's rows.
+const CLASS: Class = Class::Loss {
+    warn_per_minute: Some(6),
+};
+
+/// A namespace in which listening programs do not accept.
+pub(super) struct ListenOverflow<'a> {
+    pub(super) namespace: &'a Namespace,
+    /// Packets to open a connection that were refused without an event.
+    pub(super) refused: Tally,
+    pub(super) severity: Severity,
+}
+
+/// The namespaces where listeners refused connections.
+pub(super) fn overflows(window: &EvidenceWindow) -> impl Iterator<Item = ListenOverflow<'_>> {
+    window.namespaces.iter().filter_map(|namespace| {
+        let counted = namespace.increase(COUNTER)?;
+        let refused = counted.saturating_sub(seen_as_events(window, namespace));
+        (refused > 0).then(|| ListenOverflow {
+            namespace,
+            refused: Tally::of_counter(refused, (0, window.duration_ms)),
+            severity: match CLASS.warns(refused, window.duration_ms) {
+                true => Severity::Warning,
+                false => Severity::Info,
+            },
+        })
+    })
+}
+
+/// The packets that the drop probe has seen; they have a finding of their own.
+fn seen_as_events(window: &EvidenceWindow, namespace: &Namespace) -> u64 {
+    let keys = window
+        .drops
+        .value()
+        .into_iter()
+        .flat_map(|drops| &drops.counts);
+    let counted = |key: &&DropCount| {
+        AS_EVENTS.iter().any(|(reason, functions)| {
+            key.reason == *reason
+                && (functions.is_empty() || functions.contains(&key.location.as_str()))
+        })
+    };
+    keys.filter(|key| key.netns == Some(namespace.id))
+        .filter(counted)
+        .fold(0, |sum, key| key.count.saturating_add(sum))
+}

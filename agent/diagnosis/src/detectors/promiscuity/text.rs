@@ -1,0 +1,334 @@
+//! The words about a promiscuous device: who asked, what it lets in, how to end it.
+
+pub(super) mod multicast;
+pub(super) mod ports;
+
+use super::{
+    chain,
+    doubts::Doubt,
+    judge::{Cause, Promiscuous},
+    users::Users,
+};
+use crate::{
+    detectors::kit::say,
+    evidence::{EvidenceWindow, Link, LinkKind},
+    finding::{Proof, Remedy, Text},
+};
+
+/// Processes named in one finding.
+const MOST_PROCESSES: usize = 8;
+
+const LETS_IN_ALL: &str =
+    "A promiscuous device takes every frame on its wire, also those for other MAC addresses.";
+
+pub(super) fn text(window: &EvidenceWindow, found: &Promiscuous<'_>) -> Text {
+    let name = &found.link.name;
+    let (headline, what, hurts) = match &found.cause {
+        Cause::Passthru(_) => (
+            format!(
+                "{name} is promiscuous for the passthru device on it: {} <- {}",
+                chain_of(window, found.link),
+                names(&found.users.passthru)
+            ),
+            "A macvlan or macvtap device in passthru mode hands the whole device to its owner, a virtual machine as a \
+             rule, and raises promiscuity while it is up."
+                .to_owned(),
+            "By design: the owner of the passthru device decides which addresses it uses.",
+        ),
+        Cause::PacketSockets(owners) => (
+            match owners.as_slice() {
+                [] => format!("{name} is promiscuous because of a capture on it"),
+                [owner] => format!(
+                    "{name} is promiscuous because {} captures on it",
+                    say::process_of_pod(owner)
+                ),
+                [owner, others @ ..] => format!(
+                    "{name} is promiscuous because {} capture on it",
+                    say::and_others(&say::process_of_pod(owner), others.len(), "process")
+                ),
+            },
+            "A packet socket asked for it (PACKET_ADD_MEMBERSHIP, as tcpdump does unless told not to). It ends with \
+             the socket."
+                .to_owned(),
+            "None: a capture takes copies. It costs CPU while it runs.",
+        ),
+        Cause::UserRequest => (
+            with_chain(
+                format!("{name} is promiscuous because someone set it so"),
+                window,
+                found.link,
+            ),
+            "A person or program set IFF_PROMISC (ip link set promisc on, or SIOCSIFFLAGS). It stays until it is taken \
+             back; the kernel does not keep who asked."
+                .to_owned(),
+            "None by itself. It costs CPU for frames that nobody here wants.",
+        ),
+        Cause::UnicastFilter(uppers) => {
+            let whose = match uppers.as_slice() {
+                [] => String::new(),
+                uppers => format!(" of {}", names(uppers)),
+            };
+            (
+                format!("{name} is promiscuous because it cannot filter one more unicast address"),
+                format!(
+                    "More unicast addresses{whose} were added to it than its filter holds, or it has no such filter, \
+                     as veth and dummy devices. The kernel then turns promiscuity on by itself."
+                ),
+                "None: this is how the kernel serves several addresses on such a device.",
+            )
+        }
+        Cause::Unexplained => unexplained(window, found),
+    };
+    Text {
+        // The headline has the chain; what happens is read without it.
+        what: format!("{headline}. {what} {LETS_IN_ALL}"),
+        headline,
+        hurts: hurts.to_owned(),
+    }
+}
+
+fn unexplained(window: &EvidenceWindow, found: &Promiscuous<'_>) -> (String, String, &'static str) {
+    let Promiscuous { link, users, .. } = found;
+    let (verb, rest) = if users.doubts.is_empty() {
+        (
+            "nothing on this node accounts for it",
+            "What is left is a kernel module, or a packet socket that no process holds open (on its way from one to \
+             another)."
+                .to_owned(),
+        )
+    } else {
+        let doubts: Vec<String> = users
+            .doubts
+            .iter()
+            .map(|doubt| doubt_of(link, *doubt))
+            .collect();
+        (
+            "who asked for it is not known",
+            format!("One may be hidden: {}.", doubts.join("; ")),
+        )
+    };
+    let headline = format!("{} is promiscuous and {verb}", link.name);
+    (
+        with_chain(headline, window, link),
+        format!(
+            "Users of its promiscuity by the kernel's count: {}; no bridge, socket, passthru device, user's request or \
+             full filter was found for {}. {rest}",
+            link.promiscuity, users.unexplained
+        ),
+        "No packet is lost by it. Somebody may be listening to traffic that is not for this node.",
+    )
+}
+
+fn doubt_of(link: &Link, doubt: Doubt<'_>) -> String {
+    let kind = |link: &Link| {
+        link.kind
+            .as_ref()
+            .map(LinkKind::to_string)
+            .unwrap_or_default()
+    };
+    match doubt {
+        Doubt::SocketsUnread => "owners of packet sockets were not all read".to_owned(),
+        Doubt::LinksUnread => "devices of some namespaces were not read".to_owned(),
+        Doubt::FilterUnread => "whether its unicast filter is full was not read".to_owned(),
+        Doubt::ChangeLogged => "its promiscuity changed within the window".to_owned(),
+        Doubt::ChangedFrom(before) => format!(
+            "its promiscuity changed within the window, from {before} to {}",
+            link.promiscuity
+        ),
+        Doubt::Appeared => "it appeared within the window".to_owned(),
+        Doubt::UnknownUpper(upper) => {
+            format!("{} of kind {} lies on it", upper.name, kind(upper))
+        }
+        Doubt::DistantUpper(upper) => format!(
+            "{} of kind {} in another namespace may lie on it",
+            upper.name,
+            kind(upper)
+        ),
+        Doubt::Master(master) => format!("its master {} may want it promiscuous", master.name),
+        Doubt::MasterUnseen => "its master was not seen".to_owned(),
+        Doubt::Failover(bond) => {
+            format!("{} (balance-alb) may want it after a failover", bond.name)
+        }
+    }
+}
+
+pub(super) fn consequence(found: &Promiscuous<'_>) -> String {
+    let name = &found.link.name;
+    format!("{name} is promiscuous and takes frames that it would filter out.")
+}
+
+pub(super) fn details(
+    window: &EvidenceWindow,
+    found: &Promiscuous<'_>,
+) -> Vec<(&'static str, String)> {
+    let Cause::PacketSockets(owners) = &found.cause else {
+        return Vec::new();
+    };
+    let shown = owners.iter().take(MOST_PROCESSES);
+    let mut details: Vec<_> = shown
+        .map(|owner| ("Process", say::process_of_pod(owner)))
+        .collect();
+    let chain = chain_of(window, found.link);
+    if chain != found.link.name {
+        details.push(("Chain", chain));
+    }
+    details
+}
+
+pub(super) fn proofs(found: &Promiscuous<'_>) -> Vec<Proof> {
+    let Promiscuous { link, users, .. } = found;
+    let name = &link.name;
+    let own = match found.cause {
+        Cause::PacketSockets(_) => Some(Proof::new(
+            format!("packet sockets with a promiscuous membership on {name}"),
+            users.memberships(link),
+            "memberships",
+            "BPF iterator",
+        )),
+        Cause::UserRequest => Some(Proof::new(
+            format!("{name} ifi_flags has IFF_PROMISC"),
+            format!("{:#x}", link.requested_flags),
+            "",
+            "netlink",
+        )),
+        Cause::UnicastFilter(_) if link.unicast_promiscuous == Some(true) => Some(Proof::new(
+            format!("{name} uc_promisc"),
+            "true",
+            "",
+            "BPF iterator",
+        )),
+        Cause::UnicastFilter(_) | Cause::Passthru(_) | Cause::Unexplained => None,
+    };
+    own.into_iter().chain([sum_proof(link, users)]).collect()
+}
+
+/// The count of users, as the sum of those that were found: `1 = 1 bridge + 0 user + 0 sockets`.
+fn sum_proof(link: &Link, users: &Users<'_>) -> Proof {
+    let memberships = users.memberships(link);
+    let open_vswitch =
+        usize::from(users.open_vswitch.is_some()) + usize::from(users.open_vswitch_internal);
+    let always = [
+        (usize::from(users.bridge.is_some()), "bridge"),
+        (usize::from(users.requested), "user"),
+        (
+            memberships,
+            if memberships == 1 {
+                "socket"
+            } else {
+                "sockets"
+            },
+        ),
+    ];
+    let seldom = [
+        (open_vswitch, "Open vSwitch"),
+        (users.passthru.len(), "passthru"),
+        (usize::from(users.unicast_filter), "unicast filter"),
+        (users.inherited.len(), "passed down"),
+        (
+            usize::try_from(users.unexplained).unwrap_or(usize::MAX),
+            "unexplained",
+        ),
+    ];
+    let seldom = seldom.into_iter().filter(|(count, _)| *count > 0);
+    let terms: Vec<String> = always
+        .into_iter()
+        .chain(seldom)
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    let mut value = format!("{} = {}", link.promiscuity, terms.join(" + "));
+    if let Some(allmulti) = link.allmulti {
+        value.push_str(&format!("; allmulti {allmulti}"));
+    }
+    Proof::new(format!("{} promiscuity", link.name), value, "", "netlink")
+}
+
+/// `; vlan_filtering 0` of a bridge.
+fn vlan_filtering(switch: &Link) -> String {
+    match switch.bridge {
+        Some(settings) => format!("; vlan_filtering {}", u8::from(settings.vlan_filtering)),
+        None => String::new(),
+    }
+}
+
+pub(super) fn remedies(window: &EvidenceWindow, found: &Promiscuous<'_>) -> Vec<Remedy> {
+    let link = found.link;
+    match &found.cause {
+        Cause::Passthru(upper) => vec![filter_again(window, upper)],
+        Cause::PacketSockets(owners) => {
+            let pid = owners.first().map_or(0, |owner| owner.pid).to_string();
+            vec![Remedy::command(
+                "None needed. See what it is; stop it, or let it capture without promiscuous mode (tcpdump -p):",
+                &["ps", "-f", "-p", &pid],
+                &[],
+            )]
+        }
+        Cause::UserRequest => on_device(
+            window,
+            link,
+            "Take it back, if nobody needs it:",
+            &["ip", "link", "set", "dev", &link.name, "promisc", "off"],
+        )
+        .into_iter()
+        .collect(),
+        Cause::UnicastFilter(_) => vec![Remedy::advice("None needed.")],
+        Cause::Unexplained => on_device(
+            window,
+            link,
+            "Look at the device and what is stacked on it; the kernel log says when it became promiscuous:",
+            &["ip", "-details", "link", "show", "dev", &link.name],
+        )
+        .into_iter()
+        .collect(),
+    }
+}
+
+fn filter_again(window: &EvidenceWindow, passthru: &Link) -> Remedy {
+    let kind = passthru.kind.as_ref().unwrap_or(&LinkKind::MacVlan);
+    let kind = kind.to_string();
+    let name = passthru.name.as_str();
+    let words = [
+        &["ip", "link", "set", "dev", name, "type", &kind][..],
+        &["mode", "passthru", "nopromisc"],
+    ];
+    let text = "None needed. When its owner uses only the device's own address:";
+    match window.namespace(passthru.netns) {
+        Some(namespace) => Remedy::command_in(namespace, text, &words.concat(), &[name, &kind])
+            .with_effect("the device filters by its own address again"),
+        None => Remedy::advice("None needed."),
+    }
+}
+
+/// A command on the device itself.
+fn on_device(window: &EvidenceWindow, link: &Link, text: &str, words: &[&str]) -> Option<Remedy> {
+    let namespace = window.namespace(link.netns)?;
+    Some(Remedy::command_in(namespace, text, words, &[&link.name]))
+}
+
+fn names(links: &[&Link]) -> String {
+    let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+    say::list(&names)
+}
+
+/// `eth0, eth1 <- bond0 <- bond0.100`.
+fn chain(window: &EvidenceWindow, link: &Link, follows: impl Fn(&Link) -> bool + Copy) -> String {
+    let level = |links: Vec<&Link>| {
+        let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+        say::list_with(&names, ", ")
+    };
+    let levels = chain::chain(window, link, follows).into_iter();
+    levels.map(level).collect::<Vec<_>>().join(" <- ")
+}
+
+fn chain_of(window: &EvidenceWindow, link: &Link) -> String {
+    chain(window, link, Link::is_promiscuous)
+}
+
+/// The sentence, and the chain of devices where there is more than one.
+fn with_chain(sentence: String, window: &EvidenceWindow, link: &Link) -> String {
+    let chain = chain_of(window, link);
+    if chain == link.name {
+        sentence
+    } else {
+        format!("{sentence}: {chain}")
+    }
+}

@@ -1,0 +1,228 @@
+//! Which devices' queues were full, who reads them, and whom their drops made send again.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use super::{QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, race};
+use crate::{
+    detectors::kit::{Tally, unclaimed},
+    evidence::{DropCount, EvidenceWindow, Link, LinkId, LinkKind, Namespace, Owner},
+    explained_retransmissions::Explained,
+    finding::{Confidence, Outcome, Severity},
+    kernel::Reason,
+    packets::ip::{IpPacket, TCP},
+};
+
+/// Drops a minute from which it is a warning, and retransmissions a minute from which it is critical: TCP that probes
+/// for bandwidth fills any queue once in a while.
+const WARN_PER_MINUTE: u64 = 6;
+
+/// Shortest queue worth setting, packets: half a second of 2,000 packets a second.
+const ENOUGH_LENGTH: u32 = 1_000;
+/// From here on a longer queue only makes packets wait longer.
+const LONG_QUEUE: u32 = 10_000;
+
+/// As many senders as a person reads.
+const SENDERS_SHOWN: usize = 3;
+
+/// The way of the packets that found the queue full. Reader and queue are the same, the counter is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Direction {
+    /// macvtap, ipvtap: `tap_handle_frame` counts what the lower device received for the guest as `rx_dropped`.
+    Receive,
+    /// TUN, TAP: `tun_net_xmit` counts what the stack sent to the program as `tx_dropped`.
+    Transmit,
+}
+
+impl Direction {
+    /// The cause of drops there on this kernel (`uname -r`).
+    fn cause(self, kernel: &str) -> &'static str {
+        match self {
+            Self::Receive if race::has_unlocked_check(kernel) => QUEUE_CHECK_RACE,
+            Self::Receive => RECEIVE_QUEUE_FULL,
+            Self::Transmit => TRANSMIT_QUEUE_FULL,
+        }
+    }
+
+    pub(super) fn counter(self) -> &'static str {
+        match self {
+            Self::Receive => "rx_dropped",
+            Self::Transmit => "tx_dropped",
+        }
+    }
+
+    pub(super) fn increase(self, link: &Link) -> u64 {
+        link.increase(|stats| match self {
+            Self::Receive => stats.rx_dropped,
+            Self::Transmit => stats.tx_dropped,
+        })
+    }
+}
+
+/// A device whose queue overflowed within the window.
+pub(super) struct FullQueue<'a> {
+    pub(super) direction: Direction,
+    pub(super) cause: &'static str,
+    pub(super) link: &'a Link,
+    pub(super) namespace: &'a Namespace,
+    pub(super) tally: Tally,
+    pub(super) severity: Severity,
+    pub(super) confidence: Confidence,
+    /// The processes that have the device open, as far as it could be seen.
+    pub(super) readers: Vec<&'a Owner>,
+    /// Retransmissions that the drops explain.
+    pub(super) explained: Option<Explained>,
+    /// Namespaces of this node that hold an address of a sampled TCP packet and sent segments again: first those that
+    /// sent what was dropped, then those that received its answers.
+    pub(super) senders: Vec<&'a Namespace>,
+    /// A length of the queue that is worth setting, where there is one.
+    pub(super) longer: Option<u32>,
+}
+
+/// Drops at one device.
+struct Drops<'a> {
+    link: &'a Link,
+    namespace: &'a Namespace,
+    tally: Tally,
+    /// The kernel named both reason and function.
+    is_proved: bool,
+}
+
+/// The devices whose queue was full, in the order of their namespaces and indices.
+pub(super) fn full_queues<'a>(
+    window: &'a EvidenceWindow,
+    so_far: &Outcome,
+) -> impl Iterator<Item = FullQueue<'a>> {
+    let mut queues: BTreeMap<(LinkId, Direction), Drops<'a>> = BTreeMap::new();
+    for (index, key) in unclaimed(window, so_far) {
+        let place = key.netns.and_then(|netns| {
+            let link = window.link(netns, key.ifindex)?;
+            Some((link, window.namespace(netns)?, direction(key, link)?))
+        });
+        let Some((link, namespace, direction)) = place else {
+            continue;
+        };
+        let drops = queues
+            .entry(((link.netns, link.ifindex), direction))
+            .or_insert_with(|| Drops {
+                link,
+                namespace,
+                tally: Tally::default(),
+                is_proved: true,
+            });
+        drops.tally.add(index, key);
+        drops.is_proved &= key.reason == Reason::FULL_RING && !key.location.is_hidden();
+    }
+    let queues = queues.into_iter();
+    queues.map(|((_, direction), drops)| FullQueue::of(window, direction, drops))
+}
+
+/// The way of this key's packets, if they found a queue full.
+fn direction(key: &DropCount, link: &Link) -> Option<Direction> {
+    let by_kind = match link.kind {
+        Some(LinkKind::MacVtap | LinkKind::IpVtap) => Some(Direction::Receive),
+        Some(LinkKind::Tun) => Some(Direction::Transmit),
+        _ => None,
+    };
+    let by_location = match key.location.as_str() {
+        "tap_handle_frame" => Some(Direction::Receive),
+        "tun_net_xmit" => Some(Direction::Transmit),
+        // Function names are hidden.
+        "" => by_kind,
+        _ => None,
+    };
+    // `ptr_ring_produce` found no room (tap.c and tun.c, 5.18 on).
+    let is_named = key.reason == Reason::FULL_RING;
+    // Before 5.17 the function must tell. `tun_net_xmit` also refuses frames while nobody has the device open, and then
+    // it has no carrier (`__tun_detach`).
+    let is_told_by_function =
+        key.reason.is_absent() && !key.location.is_hidden() && !link.lacks_carrier();
+    by_location.filter(|_| is_named || is_told_by_function)
+}
+
+impl<'a> FullQueue<'a> {
+    fn of(window: &'a EvidenceWindow, direction: Direction, drops: Drops<'a>) -> Self {
+        let Drops {
+            link,
+            namespace,
+            tally,
+            is_proved,
+        } = drops;
+        let cause = direction.cause(&window.node.kernel);
+        let may_race = cause == QUEUE_CHECK_RACE;
+        let explained = Explained::by(window, &tally.keys);
+        let resent = explained.map_or(0, |explained| explained.segments);
+        let is_frequent = window.reaches_rate(tally.count, WARN_PER_MINUTE);
+        let length = link.tx_queue_length;
+        Self {
+            direction,
+            cause,
+            link,
+            namespace,
+            severity: if window.reaches_rate(resent, WARN_PER_MINUTE) || (may_race && is_frequent) {
+                Severity::Critical
+            } else if is_frequent {
+                Severity::Warning
+            } else {
+                Severity::Info
+            },
+            confidence: if may_race {
+                // A queue that was really full looks the same there.
+                Confidence::Possible
+            } else if is_proved {
+                Confidence::Certain
+            } else {
+                Confidence::Likely
+            },
+            readers: readers(window, link),
+            explained,
+            senders: retransmitting(window, &tally),
+            longer: (length < LONG_QUEUE)
+                .then(|| length.saturating_mul(4).clamp(ENOUGH_LENGTH, LONG_QUEUE)),
+            tally,
+        }
+    }
+}
+
+fn readers<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<&'a Owner> {
+    let holders = window.tun_holders.value().into_iter().flatten();
+    let (here, elsewhere): (Vec<_>, Vec<_>) = holders
+        .filter(|holder| holder.device == link.name)
+        .partition(|holder| holder.netns == link.netns);
+    // A device that was moved away from its program keeps its name, so its name finds it where there is only one.
+    let is_only_one = || {
+        let same = |other: &&Link| other.name == link.name && other.kind == link.kind;
+        window.links().iter().filter(same).count() == 1
+    };
+    let found = if here.is_empty() && is_only_one() {
+        elsewhere
+    } else {
+        here
+    };
+    found.into_iter().map(|holder| &holder.owner).collect()
+}
+
+fn retransmitting<'a>(window: &'a EvidenceWindow, tally: &Tally) -> Vec<&'a Namespace> {
+    let (sources, destinations): (Vec<IpAddr>, Vec<IpAddr>) = tally
+        .samples(window)
+        .filter_map(IpPacket::of_sample)
+        .filter(|packet| packet.protocol == TCP)
+        .map(|packet| (packet.source, packet.final_destination))
+        .unzip();
+    let holds = |namespace: &Namespace, ends: &[IpAddr]| {
+        let mut addresses = namespace.addresses.iter();
+        addresses.any(|address| ends.contains(&address.address))
+    };
+    let sent_again = |namespace: &Namespace| {
+        let segments = namespace.increase("Tcp.RetransSegs");
+        segments.is_some_and(|segments| segments > 0)
+    };
+    let mut found: Vec<&Namespace> = window
+        .namespaces
+        .iter()
+        .filter(|namespace| holds(namespace, &sources) || holds(namespace, &destinations))
+        .filter(|namespace| sent_again(namespace))
+        .collect();
+    found.sort_by_key(|namespace| !holds(namespace, &sources));
+    found.truncate(SENDERS_SHOWN);
+    found
+}

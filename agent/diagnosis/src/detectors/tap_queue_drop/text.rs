@@ -1,0 +1,175 @@
+//! The words about a full queue: whose, what became of the packets, what ends it.
+
+use super::{
+    QUEUE_CHECK_RACE,
+    judge::{Direction, FullQueue},
+};
+use crate::{
+    detectors::kit::{proof, say},
+    evidence::EvidenceWindow,
+    explained_retransmissions::Explained,
+    finding::{Proof, Remedy, Text},
+};
+
+/// As many readers as a person reads.
+const READERS_SHOWN: usize = 3;
+
+pub(super) fn text(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Text {
+    let name = &queue.link.name;
+    let lost = say::count(queue.tally.count, "packet");
+    let length = queue.link.tx_queue_length;
+    let reader = match queue.readers.first() {
+        Some(owner) => format!(" for {}", say::process(owner)),
+        None => String::new(),
+    };
+    let (headline, what) = if queue.cause == QUEUE_CHECK_RACE {
+        (
+            format!("{name} dropped {lost}{reader}, perhaps while its queue of {length} had room"),
+            race(window, queue),
+        )
+    } else {
+        (
+            format!("{name} dropped {lost}{reader}: its queue of {length} was full"),
+            overflow(queue),
+        )
+    };
+    Text {
+        headline,
+        what,
+        hurts: hurts(queue),
+    }
+}
+
+fn overflow(queue: &FullQueue<'_>) -> String {
+    let name = &queue.link.name;
+    let who = match queue.readers.as_slice() {
+        [] => "The guest or program behind it (which process that is could not be told)".to_owned(),
+        [first, others @ ..] => say::and_others(&say::process(first), others.len(), "process"),
+    };
+    let way = match queue.direction {
+        Direction::Receive => "What comes in for the guest",
+        Direction::Transmit => "What the stack sends to it",
+    };
+    format!(
+        "{way} waits in a queue of {} packets until it is read. {who} did not read {name} in time, the queue was full, \
+         and the kernel dropped what came next. The reader is too slow or was stopped for a moment: no CPU time for it \
+         or for the guest, or a burst longer than the queue.",
+        queue.link.tx_queue_length
+    )
+}
+
+fn race(window: &EvidenceWindow, queue: &FullQueue<'_>) -> String {
+    format!(
+        "Before Linux 4.16 the kernel asks without a lock whether the queue of {name} is full, and can see a slot as taken \
+         that is being emptied: then it drops though there is room. This node runs {kernel}. A queue that was really full \
+         looks the same, so look first whether {name} still drops with a queue that is far longer than any burst.",
+        name = queue.link.name,
+        kernel = window.node.kernel,
+    )
+}
+
+fn hurts(queue: &FullQueue<'_>) -> String {
+    let proof = match queue.explained {
+        Some(Explained {
+            segments, late, of, ..
+        }) => format!(
+            "Drops here explain at least {segments} of {of} retransmissions on this node while netdiag watched them, \
+             {late} of these 200 ms or more after the drop."
+        ),
+        None if !queue.senders.is_empty() => {
+            "An end of these flows on this node sent segments again meanwhile, likely because of these drops; netdiag \
+             did not see which segment followed which drop."
+                .to_owned()
+        }
+        None => "netdiag saw no end of the sampled flows on this node send TCP segments again; a sender elsewhere, or one \
+                 whose counters could not be read, may have."
+            .to_owned(),
+    };
+    format!(
+        "These packets are lost. TCP sends them again: the last segments of an answer only after a timeout of 200 ms or \
+         more, so that a few requests take that much longer while the rest is fast. {proof}"
+    )
+}
+
+pub(super) fn proofs(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Vec<Proof> {
+    let link = queue.link;
+    let counter = queue.direction.counter();
+    let mut proofs = proof::drops(window, &queue.tally);
+    proofs.extend([
+        proof::link_rose(link, counter, queue.direction.increase(link)),
+        proof::setting(
+            link,
+            "queue length",
+            link.tx_queue_length,
+            "packets",
+            "netlink",
+        ),
+    ]);
+    let counters = [("Tcp.RetransSegs", "segments"), ("TcpExt.TCPTimeouts", "")];
+    for sender in &queue.senders {
+        let rose = counters.map(|(counter, unit)| proof::counter_rose(sender, counter, unit));
+        for mut proof in rose.into_iter().flatten() {
+            proof.name.push_str(", an end of the sampled flows");
+            proofs.push(proof);
+        }
+    }
+    proofs
+}
+
+pub(super) fn details(
+    window: &EvidenceWindow,
+    queue: &FullQueue<'_>,
+) -> Vec<(&'static str, String)> {
+    let shown = queue.readers.iter().take(READERS_SHOWN);
+    let mut details: Vec<_> = shown
+        .map(|owner| ("Reader", say::process_of_pod(owner)))
+        .collect();
+    if details.is_empty() {
+        let why = match window.tun_holders.missing() {
+            Some(reason) => format!("unknown ({reason})"),
+            None => "unknown: no process that could be looked into has it open".to_owned(),
+        };
+        details.push(("Reader", why));
+    }
+    details.extend(say::flows(window, &queue.tally));
+    details
+}
+
+pub(super) fn remedies(queue: &FullQueue<'_>) -> Vec<Remedy> {
+    let name = queue.link.name.as_str();
+    let mut remedies = Vec::new();
+    let length = queue.link.tx_queue_length;
+    if let Some(longer) = queue.longer {
+        let words = longer.to_string();
+        let words = ["ip", "link", "set", "dev", name, "txqueuelen", &words];
+        remedies.push(
+            Remedy::command_in(queue.namespace, "Lengthen the queue.", &words, &[name]).with_effect(
+                format!(
+                    "At once, without a restart: each queue of the device holds {longer} packets instead of {length}. \
+                     Packets wait through a stall instead of being lost, and take memory meanwhile."
+                ),
+            ),
+        );
+    }
+    if queue.cause == QUEUE_CHECK_RACE {
+        let text = "Where it still drops then: run a kernel from 4.16 on, which has no such check.";
+        remedies.push(Remedy::advice(text));
+    }
+    remedies.push(Remedy::advice(
+        "Let the reader keep up: CPU time for the guest and its vhost thread or for the program, more than one queue, \
+         fewer packets.",
+    ));
+    let text = "See whether TCP waits for it, where the sender is: TCPTimeouts rises, and `ss -ti` shows retrans and an \
+         rto of 200 or more. Answers that take 200 to 260 ms while most are quick come from this.";
+    let look = ["nstat", "-azs", "TcpRetransSegs", "TcpExtTCPTimeouts"];
+    remedies.push(match queue.senders.first() {
+        Some(sender) => Remedy::command_in(sender, text, &look, &[]),
+        None => Remedy::advice(text),
+    });
+    if queue.namespace.pod.is_some() {
+        remedies.push(Remedy::advice(
+            "A pod's device is made anew with the pod: set the length where the device is made.",
+        ));
+    }
+    remedies
+}
