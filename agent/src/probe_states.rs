@@ -1,20 +1,9 @@
 //! What the agent is, and how its probes stood in a window: the `agent` and `probes` of a report.
 
 use netdiag_crds::report::{AgentInfo, Probe};
-use netdiag_diagnosis::{
-    EvidenceWindow,
-    evidence::{Observed, OnDemand},
-};
+use netdiag_diagnosis::EvidenceWindow;
 
-use crate::sources::WITHOUT_ITERATOR;
-
-/// It reads.
-pub const ATTACHED: &str = "Attached";
-/// It could read, and nobody asks.
-pub const IDLE: &str = "Idle";
-const DEGRADED: &str = "Degraded";
-/// It could not read.
-pub const UNAVAILABLE: &str = "Unavailable";
+use crate::probes::{registry, standing::in_every_window};
 
 /// This agent on this kernel.
 pub fn agent_info(kernel: String, btf: bool) -> AgentInfo {
@@ -25,78 +14,25 @@ pub fn agent_info(kernel: String, btf: bool) -> AgentInfo {
     }
 }
 
-/// How each probe stood while this window ran.
+/// How each probe stood while this window ran, and what else was read.
 pub fn of(window: &EvidenceWindow) -> Vec<Probe> {
-    let backend = window.drops.value().map(|drops| drops.backend.as_str());
-    let (copies, gro, retransmissions) =
-        (&window.frame_copies, &window.gro, &window.retransmissions);
-    vec![
-        state("drop", backend, &window.drops),
-        state("links", Some("netlink"), &window.links),
-        state(
-            "packet-sockets",
-            Some(packet_socket_backend(&window.packet_sockets)),
-            &window.packet_sockets,
-        ),
-        state("tun-holders", Some("procfs"), &window.tun_holders),
-        state("kernel-log", Some("syslog"), &window.kernel_log),
-        on_demand("frame-copies", copies, |seen| &seen.backend),
-        on_demand("gro", gro, |seen| &seen.backend),
-        on_demand("retransmissions", retransmissions, |seen| &seen.backend),
-    ]
-}
-
-fn state<T>(name: &str, backend: Option<&str>, evidence: &Observed<T>) -> Probe {
-    let state = match evidence {
-        Observed::Complete { .. } => ATTACHED,
-        Observed::Partial { .. } => DEGRADED,
-        Observed::Unavailable { .. } => UNAVAILABLE,
-    };
-    Probe {
-        name: name.to_owned(),
-        state: state.to_owned(),
-        backend: backend.filter(|_| state != UNAVAILABLE).map(str::to_owned),
-        reason: evidence.missing().map(str::to_owned),
-    }
-}
-
-fn packet_socket_backend<T>(evidence: &Observed<T>) -> &'static str {
-    let missing = evidence.missing().unwrap_or_default();
-    if missing.starts_with(WITHOUT_ITERATOR) {
-        "procfs"
-    } else {
-        "bpf_iterator"
-    }
-}
-
-/// A probe that only a question attaches: it is idle without one, and says which it was and for how long.
-fn on_demand<T>(name: &str, evidence: &OnDemand<T>, backend: impl Fn(&T) -> &str) -> Probe {
-    let (state, reason) = match evidence {
-        OnDemand::Idle { reason } => (IDLE, reason.clone()),
-        OnDemand::Unavailable { reason } => (UNAVAILABLE, reason.clone()),
-        OnDemand::Ran {
-            question,
-            from_ms,
-            until_ms,
-            ..
-        } => {
-            let seconds = until_ms.saturating_sub(*from_ms).div_ceil(1_000);
-            (ATTACHED, format!("for {seconds} s, since {question}"))
-        }
-    };
-    Probe {
-        name: name.to_owned(),
-        state: state.to_owned(),
-        backend: evidence.value().map(|value| backend(value).to_owned()),
-        reason: Some(reason),
-    }
+    let sources = [
+        in_every_window("links", Some("netlink"), &window.links),
+        in_every_window("tun-holders", Some("procfs"), &window.tun_holders),
+        in_every_window("kernel-log", Some("syslog"), &window.kernel_log),
+    ];
+    registry::standing(window).chain(sources).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::evidence::{Drops, FrameCopies};
+    use netdiag_diagnosis::evidence::{Drops, FrameCopies, Observed, OnDemand};
 
     use super::*;
+    use crate::probes::{
+        packet_sockets::WITHOUT_ITERATOR,
+        standing::{ATTACHED, DEGRADED, IDLE, UNAVAILABLE},
+    };
 
     #[test]
     fn each_probe_says_how_it_reads_or_why_it_does_not() {

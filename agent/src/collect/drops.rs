@@ -5,18 +5,18 @@ use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
 use crate::{
     causes::causes,
     probes::{
-        Kernel,
-        drop::{DropProbe, DropSnapshot, Edges, Error},
+        Error, Kernel,
+        drop::{DropProbe, DropSnapshot, Edges},
     },
 };
 
 /// Counts drops from its making on.
-pub struct DropWatch(Result<DropProbe, String>);
+pub struct DropWatch(Result<DropProbe, Error>);
 
 impl DropWatch {
     /// Attaches the probe.
     pub fn begin(kernel: &Kernel) -> Self {
-        let probe = DropProbe::attach(kernel).map_err(|error| causes(&error));
+        let probe = DropProbe::attach(kernel);
         if let Ok(probe) = &probe
             && let Some(reason) = probe.degraded()
         {
@@ -31,8 +31,8 @@ impl DropWatch {
             Ok(probe) => probe.read(),
             Err(_) => return DropSnapshot::default(),
         };
-        read.unwrap_or_else(|error: Error| {
-            self.0 = Err(causes(&error));
+        read.unwrap_or_else(|error| {
+            self.0 = Err(error);
             DropSnapshot::default()
         })
     }
@@ -49,7 +49,10 @@ impl DropWatch {
                 let links = links.value().map_or(&[][..], Vec::as_slice);
                 probe.finish(edges, namespaces, links)
             }
-            Err(reason) => (Observed::Unavailable { reason }, Lost::default()),
+            Err(error) => {
+                let reason = causes(&error);
+                (Observed::Unavailable { reason }, Lost::default())
+            }
         }
     }
 }

@@ -6,29 +6,26 @@
 mod drops;
 mod node;
 mod on_demand;
-mod on_demand_probes;
-mod questions;
 mod snapshot;
 mod stop;
 
 use std::{
     mem::take,
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use netdiag_diagnosis::{EvidenceWindow, evidence::NodeFacts};
 
 use crate::{
-    causes::causes,
-    probes::{Kernel, drop::Edges},
-    sources::{HostRoot, KernelLog, Scope, Sources},
+    probes::{Kernel, drop::Edges, wait_for_turn},
+    sources::{HostRoot, KernelLog, Scope, SourceError, Sources},
 };
 
 use drops::DropWatch;
 pub use node::{host_name, node_facts};
-use on_demand_probes::{Answers, OnDemandProbes};
+use on_demand::OnDemandProbes;
 use snapshot::{End, Seen};
 pub use stop::Stop;
 
@@ -87,7 +84,7 @@ pub fn collect(
     let start_unix_ms = unix_ms();
     let began = Instant::now();
     let before = End::read(&sources, &mut watch);
-    let mut on_demand = OnDemandProbes::begin(&sources, &before, kernel);
+    let mut on_demand = OnDemandProbes::begin(sources.as_ref().ok(), &before, kernel);
     let interfaces = before.interfaces();
     let complete = loop {
         let elapsed = began.elapsed();
@@ -119,12 +116,7 @@ pub fn collect(
     };
     let seen = Seen::between(before, after);
     let (drops, lost) = watch.finish(&edges, &seen.namespaces, &seen.links);
-    let Answers {
-        frame_copies,
-        gro,
-        retransmissions,
-    } = on_demand.finish(lasted, &seen);
-    let window = EvidenceWindow {
+    let mut window = EvidenceWindow {
         node,
         start_unix_ms,
         duration_ms,
@@ -135,25 +127,21 @@ pub fn collect(
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
         softnet: seen.softnet,
-        frame_copies,
-        gro,
-        retransmissions,
         lost,
+        ..EvidenceWindow::default()
     };
+    on_demand.finish(lasted, &mut window);
     Collected { window, complete }
 }
 
-/// One window at a time: a load parses some 20 MB of the kernel's type information for a moment.
-fn wait_for_turn() -> MutexGuard<'static, ()> {
-    static LOADING: Mutex<()> = Mutex::new(());
-    LOADING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn load(request: &Request, scope: Scope, kernel: &Kernel) -> (Result<Sources, String>, DropWatch) {
+fn load(
+    request: &Request,
+    scope: Scope,
+    kernel: &Kernel,
+) -> (Result<Sources, Arc<SourceError>>, DropWatch) {
     let _turn = wait_for_turn();
     let sources = Sources::new(HostRoot::new(&request.host_root), scope, kernel);
-    let sources = sources.map_err(|error| causes(&error));
-    (sources, DropWatch::begin(kernel))
+    (sources.map_err(Arc::new), DropWatch::begin(kernel))
 }
 
 fn unix_ms() -> i64 {

@@ -1,253 +1,51 @@
-//! A probe on the path of every packet: attached while a question needs it, and detached when the question is over.
+//! The probes that questions attach, within one window.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use netdiag_diagnosis::evidence::{Link, Namespace, OnDemand};
+use netdiag_diagnosis::EvidenceWindow;
 
-use crate::probes::{Kernel, OnDemandProbe};
+use super::snapshot::End;
+use crate::{
+    probes::{Kernel, ProbeWatch, question::WindowStart, registry},
+    sources::{Sources, pulse::Pulse},
+};
 
-/// How long a probe stays attached after its question was last asked. Counters that rise in bursts, and namespaces that
-/// are looked at in turn, would otherwise attach and detach it all the time.
-const QUIET: Duration = Duration::from_secs(10);
-
-/// Whether a probe is needed at this moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// It is, to answer this.
-    Question(String),
-    /// It is not, for this reason.
-    None(String),
+/// The probes, and what raises their questions.
+pub struct OnDemandProbes {
+    pulse: Pulse,
+    watches: Vec<Box<dyn ProbeWatch>>,
 }
 
-/// A probe within a window, or the reason why there is none. Times are those since the window began.
-pub struct Watch<P> {
-    state: State<P>,
-    last_asked: Duration,
-}
-
-enum State<P> {
-    /// Nobody asked so far.
-    Idle { reason: String },
-    /// It was attached; `detached` says that it is no more.
-    Ran {
-        probe: P,
-        question: String,
-        from: Duration,
-        detached: Option<Duration>,
-    },
-    /// Somebody asked, and it cannot be attached.
-    Unavailable { reason: String },
-}
-
-impl<P> Default for Watch<P> {
-    fn default() -> Self {
-        Self {
-            state: State::Idle {
-                reason: "the window ended before anything was read".to_owned(),
-            },
-            last_asked: Duration::ZERO,
-        }
-    }
-}
-
-impl<P: OnDemandProbe> Watch<P> {
-    /// Tells what is needed as of `now`, about once a second: attaches the probe for a question, and detaches it when
-    /// nobody has asked for a while. A probe that could not be attached is not tried again in this window.
-    pub fn update(&mut self, need: Need, kernel: &Kernel, now: Duration) {
-        if matches!(need, Need::Question(_)) {
-            self.last_asked = now;
-        }
-        match (&mut self.state, need) {
-            (State::Idle { reason }, Need::None(why)) => *reason = why,
-            (State::Idle { .. }, Need::Question(question)) => {
-                let asked = Instant::now();
-                let turn = super::wait_for_turn();
-                let attached = P::attach(kernel);
-                drop(turn);
-                // On a busy node that takes a while, in which it saw nothing.
-                let from = now.saturating_add(asked.elapsed());
-                self.state = match attached {
-                    Ok(probe) => {
-                        tracing::debug!(question, "Attached a probe");
-                        State::Ran {
-                            probe,
-                            question,
-                            from,
-                            detached: None,
-                        }
-                    }
-                    Err(reason) => State::Unavailable { reason },
-                };
-            }
-            (
-                State::Ran {
-                    probe, detached, ..
-                },
-                need,
-            ) => {
-                let asked = matches!(need, Need::Question(_));
-                if detached.is_some() && asked {
-                    match probe.resume() {
-                        Ok(()) => *detached = None,
-                        Err(reason) => tracing::debug!(reason, "Failed to attach a probe again"),
-                    }
-                } else if detached.is_none() && now.saturating_sub(self.last_asked) >= QUIET {
-                    probe.detach();
-                    *detached = Some(now);
-                }
-            }
-            (State::Unavailable { .. }, _) => {}
-        }
-    }
-
-    /// Detaches the probe and tells what it saw on these namespaces' links.
-    pub fn finish(
-        self,
-        now: Duration,
-        namespaces: &[Namespace],
-        links: &[Link],
-    ) -> OnDemand<P::Evidence> {
-        match self.state {
-            State::Idle { reason } => OnDemand::Idle { reason },
-            State::Unavailable { reason } => OnDemand::Unavailable { reason },
-            State::Ran {
-                mut probe,
-                question,
-                from,
-                detached,
-            } => {
-                if detached.is_none() {
-                    probe.detach();
-                }
-                OnDemand::Ran {
-                    question,
-                    from_ms: milliseconds(from),
-                    until_ms: milliseconds(detached.unwrap_or(now)),
-                    value: probe.finish(namespaces, links),
-                }
-            }
-        }
-    }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Remembers what was done to it.
-    #[derive(Default)]
-    struct Noted(Vec<&'static str>);
-
-    impl OnDemandProbe for Noted {
-        type Evidence = Vec<&'static str>;
-
-        fn attach(_: &Kernel) -> Result<Self, String> {
-            Ok(Self(vec!["attach"]))
-        }
-
-        fn resume(&mut self) -> Result<(), String> {
-            self.0.push("resume");
-            Ok(())
-        }
-
-        fn detach(&mut self) {
-            self.0.push("detach");
-        }
-
-        fn finish(self, _: &[Namespace], _: &[Link]) -> Self::Evidence {
-            self.0
-        }
-    }
-
-    /// A probe that this kernel refuses.
-    struct Refused;
-
-    impl OnDemandProbe for Refused {
-        type Evidence = ();
-
-        fn attach(_: &Kernel) -> Result<Self, String> {
-            Err("no tracepoint".to_owned())
-        }
-
-        fn resume(&mut self) -> Result<(), String> {
-            Ok(())
-        }
-
-        fn detach(&mut self) {}
-
-        fn finish(self, _: &[Namespace], _: &[Link]) {}
-    }
-
-    fn question() -> Need {
-        Need::Question("why?".to_owned())
-    }
-
-    fn none() -> Need {
-        Need::None("all is well".to_owned())
-    }
-
-    /// The evidence of a window in which these were needed, by the second.
-    fn window<P: OnDemandProbe>(needs: Vec<(u64, Need)>, end: u64) -> OnDemand<P::Evidence> {
-        let kernel = Kernel::load();
-        let mut watch = Watch::<P>::default();
-        for (second, need) in needs {
-            watch.update(need, &kernel, Duration::from_secs(second));
-        }
-        watch.finish(Duration::from_secs(end), &[], &[])
-    }
-
-    #[test]
-    fn without_a_question_nothing_is_attached_and_the_reason_is_told() {
-        let reason = "all is well".to_owned();
-        let seen = window::<Noted>(vec![(0, none()), (1, none())], 2);
-        assert_eq!(seen, OnDemand::Idle { reason });
-    }
-
-    #[test]
-    fn it_is_attached_from_the_question_to_the_end() {
-        let seen = window::<Noted>(vec![(0, none()), (1, question()), (2, question())], 3);
-        assert_eq!(
-            seen,
-            OnDemand::Ran {
-                question: "why?".to_owned(),
-                from_ms: 1_000,
-                until_ms: 3_000,
-                value: vec!["attach", "detach"],
-            }
-        );
-    }
-
-    #[test]
-    fn it_is_detached_when_nobody_has_asked_for_a_while() {
-        let needs = vec![(1, question()), (5, none()), (11, none()), (12, none())];
-        let seen = window::<Noted>(needs, 35);
-        let OnDemand::Ran {
-            until_ms, value, ..
-        } = seen
-        else {
-            panic!("{seen:?}");
+impl OnDemandProbes {
+    /// Asks the questions that what was read at the window's start raises.
+    pub fn begin(sources: Option<&Sources>, before: &End, kernel: &Kernel) -> Self {
+        let reading = before.reading();
+        let links = reading.and_then(|reading| reading.links.value());
+        let start = WindowStart {
+            links: links.map_or(&[], Vec::as_slice),
+            namespaces: reading.map_or(&[], |reading| &reading.namespaces),
+            segment_route: sources.and_then(Sources::segment_route),
         };
-        assert_eq!(until_ms, 11_000);
-        assert_eq!(value, ["attach", "detach"]);
+        let mut probes = Self {
+            pulse: reading.map(Pulse::from).unwrap_or_default(),
+            watches: registry::watches(&start),
+        };
+        probes.tick(kernel, Duration::ZERO);
+        probes
     }
 
-    #[test]
-    fn a_question_that_comes_back_attaches_it_again() {
-        let needs = vec![(1, question()), (20, none()), (21, question())];
-        let seen = window::<Noted>(needs, 22);
-        assert_eq!(
-            seen.value(),
-            Some(&vec!["attach", "detach", "resume", "detach"])
-        );
+    /// Asks again, about once a second. `now` is the time since the window began.
+    pub fn tick(&mut self, kernel: &Kernel, now: Duration) {
+        let rises = self.pulse.read();
+        for watch in &mut self.watches {
+            watch.tick(&rises, kernel, now);
+        }
     }
 
-    #[test]
-    fn a_probe_that_cannot_be_attached_says_why() {
-        let seen = window::<Refused>(vec![(0, question()), (1, question())], 2);
-        assert_eq!(seen.missing(), Some("no tracepoint"));
+    /// Detaches what is attached and adds to the window what was seen.
+    pub fn finish(self, now: Duration, window: &mut EvidenceWindow) {
+        for watch in self.watches {
+            watch.finish(now, window);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The sources at one end of a window, and both ends together.
 
+use std::sync::Arc;
+
 use netdiag_diagnosis::evidence::{
     Link, LinkKind, Namespace, Observed, PacketSocket, Softnet, TunHolder,
 };
@@ -9,15 +11,15 @@ use crate::{
     causes::causes,
     probes::drop::DropSnapshot,
     sources::{
-        Reading, Sources, reading,
+        Reading, SourceError, Sources, reading,
         softnet::{self, Backlogs},
     },
 };
 
 /// One end: the sources' counters, read between two reads of the drop map.
 pub struct End {
-    asked: Result<Answers, String>,
-    backlogs: Result<Backlogs, String>,
+    asked: Result<Answers, Arc<SourceError>>,
+    backlogs: Result<Backlogs, softnet::Error>,
     /// Drops before the counters were read.
     pub drops: DropSnapshot,
     /// Drops after.
@@ -33,10 +35,10 @@ struct Answers {
 
 impl End {
     /// Reads one end. `sources` may be the reason why there are none.
-    pub fn read(sources: &Result<Sources, String>, watch: &mut DropWatch) -> Self {
+    pub fn read(sources: &Result<Sources, Arc<SourceError>>, watch: &mut DropWatch) -> Self {
         // Finding the namespaces takes long; it is done before, so that little time passes between the two reads.
-        let found = sources.as_ref().map_err(String::clone).and_then(|sources| {
-            let discovery = sources.discover().map_err(|error| causes(&error))?;
+        let found = sources.as_ref().map_err(Arc::clone).and_then(|sources| {
+            let discovery = sources.discover().map_err(Arc::new)?;
             Ok((sources, discovery))
         });
         let drops = watch.read();
@@ -124,13 +126,16 @@ impl Seen {
                     softnet,
                 }
             }
-            (Err(reason), _) | (_, Err(reason)) => Self {
-                namespaces: Vec::new(),
-                links: unavailable(&reason),
-                packet_sockets: unavailable(&reason),
-                tun_holders: unavailable(&reason),
-                softnet,
-            },
+            (Err(error), _) | (_, Err(error)) => {
+                let reason = causes(&error);
+                Self {
+                    namespaces: Vec::new(),
+                    links: unavailable(&reason),
+                    packet_sockets: unavailable(&reason),
+                    tun_holders: unavailable(&reason),
+                    softnet,
+                }
+            }
         }
     }
 }

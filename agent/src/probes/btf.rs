@@ -23,7 +23,6 @@ const MAX_DEPTH: usize = 16;
 
 /// Why the layout of a structure is unknown.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
     #[error(
         "failed to find type information at {path:?}: the kernel was built without CONFIG_DEBUG_INFO_BTF"

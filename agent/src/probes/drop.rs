@@ -5,7 +5,7 @@
 
 mod activity;
 mod fold;
-pub(super) mod layout;
+mod layout;
 #[cfg(test)]
 pub(super) mod live_tests;
 mod maps;
@@ -15,24 +15,53 @@ mod support;
 
 use std::collections::HashMap;
 
-use aya::maps::MapError;
-use netdiag_abi::drop::DropKey;
+use netdiag_abi::drop::{DropKey, DropLayout};
 use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
 
-pub use super::tracepoint::Backend;
+pub(super) use layout::resolve;
 pub(super) use places::Places;
-pub use support::supported;
 
-use self::{activity::Activity, fold::Fold, maps::Maps, samples::Samples};
+use self::{activity::Activity, fold::Fold, maps::Maps, samples::Samples, support::supported};
 use super::{
-    Kernel, KernelFacts, Support, kallsyms,
-    tracepoint::{self, Description, Hook, Loaded},
-    wire::Wire,
+    description::{Backend, Description, Hook, any_layout},
+    error::Error,
+    facts::{KernelFacts, Support},
+    kallsyms,
+    kernel::Kernel,
+    probe::Probe,
+    standing,
+    tracepoint::{self, Loaded},
 };
 
-/// The probe in the eBPF object.
-pub(super) const PROBE: Description = Description {
+/// Its line in the registry.
+pub(super) const PROBE: Probe = Probe {
+    description: &DESCRIPTION,
+    standing: Some(|window| {
+        let backend = window.drops.value().map(|drops| drops.backend.as_str());
+        standing::in_every_window(DESCRIPTION.name, backend, &window.drops)
+    }),
+    counts: |window| {
+        let drops = window.drops.value().into_iter();
+        let keys = drops.flat_map(|drops| &drops.counts);
+        keys.flat_map(|key| [key.count, key.at_least])
+            .chain([window.lost.counts, window.lost.samples])
+            .collect()
+    },
+    watch: None,
+};
+
+/// What the object holds of it.
+pub(super) static DESCRIPTION: Description = Description {
+    name: "drop",
     maps: "DROP_",
+    large_maps: &[
+        "DROP_KEYS",
+        "DROP_FREE",
+        "DROP_COUNTS",
+        "DROP_SAMPLED",
+        "DROP_CACHE",
+        "DROP_SAMPLES",
+    ],
     layout: "DROP_LAYOUT",
     hooks: &[Hook {
         tracepoint: "kfree_skb",
@@ -40,19 +69,9 @@ pub(super) const PROBE: Description = Description {
         probed: "drop_probed",
         raw: "drop_raw",
     }],
+    supported,
+    resolve: |types, facts| any_layout(resolve(types, facts)),
 };
-
-/// Why drops cannot be counted.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum Error {
-    #[error("failed to lay out the drop probe: {reason}")]
-    Unsupported { reason: String },
-    #[error(transparent)]
-    Load(#[from] tracepoint::Error),
-    #[error("failed to access a map of the drop probe")]
-    Map { source: MapError },
-}
 
 /// Counts at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -210,13 +229,8 @@ impl DropProbe {
 
 /// Loads the best of these variants that the kernel takes.
 fn load(kernel: &Kernel, backends: &[Backend]) -> Result<Loaded, Error> {
-    let layout = kernel
-        .drop_layout
-        .as_ref()
-        .map_err(|reason| Error::Unsupported {
-            reason: reason.clone(),
-        })?;
-    Ok(tracepoint::load(&PROBE, &Wire(*layout), backends)?)
+    let layout: DropLayout = kernel.layout(&DESCRIPTION)?;
+    tracepoint::load(kernel, &DESCRIPTION, layout, backends)
 }
 
 /// What this kernel gives less of than others do.

@@ -5,25 +5,32 @@ mod fold;
 mod layout;
 #[cfg(test)]
 mod live_tests;
+mod question;
 mod support;
 
-use aya::maps::{MapData, MapError, PerCpuArray, PerCpuHashMap};
-use netdiag_abi::frame_copies::{Copies, CopyKey, total};
-use netdiag_diagnosis::evidence::{self, Link, Namespace};
+use aya::maps::{MapData, PerCpuArray, PerCpuHashMap};
+use netdiag_abi::frame_copies::{Copies, CopyKey, FrameCopiesLayout, total};
+use netdiag_diagnosis::{
+    EvidenceWindow,
+    evidence::{FrameCopies, Link, Namespace, OnDemand},
+};
 
-pub(super) use layout::resolve;
-pub use support::supported;
-
+use self::{question::ReceivedTwice, support::supported};
 use super::{
-    Kernel, KernelFacts, OnDemandProbe, Support,
-    tracepoint::{self, Backend, Description, Hook, Loaded},
+    description::{Backend, Description, Hook, any_layout},
+    error::Error,
+    facts::KernelFacts,
+    kernel::Kernel,
+    on_demand::{OnDemandProbe, RegisteredProbe},
+    tracepoint::{self, Loaded},
     wire::Wire,
 };
-use crate::causes::causes;
 
 /// The probe in the eBPF object.
-pub(super) const PROBE: Description = Description {
+pub(super) static DESCRIPTION: Description = Description {
+    name: "frame-copies",
     maps: "FRAME_COPIES_",
+    large_maps: &["FRAME_COPIES_FRAMES", "FRAME_COPIES_COUNTS"],
     layout: "FRAME_COPIES_LAYOUT",
     hooks: &[Hook {
         tracepoint: "netif_receive_skb",
@@ -31,19 +38,9 @@ pub(super) const PROBE: Description = Description {
         probed: "frame_copies_probed",
         raw: "frame_copies_raw",
     }],
+    supported,
+    resolve: |types, facts| any_layout(layout::resolve(types, facts)),
 };
-
-/// Why frames cannot be compared.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum Error {
-    #[error("failed to lay out the frame copies probe: {reason}")]
-    Unsupported { reason: String },
-    #[error(transparent)]
-    Load(#[from] tracepoint::Error),
-    #[error("failed to access a map of the frame copies probe")]
-    Map { source: MapError },
-}
 
 /// The loaded probe with maps of its own. Dropping it detaches it.
 pub struct FrameCopiesProbe {
@@ -59,21 +56,16 @@ impl FrameCopiesProbe {
     /// # Errors
     /// The agent was built without eBPF, this process may not load it, or this kernel takes no variant of it.
     fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, Error> {
-        let unsupported = |reason| Error::Unsupported { reason };
-        if let Support::No(reason) = supported(&kernel.facts) {
-            return Err(unsupported(reason));
-        }
-        let layout = kernel.frame_copies_layout.clone().map_err(unsupported)?;
-        let mut loaded = tracepoint::load(&PROBE, &Wire(layout), backends)?;
-        let map_error = |source| Error::Map { source };
-        let counts = loaded.take_map("FRAME_COPIES_COUNTS")?;
-        let totals = loaded.take_map("FRAME_COPIES_TOTALS")?;
+        let layout: FrameCopiesLayout = kernel.layout(&DESCRIPTION)?;
+        let mut loaded = tracepoint::load(kernel, &DESCRIPTION, layout, backends)?;
+        let counts = PerCpuHashMap::try_from(loaded.take_map("FRAME_COPIES_COUNTS")?)?;
+        let totals = PerCpuArray::try_from(loaded.take_map("FRAME_COPIES_TOTALS")?)?;
         loaded.attach()?;
         Ok(Self {
             facts: kernel.facts.clone(),
             loaded,
-            counts: PerCpuHashMap::try_from(counts).map_err(map_error)?,
-            totals: PerCpuArray::try_from(totals).map_err(map_error)?,
+            counts,
+            totals,
         })
     }
 
@@ -99,14 +91,15 @@ impl FrameCopiesProbe {
 }
 
 impl OnDemandProbe for FrameCopiesProbe {
-    type Evidence = evidence::FrameCopies;
+    type Evidence = FrameCopies;
+    type Question = ReceivedTwice;
 
-    fn attach(kernel: &Kernel) -> Result<Self, String> {
-        Self::attach_first_of(kernel, &Backend::ALL).map_err(|error| causes(&error))
+    fn attach(kernel: &Kernel) -> Result<Self, Error> {
+        Self::attach_first_of(kernel, &Backend::ALL)
     }
 
-    fn resume(&mut self) -> Result<(), String> {
-        self.loaded.attach().map_err(|error| causes(&error))
+    fn resume(&mut self) -> Result<(), Error> {
+        self.loaded.attach()
     }
 
     fn detach(&mut self) {
@@ -115,7 +108,7 @@ impl OnDemandProbe for FrameCopiesProbe {
 
     fn finish(self, namespaces: &[Namespace], links: &[Link]) -> Self::Evidence {
         let copies = self.copies();
-        evidence::FrameCopies {
+        FrameCopies {
             backend: self.loaded.backend.name().to_owned(),
             compared: self.total(total::COMPARED),
             unreadable: self.total(total::UNREADABLE),
@@ -129,5 +122,28 @@ impl OnDemandProbe for FrameCopiesProbe {
                 self.facts.namespaces_have_cookies,
             ),
         }
+    }
+}
+
+impl RegisteredProbe for FrameCopiesProbe {
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+
+    fn evidence(window: &EvidenceWindow) -> &OnDemand<FrameCopies> {
+        &window.frame_copies
+    }
+
+    fn evidence_mut(window: &mut EvidenceWindow) -> &mut OnDemand<FrameCopies> {
+        &mut window.frame_copies
+    }
+
+    fn backend(evidence: &FrameCopies) -> &str {
+        &evidence.backend
+    }
+
+    fn counts(evidence: &FrameCopies) -> Vec<u64> {
+        let counts = evidence.copies.iter().map(|copy| copy.count);
+        counts
+            .chain([evidence.compared, evidence.unreadable, evidence.lost])
+            .collect()
     }
 }

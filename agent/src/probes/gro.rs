@@ -5,27 +5,33 @@
 mod layout;
 #[cfg(test)]
 mod live_tests;
+mod question;
 mod support;
 
-use aya::maps::{MapData, MapError, PerCpuArray, PerCpuHashMap};
-use netdiag_abi::gro::{GroCounts, GroKey, kind, lost};
-use netdiag_diagnosis::evidence::{GroCount, GroKind, GroReceive, Link, Namespace};
+use aya::maps::{MapData, PerCpuArray, PerCpuHashMap};
+use netdiag_abi::gro::{GroCounts, GroKey, GroLayout, kind, lost};
+use netdiag_diagnosis::{
+    EvidenceWindow,
+    evidence::{GroCount, GroKind, GroReceive, Link, Namespace, OnDemand},
+};
 
-pub(super) use layout::resolve;
-pub use support::supported;
-
+use self::{question::SegmentRoutingJoined, support::supported};
 use super::{
-    Kernel, OnDemandProbe, Support,
+    description::{Backend, Description, Hook, any_layout},
+    error::Error,
+    kernel::Kernel,
+    on_demand::{OnDemandProbe, RegisteredProbe},
     places::{Places, SeenNamespace},
-    tracepoint::{self, Backend, Description, Hook, Loaded},
+    tracepoint::{self, Loaded},
     wire::Wire,
 };
-use crate::causes::causes;
 
 /// The probe in the eBPF object. The exits read no kernel memory, so that they have one typed variant; they come after
 /// the entries, of which the first decides which variant it is.
-pub(super) const PROBE: Description = Description {
+pub(super) static DESCRIPTION: Description = Description {
+    name: "gro",
     maps: "GRO_",
+    large_maps: &["GRO_COUNTS"],
     layout: "GRO_LAYOUT",
     hooks: &[
         Hook {
@@ -53,6 +59,8 @@ pub(super) const PROBE: Description = Description {
             raw: "gro_frags_exit_raw",
         },
     ],
+    supported,
+    resolve: |types, facts| any_layout(layout::resolve(types, facts)),
 };
 
 /// The probe in the kernel. Dropping it detaches it and frees its maps.
@@ -65,23 +73,17 @@ pub struct GroProbe {
 
 impl GroProbe {
     /// Loads the first of these variants that the kernel takes, with empty maps, and attaches it.
-    fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, String> {
-        if let Support::No(reason) = supported(&kernel.facts) {
-            return Err(reason);
-        }
-        let mut layout = kernel.gro_layout.clone()?;
+    fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, Error> {
+        let mut layout: GroLayout = kernel.layout(&DESCRIPTION)?;
         layout::find_pages(&mut layout, &kernel.facts);
-        let in_words = |error: tracepoint::Error| causes(&error);
-        let mut programs = tracepoint::load(&PROBE, &Wire(layout), backends).map_err(in_words)?;
-        let mut take = |name| programs.take_map(name).map_err(in_words);
-        let counts = PerCpuHashMap::try_from(take("GRO_COUNTS")?);
-        let lost = PerCpuArray::try_from(take("GRO_LOST")?);
-        let map_in_words = |error: MapError| causes(&error);
-        programs.attach().map_err(in_words)?;
+        let mut programs = tracepoint::load(kernel, &DESCRIPTION, layout, backends)?;
+        let counts = PerCpuHashMap::try_from(programs.take_map("GRO_COUNTS")?)?;
+        let lost = PerCpuArray::try_from(programs.take_map("GRO_LOST")?)?;
+        programs.attach()?;
         Ok(Self {
             programs,
-            counts: counts.map_err(map_in_words)?,
-            lost: lost.map_err(map_in_words)?,
+            counts,
+            lost,
             has_cookies: kernel.facts.namespaces_have_cookies,
         })
     }
@@ -110,13 +112,14 @@ impl GroProbe {
 
 impl OnDemandProbe for GroProbe {
     type Evidence = GroReceive;
+    type Question = SegmentRoutingJoined;
 
-    fn attach(kernel: &Kernel) -> Result<Self, String> {
+    fn attach(kernel: &Kernel) -> Result<Self, Error> {
         Self::attach_first_of(kernel, &Backend::ALL)
     }
 
-    fn resume(&mut self) -> Result<(), String> {
-        self.programs.attach().map_err(|error| causes(&error))
+    fn resume(&mut self) -> Result<(), Error> {
+        self.programs.attach()
     }
 
     fn detach(&mut self) {
@@ -130,6 +133,30 @@ impl OnDemandProbe for GroProbe {
             unread: self.lost(lost::UNREAD),
             counts: on_devices(&self.counted(), namespaces, links, self.has_cookies),
         }
+    }
+}
+
+impl RegisteredProbe for GroProbe {
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+
+    fn evidence(window: &EvidenceWindow) -> &OnDemand<GroReceive> {
+        &window.gro
+    }
+
+    fn evidence_mut(window: &mut EvidenceWindow) -> &mut OnDemand<GroReceive> {
+        &mut window.gro
+    }
+
+    fn backend(evidence: &GroReceive) -> &str {
+        &evidence.backend
+    }
+
+    fn counts(evidence: &GroReceive) -> Vec<u64> {
+        let counts = evidence.counts.iter();
+        counts
+            .flat_map(|count| [count.offered, count.merged, count.held])
+            .chain([evidence.unread, evidence.lost])
+            .collect()
     }
 }
 

@@ -2,44 +2,26 @@
 
 use std::{
     cell::RefCell,
-    error,
     fs::File,
     io::{self, Read},
+    sync::Arc,
 };
 
 use aya::{
-    Btf, Ebpf, EbpfLoader, Pod,
+    Btf, Ebpf, Pod,
     programs::{Iter, ProgramError},
 };
-use netdiag_abi::{net_devices::NetDeviceRecord, packet_sockets::PacketSocketRecord};
+use netdiag_abi::{
+    net_devices::{NetDeviceLayout, NetDeviceRecord},
+    packet_sockets::{PacketSocketLayout, PacketSocketRecord},
+};
 
 use super::{
-    Kernel, Support, net_devices, packet_sockets,
-    refusal::{Refusal, refusal},
-    system,
-    tracepoint::shrink_maps,
-    wire::Wire,
+    error::Error, kernel::Kernel, net_devices, object::loader, packet_sockets, system, wire::Wire,
 };
 
 /// What a reading may give at most; a node with more is not read to its end.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
-
-/// Why an iterator gives nothing.
-#[derive(Clone, Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum Error {
-    #[error("this agent was built without its eBPF object")]
-    NotBuilt,
-    #[error("{reason}")]
-    Unsupported { reason: String },
-    #[error("failed to load eBPF: {why}")]
-    NotPermitted { why: String },
-    #[error("failed to load or read the iterator {program:?}: {reason}")]
-    Refused {
-        program: &'static str,
-        reason: String,
-    },
-}
 
 /// The loaded iterators. They cost nothing until they are read.
 pub struct Iterators {
@@ -54,28 +36,23 @@ impl Iterators {
     /// # Errors
     /// The agent was built without eBPF, or this process may load none of it.
     pub fn load(kernel: &Kernel) -> Result<Self, Error> {
-        let object = super::object().ok_or(Error::NotBuilt)?;
-        system::raise_locked_memory_limit();
-        let socket_layout = kernel.packet_socket_layout.clone().map(Wire);
-        let device_layout = kernel.net_device_layout.clone().map(Wire);
-        let mut loader = EbpfLoader::new();
-        loader.btf(None);
-        shrink_maps(&mut loader, "NET_DEVICES_");
+        let (sockets, devices) = (&packet_sockets::DESCRIPTION, &net_devices::DESCRIPTION);
+        let socket_layout = kernel.layout::<PacketSocketLayout>(sockets).map(Wire);
+        let device_layout = kernel.layout::<NetDeviceLayout>(devices).map(Wire);
+        let (mut loader, object) = loader(kernel, &[sockets, devices])?;
         if let Ok(layout) = &socket_layout {
-            loader.override_global("PACKET_SOCKET_LAYOUT", layout, true);
+            loader.override_global(sockets.layout, layout, true);
         }
         if let Ok(layout) = &device_layout {
-            loader.override_global("NET_DEVICE_LAYOUT", layout, true);
+            loader.override_global(devices.layout, layout, true);
         }
-        let refused = |source: &(dyn error::Error + 'static)| refused("all", source);
-        let mut programs = loader.load(object).map_err(|source| refused(&source))?;
-        let types = Btf::from_sys_fs().map_err(|source| refused(&source))?;
-        let packet_sockets = supported(packet_sockets::supported(&kernel.facts))
-            .and(socket_layout.map(drop).map_err(unsupported))
-            .and_then(|()| load_one(&mut programs, packet_sockets::PROGRAM, "task_file", &types));
-        let net_devices = supported(net_devices::supported(&kernel.facts))
-            .and(device_layout.map(drop).map_err(unsupported))
-            .and_then(|()| load_one(&mut programs, net_devices::PROGRAM, "task", &types));
+        let mut programs = loader
+            .load(object)
+            .map_err(|source| Error::refused(&source))?;
+        let types = Btf::from_sys_fs().map_err(|source| Error::refused(&source))?;
+        let mut load = |name, iterator| load_one(&mut programs, name, iterator, &types);
+        let packet_sockets = socket_layout.and_then(|_| load(packet_sockets::PROGRAM, "task_file"));
+        let net_devices = device_layout.and_then(|_| load(net_devices::PROGRAM, "task"));
 
         // The object's maps belong to other programs. What the iterators use, the kernel keeps for them.
         let maps: Vec<_> = programs.maps().map(|(name, _)| name.to_owned()).collect();
@@ -113,9 +90,11 @@ impl Iterators {
 
     fn read(&self, program: &'static str) -> Result<Vec<u8>, Error> {
         let mut programs = self.programs.borrow_mut();
-        let file =
-            open(&mut programs, program).map_err(|source| refused(program, source.as_ref()))?;
-        read_all(file).map_err(|source| refused(program, &source))
+        let file = open(&mut programs, program)?;
+        read_all(file).map_err(|source| Error::Read {
+            program,
+            source: Arc::new(source),
+        })
     }
 }
 
@@ -125,22 +104,24 @@ fn load_one(
     iterator: &str,
     types: &Btf,
 ) -> Result<(), Error> {
-    find(programs, name)
-        .and_then(|program| program.load(iterator, types))
-        .map_err(|source| refused(name, &source))
+    find(programs, name)?
+        .load(iterator, types)
+        .map_err(|source| Error::refused(&source))
 }
 
-fn open(programs: &mut Ebpf, name: &str) -> Result<File, Box<dyn error::Error + 'static>> {
+fn open(programs: &mut Ebpf, name: &'static str) -> Result<File, Error> {
+    let refused = |source: ProgramError| Error::refused(&source);
     let program = find(programs, name)?;
-    let link = program.attach()?;
-    Ok(program.take_link(link)?.into_file()?)
+    let link = program.attach().map_err(refused)?;
+    let link = program.take_link(link).map_err(refused)?;
+    link.into_file().map_err(|source| Error::refused(&source))
 }
 
-fn find<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Iter, ProgramError> {
+fn find<'a>(programs: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Iter, Error> {
     programs
         .program_mut(name)
-        .ok_or(ProgramError::NotLoaded)?
-        .try_into()
+        .and_then(|program| program.try_into().ok())
+        .ok_or(Error::Inconsistent { name })
 }
 
 /// Reads to the end. The kernel asks with EAGAIN to be read again after a million objects without a record.
@@ -172,24 +153,6 @@ fn record<T: Pod>(bytes: &[u8]) -> T {
     debug_assert_eq!(bytes.len(), size_of::<T>());
     // SAFETY: there are as many bytes, any bytes are a `T`, and the read does not mind alignment.
     unsafe { bytes.as_ptr().cast::<T>().read_unaligned() }
-}
-
-fn supported(support: Support) -> Result<(), Error> {
-    match support {
-        Support::Full | Support::Degraded(_) => Ok(()),
-        Support::No(reason) => Err(Error::Unsupported { reason }),
-    }
-}
-
-fn unsupported(reason: String) -> Error {
-    Error::Unsupported { reason }
-}
-
-fn refused(program: &'static str, error: &(dyn error::Error + 'static)) -> Error {
-    match refusal(error) {
-        Refusal::NotPermitted { why } => Error::NotPermitted { why },
-        Refusal::Refused { reason } => Error::Refused { program, reason },
-    }
 }
 
 #[cfg(test)]

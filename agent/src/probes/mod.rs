@@ -3,36 +3,40 @@
 //! [`Kernel::load`] reads once what the running kernel offers. A probe is attached for a window, read as often as the
 //! collector likes, and gone when it is dropped.
 
-pub mod btf;
+mod btf;
+mod description;
 pub mod drop;
-pub mod frame_copies;
-pub mod gro;
+mod error;
+mod facts;
+mod frame_copies;
+mod gro;
 pub mod iterators;
 pub mod kallsyms;
 mod kernel;
-#[cfg(test)]
-mod memory;
-pub mod net_devices;
+mod net_devices;
+mod object;
 mod on_demand;
 pub mod packet_sockets;
 mod places;
+mod probe;
+pub mod question;
 mod refusal;
-pub mod retransmissions;
+pub mod registry;
+mod retransmissions;
+pub mod standing;
 mod system;
 mod tracepoint;
+mod turn;
+mod watch;
 mod wire;
 
-pub use kernel::{Kernel, KernelFacts, Support};
-pub use on_demand::OnDemandProbe;
+pub use error::Error;
+pub use facts::KernelFacts;
+pub use kernel::Kernel;
+pub use object::object;
 pub use system::{give_back, monotonic_ns, share_one_heap};
-
-/// The eBPF object, built beside the agent.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netdiag-ebpf"));
-
-/// The eBPF object; `None` when the agent was built without one (`AYA_BUILD_SKIP=1`).
-pub fn object() -> Option<&'static [u8]> {
-    (!OBJECT.is_empty()).then_some(OBJECT)
-}
+pub use turn::wait_for_turn;
+pub use watch::ProbeWatch;
 
 #[cfg(test)]
 mod tests {
@@ -53,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_probe_is_three_files_of_one_name() {
-        let shared = modules("../ebpf/abi/src", &["lib"]);
+        let shared = modules("../ebpf/abi/src", &["lib", "plain"]);
         assert_eq!(modules("../ebpf/src", &["main", "read"]), shared);
         let agent = modules("src/probes", &[]);
         assert!(

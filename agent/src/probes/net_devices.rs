@@ -3,15 +3,36 @@
 use netdiag_abi::net_devices::NetDeviceLayout;
 
 use super::{
-    KernelFacts, Support,
     btf::{Error, KernelTypes},
+    description::{Description, any_layout},
+    facts::{KernelFacts, Support},
+    probe::Probe,
+};
+
+/// Its line in the registry. Links lack their flags in force without it, which detectors see.
+pub(super) const PROBE: Probe = Probe {
+    description: &DESCRIPTION,
+    standing: None,
+    counts: |_| Vec::new(),
+    watch: None,
+};
+
+/// What the object holds of it.
+pub(super) static DESCRIPTION: Description = Description {
+    name: "net-devices",
+    maps: "NET_DEVICES_",
+    large_maps: &["NET_DEVICES_WRITTEN"],
+    layout: "NET_DEVICE_LAYOUT",
+    hooks: &[],
+    supported,
+    resolve: |types, facts| any_layout(layout(types, facts)),
 };
 
 /// Its program in the eBPF object.
 pub(super) const PROGRAM: &str = "net_devices";
 
 /// Whether devices can be read on a kernel with these facts.
-pub fn supported(facts: &KernelFacts) -> Support {
+fn supported(facts: &KernelFacts) -> Support {
     if facts.has_types {
         Support::Full
     } else {
@@ -23,7 +44,7 @@ pub fn supported(facts: &KernelFacts) -> Support {
 ///
 /// # Errors
 /// This kernel lacks a field.
-pub(super) fn layout(types: &KernelTypes, facts: &KernelFacts) -> Result<NetDeviceLayout, Error> {
+fn layout(types: &KernelTypes, facts: &KernelFacts) -> Result<NetDeviceLayout, Error> {
     let uc_promisc = types.member("net_device", "uc_promisc")?;
     Ok(NetDeviceLayout {
         task_nsproxy: types.offset_of("task_struct", "nsproxy")?,

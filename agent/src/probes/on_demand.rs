@@ -1,29 +1,51 @@
-//! What a probe on the path of every packet must be able to do, so that it is attached only while it is needed.
+//! A probe on the path of every packet, which is attached only while a question needs it.
 
-use netdiag_diagnosis::evidence::{Link, Namespace};
+use netdiag_diagnosis::{
+    EvidenceWindow,
+    evidence::{Link, Namespace, OnDemand},
+};
 
-use super::Kernel;
+use super::{description::Description, error::Error, kernel::Kernel, question::Question};
 
-/// A probe that a question attaches.
-pub trait OnDemandProbe: Sized {
-    /// What it saw.
+/// Such a probe in the kernel. Dropping it detaches it and frees its maps.
+pub trait OnDemandProbe: Sized + 'static {
+    /// What it sees.
     type Evidence;
-
-    /// Loads its programs with empty maps and attaches them.
+    /// What it answers.
+    type Question: Question;
+    /// Loads it with empty maps and attaches it.
     ///
     /// # Errors
-    /// Why this kernel does not take them, in words for a report.
-    fn attach(kernel: &Kernel) -> Result<Self, String>;
+    /// The agent was built without eBPF, this process may not load it, or this kernel takes no variant of it.
+    fn attach(kernel: &Kernel) -> Result<Self, Error>;
 
-    /// Attaches them again after [`OnDemandProbe::detach`]; what was counted before stays.
+    /// Attaches it again after [`OnDemandProbe::detach`]. It goes on counting in the same maps.
     ///
     /// # Errors
-    /// Why the kernel refuses, in words.
-    fn resume(&mut self) -> Result<(), String>;
+    /// The kernel refuses.
+    fn resume(&mut self) -> Result<(), Error>;
 
-    /// Detaches the programs. What they counted stays readable.
+    /// Detaches it. What it saw stays in its maps.
     fn detach(&mut self);
 
-    /// Turns what was seen into evidence. `namespaces` and `links` are those of the node: nothing else is believed.
+    /// What it saw. Told are only devices that are among `links`.
     fn finish(self, namespaces: &[Namespace], links: &[Link]) -> Self::Evidence;
+}
+
+/// One that the registry has a line of.
+pub trait RegisteredProbe: OnDemandProbe {
+    /// What the object holds of it.
+    const DESCRIPTION: &'static Description;
+
+    /// Its place in a window.
+    fn evidence(window: &EvidenceWindow) -> &OnDemand<Self::Evidence>;
+
+    /// As [`RegisteredProbe::evidence`], to be filled.
+    fn evidence_mut(window: &mut EvidenceWindow) -> &mut OnDemand<Self::Evidence>;
+
+    /// The variant that saw this.
+    fn backend(evidence: &Self::Evidence) -> &str;
+
+    /// Every count of events in the evidence; a recording may hold any number.
+    fn counts(evidence: &Self::Evidence) -> Vec<u64>;
 }

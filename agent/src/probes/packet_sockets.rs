@@ -2,16 +2,57 @@
 
 use netdiag_abi::packet_sockets::PacketSocketLayout;
 
+use netdiag_diagnosis::{
+    EvidenceWindow,
+    evidence::{Observed, PacketSocket},
+};
+
 use super::{
-    KernelFacts, Support,
     btf::{Error, KernelTypes},
+    description::{Description, any_layout},
+    facts::{KernelFacts, Support},
+    probe::Probe,
+    standing,
+};
+
+/// Its line in the registry.
+pub(super) const PROBE: Probe = Probe {
+    description: &DESCRIPTION,
+    standing: Some(|window| {
+        let evidence = &window.packet_sockets;
+        standing::in_every_window(DESCRIPTION.name, Some(backend(evidence)), evidence)
+    }),
+    counts: |_: &EvidenceWindow| Vec::new(),
+    watch: None,
+};
+
+/// What the object holds of it.
+pub(super) static DESCRIPTION: Description = Description {
+    name: "packet-sockets",
+    maps: "PACKET_SOCKET_",
+    large_maps: &[],
+    layout: "PACKET_SOCKET_LAYOUT",
+    hooks: &[],
+    supported,
+    resolve: |types, facts| any_layout(layout(types, facts)),
 };
 
 /// Its program in the eBPF object.
 pub(super) const PROGRAM: &str = "packet_sockets";
+/// What is missing begins so where /proc/net/packet had to do.
+pub const WITHOUT_ITERATOR: &str = "which packet sockets ask for promiscuity was not read";
+
+fn backend(evidence: &Observed<Vec<PacketSocket>>) -> &'static str {
+    let missing = evidence.missing().unwrap_or_default();
+    if missing.starts_with(WITHOUT_ITERATOR) {
+        "procfs"
+    } else {
+        "bpf_iterator"
+    }
+}
 
 /// Whether packet sockets can be read on a kernel with these facts.
-pub fn supported(facts: &KernelFacts) -> Support {
+fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_types {
         Support::No("the kernel carries no type information (CONFIG_DEBUG_INFO_BTF)".to_owned())
     } else {
@@ -23,10 +64,7 @@ pub fn supported(facts: &KernelFacts) -> Support {
 ///
 /// # Errors
 /// This kernel lacks a field, most likely since AF_PACKET is a module of it.
-pub(super) fn layout(
-    types: &KernelTypes,
-    facts: &KernelFacts,
-) -> Result<PacketSocketLayout, Error> {
+fn layout(types: &KernelTypes, facts: &KernelFacts) -> Result<PacketSocketLayout, Error> {
     Ok(PacketSocketLayout {
         has_sock_from_file: u32::from(facts.has_sock_from_file),
         file_inode: types.offset_of("file", "f_inode")?,

@@ -6,37 +6,42 @@
 mod layout;
 #[cfg(test)]
 mod live_tests;
+mod question;
 mod support;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-use aya::maps::{HashMap as BpfHashMap, MapData, MapError, PerCpuArray, PerCpuHashMap};
+use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, PerCpuHashMap};
 use netdiag_abi::{
     drop::DropKey,
-    retransmissions::{RememberedDrop, Retransmitted, total},
+    retransmissions::{RememberedDrop, RetransmissionLayout, Retransmitted, total},
 };
 use netdiag_diagnosis::{
-    evidence::{ExplainedRetransmissions, Link, Namespace, NetnsId, Retransmissions},
+    EvidenceWindow,
+    evidence::{ExplainedRetransmissions, Link, Namespace, NetnsId, OnDemand, Retransmissions},
     kernel::Function,
 };
 
-pub(super) use layout::resolve;
-pub use support::supported;
-
+use self::{question::DroppedHere, support::supported};
 use super::{
-    Kernel, KernelFacts, OnDemandProbe, Support,
+    description::{Backend, Description, Hook, any_layout},
     drop::Places,
+    error::Error,
+    facts::KernelFacts,
     kallsyms,
-    tracepoint::{self, Backend, Description, Hook, Loaded},
+    kernel::Kernel,
+    on_demand::{OnDemandProbe, RegisteredProbe},
+    tracepoint::{self, Loaded},
     wire::Wire,
 };
-use crate::causes::causes;
 
 /// The probe in the eBPF object.
-pub(super) const PROBE: Description = Description {
+pub(super) static DESCRIPTION: Description = Description {
+    name: "retransmissions",
     maps: "RETRANSMISSION_",
+    large_maps: &["RETRANSMISSION_DROPS", "RETRANSMISSION_PLACES"],
     layout: "RETRANSMISSION_LAYOUT",
     hooks: &[
         Hook {
@@ -58,6 +63,8 @@ pub(super) const PROBE: Description = Description {
             raw: "retransmissions_synack_raw",
         },
     ],
+    supported,
+    resolve: |types, facts| any_layout(layout::resolve(types, facts)),
 };
 
 /// The probe in the kernel. Dropping it detaches it and frees its maps.
@@ -71,25 +78,19 @@ pub struct RetransmissionProbe {
 
 impl RetransmissionProbe {
     /// Loads the first of these variants that the kernel takes, with empty maps, and attaches it.
-    fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, String> {
-        if let Support::No(reason) = supported(&kernel.facts) {
-            return Err(reason);
-        }
-        let layout = kernel.retransmission_layout.clone().map(Wire)?;
-        let in_words = |error: tracepoint::Error| causes(&error);
-        let mut programs = tracepoint::load(&PROBE, &layout, backends).map_err(in_words)?;
-        let mut take = |name| programs.take_map(name).map_err(in_words);
-        let drops = BpfHashMap::try_from(take("RETRANSMISSION_DROPS")?);
-        let places = PerCpuHashMap::try_from(take("RETRANSMISSION_PLACES")?);
-        let totals = PerCpuArray::try_from(take("RETRANSMISSION_TOTALS")?);
-        let in_words_too = |error: MapError| causes(&error);
-        programs.attach().map_err(in_words)?;
+    fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, Error> {
+        let layout: RetransmissionLayout = kernel.layout(&DESCRIPTION)?;
+        let mut programs = tracepoint::load(kernel, &DESCRIPTION, layout, backends)?;
+        let drops = BpfHashMap::try_from(programs.take_map("RETRANSMISSION_DROPS")?)?;
+        let places = PerCpuHashMap::try_from(programs.take_map("RETRANSMISSION_PLACES")?)?;
+        let totals = PerCpuArray::try_from(programs.take_map("RETRANSMISSION_TOTALS")?)?;
+        programs.attach()?;
         Ok(Self {
             facts: kernel.facts.clone(),
             programs,
-            drops: drops.map_err(in_words_too)?,
-            places: places.map_err(in_words_too)?,
-            totals: totals.map_err(in_words_too)?,
+            drops,
+            places,
+            totals,
         })
     }
 
@@ -124,13 +125,14 @@ impl RetransmissionProbe {
 
 impl OnDemandProbe for RetransmissionProbe {
     type Evidence = Retransmissions;
+    type Question = DroppedHere;
 
-    fn attach(kernel: &Kernel) -> Result<Self, String> {
+    fn attach(kernel: &Kernel) -> Result<Self, Error> {
         Self::attach_first_of(kernel, &Backend::ALL)
     }
 
-    fn resume(&mut self) -> Result<(), String> {
-        self.programs.attach().map_err(|error| causes(&error))
+    fn resume(&mut self) -> Result<(), Error> {
+        self.programs.attach()
     }
 
     fn detach(&mut self) {
@@ -154,6 +156,30 @@ impl OnDemandProbe for RetransmissionProbe {
             explained: fold(&explained, &places, &locations, &self.facts),
             lost: self.lost(),
         }
+    }
+}
+
+impl RegisteredProbe for RetransmissionProbe {
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+
+    fn evidence(window: &EvidenceWindow) -> &OnDemand<Retransmissions> {
+        &window.retransmissions
+    }
+
+    fn evidence_mut(window: &mut EvidenceWindow) -> &mut OnDemand<Retransmissions> {
+        &mut window.retransmissions
+    }
+
+    fn backend(evidence: &Retransmissions) -> &str {
+        &evidence.backend
+    }
+
+    fn counts(evidence: &Retransmissions) -> Vec<u64> {
+        let explained = evidence.explained.iter();
+        explained
+            .flat_map(|one| [one.segments, one.late])
+            .chain([evidence.segments, evidence.lost])
+            .collect()
     }
 }
 

@@ -1,108 +1,29 @@
 //! Loads programs on tracepoints: the fastest of their variants that this kernel takes.
 
-#[cfg(test)]
-mod tests;
-
 use std::{
-    error, fs,
+    fs,
     os::fd::{AsFd as _, AsRawFd as _},
 };
 
 use aya::{
-    Btf, Ebpf, EbpfLoader, Pod,
-    maps::{Map, MapError},
+    Btf, Ebpf,
+    maps::Map,
     programs::{
         BtfTracePoint, Program, ProgramError, RawTracePoint, raw_trace_point::RawTracePointLink,
         tp_btf::BtfTracePointLink,
     },
 };
 
+use netdiag_abi::Plain;
+
 use super::{
-    object,
-    refusal::{Refusal, refusal},
+    description::{Backend, Description, Hook},
+    error::Error,
+    kernel::Kernel,
+    object::loader,
     system,
+    wire::Wire,
 };
-
-/// A variant of a program, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// Typed tracepoint, plain loads: some ten nanoseconds a packet.
-    TypedDirect,
-    /// Typed tracepoint, reads by helper: some hundred nanoseconds a packet.
-    TypedProbed,
-    /// Raw tracepoint, reads by helper.
-    Raw,
-}
-
-impl Backend {
-    /// All variants, the best first.
-    pub const ALL: [Self; 3] = [Self::TypedDirect, Self::TypedProbed, Self::Raw];
-
-    /// Its name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TypedDirect => "tp_btf",
-            Self::TypedProbed => "tp_btf+probe_read",
-            Self::Raw => "raw_tracepoint",
-        }
-    }
-}
-
-/// What a probe does at one tracepoint: the names of the tracepoint and of a program for each variant.
-pub struct Hook {
-    /// The tracepoint.
-    pub tracepoint: &'static str,
-    /// For [`Backend::TypedDirect`].
-    pub direct: &'static str,
-    /// For [`Backend::TypedProbed`].
-    pub probed: &'static str,
-    /// For [`Backend::Raw`].
-    pub raw: &'static str,
-}
-
-impl Hook {
-    fn program(&self, backend: Backend) -> &'static str {
-        match backend {
-            Backend::TypedDirect => self.direct,
-            Backend::TypedProbed => self.probed,
-            Backend::Raw => self.raw,
-        }
-    }
-}
-
-/// A probe as the object holds it.
-pub struct Description {
-    /// What the names of its maps begin with.
-    pub maps: &'static str,
-    /// The global that holds the offsets of the fields that it reads.
-    pub layout: &'static str,
-    /// Where it is attached.
-    pub hooks: &'static [Hook],
-}
-
-/// Why a probe cannot be loaded or attached.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("this agent was built without its eBPF object")]
-    NotBuilt,
-    #[error("failed to load eBPF: {why}")]
-    NotPermitted { why: String },
-    #[error("failed to load the probe: {reason}")]
-    Refused { reason: String },
-    #[error("failed to find the program or map {name} in the eBPF object")]
-    Inconsistent { name: &'static str },
-    #[error("failed to access a map of the probe")]
-    Map { source: MapError },
-}
-
-impl Error {
-    fn refused(source: &(dyn error::Error + 'static)) -> Self {
-        match refusal(source) {
-            Refusal::NotPermitted { why } => Self::NotPermitted { why },
-            Refusal::Refused { reason } => Self::Refused { reason },
-        }
-    }
-}
 
 /// A probe in the kernel. Dropping it detaches it.
 pub struct Loaded {
@@ -127,18 +48,14 @@ enum Link {
 /// # Errors
 /// The agent was built without eBPF, this process may not load it, or this kernel takes no variant of it.
 pub fn load(
+    kernel: &Kernel,
     probe: &'static Description,
-    layout: &impl Pod,
+    layout: impl Plain,
     backends: &[Backend],
 ) -> Result<Loaded, Error> {
-    let object = object().ok_or(Error::NotBuilt)?;
-    system::raise_locked_memory_limit();
-
-    let mut loader = EbpfLoader::new();
-    // The loader has parsed the kernel's types, some 20 MB, for relocations that these programs do not have.
-    loader.btf(None);
-    loader.override_global(probe.layout, layout, true);
-    shrink_maps(&mut loader, probe.maps);
+    let layout = Wire(layout);
+    let (mut loader, object) = loader(kernel, &[probe])?;
+    loader.override_global(probe.layout, &layout, true);
     let mut ebpf = loader
         .load(object)
         .map_err(|source| Error::refused(&source))?;
@@ -153,30 +70,6 @@ pub fn load(
         backend,
         refused,
     })
-}
-
-/// Maps of the object that take more than some kilobytes. A load makes all of them, also those of other probes, and
-/// kernels before 5.11 charge each to the limit on locked memory.
-const LARGE_MAPS: [&str; 12] = [
-    "DROP_KEYS",
-    "DROP_FREE",
-    "DROP_COUNTS",
-    "DROP_SAMPLED",
-    "DROP_CACHE",
-    "DROP_SAMPLES",
-    "FRAME_COPIES_FRAMES",
-    "FRAME_COPIES_COUNTS",
-    "GRO_COUNTS",
-    "NET_DEVICES_WRITTEN",
-    "RETRANSMISSION_DROPS",
-    "RETRANSMISSION_PLACES",
-];
-
-/// Gives the large maps of other probes the least size.
-pub fn shrink_maps(loader: &mut EbpfLoader<'_>, own: &str) {
-    for name in LARGE_MAPS.iter().filter(|name| !name.starts_with(own)) {
-        loader.map_max_entries(name, 1);
-    }
 }
 
 /// What the programs use, the kernel keeps for them.

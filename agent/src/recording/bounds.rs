@@ -8,6 +8,8 @@ use serde::{
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 
+use crate::probes::registry;
+
 /// Longest list; a real node stays far below, and some detectors compare each entry with each.
 const MAX_ENTRIES: usize = 20_000;
 /// Longest text, bytes. The longest that an agent writes are packet samples in hexadecimal and lines of the kernel log.
@@ -120,35 +122,7 @@ pub(super) fn out_of_bounds(window: &EvidenceWindow) -> Option<String> {
             window.duration_ms
         ));
     }
-    let drops = window.drops.value().into_iter();
-    let drops = drops
-        .flat_map(|drops| &drops.counts)
-        .flat_map(|key| [key.count, key.at_least]);
-    let copies = window.frame_copies.value().into_iter().flat_map(|value| {
-        let counts = value.copies.iter().map(|copy| copy.count);
-        counts.chain([value.compared, value.unreadable, value.lost])
-    });
-    let offered = window.gro.value().into_iter().flat_map(|value| {
-        let counts = value.counts.iter();
-        counts
-            .flat_map(|count| [count.offered, count.merged, count.held])
-            .chain([value.unread, value.lost])
-    });
-    let again = window
-        .retransmissions
-        .value()
-        .into_iter()
-        .flat_map(|value| {
-            let explained = value.explained.iter();
-            explained
-                .flat_map(|one| [one.segments, one.late])
-                .chain([value.segments, value.lost])
-        });
-    drops
-        .chain(copies)
-        .chain(offered)
-        .chain(again)
-        .chain([window.lost.counts, window.lost.samples])
+    registry::counts(window)
         .find(|count| *count > MAX_COUNT)
         .map(|count| format!("{count} events of one kind are more than a kernel counts"))
 }

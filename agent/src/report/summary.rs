@@ -7,7 +7,7 @@ use netdiag_crds::{
     severity::Severity,
 };
 
-use crate::probe_states::{ATTACHED, IDLE};
+use crate::probes::standing::{ATTACHED, IDLE};
 
 /// The columns, derived from the rest of a status.
 pub fn summary(status: &NodeNetReportStatus) -> ReportSummary {

@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::probe_states::UNAVAILABLE;
+use crate::probes::standing::UNAVAILABLE;
 
 /// What the agent counts of its own work.
 #[derive(Clone, Debug, Default)]

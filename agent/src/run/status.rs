@@ -12,8 +12,11 @@ use netdiag_crds::{
 use netdiag_diagnosis::EvidenceWindow;
 
 use crate::{
-    probe_states::{self, ATTACHED, IDLE},
-    probes::KernelFacts,
+    probe_states,
+    probes::{
+        KernelFacts,
+        standing::{ATTACHED, IDLE},
+    },
     report,
 };
 

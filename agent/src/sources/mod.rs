@@ -48,16 +48,14 @@ use std::{collections::BTreeMap, io, path::PathBuf};
 
 use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, TunHolder};
 
-use crate::probes::{
-    Kernel,
-    iterators::{Error as IteratorError, Iterators},
+use crate::{
+    causes::causes,
+    probes::{Error as ProbeError, Kernel, iterators::Iterators, question::SegmentRoute},
 };
 
 pub use kernel_log::KernelLog;
 pub use namespaces::Discovery;
-pub use packet_sockets::WITHOUT_ITERATOR;
 pub use reading::Reading;
-pub use segment_routes::SegmentRoute;
 
 use namespaces::OpenNamespace;
 use pods::Pods;
@@ -112,7 +110,7 @@ pub struct Sources {
     route: RouteSocket,
     host: HostRoot,
     scope: Scope,
-    iterators: Result<Iterators, IteratorError>,
+    iterators: Result<Iterators, ProbeError>,
 }
 
 impl Sources {
@@ -240,7 +238,7 @@ impl Sources {
             }),
             Err(error) => {
                 let wanted = |open: &OpenNamespace| self.is_wanted(open);
-                packet_sockets::from_procfs(discovery, &pods, wanted, &error.to_string())
+                packet_sockets::from_procfs(discovery, &pods, wanted, &causes(&error))
             }
         }
     }

@@ -11,12 +11,11 @@ use super::{
     pods::Pods,
     processes,
 };
+use crate::probes::packet_sockets::WITHOUT_ITERATOR;
 
 /// The most sockets that are kept.
 const MOST_SOCKETS: usize = 4_096;
 const LONGEST_FILE: u64 = 256 * 1024;
-/// What is missing begins so where /proc/net/packet had to do.
-pub const WITHOUT_ITERATOR: &str = "which packet sockets ask for promiscuity was not read";
 
 /// Sockets out of the iterator's records: one for each socket, owned by the lowest-numbered process that holds it
 /// (a child inherits its parent's). Only those in a namespace that is wanted.

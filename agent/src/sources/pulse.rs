@@ -6,30 +6,11 @@ use std::time::{Duration, Instant};
 use netdiag_diagnosis::evidence::{Namespace, NetnsId};
 
 use super::{counters::Counters, processes, reading::Reading};
+use crate::probes::question::{ProtocolCounters, Rise};
 
 /// What one read may take. A node with many pods is read in turn, so that this costs a few thousandths of a CPU.
 const MOST_TIME: Duration = Duration::from_millis(3);
 const LONGEST_FILE: u64 = 64 * 1024;
-
-/// Counters of one namespace, IPv4 and IPv6 together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Beat {
-    /// `Ip.ReasmReqds` and `Ip6.ReasmReqds`: fragments that were to be put together.
-    pub fragments: u64,
-    /// `Ip.ReasmFails` and `Ip6.ReasmFails`.
-    pub failed_reassemblies: u64,
-    /// `Tcp.RetransSegs`.
-    pub retransmitted_segments: u64,
-}
-
-/// What rose in a namespace since it was read before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rise {
-    /// The namespace.
-    pub netns: NetnsId,
-    /// By how much.
-    pub by: Beat,
-}
 
 /// The namespaces whose counters are followed: those that were there when the window began and have a process.
 #[derive(Debug, Default)]
@@ -42,7 +23,7 @@ pub struct Pulse {
 struct Followed {
     netns: NetnsId,
     pids: Vec<u32>,
-    last: Beat,
+    last: ProtocolCounters,
 }
 
 impl Pulse {
@@ -53,7 +34,7 @@ impl Pulse {
             (!namespace.counters.is_empty()).then(|| Followed {
                 netns: namespace.id,
                 pids: identity.pids.clone(),
-                last: Beat::of(&namespace.counters),
+                last: of(&namespace.counters),
             })
         };
         Self {
@@ -84,47 +65,45 @@ impl Followed {
     fn read(&mut self) -> Option<Rise> {
         let file = |name| processes::read_proc_net(&self.pids, self.netns, name, LONGEST_FILE);
         // Without IPv6 there is no `snmp6`.
-        let now = Beat::parse(&file("snmp")?, &file("snmp6").unwrap_or_default());
-        let by = now.since(self.last);
+        let now = parse(&file("snmp")?, &file("snmp6").unwrap_or_default());
+        let by = difference(now, self.last);
         self.last = now;
-        (by != Beat::default()).then_some(Rise {
+        (by != ProtocolCounters::default()).then_some(Rise {
             netns: self.netns,
             by,
         })
     }
 }
 
-impl Beat {
-    fn of(counters: &Counters) -> Self {
-        let value = |name: &str| counters.get(name).copied().unwrap_or(0);
-        Self {
-            fragments: value("Ip.ReasmReqds").saturating_add(value("Ip6.ReasmReqds")),
-            failed_reassemblies: value("Ip.ReasmFails").saturating_add(value("Ip6.ReasmFails")),
-            retransmitted_segments: value("Tcp.RetransSegs"),
-        }
+fn of(counters: &Counters) -> ProtocolCounters {
+    let value = |name: &str| counters.get(name).copied().unwrap_or(0);
+    ProtocolCounters {
+        fragments: value("Ip.ReasmReqds").saturating_add(value("Ip6.ReasmReqds")),
+        failed_reassemblies: value("Ip.ReasmFails").saturating_add(value("Ip6.ReasmFails")),
+        retransmitted_segments: value("Tcp.RetransSegs"),
     }
+}
 
-    /// Picks the few values out of the files, which have some hundred.
-    fn parse(snmp: &str, snmp6: &str) -> Self {
-        let ip = |name| in_columns(snmp, "Ip:", name).unwrap_or(0);
-        let ip6 = |name| in_rows(snmp6, name).unwrap_or(0);
-        Self {
-            fragments: ip("ReasmReqds").saturating_add(ip6("Ip6ReasmReqds")),
-            failed_reassemblies: ip("ReasmFails").saturating_add(ip6("Ip6ReasmFails")),
-            retransmitted_segments: in_columns(snmp, "Tcp:", "RetransSegs").unwrap_or(0),
-        }
+/// Picks the few values out of the files, which have some hundred.
+fn parse(snmp: &str, snmp6: &str) -> ProtocolCounters {
+    let ip = |name| in_columns(snmp, "Ip:", name).unwrap_or(0);
+    let ip6 = |name| in_rows(snmp6, name).unwrap_or(0);
+    ProtocolCounters {
+        fragments: ip("ReasmReqds").saturating_add(ip6("Ip6ReasmReqds")),
+        failed_reassemblies: ip("ReasmFails").saturating_add(ip6("Ip6ReasmFails")),
+        retransmitted_segments: in_columns(snmp, "Tcp:", "RetransSegs").unwrap_or(0),
     }
+}
 
-    fn since(self, before: Self) -> Self {
-        Self {
-            fragments: self.fragments.saturating_sub(before.fragments),
-            failed_reassemblies: self
-                .failed_reassemblies
-                .saturating_sub(before.failed_reassemblies),
-            retransmitted_segments: self
-                .retransmitted_segments
-                .saturating_sub(before.retransmitted_segments),
-        }
+fn difference(now: ProtocolCounters, before: ProtocolCounters) -> ProtocolCounters {
+    ProtocolCounters {
+        fragments: now.fragments.saturating_sub(before.fragments),
+        failed_reassemblies: now
+            .failed_reassemblies
+            .saturating_sub(before.failed_reassemblies),
+        retransmitted_segments: now
+            .retransmitted_segments
+            .saturating_sub(before.retransmitted_segments),
     }
 }
 
@@ -153,15 +132,15 @@ mod tests {
         let snmp = "Ip: Forwarding ReasmReqds ReasmFails\nIp: 1 20 3\n\
                     IpExt: ReasmReqds\nIpExt: 9\nTcp: MaxConn RetransSegs\nTcp: -1 5\n";
         let snmp6 = "Ip6ReasmTimeout \t8\nIp6ReasmReqds   \t10\nIp6ReasmFails   \t4\n";
-        let expected = Beat {
+        let expected = ProtocolCounters {
             fragments: 30,
             failed_reassemblies: 7,
             retransmitted_segments: 5,
         };
-        assert_eq!(Beat::parse(snmp, snmp6), expected);
+        assert_eq!(parse(snmp, snmp6), expected);
         assert_eq!(
-            Beat::parse("Ip: ReasmReqds\n", "Ip6ReasmReqds"),
-            Beat::default()
+            parse("Ip: ReasmReqds\n", "Ip6ReasmReqds"),
+            ProtocolCounters::default()
         );
     }
 
@@ -169,7 +148,7 @@ mod tests {
     fn both_ways_of_reading_give_the_same() {
         let snmp = std::fs::read_to_string("/proc/net/snmp").unwrap();
         let snmp6 = std::fs::read_to_string("/proc/net/snmp6").unwrap_or_default();
-        let beat = Beat::parse(&snmp, &snmp6);
+        let parsed = parse(&snmp, &snmp6);
         let counters = [
             ("Ip.ReasmReqds", in_columns(&snmp, "Ip:", "ReasmReqds")),
             ("Ip.ReasmFails", in_columns(&snmp, "Ip:", "ReasmFails")),
@@ -181,7 +160,7 @@ mod tests {
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
             .collect();
-        assert_eq!(beat, Beat::of(&counters));
+        assert_eq!(parsed, of(&counters));
     }
 
     #[test]

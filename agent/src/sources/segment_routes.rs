@@ -9,20 +9,12 @@ use super::{
     attributes::{Attribute, array, attributes},
     route_netlink::RouteSocket,
 };
+use crate::probes::question::SegmentRoute;
 
 /// `struct rtmsg`.
 const RTMSG: usize = 12;
 /// `struct rtnexthop`.
 const RTNEXTHOP: usize = 8;
-
-/// What a route does with segment routing headers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SegmentRoute {
-    /// `encap seg6`: adds one.
-    Adds,
-    /// `encap seg6local`: acts on one.
-    ActsOn,
-}
 
 /// Whether the agent's own namespace has such a route, and the first one's kind.
 ///

@@ -8,6 +8,8 @@ use std::{
 
 use netdiag_diagnosis::evidence::{CpuBacklog, Observed, Softnet, SoftnetCounters};
 
+use crate::causes::causes;
+
 const STATISTICS: &str = "/proc/net/softnet_stat";
 const MAX_BACKLOG: &str = "/proc/sys/net/core/netdev_max_backlog";
 /// NR_CPUS of any kernel is below; a line has at most 135 characters.
@@ -20,12 +22,22 @@ const CPU_COLUMN: usize = 12;
 #[derive(Debug, Default)]
 pub struct Backlogs(BTreeMap<u32, SoftnetCounters>);
 
+/// Why the counters are unknown.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error("failed to read {STATISTICS:?}")]
+    Read { source: io::Error },
+    #[error("failed to parse {STATISTICS:?}")]
+    Parse,
+}
+
 /// Reads the counters.
 ///
 /// # Errors
-/// When /proc/net/softnet_stat cannot be read, in words.
-pub fn read() -> Result<Backlogs, String> {
-    let failed = |error: io::Error| format!("{STATISTICS} could not be read: {error}");
+/// /proc/net/softnet_stat cannot be read.
+pub fn read() -> Result<Backlogs, Error> {
+    let failed = |source| Error::Read { source };
     let file = File::open(STATISTICS).map_err(failed)?;
     let mut text = String::new();
     file.take(LONGEST_FILE)
@@ -33,19 +45,22 @@ pub fn read() -> Result<Backlogs, String> {
         .map_err(failed)?;
     let backlogs = parse(&text);
     if backlogs.0.is_empty() {
-        return Err(format!("{STATISTICS} has another format than is known"));
+        return Err(Error::Parse);
     }
     Ok(backlogs)
 }
 
 /// Both ends of a window together.
 pub fn between(
-    before: Result<Backlogs, String>,
-    after: Result<Backlogs, String>,
+    before: Result<Backlogs, Error>,
+    after: Result<Backlogs, Error>,
 ) -> Observed<Softnet> {
     let (before, after) = match (before, after) {
         (Ok(before), Ok(after)) => (before, after),
-        (Err(reason), _) | (_, Err(reason)) => return Observed::Unavailable { reason },
+        (Err(error), _) | (_, Err(error)) => {
+            let reason = causes(&error);
+            return Observed::Unavailable { reason };
+        }
     };
     let max_backlog = fs::read_to_string(MAX_BACKLOG).ok();
     let cpus = after.0.into_iter().map(|(cpu, after)| CpuBacklog {
@@ -136,7 +151,8 @@ mod tests {
 
     #[test]
     fn one_end_that_could_not_be_read_makes_both_useless() {
-        let observed = between(Ok(parse(NEW)), Err("gone".to_owned()));
-        assert_eq!(observed.missing(), Some("gone"));
+        let observed = between(Ok(parse(NEW)), Err(Error::Parse));
+        let missing = observed.missing().unwrap();
+        assert!(missing.contains("softnet_stat"), "{missing}");
     }
 }

@@ -1,5 +1,9 @@
 //! What the `drop` probe counts by, and what it samples.
 
+use crate::plain::plain;
+
+plain!(DropKey, DropLayout);
+
 /// Most keys that are counted apart within one window; further ones share [`OVERFLOW`].
 pub const MAX_KEYS: u32 = 4096;
 

@@ -1,5 +1,9 @@
 //! What the `frame_copies` probe knows frames again by, and what it counts copies by.
 
+use crate::plain::plain;
+
+plain!(Copies, CopyKey, FrameCopiesLayout);
+
 /// Most frames that are remembered at a time; the least recently seen is forgotten first.
 pub const MAX_FRAMES: u32 = 4096;
 

@@ -1,5 +1,9 @@
 //! What the `gro` probe counts by.
 
+use crate::plain::plain;
+
+plain!(GroCounts, GroKey, GroLayout);
+
 /// Most interfaces and kinds that are counted apart within one window.
 pub const MAX_KEYS: u32 = 512;
 

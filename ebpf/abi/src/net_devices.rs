@@ -1,5 +1,9 @@
 //! What the iterator over network devices writes, and what it needs to know.
 
+use crate::plain::plain;
+
+plain!(NetDeviceLayout, NetDeviceRecord);
+
 /// Devices of a namespace that are written; their records must fit the 32 KiB that an iterator may write at once.
 pub const MAX_DEVICES: u32 = 768;
 

@@ -1,5 +1,9 @@
 //! What the iterator over packet sockets writes, and what it needs to know.
 
+use crate::plain::plain;
+
+plain!(PacketSocketLayout, PacketSocketRecord);
+
 /// Memberships of a socket that are written in full; the rest are counted.
 pub const MAX_MEMBERSHIPS: usize = 16;
 

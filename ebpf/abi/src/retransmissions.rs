@@ -1,6 +1,9 @@
 //! What the `retransmissions` probe remembers of dropped TCP segments, and what it counts.
 
 use crate::drop::{DropKey, DropLayout};
+use crate::plain::plain;
+
+plain!(RememberedDrop, RetransmissionLayout, Retransmitted);
 
 /// Dropped segments that are remembered at a time; the least recently used one makes room for the next.
 pub const MAX_REMEMBERED: u32 = 8192;

@@ -9,7 +9,7 @@ use netdiag_diagnosis::{
 };
 
 use super::{Edges, activity::Activity, places::Places, samples::Sampled};
-use crate::probes::KernelFacts;
+use crate::probes::facts::KernelFacts;
 
 /// A key's drops within the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

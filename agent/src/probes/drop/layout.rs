@@ -5,7 +5,7 @@ use netdiag_diagnosis::kernel::Reason;
 
 use crate::probes::{
     btf::{Error, KernelTypes},
-    kernel::KernelFacts,
+    facts::KernelFacts,
 };
 
 /// Looks every offset up.
@@ -54,7 +54,7 @@ pub(in crate::probes) fn resolve(
         nsproxy_net: types.offset_of("nsproxy", "net_ns")?,
         has_cookie: u32::from(facts.namespaces_have_cookies),
         arguments: facts
-            .kfree_skb_arguments
+            .arguments("kfree_skb")
             .and_then(|count| u32::try_from(count).ok())
             .unwrap_or(0),
         reason_consumed: reason(Reason::CONSUMED),

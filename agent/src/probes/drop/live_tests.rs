@@ -10,7 +10,7 @@ use netdiag_diagnosis::{
 };
 
 use self::lab::Lab;
-use super::{Backend, DropProbe, DropSnapshot, Edges};
+use super::{Backend, DESCRIPTION, DropLayout, DropProbe, DropSnapshot, Edges};
 use crate::probes::Kernel;
 
 /// Attaches the probe, lets `stimulus` drop packets, and returns the evidence.
@@ -155,7 +155,7 @@ fn a_kernel_without_reasons_and_cookies_is_counted_by_location() {
     let mut kernel = Kernel::load();
     kernel.facts.drop_reasons.clear();
     kernel.facts.namespaces_have_cookies = false;
-    let layout = kernel.drop_layout.as_mut().unwrap();
+    let layout: &mut DropLayout = kernel.layout_mut(&DESCRIPTION);
     layout.arguments = 2;
     layout.has_cookie = 0;
 

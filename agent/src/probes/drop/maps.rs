@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, Queue, RingBuf};
 use netdiag_abi::drop::{DropKey, MAX_KEYS, OVERFLOW};
 
-use super::{DropSnapshot, Error};
-use crate::probes::{system::monotonic_ns, tracepoint::Loaded, wire::Wire};
+use super::DropSnapshot;
+use crate::probes::{error::Error, system::monotonic_ns, tracepoint::Loaded, wire::Wire};
 
 /// The attached program and its maps; dropping it detaches the program.
 pub(super) struct Maps {
@@ -21,10 +21,10 @@ impl Maps {
     /// Takes the maps out of the loaded object, then attaches the program.
     pub(super) fn attach(mut loaded: Loaded) -> Result<Self, Error> {
         fill_free_numbers(&mut loaded)?;
-        let keys = BpfHashMap::try_from(loaded.take_map("DROP_KEYS")?).map_err(map_error)?;
-        let counts = PerCpuArray::try_from(loaded.take_map("DROP_COUNTS")?).map_err(map_error)?;
-        let lost = PerCpuArray::try_from(loaded.take_map("DROP_LOST")?).map_err(map_error)?;
-        let ring = RingBuf::try_from(loaded.take_map("DROP_SAMPLES")?).map_err(map_error)?;
+        let keys = BpfHashMap::try_from(loaded.take_map("DROP_KEYS")?)?;
+        let counts = PerCpuArray::try_from(loaded.take_map("DROP_COUNTS")?)?;
+        let lost = PerCpuArray::try_from(loaded.take_map("DROP_LOST")?)?;
+        let ring = RingBuf::try_from(loaded.take_map("DROP_SAMPLES")?)?;
         loaded.attach()?;
         Ok(Self {
             loaded,
@@ -40,7 +40,7 @@ impl Maps {
         let taken_ns = monotonic_ns();
         let mut counts = HashMap::new();
         for entry in self.keys.iter() {
-            let (Wire(key), index) = entry.map_err(map_error)?;
+            let (Wire(key), index) = entry?;
             counts.insert(key, sum(&self.counts, index)?);
         }
         Ok(DropSnapshot {
@@ -71,19 +71,14 @@ impl Maps {
 
 /// Hands every number but the shared one to the program, which gives one to each new key.
 fn fill_free_numbers(loaded: &mut Loaded) -> Result<(), Error> {
-    let mut free: Queue<&mut MapData, u32> =
-        Queue::try_from(loaded.map_mut("DROP_FREE")?).map_err(map_error)?;
+    let mut free: Queue<&mut MapData, u32> = Queue::try_from(loaded.map_mut("DROP_FREE")?)?;
     for number in (0..MAX_KEYS).filter(|number| *number != OVERFLOW) {
-        free.push(number, 0).map_err(map_error)?;
+        free.push(number, 0)?;
     }
     Ok(())
 }
 
 fn sum(array: &PerCpuArray<MapData, u64>, index: u32) -> Result<u64, Error> {
-    let values = array.get(&index, 0).map_err(map_error)?;
+    let values = array.get(&index, 0)?;
     Ok(values.iter().sum())
-}
-
-fn map_error(source: aya::maps::MapError) -> Error {
-    Error::Map { source }
 }

@@ -1,9 +1,9 @@
 //! On which kernels drops can be counted.
 
-use crate::probes::{KernelFacts, Support};
+use crate::probes::facts::{KernelFacts, Support};
 
 /// Whether and how well the probe works on a kernel with these facts.
-pub fn supported(facts: &KernelFacts) -> Support {
+pub(super) fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_types {
         return Support::No(
             "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its packets is unknown"
@@ -13,7 +13,7 @@ pub fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_ring_buffer {
         return Support::No("the kernel has no BPF ring buffer (5.8 and later have)".to_owned());
     }
-    match facts.kfree_skb_arguments {
+    match facts.arguments("kfree_skb") {
         Some(3..) => Support::Full,
         Some(2) => Support::Degraded(
             "the kernel gives no drop reasons (5.17 and later do): drops are told apart by location alone"
@@ -25,6 +25,8 @@ pub fn supported(facts: &KernelFacts) -> Support {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// Facts recorded on stock kernels.
@@ -33,7 +35,7 @@ mod tests {
             release: release.to_owned(),
             architecture: "x86_64".to_owned(),
             has_types: true,
-            kfree_skb_arguments: Some(arguments),
+            tracepoints: [("kfree_skb", arguments)].into(),
             namespaces_have_cookies: has_cookies,
             has_ring_buffer: true,
             ..KernelFacts::default()
@@ -70,7 +72,7 @@ mod tests {
                 ..whole.clone()
             },
             KernelFacts {
-                kfree_skb_arguments: None,
+                tracepoints: BTreeMap::new(),
                 ..whole
             },
         ] {

@@ -4,14 +4,14 @@ use netdiag_abi::frame_copies::FrameCopiesLayout;
 
 use crate::probes::{
     btf::{Error, KernelTypes},
-    kernel::KernelFacts,
+    facts::KernelFacts,
 };
 
 /// Looks every offset up.
 ///
 /// # Errors
 /// This kernel lacks a field without which frames cannot be compared.
-pub(in crate::probes) fn resolve(
+pub(super) fn resolve(
     types: &KernelTypes,
     facts: &KernelFacts,
 ) -> Result<FrameCopiesLayout, Error> {

@@ -7,9 +7,10 @@ use netdiag_diagnosis::evidence::{FrameCopies, FrameCopy, NetnsId};
 use super::FrameCopiesProbe;
 use crate::{
     probes::{
-        Kernel, OnDemandProbe as _,
+        Kernel,
+        description::Backend,
         drop::live_tests::lab::{self, TestNamespace},
-        tracepoint::Backend,
+        on_demand::OnDemandProbe as _,
     },
     sources::{HostRoot, Scope, Sources},
 };

@@ -1,16 +1,16 @@
 //! On which kernels frames can be compared.
 
-use crate::probes::{KernelFacts, Support};
+use crate::probes::facts::{KernelFacts, Support};
 
 /// Whether the probe works on a kernel with these facts.
-pub fn supported(facts: &KernelFacts) -> Support {
+pub(super) fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_types {
         return Support::No(
             "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its packets is unknown"
                 .to_owned(),
         );
     }
-    match facts.netif_receive_skb_arguments {
+    match facts.arguments("netif_receive_skb") {
         Some(1) => Support::Full,
         _ => Support::No("the kernel has no usable tracepoint netif_receive_skb".to_owned()),
     }
@@ -18,6 +18,8 @@ pub fn supported(facts: &KernelFacts) -> Support {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// Facts recorded on stock kernels.
@@ -26,7 +28,7 @@ mod tests {
             release: release.to_owned(),
             architecture: "x86_64".to_owned(),
             has_types: true,
-            netif_receive_skb_arguments: Some(1),
+            tracepoints: [("netif_receive_skb", 1)].into(),
             namespaces_have_cookies: has_cookies,
             ..KernelFacts::default()
         }
@@ -49,11 +51,11 @@ mod tests {
         for facts in [
             KernelFacts::default(),
             KernelFacts {
-                netif_receive_skb_arguments: None,
+                tracepoints: BTreeMap::new(),
                 ..recorded("6.1.0", true)
             },
             KernelFacts {
-                netif_receive_skb_arguments: Some(2),
+                tracepoints: [("netif_receive_skb", 2)].into(),
                 ..recorded("7.0.0", true)
             },
         ] {

@@ -3,8 +3,8 @@
 use netdiag_abi::gro::GroLayout;
 
 use crate::probes::{
-    KernelFacts,
     btf::{Error, KernelTypes},
+    facts::KernelFacts,
     kallsyms,
 };
 
@@ -12,10 +12,7 @@ use crate::probes::{
 ///
 /// # Errors
 /// This kernel lacks a field.
-pub(in crate::probes) fn resolve(
-    types: &KernelTypes,
-    facts: &KernelFacts,
-) -> Result<GroLayout, Error> {
+pub(super) fn resolve(types: &KernelTypes, facts: &KernelFacts) -> Result<GroLayout, Error> {
     let skb = |field| types.offset_of("sk_buff", field);
     let shared = |field| types.offset_of("skb_shared_info", field);
     // u32::MAX is no result.

@@ -7,9 +7,10 @@ use netdiag_diagnosis::evidence::{GroKind, GroReceive};
 use super::GroProbe;
 use crate::{
     probes::{
-        Kernel, OnDemandProbe as _,
+        Kernel,
+        description::Backend,
         drop::live_tests::lab::{Lab, TestNamespace},
-        tracepoint::Backend,
+        on_demand::OnDemandProbe as _,
     },
     sources::{HostRoot, Scope, Sources},
 };

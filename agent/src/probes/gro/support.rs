@@ -1,17 +1,20 @@
 //! On which kernels the work of generic receive offload can be counted.
 
 use super::layout::has_array_of_pages;
-use crate::probes::{KernelFacts, Support};
+use crate::probes::facts::{KernelFacts, Support};
+
+/// The ends of receive offload; the tracepoints at its beginnings are older.
+const EXITS: [&str; 2] = ["napi_gro_receive_exit", "napi_gro_frags_exit"];
 
 /// Whether and how well the probe works on a kernel with these facts.
-pub fn supported(facts: &KernelFacts) -> Support {
+pub(super) fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_types {
         return Support::No(
             "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its packets is unknown"
                 .to_owned(),
         );
     }
-    if !facts.has_gro_tracepoints {
+    if EXITS.iter().any(|name| facts.arguments(name).is_none()) {
         return Support::No(
             "the kernel lacks the tracepoints of generic receive offload (5.1 and later have them)"
                 .to_owned(),
@@ -36,6 +39,8 @@ pub fn supported(facts: &KernelFacts) -> Support {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// Facts recorded on stock kernels.
@@ -44,7 +49,7 @@ mod tests {
             release: release.to_owned(),
             architecture: "x86_64".to_owned(),
             has_types: true,
-            has_gro_tracepoints: true,
+            tracepoints: EXITS.map(|name| (name, 1)).into(),
             gro_results: results
                 .iter()
                 .map(|(value, name)| (*value, (*name).to_owned()))
@@ -100,7 +105,7 @@ mod tests {
         for facts in [
             KernelFacts::default(),
             KernelFacts {
-                has_gro_tracepoints: false,
+                tracepoints: BTreeMap::new(),
                 ..whole.clone()
             },
             KernelFacts {

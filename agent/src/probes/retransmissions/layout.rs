@@ -1,21 +1,21 @@
 //! Where the retransmission programs find the fields that they read.
 
-use netdiag_abi::{drop::DropLayout, retransmissions::RetransmissionLayout};
+use netdiag_abi::retransmissions::RetransmissionLayout;
 use netdiag_diagnosis::kernel::Reason;
 
 use crate::probes::{
     btf::{Error, KernelTypes},
-    kernel::KernelFacts,
+    drop,
+    facts::KernelFacts,
 };
 
-/// Looks every offset up that is not in `drop` already.
+/// Looks every offset up, also those of the drop probe.
 ///
 /// # Errors
 /// This kernel lacks a field without which segments cannot be told apart.
-pub(in crate::probes) fn resolve(
+pub(super) fn resolve(
     types: &KernelTypes,
     facts: &KernelFacts,
-    drop: DropLayout,
 ) -> Result<RetransmissionLayout, Error> {
     // TCP keeps its own in the packet's control block (TCP_SKB_CB).
     let control_block = types.offset_of("sk_buff", "cb")?;
@@ -23,7 +23,7 @@ pub(in crate::probes) fn resolve(
     // A socket and a connection request both begin with it.
     let common = |field| types.offset_of("sock_common", field);
     Ok(RetransmissionLayout {
-        drop,
+        drop: drop::resolve(types, facts)?,
         skb_end: types.offset_of("sk_buff", "end")?,
         shared_gso_size: types.offset_of("skb_shared_info", "gso_size")?,
         segment_sequence: segment("seq")?,
@@ -40,7 +40,7 @@ pub(in crate::probes) fn resolve(
         operations_family: types.offset_of("request_sock_ops", "family")?,
         request_sequence: types.offset_of("tcp_request_sock", "snt_isn")?,
         retransmit_arguments: facts
-            .tcp_retransmit_skb_arguments
+            .arguments("tcp_retransmit_skb")
             .and_then(|count| u32::try_from(count).ok())
             .unwrap_or(0),
         // u32::MAX is no reason, so where the kernel has none of that name nothing is left out.

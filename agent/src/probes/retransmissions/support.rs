@@ -1,20 +1,20 @@
 //! On which kernels retransmissions can be joined to drops.
 
-use crate::probes::{KernelFacts, Support};
+use crate::probes::facts::{KernelFacts, Support};
 
 /// Whether the probe works on a kernel with these facts.
-pub fn supported(facts: &KernelFacts) -> Support {
+pub(super) fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_types {
         return Support::No(
             "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its packets is unknown"
                 .to_owned(),
         );
     }
-    let has_drops = facts.kfree_skb_arguments.is_some_and(|count| count >= 2);
-    let has_segments = facts
-        .tcp_retransmit_skb_arguments
-        .is_some_and(|count| count >= 2);
-    if has_drops && has_segments && facts.has_retransmit_synack {
+    let has = |tracepoint, least| {
+        let arguments = facts.arguments(tracepoint);
+        arguments.is_some_and(|count| count >= least)
+    };
+    if has("kfree_skb", 2) && has("tcp_retransmit_skb", 2) && has("tcp_retransmit_synack", 0) {
         Support::Full
     } else {
         Support::No(
@@ -34,9 +34,12 @@ mod tests {
             release: release.to_owned(),
             architecture: "x86_64".to_owned(),
             has_types: true,
-            kfree_skb_arguments: Some(drop_arguments),
-            tcp_retransmit_skb_arguments: Some(retransmit_arguments),
-            has_retransmit_synack: true,
+            tracepoints: [
+                ("kfree_skb", drop_arguments),
+                ("tcp_retransmit_skb", retransmit_arguments),
+                ("tcp_retransmit_synack", 2),
+            ]
+            .into(),
             ..KernelFacts::default()
         }
     }
@@ -55,22 +58,13 @@ mod tests {
 
     #[test]
     fn a_kernel_without_what_the_probe_stands_on_is_not_supported() {
-        let whole = recorded("6.1.0", 3, 2);
-        for facts in [
-            KernelFacts::default(),
-            KernelFacts {
-                kfree_skb_arguments: None,
-                ..whole.clone()
-            },
-            KernelFacts {
-                tcp_retransmit_skb_arguments: None,
-                ..whole.clone()
-            },
-            KernelFacts {
-                has_retransmit_synack: false,
-                ..whole
-            },
-        ] {
+        let mut lacking = vec![KernelFacts::default()];
+        for tracepoint in ["kfree_skb", "tcp_retransmit_skb", "tcp_retransmit_synack"] {
+            let mut facts = recorded("6.1.0", 3, 2);
+            facts.tracepoints.remove(tracepoint);
+            lacking.push(facts);
+        }
+        for facts in lacking {
             assert!(matches!(supported(&facts), Support::No(_)), "{facts:?}");
         }
     }

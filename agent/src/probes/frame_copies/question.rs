@@ -2,26 +2,59 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use netdiag_diagnosis::evidence::{Link, NetnsId, Stacks};
+use netdiag_diagnosis::evidence::{Link, Namespace, NetnsId, Stacks};
 
-use super::receives;
-use crate::{collect::on_demand::Need, sources::pulse::Rise};
+use crate::probes::question::{Need, Question, Rise, WindowStart, receives};
 
 /// Whether frames may come in twice, on two interfaces of one namespace in one broadcast domain.
 ///
 /// Where two interfaces take in what is not addressed to them, any multicast frame may. Elsewhere it is what a program
 /// receives from a group. What gets harmed is fragments, which the kernel counts.
 #[derive(Debug, Default)]
-pub struct FrameCopies {
+pub struct ReceivedTwice {
     /// The reason that stands for the whole window.
     standing: Option<String>,
     /// Namespaces with two interfaces that do not hand each other's frames on, with the names of the first two.
     pairs: BTreeMap<NetnsId, String>,
 }
 
-impl FrameCopies {
-    /// What the links are like as the window begins, and in which namespaces programs receive multicast groups.
-    pub fn of(links: &[Link], receiving_groups: &HashSet<NetnsId>) -> Self {
+impl Question for ReceivedTwice {
+    fn of(start: &WindowStart<'_>) -> Self {
+        let receives_groups = |one: &&Namespace| {
+            let groups = one.multicast_groups.as_ref();
+            groups.is_some_and(|all| !all.is_empty())
+        };
+        let receiving = start.namespaces.iter().filter(receives_groups);
+        Self::on(start.links, &receiving.map(|one| one.id).collect())
+    }
+
+    fn after(&self, rises: &[Rise]) -> Need {
+        if let Some(question) = &self.standing {
+            return Need::Question(question.clone());
+        }
+        let fragmented = rises.iter().find_map(|rise| {
+            let names = self.pairs.get(&rise.netns)?;
+            (rise.by.fragments > 0 || rise.by.failed_reassemblies > 0).then_some(names)
+        });
+        match fragmented {
+            Some(names) => Need::Question(format!(
+                "fragments came in where there are several interfaces ({names}): did they come in on two of them?"
+            )),
+            None if self.pairs.is_empty() => {
+                Need::None("no namespace is known to have two interfaces that receive by themselves".to_owned())
+            }
+            None => Need::None(
+                "where a namespace has two interfaces, they take in only what they asked for, no program receives from \
+                 a multicast group, and no fragments came in"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl ReceivedTwice {
+    /// What the links are like, and in which namespaces programs receive multicast groups.
+    fn on(links: &[Link], receiving_groups: &HashSet<NetnsId>) -> Self {
         let stacks = Stacks::of(links);
         let mut by_namespace: BTreeMap<NetnsId, Vec<&Link>> = BTreeMap::new();
         for link in links.iter().filter(|link| ends_here(link)) {
@@ -56,30 +89,6 @@ impl FrameCopies {
         });
         Self { standing, pairs }
     }
-
-    /// What is needed after these counters rose.
-    pub fn after(&self, rises: &[Rise]) -> Need {
-        if let Some(question) = &self.standing {
-            return Need::Question(question.clone());
-        }
-        let fragmented = rises.iter().find_map(|rise| {
-            let names = self.pairs.get(&rise.netns)?;
-            (rise.by.fragments > 0 || rise.by.failed_reassemblies > 0).then_some(names)
-        });
-        match fragmented {
-            Some(names) => Need::Question(format!(
-                "fragments came in where there are several interfaces ({names}): did they come in on two of them?"
-            )),
-            None if self.pairs.is_empty() => {
-                Need::None("no namespace is known to have two interfaces that receive by themselves".to_owned())
-            }
-            None => Need::None(
-                "where a namespace has two interfaces, they take in only what they asked for, no program receives from \
-                 a multicast group, and no fragments came in"
-                    .to_owned(),
-            ),
-        }
-    }
 }
 
 /// Frames that come in on it reach no other device that is looked at.
@@ -104,7 +113,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::sources::pulse::Beat;
+    use crate::probes::question::ProtocolCounters;
 
     const NODE: NetnsId = NetnsId(1);
     const POD: NetnsId = NetnsId(2);
@@ -147,15 +156,15 @@ mod tests {
     fn fragments_in(netns: NetnsId) -> Rise {
         Rise {
             netns,
-            by: Beat {
+            by: ProtocolCounters {
                 fragments: 6,
-                ..Beat::default()
+                ..ProtocolCounters::default()
             },
         }
     }
 
     fn asked(links: &[Link], rises: &[Rise]) -> Option<String> {
-        match FrameCopies::of(links, &HashSet::new()).after(rises) {
+        match ReceivedTwice::on(links, &HashSet::new()).after(rises) {
             Need::Question(question) => Some(question),
             Need::None(_) => None,
         }
@@ -223,7 +232,7 @@ mod tests {
     #[test]
     fn a_group_raises_it_at_once_where_there_are_two_interfaces() {
         let links = [link(2, "eth0"), link(3, "eth1")];
-        let need = |netns| FrameCopies::of(&links, &HashSet::from([netns])).after(&[]);
+        let need = |netns| ReceivedTwice::on(&links, &HashSet::from([netns])).after(&[]);
         assert!(matches!(need(POD), Need::None(_)));
         let Need::Question(question) = need(NODE) else {
             panic!("nobody asks");
@@ -243,7 +252,7 @@ mod tests {
         };
         let links = [loopback, promiscuous(link(2, "eth0")), down];
         let Need::None(reason) =
-            FrameCopies::of(&links, &HashSet::new()).after(&[fragments_in(NODE)])
+            ReceivedTwice::on(&links, &HashSet::new()).after(&[fragments_in(NODE)])
         else {
             panic!("asked");
         };

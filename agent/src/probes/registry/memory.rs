@@ -12,8 +12,11 @@ use std::{
 use aya_obj::generated::bpf_map_type::{self, *};
 use netdiag_crds::limits::ASSIGNMENTS;
 
-use super::{Kernel, drop, frame_copies, gro, object, retransmissions, share_one_heap};
-use crate::collect::{Request, Stop, collect};
+use super::{PROBES, tests::parsed_object};
+use crate::{
+    collect::{Request, Stop, collect},
+    probes::{Kernel, share_one_heap},
+};
 
 /// As many processors as the limit is made for.
 const PROCESSORS: u64 = 128;
@@ -26,14 +29,10 @@ const LOAD_BYTES: u64 = 56 * MEBIBYTE;
 /// links and drops takes more.
 const WINDOW_BYTES: u64 = 6 * MEBIBYTE;
 
-/// What each loaded object keeps, by the prefix of its maps.
-const KEPT: [&str; 5] = [
-    drop::PROBE.maps,
-    frame_copies::PROBE.maps,
-    gro::PROBE.maps,
-    retransmissions::PROBE.maps,
-    "NET_DEVICES_",
-];
+/// What the maps' names of each loaded object begin with.
+fn kept() -> impl Iterator<Item = &'static str> {
+    PROBES.iter().map(|probe| probe.description.maps)
+}
 
 /// Bytes that the kernel takes for a map: the sums of `array_map_mem_usage`, `htab_map_mem_usage` and their like
 /// (kernel/bpf).
@@ -76,17 +75,9 @@ fn bytes_of(object: &aya_obj::Object, prefix: &str, processors: u64) -> u64 {
     maps.map(|(_, map)| bytes(map, processors)).sum()
 }
 
-fn parsed_object() -> Option<aya_obj::Object> {
-    let object = object().map(|object| aya_obj::Object::parse(object).unwrap());
-    if object.is_none() {
-        println!("SKIP: the agent was built without its eBPF object");
-    }
-    object
-}
-
 /// agent.resources.limits.memory of the chart.
 fn limit_of_the_chart() -> u64 {
-    let values = include_str!("../../../charts/netdiag/values.yaml");
+    let values = include_str!("../../../../charts/netdiag/values.yaml");
     let values: serde_json::Value = serde_yaml::from_str(values).unwrap();
     let limit = values["agent"]["resources"]["limits"]["memory"].as_str();
     let mebibytes = limit.and_then(|limit| limit.strip_suffix("Mi")).unwrap();
@@ -99,13 +90,12 @@ fn the_chart_s_limit_holds_all_windows_of_a_node_with_many_processors() {
         return;
     };
     for processors in [2, PROCESSORS] {
-        for prefix in KEPT {
+        for prefix in kept() {
             let kibibytes = bytes_of(&object, prefix, processors) / 1024;
             println!("{processors} processors: {prefix}* {kibibytes} KiB");
         }
     }
-    let maps: u64 = KEPT
-        .iter()
+    let maps: u64 = kept()
         .map(|prefix| bytes_of(&object, prefix, PROCESSORS))
         .sum();
     let windows = u64::try_from(ASSIGNMENTS).unwrap();
@@ -166,7 +156,7 @@ fn as_many_windows_as_a_node_may_have_keep_what_the_limit_counts() {
     });
     let windows = u64::try_from(ASSIGNMENTS).unwrap();
     let processors = u64::try_from(aya::util::nr_cpus().unwrap()).unwrap();
-    let expected = windows * bytes_of(&object, drop::PROBE.maps, processors);
+    let expected = windows * bytes_of(&object, PROBES[0].description.maps, processors);
     println!(
         "{windows} windows: {} KiB in user space, {} KiB of maps, {} KiB expected",
         kept / 1024,

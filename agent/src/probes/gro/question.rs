@@ -1,26 +1,24 @@
-//! When a probe on the path of every packet is needed. Pure.
+//! When the joining of segment routing packets is to be watched.
 
-mod frame_copies;
+use netdiag_diagnosis::evidence::Link;
 
-use netdiag_diagnosis::{evidence::Link, uapi::flags::IFF_LOOPBACK};
+use crate::probes::question::{Need, Question, Rise, SegmentRoute, WindowStart, receives};
 
-use super::on_demand::Need;
-use crate::sources::{SegmentRoute, pulse::Rise};
+/// Whether packets with a segment routing header are joined: asked where such packets may come in. Neither setting nor
+/// route says that they do, so it stands for the whole window.
+pub struct SegmentRoutingJoined(Need);
 
-pub use frame_copies::FrameCopies;
+impl Question for SegmentRoutingJoined {
+    fn of(start: &WindowStart<'_>) -> Self {
+        Self(need(start.links, start.segment_route))
+    }
 
-/// Whether what TCP sends again was dropped on this node.
-pub fn retransmissions_after(rises: &[Rise]) -> Need {
-    if rises.iter().any(|rise| rise.by.retransmitted_segments > 0) {
-        Need::Question("Tcp.RetransSegs rose: were these segments dropped on this node?".to_owned())
-    } else {
-        Need::None("Tcp.RetransSegs rose in no namespace".to_owned())
+    fn after(&self, _: &[Rise]) -> Need {
+        self.0.clone()
     }
 }
 
-/// Whether what comes in with a segment routing header is joined: asked where such packets may come in. Neither setting
-/// nor route says that they do.
-pub fn gro_of(links: &[Link], route: Option<SegmentRoute>) -> Need {
+fn need(links: &[Link], route: Option<SegmentRoute>) -> Need {
     let is_set = |link: &&Link| {
         link.segment_routing == Some(true) && link.receive_offload != Some(false) && receives(link)
     };
@@ -46,17 +44,11 @@ pub fn gro_of(links: &[Link], route: Option<SegmentRoute>) -> Need {
     ))
 }
 
-/// It takes in packets from outside.
-fn receives(link: &Link) -> bool {
-    link.is_up() && link.requested_flags & IFF_LOOPBACK == 0
-}
-
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::{evidence::NetnsId, uapi::flags::IFF_UP};
+    use netdiag_diagnosis::uapi::flags::{IFF_LOOPBACK, IFF_UP};
 
     use super::*;
-    use crate::sources::pulse::Beat;
 
     fn eth0() -> Link {
         Link {
@@ -66,28 +58,6 @@ mod tests {
         }
     }
 
-    fn rise(by: Beat) -> Rise {
-        Rise {
-            netns: NetnsId(1),
-            by,
-        }
-    }
-
-    #[test]
-    fn segments_that_are_sent_again_raise_the_question_where_they_were_dropped() {
-        let resent = rise(Beat {
-            retransmitted_segments: 1,
-            ..Beat::default()
-        });
-        let fragments = rise(Beat {
-            fragments: 6,
-            ..Beat::default()
-        });
-        let asked = |rises: &[Rise]| matches!(retransmissions_after(rises), Need::Question(_));
-        assert!(asked(&[fragments.clone(), resent]));
-        assert!(!asked(&[fragments]));
-    }
-
     #[test]
     fn segment_routing_raises_the_question_whether_its_packets_are_joined() {
         let eth0 = Link {
@@ -95,7 +65,7 @@ mod tests {
             receive_offload: Some(true),
             ..eth0()
         };
-        let Need::Question(question) = gro_of(std::slice::from_ref(&eth0), None) else {
+        let Need::Question(question) = need(std::slice::from_ref(&eth0), None) else {
             panic!("nobody asks");
         };
         assert!(question.starts_with("eth0 takes"), "{question}");
@@ -109,7 +79,7 @@ mod tests {
                 requested_flags,
                 ..eth0.clone()
             };
-            assert!(matches!(gro_of(&[other], None), Need::None(_)));
+            assert!(matches!(need(&[other], None), Need::None(_)));
         }
     }
 
@@ -120,11 +90,11 @@ mod tests {
             (SegmentRoute::Adds, "encap seg6:"),
             (SegmentRoute::ActsOn, "encap seg6local:"),
         ] {
-            let Need::Question(question) = gro_of(&plain, Some(route)) else {
+            let Need::Question(question) = need(&plain, Some(route)) else {
                 panic!("nobody asks");
             };
             assert!(question.contains(named), "{question}");
         }
-        assert!(matches!(gro_of(&plain, None), Need::None(_)));
+        assert!(matches!(need(&plain, None), Need::None(_)));
     }
 }

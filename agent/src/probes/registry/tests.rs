@@ -1,17 +1,9 @@
 //! What the eBPF object must look like to be loaded so.
 
 use super::*;
-use crate::probes::{drop, frame_copies, gro, retransmissions};
+use crate::probes::{description::Backend, object::object};
 
-/// Every probe that is loaded here.
-const PROBES: [&Description; 4] = [
-    &drop::PROBE,
-    &frame_copies::PROBE,
-    &gro::PROBE,
-    &retransmissions::PROBE,
-];
-
-fn parsed_object() -> Option<aya_obj::Object> {
+pub(super) fn parsed_object() -> Option<aya_obj::Object> {
     let object = object().map(|object| aya_obj::Object::parse(object).unwrap());
     if object.is_none() {
         println!("SKIP: the agent was built without its eBPF object");
@@ -29,7 +21,7 @@ fn what_reads_directly_calls_no_subprogram() {
     let Some(object) = parsed_object() else {
         return;
     };
-    for hook in PROBES.iter().flat_map(|probe| probe.hooks) {
+    for hook in PROBES.iter().flat_map(|probe| probe.description.hooks) {
         let name = hook.program(Backend::TypedDirect);
         let function = object.programs[name].function_key();
         let calls = object.functions[&function].instructions.iter();
@@ -44,15 +36,40 @@ fn every_large_map_is_made_small_for_other_probes() {
     let Some(object) = parsed_object() else {
         return;
     };
+    let large: Vec<&str> = PROBES
+        .iter()
+        .flat_map(|probe| probe.description.large_maps)
+        .copied()
+        .collect();
     for (name, map) in &object.maps {
         let entry = (map.key_size() + map.value_size()).max(1);
         let is_large = map.max_entries().saturating_mul(entry) > LARGE;
-        let is_listed = LARGE_MAPS.contains(&name.as_str());
+        let is_listed = large.contains(&name.as_str());
         assert_eq!(is_large, is_listed, "{name}");
     }
-    assert!(
-        LARGE_MAPS
-            .iter()
-            .all(|name| object.maps.contains_key(*name))
-    );
+    assert!(large.iter().all(|name| object.maps.contains_key(*name)));
+}
+
+/// A map's owner is told by its name.
+#[test]
+fn every_probe_owns_its_large_maps_by_their_names() {
+    for probe in &PROBES {
+        let Probe { description, .. } = probe;
+        let is_own = |name: &&str| name.starts_with(description.maps);
+        assert!(description.large_maps.iter().all(is_own), "{description:?}");
+    }
+}
+
+/// The layout's global is what a probe's layout is found by.
+#[test]
+fn no_two_probes_have_a_name_or_a_layout_in_common() {
+    for of in [
+        |one: &Probe| one.description.name,
+        |one: &Probe| one.description.layout,
+    ] {
+        let mut names: Vec<_> = PROBES.iter().map(of).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), PROBES.len());
+    }
 }

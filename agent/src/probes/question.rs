@@ -1,0 +1,69 @@
+//! When a probe on the path of every packet is needed: what a question looks at, and its answers.
+
+use netdiag_diagnosis::{
+    evidence::{Link, Namespace, NetnsId},
+    uapi::flags::IFF_LOOPBACK,
+};
+
+/// Whether a probe is needed at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It is, to answer this.
+    Question(String),
+    /// It is not, for this reason.
+    None(String),
+}
+
+/// What was read as the window began.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WindowStart<'a> {
+    /// The links of the node.
+    pub links: &'a [Link],
+    /// Its namespaces.
+    pub namespaces: &'a [Namespace],
+    /// The node's first route that has to do with segment routing headers.
+    pub segment_route: Option<SegmentRoute>,
+}
+
+/// What a route does with segment routing headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentRoute {
+    /// `encap seg6`: adds one.
+    Adds,
+    /// `encap seg6local`: acts on one.
+    ActsOn,
+}
+
+/// Counters of one namespace, IPv4 and IPv6 together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProtocolCounters {
+    /// `Ip.ReasmReqds` and `Ip6.ReasmReqds`: fragments that were to be put together.
+    pub fragments: u64,
+    /// `Ip.ReasmFails` and `Ip6.ReasmFails`.
+    pub failed_reassemblies: u64,
+    /// `Tcp.RetransSegs`.
+    pub retransmitted_segments: u64,
+}
+
+/// What rose in a namespace since it was read before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rise {
+    /// The namespace.
+    pub netns: NetnsId,
+    /// By how much.
+    pub by: ProtocolCounters,
+}
+
+/// A question that a probe answers.
+pub trait Question {
+    /// The question as the window begins.
+    fn of(start: &WindowStart<'_>) -> Self;
+
+    /// What is needed after these counters rose.
+    fn after(&self, rises: &[Rise]) -> Need;
+}
+
+/// Whether a link takes in packets from outside.
+pub fn receives(link: &Link) -> bool {
+    link.is_up() && link.requested_flags & IFF_LOOPBACK == 0
+}
