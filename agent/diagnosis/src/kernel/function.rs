@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use super::Site;
+
 /// A function of the kernel that frees packets, without compiler suffixes (`.isra.0`, `.constprop.0`, ..); none where
 /// the names of functions are hidden.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,9 +23,19 @@ impl Function {
         (!self.is_hidden()).then_some(self.0.as_ref())
     }
 
-    /// The function's name; empty where it is not known.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// The site that this function is of; `None` where the table has none.
+    pub fn site(&self) -> Option<&'static Site> {
+        Site::of(&self.0)
+    }
+
+    /// The function is this site's.
+    pub fn is_of(&self, site: &Site) -> bool {
+        site.has(&self.0)
+    }
+
+    /// The function is one of these sites'.
+    pub fn is_of_any(&self, sites: &[&Site]) -> bool {
+        sites.iter().any(|site| self.is_of(site))
     }
 }
 

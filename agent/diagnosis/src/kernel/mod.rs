@@ -1,7 +1,14 @@
-//! Facts about the kernel: its drop reasons and its functions, by name.
+//! Facts about the kernel: its drop reasons, its counters of drops, and the places where packets end.
 
+pub mod site;
+
+mod counter;
 mod function;
 mod reason;
+#[cfg(test)]
+mod tests;
 
+pub use counter::{ChecksumCounter, DeviceCounter};
 pub use function::Function;
 pub use reason::Reason;
+pub use site::Site;

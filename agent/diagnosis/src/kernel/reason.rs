@@ -17,6 +17,9 @@ macro_rules! reasons {
                 #[doc = concat!("`SKB_DROP_REASON_", stringify!($name), "`.")]
                 pub const $name: Self = Self(Cow::Borrowed(stringify!($name)));
             )+
+
+            #[cfg(test)]
+            pub(super) const ALL: &[Self] = &[$(Self::$name),+];
         }
     };
 }

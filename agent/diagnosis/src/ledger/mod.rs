@@ -13,13 +13,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use self::{
-    counters::{ChecksumCounter, CounterOf, DeviceCounter},
-    fit::Range,
-};
+use self::{counters::CounterOf, fit::Range};
 use crate::{
     evidence::{DropCount, EvidenceWindow, Link, LinkKind, Namespace, NetnsId},
     finding::{Claim, FindingId, Subject, Verdict},
+    kernel::{ChecksumCounter, DeviceCounter},
 };
 
 /// Begin of the findings that are about wrong checksums.

@@ -6,7 +6,7 @@ use std::{thread, time::Duration};
 
 use netdiag_diagnosis::{
     evidence::{DropCount, Drops, Lost, Namespace, NetnsId, Observed},
-    kernel::Reason,
+    kernel::{Reason, site},
 };
 
 use self::lab::Lab;
@@ -77,7 +77,7 @@ fn every_variant_counts_lldp_exactly_and_keeps_its_bytes() {
         assert_eq!(drop.count, u64::from(FRAMES), "{backend:?}");
         assert_eq!(drop.at_least, u64::from(FRAMES), "{backend:?}");
         assert_eq!(drop.ethertype, 0x88cc);
-        assert_eq!(drop.location.as_str(), "__netif_receive_skb_core");
+        assert_eq!(drop.location, "__netif_receive_skb_core".into());
         if drops.has_reasons {
             assert_eq!(drop.reason, Reason::UNHANDLED_PROTO);
         }
@@ -105,7 +105,7 @@ fn counts_bad_tcp_checksums_and_samples_their_headers() {
     assert_eq!(found.len(), 1, "{found:?}");
     let (key, drop) = found[0];
     assert_eq!((drop.count, drop.ethertype), (40, 0x0800));
-    assert_eq!(drop.location.as_str(), "tcp_v4_rcv");
+    assert_eq!(drop.location, "tcp_v4_rcv".into());
     let sample = drops.samples_of(key).next().unwrap();
     assert_eq!(sample.bytes, frame);
     assert_eq!(
@@ -134,7 +134,10 @@ fn late_udp_verification_is_on_the_receiving_device_although_skb_dev_is_junk() {
     let late: Vec<_> = drops
         .counts
         .iter()
-        .filter(|drop| ["udp_recvmsg", "__first_packet_length"].contains(&drop.location.as_str()))
+        .filter(|drop| {
+            drop.location
+                .is_of_any(&[&site::UDP_RECVMSG, &site::FIRST_PACKET_LENGTH])
+        })
         .collect();
     assert_eq!(late.iter().map(|drop| drop.count).sum::<u64>(), 20);
     assert!(

@@ -3,19 +3,10 @@
 use netdiag_abi::drop::{DropKey, origin};
 use netdiag_diagnosis::{
     evidence::{Link, Namespace, NetnsId},
-    kernel::Function,
+    kernel::{Function, site},
 };
 
 use crate::probes::places::{self, SeenNamespace};
-
-/// Functions that a receiving process runs itself, so that the running task is the packet's receiver: UDP checksums are
-/// verified when a socket is read or polled. Elsewhere an interrupt may have put the kernel on any task's back.
-const RUN_BY_RECEIVER: [&str; 4] = [
-    "udp_recvmsg",
-    "udpv6_recvmsg",
-    "__first_packet_length",
-    "first_packet_length",
-];
 
 /// The node's devices, for drops whose namespace and device come from more or less certain places.
 pub(in crate::probes) struct Places(places::Places);
@@ -40,7 +31,9 @@ impl Places {
     ) -> Option<(NetnsId, u32)> {
         let is_plausible = match key.origin {
             origin::DEVICE | origin::SOCKET | origin::ROUTE => true,
-            origin::TASK => RUN_BY_RECEIVER.contains(&location.as_str()),
+            // Only where a receiving process runs the function itself is the running task the packet's receiver.
+            // Elsewhere an interrupt may have put the kernel on any task's back.
+            origin::TASK => location.is_of_any(site::UDP_READING),
             _ => false,
         };
         let device = self.0.device(namespace(key), key.ifindex);

@@ -2,37 +2,33 @@
 
 use crate::{
     evidence::{DropCount, EvidenceWindow, Namespace},
-    kernel::Reason,
+    kernel::{ChecksumCounter, Reason, Site, site},
 };
 
-/// Functions that free a datagram only because its checksum was found wrong while a program read or polled for it
-/// (`udp_recvmsg`, `udpv6_recvmsg`, `__first_packet_length`). Kernels before 6.13 give no reason there.
-const LATE_VERIFICATION: [&str; 3] = ["udp_recvmsg", "udpv6_recvmsg", "__first_packet_length"];
-
-/// Functions that verify a checksum on arrival and free packets for other reasons too, and the counter that rises for
-/// each wrong one. For kernels that give no reason.
+/// Sites that verify a checksum on arrival and free packets for other reasons too, and the counter that rises for each
+/// wrong one. For kernels that give no reason.
 struct OnArrival {
-    functions: &'static [&'static str],
-    counter: &'static str,
-    /// Functions in which it rises later, for packets of their own.
-    later: &'static [&'static str],
+    sites: &'static [&'static Site],
+    counter: ChecksumCounter,
+    /// Sites at which it rises later, for packets of their own.
+    later: &'static [&'static Site],
 }
 
 static ON_ARRIVAL: [OnArrival; 3] = [
     OnArrival {
-        functions: &["tcp_v4_rcv", "tcp_v6_rcv", "tcp_v4_do_rcv", "tcp_v6_do_rcv"],
-        counter: "Tcp.InCsumErrors",
+        sites: site::TCP_ARRIVAL,
+        counter: ChecksumCounter::Tcp,
         later: &[],
     },
     OnArrival {
-        functions: &["__udp4_lib_rcv", "udp_queue_rcv_one_skb"],
-        counter: "Udp.InCsumErrors",
-        later: &["udp_recvmsg", "__first_packet_length"],
+        sites: &[&site::UDP4_LIB_RCV, &site::UDP_QUEUE_RCV_ONE_SKB],
+        counter: ChecksumCounter::Udp,
+        later: &[&site::UDP_RECVMSG, &site::FIRST_PACKET_LENGTH],
     },
     OnArrival {
-        functions: &["__udp6_lib_rcv", "udpv6_queue_rcv_one_skb"],
-        counter: "Udp6.InCsumErrors",
-        later: &["udpv6_recvmsg"],
+        sites: &[&site::UDP6_LIB_RCV, &site::UDPV6_QUEUE_RCV_ONE_SKB],
+        counter: ChecksumCounter::Udp6,
+        later: &[&site::UDPV6_RECVMSG],
     },
 ];
 
@@ -40,27 +36,12 @@ static ON_ARRIVAL: [OnArrival; 3] = [
 // the field still holds the half-made sum (`skb_postpull_rcsum`), so what a full or closed socket drops looks lost.
 // Only these can drop a packet because connection tracking called it invalid.
 
-/// Functions of packet filters, for kernels that give no reason.
-const FILTERS: [&str; 4] = [
-    "nf_hook_slow",
-    "nft_do_chain",
-    "ipt_do_table",
-    "ip6t_do_table",
-];
 /// Where packets end up whose destination connection tracking left untranslated.
 const MISDIRECTED: [Reason; 4] = [
     Reason::IP_INADDRERRORS,
     Reason::IP_INNOROUTES,
     Reason::IP_OUTNOROUTES,
     Reason::IP_RPFILTER,
-];
-/// The same, for kernels that give no reason.
-const ROUTING: [&str; 5] = [
-    "ip_error",
-    "ip_forward",
-    "ip6_forward",
-    "ip6_pkt_discard",
-    "ip6_pkt_drop", // where a compiler has not inlined it
 ];
 
 /// Who says that the packets are bad.
@@ -81,24 +62,25 @@ pub(super) fn of(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
             .and_then(|namespace| namespace.increase(counter))
             .map(|increase| increase > 0)
     };
-    let late = LATE_VERIFICATION.contains(&drop.location.as_str());
+    let late = drop.location.is_of_any(site::UDP_READING);
     match &drop.reason {
         reason if is_checksum_reason(reason) => Some(Trigger::Checksum),
         reason if reason.is_unnamed() && late => {
-            let counted = [rose("Udp.InCsumErrors"), rose("Udp6.InCsumErrors")];
+            let counted =
+                [ChecksumCounter::Udp, ChecksumCounter::Udp6].map(|counter| rose(counter.name()));
             let silent = counted.iter().all(|rose| *rose == Some(false));
             (!silent).then_some(Trigger::Checksum)
         }
         reason if reason.is_absent() && only_checksums(window, drop) => Some(Trigger::Checksum),
         reason
             if *reason == Reason::NETFILTER_DROP
-                || (reason.is_unnamed() && FILTERS.contains(&drop.location.as_str())) =>
+                || (reason.is_unnamed() && drop.location.is_of_any(site::PACKET_FILTERS)) =>
         {
             Some(Trigger::Elsewhere)
         }
         reason
             if MISDIRECTED.contains(reason)
-                || (reason.is_absent() && ROUTING.contains(&drop.location.as_str())) =>
+                || (reason.is_absent() && drop.location.is_of_any(site::ROUTING)) =>
         {
             let node = window
                 .node_namespace()
@@ -115,23 +97,22 @@ pub(super) fn of(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
 /// was freed for its checksum if the counter rose as much, but for one in ten. What surely fell between the counter's
 /// two reads is compared.
 fn only_checksums(window: &EvidenceWindow, drop: &DropCount) -> bool {
-    let location = drop.location.as_str();
     let Some(verified) = ON_ARRIVAL
         .iter()
-        .find(|verified| verified.functions.contains(&location))
+        .find(|verified| drop.location.is_of_any(verified.sites))
     else {
         return false;
     };
     let namespace = drop.netns.and_then(|netns| window.namespace(netns));
-    let increase = namespace.and_then(|namespace| namespace.increase(verified.counter));
-    let freed = |functions: &[&str], is_here: &dyn Fn(&DropCount) -> bool| {
+    let increase = namespace.and_then(|namespace| namespace.increase(verified.counter.name()));
+    let freed = |sites: &[&Site], is_here: &dyn Fn(&DropCount) -> bool| {
         let drops = window.drops.value().into_iter();
         drops
             .flat_map(|drops| &drops.counts)
-            .filter(|other| functions.contains(&other.location.as_str()) && is_here(other))
+            .filter(|other| other.location.is_of_any(sites) && is_here(other))
             .fold(0_u64, |sum, other| sum.saturating_add(other.at_least))
     };
-    let on_arrival = freed(verified.functions, &|other| other.netns == drop.netns);
+    let on_arrival = freed(verified.sites, &|other| other.netns == drop.netns);
     // What is verified late has lost its device, and may be of any namespace.
     let later = freed(verified.later, &|other| {
         other.netns.is_none() || other.netns == drop.netns
@@ -150,10 +131,10 @@ pub(super) fn unseen(window: &EvidenceWindow, namespace: &Namespace) -> u64 {
         .counts
         .iter()
         .filter(|drop| drop.netns == Some(namespace.id))
-        .filter(|drop| tcp.functions.contains(&drop.location.as_str()))
+        .filter(|drop| drop.location.is_of_any(tcp.sites))
         .filter(|drop| of(window, drop).is_some())
         .fold(0_u64, |sum, drop| sum.saturating_add(drop.count));
-    let increase = namespace.increase(tcp.counter).unwrap_or(0);
+    let increase = namespace.increase(tcp.counter.name()).unwrap_or(0);
     increase.saturating_sub(seen)
 }
 

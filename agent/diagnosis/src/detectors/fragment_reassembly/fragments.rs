@@ -7,7 +7,7 @@ use crate::{
     detectors::kit::unclaimed,
     evidence::{DropCount, EvidenceWindow, Namespace, PacketSample},
     finding::Outcome,
-    kernel::Reason,
+    kernel::{Reason, site},
     packets::ip::IpPacket,
     uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
 };
@@ -82,25 +82,13 @@ impl Version {
 impl Place {
     fn of(key: &DropCount) -> Option<Self> {
         let unnamed = key.reason.is_unnamed();
-        match key.location.as_str() {
-            // ip_frag_queue and ip6_frag_queue are inlined there.
-            "ip_defrag" | "ip_frag_queue" | "ipv6_frag_rcv" | "ip6_frag_queue"
-                if unnamed || key.reason == Reason::DUP_FRAG =>
-            {
-                Some(Self::Reassembly)
-            }
-            "ip_rcv_finish_core" | "ip_rcv_finish" => Some(Self::Routing),
-            // ip_expire frees the first fragment after its ICMP message, inet_frag_destroy the rest of the queue.
-            "ip_expire"
-            | "ip6_frag_expire"
-            | "nf_ct_frag6_expire"
-            | "inet_frag_rbtree_purge"
-            | "inet_frag_destroy"
-                if unnamed || key.reason == Reason::FRAG_REASM_TIMEOUT =>
-            {
-                Some(Self::Expiry)
-            }
-            _ => None,
+        if key.location.is_of_any(site::REASSEMBLY) {
+            (unnamed || key.reason == Reason::DUP_FRAG).then_some(Self::Reassembly)
+        } else if key.location.is_of_any(site::REASSEMBLY_EXPIRY) {
+            (unnamed || key.reason == Reason::FRAG_REASM_TIMEOUT).then_some(Self::Expiry)
+        } else {
+            let is_routing = key.location.is_of(&site::IP_RCV_FINISH_CORE);
+            is_routing.then_some(Self::Routing)
         }
     }
 }

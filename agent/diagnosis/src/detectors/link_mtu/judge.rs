@@ -4,10 +4,8 @@ use crate::{
     detectors::kit::Tally,
     evidence::{DropCount, Drops, EvidenceWindow, Link, Namespace, PacketSample},
     finding::Confidence,
+    kernel::site,
 };
-
-/// Where the peer's MTU is compared (`____dev_forward_skb`, inlined into one of these by kernel version).
-const FORWARD: [&str; 2] = ["__dev_forward_skb2", "__dev_forward_skb"];
 
 /// `hard_header_len` of Ethernet, bytes.
 const ETHERNET_HEADER: u32 = 14;
@@ -116,7 +114,7 @@ impl Refused {
         sender: &Link,
         receiver: &Link,
     ) -> Option<Self> {
-        let at_forward = FORWARD.contains(&key.location.as_str());
+        let at_forward = key.location.is_of(&site::DEV_FORWARD_SKB);
         // Where kallsyms is blanked, the length alone must tell.
         let unnamed = key.location.is_hidden() && key.reason.is_unnamed();
         if key.netns != Some(sender.netns)

@@ -169,7 +169,7 @@ impl<'a> Leftovers<'a> {
 /// The kernel's reason, the function where it gives none or where that tells more, or that it says neither.
 pub(super) fn cause_of(key: &DropCount) -> &str {
     match key.location.named() {
-        Some(function) if key.reason.is_unnamed() || table::is_told_by_function(key) => function,
+        Some(function) if key.reason.is_unnamed() || table::is_told_by_site(key) => function,
         _ => key.reason.named().unwrap_or(Reason::NOT_SPECIFIED.as_str()),
     }
 }

@@ -5,17 +5,17 @@ use crate::{
     detectors::kit::Tally,
     evidence::{DropCount, EvidenceWindow, Namespace},
     finding::Severity,
-    kernel::Reason,
+    kernel::{Reason, Site, site},
 };
 
 /// tcp_conn_request counts it for each SYN that it refuses because the queue of connections to accept is full, and
 /// tcp_v4_rcv then frees the SYN by consume_skb as one that was read.
 pub(super) const COUNTER: &str = "TcpExt.ListenOverflows";
-/// The reasons, with their functions, of the last segments of handshakes that are counted and freed as dropped: some
+/// The reasons, with their sites, of the last segments of handshakes that are counted and freed as dropped: some
 /// kernels name the overflow, and tcp_get_cookie_sock gives up a connection by SYN cookie without a word of its own.
-const AS_EVENTS: [(Reason, &[&str]); 2] = [
+static AS_EVENTS: [(Reason, &[&Site]); 2] = [
     (Reason::TCP_LISTEN_OVERFLOW, &[]),
-    (Reason::NO_SOCKET, &["cookie_v4_check", "cookie_v6_check"]),
+    (Reason::NO_SOCKET, site::COOKIE_CHECKS),
 ];
 /// A listener should never refuse; see the table's rows.
 const CLASS: Class = Class::Loss {
@@ -54,9 +54,8 @@ fn seen_as_events(window: &EvidenceWindow, namespace: &Namespace) -> u64 {
         .into_iter()
         .flat_map(|drops| &drops.counts);
     let counted = |key: &&DropCount| {
-        AS_EVENTS.iter().any(|(reason, functions)| {
-            key.reason == *reason
-                && (functions.is_empty() || functions.contains(&key.location.as_str()))
+        AS_EVENTS.iter().any(|(reason, sites)| {
+            key.reason == *reason && (sites.is_empty() || key.location.is_of_any(sites))
         })
     };
     keys.filter(|key| key.netns == Some(namespace.id))

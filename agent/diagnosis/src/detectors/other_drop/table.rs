@@ -3,7 +3,7 @@
 use super::rows;
 use crate::{
     evidence::{DropCount, EvidenceWindow, KernelLogLine, Link, Namespace},
-    kernel::Reason,
+    kernel::{Reason, Site},
 };
 
 /// One row of the table. The first that matches a drop key speaks for it.
@@ -21,24 +21,24 @@ pub(super) struct Row {
 pub(super) enum Match {
     /// Keys with one of these reasons.
     Reasons(&'static [Reason]),
-    /// Keys dropped by one of these functions for which the kernel gives no reason.
-    Locations(&'static [&'static str]),
-    /// Keys dropped by one of these functions as NOT_SPECIFIED, on kernels that have reasons: there the function names
+    /// Keys dropped at one of these sites for which the kernel gives no reason.
+    Unnamed(&'static [&'static Site]),
+    /// Keys dropped at one of these sites as NOT_SPECIFIED, on kernels that have reasons: there the kernel names
     /// a reason for whatever it refuses, and what is left is its ordinary end.
-    Unspecified(&'static [&'static str]),
-    /// Keys dropped by one of these functions on kernels that have no reasons.
-    Reasonless(&'static [&'static str]),
-    /// Keys with this reason, dropped by one of these functions: there it means something else.
-    ReasonAt(Reason, &'static [&'static str]),
+    Unspecified(&'static [&'static Site]),
+    /// Keys dropped at one of these sites on kernels that have no reasons.
+    Reasonless(&'static [&'static Site]),
+    /// Keys with this reason, dropped at one of these sites: there it means something else.
+    ReasonAt(Reason, &'static [&'static Site]),
     /// Keys with this reason on a device that has no carrier.
     WithoutCarrier(Reason),
     /// Keys with this reason, while the kernel log of the window contains this text.
     Logged { reason: Reason, text: &'static str },
-    /// Keys with one of these reasons, dropped by one of these functions, where a counter of their namespace accounts
+    /// Keys with one of these reasons, dropped at one of these sites, where a counter of their namespace accounts
     /// for most of them.
     Counted {
         reasons: &'static [Reason],
-        functions: &'static [&'static str],
+        sites: &'static [&'static Site],
         counter: &'static str,
     },
 }
@@ -106,18 +106,10 @@ pub(super) const DEVICE: &str = "{device}";
 pub(super) fn lookup(key: &DropCount, around: &Surroundings<'_>) -> Option<&'static Row> {
     rows::all().find(|row| match &row.matches {
         Match::Reasons(reasons) => reasons.contains(&key.reason),
-        Match::Locations(locations) => {
-            key.reason.is_unnamed() && locations.contains(&key.location.as_str())
-        }
-        Match::Unspecified(locations) => {
-            key.reason.is_unspecified() && locations.contains(&key.location.as_str())
-        }
-        Match::Reasonless(locations) => {
-            key.reason.is_absent() && locations.contains(&key.location.as_str())
-        }
-        Match::ReasonAt(reason, locations) => {
-            key.reason == *reason && locations.contains(&key.location.as_str())
-        }
+        Match::Unnamed(sites) => key.reason.is_unnamed() && key.location.is_of_any(sites),
+        Match::Unspecified(sites) => key.reason.is_unspecified() && key.location.is_of_any(sites),
+        Match::Reasonless(sites) => key.reason.is_absent() && key.location.is_of_any(sites),
+        Match::ReasonAt(reason, sites) => key.reason == *reason && key.location.is_of_any(sites),
         Match::WithoutCarrier(reason) => {
             key.reason == *reason && around.link.is_some_and(Link::lacks_carrier)
         }
@@ -126,25 +118,23 @@ pub(super) fn lookup(key: &DropCount, around: &Surroundings<'_>) -> Option<&'sta
         }
         Match::Counted {
             reasons,
-            functions,
+            sites,
             counter,
         } => {
             let rose = around
                 .namespace
                 .and_then(|namespace| namespace.increase(counter));
             reasons.contains(&key.reason)
-                && functions.contains(&key.location.as_str())
+                && key.location.is_of_any(sites)
                 && rose.is_some_and(|rose| rose.saturating_mul(2) >= key.count.max(1))
         }
     })
 }
 
-/// The function says more than the reason about these drops.
-pub(super) fn is_told_by_function(key: &DropCount) -> bool {
+/// The site says more than the reason about these drops.
+pub(super) fn is_told_by_site(key: &DropCount) -> bool {
     rows::all().any(|row| match &row.matches {
-        Match::ReasonAt(reason, functions) => {
-            key.reason == *reason && functions.contains(&key.location.as_str())
-        }
+        Match::ReasonAt(reason, sites) => key.reason == *reason && key.location.is_of_any(sites),
         _ => false,
     })
 }
@@ -201,9 +191,13 @@ mod tests {
         for row in rows::all() {
             let words: Vec<&str> = match &row.matches {
                 Match::Reasons(reasons) => reasons.iter().map(Reason::as_str).collect(),
-                Match::Locations(functions)
-                | Match::Unspecified(functions)
-                | Match::Reasonless(functions) => functions.to_vec(),
+                Match::Unnamed(sites) | Match::Unspecified(sites) | Match::Reasonless(sites) => {
+                    sites
+                        .iter()
+                        .flat_map(|site| site.functions())
+                        .copied()
+                        .collect()
+                }
                 Match::Logged { .. }
                 | Match::ReasonAt(..)
                 | Match::WithoutCarrier(_)

@@ -8,7 +8,7 @@ use crate::{
         CpuBacklog, DropCount, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Softnet,
     },
     finding::{Confidence, Outcome, Severity},
-    kernel::Reason,
+    kernel::{Reason, site},
 };
 
 /// Losses a minute from which it is a warning: a burst at start-up costs a few.
@@ -24,9 +24,6 @@ const COUNTERS: [Counter; 3] = [
     ("rx_fifo_errors", |stats| stats.rx_fifo_errors),
     ("rx_over_errors", |stats| stats.rx_over_errors),
 ];
-
-/// Functions that free what finds a backlog full; some compilers inline the first into the second.
-const FUNCTIONS: [&str; 2] = ["enqueue_to_backlog", "netif_rx_internal"];
 
 /// `net.core.netdev_max_backlog` is worth raising up to here; beyond, packets only wait longer.
 const LONG_BACKLOG: u32 = 100_000;
@@ -114,7 +111,7 @@ pub(super) fn full_backlog<'a>(
 
 impl FullBacklog<'_> {
     fn add(&mut self, window: &EvidenceWindow, index: usize, key: &DropCount, counted: u64) {
-        let at_backlog = FUNCTIONS.contains(&key.location.as_str());
+        let at_backlog = key.location.is_of(&site::ENQUEUE_TO_BACKLOG);
         // Kernels from 5.18 on name the reason.
         let is_named = key.reason == Reason::CPU_BACKLOG;
         let confidence = if is_named && (at_backlog || key.location.is_hidden()) {

@@ -8,7 +8,7 @@ use crate::{
     evidence::{DropCount, EvidenceWindow, Link, LinkId, LinkKind, Namespace, Owner},
     explained_retransmissions::Explained,
     finding::{Confidence, Outcome, Severity},
-    kernel::Reason,
+    kernel::{Reason, site},
     packets::ip::{IpPacket, TCP},
 };
 
@@ -123,12 +123,14 @@ fn direction(key: &DropCount, link: &Link) -> Option<Direction> {
         Some(LinkKind::Tun) => Some(Direction::Transmit),
         _ => None,
     };
-    let by_location = match key.location.as_str() {
-        "tap_handle_frame" => Some(Direction::Receive),
-        "tun_net_xmit" => Some(Direction::Transmit),
-        // Function names are hidden.
-        "" => by_kind,
-        _ => None,
+    let by_location = if key.location.is_hidden() {
+        by_kind
+    } else if key.location.is_of(&site::TAP_HANDLE_FRAME) {
+        Some(Direction::Receive)
+    } else if key.location.is_of(&site::TUN_NET_XMIT) {
+        Some(Direction::Transmit)
+    } else {
+        None
     };
     // `ptr_ring_produce` found no room (tap.c and tun.c, 5.18 on).
     let is_named = key.reason == Reason::FULL_RING;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     evidence::{DropCount, Drops, EvidenceWindow, Link, LinkKind, Namespace, NetnsId},
     finding::{Claim, Confidence, Finding, Outcome, Severity, Subject, Verdict},
-    kernel::Reason,
+    kernel::{Reason, site},
     packets::protocols,
     uapi::ethertype::ETH_P_802_2,
 };
@@ -114,17 +114,18 @@ impl Group<'_> {
 fn is_unreceived(drops: &Drops, key: &DropCount) -> bool {
     // Kernels before 6.1 have no reason for it; the function tells.
     let unnamed = key.reason.is_unnamed();
-    let at_core = key.location.as_str() == "__netif_receive_skb_core";
+    let at_core = key.location.is_of(&site::NETIF_RECEIVE_SKB_CORE);
     // 802.2 frames are taken by the LLC code where it is loaded, which then finds no receiver.
     let at_llc = is_behind_llc(key) && key.ethertype == ETH_P_802_2;
     // ip6_rcv_core says so of a packet whose version is not 6, which it did receive.
-    let is_named = key.reason == Reason::UNHANDLED_PROTO && key.location.as_str() != "ip6_rcv_core";
+    let is_named =
+        key.reason == Reason::UNHANDLED_PROTO && !key.location.is_of(&site::IP6_RCV_CORE);
     is_named || (unnamed && (at_llc || (at_core && drops.has_locations)))
 }
 
 /// Dropped by the LLC or SNAP code: received, as far as the device's counters go.
 fn is_behind_llc(key: &DropCount) -> bool {
-    matches!(key.location.as_str(), "llc_rcv" | "snap_rcv")
+    key.location.is_of_any(site::LLC)
 }
 
 fn group<'a>(window: &'a EvidenceWindow, drops: &'a Drops, so_far: &Outcome) -> Vec<Group<'a>> {

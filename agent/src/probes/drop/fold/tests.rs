@@ -139,7 +139,7 @@ fn call_sites_of_one_function_are_one_entry() {
     assert_eq!(counts.len(), 1);
     let drop = &counts[0];
     assert_eq!((drop.at_least, drop.count), (8, 10));
-    assert_eq!(drop.location.as_str(), "__netif_receive_skb_core");
+    assert_eq!(drop.location, "__netif_receive_skb_core".into());
     assert_eq!(drop.reason, Reason::UNHANDLED_PROTO);
     assert_eq!((drop.netns, drop.ifindex), (Some(NetnsId(100)), 2));
     assert_eq!((drop.first_ms, drop.last_ms), (1000, 2000));
@@ -176,7 +176,7 @@ fn the_most_frequent_comes_first_and_samples_follow_their_count() {
         (frequent, VecDeque::from([sampled(1600, 400, b"de")])),
     ]);
     let (counts, packets) = fold(&[counted(rare, 1, 1), counted(frequent, 9, 9)], samples);
-    assert_eq!(counts[0].location.as_str(), "ip_rcv_core");
+    assert_eq!(counts[0].location, "ip_rcv_core".into());
     let of_frequent = packets.iter().find(|packet| packet.key == 0).unwrap();
     assert_eq!(of_frequent.bytes, b"de");
     assert!(of_frequent.truncated);

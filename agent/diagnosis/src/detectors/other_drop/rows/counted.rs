@@ -8,7 +8,7 @@ use crate::{
         Match::Counted,
         Row, Scope,
     },
-    kernel::Reason,
+    kernel::{Reason, site},
 };
 
 /// Before 5.17 the kernel names no reason; later ones name those below, and what is left without one is another.
@@ -20,7 +20,7 @@ pub(super) static ROWS: &[Row] = &[
         // nf_ct_resolve_clash counts insert_failed and drop; so it comes before the full table.
         matches: Counted {
             reasons: REFUSED_BY_HOOK,
-            functions: &["nf_hook_slow"],
+            sites: &[&site::NF_HOOK_SLOW],
             counter: "Conntrack.insert_failed",
         },
         class: Loss {
@@ -36,7 +36,7 @@ pub(super) static ROWS: &[Row] = &[
         // nf_conntrack_in counts drop when resolve_normal_ct fails, which is when nf_conntrack_alloc finds no room.
         matches: Counted {
             reasons: REFUSED_BY_HOOK,
-            functions: &["nf_hook_slow"],
+            sites: &[&site::NF_HOOK_SLOW],
             counter: "Conntrack.drop",
         },
         class: Loss {
@@ -54,7 +54,7 @@ pub(super) static ROWS: &[Row] = &[
         // ip_rcv_finish_core, label drop_error, for -EXDEV.
         matches: Counted {
             reasons: WITHOUT_REASONS,
-            functions: &["ip_rcv_finish_core"],
+            sites: &[&site::IP_RCV_FINISH_CORE],
             counter: "TcpExt.IPReversePathFilter",
         },
         class: Loss {
@@ -70,7 +70,7 @@ pub(super) static ROWS: &[Row] = &[
         // ip_error, for -ENETUNREACH.
         matches: Counted {
             reasons: WITHOUT_REASONS,
-            functions: &["ip_error"],
+            sites: &[&site::IP_ERROR],
             counter: "IpExt.InNoRoutes",
         },
         class: Loss {
@@ -86,7 +86,7 @@ pub(super) static ROWS: &[Row] = &[
         // __udp_enqueue_schedule_skb refuses with -ENOMEM, and __udp_queue_rcv_skb counts and frees.
         matches: Counted {
             reasons: WITHOUT_REASONS,
-            functions: &["udp_queue_rcv_one_skb", "__udp_queue_rcv_skb"],
+            sites: &[&site::UDP_QUEUE_RCV_ONE_SKB, &site::UDP_QUEUE_RCV_SKB],
             counter: "Udp.RcvbufErrors",
         },
         class: Loss {
@@ -98,7 +98,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         matches: Counted {
             reasons: WITHOUT_REASONS,
-            functions: &["udpv6_queue_rcv_one_skb", "__udpv6_queue_rcv_skb"],
+            sites: &[&site::UDPV6_QUEUE_RCV_ONE_SKB, &site::UDPV6_QUEUE_RCV_SKB],
             counter: "Udp6.RcvbufErrors",
         },
         class: Loss {
@@ -110,7 +110,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         matches: Counted {
             reasons: WITHOUT_REASONS,
-            functions: &["__udp4_lib_rcv"],
+            sites: &[&site::UDP4_LIB_RCV],
             counter: "Udp.NoPorts",
         },
         class: Decision,
@@ -120,7 +120,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         matches: Counted {
             reasons: WITHOUT_REASONS,
-            functions: &["__udp6_lib_rcv"],
+            sites: &[&site::UDP6_LIB_RCV],
             counter: "Udp6.NoPorts",
         },
         class: Decision,

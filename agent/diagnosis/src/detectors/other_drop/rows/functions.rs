@@ -7,13 +7,13 @@ use crate::{
         Match::ReasonAt,
         Row,
     },
-    kernel::Reason,
+    kernel::{Reason, site},
 };
 
 pub(super) static ROWS: &[Row] = &[
     Row {
         // tcp_get_cookie_sock finds no room in the listener's queue: ListenOverflows rises.
-        matches: ReasonAt(Reason::NO_SOCKET, &["cookie_v4_check", "cookie_v6_check"]),
+        matches: ReasonAt(Reason::NO_SOCKET, site::COOKIE_CHECKS),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -24,7 +24,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: ReasonAt(Reason::IP_INHDR, &["ip_forward", "ip6_forward"]),
+        matches: ReasonAt(Reason::IP_INHDR, &[&site::IP_FORWARD, &site::IP6_FORWARD]),
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
         },
@@ -39,10 +39,10 @@ pub(super) static ROWS: &[Row] = &[
         matches: ReasonAt(
             Reason::NO_TX_TARGET,
             &[
-                "br_handle_frame_finish",
-                "br_flood",
-                "br_forward",
-                "br_dev_xmit",
+                &site::BR_HANDLE_FRAME_FINISH,
+                &site::BR_FLOOD,
+                &site::BR_FORWARD,
+                &site::BR_DEV_XMIT,
             ],
         ),
         class: Decision,

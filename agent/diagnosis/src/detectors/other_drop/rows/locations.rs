@@ -1,16 +1,19 @@
 //! Functions, for kernels or drops that come without a reason.
 
 use super::{AT_ONCE, NEVER, OF_A_QUEUE, UNDER_LOAD, look};
-use crate::detectors::other_drop::table::{
-    Class::{Decision, Loss, NotLoss},
-    DEVICE,
-    Match::{Locations, Reasonless, Unspecified},
-    Row,
+use crate::{
+    detectors::other_drop::table::{
+        Class::{Decision, Loss, NotLoss},
+        DEVICE,
+        Match::{Reasonless, Unnamed, Unspecified},
+        Row,
+    },
+    kernel::site,
 };
 
 pub(super) static ROWS: &[Row] = &[
     Row {
-        matches: Locations(&["__dev_forward_skb2", "__dev_forward_skb", "veth_xmit"]),
+        matches: Unnamed(&[&site::DEV_FORWARD_SKB, &site::VETH_XMIT]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -21,7 +24,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Locations(&["enqueue_to_backlog", "netif_rx_internal"]),
+        matches: Unnamed(&[&site::ENQUEUE_TO_BACKLOG]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -29,7 +32,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Locations(&["tap_handle_frame", "tun_net_xmit"]),
+        matches: Unnamed(&[&site::TAP_HANDLE_FRAME, &site::TUN_NET_XMIT]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -37,7 +40,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Locations(&["validate_xmit_skb"]),
+        matches: Unnamed(&[&site::VALIDATE_XMIT_SKB]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -45,7 +48,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Locations(&["__neigh_event_send"]),
+        matches: Unnamed(&[&site::NEIGH_EVENT_SEND]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -58,7 +61,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         // Frees a packet when __neigh_create has failed, which it does when the table is full. (ip6_finish_output2
         // frees multicasts without hops left as well.)
-        matches: Reasonless(&["ip_finish_output2"]),
+        matches: Reasonless(&[&site::IP_FINISH_OUTPUT2]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -69,7 +72,10 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Locations(&["macvlan_broadcast_enqueue", "ipvlan_multicast_enqueue"]),
+        matches: Unnamed(&[
+            &site::MACVLAN_BROADCAST_ENQUEUE,
+            &site::IPVLAN_MULTICAST_ENQUEUE,
+        ]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -78,7 +84,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         // Frees a packet itself only with "don't fragment", after icmp_send(ICMP_FRAG_NEEDED).
-        matches: Locations(&["ip_fragment"]),
+        matches: Unnamed(&[&site::IP_FRAGMENT]),
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
         },
@@ -86,7 +92,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Locations(&["inet_frag_rbtree_purge", "ip_expire"]),
+        matches: Unnamed(&[&site::INET_FRAG_RBTREE_PURGE, &site::IP_EXPIRE]),
         class: Loss {
             warn_per_minute: NEVER,
         },
@@ -94,12 +100,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Locations(&[
-            "nf_hook_slow",
-            "nft_do_chain",
-            "ipt_do_table",
-            "ip6t_do_table",
-        ]),
+        matches: Unnamed(site::PACKET_FILTERS),
         class: Decision,
         meaning: "a packet filter rule refused them",
         advice: Some(look(
@@ -108,40 +109,38 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Locations(&["ip_rcv_finish_core"]),
+        matches: Unnamed(&[&site::IP_RCV_FINISH_CORE]),
         class: Decision,
         meaning: "nothing there wants them (a multicast group that no program joined on this interface)",
         advice: None,
     },
     Row {
-        matches: Locations(&["ip_defrag"]),
+        matches: Unnamed(&[&site::IP_DEFRAG]),
         class: Decision,
         meaning: "a fragment arrived twice or did not fit its datagram",
         advice: None,
     },
     Row {
-        matches: Locations(&[
-            "ip6_mc_input",
-            "icmpv6_rcv",
-            "stp_pdu_rcv",
-            "llc_rcv",
-            "br_handle_frame_finish",
+        matches: Unnamed(&[
+            &site::IP6_MC_INPUT,
+            &site::ICMPV6_RCV,
+            &site::STP_PDU_RCV,
+            &site::LLC_RCV,
+            &site::BR_HANDLE_FRAME_FINISH,
         ]),
         class: NotLoss,
         meaning: "they are multicasts and control frames that the stack has read or that are not for it",
         advice: None,
     },
     Row {
-        matches: Locations(&[
-            "skb_release_data",
-            "sk_stream_kill_queues",
-            "skb_queue_purge",
-            "skb_queue_purge_reason",
-            "skb_rbtree_purge",
-            "inet_sock_destruct",
-            "udp_destruct_common",
-            "udp_destruct_sock",
-            "pktgen_xmit",
+        matches: Unnamed(&[
+            &site::SKB_RELEASE_DATA,
+            &site::SK_STREAM_KILL_QUEUES,
+            &site::SKB_QUEUE_PURGE,
+            &site::SKB_RBTREE_PURGE,
+            &site::INET_SOCK_DESTRUCT,
+            &site::UDP_DESTRUCT_SOCK,
+            &site::PKTGEN_XMIT,
         ]),
         class: NotLoss,
         meaning: "they were left in the queue of a socket that was closed, or are a sender's own copies",
@@ -149,7 +148,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         // ip_error and dst_discard of a route of type blackhole, prohibit or unreachable; a missing route has a reason.
-        matches: Unspecified(&["ip_error", "dst_discard", "dst_discard_out"]),
+        matches: Unspecified(&[&site::IP_ERROR, &site::DST_DISCARD]),
         class: Decision,
         meaning: "the route to their destination refuses them (blackhole, prohibit, unreachable)",
         advice: Some(look(
@@ -159,7 +158,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     // virtio_transport_recv_listen and others return the packet to this function, which frees it when it is done.
     Row {
-        matches: Unspecified(&["virtio_transport_recv_pkt"]),
+        matches: Unspecified(&[&site::VIRTIO_TRANSPORT_RECV_PKT]),
         class: NotLoss,
         meaning: "they are control packets between a virtual machine and its host (vsock), which the stack has read",
         advice: None,
@@ -168,10 +167,10 @@ pub(super) static ROWS: &[Row] = &[
     // that ends (6.18). tcp_rcv_state_process frees each segment of a handshake or an end so until 6.8.
     Row {
         matches: Unspecified(&[
-            "tcp_v4_rcv",
-            "tcp_v6_rcv",
-            "tcp_rcv_state_process",
-            "tcp_drop_reason",
+            &site::TCP_V4_RCV,
+            &site::TCP_V6_RCV,
+            &site::TCP_RCV_STATE_PROCESS,
+            &site::TCP_DROP_REASON,
         ]),
         class: NotLoss,
         meaning: "TCP has read them: they open or end a connection",

@@ -1,0 +1,108 @@
+//! The kernel's names stand in one place, and the document about the ledger knows those that raise a counter.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use super::{Reason, Site};
+
+/// Folders with code of the product, seen from this crate.
+const CODE: [&str; 6] = [
+    "src",
+    "../src",
+    "../../controller/src",
+    "../../crds/src",
+    "../../ebpf",
+    "../../telemetry/src",
+];
+
+/// Where the names of sites may stand.
+const SITES: &str = "src/kernel/site/";
+/// Where the names of reasons may stand.
+const REASONS: &str = "src/kernel/reason.rs";
+
+/// Calls `visit` with path and code of each file of the product that is no test, without comments and inline tests.
+fn for_each_file(visit: &mut dyn FnMut(&str, &str)) {
+    fn walk(folder: &Path, visit: &mut dyn FnMut(&str, &str)) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            if path.is_dir() && !["tests", "live_tests", "target"].contains(&name) {
+                walk(&path, visit);
+            }
+            let is_test =
+                name.ends_with("tests") || ["testing", "fixtures", "testdata"].contains(&name);
+            if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
+                let text = fs::read_to_string(&path).unwrap();
+                let (code, _) = text
+                    .split_once("\n#[cfg(test)]\nmod tests {")
+                    .unwrap_or((&text, ""));
+                let code: Vec<&str> = code.lines().map(without_comment).collect();
+                visit(path.to_str().unwrap(), &code.join("\n"));
+            }
+        }
+    }
+    for folder in CODE {
+        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), visit);
+    }
+}
+
+fn without_comment(line: &str) -> &str {
+    if line.trim_start().starts_with("//") {
+        return "";
+    }
+    line.split_once(" // ").map_or(line, |(code, _)| code)
+}
+
+#[test]
+fn a_function_is_of_one_site() {
+    let mut seen = BTreeSet::new();
+    for function in Site::all().flat_map(Site::functions) {
+        assert!(seen.insert(function), "{function} is of two sites");
+    }
+}
+
+#[test]
+fn names_of_functions_stand_in_the_table_of_sites_only() {
+    let functions: BTreeSet<&str> = Site::all().flat_map(Site::functions).copied().collect();
+    let (mut in_table, mut elsewhere) = (BTreeSet::new(), Vec::new());
+    for_each_file(&mut |path, code| {
+        let words = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for function in words.filter(|word| functions.contains(word)) {
+            if path.contains(SITES) {
+                in_table.insert(function.to_owned());
+            } else {
+                elsewhere.push(format!("{function} in {path}"));
+            }
+        }
+    });
+    assert_eq!(elsewhere, [""; 0]);
+    assert_eq!(in_table.len(), functions.len(), "the table was not read");
+}
+
+#[test]
+fn reasons_are_spelt_in_one_file_only() {
+    let mut elsewhere = Vec::new();
+    for_each_file(&mut |path, code| {
+        // Short ones are words of other vocabularies as well, such as XDP.
+        let reasons = Reason::ALL
+            .iter()
+            .filter(|reason| reason.as_str().contains('_'));
+        for reason in reasons.filter(|reason| code.contains(&format!("\"{reason}\""))) {
+            elsewhere.push(format!("{reason} in {path}"));
+        }
+        assert!(!path.ends_with(REASONS) || code.contains("NOT_SPECIFIED"));
+    });
+    assert_eq!(elsewhere, [""; 0]);
+}
+
+#[test]
+fn the_document_about_the_ledger_names_every_function_that_raises_a_counter() {
+    let document = include_str!("../../../../docs/ledger.md");
+    for site in Site::all().filter(|site| site.raises().is_some()) {
+        for function in site.functions() {
+            assert!(
+                document.contains(&format!("`{function}`")),
+                "docs/ledger.md does not name {function}"
+            );
+        }
+    }
+}
