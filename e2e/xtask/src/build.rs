@@ -121,13 +121,8 @@ fn run(workspace: &Workspace, mut cargo: Command, ebpf: bool, name: &str) -> Res
     agent_setting(workspace, &mut cargo, ebpf)?;
     cargo.args(["--locked", "--message-format=json-render-diagnostics"]);
     let messages = workspace.run_folder().join("build.json");
-    let job = Job {
-        workspace,
-        name,
-        command: cargo,
-        limit: BUILD_LIMIT,
-        output: Some(messages.clone()),
-    };
+    let mut job = Job::new(workspace, name, cargo, BUILD_LIMIT);
+    job.output = Some(messages.clone());
     let took = job.run_to_success()?;
     let text = fs::read_to_string(&messages)
         .with_context(|| format!("failed to read {}", messages.display()))?;

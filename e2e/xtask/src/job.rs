@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::slow;
 use crate::workspace::Workspace;
 
 /// Silence longer than this makes people wonder, so the first progress line comes here.
@@ -24,10 +25,10 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// A command with a name for people and a limit on its time.
 pub struct Job<'a> {
-    pub workspace: &'a Workspace,
-    pub name: &'a str,
-    pub command: Command,
-    pub limit: Duration,
+    workspace: &'a Workspace,
+    name: &'a str,
+    command: Command,
+    limit: Duration,
     /// Where standard output goes; absent: into the log, beside standard error.
     pub output: Option<PathBuf>,
 }
@@ -40,7 +41,23 @@ pub struct Ended {
     pub log: PathBuf,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// A command whose output goes into the log. Its limit is lifted where all is slow on purpose.
+    pub fn new(
+        workspace: &'a Workspace,
+        name: &'a str,
+        command: Command,
+        usual_limit: Duration,
+    ) -> Self {
+        Self {
+            workspace,
+            name,
+            command,
+            limit: slow::limit(usual_limit),
+            output: None,
+        }
+    }
+
     /// Runs to the end or to the limit. An error means that it could not be started, or Ctrl-C.
     pub fn run(mut self) -> Result<Ended> {
         check_interrupted()?;

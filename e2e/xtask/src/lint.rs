@@ -25,13 +25,7 @@ pub fn checks(workspace: &Workspace, ebpf: bool) -> Result<[(&'static str, Comma
 
 /// Runs one check.
 pub fn run(workspace: &Workspace, name: &str, command: Command) -> Result<Ended> {
-    let job = Job {
-        workspace,
-        name,
-        command,
-        limit: LIMIT,
-        output: None,
-    };
+    let job = Job::new(workspace, name, command, LIMIT);
     job.run()
 }
 

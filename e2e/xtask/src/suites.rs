@@ -12,7 +12,9 @@ use crate::build::{self, Built, Executable};
 use crate::guests;
 use crate::image;
 use crate::job::{Ended, Job};
+use crate::offline;
 use crate::setup::{self, Need};
+use crate::slow;
 use crate::table::Row;
 use crate::tests_output::Counts;
 use crate::workspace::Workspace;
@@ -181,7 +183,7 @@ pub fn environment(
         variables.push(("KUBEBUILDER_ASSETS", assets));
     }
     if suite.needs().contains(&Need::Nodes) {
-        variables.push(("NETDIAG_NODE_PROGRAMS", setup::node_programs(workspace)?));
+        variables.push(("NETDIAG_NODE_PROGRAMS", offline::node_programs(workspace)?));
     }
     if let Some(images) = images {
         variables.push(("NETDIAG_IMAGES", images.to_owned()));
@@ -210,7 +212,7 @@ pub fn run(
         let run = |arguments: &[&str], left| {
             run_program(workspace, suite, program, arguments, &prepare, left)
         };
-        let limit = suite.limit();
+        let limit = slow::limit(suite.limit());
         let wanted = (!filter.is_empty()).then_some(filter);
         let arguments: Vec<&str> = arguments.iter().copied().chain(wanted).collect();
         let (mut ended, mut counts) = run(&arguments, limit.saturating_sub(row.took))?;
@@ -254,13 +256,7 @@ fn run_program(
     command.env("CARGO_MANIFEST_DIR", &program.folder);
     prepare(&mut command);
     let name = format!("{} {} {}", suite.name(), program.package, program.target);
-    let job = Job {
-        workspace,
-        name: &name,
-        command,
-        limit,
-        output: None,
-    };
+    let job = Job::new(workspace, &name, command, limit);
     let ended = job.run()?;
     let output = fs::read(&ended.log).context("failed to read a test log")?;
     let mut counts = Counts::read(&String::from_utf8_lossy(&output));

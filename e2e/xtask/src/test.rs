@@ -15,7 +15,9 @@ use crate::image;
 use crate::job;
 use crate::lint;
 use crate::machine::Machine;
+use crate::offline;
 use crate::setup::{self, Need, Outcome};
+use crate::slow::Slow;
 use crate::suites::{self, Suite};
 use crate::table::{Row, Table};
 use crate::tests_output::Counts;
@@ -29,6 +31,9 @@ pub struct TestArgs {
     /// Start with empty, temporary cache and target folders
     #[arg(long)]
     cold: bool,
+    /// Make the suites slow, and lift their limits of time
+    #[arg(long, value_enum, requires = "suites")]
+    slow: Option<Slow>,
     /// Suites to run; without any: all
     #[arg(value_enum)]
     suites: Vec<Suite>,
@@ -43,6 +48,7 @@ impl TestArgs {
         Self {
             yes,
             cold: false,
+            slow: None,
             suites: vec![suite],
             filter,
         }
@@ -100,6 +106,7 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
             table.0.push(row);
         }
     }
+    let _slowed = args.slow.map(Slow::begin).transpose()?;
     for suite in suites {
         eprintln!("{} ..", suite.name());
         let rows = match (suite, &built) {
@@ -157,7 +164,7 @@ fn obstacle(suite: Suite, machine: &Machine, outcome: &Outcome) -> Option<String
 fn left_out(workspace: &Workspace, suite: Suite, args: &TestArgs) -> Option<Row> {
     let (test, why) = match suite {
         // No set-up brings what a mirror does not have.
-        Suite::Arm64 => ("the agent for arm64", setup::no_arm64(workspace)?),
+        Suite::Arm64 => ("the agent for arm64", offline::no_arm64(workspace)?),
         Suite::Dockerfile if args.suites.is_empty() && !image::build_changed(workspace) => (
             "images compiled as they are shipped",
             "the last commit changes none of the files that decide how; `cargo xtask test dockerfile` compiles them"

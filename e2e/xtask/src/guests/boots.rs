@@ -13,6 +13,7 @@ use super::machine::{Ended, Guest};
 use super::results::{Results, Verdict};
 use super::{Kernel, Outcome, Plan};
 use crate::setup::Images;
+use crate::slow;
 use crate::workspace::Workspace;
 
 /// Guests side by side. Each emulates one processor, and sleeps through most of a window.
@@ -57,7 +58,8 @@ impl Run<'_> {
             boots: 0,
         });
         thread::scope(|scope| {
-            let workers: Vec<_> = (0..AT_ONCE)
+            let at_once = if slow::is_on() { 1 } else { AT_ONCE };
+            let workers: Vec<_> = (0..at_once)
                 .map(|_| scope.spawn(|| self.work(&state)))
                 .collect();
             workers

@@ -2,14 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::job::run_quietly;
+use crate::slow;
 use crate::workspace::Workspace;
 
 /// Room for the recordings of one boot. The file is sparse.
 const SIZE: &str = "64M";
+
+/// What the guest's init gives one scenario.
+const SCENARIO_LIMIT: Duration = Duration::from_secs(180);
 
 /// The disk of one boot.
 pub struct Exchange {
@@ -18,7 +23,7 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A disk that holds the scenarios' names, one a line. Everything of it is below `folder`, in the name of `boot`.
+    /// A disk that holds the scenarios' names, one a line, and the limit of each. Everything of it is below `folder`, in the name of `boot`.
     pub fn make(
         workspace: &Workspace,
         folder: &Path,
@@ -34,6 +39,9 @@ impl Exchange {
             .map(|name| format!("kernels::{name}\n"))
             .collect();
         fs::write(contents.join("scenarios"), names).context("failed to write scenarios")?;
+        let limit = slow::limit(SCENARIO_LIMIT).as_secs();
+        fs::write(contents.join("limit"), format!("{limit}\n"))
+            .context("failed to write a limit")?;
         let image = folder.join("exchange.ext4");
         let mut make = workspace.command("mke2fs");
         make.args(["-q", "-t", "ext4", "-O", "^has_journal", "-d"]);

@@ -42,13 +42,7 @@ pub fn run(
         command.arg(format!("kernels::{name}"));
         command.envs(built.environment());
         command.env("NETDIAG_RECORDINGS", &folder);
-        let job = Job {
-            workspace,
-            name: &name,
-            command,
-            limit: LIMIT,
-            output: None,
-        };
+        let job = Job::new(workspace, &name, command, LIMIT);
         let ended = job.run()?;
         let log = fs::read(&ended.log).context("failed to read a log")?;
         results.add(Results::read(&String::from_utf8_lossy(&log)));

@@ -11,11 +11,12 @@ use super::boots::Run;
 use super::kernel::Kernel;
 use super::results::Results;
 use crate::job::Job;
+use crate::slow;
 
 /// For booting and switching off, on a busy machine.
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
 /// For one scenario, on average; the guest's init gives a single one at most twice that.
-const SCENARIO_LIMIT: Duration = Duration::from_secs(90);
+const AVERAGE_LIMIT: Duration = Duration::from_secs(90);
 /// NICs on the guest's one segment: a host's and three of the node's.
 const NICS: u8 = 4;
 
@@ -90,14 +91,10 @@ impl Guest<'_> {
     /// Boots it and waits until it switches itself off.
     pub fn boot(&self) -> Result<Ended> {
         let scenarios = u32::try_from(self.scenarios).unwrap_or(u32::MAX);
-        let limit = (BOOT_LIMIT + SCENARIO_LIMIT.saturating_mul(scenarios)).min(self.left);
-        let job = Job {
-            workspace: self.run.workspace,
-            name: &format!("guest {}", self.name),
-            command: self.command(),
-            limit,
-            output: None,
-        };
+        let limit = BOOT_LIMIT + AVERAGE_LIMIT.saturating_mul(scenarios);
+        let limit = slow::limit(limit).min(self.left);
+        let name = format!("guest {}", self.name);
+        let job = Job::new(self.run.workspace, &name, self.command(), limit);
         let ended = job.run()?;
         if !ended.success && !ended.over_limit {
             bail!("QEMU failed\n{}", ended.excerpt());

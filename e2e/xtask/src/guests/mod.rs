@@ -24,6 +24,7 @@ use clap::Args;
 use crate::build::{self, Built};
 use crate::machine::Machine;
 use crate::setup::{self, Need};
+use crate::slow::{self, Slow};
 use crate::table::Row;
 use crate::tests_output::Counts;
 use crate::workspace::Workspace;
@@ -56,6 +57,9 @@ pub struct TestVmArgs {
     /// Keep each passed scenario's recording in the testdata of its check, for the fast tests
     #[arg(long)]
     record: bool,
+    /// Make guests slow, and lift the limits of time
+    #[arg(long, value_enum)]
+    slow: Option<Slow>,
     /// Run the scenarios on this machine's kernel instead, as far as they need no guest
     #[arg(long, conflicts_with_all = ["kernel", "all"])]
     here: bool,
@@ -98,6 +102,7 @@ pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
     setup::require(workspace, &host, &NEEDS, args.yes, failure)?;
     eprintln!("building ..");
     let built = build::for_guests(workspace)?;
+    let _slowed = args.slow.map(Slow::begin).transpose()?;
     let filter = args.filter.as_deref().unwrap_or_default();
     if args.here {
         return here::run(workspace, &host, &built, filter, args.record);
@@ -152,7 +157,7 @@ pub fn run(
         images: &setup::images(workspace)?,
         programs: &programs::image(workspace, built, &folder)?,
         folder: &folder,
-        deadline: Instant::now() + limit,
+        deadline: Instant::now() + slow::limit(limit),
     };
     let outcomes = run.all(&plan)?;
     for outcome in &outcomes {

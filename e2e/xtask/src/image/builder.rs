@@ -16,7 +16,7 @@ use super::sources::Sources;
 use super::{Target, archive_in};
 use crate::job::{self, Job};
 use crate::machine::output_of;
-use crate::setup::Base;
+use crate::offline::Base;
 use crate::workspace::Workspace;
 
 /// All crates and both programs take 12 minutes on two busy cores.
@@ -59,8 +59,8 @@ impl Build<'_> {
         if self.builder == Builder::Buildah {
             self.clear(&program)?;
         }
-        if let Material::Local { base, .. } = self.material {
-            self.import(&program, base)?;
+        if let Material::Offline(offline) = self.material {
+            self.import(&program, &offline.base)?;
         }
         let archive = |target: &Target| {
             let name = format!("{}/{}:{}", self.registry, target.image(), self.tag);
@@ -188,13 +188,7 @@ impl Build<'_> {
 
     fn run(&self, name: &str, command: Command) -> Result<()> {
         eprintln!("{name} ..");
-        let job = Job {
-            workspace: self.workspace,
-            name,
-            command,
-            limit: LIMIT,
-            output: None,
-        };
+        let job = Job::new(self.workspace, name, command, LIMIT);
         job.run_to_success().map(drop)
     }
 
@@ -259,6 +253,7 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::offline::Offline;
 
     fn words(command: &Command) -> Vec<String> {
         std::iter::once(command.get_program())
@@ -322,14 +317,15 @@ mod tests {
 
     #[test]
     fn an_offline_build_has_no_network() {
-        let material = Material::Local {
-            base: Base {
-                tree: "/tree".into(),
-                name: "localhost/base:1".to_owned(),
-            },
+        let base = Base {
+            tree: "/tree".into(),
+            name: "localhost/base:1".to_owned(),
+        };
+        let material = Material::Offline(Offline {
+            base,
             crates: "/crates".into(),
             linker: "/tools".into(),
-        };
+        });
         let (build, _) = commands(Builder::Buildah, &material);
         assert_eq!(build[..2], ["unshare", "--net"]);
         assert!(

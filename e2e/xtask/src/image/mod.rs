@@ -18,6 +18,7 @@ use clap::{Args, ValueEnum};
 
 use crate::build::{self, Built};
 use crate::machine::Machine;
+use crate::offline::{self, Offline};
 use crate::setup::{self, Need, cache};
 use crate::workspace::Workspace;
 use arch::Arch;
@@ -105,11 +106,11 @@ pub fn image(workspace: &Workspace, args: &ImageArgs) -> Result<ExitCode> {
         let failure = "images cannot be built offline";
         setup::require(workspace, &machine, &NEEDS, args.yes, failure)?;
         if args.arch == Some(Arch::Arm64)
-            && let Some(why) = setup::no_arm64(workspace)
+            && let Some(why) = offline::no_arm64(workspace)
         {
             bail!("images for arm64 cannot be built offline: {why}");
         }
-        Material::of_this_machine(workspace)?
+        Material::Offline(Offline::of_this_machine(workspace)?)
     } else {
         Material::Public {
             base: args.base.clone(),
@@ -222,7 +223,7 @@ fn cached(
 ) -> Result<Ready> {
     let began = Instant::now();
     let sources = Sources::read(workspace)?;
-    let material = Material::of_this_machine(workspace)?;
+    let material = Material::Offline(Offline::of_this_machine(workspace)?);
     let inputs = [sources.inputs(), material.inputs()].concat();
     let folder = cache::folder(workspace, name, &inputs);
     let is_complete = |folder: &Path| {

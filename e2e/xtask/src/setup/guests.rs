@@ -1,38 +1,18 @@
-//! What boots other kernels: QEMU, a root file system, and Debian's kernels.
+//! What guests boot from: a root file system, and Debian's kernels.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::packages::{apt_install, apt_obstacle};
-use super::{Need, Step, cache, guest_kernel, nothing};
+use super::packages::apt_obstacle;
+use super::{Need, Step, cache, guest_kernel};
 use crate::guests::Kernel;
-use crate::machine::{Machine, on_path};
+use crate::machine::Machine;
 use crate::workspace::Workspace;
 
-/// Programs that make and boot guests, and their Debian packages.
-const PROGRAMS: [(&str, &str); 7] = [
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("debootstrap", "debootstrap"),
-    ("busybox", "busybox-static"),
-    ("modprobe", "kmod"),
-    ("cpio", "cpio"),
-    ("xz", "xz-utils"),
-    ("mke2fs", "e2fsprogs"),
-];
 const BY_HAND: &str =
     "Debian 12, from which the guests' programs are built and their system is made";
-
-pub const PACKAGES: Step = Step {
-    name: "guest tools",
-    need: Need::Guests,
-    purpose: "boot other kernels in QEMU",
-    obstacle,
-    present: |_| missing_packages().is_empty(),
-    commands: |workspace| Ok(apt_install(workspace, &missing_packages())),
-    finish: nothing,
-};
 
 pub const SYSTEM: Step = Step {
     name: "guest system",
@@ -108,11 +88,6 @@ fn obstacle(machine: &Machine) -> Option<String> {
     } else {
         Some("guests are x86-64 machines, and run what is built here".to_owned())
     }
-}
-
-fn missing_packages() -> Vec<&'static str> {
-    let missing = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
-    missing.map(|(_, package)| *package).collect()
 }
 
 fn script(workspace: &Workspace, name: &str) -> PathBuf {

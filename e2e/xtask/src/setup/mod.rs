@@ -1,18 +1,15 @@
 //! Sets up what a command needs and this machine lacks.
 //!
-//! A short list of steps, each with a check and the commands that mend it. Nothing is installed
+//! A short list of steps, each with a check and the commands that do it. Nothing is installed
 //! before it was said and agreed to.
 
 pub mod cache;
-mod control_plane;
+pub mod control_plane;
 mod ebpf;
-mod emulator;
 mod golang;
 mod guest_kernel;
 mod guests;
-mod images;
-mod nodes;
-mod packages;
+pub mod packages;
 
 use std::io::{Write, stderr, stdin};
 use std::path::Path;
@@ -24,16 +21,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::job::{self, Job};
 use crate::machine::Machine;
+use crate::offline::{image_base, node_programs};
 use crate::table::Row;
 use crate::workspace::Workspace;
 
 pub use control_plane::assets;
 pub use ebpf::ready as ebpf_ready;
 pub use guests::{Images, images};
-pub use images::{
-    Base, base as image_base, crates as image_crates, linker as image_linker, no_arm64,
-};
-pub use nodes::folder as node_programs;
 
 /// The longest step compiles the control plane: 4 minutes on two idle cores, half an hour on busy ones.
 const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -60,19 +54,19 @@ pub enum Need {
 }
 
 /// One thing to set up.
-struct Step {
-    name: &'static str,
-    need: Need,
+pub struct Step {
+    pub name: &'static str,
+    pub need: Need,
     /// What it is for.
-    purpose: &'static str,
+    pub purpose: &'static str,
     /// Why this machine cannot do it, and what to install by hand.
-    obstacle: fn(&Machine) -> Option<String>,
+    pub obstacle: fn(&Machine) -> Option<String>,
     /// It is there, and new enough.
-    present: fn(&Workspace) -> bool,
+    pub present: fn(&Workspace) -> bool,
     /// The commands that set it up, to be shown and then run in this order.
-    commands: fn(&Workspace) -> Result<Vec<Command>>,
+    pub commands: fn(&Workspace) -> Result<Vec<Command>>,
     /// What is left to do after the commands, without a command of its own.
-    finish: fn(&Workspace) -> Result<()>,
+    pub finish: fn(&Workspace) -> Result<()>,
 }
 
 /// Packages and Go, one after the other, since packages are installed by one program at a time. Go comes first, so that
@@ -81,22 +75,22 @@ const FIRST: [&Step; 7] = [
     &golang::GO,
     &packages::NETWORK_TOOLS,
     &ebpf::PACKAGES,
-    &guests::PACKAGES,
-    &nodes::PACKAGES,
-    &images::PACKAGES,
-    &emulator::EMULATOR,
+    &packages::GUEST_TOOLS,
+    &packages::CONTAINER_RUNTIME,
+    &packages::IMAGE_TOOLS,
+    &packages::ARM64_EMULATOR,
 ];
 /// What is compiled then, one after the other, each after those it builds upon.
 const COMPILED: [&Step; 4] = [
     &ebpf::TOOLCHAIN,
     &ebpf::LINKER,
     &control_plane::BINARIES,
-    &nodes::BINARIES,
+    &node_programs::BINARIES,
 ];
 /// What mostly waits for a mirror, beside that.
 const DOWNLOADED: [&Step; 4] = [
-    &images::CRATES,
-    &images::BASE,
+    &image_base::CRATES,
+    &image_base::BASE,
     &guests::SYSTEM,
     &guests::KERNELS,
 ];
@@ -256,13 +250,7 @@ fn perform(workspace: &Workspace, step: &Step) -> Result<()> {
 }
 
 fn run(workspace: &Workspace, name: &str, command: Command) -> Result<()> {
-    let job = Job {
-        workspace,
-        name,
-        command,
-        limit: STEP_LIMIT,
-        output: None,
-    };
+    let job = Job::new(workspace, name, command, STEP_LIMIT);
     job.run_to_success().map(drop)
 }
 

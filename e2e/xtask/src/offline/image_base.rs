@@ -1,33 +1,20 @@
-//! What builds images without a registry: buildah, a Debian tree as the base, and the crates.
+//! What images are built on without a registry: a Debian tree as the base, the crates, and this machine's bpf-linker.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::packages::{apt_install, apt_obstacle};
-use super::{Need, Step, cache};
-use crate::machine::on_path;
+use crate::setup::packages::apt_obstacle;
+use crate::setup::{Need, Step, cache};
 use crate::workspace::Workspace;
 
-/// Programs, and their Debian packages.
-const PROGRAMS: [(&str, &str); 2] = [("buildah", "buildah"), ("debootstrap", "debootstrap")];
 const BY_HAND: &str = "Debian 12, from which the base of the images is made";
 /// The arguments of the Dockerfile that name what its base must have, or gets installed: to build for this machine, and
 /// for arm64.
 const PACKAGES_ARGUMENTS: [&str; 2] = ["COMPILER_PACKAGES", "ARM64_PACKAGES"];
 /// The standard library of arm64 in a base that has it.
 const ARM64_LIBRARY: &str = "usr/lib/rustlib/aarch64-unknown-linux-gnu";
-
-pub const PACKAGES: Step = Step {
-    name: "image tools",
-    need: Need::Images,
-    purpose: "build container images",
-    obstacle: |machine| apt_obstacle(machine, BY_HAND),
-    present: |_| missing_packages().is_empty(),
-    commands: |workspace| Ok(apt_install(workspace, &missing_packages())),
-    finish: super::nothing,
-};
 
 pub const BASE: Step = Step {
     name: "image base",
@@ -68,8 +55,37 @@ pub struct Base {
     pub name: String,
 }
 
+/// What images are built from where nothing comes from a network.
+pub struct Offline {
+    pub base: Base,
+    /// The sources of all crates in Cargo.lock, a folder each.
+    pub crates: PathBuf,
+    /// Holds `bin/bpf-linker`.
+    pub linker: PathBuf,
+}
+
+impl Offline {
+    /// What the set-up made.
+    pub fn of_this_machine(workspace: &Workspace) -> Result<Self> {
+        Ok(Self {
+            base: base(workspace)?,
+            crates: crates(workspace)?,
+            linker: linker()?,
+        })
+    }
+
+    /// The arguments of a build.
+    pub fn arguments(&self) -> Vec<String> {
+        vec![
+            format!("--build-arg=BUILD_BASE={}", self.base.name),
+            format!("--build-context=crates={}", self.crates.display()),
+            format!("--build-context=linker={}", self.linker.display()),
+        ]
+    }
+}
+
 /// The base that the set-up made.
-pub fn base(workspace: &Workspace) -> Result<Base> {
+fn base(workspace: &Workspace) -> Result<Base> {
     let folder = folder(workspace)?;
     let name = folder.file_name().context("a cache folder has a name")?;
     Ok(Base {
@@ -78,14 +94,13 @@ pub fn base(workspace: &Workspace) -> Result<Base> {
     })
 }
 
-/// The sources of all crates in Cargo.lock, a folder each.
-pub fn crates(workspace: &Workspace) -> Result<PathBuf> {
+fn crates(workspace: &Workspace) -> Result<PathBuf> {
     let inputs = [text(workspace, "Cargo.lock")?];
     Ok(cache::folder(workspace, "crates", &inputs))
 }
 
-/// Holds `bin/bpf-linker`, as PATH has it.
-pub fn linker() -> Result<PathBuf> {
+/// The folder of bpf-linker, as PATH has it.
+fn linker() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has_linker = |bin: &PathBuf| bin.ends_with("bin") && bin.join("bpf-linker").is_file();
     let bin = std::env::split_paths(&path).find(has_linker);
@@ -127,11 +142,6 @@ fn text(workspace: &Workspace, file: &str) -> Result<String> {
 
 fn is_base(folder: &Path) -> bool {
     folder.join("tree/usr/bin/rustc").exists()
-}
-
-fn missing_packages() -> Vec<&'static str> {
-    let missing = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
-    missing.map(|(_, package)| *package).collect()
 }
 
 #[cfg(test)]

@@ -1,17 +1,13 @@
-//! What real nodes are made of: the container runtime's packages, and Kubernetes' programs, built once from Go modules.
+//! Kubernetes' programs of real nodes, built once from Go modules.
 
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use super::packages::{apt_install, apt_obstacle};
-use super::{Need, Step, cache, control_plane, nothing};
-use crate::machine::on_path;
+use crate::setup::{Need, Step, cache, control_plane};
 use crate::workspace::Workspace;
 
-/// Programs of the container runtime, and their Debian packages.
-const RUNTIME: [(&str, &str); 2] = [("containerd", "containerd"), ("runc", "runc")];
 const PROGRAMS: [&str; 4] = [
     "kube-controller-manager",
     "kube-scheduler",
@@ -25,16 +21,6 @@ const PLUGINS: [&str; 4] = [
     "ipam/host-local",
     "meta/portmap",
 ];
-
-pub const PACKAGES: Step = Step {
-    name: "container runtime",
-    need: Need::Nodes,
-    purpose: "run containers on real nodes",
-    obstacle: |machine| apt_obstacle(machine, "the programs containerd and runc"),
-    present: |_| missing_runtime().is_empty(),
-    commands: |workspace| Ok(apt_install(workspace, &missing_runtime())),
-    finish: nothing,
-};
 
 pub const BINARIES: Step = Step {
     name: "node programs",
@@ -78,9 +64,4 @@ fn packages() -> Vec<String> {
     let plugins =
         PLUGINS.map(|path| format!("github.com/containernetworking/plugins/plugins/{path}"));
     programs.into_iter().chain(plugins).collect()
-}
-
-fn missing_runtime() -> Vec<&'static str> {
-    let missing = RUNTIME.iter().filter(|(program, _)| !on_path(program));
-    missing.map(|(_, package)| *package).collect()
 }
