@@ -4,8 +4,11 @@ use super::{Tally, say};
 use crate::{
     evidence::{DropCount, EvidenceWindow, Link, Namespace},
     finding::Proof,
+    uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
 };
 
+/// What the drop probe is attached to.
+const SOURCE: &str = "kfree_skb";
 /// Drop keys shown one by one; the rest is added up.
 const KEYS_SHOWN: usize = 4;
 
@@ -14,10 +17,7 @@ pub(in crate::detectors) fn drops(window: &EvidenceWindow, tally: &Tally) -> Vec
     let mut keys: Vec<&DropCount> = tally.drops(window).collect();
     keys.sort_by(|a, b| (b.count, &a.reason, &a.location).cmp(&(a.count, &b.reason, &b.location)));
     let others = keys.split_off(keys.len().min(KEYS_SHOWN));
-    let mut proofs: Vec<Proof> = keys
-        .into_iter()
-        .map(|key| of_drop(key_name(window, key), key.count))
-        .collect();
+    let mut proofs: Vec<Proof> = keys.into_iter().map(|key| of_key(window, key)).collect();
     if !others.is_empty() {
         let name = format!(
             "{} other combinations of reason, function and device",
@@ -29,9 +29,18 @@ pub(in crate::detectors) fn drops(window: &EvidenceWindow, tally: &Tally) -> Vec
     proofs
 }
 
+/// The drops of one key. What carries IP is a packet; all else is known as a frame.
+fn of_key(window: &EvidenceWindow, key: &DropCount) -> Proof {
+    let unit = match key.ethertype {
+        0 | ETH_P_IP | ETH_P_IPV6 => "packets",
+        _ => "frames",
+    };
+    Proof::new(key_name(window, key), key.count, unit, SOURCE)
+}
+
 /// Something about dropped packets.
 pub(in crate::detectors) fn of_drop(name: impl Into<String>, value: impl ToString) -> Proof {
-    Proof::new(name, value, "packets", "kfree_skb")
+    Proof::new(name, value, "packets", SOURCE)
 }
 
 /// `NETFILTER_DROP at nft_do_chain, dev eth0, 0x0800`.

@@ -7,14 +7,16 @@ use super::*;
 use crate::{
     detectors::promiscuity::Promiscuity,
     evidence::{
-        BondSettings, BondSlave, BridgeSettings, LinkStats, MacvlanSettings, Namespace,
-        PacketSample, Peer, ProtocolHandler, VlanSettings,
+        BondSettings, BondSlave, BridgeSettings, DropCount, Drops, Link, LinkStats,
+        MacvlanSettings, Namespace, NetnsId, PacketSample, Peer, ProtocolHandler, VlanSettings,
     },
+    finding::{Confidence, Verdict},
     packets::{cdp, lldp},
     testing::{
         NODE, complete, drops_of, ipv4_drops, named_drops, node_namespace, proofs, unavailable,
         unpromiscuous,
     },
+    uapi::ethertype::ETH_P_802_2,
 };
 
 const LLDP_GROUP: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0x0e];

@@ -1,0 +1,63 @@
+//! The words about frames that are dropped alike on many devices.
+
+use super::{details, proofs};
+use crate::{
+    detectors::{
+        kit::{Tally, say},
+        unhandled_protocol::judge::Unreceived,
+    },
+    evidence::EvidenceWindow,
+    finding::{Proof, Remedy, Text},
+};
+
+pub(in crate::detectors::unhandled_protocol) fn text(
+    protocol: &str,
+    devices: usize,
+    tally: &Tally,
+) -> Text {
+    let count = tally.count;
+    Text {
+        headline: format!(
+            "{protocol} is dropped on {devices} virtual devices, harmless: nothing listens for it"
+        ),
+        what: format!(
+            "A frame for everybody reaches every pod on its bridge. Nothing in these namespaces registered for \
+             {protocol}, so each of their devices counts the frame as dropped."
+        ),
+        hurts: format!("None: nobody's traffic, {count} drops on {devices} devices in all."),
+    }
+}
+
+/// The devices, and the details of the first.
+pub(in crate::detectors::unhandled_protocol) fn all_details(
+    window: &EvidenceWindow,
+    all: &[Unreceived<'_>],
+) -> Vec<(&'static str, String)> {
+    let places = all.iter().map(|one| match one.link {
+        Some(link) => say::device(link, window.namespace(link.netns)),
+        None => "a vanished device".to_owned(),
+    });
+    let places: Vec<String> = places.collect();
+    let places: Vec<&str> = places.iter().map(String::as_str).collect();
+    let first = all.iter().take(1).flat_map(details);
+    [("Where", say::list(&places))]
+        .into_iter()
+        .chain(first)
+        .collect()
+}
+
+/// The facts about the first device, and the number of devices.
+pub(in crate::detectors::unhandled_protocol) fn all_proofs(
+    window: &EvidenceWindow,
+    protocol: &str,
+    all: &[Unreceived<'_>],
+) -> Vec<Proof> {
+    let first = all.iter().take(1).flat_map(|one| proofs(window, one));
+    let what = format!("devices that dropped {protocol}");
+    let number = Proof::new(what, all.len(), "devices", "kfree_skb");
+    first.chain([number]).collect()
+}
+
+pub(in crate::detectors::unhandled_protocol) fn remedy() -> Remedy {
+    Remedy::advice("Nothing to fix: leave Benign drops out of the alert.")
+}
