@@ -69,6 +69,7 @@ ENV PROFILE=${PROFILE} PROGRAMS=${PROGRAMS}
 COPY Cargo.toml Cargo.lock ./
 COPY agent/Cargo.toml agent/
 COPY agent/diagnosis/Cargo.toml agent/diagnosis/
+COPY client/Cargo.toml client/
 COPY controller/Cargo.toml controller/
 COPY crds/Cargo.toml crds/
 COPY e2e/Cargo.toml e2e/
@@ -85,8 +86,8 @@ RUN --mount=type=bind,from=crates,target=/crates \
         && printf '[source.crates-io]\nreplace-with = "vendored"\n[source.vendored]\ndirectory = "/vendor"\n' \
             >${CARGO_HOME}/config.toml; \
     fi \
-    && mkdir -p agent/src agent/diagnosis/src controller/src crds/src/bin e2e/src e2e/xtask/src ebpf/abi/src telemetry/src \
-    && touch agent/src/lib.rs agent/diagnosis/src/lib.rs controller/src/lib.rs crds/src/lib.rs e2e/src/lib.rs \
+    && mkdir -p agent/src agent/diagnosis/src client/src controller/src crds/src/bin e2e/src e2e/xtask/src ebpf/abi/src telemetry/src \
+    && touch agent/src/lib.rs agent/diagnosis/src/lib.rs client/src/lib.rs controller/src/lib.rs crds/src/lib.rs e2e/src/lib.rs \
         e2e/xtask/src/lib.rs ebpf/abi/src/lib.rs telemetry/src/lib.rs \
     && echo 'fn main() {}' | tee agent/build.rs agent/src/main.rs controller/src/main.rs crds/src/bin/crdgen.rs \
     && cargo build --profile ${PROFILE} --locked --target $(cat /triple) $(printf -- "--package %s " ${PROGRAMS})

@@ -26,12 +26,13 @@
 
 pub mod check;
 pub mod cli;
-pub mod client;
 pub mod diagnosis;
 pub mod report;
 pub mod run;
 
 mod context;
+#[cfg(test)]
+mod faults;
 mod gather;
 mod lease;
 mod metrics;

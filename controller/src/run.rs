@@ -3,11 +3,18 @@
 use std::{
     convert::Infallible,
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use futures::{FutureExt, Stream, StreamExt, channel::mpsc, future::BoxFuture};
+use futures::{
+    FutureExt, Stream, StreamExt,
+    channel::mpsc,
+    future::{self, BoxFuture},
+};
 use kube::{
     Api, Client, ResourceExt,
     api::ListParams,
@@ -17,8 +24,12 @@ use kube::{
         reflector::{ObjectRef, Store},
     },
 };
+use netdiag_client::{connect, retry_after};
 use netdiag_crds::NodeNetDiagnosis;
-use netdiag_telemetry::{health::Health, server::CannotListen};
+use netdiag_telemetry::{
+    health::{Health, Pulse},
+    server::CannotListen,
+};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -26,7 +37,6 @@ use tracing::{debug, info, warn};
 
 use crate::{
     cli::RunArgs,
-    client,
     context::Context,
     diagnosis,
     gather::gather,
@@ -50,6 +60,11 @@ const DIAGNOSIS_WRITES: u16 = 4;
 /// Without a lease to renew, the API server is asked for something small so often.
 const TIME_PERIOD: Duration = Duration::from_secs(5);
 
+/// A controller that has nothing to do shows so often that it goes on.
+const ROUND: Duration = Duration::from_secs(15);
+/// Longer than the slowest pass: a status and a handful of Events, each of which has a deadline.
+const HANGS_AFTER: Duration = Duration::from_secs(120);
+
 /// A leader that hangs longer than this in one look at its lease is started anew.
 const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
 
@@ -58,7 +73,7 @@ const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
 pub enum Error {
     /// No API server.
     #[error(transparent)]
-    Client(client::Error),
+    Client(connect::Error),
     /// The port for health and metrics.
     #[error("failed to serve health and metrics")]
     Serve(#[source] CannotListen),
@@ -80,13 +95,12 @@ pub enum Error {
 /// # Errors
 /// When the API server cannot be reached with what is given.
 pub async fn run(args: &RunArgs) -> Result<(), Error> {
-    let config = client::config(args.kubeconfig.as_deref())
+    let config = connect::config(args.kubeconfig.as_deref())
         .await
         .map_err(Error::Client)?;
     info!(server = %config.cluster_url, "Controller starting");
-    let client = client::client(config).map_err(Error::Client)?;
+    let client = connect::client(config).map_err(Error::Client)?;
     let shutdown = CancellationToken::new();
-    let tracker = TaskTracker::new();
     cancel_on_signal(&shutdown).map_err(Error::Signals)?;
 
     let health = Health::default();
@@ -100,27 +114,17 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
         .await
         .map_err(Error::Serve)?;
 
-    let work = async {
-        health.lacks("caches", "the first lists are not read yet");
-        let (stores, queues) = Stores::start(&client, &time, &tracker, &shutdown);
-        let moments = Arc::new(Moments::new(time.clone()));
-        fleet.count_from(&stores);
-        tokio::select! {
-            ready = stores.wait_until_ready() => if ready.is_ok() {
-                info!("Caches filled");
-                health.has("caches");
-                let context = || Context::new(&client, &stores, &moments, &metrics);
-                start_controllers([context(), context()], queues, &tracker, &shutdown);
-            },
-            () = shutdown.cancelled() => {}
-        }
-        shutdown.cancelled().await;
-        tracker.close();
-        tracker.wait().await;
+    let work = Work {
+        client: client.clone(),
+        time: time.clone(),
+        health: health.clone(),
+        fleet,
+        metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
     };
     let Some(namespace) = &args.lease_namespace else {
         tokio::select! {
-            () = work => {}
+            () = work.run() => {}
             never = count_time(&client, &time) => match never {},
         }
         info!("Controller ended");
@@ -136,7 +140,7 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
     let pulse = health.watch("lease", LONGEST_RENEWAL);
     let lost = tokio::select! {
         () = election.keep(&pulse) => true,
-        () = work => false,
+        () = work.run() => false,
     };
     metrics.set_leader(false);
     if lost {
@@ -152,8 +156,7 @@ async fn count_time(client: &Client, time: &RunningTime) -> Infallible {
     let diagnoses = Api::<NodeNetDiagnosis>::all(client.clone());
     let one = ListParams::default().limit(1);
     loop {
-        let asked = tokio::time::timeout(TIME_PERIOD, diagnoses.list_metadata(&one)).await;
-        if asked.is_ok_and(|answer| answer.is_ok()) {
+        if diagnoses.list_metadata(&one).await.is_ok() {
             time.answered();
         }
         tokio::time::sleep(TIME_PERIOD).await;
@@ -175,10 +178,52 @@ fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What the work needs.
+pub(crate) struct Work {
+    pub client: Client,
+    pub time: RunningTime,
+    pub health: Health,
+    pub fleet: Fleet,
+    pub metrics: Metrics,
+    pub shutdown: CancellationToken,
+}
+
+impl Work {
+    /// Fills the caches and works from them until shutdown.
+    pub async fn run(self) {
+        let Self {
+            client,
+            time,
+            health,
+            fleet,
+            metrics,
+            shutdown,
+        } = self;
+        let tracker = TaskTracker::new();
+        health.lacks("caches", "the first lists are not read yet");
+        let (stores, queues) = Stores::start(&client, &time, &health, &tracker, &shutdown);
+        let moments = Arc::new(Moments::new(time));
+        fleet.count_from(&stores);
+        tokio::select! {
+            ready = stores.wait_until_ready() => if ready.is_ok() {
+                info!("Caches filled");
+                health.has("caches");
+                let context = || Context::new(&client, &stores, &moments, &metrics);
+                start_controllers([context(), context()], queues, &health, &tracker, &shutdown);
+            },
+            () = shutdown.cancelled() => {}
+        }
+        shutdown.cancelled().await;
+        tracker.close();
+        tracker.wait().await;
+    }
+}
+
 /// Starts both controllers on `tracker`. They finish the passes under way when `shutdown` comes.
 fn start_controllers(
     [for_diagnoses, for_nodes]: [Arc<Context>; 2],
     queues: Queues,
+    health: &Health,
     tracker: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
@@ -187,6 +232,7 @@ fn start_controllers(
         store: for_diagnoses.stores.diagnoses.clone(),
         requests: requests(queues.diagnoses, GATHER_REPORTS, shutdown.clone()),
         concurrency: DIAGNOSIS_WRITES,
+        pulse: health.watch(diagnosis::NAME, HANGS_AFTER),
         forget: |context, name| {
             context.failures.forget(name);
             context.moments.forget(name);
@@ -200,6 +246,7 @@ fn start_controllers(
         store: for_nodes.stores.nodes.clone(),
         requests: requests(queues.nodes, GATHER_CHANGES, shutdown.clone()),
         concurrency: NODE_WRITES,
+        pulse: health.watch(report::NAME, HANGS_AFTER),
         forget: |context, name| context.failures.forget(name),
     };
     tracker.spawn(nodes.run(for_nodes, |node, context| {
@@ -213,6 +260,7 @@ struct Controller<K: kube::Resource<DynamicType = ()> + 'static, S> {
     store: Store<K>,
     requests: S,
     concurrency: u16,
+    pulse: Pulse,
     /// Forgets an object that is gone.
     forget: fn(&Context, &str),
 }
@@ -229,14 +277,24 @@ where
         mut reconcile: impl FnMut(Arc<K>, Arc<Context>) -> BoxFuture<'static, Result<Action, E>>,
     ) {
         let name = self.name;
+        let under_way = Arc::new(AtomicUsize::new(0));
         let timed = |object: Arc<K>, context: Arc<Context>| {
             let began = Instant::now();
             let metrics = context.metrics.clone();
-            reconcile(object, context)
-                .inspect(move |result| metrics.passed(name, result.is_ok(), began.elapsed()))
+            let under_way = Arc::clone(&under_way);
+            if let Some(wait) = context.failures.wait(&object.name_any()) {
+                return future::ready(Ok(Action::requeue(wait))).left_future();
+            }
+            under_way.fetch_add(1, Ordering::Relaxed);
+            let ended = move |result: &Result<Action, E>| {
+                under_way.fetch_sub(1, Ordering::Relaxed);
+                metrics.passed(name, result.is_ok(), began.elapsed());
+            };
+            reconcile(object, context).inspect(ended).right_future()
         };
-        let failed = |object: Arc<K>, _error: &E, context: Arc<Context>| {
-            Action::requeue(context.failures.failed(object.name_any()))
+        let failed = |object: Arc<K>, error: &E, context: Arc<Context>| {
+            let asked = retry_after(error);
+            Action::requeue(context.failures.failed(object.name_any(), asked))
         };
         let config = controller::Config::default().concurrency(self.concurrency);
         let results = applier(
@@ -248,8 +306,19 @@ where
             config,
         );
         let mut results = pin!(results);
-        while let Some(result) = results.next().await {
-            conclude(self.name, result, |name| (self.forget)(&context, name));
+        let mut round = tokio::time::interval(ROUND);
+        loop {
+            tokio::select! {
+                result = results.next() => {
+                    let Some(result) = result else { return };
+                    self.pulse.beat();
+                    conclude(self.name, result, |name| (self.forget)(&context, name));
+                }
+                // Only the end of a pass shows that passes end.
+                _ = round.tick() => if under_way.load(Ordering::Relaxed) == 0 {
+                    self.pulse.beat();
+                },
+            }
         }
     }
 }

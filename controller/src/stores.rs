@@ -10,6 +10,7 @@ use kube::{
     },
 };
 use netdiag_crds::{NodeNetDiagnosis, NodeNetReport};
+use netdiag_telemetry::health::Health;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{report::heartbeats::Heartbeats, running_time::RunningTime, watch::Watch};
@@ -40,6 +41,7 @@ impl Stores {
     pub fn start(
         client: &Client,
         time: &RunningTime,
+        health: &Health,
         tracker: &TaskTracker,
         shutdown: &CancellationToken,
     ) -> (Self, Queues) {
@@ -55,24 +57,30 @@ impl Stores {
         let (waker, queues) = Waker::new(stores.clone());
 
         let nodes = Watch {
+            name: "watch of Node",
             client,
             time,
+            health,
             writer: node_writer,
             tidy: shrink_node,
         };
         let wake = waker.clone();
         nodes.spawn(tracker, shutdown, move |node| wake.node_changed(node));
         let reports = Watch {
+            name: "watch of NodeNetReport",
             client,
             time,
+            health,
             writer: report_writer,
             tidy: crate::report::keep_heartbeat,
         };
         let wake = waker.clone();
         reports.spawn(tracker, shutdown, move |report| wake.report_changed(report));
         let diagnoses = Watch {
+            name: "watch of NodeNetDiagnosis",
             client,
             time,
+            health,
             writer: diagnosis_writer,
             tidy: |diagnosis: &mut NodeNetDiagnosis| diagnosis.metadata.managed_fields = None,
         };

@@ -1,32 +1,37 @@
 //! One watch of one kind: fills its cache and says what has changed.
 
-use std::{fmt::Debug, hash::Hash, pin::pin};
+use std::{fmt::Debug, hash::Hash, pin::pin, time::Duration};
 
 use futures::StreamExt;
 use kube::{
     Api, Client, Resource,
     core::DeserializeGuard,
-    runtime::{
-        WatchStreamExt,
-        reflector::store::Writer,
-        watcher::{self, Event},
-    },
+    runtime::{reflector::store::Writer, watcher::Event},
 };
+use netdiag_client::watch::{Step, watch};
+use netdiag_telemetry::health::Health;
 use serde::de::DeserializeOwned;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::running_time::RunningTime;
 
+/// Longer than a step of a watch can take: a deaf one ends after 75 s, a wait after 60 s, a request after 30 s.
+const HANGS_AFTER: Duration = Duration::from_secs(240);
+
 /// One watch: fills a cache and reports changes.
 pub struct Watch<'a, K: Resource + Clone + 'static>
 where
     K::DynamicType: Eq + Hash + Clone,
 {
+    /// Its name for health.
+    pub name: &'static str,
     /// To watch with.
     pub client: &'a Client,
     /// Stands while the watch is interrupted.
     pub time: &'a RunningTime,
+    /// Learns whether the watch goes on.
+    pub health: &'a Health,
     /// The cache to fill.
     pub writer: Writer<K>,
     /// Takes out of an object what the cache need not hold.
@@ -45,24 +50,27 @@ where
         changed: impl Fn(Option<&K>) + Send + 'static,
     ) {
         let Self {
+            name,
             client,
             time,
+            health,
             mut writer,
             tidy,
         } = self;
         let time = time.clone();
+        let pulse = health.watch(name, HANGS_AFTER);
         let api = Api::<DeserializeGuard<K>>::all(client.clone());
-        let events = watcher::watcher(api, watcher::Config::default())
-            .default_backoff()
-            .take_until(shutdown.clone().cancelled_owned());
+        let steps = watch(api, None).take_until(shutdown.clone().cancelled_owned());
         tracker.spawn(async move {
-            let mut events = pin!(events);
-            while let Some(event) = events.next().await {
-                let event = match event {
-                    Ok(event) => event,
-                    Err(error) => {
+            let mut steps = pin!(steps);
+            while let Some(step) = steps.next().await {
+                pulse.beat();
+                let event = match step {
+                    Step::Event(event) => event,
+                    Step::Served => continue,
+                    Step::Interrupted(error) => {
                         time.interrupted();
-                        warn!(kind = %K::kind(&()), error = &error as &dyn std::error::Error, "Watch failed, will retry");
+                        warn!(kind = %K::kind(&()), error = &error as &dyn std::error::Error, "Watch interrupted, begins anew");
                         continue;
                     }
                 };

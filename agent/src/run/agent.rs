@@ -1,13 +1,10 @@
 //! The agent's state between events: what is assigned, what was found, what runs.
 
-use std::{
-    error::Error as StdError,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{error::Error as StdError, path::PathBuf, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, jiff::Timestamp};
 use kube::{Api, core::DeserializeGuard, runtime::watcher};
+use netdiag_client::watch::Step;
 use netdiag_crds::{
     NodeNetReport,
     report::{Assignment, Mode, RunResult, state},
@@ -103,7 +100,22 @@ impl Agent {
     }
 
     /// Takes in what the watch says.
-    pub fn observe(&mut self, event: watcher::Event<DeserializeGuard<NodeNetReport>>) {
+    pub fn observe(&mut self, step: Step<DeserializeGuard<NodeNetReport>>) {
+        match step {
+            Step::Event(event) => self.changed(event),
+            Step::Served => self.watched.served(),
+            Step::Interrupted(error) => {
+                self.watched.interrupted(&error);
+                tracing::warn!(
+                    node = self.node,
+                    error = &error as &dyn StdError,
+                    "Lost the watch"
+                );
+            }
+        }
+    }
+
+    fn changed(&mut self, event: watcher::Event<DeserializeGuard<NodeNetReport>>) {
         match event {
             watcher::Event::Init => self.listed = false,
             watcher::Event::InitApply(object) => {
@@ -112,28 +124,9 @@ impl Agent {
             }
             watcher::Event::Apply(object) => self.found(object),
             watcher::Event::Delete(_) => self.gone(),
-            watcher::Event::InitDone => {
-                self.watched.listed();
-                if !self.listed {
-                    self.gone();
-                }
-            }
+            watcher::Event::InitDone if self.listed => {}
+            watcher::Event::InitDone => self.gone(),
         }
-    }
-
-    /// The watch was interrupted; it begins anew by itself.
-    pub fn watch_failed(&mut self, error: &watcher::Error) {
-        self.watched.failed(error, Instant::now());
-        tracing::warn!(
-            node = self.node,
-            error = error as &dyn StdError,
-            "Lost the watch"
-        );
-    }
-
-    /// To be called now and then.
-    pub fn check_watch(&mut self) {
-        self.watched.check(Instant::now());
     }
 
     fn found(&mut self, object: DeserializeGuard<NodeNetReport>) {

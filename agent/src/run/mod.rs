@@ -12,14 +12,13 @@ mod watched;
 mod windows;
 mod writer;
 
-use std::{io, path::PathBuf, pin::pin, time::Duration};
+use std::{io, pin::pin, time::Duration};
 
 use futures::StreamExt;
-use kube::{
-    Api, Client, Config,
-    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
-    core::DeserializeGuard,
-    runtime::{WatchStreamExt, watcher},
+use kube::{Api, core::DeserializeGuard};
+use netdiag_client::{
+    connect::{self, client, config},
+    watch::watch,
 };
 use netdiag_crds::NodeNetReport;
 use netdiag_telemetry::{health::Health, server::CannotListen};
@@ -43,19 +42,8 @@ const HANGS_AFTER: Duration = Duration::from_secs(120);
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
-    #[error("failed to read the kubeconfig {path:?}")]
-    Kubeconfig {
-        path: PathBuf,
-        source: KubeconfigError,
-    },
-    #[error(
-        "failed to find an API server: neither a pod's service account nor a kubeconfig is there"
-    )]
-    NoCluster {
-        source: kube::config::InferConfigError,
-    },
-    #[error("failed to make a client for the API server")]
-    Client { source: kube::Error },
+    #[error(transparent)]
+    Connect(connect::Error),
     #[error("failed to serve health and metrics")]
     Serve { source: CannotListen },
     #[error("failed to listen for signals")]
@@ -80,9 +68,13 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let listen = |kind| signal(kind).map_err(|source| Error::Signals { source });
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
-    let api: Api<DeserializeGuard<NodeNetReport>> = Api::all(client(kubeconfig).await?);
-    let only_ours = watcher::Config::default().fields(&format!("metadata.name={node_name}"));
-    let mut events = pin!(watcher(api.clone(), only_ours).default_backoff());
+    let config = config(kubeconfig.as_deref())
+        .await
+        .map_err(Error::Connect)?;
+    let api: Api<DeserializeGuard<NodeNetReport>> =
+        Api::all(client(config).map_err(Error::Connect)?);
+    let only_ours = format!("metadata.name={node_name}");
+    let mut watched = pin!(watch(api.clone(), Some(only_ours)));
     let health = Health::default();
     let mut registry = Registry::with_prefix("netdiag_agent");
     let metrics = Metrics::new(&mut registry);
@@ -102,11 +94,10 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         loop {
             pulse.beat();
             tokio::select! {
-                _ = round.tick() => agent.check_watch(),
-                event = events.next() => match event {
-                    Some(Ok(event)) => agent.observe(event),
-                    Some(Err(error)) => agent.watch_failed(&error),
-                    // A watcher never ends by itself.
+                _ = round.tick() => {}
+                step = watched.next() => match step {
+                    Some(step) => agent.observe(step),
+                    // A watch never ends by itself.
                     None => return,
                 },
                 event = agent.windows.next() => match event {
@@ -125,23 +116,4 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     tracing::info!("Stopping");
     agent.shut_down().await;
     Ok(())
-}
-
-async fn client(kubeconfig: Option<PathBuf>) -> Result<Client, Error> {
-    let config = match kubeconfig {
-        Some(path) => {
-            let failed = |source| Error::Kubeconfig {
-                path: path.clone(),
-                source,
-            };
-            let file = Kubeconfig::read_from(&path).map_err(failed)?;
-            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
-                .await
-                .map_err(failed)?
-        }
-        None => Config::infer()
-            .await
-            .map_err(|source| Error::NoCluster { source })?,
-    };
-    Client::try_from(config).map_err(|source| Error::Client { source })
 }

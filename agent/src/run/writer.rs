@@ -10,15 +10,14 @@ use kube::{
     core::DeserializeGuard,
     runtime::{utils::Backoff, watcher::DefaultBackoff},
 };
+use netdiag_client::bounded::retry_after_of;
 use netdiag_crds::{GROUP, NodeNetReport, NodeNetReportStatus, VERSION, managers};
 use serde_json::json;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::status;
 use crate::causes::causes;
 
-/// No answer within this is no answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Should the backoff ever end; kube's goes on with 30 s.
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// How often a status that the schema refused is tried again in full: the CRD may have been updated.
@@ -143,8 +142,12 @@ impl Writer {
     }
 
     fn try_later(&mut self, refusal: &Refusal) {
-        let (Refusal::Schema(reason) | Refusal::Other(reason)) = refusal;
+        let (reason, asked) = match refusal {
+            Refusal::Schema(reason) => (reason, None),
+            Refusal::Other { reason, asked } => (reason, *asked),
+        };
         let delay = self.backoff.next().unwrap_or(LAST_RETRY);
+        let delay = asked.map_or(delay, |asked| asked.max(delay));
         tracing::warn!(
             node = self.name,
             reason,
@@ -165,11 +168,13 @@ impl Writer {
         let parameters = PatchParams::apply(managers::AGENT).force();
         let patch = Patch::Apply(&body);
         let write = self.api.patch_status(&self.name, &parameters, &patch);
-        match timeout(TIMEOUT, write).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(kube::Error::Api(answer))) => Err(Refusal::of(&answer)),
-            Ok(Err(error)) => Err(Refusal::Other(causes(&error))),
-            Err(_) => Err(Refusal::Other(format!("no answer in {TIMEOUT:?}"))),
+        match write.await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(answer)) => Err(Refusal::of(&answer)),
+            Err(error) => Err(Refusal::Other {
+                reason: causes(&error),
+                asked: None,
+            }),
         }
     }
 }
@@ -177,8 +182,11 @@ impl Writer {
 enum Refusal {
     /// The object does not fit the schema.
     Schema(String),
-    /// Anything that may pass.
-    Other(String),
+    /// Anything that may pass, and how long the API server asks to wait.
+    Other {
+        reason: String,
+        asked: Option<Duration>,
+    },
 }
 
 impl Refusal {
@@ -187,7 +195,10 @@ impl Refusal {
         if INVALID.contains(&answer.code) || message.starts_with(UNKNOWN_FIELD) {
             Self::Schema(message)
         } else {
-            Self::Other(message)
+            Self::Other {
+                reason: message,
+                asked: retry_after_of(answer),
+            }
         }
     }
 }

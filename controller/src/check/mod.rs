@@ -12,12 +12,10 @@ use std::{
     time::Duration,
 };
 
+use netdiag_client::connect::{self, client, config};
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    cli::CheckArgs,
-    client::{self, client, config},
-};
+use crate::cli::CheckArgs;
 use judge::{Statement, Verdict, judge};
 use seen::Seen;
 
@@ -29,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub enum Error {
     /// No API server.
     #[error(transparent)]
-    Client(client::Error),
+    Client(connect::Error),
     /// Nobody reads.
     #[error("failed to print")]
     Print(#[source] io::Error),

@@ -1,11 +1,22 @@
 //! How to reach the API server.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kube::{
     Client, Config,
+    client::ClientBuilder,
     config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
+
+use crate::bounded::{Bounded, Deadlines};
+
+/// For a connection, and for the write of a request.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// For the next bytes of an answer. A watch may be silent for 75 s before it is opened anew.
+const READ_WITHIN: Duration = Duration::from_secs(90);
 
 /// The API server cannot be reached with what is given.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +58,26 @@ pub async fn config(kubeconfig: Option<&Path>) -> Result<Config, Error> {
         .map_err(unreadable)
 }
 
-/// A client with these credentials.
+/// A client with these credentials. Each request has a deadline, and none is tried again behind its caller's back.
 ///
 /// # Errors
-/// When they do not fit together.
+/// When the credentials do not fit together.
 pub fn client(config: Config) -> Result<Client, Error> {
-    Client::try_from(config).map_err(|source| Error::Build(Box::new(source)))
+    client_within(config, Deadlines::default())
+}
+
+/// The same with other deadlines.
+///
+/// # Errors
+/// When the credentials do not fit together.
+pub fn client_within(mut config: Config, deadlines: Deadlines) -> Result<Client, Error> {
+    config.connect_timeout = Some(CONNECT_WITHIN);
+    config.write_timeout = Some(CONNECT_WITHIN);
+    config.read_timeout = Some(READ_WITHIN);
+    config.reset_reader_on_write = true;
+    // kube would wait for 1000 s within one request; here the callers wait between requests.
+    config.default_retry = false;
+    let builder =
+        ClientBuilder::try_from(config).map_err(|source| Error::Build(Box::new(source)))?;
+    Ok(builder.with_layer(&Bounded::layer(deadlines)).build())
 }

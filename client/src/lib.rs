@@ -1,0 +1,13 @@
+//! How both programs speak to the API server.
+//!
+//! - [`connect`] finds it and makes a client of which each request has a deadline ([`bounded`]);
+//! - [`retry_after`] tells how long a refusal asks to wait, from the header that kube does not pass on;
+//! - [`watch`] lists and watches one kind, notices a watch that has gone deaf, and waits between attempts.
+
+pub mod bounded;
+pub mod connect;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod watch;
+
+pub use bounded::{NoAnswer, retry_after};

@@ -1,0 +1,442 @@
+//! An API server for tests: it keeps objects in memory, answers as the real one does as far as both programs need it,
+//! writes down every request, and makes the faults that a test asks for.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::watch::{Receiver, Sender},
+    time::Instant,
+};
+
+use crate::{bounded::Deadlines, connect};
+
+/// The collection of NodeNetReports.
+pub const REPORTS: &str = "/apis/netdiag.dev/v1alpha1/nodenetreports";
+/// The collection of NodeNetDiagnoses.
+pub const DIAGNOSES: &str = "/apis/netdiag.dev/v1alpha1/nodenetdiagnoses";
+/// The collection of Nodes.
+pub const NODES: &str = "/api/v1/nodes";
+
+/// A request as the server read it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// `GET`, `PATCH`, ..
+    pub method: String,
+    /// The path without the query.
+    pub path: String,
+    /// What follows the question mark.
+    pub query: String,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// The body; null where there is none.
+    pub body: Value,
+    /// When it came.
+    pub at: Instant,
+}
+
+impl Request {
+    /// Whether it is a watch.
+    pub fn is_watch(&self) -> bool {
+        self.query.split('&').any(|pair| pair == "watch=true")
+    }
+
+    /// Whether it writes an object of this collection.
+    pub fn writes(&self, collection: &str) -> bool {
+        self.method == "PATCH" && self.path.starts_with(collection)
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let mut pairs = self
+            .query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+/// What the server does instead of its work.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// Refuses with this status, in plain text as API priority and fairness does.
+    Refuse {
+        /// The status.
+        code: u16,
+        /// The seconds of `Retry-After`.
+        retry_after: Option<u32>,
+    },
+    /// Reads the request and never answers.
+    NoAnswer,
+    /// Begins a watch and ends it at once.
+    EndWatch,
+    /// Begins a watch and never sends anything, as behind a connection that is half open.
+    DeafWatch,
+}
+
+type Faults = Box<dyn FnMut(&Request) -> Option<Fault> + Send>;
+
+/// A running server. Clones share it.
+#[derive(Clone)]
+pub struct Server {
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    cluster: Mutex<Cluster>,
+    requests: Mutex<Vec<Request>>,
+    faults: Mutex<Faults>,
+    /// The version of the newest object.
+    newest: Sender<usize>,
+}
+
+/// Objects by collection and name, and every change of one: the version is the number of changes.
+#[derive(Default)]
+struct Cluster {
+    objects: BTreeMap<String, BTreeMap<String, Value>>,
+    changes: Vec<(String, Value)>,
+}
+
+impl Server {
+    /// Serves on a free port of the loopback device, until the runtime ends.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn start() -> io::Result<Self> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let server = Self {
+            address: listener.local_addr()?,
+            state: Arc::new(State {
+                cluster: Mutex::default(),
+                requests: Mutex::default(),
+                faults: Mutex::new(Box::new(|_| None)),
+                newest: Sender::new(0),
+            }),
+        };
+        let state = Arc::clone(&server.state);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = Arc::clone(&state);
+                // A client that goes away is no fault.
+                tokio::spawn(async move { state.serve(stream).await });
+            }
+        });
+        Ok(server)
+    }
+
+    /// A client of this server.
+    ///
+    /// # Errors
+    /// When the client cannot be built.
+    pub fn client(&self, deadlines: Deadlines) -> Result<Client, connect::Error> {
+        let url = http::Uri::builder()
+            .scheme("http")
+            .authority(self.address.to_string())
+            .path_and_query("/");
+        let config = Config::new(url.build().unwrap_or_default());
+        connect::client_within(config, deadlines)
+    }
+
+    /// From now on makes the faults that this says of each request.
+    pub fn fault(&self, faults: impl FnMut(&Request) -> Option<Fault> + Send + 'static) {
+        *locked(&self.state.faults) = Box::new(faults);
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<Request> {
+        locked(&self.state.requests).clone()
+    }
+
+    /// Stores an object as it is, as somebody else would.
+    pub fn put(&self, collection: &str, name: &str, object: Value) {
+        locked(&self.state.cluster).store(collection, name, object);
+        self.state.tell();
+    }
+
+    /// Changes an object in place, as somebody else would; nothing happens where it is not there.
+    pub fn edit(&self, collection: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut cluster = locked(&self.state.cluster);
+        let stored = cluster
+            .objects
+            .get(collection)
+            .and_then(|all| all.get(name));
+        if let Some(mut object) = stored.cloned() {
+            change(&mut object);
+            cluster.store(collection, name, object);
+        }
+        drop(cluster);
+        self.state.tell();
+    }
+
+    /// Names of the objects of a collection.
+    pub fn names(&self, collection: &str) -> Vec<String> {
+        let cluster = locked(&self.state.cluster);
+        let all = cluster.objects.get(collection).into_iter();
+        all.flat_map(|all| all.keys().cloned()).collect()
+    }
+
+    /// Deletes an object.
+    pub fn delete(&self, collection: &str, name: &str) {
+        locked(&self.state.cluster).delete(collection, name);
+        self.state.tell();
+    }
+
+    /// An object as it is now.
+    pub fn get(&self, collection: &str, name: &str) -> Option<Value> {
+        let cluster = locked(&self.state.cluster);
+        cluster.objects.get(collection)?.get(name).cloned()
+    }
+}
+
+fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    fn tell(&self) {
+        let newest = locked(&self.cluster).changes.len();
+        self.newest.send_replace(newest);
+    }
+
+    async fn serve(&self, stream: TcpStream) -> io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        let request = read(&mut stream).await?;
+        locked(&self.requests).push(request.clone());
+        let fault = (locked(&self.faults))(&request);
+        match fault {
+            Some(Fault::Refuse { code, retry_after }) => {
+                let wait = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n"));
+                let wait = wait.unwrap_or_default();
+                respond(&mut stream, code, &wait, "refused on request").await
+            }
+            Some(Fault::NoAnswer) => pending().await,
+            Some(Fault::EndWatch) => {
+                begin_watch(&mut stream).await?;
+                stream.write_all(b"0\r\n\r\n").await
+            }
+            Some(Fault::DeafWatch) => {
+                begin_watch(&mut stream).await?;
+                pending().await
+            }
+            None if request.is_watch() => self.watch(&mut stream, &request).await,
+            None => {
+                let (code, answer) = locked(&self.cluster).answer(&request);
+                self.tell();
+                respond(&mut stream, code, "", &answer.to_string()).await
+            }
+        }
+    }
+
+    async fn watch(&self, stream: &mut BufReader<TcpStream>, request: &Request) -> io::Result<()> {
+        begin_watch(stream).await?;
+        let since = request.parameter("resourceVersion").unwrap_or_default();
+        let mut sent: usize = since.parse().unwrap_or_default();
+        let mut newest: Receiver<usize> = self.newest.subscribe();
+        loop {
+            let events: Vec<String> = {
+                let cluster = locked(&self.cluster);
+                let changes = cluster.changes.iter().skip(sent);
+                sent = cluster.changes.len();
+                let ours = changes.filter(|(collection, _)| *collection == request.path);
+                ours.map(|(_, event)| format!("{event}\n")).collect()
+            };
+            for event in events {
+                let chunk = format!("{:x}\r\n{event}\r\n", event.len());
+                stream.write_all(chunk.as_bytes()).await?;
+            }
+            stream.flush().await?;
+            if newest.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Request> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await?;
+        if line.trim().is_empty() {
+            break;
+        }
+        lines.push(line.trim().to_owned());
+    }
+    let header = |name: &str| {
+        let mut headers = lines.iter().filter_map(|line| line.split_once(": "));
+        let found = headers.find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    };
+    let mut body = vec![0; header("content-length").parse().unwrap_or_default()];
+    stream.read_exact(&mut body).await?;
+    let mut words = lines.first().map_or("", String::as_str).split(' ');
+    let method = words.next().unwrap_or_default();
+    let target = words.next().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Ok(Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.trim_start_matches('&').to_owned(),
+        content_type: header("content-type").to_owned(),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+        at: Instant::now(),
+    })
+}
+
+async fn respond(
+    stream: &mut BufReader<TcpStream>,
+    code: u16,
+    headers: &str,
+    body: &str,
+) -> io::Result<()> {
+    let head = format!(
+        "HTTP/1.1 {code} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.flush().await
+}
+
+async fn begin_watch(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\
+                Connection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await?;
+    stream.flush().await
+}
+
+impl Cluster {
+    fn answer(&mut self, request: &Request) -> (u16, Value) {
+        let segments: Vec<&str> = request.path.split('/').skip(1).collect();
+        // `/api/v1/PLURAL/NAME`, but `/apis/GROUP/VERSION/PLURAL/NAME`.
+        let plural = if segments.first() == Some(&"api") {
+            2
+        } else {
+            3
+        };
+        let head = &segments[..segments.len().min(plural + 1)];
+        let collection = format!("/{}", head.join("/"));
+        let name = segments.get(plural + 1).copied();
+        let is_status = segments.get(plural + 2) == Some(&"status");
+        match (request.method.as_str(), name) {
+            ("GET", None) => (200, self.list(&collection, request)),
+            ("GET", Some(name)) => self.found(&collection, name),
+            ("PATCH", Some(name)) => self.apply(&collection, name, &request.body, is_status),
+            ("DELETE", Some(name)) => {
+                let found = self.found(&collection, name);
+                self.delete(&collection, name);
+                found
+            }
+            // Events are made and never read.
+            ("POST", _) => (201, request.body.clone()),
+            _ => failure(405, "the test's API server does not do this"),
+        }
+    }
+
+    fn list(&self, collection: &str, request: &Request) -> Value {
+        let name = request
+            .parameter("fieldSelector")
+            .and_then(|selector| selector.strip_prefix("metadata.name%3D"));
+        let all = self.objects.get(collection).into_iter().flatten();
+        let items: Vec<&Value> = all
+            .filter(|(own, _)| name.is_none_or(|name| name == *own))
+            .map(|(_, object)| object)
+            .collect();
+        json!({
+            "apiVersion": "v1",
+            "kind": "List",
+            "metadata": {"resourceVersion": self.changes.len().to_string()},
+            "items": items,
+        })
+    }
+
+    fn found(&self, collection: &str, name: &str) -> (u16, Value) {
+        match self.objects.get(collection).and_then(|all| all.get(name)) {
+            Some(object) => (200, object.clone()),
+            None => failure(404, "not found"),
+        }
+    }
+
+    /// Server-side apply by a writer who owns the whole spec or status.
+    fn apply(&mut self, collection: &str, name: &str, body: &Value, status: bool) -> (u16, Value) {
+        let stored = self.objects.get(collection).and_then(|all| all.get(name));
+        let based_on = &body["metadata"]["resourceVersion"];
+        let mut object = match stored {
+            Some(stored)
+                if based_on.is_null() || stored["metadata"]["resourceVersion"] == *based_on =>
+            {
+                stored.clone()
+            }
+            Some(_) => return failure(409, "the object has been modified"),
+            None if status || !based_on.is_null() => return failure(404, "not found"),
+            None => json!({
+                "apiVersion": body["apiVersion"],
+                "kind": body["kind"],
+                "metadata": {
+                    "name": name,
+                    "uid": format!("uid-{}", self.changes.len()),
+                    "creationTimestamp": "2026-01-01T00:00:00Z",
+                    "generation": 0,
+                },
+            }),
+        };
+        let before = object.clone();
+        if status {
+            object["status"] = body["status"].clone();
+        } else {
+            object["spec"] = body["spec"].clone();
+            object["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"].clone();
+            if object["spec"] != before["spec"] {
+                let generation = before["metadata"]["generation"]
+                    .as_i64()
+                    .unwrap_or_default();
+                object["metadata"]["generation"] = json!(generation + 1);
+            }
+        }
+        if object != before {
+            object = self.store(collection, name, object);
+        }
+        (200, object)
+    }
+
+    fn store(&mut self, collection: &str, name: &str, mut object: Value) -> Value {
+        let version = self.changes.len() + 1;
+        object["metadata"]["resourceVersion"] = json!(version.to_string());
+        let all = self.objects.entry(collection.to_owned()).or_default();
+        let is_new = all.insert(name.to_owned(), object.clone()).is_none();
+        let type_ = if is_new { "ADDED" } else { "MODIFIED" };
+        self.changed(collection, type_, &object);
+        object
+    }
+
+    fn delete(&mut self, collection: &str, name: &str) {
+        let all = self.objects.entry(collection.to_owned()).or_default();
+        if let Some(mut object) = all.remove(name) {
+            let version = self.changes.len() + 1;
+            object["metadata"]["resourceVersion"] = json!(version.to_string());
+            self.changed(collection, "DELETED", &object);
+        }
+    }
+
+    fn changed(&mut self, collection: &str, type_: &str, object: &Value) {
+        let event = json!({"type": type_, "object": object});
+        self.changes.push((collection.to_owned(), event));
+    }
+}
+
+fn failure(code: u16, message: &str) -> (u16, Value) {
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": message, "reason": "",
+    });
+    (code, status)
+}

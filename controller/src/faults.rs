@@ -1,0 +1,265 @@
+//! The whole controller against an API server that makes faults.
+
+use std::time::Duration;
+
+use netdiag_client::{
+    bounded::Deadlines,
+    testing::{DIAGNOSES, Fault, NODES, REPORTS, Request, Server},
+};
+use netdiag_telemetry::health::Health;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    diagnosis,
+    metrics::{Fleet, Metrics},
+    report,
+    run::Work,
+    running_time::RunningTime,
+};
+
+/// A test that waits longer has failed, however slow the machine is.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Cluster {
+    server: Server,
+    health: Health,
+    shutdown: CancellationToken,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl Cluster {
+    /// So many nodes, a controller at work, and no diagnosis yet.
+    async fn of(nodes: usize) -> Self {
+        let server = Server::start().await.expect("a free port");
+        for number in 0..nodes {
+            let name = format!("n{number:02}");
+            let node = json!({
+                "apiVersion": "v1", "kind": "Node",
+                "metadata": {"name": name, "uid": format!("uid-of-{name}")},
+            });
+            server.put(NODES, &name, node);
+        }
+        let cluster = Self {
+            server,
+            health: Health::default(),
+            shutdown: CancellationToken::new(),
+        };
+        let deadlines = Deadlines {
+            read: Duration::from_secs(30),
+            write: Duration::from_secs(1),
+        };
+        let work = Work {
+            client: cluster.server.client(deadlines).expect("plain HTTP"),
+            time: RunningTime::start(),
+            health: cluster.health.clone(),
+            fleet: Fleet::default(),
+            metrics: Metrics::new(&mut Registry::default(), [diagnosis::NAME, report::NAME]),
+            shutdown: cluster.shutdown.clone(),
+        };
+        tokio::spawn(work.run());
+        cluster
+    }
+
+    fn diagnose(&self) {
+        let diagnosis = json!({
+            "apiVersion": "netdiag.dev/v1alpha1", "kind": "NodeNetDiagnosis",
+            "metadata": {"name": "d", "uid": "uid-of-d", "generation": 1},
+            "spec": {"nodes": {"all": true}},
+        });
+        self.server.put(DIAGNOSES, "d", diagnosis);
+    }
+
+    fn status(&self) -> Value {
+        let diagnosis = self.server.get(DIAGNOSES, "d").unwrap_or_default();
+        diagnosis["status"].clone()
+    }
+
+    fn columns(&self) -> String {
+        let summary = &self.status()["summary"];
+        let text = |column: &str| summary[column].as_str().unwrap_or_default().to_owned();
+        format!("{} {}", text("state"), text("nodes"))
+    }
+
+    fn is_assigned(&self, node: &str) -> bool {
+        let report = self.server.get(REPORTS, node).unwrap_or_default();
+        report["spec"]["assignments"][0]["name"] == "d"
+    }
+
+    fn assigned(&self) -> usize {
+        let names = self.server.names(REPORTS);
+        names.iter().filter(|name| self.is_assigned(name)).count()
+    }
+
+    /// Every agent that has an assignment finishes it.
+    fn finish(&self) {
+        for name in self.server.names(REPORTS) {
+            self.server.edit(REPORTS, &name, |report| {
+                let assignment = &report["spec"]["assignments"][0];
+                if assignment.is_null() || !report["status"].is_null() {
+                    return;
+                }
+                report["status"] = json!({
+                    "observedGeneration": report["metadata"]["generation"],
+                    "results": [{
+                        "diagnosis": assignment["name"],
+                        "diagnosisUID": assignment["uid"],
+                        "runGeneration": assignment["runGeneration"],
+                        "state": "Finished",
+                    }],
+                });
+            });
+        }
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            let status = self.status();
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{what} did not come: {status:#}"
+            );
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// When each write of this node's report came.
+    fn writes(&self, node: &str) -> Vec<Instant> {
+        let requests = self.server.requests();
+        let own = requests.iter().filter(|request| is_write_of(request, node));
+        own.map(|request| request.at).collect()
+    }
+}
+
+fn is_write_of(request: &Request, node: &str) -> bool {
+    request.method == "PATCH" && request.path == format!("{REPORTS}/{node}")
+}
+
+#[tokio::test]
+async fn nodes_whose_report_is_refused_are_waited_for_and_tried_when_the_server_says() {
+    const ASKED: Duration = Duration::from_secs(3);
+    let cluster = Cluster::of(6).await;
+    let refuse = |request: &Request| {
+        let is_refused = ["n00", "n01", "n02"]
+            .iter()
+            .any(|node| is_write_of(request, node));
+        is_refused.then_some(Fault::Refuse {
+            code: 429,
+            retry_after: Some(3),
+        })
+    };
+    cluster.server.fault(refuse);
+    cluster.diagnose();
+    cluster
+        .until("half of the assignments", |of| of.assigned() == 3)
+        .await;
+    cluster.finish();
+    cluster
+        .until("half of the results", |of| of.columns() == "Running 3/6")
+        .await;
+    cluster
+        .until("a third attempt", |of| of.writes("n00").len() >= 3)
+        .await;
+    assert_eq!(cluster.columns(), "Running 3/6");
+    for pair in cluster.writes("n00").windows(2) {
+        let pause = pair[1] - pair[0];
+        assert!(pause >= ASKED, "tried again after {pause:?}");
+    }
+    cluster.server.fault(|_| None);
+    cluster
+        .until("all assignments", |of| of.assigned() == 6)
+        .await;
+    cluster.finish();
+    cluster
+        .until("the end", |of| of.columns() == "Complete 6/6")
+        .await;
+}
+
+#[tokio::test]
+async fn writes_that_are_never_answered_do_not_stop_the_others() {
+    let cluster = Cluster::of(20).await;
+    // As many as are under way at a time.
+    cluster.server.fault(|request| {
+        let silent = (0..16).any(|number| is_write_of(request, &format!("n{number:02}")));
+        silent.then_some(Fault::NoAnswer)
+    });
+    cluster.diagnose();
+    cluster
+        .until("the other assignments", |of| of.assigned() == 4)
+        .await;
+    cluster
+        .until("a second attempt", |of| of.writes("n00").len() > 1)
+        .await;
+    assert_eq!(cluster.health.hanging(), Vec::<String>::new());
+    assert_eq!(cluster.columns(), "Running 0/20");
+    cluster.server.fault(|_| None);
+    cluster
+        .until("all assignments", |of| of.assigned() == 20)
+        .await;
+}
+
+#[tokio::test]
+async fn a_report_that_is_deleted_is_made_and_assigned_again() {
+    let cluster = Cluster::of(2).await;
+    cluster.diagnose();
+    cluster
+        .until("the assignments", |of| of.assigned() == 2)
+        .await;
+    cluster.server.delete(REPORTS, "n01");
+    cluster.until("it again", |of| of.is_assigned("n01")).await;
+    cluster.finish();
+    cluster
+        .until("the end", |of| of.columns() == "Complete 2/2")
+        .await;
+}
+
+#[tokio::test]
+async fn watches_that_end_at_once_are_begun_anew_with_pauses() {
+    let cluster = Cluster::of(1).await;
+    cluster
+        .server
+        .fault(|request| request.is_watch().then_some(Fault::EndWatch));
+    sleep(Duration::from_secs(4)).await;
+    let requests = cluster.server.requests();
+    let watches = requests.iter().filter(|request| request.is_watch());
+    // Of each kind the first one, which may have begun before, and then pauses of 0.8, 1.6 .. seconds at least.
+    let watches = watches.count();
+    assert!((3..=15).contains(&watches), "{watches} watches in 4 s");
+    cluster.server.fault(|_| None);
+    cluster.diagnose();
+    cluster
+        .until("the assignment", |of| of.assigned() == 1)
+        .await;
+}
+
+#[tokio::test]
+async fn versions_that_are_gone_and_errors_of_the_server_are_got_over() {
+    for code in [410, 500, 503] {
+        let cluster = Cluster::of(2).await;
+        let mut left = 6;
+        cluster.server.fault(move |request| {
+            let hits = request.is_watch() || request.method != "GET";
+            left -= i32::from(hits && left > 0);
+            (hits && left > 0).then_some(Fault::Refuse {
+                code,
+                retry_after: None,
+            })
+        });
+        cluster.diagnose();
+        cluster
+            .until("the assignments", |of| of.assigned() == 2)
+            .await;
+        cluster.finish();
+        cluster
+            .until("the end", |of| of.columns() == "Complete 2/2")
+            .await;
+    }
+}
