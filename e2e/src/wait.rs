@@ -36,6 +36,25 @@ pub fn until<T>(
     }
 }
 
+/// Longer than the pause before a retransmission, which begins at 200 ms, and than what the last frame needs to get
+/// through an emulated NIC.
+const QUIET: Duration = Duration::from_millis(700);
+const QUIET_LIMIT: Duration = Duration::from_secs(60);
+
+/// Reads counters until they rise no more: what a closed connection had left, and what is on its way, comes after its
+/// sender's end.
+pub fn until_quiet<T: PartialEq>(what: &str, mut read: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut last = read()?;
+    until(what, QUIET_LIMIT, || {
+        thread::sleep(QUIET);
+        let now = read()?;
+        let is_quiet = now == last;
+        last = now;
+        Ok(is_quiet.then_some(()))
+    })?;
+    Ok(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

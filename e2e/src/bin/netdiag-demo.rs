@@ -65,7 +65,7 @@ fn main() -> Result<()> {
     thread::scope(|scope| {
         let announced = scope.spawn(|| nics.announce(20));
         say("the client talks to the server, in vain");
-        pods.talk(20, 15)?;
+        pods.talk(20)?;
         announced
             .join()
             .map_err(|_| anyhow::anyhow!("the announcements ended early"))?

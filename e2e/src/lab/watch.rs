@@ -84,6 +84,11 @@ impl Watch {
         })
     }
 
+    /// The process id of the agent.
+    pub fn agent(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Ends the window, but not before its time, and waits for the report.
     ///
     /// # Errors

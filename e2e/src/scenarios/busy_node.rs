@@ -67,12 +67,12 @@ impl<'a> BusyNode<'a> {
         })
     }
 
-    /// A few seconds of work.
+    /// Some work.
     pub fn work(&self) -> Result<Work> {
         let client = self.client.traffic(self.node.host());
         let (mut asked, mut answered) = (0, 0);
         for server in ["10.87.0.2", "fd00:87::2"] {
-            let facts = client.run(&format!("ask {server} 5353 {REQUESTS} --wait-ms 1000"))?;
+            let facts = client.run(&format!("ask {server} 5353 {REQUESTS} --wait-ms 10000"))?;
             asked += facts.get("asked")?;
             answered += facts.get("answered")?;
         }
@@ -80,7 +80,7 @@ impl<'a> BusyNode<'a> {
         self.come_and_go(0..SHORT_LIVED / 2)?;
         let load = |server: &str| -> Result<u64> {
             let facts = client.run(&format!(
-                "tcp-load {server} 5001 --seconds 1 --bytes 3000000"
+                "tcp-load {server} 5001 --seconds 100 --total 4000000 --bytes 1000000"
             ))?;
             facts.get("sent")
         };

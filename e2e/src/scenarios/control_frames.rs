@@ -1,7 +1,6 @@
 //! Control frames of a link, such as LLDP, on NICs that filter by MAC address: alone, as ports of a bridge, and below
 //! bonds, teams and VLAN devices.
 
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,9 +8,6 @@ use anyhow::{Context, Result};
 use crate::lab::{Container, Node, Segment, Wire};
 use crate::process::Process;
 use crate::wait;
-
-/// What the last frame needs to get through an emulated NIC.
-const QUIET: Duration = Duration::from_millis(500);
 
 /// LACP waits some seconds for a partner before it picks a port without one.
 const BOND_LIMIT: Duration = Duration::from_secs(30);
@@ -195,8 +191,7 @@ impl<'a> ControlFrames<'a> {
                 Host::Cable(wire) => wire.send_frames(&frames)?,
             };
         }
-        thread::sleep(QUIET);
-        let after = self.counters(devices)?;
+        let after = wait::until_quiet("the last frame", || self.counters(devices))?;
         let pairs = before.into_iter().zip(after);
         Ok(pairs
             .map(|(before, after)| Increase {

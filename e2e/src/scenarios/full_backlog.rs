@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use crate::lab::{KernelSetting, Node, Pod};
 use crate::netns;
 use crate::process::Process;
+use crate::wait;
 
 /// Pod `client` sends to pod `server` through `cni0`, and the queue holds four packets.
 pub struct FullBacklog<'a> {
@@ -18,7 +19,7 @@ pub struct FullBacklog<'a> {
 }
 
 /// Increases of the kernel's counters.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overrun {
     /// `dropped` of all CPUs in /proc/net/softnet_stat.
     pub of_cpus: u64,
@@ -54,12 +55,12 @@ impl<'a> FullBacklog<'a> {
         })
     }
 
-    /// The client sends super-frames for two seconds.
+    /// The client sends super-frames.
     pub fn send(&self) -> Result<Overrun> {
         let before = self.counters()?;
         let client = self.client.traffic(self.node.host());
-        client.run("tcp-load 10.85.0.2 5001 --seconds 2 --bytes 1000000")?;
-        let after = self.counters()?;
+        client.run("tcp-load 10.85.0.2 5001 --seconds 100 --total 3000000 --bytes 1000000")?;
+        let after = wait::until_quiet("the last super-frames", || self.counters())?;
         Ok(Overrun {
             of_cpus: after.of_cpus - before.of_cpus,
             sent: after.sent - before.sent,

@@ -2,12 +2,16 @@
 
 use std::thread;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::lab::{Container, Node, Pod};
 use crate::process::Process;
 
+/// Bytes that the client sends over each IP version, in connections of 2 MB.
+const SENT: u64 = 6_000_000;
+/// Rounds of them after which a wire that loses nothing is given up.
+const MOST_ROUNDS: u32 = 30;
 const SERVER: [&str; 2] = ["10.79.0.2", "fd79::2"];
 
 /// Pod `client` and pod `server` on `cni0`.
@@ -75,13 +79,26 @@ impl<'a> HealthyPods<'a> {
         qdiscs[0]["drops"].as_u64().context("it counts no drops")
     }
 
-    /// Sends for that long over IPv4 and IPv6, closing connections as clients do; returns the bytes sent and the
-    /// packets that the server's device received.
-    pub fn talk(&self, seconds: u64) -> Result<(u64, u64)> {
+    /// Talks until the queueing discipline has lost so many packets; how many it has.
+    pub fn talk_until_lost(&self, enough: u64) -> Result<u64> {
+        for _ in 0..MOST_ROUNDS {
+            self.talk()?;
+            let lost = self.lost()?;
+            if lost >= enough {
+                return Ok(lost);
+            }
+        }
+        bail!("the queueing discipline loses nothing")
+    }
+
+    /// Sends 6 MB over IPv4 and over IPv6, closing connections as clients do; returns the bytes sent and the packets
+    /// that the server's device received.
+    pub fn talk(&self) -> Result<(u64, u64)> {
         let received = || self.server.namespace().counter("eth0", "rx_packets");
         let before = received()?;
         let load = |address: &str| {
-            let load = format!("tcp-load {address} 5001 --seconds {seconds} --bytes 20000000");
+            let load =
+                format!("tcp-load {address} 5001 --seconds 100 --total {SENT} --bytes 2000000");
             let facts = self.client.traffic(self.node.host()).run(&load)?;
             ensure!(facts.get("connected")? > 0, "no connection to {address}");
             facts.get("sent")

@@ -2,8 +2,6 @@
 //! NIC; and over a plain route beside it.
 
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::Result;
 
@@ -11,6 +9,7 @@ use crate::cleanup::Undo;
 use crate::lab::{Node, Segment, Traffic, Wire};
 use crate::netns::{self, Namespace};
 use crate::process::Process;
+use crate::wait;
 
 /// The server behind the route with a header, and that behind the plain one.
 const ROUTED: &str = "fd0b::1";
@@ -22,8 +21,14 @@ const RECEIVER: &str = "fd04::2";
 
 const PORT: u16 = 5001;
 
-/// What the last packets need to get through an emulated NIC.
-const QUIET: Duration = Duration::from_millis(500);
+/// Bytes of a transfer, some 2,700 segments.
+const SENT: u64 = 4_000_000;
+/// Seconds that a transfer may take whose segments arrive.
+const MOST_SECONDS: u64 = 100;
+/// Seconds of one whose super-frames may all be dropped.
+const SOME_SECONDS: u64 = 4;
+/// Such transfers after which it is given up.
+const MOST_ROUNDS: u32 = 25;
 
 /// What the route does with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +70,7 @@ enum Host<'a> {
 const JOIN_NS: u32 = 2_000_000;
 
 /// What the kernel counted during one transfer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
     /// Bytes that the sender's socket took.
     pub sent: u64,
@@ -149,29 +154,52 @@ impl<'a> SegmentRouting<'a> {
         Ok(())
     }
 
-    /// Sends over the route with a header for so long.
-    pub fn send_routed(&self, seconds: u64) -> Result<Transfer> {
-        self.send(ROUTED, seconds)
+    /// Sends over the route with a header, then over the plain one.
+    pub fn send_both(&self) -> Result<(Transfer, Transfer)> {
+        Ok((self.send_routed()?, self.send_plain()?))
     }
 
-    /// Sends over the plain route for so long.
-    pub fn send_plain(&self, seconds: u64) -> Result<Transfer> {
-        self.send(PLAIN, seconds)
-    }
-
-    fn send(&self, server: &str, seconds: u64) -> Result<Transfer> {
+    /// Sends over the route with a header, until all is sent or super-frames are dropped.
+    pub fn send_routed(&self) -> Result<Transfer> {
+        let seconds = if self.node_sends {
+            SOME_SECONDS
+        } else {
+            MOST_SECONDS
+        };
         let before = self.counters()?;
-        let load = format!("tcp-load {server} {PORT} --seconds {seconds}");
+        let mut sent = self.load(ROUTED, SENT, seconds)?;
+        for _ in 0..MOST_ROUNDS {
+            if sent >= SENT || self.counters()?.dropped > before.dropped {
+                break;
+            }
+            sent += self.load(ROUTED, SENT - sent, seconds)?;
+        }
+        self.since(before, sent)
+    }
+
+    /// Sends over the plain route.
+    pub fn send_plain(&self) -> Result<Transfer> {
+        let before = self.counters()?;
+        let sent = self.load(PLAIN, SENT, MOST_SECONDS)?;
+        self.since(before, sent)
+    }
+
+    /// Sends so many bytes, or for so long; how many it were.
+    fn load(&self, server: &str, bytes: u64, seconds: u64) -> Result<u64> {
+        let load = format!("tcp-load {server} {PORT} --seconds {seconds} --total {bytes}");
         let facts = if self.node_sends {
             let client = self.node.start_host_pod("client", "app")?;
             self.node.traffic(&client).run(&load)?
         } else {
             self.host.wire().run(&load)?
         };
-        thread::sleep(QUIET);
-        let after = self.counters()?;
+        facts.get("sent")
+    }
+
+    fn since(&self, before: Transfer, sent: u64) -> Result<Transfer> {
+        let after = wait::until_quiet("the last packets", || self.counters())?;
         Ok(Transfer {
-            sent: facts.get("sent")?,
+            sent,
             on_nic: after.on_nic - before.on_nic,
             in_stack: after.in_stack - before.in_stack,
             dropped: after.dropped - before.dropped,

@@ -3,8 +3,6 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -12,11 +10,10 @@ use super::Family;
 use crate::lab::{Container, Facts, Node, Pod, Traffic};
 use crate::netns::{self, Namespace};
 use crate::process::Process;
+use crate::wait;
 
 /// Longer than what any queue here holds, and shorter than a timeout of TCP.
 const STALL_MS: u64 = 60;
-/// Retransmissions whose connections are closing come after the client's end.
-const QUIET: Duration = Duration::from_millis(500);
 const PORT: u16 = 5001;
 /// Seconds after which the client looks whether it has asked enough.
 const ROUND_SECONDS: u64 = 3;
@@ -202,6 +199,19 @@ impl<'a> TapQueue<'a> {
         self.ask_once(Pace::Full, seconds, begin, Requests::default())
     }
 
+    /// The client asks at full pace until that is enough.
+    pub fn ask_until(&self, is_enough: impl Fn(&Requests) -> bool) -> Result<Requests> {
+        let begin = self.counters()?;
+        let mut made = Requests::default();
+        for _ in 0..MOST_ROUNDS {
+            made = self.ask_once(Pace::Full, ROUND_SECONDS, begin, made)?;
+            if is_enough(&made) {
+                return Ok(made);
+            }
+        }
+        bail!("that was not enough: {made:?}")
+    }
+
     /// The client asks until enough is sent again of what a probe could see, which netdiag attaches some time after the
     /// first retransmission.
     pub fn ask_until_seen(&self, pace: Pace, is_seen: impl Fn() -> bool) -> Result<Requests> {
@@ -229,8 +239,8 @@ impl<'a> TapQueue<'a> {
         made: Requests,
     ) -> Result<Requests> {
         let facts = self.client_asks(pace.arguments(), seconds)?;
-        thread::sleep(QUIET);
-        let now = self.counters()?;
+        // Retransmissions whose connections are closing come after the client's end.
+        let now = wait::until_quiet("the last packets", || self.counters())?;
         let rose = |index: usize| now[index] - begin[index];
         Ok(Requests {
             answers: made.answers + facts.get("answers")?,

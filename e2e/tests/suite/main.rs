@@ -10,12 +10,12 @@ mod apiserver;
 mod arm64;
 mod cluster;
 mod dockerfile;
-mod expected;
 mod image;
 mod kernels;
 mod kernels_in_ci;
 mod live;
 mod outcome;
+mod scenarios;
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,9 @@
 //! What is asked of a report.
 
+use std::fs;
+
+use anyhow::Result;
+use netdiag_e2e::lab::Watched;
 use serde_json::Value;
 
 /// What came of a diagnosis.
@@ -13,6 +17,35 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Of a window without a cluster.
+    pub fn of_watched(watched: &Watched) -> Result<Self> {
+        let recording = fs::read(&watched.recording)?;
+        let mut recording: Value = serde_json::from_slice(&recording)?;
+        Ok(Self {
+            diagnosis: Value::Null,
+            result: watched.report["status"]["results"][0].clone(),
+            evidence: recording["evidence"].take(),
+        })
+    }
+
+    /// Asserts how bad the diagnosis says it is, where a cluster asked.
+    #[track_caller]
+    pub fn assert_rolled_up(&self, severity: &str) {
+        if !self.diagnosis.is_null() {
+            let summary = &self.diagnosis["status"]["summary"];
+            assert_eq!(summary["severity"], severity, "{summary:#}");
+        }
+    }
+
+    /// Asserts how many nodes the diagnosis says are affected, where a cluster asked.
+    #[track_caller]
+    pub fn assert_affected(&self, count: u64) {
+        if !self.diagnosis.is_null() {
+            let nodes = &self.diagnosis["status"]["nodes"];
+            assert_eq!(nodes["affected"], count, "{nodes:#}");
+        }
+    }
+
     /// The one finding of that check and cause on an interface of the node's own namespace.
     #[track_caller]
     pub fn finding(&self, check: &str, cause: &str, interface: &str) -> &Value {

@@ -28,13 +28,16 @@ pub(crate) struct LoadArgs {
     address: IpAddr,
     /// Port of the server.
     port: u16,
-    /// End after this many seconds.
+    /// End after this many seconds, whatever was sent.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// End after this many bytes.
+    #[arg(long, default_value_t = u64::MAX)]
+    total: u64,
     /// Bytes to send before the client closes the connection and opens the next one; 0 keeps one open, and cuts it off
     /// at the end.
     #[arg(long, default_value_t = 0)]
-    bytes: usize,
+    bytes: u64,
 }
 
 /// Accepts connections and reads them to their end.
@@ -57,11 +60,11 @@ fn drain(mut stream: TcpStream) {
     while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
 }
 
-/// Connects and sends until the time is over.
+/// Connects and sends until that is enough or the time is over.
 pub(crate) fn load(args: &LoadArgs) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(args.seconds);
     let (mut connected, mut sent) = (0_u64, 0_u64);
-    while Instant::now() < end {
+    while Instant::now() < end && sent < args.total {
         let left = end
             .saturating_duration_since(Instant::now())
             .max(Duration::from_millis(1));
@@ -71,13 +74,14 @@ pub(crate) fn load(args: &LoadArgs) -> Result<()> {
             continue;
         };
         connected += 1;
-        sent += fill(stream, end, args.bytes);
+        sent += fill(stream, end, args.bytes, args.total - sent);
     }
     println!("connected={connected} sent={sent}");
     Ok(())
 }
 
-fn fill(mut stream: TcpStream, end: Instant, bytes: usize) -> u64 {
+/// Sends the bytes of one connection, or the last ones of all.
+fn fill(mut stream: TcpStream, end: Instant, bytes: u64, left: u64) -> u64 {
     let block = vec![b'n'; 65_536];
     // A stalled connection must not outlive the time.
     let timeout = end
@@ -86,22 +90,19 @@ fn fill(mut stream: TcpStream, end: Instant, bytes: usize) -> u64 {
     if stream.set_write_timeout(Some(timeout)).is_err() {
         return 0;
     }
+    let enough = if bytes == 0 { left } else { bytes.min(left) };
     let mut sent = 0;
-    while Instant::now() < end && (bytes == 0 || sent < bytes) {
-        let most = if bytes == 0 {
-            block.len()
-        } else {
-            block.len().min(bytes - sent)
-        };
+    while Instant::now() < end && sent < enough {
+        let most = usize::try_from(enough - sent).map_or(block.len(), |left| left.min(block.len()));
         match stream.write(&block[..most]) {
-            Ok(length) => sent += length,
+            Ok(length) => sent += length as u64,
             Err(_) => break,
         }
     }
     if bytes == 0 {
         cut_off(&stream);
     }
-    sent as u64
+    sent
 }
 
 /// Lets nothing of what is still to be sent linger behind the program's end.

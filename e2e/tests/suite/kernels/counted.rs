@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
+use anyhow::Result;
 use netdiag_e2e::lab::{DropCounter, DropSite, DropTrigger, Node};
 use serde_json::Value;
 
@@ -45,12 +46,11 @@ struct Bounds {
 }
 
 impl Reading {
-    #[track_caller]
-    pub fn take(trigger: &DropTrigger) -> Self {
-        Self {
-            drops: trigger.counts().unwrap(),
+    pub fn take(trigger: &DropTrigger) -> Result<Self> {
+        Ok(Self {
+            drops: trigger.counts()?,
             counters: DropCounter::read_all(),
-        }
+        })
     }
 }
 
@@ -99,14 +99,11 @@ impl Readings {
 
     /// Asserts that the ledger has each counter that rose, by as much as it rose, and has booked it.
     #[track_caller]
-    pub fn assert_ledger(
-        &self,
-        node: &Node,
-        outcome: &Outcome,
-        evidence: &Value,
-        leftover: Leftover,
-    ) {
-        let namespaces = evidence["namespaces"].as_array().into_iter().flatten();
+    pub fn assert_ledger(&self, node: &Node, outcome: &Outcome, leftover: Leftover) {
+        let namespaces = outcome.evidence["namespaces"]
+            .as_array()
+            .into_iter()
+            .flatten();
         let seen: BTreeSet<_> = namespaces.filter_map(|one| one["id"].as_u64()).collect();
         let own = node.namespace().inode().unwrap();
         assert!(seen.contains(&own), "the agent has not seen the node");

@@ -1,7 +1,9 @@
 //! A node under diagnosis in a cluster.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use anyhow::{Context, Result, bail};
+use netdiag_crds::report::Window;
 use netdiag_e2e::cluster;
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::lab::Node;
@@ -10,9 +12,10 @@ use serde_json::{Value, json};
 
 use crate::CONTROL_PLANE;
 use crate::outcome::Outcome;
+use crate::scenarios::{Agent, Outlived};
 
 /// Seconds for the agent to read its second counters and for the controller to roll up.
-const AFTER_THE_WINDOW: u64 = 60;
+const AFTER_THE_WINDOW: u64 = 180;
 
 /// A node with its agent, in a cluster with its controller.
 pub struct Diagnosed {
@@ -39,23 +42,36 @@ impl Diagnosed {
     }
 
     /// Applies a diagnosis named after the node, makes the fault once its window has begun, and waits for the end.
-    pub fn diagnose<T>(&self, seconds: u64, fault: impl FnOnce() -> T) -> (T, Outcome) {
+    ///
+    /// # Errors
+    /// When the fault fails, or takes longer than the window ([`Outlived`]).
+    pub fn diagnose<T>(
+        &self,
+        seconds: u64,
+        fault: impl FnOnce(Agent) -> Result<T>,
+    ) -> Result<(T, Outcome)> {
         let name = self.node.name();
         let manifest = cluster::once(name, &[name], seconds).to_string();
-        self.kubectl.apply(&manifest).unwrap();
-        cluster::wait_until_running(&self.kubectl, name, name).unwrap();
-        let made = fault();
+        self.kubectl.apply(&manifest)?;
+        cluster::wait_until_running(&self.kubectl, name, name)?;
+        let made = fault(Agent(self.agent.id()))?;
+        let ended = SystemTime::now();
         let limit = Duration::from_secs(seconds + AFTER_THE_WINDOW);
-        let diagnosis = cluster::wait_until_complete(&self.kubectl, name, limit).unwrap();
-        let result = cluster::result(&self.kubectl, name, name).unwrap();
-        self.agent.check_running().unwrap();
-        self.controller.check_running().unwrap();
+        let diagnosis = cluster::wait_until_complete(&self.kubectl, name, limit)?;
+        let result = cluster::result(&self.kubectl, name, name)?;
+        self.agent.check_running()?;
+        self.controller.check_running()?;
+        let window: Window = serde_json::from_value(result["window"].clone())?;
+        let until = window.end_time.context("the window has not ended")?;
+        if ended >= SystemTime::from(until.0) {
+            bail!(Outlived);
+        }
         let evidence = Value::Null;
         let outcome = Outcome {
             diagnosis,
             result,
             evidence,
         };
-        (made, outcome)
+        Ok((made, outcome))
     }
 }

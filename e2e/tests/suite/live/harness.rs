@@ -67,7 +67,7 @@ fn nics_let_announcements_in_only_as_ports_of_the_bridge() {
 fn half_made_checksums_reach_the_server_or_die_at_the_filter() {
     let node = Node::new("node").unwrap();
     let scenario = LostChecksum::new(&node, Fault::HalfMade).unwrap();
-    let counted = scenario.talk(10, 2).unwrap();
+    let counted = scenario.talk(10).unwrap();
     assert_eq!((counted.connected, counted.datagrams), (0, 80));
     assert_eq!((counted.udp, counted.udp6), (50, 30));
     assert!(counted.tcp > 0, "{counted:?}");
@@ -75,7 +75,7 @@ fn half_made_checksums_reach_the_server_or_die_at_the_filter() {
 
     let node = Node::new("node").unwrap();
     let scenario = LostChecksum::new(&node, Fault::HalfMadeBeforeFilter).unwrap();
-    let counted = scenario.talk(10, 2).unwrap();
+    let counted = scenario.talk(10).unwrap();
     assert_eq!((counted.connected, counted.tcp, counted.udp), (0, 0, 0));
     assert!(
         counted.filtered >= 80 && counted.unrouted >= 80,
@@ -88,7 +88,7 @@ fn half_made_checksums_reach_the_server_or_die_at_the_filter() {
 fn broken_bytes_let_connections_through_and_raise_the_counter() {
     let node = Node::new("node").unwrap();
     let scenario = LostChecksum::new(&node, Fault::BrokenBytes).unwrap();
-    let counted = scenario.talk(20, 2).unwrap();
+    let counted = scenario.talk(20).unwrap();
     assert!(counted.connected > 0 && counted.tcp > 0, "{counted:?}");
 }
 
@@ -106,7 +106,7 @@ fn healthy_pods_talk() {
     let node = Node::new("node").unwrap();
     let mut scenario = HealthyPods::new(&node).unwrap();
     scenario.start_capture().unwrap();
-    let (sent, received) = scenario.talk(1).unwrap();
+    let (sent, received) = scenario.talk().unwrap();
     assert!(
         sent > 1_000_000 && received > 100,
         "{sent} bytes, {received} packets"

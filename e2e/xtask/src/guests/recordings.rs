@@ -34,7 +34,7 @@ pub fn keep(
             let detector = detectors.join(check.file_name());
             ensure!(
                 detector.is_dir(),
-                "no check has the folder {detector:?}: list the module in e2e/tests/suite/kernels/recorded.rs"
+                "no check has the folder {detector:?}: see e2e/tests/suite/scenarios/registry.rs"
             );
             let testdata = detector.join("testdata").join(kernel);
             kept += copy(&check.path(), &testdata, &passed)?;

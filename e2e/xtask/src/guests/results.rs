@@ -26,6 +26,8 @@ pub struct Scenario {
     /// `Check: reason` where the agent could not check all.
     pub unchecked: BTreeSet<String>,
     pub measures: Measures,
+    /// It is a healthy look-alike of a fault, in which nothing is to be found.
+    pub twin: bool,
     /// Its verdict was printed; false for the one in which a guest died.
     pub ended: bool,
 }
@@ -110,17 +112,13 @@ impl Scenario {
         Self {
             name: name.to_owned(),
             verdict,
+            twin: false,
             ended,
             output: String::new(),
             found: BTreeSet::new(),
             unchecked: BTreeSet::new(),
             measures: Measures::default(),
         }
-    }
-
-    /// A healthy look-alike of a fault, in which nothing is to be found.
-    pub fn is_twin(&self) -> bool {
-        self.name.contains("twin")
     }
 
     fn add(&mut self, line: &str) {
@@ -131,6 +129,8 @@ impl Scenario {
         } else if let Some(skip) = line.strip_prefix("SKIP ") {
             let why = skip.split_once(": ").map_or(skip, |(_, why)| why);
             self.verdict = Verdict::Skipped(why.to_owned());
+        } else if line == "TWIN" {
+            self.twin = true;
         } else {
             self.measures.add(line);
             self.output.push_str(line);

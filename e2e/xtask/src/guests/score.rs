@@ -100,7 +100,7 @@ impl Score {
                 continue;
             }
             let measures = &scenario.measures;
-            if !scenario.is_twin() {
+            if !scenario.twin {
                 score.faults.0 += 1;
                 score.faults.1 += usize::from(scenario.verdict == Verdict::Passed);
                 score.seconds.extend(measures.seconds);
@@ -164,7 +164,7 @@ mod tests {
     fn scenarios_add_up_to_one_score() {
         let run = "test kernels::a::fault ... ok\n\
             test kernels::b::fault ... FAILED\n\
-            test kernels::twins::healthy ... ok\n\
+            test kernels::a::healthy ... ok\n\
             test kernels::c::skipped ... ok\n\
             successes:\n\
             ---- kernels::a::fault stdout ----\n\
@@ -172,7 +172,8 @@ mod tests {
             COUNTED agent=52 kernel=50..52\n\
             LEDGER 0/50 eth0 rx_dropped\n\
             LEDGER 1/60 eth1 rx_dropped\n\
-            ---- kernels::twins::healthy stdout ----\n\
+            ---- kernels::a::healthy stdout ----\n\
+            TWIN\n\
             TIME 4.0\n\
             COUNTED agent=3 kernel=1..4\n\
             HARMLESS 0\n\

@@ -1,15 +1,20 @@
-//! Drops that the table of `OtherDrop` explains.
+//! Drops that the table of `OtherDrop` explains, full queues and tables, and drops that no event tells of.
 
-use std::ops::RangeInclusive;
-
-use netdiag_e2e::scenarios::{Overflowed, Overrun, Refused};
+use anyhow::Result;
+use netdiag_e2e::scenarios::{
+    FullBacklog, FullConnections, FullNeighbours, HealthyPods, HungProgram, Refusals, SharedPackets,
+};
 use serde_json::Value;
 
+use super::Harness;
+use crate::kernels::Leftover;
 use crate::outcome::{Outcome, is_nearly};
 
 /// Five reasons in one window, each told by its number and its meaning.
-#[track_caller]
-pub fn refusals(made: &Refused, outcome: &Outcome) {
+pub fn refusals_for_several_reasons(harness: &Harness) -> Result<()> {
+    let stage = harness.node("refusals")?;
+    let refusals = Refusals::new(stage.node())?;
+    let (made, outcome) = stage.watch(5, |_| refusals.send())?;
     for (sent, counted) in [
         made.forged,
         made.to_nowhere,
@@ -71,12 +76,15 @@ pub fn refusals(made: &Refused, outcome: &Outcome) {
             "no program listens",
         );
     }
-    assert_alarming(outcome, 2);
+    assert_alarming(&outcome, 2);
+    Ok(())
 }
 
 /// A program that neither reads nor accepts.
-#[track_caller]
-pub fn hung_program(made: &Overflowed, outcome: &Outcome) {
+pub fn program_that_neither_reads_nor_accepts(harness: &Harness) -> Result<()> {
+    let stage = harness.node("hung-program")?;
+    let hung = HungProgram::new(stage.node())?;
+    let (made, outcome) = stage.watch(6, |_| hung.send())?;
     assert!(made.datagrams > 100 && made.connections > 5, "{made:?}");
     let reason = if outcome.has_no_reasons() {
         "udp_queue_rcv_one_skb"
@@ -99,12 +107,15 @@ pub fn hung_program(made: &Overflowed, outcome: &Outcome) {
     assert!(plausible.contains(&count), "{made:?} {finding:#}");
     assert_eq!(finding["severity"], "Warning");
     assert_eq!(finding["subject"]["pod"]["name"], "server");
-    assert_alarming(outcome, 2);
+    assert_alarming(&outcome, 2);
+    Ok(())
 }
 
-/// Connections that could not be tracked: how many packets were sent, and how many of them refused.
-#[track_caller]
-pub fn full_connections((sent, refused): (u64, u64), outcome: &Outcome) {
+/// Connections that could not be tracked.
+pub fn full_table_of_connections(harness: &Harness) -> Result<()> {
+    let stage = harness.node("connections")?;
+    let full = FullConnections::new(stage.node())?;
+    let ((sent, refused), outcome) = stage.watch(3, |_| full.send())?;
     assert!(refused > sent / 2, "{refused} of {sent}");
     let cause = if outcome.has_no_reasons() {
         "nf_hook_slow"
@@ -116,12 +127,15 @@ pub fn full_connections((sent, refused): (u64, u64), outcome: &Outcome) {
     assert_eq!(finding["severity"], "Warning");
     let text = finding.to_string();
     assert!(text.contains("tracked connections was full"), "{finding:#}");
-    assert_alarming(outcome, 1);
+    assert_alarming(&outcome, 1);
+    Ok(())
 }
 
 /// Datagrams to so many addresses that nobody has, with room for a few.
-#[track_caller]
-pub fn full_neighbours(sent: u64, outcome: &Outcome) {
+pub fn full_table_of_neighbours(harness: &Harness) -> Result<()> {
+    let stage = harness.node("neighbours")?;
+    let full = FullNeighbours::new(stage.node())?;
+    let (sent, outcome) = stage.watch(3, |_| full.send())?;
     let cause = if outcome.has_no_reasons() {
         "ip_finish_output2"
     } else {
@@ -140,11 +154,14 @@ pub fn full_neighbours(sent: u64, outcome: &Outcome) {
     let text = finding.to_string();
     assert!(text.contains("neighbour table is full"), "{finding:#}");
     outcome.assert_balanced();
+    Ok(())
 }
 
 /// A burst that found the queue of its CPU full.
-#[track_caller]
-pub fn full_backlog(made: &Overrun, outcome: &Outcome) {
+pub fn full_backlog_of_a_cpu(harness: &Harness) -> Result<()> {
+    let stage = harness.node("backlog")?;
+    let full = FullBacklog::new(stage.node())?;
+    let (made, outcome) = stage.watch(3, |_| full.send())?;
     assert!(made.of_cpus > 20 && made.received > 20, "{made:?}");
     assert_eq!(
         made.sent, made.received,
@@ -161,12 +178,18 @@ pub fn full_backlog(made: &Overrun, outcome: &Outcome) {
     }
     outcome.assert_explained("shop/client", "eth0", "tx_dropped", made.sent);
     outcome.assert_explained("", "veth-client", "rx_dropped", made.received);
-    assert_alarming(outcome, 1);
+    assert_alarming(&outcome, 1);
+    Ok(())
 }
 
-/// Packets that netem has lost on `veth-server`, the least and the most.
-#[track_caller]
-pub fn loss_in_a_queueing_discipline(lost: &RangeInclusive<u64>, outcome: &Outcome) {
+/// Retransmissions as of a full queue, and no device counts a drop.
+pub fn loss_in_a_queueing_discipline(harness: &Harness) -> Result<()> {
+    let stage = harness.node("lossy")?;
+    let pods = HealthyPods::new(stage.node())?;
+    pods.lose(3)?;
+    let (lost, outcome) = stage.watch(3, |_| pods.talk_until_lost(12))?;
+    // What a closed connection had left is sent, and lost, after its client's end.
+    let lost = lost..=pods.lost()?;
     assert!(*lost.start() > 5, "{lost:?} packets");
     let cause = if outcome.has_no_reasons() {
         "kfree_skb_list"
@@ -182,11 +205,18 @@ pub fn loss_in_a_queueing_discipline(lost: &RangeInclusive<u64>, outcome: &Outco
     assert!(others.is_empty(), "{others:#?}");
     assert!(outcome.ledger("", "veth-server", "tx_dropped").is_none());
     outcome.assert_balanced();
+    Ok(())
 }
 
-/// Drops that were counted at both ends of a veth, and of which no event told.
-#[track_caller]
-pub fn shared_packets((sender, receiver): (u64, u64), outcome: &Outcome) {
+/// Drops that are counted at both ends of a veth, and of which no event tells, since the sender holds the packets: the
+/// ledger must not make up what it has not seen.
+pub fn packets_that_their_sender_still_holds(harness: &Harness) -> Result<()> {
+    let stage = harness.node("shared-packets")?;
+    let leftover =
+        Leftover::Because("the sender holds the packets, so that no event tells of their drop");
+    let shared = SharedPackets::new(stage.node())?;
+    let generate = |_| shared.generate();
+    let ((sender, receiver), outcome) = stage.watch_leaving(leftover, 3, generate)?;
     assert!(sender > 20, "{sender} packets");
     assert_eq!(sender, receiver, "a veth counts them at both its ends");
     for (netns, device, counter) in [
@@ -199,6 +229,7 @@ pub fn shared_packets((sender, receiver): (u64, u64), outcome: &Outcome) {
         assert_eq!(entry["unexplained"], sender, "{entry:#}");
     }
     outcome.assert_balanced();
+    Ok(())
 }
 
 /// So many findings of Warning or worse, and no more: nothing is blamed that was not made.

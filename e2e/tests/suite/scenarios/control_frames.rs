@@ -1,27 +1,10 @@
-//! Frames of protocols that nobody receives, and the promiscuity that lets them in.
+//! Expectations of frames of protocols that nobody receives, and of the promiscuity that lets them in.
 
 use netdiag_e2e::lab::Node;
-use netdiag_e2e::scenarios::{Announcements, Increase};
+use netdiag_e2e::scenarios::Increase;
 use serde_json::Value;
 
-use super::assert_harmless;
 use crate::outcome::Outcome;
-
-/// LLDP on three devices, two of which see it only as ports of `br0`.
-#[track_caller]
-pub fn lldp_on_bridged_nics(made: &Announcements, outcome: &Outcome) {
-    assert_eq!(made.dropped, [("eth0", 20), ("eth1", 20), ("eth2", 20)]);
-    for (number, device) in ["eth0", "eth1", "eth2"].into_iter().enumerate() {
-        let finding = lldp_on(device, &format!("leaf-{number}"), 20, outcome);
-        outcome.assert_explained("", device, "rx_dropped", 20);
-        if device == "eth2" {
-            assert_no_cause(finding);
-        } else {
-            assert_bridge_is_the_cause(finding, outcome);
-        }
-    }
-    assert_harmless(outcome);
-}
 
 /// The finding of LLDP that nobody receives on a device: harmless, counted, its sender read from the frame.
 #[track_caller]
@@ -139,4 +122,25 @@ pub fn rose(device: &'static str, dropped: u64, no_handler: u64) -> Increase {
 pub(super) fn causes(finding: &Value) -> Vec<&str> {
     let causes = finding["causedBy"].as_array().into_iter().flatten();
     causes.filter_map(Value::as_str).collect()
+}
+
+/// Cause, device and severity of each promiscuity finding about the node's own devices, sorted.
+pub fn promiscuity(outcome: &Outcome) -> Vec<(&str, &str, &str)> {
+    let ours = |finding: &&Value| {
+        finding["check"] == "Promiscuity" && finding["subject"]["netns"].is_null()
+    };
+    let mut found: Vec<_> = outcome
+        .all()
+        .iter()
+        .filter(ours)
+        .map(|finding| {
+            (
+                finding["cause"].as_str().unwrap_or_default(),
+                finding["subject"]["interface"].as_str().unwrap_or_default(),
+                finding["severity"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect();
+    found.sort_unstable();
+    found
 }

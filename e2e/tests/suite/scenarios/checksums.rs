@@ -1,14 +1,74 @@
-//! Half-made checksums on their ways, and what only looks so.
+//! Half-made checksums that a program between two pods passes on, and what only looks so.
 
-use netdiag_e2e::scenarios::WrongChecksums;
+use anyhow::Result;
+use netdiag_e2e::scenarios::{Fault, LostChecksum, WrongChecksums};
 use serde_json::Value;
 
-use super::assert_harmless;
+use super::{Harness, assert_harmless, kernel_is_since};
+use crate::kernels::Leftover;
 use crate::outcome::Outcome;
 
+/// Seconds of a window.
+const WINDOW: u64 = 9;
+
+/// What came of a diagnosis while the client talked.
+struct Played {
+    made: WrongChecksums,
+    /// The process id of the program in between.
+    forwarder: u32,
+    outcome: Outcome,
+}
+
+/// Plays a fault with that many datagrams of each kind, whose packets the kernel shows all.
+fn play(harness: &Harness, fault: Fault, datagrams: u64) -> Result<Played> {
+    play_leaving(harness, Leftover::None, fault, datagrams)
+}
+
+/// Plays a fault that open connections refuse: a kernel without drop reasons does not show that.
+fn play_refused(harness: &Harness, fault: Fault, datagrams: u64) -> Result<Played> {
+    let leftover = match kernel_is_since(5, 17) {
+        true => Leftover::None,
+        false => Leftover::Because(
+            "before 5.17 tcp_drop frees without an event what an open connection refuses",
+        ),
+    };
+    play_leaving(harness, leftover, fault, datagrams)
+}
+
+fn play_leaving(
+    harness: &Harness,
+    leftover: Leftover,
+    fault: Fault,
+    datagrams: u64,
+) -> Result<Played> {
+    let stage = harness.node("checksums")?;
+    let scenario = LostChecksum::new(stage.node(), fault)?;
+    let talk = |_| scenario.talk(datagrams);
+    let (made, outcome) = stage.watch_leaving(leftover, WINDOW, talk)?;
+    Ok(Played {
+        made,
+        forwarder: scenario.forwarder(),
+        outcome,
+    })
+}
+
+/// Packet sockets pass half-made checksums on.
+pub fn lost_by_a_program_with_packet_sockets(harness: &Harness) -> Result<()> {
+    let outcome = lost_at_arrival(harness, Fault::HalfMade)?;
+    outcome.assert_rolled_up("Critical");
+    outcome.assert_affected(1);
+    Ok(())
+}
+
+/// TUN devices that packets are routed through pass them on.
+pub fn lost_by_a_program_with_tun_devices(harness: &Harness) -> Result<()> {
+    lost_at_arrival(harness, Fault::HalfMadeByTuns).map(drop)
+}
+
 /// Half-made checksums that arrive at pod `server`: connections, and datagrams read at once, after a poll, and short.
-#[track_caller]
-pub fn lost_checksum(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
+fn lost_at_arrival(harness: &Harness, fault: Fault) -> Result<Outcome> {
+    let played = play(harness, fault, 25)?;
+    let Played { made, outcome, .. } = &played;
     assert_eq!((made.connected, made.read), (0, 0), "{made:?}");
     assert_eq!(made.udp + made.udp6, made.datagrams, "{made:?}");
     // Of the four bursts over IPv6 one is verified in a poll, which counts as IPv4.
@@ -19,14 +79,16 @@ pub fn lost_checksum(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
     );
     let finding = lost_at_server(made, outcome);
     assert_eq!(finding["confidence"], "Certain");
-    assert_forwarder(finding, forwarder);
+    assert_forwarder(finding, played.forwarder);
     assert_eq!(finding["subject"]["container"], "forwarder");
+    Ok(played.outcome)
 }
 
 /// Half-made checksums that die in connection tracking's wake: at a rule against invalid packets, or without a route,
 /// since an invalid packet is not translated.
-#[track_caller]
-pub fn lost_checksum_before_a_filter(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
+pub fn lost_before_a_filter_and_a_service(harness: &Harness) -> Result<()> {
+    let played = play(harness, Fault::HalfMadeBeforeFilter, 10)?;
+    let Played { made, outcome, .. } = &played;
     assert_eq!(
         (made.connected, made.tcp, made.udp, made.udp6),
         (0, 0, 0, 0),
@@ -39,25 +101,39 @@ pub fn lost_checksum_before_a_filter(made: &WrongChecksums, forwarder: u32, outc
     assert_eq!(finding["confidence"], "Certain");
     let lost = made.filtered + made.unrouted;
     assert_eq!(finding["count"], lost, "{finding:#}");
-    assert_forwarder(finding, forwarder);
+    assert_forwarder(finding, played.forwarder);
     assert_client_is_named(finding);
     assert_nothing_else(outcome);
+    Ok(())
 }
 
 /// Half-made checksums under translated addresses, which leave the second proof alone.
-#[track_caller]
-pub fn lost_checksum_before_translation(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
+pub fn lost_before_addresses_are_translated(harness: &Harness) -> Result<()> {
+    let played = play(harness, Fault::HalfMadeBeforeTranslation, 10)?;
+    let Played { made, outcome, .. } = &played;
     assert_eq!((made.connected, made.read), (0, 0), "{made:?}");
     assert_eq!(made.udp + made.udp6, made.datagrams, "{made:?}");
     assert!(made.tcp >= 6, "{made:?}");
     let finding = lost_at_server(made, outcome);
     assert_eq!(finding["confidence"], "Likely");
-    assert_forwarder(finding, forwarder);
+    assert_forwarder(finding, played.forwarder);
+    Ok(())
+}
+
+/// TAP devices pass on frames that the sender left to the device to cut.
+pub fn lost_of_super_frames_by_a_program_with_tap_devices(harness: &Harness) -> Result<()> {
+    lost_of_super_frames(harness, Fault::SuperFrames)
+}
+
+/// Packet sockets pass them on.
+pub fn lost_of_super_frames_by_a_program_with_packet_sockets(harness: &Harness) -> Result<()> {
+    lost_of_super_frames(harness, Fault::SuperFramesBySockets)
 }
 
 /// Frames that the sender left to the device to cut: connections come about and crawl.
-#[track_caller]
-pub fn lost_checksum_of_super_frames(made: &WrongChecksums, forwarder: u32, outcome: &Outcome) {
+fn lost_of_super_frames(harness: &Harness, fault: Fault) -> Result<()> {
+    let played = play_refused(harness, fault, 10)?;
+    let Played { made, outcome, .. } = &played;
     assert_eq!(made.connected, 2, "over IPv4 and IPv6: {made:?}");
     let small_pass = made.read >= made.datagrams * 3 / 4;
     assert!(small_pass, "but for what the queue loses: {made:?}");
@@ -67,16 +143,17 @@ pub fn lost_checksum_of_super_frames(made: &WrongChecksums, forwarder: u32, outc
         let tcp = outcome.ledger("shop/server", "", "Tcp.InCsumErrors");
         assert_eq!(tcp.unwrap()["increase"], made.tcp, "{tcp:#?}");
         assert_unseen_is_said(outcome);
-        return;
+        return Ok(());
     }
     let finding = lost_at_server(made, outcome);
     assert_eq!(finding["confidence"], "Certain");
-    assert_forwarder(finding, forwarder);
+    assert_forwarder(finding, played.forwarder);
+    Ok(())
 }
 
 /// Real corruption, which is no lost checksum.
-#[track_caller]
-pub fn broken_bytes(made: &WrongChecksums, outcome: &Outcome) {
+pub fn program_that_breaks_bytes(harness: &Harness) -> Result<()> {
+    let Played { made, outcome, .. } = &play_refused(harness, Fault::BrokenBytes, 30)?;
     assert!(made.connected > 0 && made.tcp > 0, "{made:?}");
     assert!(made.udp > 0 && made.udp6 > 0, "{made:?}");
     let finding = outcome.finding_in("server", "ChecksumDrop", "Corruption", "eth0");
@@ -97,16 +174,17 @@ pub fn broken_bytes(made: &WrongChecksums, outcome: &Outcome) {
         // As above: the ledger must not hide it.
         assert!(finding["count"].as_u64().unwrap() >= made.udp + made.udp6);
         assert_unseen_is_said(outcome);
-        return;
+        return Ok(());
     }
     let broken = increase + made.udp + made.udp6;
     assert_eq!(finding["count"], broken, "{finding:#}");
     outcome.assert_explained("shop/server", "", "Tcp.InCsumErrors", increase);
+    Ok(())
 }
 
 /// Bits that flip anywhere in a frame, beside a program that could have lost checksums and has not.
-#[track_caller]
-pub fn flipped_bits(made: &WrongChecksums, outcome: &Outcome) {
+pub fn nic_that_flips_bits(harness: &Harness) -> Result<()> {
+    let Played { made, outcome, .. } = &play_refused(harness, Fault::FlippedBits, 30)?;
     assert!(made.connected > 0 && made.tcp > 0, "{made:?}");
     assert!(made.udp > 0 && made.udp6 > 0, "{made:?}");
     let finding = outcome.finding_in("server", "ChecksumDrop", "Corruption", "eth0");
@@ -129,11 +207,12 @@ pub fn flipped_bits(made: &WrongChecksums, outcome: &Outcome) {
     );
     let others: Vec<_> = alarming.iter().filter(other).collect();
     assert!(others.is_empty(), "{others:#?}");
+    Ok(())
 }
 
 /// A program that passes on what is unfinished as unfinished.
-#[track_caller]
-pub fn note_kept(made: &WrongChecksums, outcome: &Outcome) {
+pub fn program_that_passes_the_note_on(harness: &Harness) -> Result<()> {
+    let Played { made, outcome, .. } = &play(harness, Fault::NoteKept, 10)?;
     assert_eq!((made.tcp, made.udp, made.udp6), (0, 0, 0), "{made:?}");
     // A busy program's own queue may lose some.
     assert!(made.read >= made.datagrams * 3 / 4, "{made:?}");
@@ -141,6 +220,7 @@ pub fn note_kept(made: &WrongChecksums, outcome: &Outcome) {
     let checksum = |finding: &&Value| finding["check"] == "ChecksumDrop";
     assert_eq!(outcome.all().iter().find(checksum), None);
     assert_harmless(outcome);
+    Ok(())
 }
 
 /// All that the server counted is the one fault, in finding and ledger.

@@ -1,11 +1,11 @@
 //! Frames that come in on several NICs below one device, beside frames that really come in twice.
 
-use netdiag_e2e::lab::Node;
+use anyhow::Result;
 use netdiag_e2e::scenarios::StackedNics;
 use serde_json::Value;
 
-use super::watched::watch;
-use crate::expected;
+use super::fragments::nothing_about_fragments;
+use super::{Harness, assert_harmless};
 use crate::outcome::Outcome;
 
 /// Datagrams of each host.
@@ -23,34 +23,35 @@ fn frame_copies(outcome: &Outcome) -> &Value {
 /// Copies in the node's own namespace.
 fn copies_on_node<'a>(outcome: &'a Outcome) -> Vec<&'a Value> {
     let namespaces = outcome.evidence["namespaces"].as_array().unwrap();
-    let node = namespaces
-        .iter()
-        .find(|one| one["is_node"] == true)
-        .unwrap();
+    let mut node = namespaces.iter().filter(|one| one["is_node"] == true);
+    let node = node.next().unwrap();
     let copies = frame_copies(outcome)["copies"].as_array().unwrap();
     let on_node = |copy: &&'a Value| copy["netns"] == node["id"];
     copies.iter().filter(on_node).collect()
 }
 
-#[test]
-#[ignore = "needs a guest"]
-fn fragments_on_every_port_of_a_bond_and_of_a_team() {
-    let node = Node::new("bundles").unwrap();
-    let stacked = StackedNics::in_bundles(&node).unwrap();
-    let (sent, outcome) = watch(&node, WINDOW, || stacked.send(SENT).unwrap());
+pub fn fragments_on_every_port_of_a_bond_and_of_a_team(harness: &Harness) -> Result<()> {
+    let stage = harness.node("bundles")?;
+    let stacked = StackedNics::in_bundles(stage.node())?;
+    let (sent, outcome) = stage.watch(WINDOW, |agent| {
+        agent.wait_for("frame_copies")?;
+        stacked.send(SENT)
+    })?;
     assert!(sent >= 2 * SENT * FRAGMENTS, "{sent} packets sent");
     let compared = frame_copies(&outcome)["compared"].as_u64().unwrap();
     assert!(compared >= 2 * sent, "{compared} of 2 x {sent} compared");
     assert_eq!(copies_on_node(&outcome), [] as [&Value; 0]);
-    expected::nothing_about_fragments(&outcome);
+    nothing_about_fragments(&outcome);
+    Ok(())
 }
 
-#[test]
-#[ignore = "needs a guest"]
-fn fragments_in_a_vlan_on_a_bond_and_on_a_nic() {
-    let node = Node::new("one-vlan").unwrap();
-    let stacked = StackedNics::in_one_vlan(&node).unwrap();
-    let (sent, outcome) = watch(&node, WINDOW, || stacked.send(SENT).unwrap());
+pub fn fragments_in_a_vlan_on_a_bond_and_on_a_nic(harness: &Harness) -> Result<()> {
+    let stage = harness.node("one-vlan")?;
+    let stacked = StackedNics::in_one_vlan(stage.node())?;
+    let (sent, outcome) = stage.watch(WINDOW, |agent| {
+        agent.wait_for("frame_copies")?;
+        stacked.send(SENT)
+    })?;
     assert!(sent >= SENT * FRAGMENTS, "{sent} packets sent");
     let fragments: u64 = copies_on_node(&outcome)
         .iter()
@@ -67,5 +68,6 @@ fn fragments_in_a_vlan_on_a_bond_and_on_a_nic() {
     for named in ["bond0.100", "lan2.100"] {
         assert!(text.contains(named), "{named} is not in {finding:#}");
     }
-    expected::assert_harmless(&outcome);
+    assert_harmless(&outcome);
+    Ok(())
 }

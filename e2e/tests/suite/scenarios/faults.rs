@@ -1,0 +1,55 @@
+//! The first faults: LLDP on bridged NICs, and a veth with unequal ends.
+
+use anyhow::Result;
+use netdiag_e2e::scenarios::{BridgedNics, UnequalMtu};
+
+use super::control_frames::{assert_bridge_is_the_cause, assert_no_cause, lldp_on};
+use super::{Harness, assert_harmless};
+
+/// LLDP on three devices, two of which see it only as ports of `br0`.
+pub fn lldp_on_macvlan_nics_under_a_bridge(harness: &Harness) -> Result<()> {
+    let stage = harness.node("bridged-nics")?;
+    let nics = BridgedNics::new(stage.node())?;
+    nics.build_bridge()?;
+    let (made, outcome) = stage.watch(6, |_| nics.announce(20))?;
+    assert_eq!(made.dropped, [("eth0", 20), ("eth1", 20), ("eth2", 20)]);
+    for (number, device) in ["eth0", "eth1", "eth2"].into_iter().enumerate() {
+        let finding = lldp_on(device, &format!("leaf-{number}"), 20, &outcome);
+        outcome.assert_explained("", device, "rx_dropped", 20);
+        if device == "eth2" {
+            assert_no_cause(finding);
+        } else {
+            assert_bridge_is_the_cause(finding, &outcome);
+        }
+    }
+    assert_harmless(&outcome);
+    outcome.assert_rolled_up("Info");
+    Ok(())
+}
+
+/// A veth whose end on the node is smaller.
+pub fn veth_with_a_smaller_end(harness: &Harness) -> Result<()> {
+    let stage = harness.node("unequal-mtu")?;
+    let veth = UnequalMtu::new(stage.node())?;
+    let (counted, outcome) = stage.watch(6, |_| veth.send_large(50))?;
+    assert_eq!(counted, (50, 50), "at the sender and at the receiver");
+    let found: Vec<_> = outcome
+        .all()
+        .iter()
+        .filter(|finding| finding["check"] == "LinkMtu")
+        .collect();
+    let [finding] = found[..] else {
+        panic!("{:#}", outcome.result)
+    };
+    assert_eq!(finding["cause"], "PeerMtuSmaller");
+    assert_eq!(finding["severity"], "Critical");
+    assert_eq!(finding["count"], 50, "{finding:#}");
+    let text = finding.to_string();
+    for named in ["9000", "1500", "veth-jumbo", "jumbo"] {
+        assert!(text.contains(named), "{named} is not in {finding:#}");
+    }
+    outcome.assert_explained("shop/jumbo", "eth0", "tx_dropped", 50);
+    outcome.assert_explained("", "veth-jumbo", "rx_dropped", 50);
+    outcome.assert_balanced();
+    Ok(())
+}

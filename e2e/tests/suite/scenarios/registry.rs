@@ -1,0 +1,123 @@
+//! The list of all scenarios, from which both harnesses make their tests.
+
+use super::{Need::*, Scenario};
+
+/// Hands the list to a macro. A row is `name: check, [needs], twin`, where the last word marks a healthy look-alike.
+///
+/// A scenario without needs runs in both harnesses, one that needs a cluster in `live` alone, any other in `kernels`
+/// alone.
+macro_rules! for_each_scenario {
+    ($use:path) => {
+        $use! {
+            bonds {
+                cdp_on_a_bond_alone_beside_lldp_with_a_listener: unhandled_protocol, [Segment, Module("bonding")];
+                control_frames_on_an_802_3ad_bond_under_a_bridge: unhandled_protocol, [Segment, Module("bonding")];
+                control_frames_on_an_active_backup_bond_under_a_bridge: unhandled_protocol, [Segment, Module("bonding")];
+                lldp_on_a_bond_under_a_vlan_filtering_bridge: unhandled_protocol, [Segment, Module("bonding")];
+                lldp_on_a_team_under_a_bridge: unhandled_protocol, [Segment, Module("team")];
+                tagged_lldp_on_a_bond_with_a_vlan_under_a_bridge: unhandled_protocol, [Segment, Module("bonding")];
+            }
+            checksums {
+                lost_before_a_filter_and_a_service: checksum_drop, [];
+                lost_before_addresses_are_translated: checksum_drop, [];
+                lost_by_a_program_with_packet_sockets: checksum_drop, [];
+                lost_by_a_program_with_tun_devices: checksum_drop, [];
+                lost_of_super_frames_by_a_program_with_packet_sockets: checksum_drop, [];
+                lost_of_super_frames_by_a_program_with_tap_devices: checksum_drop, [];
+                nic_that_flips_bits: checksum_drop, [Module("sch_netem")];
+                program_that_breaks_bytes: checksum_drop, [];
+                program_that_passes_the_note_on: checksum_drop, [], twin;
+            }
+            driver_messages {
+                complaints_and_look_alikes: driver_checksum, [Cluster];
+                every_drivers_complaint: driver_checksum, [Segment];
+                forged_complaints: driver_checksum, [Setting], twin;
+            }
+            drops {
+                full_backlog_of_a_cpu: receive_overrun, [Setting];
+                full_table_of_connections: other_drop, [Setting];
+                full_table_of_neighbours: other_drop, [Setting];
+                loss_in_a_queueing_discipline: other_drop, [Module("sch_netem")];
+                packets_that_their_sender_still_holds: other_drop, [Module("pktgen")];
+                program_that_neither_reads_nor_accepts: other_drop, [];
+                refusals_for_several_reasons: other_drop, [];
+            }
+            faults {
+                lldp_on_macvlan_nics_under_a_bridge: unhandled_protocol, [];
+                veth_with_a_smaller_end: link_mtu, [];
+            }
+            fragments {
+                copies_looked_for_where_a_group_is_received: fragment_reassembly, [Cluster];
+                fragments_lost_on_a_cable: fragment_reassembly, [];
+                fragments_of_a_group_that_was_joined_on_both_nics: fragment_reassembly, [];
+                fragments_of_ipv6_on_two_nics: fragment_reassembly, [], twin;
+                fragments_on_two_nics_of_a_segment_that_filter: fragment_reassembly, [Segment], twin;
+                fragments_on_two_nics_of_a_segment_with_connection_tracking: fragment_reassembly, [Segment];
+                fragments_on_two_nics_without_connection_tracking: fragment_reassembly, [], twin;
+                fragments_repeated_on_a_cable: fragment_reassembly, [], twin;
+                fragments_that_come_first_where_nobody_joined: fragment_reassembly, [];
+                fragments_that_come_first_where_the_group_was_joined: fragment_reassembly, [];
+                fragments_while_one_of_two_nics_is_down: fragment_reassembly, [], twin;
+            }
+            nics {
+                control_frames_that_the_nic_filters_are_not_seen: unhandled_protocol, [Segment], twin;
+                lldp_on_a_bridge_that_forwards_it: unhandled_protocol, [Segment];
+                lldp_on_the_only_port_of_a_vlan_filtering_bridge: unhandled_protocol, [Segment];
+            }
+            promiscuity {
+                control_frames_of_many_protocols_and_a_listener: unhandled_protocol, [Cluster];
+                devices_promiscuous_for_common_reasons: promiscuity, [Cluster];
+                devices_promiscuous_for_every_reason: promiscuity, [Module("openvswitch"), Module("bonding")];
+                promiscuity_that_nothing_accounts_for: promiscuity, [];
+            }
+            segment_routing {
+                encapsulated_segments_on_a_veth: segment_offload, [Cluster], twin;
+                encapsulated_segments_that_are_joined: segment_offload, [Segment], twin;
+                encapsulated_super_frames_on_their_way_out: segment_offload, [], twin;
+                inline_segments_that_a_veth_does_not_join: segment_offload, [];
+                inline_segments_that_are_not_joined: segment_offload, [Segment];
+                inline_segments_where_receive_offload_is_off: segment_offload, [Segment], twin;
+                inline_super_frames_on_a_veth: segment_offload, [Cluster];
+                inline_super_frames_on_their_way_out: segment_offload, [Segment];
+                segments_without_a_routing_header: segment_offload, [Segment], twin;
+            }
+            stacked {
+                fragments_in_a_vlan_on_a_bond_and_on_a_nic: fragment_reassembly, [Module("bonding")];
+                fragments_on_every_port_of_a_bond_and_of_a_team: fragment_reassembly, [Module("bonding"), Module("team")], twin;
+            }
+            tap {
+                bridged_tap_queue_overflow_over_ipv6: tap_queue_drop, [];
+                macvtap_queue_overflow: tap_queue_drop, [];
+                macvtap_stalls_that_its_queue_holds: tap_queue_drop, [], twin;
+                macvtap_without_a_reader: tap_queue_drop, [], twin;
+                tap_beside_a_lossy_wire: tap_queue_drop, [Module("sch_netem")];
+                tap_beside_a_short_queueing_discipline: tap_queue_drop, [];
+            }
+            twins {
+                busy_node_whose_pods_come_and_go: other_drop, [], twin;
+                capture_beside_healthy_pods: promiscuity, [], twin;
+                healthy_pods_with_offload: checksum_drop, [], twin;
+                idle_node: other_drop, [], twin;
+            }
+        }
+    };
+}
+pub(crate) use for_each_scenario;
+
+macro_rules! list {
+    ($($module:ident { $($name:ident: $check:ident, $needs:tt $(, $twin:ident)?;)+ })+) => {
+        /// Every scenario.
+        pub static ALL: &[Scenario] = &[$($(
+            Scenario {
+                name: concat!(stringify!($module), "::", stringify!($name)),
+                check: stringify!($check),
+                twin: list!(@is_twin $($twin)?),
+                needs: &$needs,
+                play: super::$module::$name,
+            },
+        )+)+];
+    };
+    (@is_twin twin) => { true };
+    (@is_twin) => { false };
+}
+for_each_scenario!(list);
