@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use serde::Serialize;
 
 use crate::{
-    detectors,
+    Window, detectors,
     evidence::{EvidenceWindow, Lost},
     explained_retransmissions,
     finding::{Confidence, Finding, FindingId, Outcome, Severity, Unchecked},
@@ -29,7 +29,8 @@ pub struct Diagnosis {
 }
 
 /// Turns a window's evidence into a diagnosis. Pure: the same window gives the same answer.
-pub fn diagnose(window: &EvidenceWindow, settings: &Settings) -> Diagnosis {
+pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
+    let window = &Window::of(evidence);
     let mut outcome = Outcome::default();
     for detector in detectors::ALL {
         let found = detector.diagnose(window, &outcome);

@@ -5,7 +5,8 @@
 //! was attached, is not recognised.
 
 use crate::{
-    evidence::{DropCount, EvidenceWindow, ExplainedRetransmissions, OnDemand, Retransmissions},
+    Window,
+    evidence::{DropCount, ExplainedRetransmissions, OnDemand, Retransmissions},
     finding::{Claim, Outcome, Proof, Verdict},
 };
 
@@ -24,7 +25,7 @@ pub(crate) struct Explained {
 
 impl Explained {
     /// What these drop keys explain; `None` where the probe saw nothing of the kind or did not run.
-    pub(crate) fn by(window: &EvidenceWindow, drops: &[usize]) -> Option<Self> {
+    pub(crate) fn by(window: &Window<'_>, drops: &[usize]) -> Option<Self> {
         let OnDemand::Ran {
             from_ms,
             until_ms,
@@ -85,7 +86,7 @@ fn rows_of<'a>(
 }
 
 /// Adds to each finding how many retransmissions the lost packets explain that it claims.
-pub(crate) fn prove(window: &EvidenceWindow, outcome: &mut Outcome) {
+pub(crate) fn prove(window: &Window<'_>, outcome: &mut Outcome) {
     let Outcome {
         findings, claims, ..
     } = outcome;
@@ -104,6 +105,7 @@ pub(crate) fn prove(window: &EvidenceWindow, outcome: &mut Outcome) {
 mod tests {
     use super::*;
     use crate::{
+        EvidenceWindow,
         finding::{Finding, Severity, Subject},
         testing::{NODE, POD, ipv4_drops, proofs, text, window},
     };
@@ -158,7 +160,7 @@ mod tests {
     #[test]
     fn a_finding_tells_what_its_own_drops_explain() {
         let mut outcome = claimed(Verdict::Harmful);
-        prove(&two_places(), &mut outcome);
+        prove(&Window::of(&two_places()), &mut outcome);
         assert_eq!(
             proofs(&outcome.findings[0]),
             [
@@ -175,7 +177,7 @@ mod tests {
     fn what_nobody_misses_explains_nothing() {
         for verdict in [Verdict::Benign, Verdict::Unknown] {
             let mut outcome = claimed(verdict);
-            prove(&two_places(), &mut outcome);
+            prove(&Window::of(&two_places()), &mut outcome);
             assert_eq!(proofs(&outcome.findings[0]), []);
         }
     }
@@ -184,7 +186,8 @@ mod tests {
     fn places_add_up_and_other_packets_of_the_device_do_not_count() {
         let mut window = two_places();
         let explained = |window: &EvidenceWindow, drops: &[usize]| {
-            Explained::by(window, drops).map(|explained| (explained.segments, explained.late))
+            Explained::by(&Window::of(window), drops)
+                .map(|explained| (explained.segments, explained.late))
         };
         assert_eq!(explained(&window, &[0, 1]), Some((47, 12)));
         assert_eq!(explained(&window, &[7]), None);
@@ -196,6 +199,6 @@ mod tests {
     fn without_the_probe_nothing_is_said() {
         let mut window = two_places();
         window.retransmissions = OnDemand::default();
-        assert_eq!(Explained::by(&window, &[0]), None);
+        assert_eq!(Explained::by(&Window::of(&window), &[0]), None);
     }
 }

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod finding;
 pub mod kernel;
 pub mod ledger;
+pub mod topology;
 pub mod uapi;
 
 mod anonymise;
@@ -19,9 +20,11 @@ mod packets;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod window;
 
 pub use anonymise::anonymise;
 pub use diagnose::{Diagnosis, diagnose};
 pub use evidence::EvidenceWindow;
 pub use hidden::is_hidden;
 pub use settings::{Settings, SettingsError};
+pub use window::Window;

@@ -20,7 +20,7 @@ mod unhandled_protocol;
 use serde::Serialize;
 
 use self::kit::Need;
-use crate::{evidence::EvidenceWindow, finding::Outcome};
+use crate::{Window, finding::Outcome};
 
 /// Every detector, causes before their effects; the one for what is left over comes last.
 pub static ALL: &[&dyn Detector] = &[
@@ -52,10 +52,10 @@ pub trait Detector: Sync {
     fn needs(&self) -> &'static [Need];
 
     /// Judges the evidence. Never fails and never reads a clock.
-    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome;
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome;
 
     /// Judges the evidence, and says what of it is missing.
-    fn diagnose(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+    fn diagnose(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let mut outcome = self.judge(window, so_far);
         let missing = kit::needs::unchecked(self.meta().name, self.needs(), window);
         outcome.unchecked.splice(..0, missing);

@@ -73,13 +73,6 @@ pub struct PacketSample {
     pub bytes: Vec<u8>,
 }
 
-impl Drops {
-    /// The samples of one key.
-    pub fn samples_of(&self, key: usize) -> impl Iterator<Item = &PacketSample> {
-        self.samples.iter().filter(move |sample| sample.key == key)
-    }
-}
-
 /// Bytes as one hex string, so that a recording stays readable and small.
 mod hex_bytes {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

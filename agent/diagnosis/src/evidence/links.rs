@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{LinkKind, NetnsId};
 use crate::uapi::flags::{IFF_ALLMULTI, IFF_LOWER_UP, IFF_PROMISC, IFF_UP};
 
+/// The namespace of a link and its index there.
+pub type LinkId = (NetnsId, u32);
+
 /// One network device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Link {
@@ -157,6 +160,11 @@ pub struct MacvlanSettings {
 }
 
 impl Link {
+    /// Its identity on the node.
+    pub fn id(&self) -> LinkId {
+        (self.netns, self.ifindex)
+    }
+
     /// Administratively up.
     pub fn is_up(&self) -> bool {
         self.requested_flags & IFF_UP != 0

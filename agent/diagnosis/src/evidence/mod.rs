@@ -13,15 +13,14 @@ mod observed;
 mod on_demand;
 mod retransmissions;
 mod softnet;
-mod stacks;
 
 pub use drops::{DropCount, Drops, PacketSample};
 pub use frame_copies::{FrameCopies, FrameCopy};
 pub use gro::{GroCount, GroKind, GroReceive};
 pub use link_kind::LinkKind;
 pub use links::{
-    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkStats, MacvlanSettings, Peer,
-    VlanSettings,
+    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkId, LinkStats, MacvlanSettings,
+    Peer, VlanSettings,
 };
 pub use namespaces::{
     Address, Membership, MembershipKind, Namespace, NetnsId, Owner, PacketSocket, Pod,
@@ -31,7 +30,6 @@ pub use observed::Observed;
 pub use on_demand::OnDemand;
 pub use retransmissions::{ExplainedRetransmissions, Retransmissions};
 pub use softnet::{CpuBacklog, Softnet, SoftnetCounters};
-pub use stacks::{LinkId, Stacks};
 
 use serde::{Deserialize, Serialize};
 
@@ -114,41 +112,8 @@ impl EvidenceWindow {
         self.namespaces.iter().find(|namespace| namespace.is_node)
     }
 
-    /// The namespace with this id, if it is one of this node's.
-    pub fn namespace(&self, id: NetnsId) -> Option<&Namespace> {
-        self.namespaces.iter().find(|namespace| namespace.id == id)
-    }
-
     /// All links that were read; empty where links are unavailable.
     pub fn links(&self) -> &[Link] {
         self.links.value().map_or(&[], Vec::as_slice)
-    }
-
-    /// The link with this index in this namespace.
-    pub fn link(&self, netns: NetnsId, ifindex: u32) -> Option<&Link> {
-        self.links()
-            .iter()
-            .find(|link| link.netns == netns && link.ifindex == ifindex)
-    }
-
-    /// The device that this link is enslaved to (bridge, bond, team, Open vSwitch, VRF).
-    pub fn master(&self, link: &Link) -> Option<&Link> {
-        self.link(link.netns, link.master?)
-    }
-
-    /// The other end of a veth, wherever it lives on this node.
-    pub fn veth_peer(&self, link: &Link) -> Option<&Link> {
-        if link.kind != Some(LinkKind::Veth) {
-            return None;
-        }
-        let peer = link.peer.as_ref()?;
-        self.link(peer.netns?, peer.ifindex)
-    }
-
-    /// Slaves (ports) of this device.
-    pub fn slaves<'a>(&'a self, master: &'a Link) -> impl Iterator<Item = &'a Link> + 'a {
-        self.links()
-            .iter()
-            .filter(move |link| link.netns == master.netns && link.master == Some(master.ifindex))
     }
 }

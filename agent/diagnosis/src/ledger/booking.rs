@@ -11,7 +11,8 @@
 
 use super::counters::CounterOf;
 use crate::{
-    evidence::{DropCount, EvidenceWindow, Link, LinkKind},
+    Window,
+    evidence::{DropCount, Link, LinkKind},
     kernel::{ChecksumCounter, DeviceCounter, Reason, Site, site::Raises},
     packets::frame::Frame,
     uapi::ethertype::{ETH_P_IP, ETH_P_LLDP, ETH_P_PAE, ETH_P_SLOW},
@@ -25,7 +26,7 @@ const LINK_LOCAL_ETHERTYPES: [u16; 3] = [ETH_P_LLDP, ETH_P_SLOW, ETH_P_PAE];
 ///
 /// `is_wrong_checksum`: a check has found that these packets died of their checksum.
 pub(super) fn counters_raised(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     drop: usize,
     is_wrong_checksum: bool,
 ) -> Vec<CounterOf> {
@@ -46,7 +47,7 @@ pub(super) fn counters_raised(
         Raises::Protocol(counter) => protocol(*counter),
         Raises::UdpByVersion if key.ethertype == ETH_P_IP => protocol(ChecksumCounter::Udp),
         Raises::UdpByVersion => protocol(ChecksumCounter::Udp6),
-        raises => match window.link(netns, key.ifindex) {
+        raises => match window.topology.link(netns, key.ifindex) {
             Some(link) => device_counters(window, drop, key, link, raises),
             None => Vec::new(),
         },
@@ -54,13 +55,13 @@ pub(super) fn counters_raised(
 }
 
 fn device_counters(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     drop: usize,
     key: &DropCount,
     link: &Link,
     raises: &Raises,
 ) -> Vec<CounterOf> {
-    let peer = window.veth_peer(link);
+    let peer = window.topology.veth_peer(link);
     match raises {
         Raises::Device(counter) => vec![counter.of(link)],
         Raises::Receive if for_exact_matches(window, drop, key, link) => {
@@ -69,6 +70,7 @@ fn device_counters(
             if link.slave_kind == Some(LinkKind::Team) {
                 counters.extend(
                     window
+                        .topology
                         .master(link)
                         .map(|team| DeviceCounter::RxNohandler.of(team)),
                 );
@@ -104,7 +106,7 @@ fn device_counters(
 /// A frame that still has the port of a bond or team as its device was not passed up: `bond_handle_frame` and
 /// `team_handle_frame` answer RX_HANDLER_EXACT for an inactive port, but RX_HANDLER_PASS for link-local groups. A team's
 /// mode that has one active port (`ab_receive`) makes no such exception.
-fn for_exact_matches(window: &EvidenceWindow, drop: usize, key: &DropCount, link: &Link) -> bool {
+fn for_exact_matches(window: &Window<'_>, drop: usize, key: &DropCount, link: &Link) -> bool {
     if !matches!(link.slave_kind, Some(LinkKind::Bond | LinkKind::Team)) {
         return false;
     }
@@ -112,8 +114,7 @@ fn for_exact_matches(window: &EvidenceWindow, drop: usize, key: &DropCount, link
         return true;
     }
     let (mut link_local, mut other) = (0_usize, 0_usize);
-    let samples = window.drops.value().into_iter();
-    for sample in samples.flat_map(|drops| drops.samples_of(drop)) {
+    for sample in window.samples_of(drop) {
         if !sample.has_link_header {
             continue;
         }

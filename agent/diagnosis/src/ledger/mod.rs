@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use self::{counters::CounterOf, fit::Range};
 use crate::{
-    evidence::{DropCount, EvidenceWindow, Link, LinkKind, Namespace, NetnsId},
+    Window,
+    evidence::{DropCount, Link, LinkKind, Namespace, NetnsId},
     finding::{Claim, FindingId, Subject, Verdict},
     kernel::{ChecksumCounter, DeviceCounter},
 };
@@ -70,7 +71,7 @@ pub struct Booking {
 /// `rx_nohandler`, and the namespaces' `Tcp.InCsumErrors`, `Udp.InCsumErrors` and `Udp6.InCsumErrors`.
 ///
 /// The node's own namespace comes first, then by place, interface and counter.
-pub fn balance(window: &EvidenceWindow, claims: &[Claim]) -> Vec<LedgerEntry> {
+pub fn balance(window: &Window<'_>, claims: &[Claim]) -> Vec<LedgerEntry> {
     let books = Books::new(window, claims);
     let mut entries = BTreeMap::new();
     // Slaves before the bonds that contain their counts.
@@ -150,12 +151,12 @@ fn is_bond(link: &Link) -> bool {
 /// enslaved to the bond's own. (A team counts for itself, `team_get_stats64`.)
 fn inherit(
     entry: &mut LedgerEntry,
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     bond: &Link,
     counter: DeviceCounter,
     entries: &BTreeMap<CounterOf, LedgerEntry>,
 ) {
-    for slave in window.slaves(bond) {
+    for slave in window.topology.ports(bond) {
         let Some(of_slave) = entries.get(&counter.of(slave)) else {
             continue;
         };
@@ -206,7 +207,7 @@ struct Books<'a> {
 }
 
 impl<'a> Books<'a> {
-    fn new(window: &'a EvidenceWindow, claims: &'a [Claim]) -> Self {
+    fn new(window: &'a Window<'_>, claims: &'a [Claim]) -> Self {
         let counts = window
             .drops
             .value()

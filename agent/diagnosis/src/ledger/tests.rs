@@ -3,8 +3,9 @@
 mod bonds;
 mod invariant;
 
-use super::{LedgerEntry, balance};
+use super::LedgerEntry;
 use crate::{
+    Window,
     detectors::recorded,
     evidence::{DropCount, EvidenceWindow, Link, LinkStats, Namespace, NetnsId},
     finding::{Claim, Finding, Severity, Subject, Verdict},
@@ -14,6 +15,10 @@ use crate::{
 
 const NODE: NetnsId = NetnsId(4_026_531_840);
 const POD: NetnsId = NetnsId(4_026_532_001);
+
+fn balance(evidence: &EvidenceWindow, claims: &[Claim]) -> Vec<LedgerEntry> {
+    super::balance(&Window::of(evidence), claims)
+}
 
 /// A window of a node with one other namespace, `lab`.
 fn window(links: Vec<Link>, counts: Vec<DropCount>) -> EvidenceWindow {

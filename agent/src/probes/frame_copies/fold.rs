@@ -7,7 +7,8 @@ use std::{
 
 use netdiag_abi::frame_copies::{Copies, CopyKey};
 use netdiag_diagnosis::{
-    evidence::{FrameCopy, Link, LinkId, Namespace, Stacks},
+    evidence::{FrameCopy, Link, LinkId, Namespace},
+    topology::Topology,
     uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
 };
 
@@ -28,19 +29,19 @@ pub(super) fn fold(
 ) -> Vec<FrameCopy> {
     let seen = copies.iter().map(|(key, _)| namespace(key));
     let places = Places::new(namespaces, links, seen, has_cookies);
-    let stacks = Stacks::of(links);
+    let topology = Topology::of(links);
     let mut named: BTreeMap<Name, ByFirst> = BTreeMap::new();
     for (key, copies) in copies {
         let receiver = |ifindex, vlan| {
             let device = places.device(namespace(&key), ifindex)?;
-            receiver(&stacks, device, vlan)
+            receiver(&topology, device, vlan)
         };
         let first = receiver(key.first, key.first_vlan);
         let second = receiver(key.second, key.second_vlan);
         let (Some(first), Some(second)) = (first, second) else {
             continue;
         };
-        if stacks.are_joined(first, second) {
+        if topology.are_joined(first, second) {
             continue;
         }
         let (source, destination) = addresses(&key);
@@ -65,16 +66,16 @@ pub(super) fn fold(
 
 /// The interface that takes in what comes in on a device: its topmost master, or the VLAN device for the frame's tag.
 /// `None` for a tag that nobody asks for.
-fn receiver(stacks: &Stacks, device: LinkId, vlan: u16) -> Option<LinkId> {
+fn receiver(topology: &Topology<'_>, device: LinkId, vlan: u16) -> Option<LinkId> {
     let device = match vlan {
         0 => device,
         // A bridge may keep the tag and look at it itself.
-        id => stacks.vlan(device, id).or_else(|| {
-            let top = stacks.top(device);
+        id => topology.vlan(device, id).or_else(|| {
+            let top = topology.top(device);
             (top != device).then_some(top)
         })?,
     };
-    Some(stacks.top(device))
+    Some(topology.top(device))
 }
 
 fn entry((name, by_first): (Name, ByFirst)) -> FrameCopy {

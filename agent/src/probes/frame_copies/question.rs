@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use netdiag_diagnosis::evidence::{Link, Namespace, NetnsId, Stacks};
+use netdiag_diagnosis::{
+    evidence::{Link, Namespace, NetnsId},
+    topology::Topology,
+};
 
 use crate::probes::question::{Need, Question, Rise, WindowStart, receives};
 
@@ -55,29 +58,28 @@ impl Question for ReceivedTwice {
 impl ReceivedTwice {
     /// What the links are like, and in which namespaces programs receive multicast groups.
     fn on(links: &[Link], receiving_groups: &HashSet<NetnsId>) -> Self {
-        let stacks = Stacks::of(links);
+        let topology = Topology::of(links);
         let mut by_namespace: BTreeMap<NetnsId, Vec<&Link>> = BTreeMap::new();
         for link in links.iter().filter(|link| ends_here(link)) {
             by_namespace.entry(link.netns).or_default().push(link);
         }
         let takes_all = |link: &&Link| {
-            let group = stacks.group((link.netns, link.ifindex));
             links.iter().any(|member| {
                 member.netns == link.netns
                     && (member.is_promiscuous() || member.is_all_multicast())
-                    && group.contains(&(member.netns, member.ifindex))
+                    && topology.are_joined(link.id(), member.id())
             })
         };
         let standing = by_namespace.values().find_map(|receivers| {
             let open: Vec<&Link> = receivers.iter().copied().filter(takes_all).collect();
             Some(format!(
                 "{} take in multicast frames that they did not ask for: is one frame received twice?",
-                two_apart(&stacks, &open)?
+                two_apart(&topology, &open)?
             ))
         });
         let pairs: BTreeMap<_, _> = by_namespace
             .into_iter()
-            .filter_map(|(netns, receivers)| Some((netns, two_apart(&stacks, &receivers)?)))
+            .filter_map(|(netns, receivers)| Some((netns, two_apart(&topology, &receivers)?)))
             .collect();
         let standing = standing.or_else(|| {
             let mut pairs = pairs.iter();
@@ -97,10 +99,9 @@ fn ends_here(link: &Link) -> bool {
 }
 
 /// The names of the first two that do not hand each other's frames on.
-fn two_apart(stacks: &Stacks, links: &[&Link]) -> Option<String> {
+fn two_apart(topology: &Topology<'_>, links: &[&Link]) -> Option<String> {
     let (first, others) = links.split_first()?;
-    let group = stacks.group((first.netns, first.ifindex));
-    let apart = |other: &&&Link| !group.contains(&(other.netns, other.ifindex));
+    let apart = |other: &&&Link| !topology.are_joined(first.id(), other.id());
     let other = others.iter().find(apart)?;
     Some(format!("{} and {}", first.name, other.name))
 }

@@ -8,8 +8,9 @@ use super::{
     trigger::{self, Trigger},
 };
 use crate::{
+    Window,
     detectors::kit::Tally,
-    evidence::{EvidenceWindow, Link, Namespace},
+    evidence::{Link, Namespace},
     finding::{Confidence, Severity},
     packets::ip::IpPacket,
 };
@@ -58,7 +59,7 @@ pub(super) struct Unseen<'a> {
 }
 
 impl<'a> Lost<'a> {
-    pub(super) fn of(window: &'a EvidenceWindow, suspects: &'a Suspects<'a>) -> Option<Self> {
+    pub(super) fn of(window: &'a Window<'_>, suspects: &'a Suspects<'a>) -> Option<Self> {
         let confidence = suspects.loss()?;
         let tally = suspects.lost_tally();
         let senders = senders(window, suspects);
@@ -89,10 +90,10 @@ impl<'a> Lost<'a> {
 }
 
 /// The end of the path: the receiver's own link, also when a filter on the way dropped the packet.
-fn end_of_path<'a>(window: &'a EvidenceWindow, suspects: &Suspects<'_>) -> Option<&'a Link> {
+fn end_of_path<'a>(window: &'a Window<'_>, suspects: &Suspects<'_>) -> Option<&'a Link> {
     let dropped_on = suspects
         .netns
-        .and_then(|netns| window.link(netns, suspects.ifindex));
+        .and_then(|netns| window.topology.link(netns, suspects.ifindex));
     if suspects.trigger == Trigger::Checksum {
         return dropped_on;
     }
@@ -160,7 +161,7 @@ impl Shows {
 
 /// The namespace of these drops, where its counters are closed to the agent: what died there stands in no ledger.
 pub(super) fn uncounted<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     suspects: &Suspects<'_>,
 ) -> Option<&'a Namespace> {
     let namespace = window.namespace(suspects.netns?)?;
@@ -169,7 +170,7 @@ pub(super) fn uncounted<'a>(
 }
 
 /// Wrong checksums of which no packet could be seen.
-pub(super) fn unseen(window: &EvidenceWindow) -> Option<Unseen<'_>> {
+pub(super) fn unseen<'a>(window: &'a Window<'_>) -> Option<Unseen<'a>> {
     let mut places: Vec<(u64, &Namespace)> = window
         .namespaces
         .iter()

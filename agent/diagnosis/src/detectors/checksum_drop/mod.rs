@@ -23,7 +23,7 @@ use super::{
     kit::{Evidence, Need, say},
 };
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Finding, Outcome, Severity, Unchecked},
 };
 
@@ -55,7 +55,7 @@ impl Detector for ChecksumDrop {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, _so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, _so_far: &Outcome) -> Outcome {
         let mut outcome = Outcome::default();
         let unchecked = |reason: String| Unchecked {
             check: NAME,
@@ -81,7 +81,7 @@ impl Detector for ChecksumDrop {
     }
 }
 
-fn lost_finding(window: &EvidenceWindow, lost: &Lost<'_>) -> Finding {
+fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
     let subject = lost.suspects.subject(window);
     let text = text::lost(lost, &subject);
     let mut finding = Finding::new(NAME, PARTIAL_CHECKSUM_LOST, lost.severity(), subject, text);
@@ -98,7 +98,7 @@ fn lost_finding(window: &EvidenceWindow, lost: &Lost<'_>) -> Finding {
     finding
 }
 
-fn broken_finding(window: &EvidenceWindow, broken: &Broken<'_>) -> Finding {
+fn broken_finding(window: &Window<'_>, broken: &Broken<'_>) -> Finding {
     let subject = broken.suspects.subject(window);
     let text = corruption::text(broken, &subject);
     let mut finding = Finding::new(NAME, CORRUPTION, Severity::Warning, subject, text);

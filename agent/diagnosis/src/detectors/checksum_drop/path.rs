@@ -3,41 +3,29 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use crate::{
-    evidence::{EvidenceWindow, Link, LinkKind, Namespace, NetnsId, Owner},
+    Window,
+    evidence::{Link, LinkId, Namespace, NetnsId, Owner},
     uapi::ethertype::{ETH_P_ALL, ETH_P_IP, ETH_P_IPV6},
 };
 
 /// What a packet socket must receive to take part in forwarding IP.
 const FORWARDED_ETHERTYPES: [u16; 3] = [ETH_P_ALL, ETH_P_IP, ETH_P_IPV6];
 
-/// More devices than this on one segment are not walked; a node's bridge with more ports would make the search costly,
-/// and the answer ("somewhere on this bridge") worthless.
-const SEGMENT_LIMIT: usize = 1_024;
-
 /// The link of this node that holds an address, with its namespace. `None` when no namespace or more than one does:
 /// the same address in two pods (overlapping networks) names nobody.
-pub(super) fn holder_of(
-    window: &EvidenceWindow,
+pub(super) fn holder_of<'a>(
+    window: &'a Window<'_>,
     address: IpAddr,
-) -> Option<(&Namespace, Option<&Link>)> {
-    let mut holders = window.namespaces.iter().filter_map(|namespace| {
-        let held = namespace
-            .addresses
-            .iter()
-            .find(|held| held.address == address)?;
-        Some((namespace, window.link(namespace.id, held.ifindex)))
-    });
-    let holder = holders.next()?;
-    holders.next().is_none().then_some(holder)
+) -> Option<(&'a Namespace, Option<&'a Link>)> {
+    match window.holders_of(address) {
+        [(namespace, ifindex)] => Some((namespace, window.topology.link(namespace.id, *ifindex))),
+        _ => None,
+    }
 }
 
 /// Whether any namespace of this node holds the address.
-pub(super) fn is_held(window: &EvidenceWindow, address: IpAddr) -> bool {
-    let addresses = |namespace: &Namespace| -> bool {
-        let mut held = namespace.addresses.iter();
-        held.any(|held| held.address == address)
-    };
-    window.namespaces.iter().any(addresses)
+pub(super) fn is_held(window: &Window<'_>, address: IpAddr) -> bool {
+    !window.holders_of(address).is_empty()
 }
 
 /// How a process stands to the path of the packets, the surest last.
@@ -73,14 +61,16 @@ pub(super) fn culprit(forwarders: &[Forwarder]) -> Option<&Forwarder> {
 /// The processes that hold a packet socket or a TUN device on the way between the two links, those that reach furthest
 /// alone. Captures on several devices look like one that reaches a single segment: a candidate.
 pub(super) fn forwarders(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     source: Option<&Link>,
     receiver: Option<&Link>,
     lost: u64,
 ) -> Vec<Forwarder> {
     let ends = [source, receiver].map(|link| End {
         link,
-        segment: link.map(|link| segment(window, link)).unwrap_or_default(),
+        segment: link
+            .map(|link| window.topology.segment(link))
+            .unwrap_or_default(),
     });
     let mut candidates: Vec<(Owner, BTreeSet<Device>)> = Vec::new();
     for (owner, device) in held_devices(window) {
@@ -118,7 +108,7 @@ pub(super) fn forwarders(
 /// One end of the path.
 struct End<'a> {
     link: Option<&'a Link>,
-    segment: BTreeSet<LinkKey>,
+    segment: BTreeSet<LinkId>,
 }
 
 impl End<'_> {
@@ -129,21 +119,19 @@ impl End<'_> {
     }
 
     /// The device's namespace, or that of another device on its segment, has a link to this end.
-    fn is_routed_to(&self, window: &EvidenceWindow, device: &Device) -> bool {
+    fn is_routed_to(&self, window: &Window<'_>, device: &Device) -> bool {
         let around = window
+            .topology
             .link(device.link.0, device.link.1)
-            .map(|link| segment(window, link))
+            .map(|link| window.topology.segment(link))
             .unwrap_or_default();
         around.iter().any(|link| self.is_in(link.0))
     }
 
     /// A veth leads from the device's namespace, such as a pod's, to one with a link to this end.
-    fn is_behind_a_veth(&self, window: &EvidenceWindow, device: &Device) -> bool {
-        let here = window
-            .links()
-            .iter()
-            .filter(|link| link.netns == device.link.0);
-        here.filter_map(|link| window.veth_peer(link))
+    fn is_behind_a_veth(&self, window: &Window<'_>, device: &Device) -> bool {
+        let here = window.topology.links_in(device.link.0);
+        here.filter_map(|link| window.topology.veth_peer(link))
             .any(|peer| self.is_in(peer.netns))
     }
 
@@ -153,7 +141,7 @@ impl End<'_> {
 }
 
 fn reach(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     devices: &BTreeSet<Device>,
     ends: &[End<'_>; 2],
     lost: u64,
@@ -189,9 +177,9 @@ fn reach(
 
 /// Whether so many packets went into the process through one of its devices and out of it through another. A TUN device
 /// sends what the process reads, any other device receives it.
-fn have_carried(window: &EvidenceWindow, devices: &BTreeSet<Device>, packets: u64) -> bool {
+fn have_carried(window: &Window<'_>, devices: &BTreeSet<Device>, packets: u64) -> bool {
     let passed = |device: &Device| {
-        let link = window.link(device.link.0, device.link.1)?;
+        let link = window.topology.link(device.link.0, device.link.1)?;
         let received = link.increase(|stats| stats.rx_packets);
         let sent = link.increase(|stats| stats.tx_packets);
         Some(if device.is_tun {
@@ -209,24 +197,21 @@ fn have_carried(window: &EvidenceWindow, devices: &BTreeSet<Device>, packets: u6
     })
 }
 
-/// A link's identity on this node.
-type LinkKey = (NetnsId, u32);
-
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Device {
-    link: LinkKey,
+    link: LinkId,
     name: String,
     is_tun: bool,
 }
 
-fn held_devices(window: &EvidenceWindow) -> impl Iterator<Item = (&Owner, Device)> {
+fn held_devices<'a>(window: &'a Window<'_>) -> impl Iterator<Item = (&'a Owner, Device)> {
     let sockets = window
         .packet_sockets
         .value()
         .into_iter()
         .flatten()
         .filter_map(|socket| {
-            let link = window.link(socket.netns, socket.ifindex)?;
+            let link = window.topology.link(socket.netns, socket.ifindex)?;
             let forwards = FORWARDED_ETHERTYPES.contains(&socket.ethertype);
             // Sockets whose holders are unknown (pid 0) may be of one program each.
             (forwards && socket.owner.pid != 0).then(|| (&socket.owner, Device::of(link, false)))
@@ -237,54 +222,18 @@ fn held_devices(window: &EvidenceWindow) -> impl Iterator<Item = (&Owner, Device
         .into_iter()
         .flatten()
         .filter_map(|holder| {
-            // The device may have been moved into a pod after it was opened; its name and kind find it there, if they
-            // find one alone.
-            let mut named = window
-                .links()
-                .iter()
-                .filter(|link| link.name == holder.device && is_tun(link));
-            let at_home = window
-                .links()
-                .iter()
-                .find(|link| link.netns == holder.netns && link.name == holder.device);
-            let link = at_home.or_else(|| named.next().filter(|_| named.next().is_none()))?;
+            let link = window.topology.held_by(holder)?;
             Some((&holder.owner, Device::of(link, true)))
         });
     sockets.chain(tuns)
 }
 
-fn is_tun(link: &Link) -> bool {
-    link.kind == Some(LinkKind::Tun)
-}
-
 impl Device {
     fn of(link: &Link, is_tun: bool) -> Self {
         Self {
-            link: (link.netns, link.ifindex),
+            link: link.id(),
             name: link.name.clone(),
             is_tun,
         }
     }
-}
-
-/// The links that share a layer 2 segment with this one: itself, its veth peer, and whatever a bridge joins to them.
-fn segment(window: &EvidenceWindow, start: &Link) -> BTreeSet<LinkKey> {
-    let mut reached = BTreeSet::from([(start.netns, start.ifindex)]);
-    let mut pending = vec![start];
-    while let Some(link) = pending.pop() {
-        let is_bridge = |device: &Link| device.kind == Some(LinkKind::Bridge);
-        let ports = window.slaves(link).filter(|_| is_bridge(link));
-        let bridge = window.master(link).filter(|master| is_bridge(master));
-        for next in window
-            .veth_peer(link)
-            .into_iter()
-            .chain(bridge)
-            .chain(ports)
-        {
-            if reached.len() < SEGMENT_LIMIT && reached.insert((next.netns, next.ifindex)) {
-                pending.push(next);
-            }
-        }
-    }
-    reached
 }

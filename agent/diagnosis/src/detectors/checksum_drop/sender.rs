@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::{path, suspects::Suspects};
 use crate::{
-    evidence::{EvidenceWindow, Link, Namespace},
+    Window,
+    evidence::{Link, Namespace},
     packets::ip::IpPacket,
 };
 
@@ -32,7 +33,7 @@ pub(super) enum Origin<'a> {
 }
 
 /// The senders of what was lost, those first that this node can name.
-pub(super) fn senders<'a>(window: &'a EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Sender<'a>> {
+pub(super) fn senders<'a>(window: &'a Window<'_>, suspects: &Suspects<'_>) -> Vec<Sender<'a>> {
     let whole = suspects
         .pseudo_header
         .iter()
@@ -55,7 +56,7 @@ pub(super) fn senders<'a>(window: &'a EvidenceWindow, suspects: &Suspects<'_>) -
 }
 
 impl<'a> Sender<'a> {
-    fn of(window: &'a EvidenceWindow, packet: &IpPacket<'_>) -> Self {
+    fn of(window: &'a Window<'_>, packet: &IpPacket<'_>) -> Self {
         let holder = path::holder_of(window, packet.source);
         Self {
             addresses: vec![packet.source],
@@ -95,8 +96,8 @@ impl<'a> Sender<'a> {
     }
 
     /// What is known of the sender's place.
-    pub(super) fn origin(&self, window: &EvidenceWindow) -> Origin<'a> {
-        let any = |holds: fn(&EvidenceWindow, IpAddr) -> bool| {
+    pub(super) fn origin(&self, window: &Window<'_>) -> Origin<'a> {
+        let any = |holds: fn(&Window<'_>, IpAddr) -> bool| {
             let mut addresses = self.addresses.iter();
             addresses.any(|address| holds(window, *address))
         };

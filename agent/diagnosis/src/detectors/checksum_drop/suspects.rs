@@ -9,8 +9,9 @@ use super::{
     trigger::{self, Trigger, is_other_checksum},
 };
 use crate::{
+    Window,
     detectors::kit::Tally,
-    evidence::{DropCount, Drops, EvidenceWindow, NetnsId, PacketSample},
+    evidence::{DropCount, NetnsId, PacketSample},
     finding::{Confidence, Subject},
     packets::ip::{IpPacket, TCP, UDP},
 };
@@ -64,7 +65,7 @@ impl Key<'_> {
 }
 
 /// All drops that may be about a checksum, by place and trigger, in the order of the evidence (most drops first).
-pub(super) fn by_place(window: &EvidenceWindow) -> Vec<Suspects<'_>> {
+pub(super) fn by_place<'a>(window: &'a Window<'_>) -> Vec<Suspects<'a>> {
     let Some(drops) = window.drops.value() else {
         return Vec::new();
     };
@@ -73,7 +74,7 @@ pub(super) fn by_place(window: &EvidenceWindow) -> Vec<Suspects<'_>> {
         let Some(trigger) = trigger::of(window, drop) else {
             continue;
         };
-        let packets = packets_of(drops, index);
+        let packets = packets_of(window, index);
         if signature::sent_without(&packets) {
             continue; // No checksum was sent, so none was lost or broken.
         }
@@ -103,8 +104,8 @@ pub(super) fn by_place(window: &EvidenceWindow) -> Vec<Suspects<'_>> {
     places
 }
 
-fn packets_of<'a>(drops: &'a Drops, index: usize) -> Vec<IpPacket<'a>> {
-    drops
+fn packets_of<'a>(window: &'a Window<'_>, index: usize) -> Vec<IpPacket<'a>> {
+    window
         .samples_of(index)
         .filter(|sample: &&PacketSample| sample.ip_summed != CHECKSUM_PARTIAL)
         .filter_map(IpPacket::of_sample)
@@ -115,7 +116,7 @@ fn packets_of<'a>(drops: &'a Drops, index: usize) -> Vec<IpPacket<'a>> {
 /// holds its destination address, or the node where several do. `None` when it died on no device of this node: other
 /// nodes may share the kernel.
 fn place(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     drop: &DropCount,
     packets: &[IpPacket<'_>],
 ) -> Option<(Option<NetnsId>, u32)> {
@@ -268,11 +269,11 @@ impl<'a> Suspects<'a> {
         self.keys.iter().filter(move |key| !is_explained(key))
     }
 
-    pub(super) fn subject(&self, window: &EvidenceWindow) -> Subject {
+    pub(super) fn subject(&self, window: &Window<'_>) -> Subject {
         let namespace = self.netns.and_then(|netns| window.namespace(netns));
         match self
             .netns
-            .and_then(|netns| window.link(netns, self.ifindex))
+            .and_then(|netns| window.topology.link(netns, self.ifindex))
         {
             Some(link) => Subject::of_link(link, namespace),
             None => namespace.map_or_else(Subject::default, Subject::of_namespace),

@@ -6,6 +6,7 @@ mod without_reasons;
 
 use super::{fixtures::*, *};
 use crate::{
+    Window,
     evidence::*,
     finding::{Confidence, Verdict},
     testing::{
@@ -74,7 +75,7 @@ fn window(reason: &str, location: &str, packets: &[Vec<u8>], ip_summed: u8) -> E
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
-    ChecksumDrop.diagnose(window, &Outcome::default())
+    ChecksumDrop.diagnose(&Window::of(window), &Outcome::default())
 }
 
 fn half_made(count: u32) -> Vec<Vec<u8>> {

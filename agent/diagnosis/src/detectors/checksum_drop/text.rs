@@ -12,8 +12,9 @@ use super::{
     trigger::Trigger,
 };
 use crate::{
+    Window,
     detectors::kit::{proof, say},
-    evidence::{EvidenceWindow, Namespace},
+    evidence::Namespace,
     finding::{Proof, Remedy, Subject, Text},
     packets::ip_protocols,
 };
@@ -96,7 +97,7 @@ fn addresses(sender: &Sender<'_>) -> String {
     addresses.join(", ")
 }
 
-pub(super) fn details(window: &EvidenceWindow, found: &Lost<'_>) -> Vec<(&'static str, String)> {
+pub(super) fn details(window: &Window<'_>, found: &Lost<'_>) -> Vec<(&'static str, String)> {
     let senders = found.senders.iter().map(|sender| {
         let addresses = addresses(sender);
         let text = match sender.origin(window) {
@@ -136,7 +137,7 @@ fn holds(forwarder: &Forwarder) -> String {
     parts.join(" and ")
 }
 
-pub(super) fn evidence(window: &EvidenceWindow, found: &Lost<'_>) -> Vec<Proof> {
+pub(super) fn evidence(window: &Window<'_>, found: &Lost<'_>) -> Vec<Proof> {
     let suspects = found.suspects;
     let mut proofs = proof::drops(window, &found.tally);
     proofs.extend(signatures(suspects, suspects.lost()));
@@ -176,7 +177,7 @@ fn signatures<'a>(suspects: &Suspects<'_>, keys: impl Iterator<Item = &'a Key<'a
     proofs
 }
 
-fn counters(window: &EvidenceWindow, suspects: &Suspects<'_>) -> Vec<Proof> {
+fn counters(window: &Window<'_>, suspects: &Suspects<'_>) -> Vec<Proof> {
     let here = suspects.netns.and_then(|netns| window.namespace(netns));
     let names = [
         "Tcp.InCsumErrors",

@@ -1,7 +1,8 @@
 //! Which drops may be about a checksum.
 
 use crate::{
-    evidence::{DropCount, EvidenceWindow, Namespace},
+    Window,
+    evidence::{DropCount, Namespace},
     kernel::{ChecksumCounter, Reason, Site, site},
 };
 
@@ -55,7 +56,7 @@ pub(super) enum Trigger {
 }
 
 /// Whether this drop may be about a checksum, and who says so.
-pub(super) fn of(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
+pub(super) fn of(window: &Window<'_>, drop: &DropCount) -> Option<Trigger> {
     let rose = |counter| {
         let namespace = drop.netns.and_then(|netns| window.namespace(netns));
         namespace
@@ -96,7 +97,7 @@ pub(super) fn of(window: &EvidenceWindow, drop: &DropCount) -> Option<Trigger> {
 /// Where the kernel gives no reasons, the namespace's counter of wrong checksums tells: what was freed there on arrival
 /// was freed for its checksum if the counter rose as much, but for one in ten. What surely fell between the counter's
 /// two reads is compared.
-fn only_checksums(window: &EvidenceWindow, drop: &DropCount) -> bool {
+fn only_checksums(window: &Window<'_>, drop: &DropCount) -> bool {
     let Some(verified) = ON_ARRIVAL
         .iter()
         .find(|verified| drop.location.is_of_any(verified.sites))
@@ -122,7 +123,7 @@ fn only_checksums(window: &EvidenceWindow, drop: &DropCount) -> bool {
 
 /// How many segments with a wrong checksum TCP freed in this namespace without an event: before 5.17 `tcp_drop` so
 /// frees what an open connection refuses.
-pub(super) fn unseen(window: &EvidenceWindow, namespace: &Namespace) -> u64 {
+pub(super) fn unseen(window: &Window<'_>, namespace: &Namespace) -> u64 {
     let Some(drops) = window.drops.value().filter(|drops| !drops.has_reasons) else {
         return 0;
     };

@@ -4,8 +4,9 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::line::{Complaint, Refused};
 use crate::{
+    Window,
     detectors::kit::Tally,
-    evidence::{EvidenceWindow, Link, LinkId},
+    evidence::{Link, LinkId},
     finding::Confidence,
 };
 
@@ -39,7 +40,7 @@ impl Complaints<'_> {
 }
 
 /// The complaints of the window's log, the most frequent first.
-pub(super) fn groups(window: &EvidenceWindow) -> Vec<Complaints<'_>> {
+pub(super) fn groups<'a>(window: &'a Window<'_>) -> Vec<Complaints<'a>> {
     let mut groups: BTreeMap<(Option<LinkId>, Refused), Complaints<'_>> = BTreeMap::new();
     for entry in window.kernel_log.value().into_iter().flatten() {
         let Some(complaint) = Complaint::parse(&entry.text) else {
@@ -69,10 +70,7 @@ pub(super) fn groups(window: &EvidenceWindow) -> Vec<Complaints<'_>> {
 
 /// The NIC of this node that a line is about. The log belongs to the kernel, which several nodes may share: a device that
 /// is none of ours may be another's.
-fn device<'a>(
-    window: &'a EvidenceWindow,
-    complaint: &Complaint<'_>,
-) -> (Option<&'a Link>, Confidence) {
+fn device<'a>(window: &'a Window<'_>, complaint: &Complaint<'_>) -> (Option<&'a Link>, Confidence) {
     let fits = |link: &&Link| {
         let driver = link.driver.as_deref();
         link.kind.is_none() && driver.is_none_or(|driver| complaint.driver == Some(driver))

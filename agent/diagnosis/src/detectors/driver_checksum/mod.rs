@@ -13,7 +13,7 @@ use super::{
     kit::{Evidence, Need},
 };
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Finding, Outcome, Severity, Subject, Unchecked},
 };
 
@@ -38,7 +38,7 @@ impl Detector for DriverChecksum {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, _so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, _so_far: &Outcome) -> Outcome {
         let groups = judge::groups(window);
         let shown = groups.iter().take(MOST_FINDINGS);
         let too_many = (groups.len() > MOST_FINDINGS).then(|| Unchecked {
@@ -54,7 +54,7 @@ impl Detector for DriverChecksum {
     }
 }
 
-fn finding(window: &EvidenceWindow, group: &Complaints<'_>) -> Finding {
+fn finding(window: &Window<'_>, group: &Complaints<'_>) -> Finding {
     let subject = match group.link {
         Some(link) => Subject::of_link(link, window.namespace(link.netns)),
         None => Subject::default(),

@@ -6,6 +6,7 @@ use super::{
     line::{Complaint, Refused},
 };
 use crate::{
+    Window,
     detectors::Detector,
     evidence::{EvidenceWindow, KernelLogLine, Link},
     finding::{Confidence, Outcome, Severity},
@@ -43,7 +44,7 @@ fn window(lines: &[&str]) -> EvidenceWindow {
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
-    DriverChecksum.diagnose(window, &Outcome::default())
+    DriverChecksum.diagnose(&Window::of(window), &Outcome::default())
 }
 
 #[test]

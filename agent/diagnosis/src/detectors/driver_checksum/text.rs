@@ -2,7 +2,7 @@
 
 use super::{judge::Complaints, line::Refused};
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Proof, Remedy, Text},
 };
 
@@ -58,7 +58,7 @@ pub(super) fn details(group: &Complaints<'_>) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-pub(super) fn remedies(window: &EvidenceWindow, group: &Complaints<'_>) -> Vec<Remedy> {
+pub(super) fn remedies(window: &Window<'_>, group: &Complaints<'_>) -> Vec<Remedy> {
     const TEXT: &str = "Let the stack finish checksums before the device gets them.";
     const EFFECT: &str = "At once: costs CPU time for every packet sent, and segmentation by the device (TSO) ends with \
                           it. Undo with `on`.";

@@ -7,7 +7,8 @@ use std::{
 
 use super::fragments::{Ends, FragmentDrops, Place, Version};
 use crate::{
-    evidence::{EvidenceWindow, FrameCopy, Link, Namespace, NetnsId, Stacks},
+    Window,
+    evidence::{FrameCopy, Link, Namespace, NetnsId},
     uapi::ethertype::{ETH_P_ARP, ETH_P_IP, ETH_P_IPV6},
 };
 
@@ -35,10 +36,7 @@ pub(super) enum Seen {
 }
 
 /// The domains that two interfaces of a namespace share though none of them hands frames on to the other.
-pub(super) fn shared<'a>(
-    window: &'a EvidenceWindow,
-    drops: &[FragmentDrops<'_>],
-) -> Vec<Domain<'a>> {
+pub(super) fn shared<'a>(window: &'a Window<'_>, drops: &[FragmentDrops<'_>]) -> Vec<Domain<'a>> {
     let compared = window.frame_copies.value();
     let came_in = compared.map_or(Vec::new(), |seen| seen.copies.clone());
     let mut domains = joined(window, came_in, Seen::ComingIn);
@@ -93,12 +91,12 @@ fn dropped_on_two(drops: &[FragmentDrops<'_>]) -> Vec<FrameCopy> {
     copies
 }
 
-fn joined(window: &EvidenceWindow, copies: Vec<FrameCopy>, seen: Seen) -> Vec<Domain<'_>> {
-    let stacks = Stacks::of(window.links());
+fn joined<'a>(window: &'a Window<'_>, copies: Vec<FrameCopy>, seen: Seen) -> Vec<Domain<'a>> {
     let mut by_namespace: BTreeMap<NetnsId, Vec<FrameCopy>> = BTreeMap::new();
     for copy in copies {
         let (one, other) = ((copy.netns, copy.first), (copy.netns, copy.second));
-        if is_telling(&copy) && copy.first != copy.second && !stacks.are_joined(one, other) {
+        if is_telling(&copy) && copy.first != copy.second && !window.topology.are_joined(one, other)
+        {
             by_namespace.entry(copy.netns).or_default().push(copy);
         }
     }
@@ -120,7 +118,7 @@ fn joined(window: &EvidenceWindow, copies: Vec<FrameCopy>, seen: Seen) -> Vec<Do
             left = others;
             let links = members
                 .iter()
-                .filter_map(|index| window.link(netns, *index));
+                .filter_map(|index| window.topology.link(netns, *index));
             let domain = Domain {
                 namespace,
                 links: links.collect(),

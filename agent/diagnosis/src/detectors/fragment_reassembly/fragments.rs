@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use super::domains::Domain;
 use crate::{
+    Window,
     detectors::kit::unclaimed,
-    evidence::{DropCount, EvidenceWindow, Namespace, PacketSample},
+    evidence::{DropCount, Namespace, PacketSample},
     finding::Outcome,
     kernel::{Reason, site},
     packets::ip::IpPacket,
@@ -94,10 +95,7 @@ impl Place {
 }
 
 /// The drops of fragments, and of whole datagrams made of them, that no other check has explained.
-pub(super) fn of_fragments<'a>(
-    window: &'a EvidenceWindow,
-    so_far: &Outcome,
-) -> Vec<FragmentDrops<'a>> {
+pub(super) fn of_fragments<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<FragmentDrops<'a>> {
     let Some(drops) = window.drops.value() else {
         return Vec::new();
     };
@@ -129,7 +127,7 @@ pub(super) fn of_fragments<'a>(
                 entered_on: BTreeSet::new(),
             };
             let mut fragments = 0_u64;
-            for sample in drops.samples_of(drop) {
+            for sample in window.samples_of(drop) {
                 let Some(packet) = IpPacket::of_sample(sample) else {
                     continue;
                 };
@@ -169,10 +167,10 @@ fn ends(packet: &IpPacket<'_>) -> Ends {
 }
 
 /// A packet longer than its interface takes in one frame was put together here.
-fn is_longer_than_a_frame(window: &EvidenceWindow, key: &DropCount, sample: &PacketSample) -> bool {
+fn is_longer_than_a_frame(window: &Window<'_>, key: &DropCount, sample: &PacketSample) -> bool {
     let header = u32::from(sample.network_offset.unwrap_or(0));
     key.netns
-        .and_then(|netns| window.link(netns, key.ifindex))
+        .and_then(|netns| window.topology.link(netns, key.ifindex))
         .is_some_and(|link| link.mtu > 0 && sample.length.saturating_sub(header) > link.mtu)
 }
 

@@ -7,8 +7,9 @@ use super::{
     fragments::{Ends, FragmentDrops, Place, Version},
 };
 use crate::{
+    Window,
     detectors::kit::Tally,
-    evidence::{EvidenceWindow, Link, Namespace},
+    evidence::{Link, Namespace},
     finding::{Confidence, Severity},
 };
 
@@ -37,7 +38,7 @@ pub(super) struct Incomplete<'a> {
 
 /// The namespaces and IP versions that gave up datagrams for want of fragments.
 pub(super) fn incomplete<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     drops: &[FragmentDrops<'_>],
     known: &[Collisions<'_>],
 ) -> Vec<Incomplete<'a>> {
@@ -51,7 +52,7 @@ pub(super) fn incomplete<'a>(
 impl<'a> Incomplete<'a> {
     /// `None` when nothing failed there, or nothing but what copies explain.
     fn of(
-        window: &'a EvidenceWindow,
+        window: &'a Window<'_>,
         namespace: &'a Namespace,
         version: Version,
         drops: &[FragmentDrops<'_>],
@@ -89,7 +90,7 @@ impl<'a> Incomplete<'a> {
             .flat_map(|one| one.entered_on.iter().copied())
             .collect();
         let link = match entered_on.iter().copied().collect::<Vec<_>>()[..] {
-            [only] => window.link(namespace.id, only),
+            [only] => window.topology.link(namespace.id, only),
             _ => None,
         };
         let keys = given_up.iter().map(|one| (one.drop, one.key));
@@ -120,7 +121,7 @@ impl<'a> Incomplete<'a> {
 /// These packets were this namespace's. Fragments that leave a queue have no device any more: then the
 /// interface that they came in on must be there, and the namespace be the receiver or the only one where reassembly
 /// failed.
-fn is_in(window: &EvidenceWindow, namespace: &Namespace, one: &FragmentDrops<'_>) -> bool {
+fn is_in(window: &Window<'_>, namespace: &Namespace, one: &FragmentDrops<'_>) -> bool {
     if let Some(netns) = one.key.netns {
         return netns == namespace.id;
     }
@@ -128,7 +129,7 @@ fn is_in(window: &EvidenceWindow, namespace: &Namespace, one: &FragmentDrops<'_>
         return false;
     }
     let mut entered_on = one.entered_on.iter();
-    if !entered_on.all(|ifindex| window.link(namespace.id, *ifindex).is_some()) {
+    if !entered_on.all(|ifindex| window.topology.link(namespace.id, *ifindex).is_some()) {
         return false;
     }
     let owns = |address| {

@@ -8,8 +8,9 @@ use super::{
     fragments::{FragmentDrops, Place},
 };
 use crate::{
-    detectors::promiscuity::{self, chain},
-    evidence::{EvidenceWindow, FrameCopy, Link},
+    Window,
+    detectors::promiscuity,
+    evidence::{FrameCopy, Link},
     finding::{Confidence, FindingId, Outcome, Severity, Verdict},
 };
 
@@ -40,7 +41,7 @@ pub(super) enum Unplaced {
 
 impl<'a> Shared<'a> {
     pub(super) fn of(
-        window: &EvidenceWindow,
+        window: &Window<'_>,
         so_far: &Outcome,
         domain: &'a Domain<'a>,
         collisions: &'a Collisions<'a>,
@@ -71,7 +72,7 @@ impl<'a> Shared<'a> {
     }
 
     /// The findings by which interfaces that filter addresses let in frames of groups that nobody there has joined.
-    fn opened_by(&self, window: &EvidenceWindow, so_far: &Outcome) -> Vec<FindingId> {
+    fn opened_by(&self, window: &Window<'_>, so_far: &Outcome) -> Vec<FindingId> {
         // A broadcast needs no open filter.
         let is_filtered = |copy: &FrameCopy| match copy.destination {
             Some(IpAddr::V4(address)) => !address.is_broadcast(),
@@ -83,7 +84,7 @@ impl<'a> Shared<'a> {
         }
         let mut ids: Vec<FindingId> = self
             .entrances()
-            .flat_map(|link| chain::stack_below(window, link))
+            .flat_map(|link| window.topology.stack_below(link))
             .filter(|device| device.filters_addresses())
             .filter(|device| device.is_promiscuous() || device.is_all_multicast())
             .flat_map(|device| promiscuity::findings_that_open(window, so_far, device))
@@ -115,9 +116,9 @@ impl<'a> Shared<'a> {
     }
 
     /// The devices that a user has made promiscuous, and that let the copies in.
-    pub(super) fn opened_by_users(&self, window: &'a EvidenceWindow) -> Vec<&'a Link> {
+    pub(super) fn opened_by_users(&self, window: &'a Window<'_>) -> Vec<&'a Link> {
         self.entrances()
-            .flat_map(|link| chain::stack_below(window, link))
+            .flat_map(|link| window.topology.stack_below(link))
             .filter(|device| device.promiscuity_requested())
             .take(OPENED_SHOWN)
             .collect()
@@ -136,7 +137,7 @@ impl<'a> Shared<'a> {
 
 /// Fragments that came twice, on interfaces that are not known, because nothing was watched or not all could be read.
 pub(super) fn unplaced_copies(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     drops: &[FragmentDrops<'_>],
     known: &[Collisions<'_>],
 ) -> Option<Unplaced> {
@@ -153,13 +154,13 @@ pub(super) fn unplaced_copies(
 
 /// Fragments that came twice in a namespace with two interfaces to come in on, and that belong to no known domain.
 fn is_unplaced_copy(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     one: &FragmentDrops<'_>,
     known: &[Collisions<'_>],
 ) -> bool {
-    let links = window.links().iter();
-    let ways_in =
-        links.filter(|link| Some(link.netns) == one.key.netns && link.is_up() && link.name != "lo");
+    let netns = one.key.netns.into_iter();
+    let links = netns.flat_map(|netns| window.topology.links_in(netns));
+    let ways_in = links.filter(|link| link.is_up() && link.name != "lo");
     let mut placed = known.iter().flat_map(|collisions| &collisions.drops);
     one.place == Place::Reassembly
         && ways_in.count() > 1

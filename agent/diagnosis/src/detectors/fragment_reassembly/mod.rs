@@ -25,7 +25,7 @@ use super::{
     kit::{Evidence, Need},
 };
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Claim, Finding, Outcome, Subject, Unchecked},
 };
 
@@ -67,7 +67,7 @@ impl Detector for FragmentReassembly {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let drops = fragments::of_fragments(window, so_far);
         let domains = domains::shared(window, &drops);
         let collide = |domain| Collisions::of(domain, &drops);
@@ -92,7 +92,7 @@ impl Detector for FragmentReassembly {
     }
 }
 
-fn shared_finding(window: &EvidenceWindow, shared: &Shared<'_>) -> Finding {
+fn shared_finding(window: &Window<'_>, shared: &Shared<'_>) -> Finding {
     let domain = shared.domain;
     // One device of the domain, always the same one, gives the finding its place and identity.
     let subject = Subject::of_link(domain.links[0], Some(domain.namespace));

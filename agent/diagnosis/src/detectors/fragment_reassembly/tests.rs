@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::FragmentReassembly;
 use crate::{
+    Window,
     detectors::Detector,
     evidence::{
         DropCount, EvidenceWindow, FrameCopies, FrameCopy, Link, Namespace, OnDemand, PacketSample,
@@ -175,7 +176,7 @@ fn conflict() -> EvidenceWindow {
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
-    FragmentReassembly.diagnose(window, &Outcome::default())
+    FragmentReassembly.diagnose(&Window::of(window), &Outcome::default())
 }
 
 fn severities(outcome: &Outcome) -> Vec<(&str, Severity)> {

@@ -12,11 +12,9 @@ use super::{
     judge::{Shared, Unplaced},
 };
 use crate::{
-    detectors::{
-        kit::{proof, say},
-        promiscuity::chain::stack_below,
-    },
-    evidence::{EvidenceWindow, Link, Namespace},
+    Window,
+    detectors::kit::{proof, say},
+    evidence::{Link, Namespace},
     finding::{Proof, Severity, Text},
 };
 
@@ -141,7 +139,7 @@ fn name_of(domain: &Domain<'_>, ifindex: u32) -> String {
     }
 }
 
-pub(super) fn proofs(window: &EvidenceWindow, shared: &Shared<'_>) -> Vec<Proof> {
+pub(super) fn proofs(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Proof> {
     let Shared {
         domain, collisions, ..
     } = shared;
@@ -187,7 +185,7 @@ pub(super) fn proofs(window: &EvidenceWindow, shared: &Shared<'_>) -> Vec<Proof>
     proofs
 }
 
-fn proof_of(window: &EvidenceWindow, one: &FragmentDrops<'_>) -> Proof {
+fn proof_of(window: &Window<'_>, one: &FragmentDrops<'_>) -> Proof {
     let what = match one.place {
         Place::Reassembly => "fragments whose copy was there",
         Place::Routing if one.wholes > 0 => "whole datagrams that nobody there joined for",
@@ -210,8 +208,10 @@ fn counters(namespace: &Namespace, version: Version) -> impl Iterator<Item = Pro
 }
 
 /// The promiscuity of an interface, and the effect of it.
-fn filter_of(window: &EvidenceWindow, link: &Link) -> Proof {
-    let filters = stack_below(window, link)
+fn filter_of(window: &Window<'_>, link: &Link) -> Proof {
+    let filters = window
+        .topology
+        .stack_below(link)
         .iter()
         .any(|device| device.filters_addresses());
     let kind = if filters {

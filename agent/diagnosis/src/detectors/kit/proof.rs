@@ -2,7 +2,8 @@
 
 use super::{Tally, say};
 use crate::{
-    evidence::{DropCount, EvidenceWindow, Link, Namespace},
+    Window,
+    evidence::{DropCount, Link, Namespace},
     finding::Proof,
     uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
 };
@@ -13,7 +14,7 @@ const SOURCE: &str = "kfree_skb";
 const KEYS_SHOWN: usize = 4;
 
 /// A line for each of the most frequent keys, and one for all others.
-pub(in crate::detectors) fn drops(window: &EvidenceWindow, tally: &Tally) -> Vec<Proof> {
+pub(in crate::detectors) fn drops(window: &Window<'_>, tally: &Tally) -> Vec<Proof> {
     let mut keys: Vec<&DropCount> = tally.drops(window).collect();
     keys.sort_by(|a, b| (b.count, &a.reason, &a.location).cmp(&(a.count, &b.reason, &b.location)));
     let others = keys.split_off(keys.len().min(KEYS_SHOWN));
@@ -30,7 +31,7 @@ pub(in crate::detectors) fn drops(window: &EvidenceWindow, tally: &Tally) -> Vec
 }
 
 /// The drops of one key. What carries IP is a packet; all else is known as a frame.
-fn of_key(window: &EvidenceWindow, key: &DropCount) -> Proof {
+fn of_key(window: &Window<'_>, key: &DropCount) -> Proof {
     let unit = match key.ethertype {
         0 | ETH_P_IP | ETH_P_IPV6 => "packets",
         _ => "frames",
@@ -44,12 +45,14 @@ pub(in crate::detectors) fn of_drop(name: impl Into<String>, value: impl ToStrin
 }
 
 /// `NETFILTER_DROP at nft_do_chain, dev eth0, 0x0800`.
-pub(in crate::detectors) fn key_name(window: &EvidenceWindow, key: &DropCount) -> String {
+pub(in crate::detectors) fn key_name(window: &Window<'_>, key: &DropCount) -> String {
     let reason = key.reason.named().unwrap_or("dropped");
     let location = key.location.named();
     let location = location.unwrap_or("a function that could not be named");
     let mut name = format!("{reason} at {location}");
-    let link = key.netns.and_then(|netns| window.link(netns, key.ifindex));
+    let link = key
+        .netns
+        .and_then(|netns| window.topology.link(netns, key.ifindex));
     if let Some(link) = link {
         name.push_str(&format!(", dev {}", link.name));
     }
@@ -94,7 +97,7 @@ pub(in crate::detectors) fn setting(
 }
 
 /// The kernel's release.
-pub(in crate::detectors) fn kernel(window: &EvidenceWindow) -> Proof {
+pub(in crate::detectors) fn kernel(window: &Window<'_>) -> Proof {
     Proof::new("kernel", &window.node.kernel, "", "uname")
 }
 
@@ -122,7 +125,7 @@ mod tests {
             .collect();
         let name = "NO_SOCKET at udp_rcv, dev eth0, 0x0800";
         assert_eq!(
-            lines(&drops(&window, &tally)),
+            lines(&drops(&Window::of(&window), &tally)),
             [
                 (name, "6"),
                 (name, "5"),
@@ -137,8 +140,9 @@ mod tests {
     fn what_is_not_known_of_a_key_is_said_or_left_out() {
         let mut key = ipv4_drops(POD, 9, "", "", 1);
         key.ethertype = 0;
+        let empty = window(Vec::new(), Vec::new());
         assert_eq!(
-            key_name(&window(Vec::new(), Vec::new()), &key),
+            key_name(&Window::of(&empty), &key),
             "dropped at a function that could not be named"
         );
     }

@@ -1,7 +1,8 @@
 //! Names and numbers as every finding has them.
 
 use crate::{
-    evidence::{EvidenceWindow, Link, Namespace, Owner},
+    Window,
+    evidence::{Link, Namespace, Owner},
     finding::Subject,
     packets::flow::frequent_flows,
 };
@@ -106,7 +107,7 @@ pub(in crate::detectors) fn ethertype(number: u16) -> String {
 
 /// Lines with the most frequent flows of the sampled packets.
 pub(in crate::detectors) fn flows(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     tally: &Tally,
 ) -> impl Iterator<Item = (&'static str, String)> {
     let flows = frequent_flows(tally.samples(window), FLOWS_SHOWN);

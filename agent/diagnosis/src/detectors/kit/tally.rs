@@ -1,7 +1,8 @@
 //! Drop keys added up.
 
 use crate::{
-    evidence::{DropCount, EvidenceWindow, PacketSample},
+    Window,
+    evidence::{DropCount, PacketSample},
     finding::{Finding, Outcome},
 };
 
@@ -60,7 +61,7 @@ impl Tally {
     /// The keys, in the order in which they were added.
     pub(in crate::detectors) fn drops<'a>(
         &self,
-        window: &'a EvidenceWindow,
+        window: &'a Window<'_>,
     ) -> impl Iterator<Item = &'a DropCount> {
         let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
         self.keys.iter().filter_map(|index| counts.get(*index))
@@ -69,10 +70,9 @@ impl Tally {
     /// The sampled packets of the keys.
     pub(in crate::detectors) fn samples<'a>(
         &self,
-        window: &'a EvidenceWindow,
+        window: &'a Window<'_>,
     ) -> impl Iterator<Item = &'a PacketSample> {
-        let drops = window.drops.value().into_iter();
-        drops.flat_map(|drops| self.keys.iter().flat_map(|key| drops.samples_of(*key)))
+        self.keys.iter().flat_map(|key| window.samples_of(*key))
     }
 
     /// Gives the finding the number of drops, and the times of the first and the last.
@@ -94,7 +94,7 @@ impl<'a> FromIterator<(usize, &'a DropCount)> for Tally {
 
 /// The drop keys, with their indices, that no earlier check has explained.
 pub(in crate::detectors) fn unclaimed<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     so_far: &Outcome,
 ) -> impl Iterator<Item = (usize, &'a DropCount)> {
     let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
@@ -154,6 +154,7 @@ mod tests {
             keys: vec![1, 8],
             ..Tally::default()
         };
+        let window = Window::of(&window);
         assert_eq!(tally.samples(&window).count(), 2);
         assert_eq!(tally.drops(&window).map(|key| key.count).sum::<u64>(), 2);
     }
@@ -161,7 +162,7 @@ mod tests {
     #[test]
     fn claimed_and_empty_keys_are_left_out() {
         let window = window(Vec::new(), vec![key(3, 0, 0), key(0, 0, 0), key(2, 0, 0)]);
-        let left: Vec<usize> = unclaimed(&window, &first_drop_claimed())
+        let left: Vec<usize> = unclaimed(&Window::of(&window), &first_drop_claimed())
             .map(|(index, _)| index)
             .collect();
         assert_eq!(left, [2]);

@@ -1,8 +1,9 @@
 //! Packets that are lost between the ends of a veth because of their MTUs.
 
 use crate::{
+    Window,
     detectors::kit::Tally,
-    evidence::{DropCount, Drops, EvidenceWindow, Link, Namespace, PacketSample},
+    evidence::{DropCount, Link, Namespace, PacketSample},
     finding::Confidence,
     kernel::site,
 };
@@ -35,9 +36,9 @@ pub(super) struct Loss<'a> {
 }
 
 /// The losses of every veth. Unequal MTUs hurt nobody by themselves: the larger end may never send a packet that long.
-pub(super) fn losses(window: &EvidenceWindow) -> impl Iterator<Item = Loss<'_>> {
+pub(super) fn losses<'a>(window: &'a Window<'_>) -> impl Iterator<Item = Loss<'a>> {
     window.links().iter().filter_map(|link| {
-        let peer = window.veth_peer(link)?;
+        let peer = window.topology.veth_peer(link)?;
         if link.mtu <= peer.mtu {
             return None;
         }
@@ -46,7 +47,7 @@ pub(super) fn losses(window: &EvidenceWindow) -> impl Iterator<Item = Loss<'_>> 
 }
 
 impl<'a> End<'a> {
-    fn of(window: &'a EvidenceWindow, link: &'a Link) -> Option<Self> {
+    fn of(window: &'a Window<'_>, link: &'a Link) -> Option<Self> {
         let namespace = window.namespace(link.netns)?;
         Some(Self { link, namespace })
     }
@@ -54,7 +55,7 @@ impl<'a> End<'a> {
 
 impl<'a> Loss<'a> {
     /// `None` when nothing shows that the sender lost something to the smaller MTU of the receiver.
-    fn between(window: &EvidenceWindow, sender: End<'a>, receiver: End<'a>) -> Option<Self> {
+    fn between(window: &Window<'_>, sender: End<'a>, receiver: End<'a>) -> Option<Self> {
         let mut loss = Self {
             sender,
             receiver,
@@ -73,8 +74,9 @@ impl<'a> Loss<'a> {
             loss.confidence = Confidence::Possible;
             return rose_together.then_some(loss);
         };
-        for (drop, key) in drops.counts.iter().enumerate() {
-            if let Some(refused) = Refused::of_key(drops, drop, key, sender.link, receiver.link)
+        for drop in window.drops_on(sender.link).iter().copied() {
+            if let Some(key) = drops.counts.get(drop)
+                && let Some(refused) = Refused::of_key(window, drop, key, receiver.link)
                 && (!refused.lengths.is_empty() || rose_together)
             {
                 loss.add(drop, key, &refused);
@@ -107,23 +109,14 @@ struct Refused {
 impl Refused {
     /// `None` when the key's packets were not dropped between these ends, or none of its samples was too long. A key
     /// without a sample at a location that compares the MTU stays possible.
-    fn of_key(
-        drops: &Drops,
-        drop: usize,
-        key: &DropCount,
-        sender: &Link,
-        receiver: &Link,
-    ) -> Option<Self> {
+    fn of_key(window: &Window<'_>, drop: usize, key: &DropCount, receiver: &Link) -> Option<Self> {
         let at_forward = key.location.is_of(&site::DEV_FORWARD_SKB);
         // Where kallsyms is blanked, the length alone must tell.
         let unnamed = key.location.is_hidden() && key.reason.is_unnamed();
-        if key.netns != Some(sender.netns)
-            || key.ifindex != sender.ifindex
-            || !(at_forward || unnamed)
-        {
+        if !(at_forward || unnamed) {
             return None;
         }
-        let (too_long, fitting): (Vec<u32>, Vec<u32>) = drops
+        let (too_long, fitting): (Vec<u32>, Vec<u32>) = window
             .samples_of(drop)
             .map(length_without_link_header)
             .partition(|length| *length > receiver.mtu.saturating_add(VLAN_TAG));

@@ -11,7 +11,7 @@ use super::{
     kit::{Evidence, Need, say},
 };
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Finding, Outcome, Severity, Subject},
 };
 
@@ -39,7 +39,7 @@ impl Detector for LinkMtu {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, _so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, _so_far: &Outcome) -> Outcome {
         let mut outcome = Outcome::default();
         for loss in judge::losses(window) {
             outcome.extend(Outcome::of_loss(finding(window, &loss), &loss.tally.keys));
@@ -48,7 +48,7 @@ impl Detector for LinkMtu {
     }
 }
 
-fn finding(window: &EvidenceWindow, loss: &Loss<'_>) -> Finding {
+fn finding(window: &Window<'_>, loss: &Loss<'_>) -> Finding {
     let subject = Subject::of_link(loss.sender.link, Some(loss.sender.namespace));
     let text = text::text(loss);
     let mut finding = Finding::new(NAME, PEER_MTU_SMALLER, Severity::Critical, subject, text);

@@ -2,7 +2,7 @@
 
 use super::LinkMtu;
 use crate::{
-    Settings,
+    Settings, Window,
     detectors::{Detector, recorded},
     evidence::{DropCount, EvidenceWindow, Link, LinkStats, NetnsId, PacketSample},
     finding::{Confidence, Outcome, Severity},
@@ -48,7 +48,7 @@ fn faulty(lengths: &[u32]) -> EvidenceWindow {
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
-    LinkMtu.diagnose(window, &Outcome::default())
+    LinkMtu.diagnose(&Window::of(window), &Outcome::default())
 }
 
 #[test]

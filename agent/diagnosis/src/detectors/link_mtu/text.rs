@@ -2,8 +2,8 @@
 
 use super::judge::{End, Loss};
 use crate::{
+    Window,
     detectors::kit::{proof, say},
-    evidence::EvidenceWindow,
     finding::{Proof, Remedy, Text},
 };
 
@@ -36,7 +36,7 @@ fn label(end: End<'_>) -> String {
     format!("{device} (MTU {})", end.link.mtu)
 }
 
-pub(super) fn proofs(window: &EvidenceWindow, loss: &Loss<'_>) -> Vec<Proof> {
+pub(super) fn proofs(window: &Window<'_>, loss: &Loss<'_>) -> Vec<Proof> {
     let (sender, receiver) = (loss.sender.link, loss.receiver.link);
     let sizes = loss.sizes.map(|(smallest, largest)| {
         let sizes = if smallest == largest {

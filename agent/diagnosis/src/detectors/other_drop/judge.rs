@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::table::{self, Class, Match, Row, Surroundings};
 use crate::{
+    Window,
     detectors::kit::{Tally, unclaimed},
-    evidence::{DropCount, EvidenceWindow, Link, Namespace, NetnsId},
+    evidence::{DropCount, Link, Namespace, NetnsId},
     finding::{Claim, Confidence, Finding, Outcome, Severity, Verdict},
     kernel::Reason,
 };
@@ -72,7 +73,7 @@ impl Drops {
         sum
     }
 
-    pub(super) fn severity(&self, window: &EvidenceWindow) -> Severity {
+    pub(super) fn severity(&self, window: &Window<'_>) -> Severity {
         let class = self.row.map(|row| row.class);
         match class.is_some_and(|class| class.warns(self.tally.count, window.duration_ms)) {
             true => Severity::Warning,
@@ -110,7 +111,7 @@ impl Drops {
 type Place<'a> = (NetnsId, Option<u32>, &'a str);
 
 /// Sorts what no check before has claimed. Drops in namespaces of other nodes that share this kernel are left out.
-pub(super) fn leftovers<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Leftovers<'a> {
+pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftovers<'a> {
     let mut leftovers = Leftovers::default();
     let mut groups: BTreeMap<Place<'a>, Group<'a>> = BTreeMap::new();
     for (index, key) in unclaimed(window, so_far) {
@@ -146,7 +147,7 @@ pub(super) fn leftovers<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Lef
 
 impl<'a> Leftovers<'a> {
     /// Lists every warning and the most frequent of the others. Names break ties, so that two windows list the same.
-    fn list(&mut self, window: &EvidenceWindow, groups: impl Iterator<Item = Group<'a>>) {
+    fn list(&mut self, window: &Window<'_>, groups: impl Iterator<Item = Group<'a>>) {
         let warns = |group: &Group<'_>| group.drops.severity(window) == Severity::Warning;
         let (mut listed, mut others): (Vec<Group<'a>>, Vec<Group<'a>>) = groups.partition(warns);
         others.sort_by(|a, b| {
@@ -160,7 +161,7 @@ impl<'a> Leftovers<'a> {
     }
 
     /// What the table calls no loss, where it is so much that whoever watches drops has seen it.
-    pub(super) fn frequent_not_loss(&self, window: &EvidenceWindow) -> Option<&Drops> {
+    pub(super) fn frequent_not_loss(&self, window: &Window<'_>) -> Option<&Drops> {
         let is_frequent = window.reaches_rate(self.not_loss.tally.count, NOT_LOSS_PER_MINUTE);
         is_frequent.then_some(&self.not_loss)
     }

@@ -2,8 +2,9 @@
 
 use super::table::Class;
 use crate::{
+    Window,
     detectors::kit::Tally,
-    evidence::{DropCount, EvidenceWindow, Namespace},
+    evidence::{DropCount, Namespace},
     finding::Severity,
     kernel::{Reason, Site, site},
 };
@@ -31,7 +32,7 @@ pub(super) struct ListenOverflow<'a> {
 }
 
 /// The namespaces where listeners refused connections.
-pub(super) fn overflows(window: &EvidenceWindow) -> impl Iterator<Item = ListenOverflow<'_>> {
+pub(super) fn overflows<'a>(window: &'a Window<'_>) -> impl Iterator<Item = ListenOverflow<'a>> {
     window.namespaces.iter().filter_map(|namespace| {
         let counted = namespace.increase(COUNTER)?;
         let refused = counted.saturating_sub(seen_as_events(window, namespace));
@@ -47,7 +48,7 @@ pub(super) fn overflows(window: &EvidenceWindow) -> impl Iterator<Item = ListenO
 }
 
 /// The packets that the drop probe has seen; they have a finding of their own.
-fn seen_as_events(window: &EvidenceWindow, namespace: &Namespace) -> u64 {
+fn seen_as_events(window: &Window<'_>, namespace: &Namespace) -> u64 {
     let keys = window
         .drops
         .value()

@@ -21,7 +21,7 @@ use super::{
     kit::{Evidence, Need, proof, say},
 };
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Finding, Outcome, Severity, Subject, Text},
 };
 
@@ -60,7 +60,7 @@ impl Detector for OtherDrop {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let leftovers = judge::leftovers(window, so_far);
         let mut outcome = Outcome {
             findings: listeners::overflows(window)
@@ -90,7 +90,7 @@ impl Detector for OtherDrop {
     }
 }
 
-fn of_group(window: &EvidenceWindow, group: &Group<'_>) -> Finding {
+fn of_group(window: &Window<'_>, group: &Group<'_>) -> Finding {
     let subject = match group.link {
         Some(link) => Subject::of_link(link, Some(group.namespace)),
         None => Subject::of_namespace(group.namespace),
@@ -107,7 +107,7 @@ fn of_group(window: &EvidenceWindow, group: &Group<'_>) -> Finding {
 }
 
 /// A finding about drops of the whole node.
-fn of_node(window: &EvidenceWindow, cause: &'static str, drops: &Drops, text: Text) -> Finding {
+fn of_node(window: &Window<'_>, cause: &'static str, drops: &Drops, text: Text) -> Finding {
     let mut finding = Finding::new(NAME, cause, Severity::Info, Subject::default(), text);
     drops.tally.measure(&mut finding);
     finding.evidence = proof::drops(window, &drops.tally);
@@ -115,7 +115,7 @@ fn of_node(window: &EvidenceWindow, cause: &'static str, drops: &Drops, text: Te
 }
 
 /// Drops that cannot be given to a device, and those that found the counting map full.
-fn no_device(window: &EvidenceWindow, drops: &Drops) -> Finding {
+fn no_device(window: &Window<'_>, drops: &Drops) -> Finding {
     let count = drops.tally.count.saturating_add(window.lost.counts);
     let text = text::no_device(window, drops, count);
     let mut finding = of_node(window, NO_DEVICE, drops, text);

@@ -2,7 +2,8 @@
 
 use super::rows;
 use crate::{
-    evidence::{DropCount, EvidenceWindow, KernelLogLine, Link, Namespace},
+    Window,
+    evidence::{DropCount, KernelLogLine, Link, Namespace},
     kernel::{Reason, Site},
 };
 
@@ -56,9 +57,11 @@ pub(super) struct Surroundings<'a> {
 
 impl<'a> Surroundings<'a> {
     /// Those of a key of this window.
-    pub(super) fn of(window: &'a EvidenceWindow, key: &DropCount) -> Self {
+    pub(super) fn of(window: &'a Window<'_>, key: &DropCount) -> Self {
         Self {
-            link: key.netns.and_then(|netns| window.link(netns, key.ifindex)),
+            link: key
+                .netns
+                .and_then(|netns| window.topology.link(netns, key.ifindex)),
             namespace: key.netns.and_then(|netns| window.namespace(netns)),
             log: window.kernel_log.value().map_or(&[], Vec::as_slice),
         }

@@ -2,7 +2,7 @@
 
 use super::OtherDrop;
 use crate::{
-    Settings,
+    Settings, Window,
     detectors::{Detector, recorded},
     evidence::{DropCount, EvidenceWindow, KernelLogLine, Lost, NetnsId, PacketSample},
     finding::{Confidence, Outcome, Severity, Verdict},
@@ -30,7 +30,7 @@ fn drops(netns: Option<NetnsId>, reason: &str, location: &str, count: u64) -> Dr
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
-    OtherDrop.diagnose(window, &Outcome::default())
+    OtherDrop.diagnose(&Window::of(window), &Outcome::default())
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_function_that_tells_more_than_the_reason_is_a_cause_of_its_own() {
         drops(Some(NODE), "NO_SOCKET", "cookie_v4_check", 12),
         drops(Some(NODE), "NOT_SPECIFIED", "ip_error", 90),
     ]);
-    let outcome = OtherDrop.diagnose(&window, &Outcome::default());
+    let outcome = OtherDrop.diagnose(&Window::of(&window), &Outcome::default());
     let mut found: Vec<(&str, Severity, u64)> = outcome
         .findings
         .iter()
@@ -246,7 +246,10 @@ fn one_reason_at_two_functions_is_one_finding() {
 fn what_another_check_explains_is_left_alone() {
     let window = window(vec![drops(Some(NODE), "FULL_RING", "tun_net_xmit", 900)]);
     let so_far = first_drop_claimed();
-    assert_eq!(OtherDrop.diagnose(&window, &so_far).findings, []);
+    assert_eq!(
+        OtherDrop.diagnose(&Window::of(&window), &so_far).findings,
+        []
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ use super::{
     table::{Advice, Class, DEVICE, Scope},
 };
 use crate::{
+    Window,
     detectors::kit::{proof, say},
-    evidence::EvidenceWindow,
     finding::{Proof, Remedy, Severity, Subject, Text},
 };
 
@@ -57,7 +57,7 @@ pub(super) fn remainder(groups: usize, drops: &Drops) -> Text {
     }
 }
 
-pub(super) fn no_device(window: &EvidenceWindow, drops: &Drops, count: u64) -> Text {
+pub(super) fn no_device(window: &Window<'_>, drops: &Drops, count: u64) -> Text {
     Text {
         headline: format!(
             "{} dropped without a device that this node knows{}",
@@ -71,7 +71,7 @@ pub(super) fn no_device(window: &EvidenceWindow, drops: &Drops, count: u64) -> T
     }
 }
 
-pub(super) fn not_loss(window: &EvidenceWindow, drops: &Drops) -> Text {
+pub(super) fn not_loss(window: &Window<'_>, drops: &Drops) -> Text {
     Text {
         headline: format!(
             "{} freed as dropped that nobody misses{}",
@@ -116,19 +116,19 @@ pub(super) fn listen_overflow_proof(found: &ListenOverflow<'_>) -> Option<Proof>
 }
 
 /// What the counting map had no room for.
-pub(super) fn lost_counts(window: &EvidenceWindow) -> Option<Proof> {
+pub(super) fn lost_counts(window: &Window<'_>) -> Option<Proof> {
     let lost = window.lost.counts;
     let what = "drops that were seen but not told apart: the counting map was full";
     (lost > 0).then(|| proof::of_drop(what, lost))
 }
 
-pub(super) fn remedies(window: &EvidenceWindow, group: &Group<'_>) -> Vec<Remedy> {
+pub(super) fn remedies(window: &Window<'_>, group: &Group<'_>) -> Vec<Remedy> {
     let advice = group.drops.row.and_then(|row| row.advice.as_ref());
     let advice = advice.into_iter();
     advice.map(|advice| remedy(window, advice, group)).collect()
 }
 
-fn remedy(window: &EvidenceWindow, advice: &Advice, group: &Group<'_>) -> Remedy {
+fn remedy(window: &Window<'_>, advice: &Advice, group: &Group<'_>) -> Remedy {
     let device = group.link.map(|link| link.name.as_str());
     let asks_device = advice.command.iter().any(|word| word.contains(DEVICE));
     let namespace = match advice.scope {
@@ -158,7 +158,7 @@ fn remedy(window: &EvidenceWindow, advice: &Advice, group: &Group<'_>) -> Remedy
 }
 
 /// `: QUEUE_PURGE 300, OTHERHOST 20, ..`, the most frequent causes; empty for none.
-fn causes(window: &EvidenceWindow, drops: &Drops) -> String {
+fn causes(window: &Window<'_>, drops: &Drops) -> String {
     let mut sums: Vec<(&str, u64)> = Vec::new();
     for key in drops.tally.drops(window) {
         let cause = cause_of(key);

@@ -1,10 +1,10 @@
 //! Devices that take every multicast frame without being promiscuous.
 
-use super::{
-    chain,
-    users::{bridge_of, sockets_on},
+use super::users::{bridge_of, sockets_on};
+use crate::{
+    Window,
+    evidence::{Link, MembershipKind, Owner},
 };
-use crate::evidence::{EvidenceWindow, Link, MembershipKind, Owner};
 
 /// A device that takes every multicast frame.
 pub(super) struct AllMulticast<'a> {
@@ -25,12 +25,9 @@ pub(super) enum AskedBy<'a> {
 
 /// A port of a bridge that filters VLANs, a user's request or a socket's. Multicast routers do it too and are left
 /// alone.
-pub(super) fn of_device<'a>(
-    window: &'a EvidenceWindow,
-    link: &'a Link,
-) -> Option<AllMulticast<'a>> {
+pub(super) fn of_device<'a>(window: &'a Window<'_>, link: &'a Link) -> Option<AllMulticast<'a>> {
     let opens_a_filter = |device: &&Link| device.filters_addresses();
-    if !chain::stack_below(window, link).iter().any(opens_a_filter) {
+    if !window.topology.stack_below(link).iter().any(opens_a_filter) {
         return None;
     }
     let bridge = bridge_of(window, link);

@@ -1,6 +1,9 @@
 //! Reasons for promiscuity that may be there without being seen: a doubt keeps the unexplained from being an alarm.
 
-use crate::evidence::{EvidenceWindow, Link, LinkKind};
+use crate::{
+    Window,
+    evidence::{Link, LinkKind},
+};
 
 /// Kinds that are known to leave the promiscuity of what lies below them alone, or whose share is counted above.
 const COUNTED_KINDS: [LinkKind; 20] = [
@@ -54,7 +57,7 @@ pub(super) enum Doubt<'a> {
 }
 
 /// What keeps the sum of users from being the whole truth.
-pub(super) fn doubts<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<Doubt<'a>> {
+pub(super) fn doubts<'a>(window: &'a Window<'_>, link: &Link) -> Vec<Doubt<'a>> {
     let mut doubts = Vec::new();
     // Why they could not be read is said once for the whole check (`unchecked`).
     if window.packet_sockets.missing().is_some() {
@@ -82,7 +85,7 @@ pub(super) fn doubts<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<Doubt<'
 /// The kernel logged a change (`__dev_set_promiscuity`: `eth0: left promiscuous mode`, until 6.4 `device eth0 left
 /// promiscuous mode`). A capture that begins and ends again and again may show in the count and not among the sockets,
 /// since the two are not read at one instant.
-fn changed_by_the_log(window: &EvidenceWindow, link: &Link) -> bool {
+fn changed_by_the_log(window: &Window<'_>, link: &Link) -> bool {
     let about = |text: &str| {
         let Some((device, _)) = text
             .split_once(" entered promiscuous mode")
@@ -98,32 +101,17 @@ fn changed_by_the_log(window: &EvidenceWindow, link: &Link) -> bool {
 }
 
 /// Devices above `link` whose share cannot be told.
-fn upper_doubts<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<Doubt<'a>> {
-    let mut doubts: Vec<Doubt<'a>> = window
-        .links()
-        .iter()
-        .filter(|upper| {
-            upper
-                .peer
-                .as_ref()
-                .is_some_and(|peer| peer.ifindex == link.ifindex)
-        })
-        // The one below a device in another namespace may have the device's own number.
-        .filter(|upper| (upper.netns, upper.ifindex) != (link.netns, link.ifindex))
-        .filter_map(|upper| {
-            let kind = upper.kind.as_ref()?;
-            let peer = upper.peer.as_ref()?;
-            match peer.netns {
-                Some(netns) if netns != link.netns => None,
-                Some(_) if COUNTED_KINDS.contains(kind) => None,
-                Some(_) => Some(Doubt::UnknownUpper(upper)),
-                None if upper.passes_below() => Some(Doubt::DistantUpper(upper)),
-                None => None,
-            }
-        })
-        .take(3)
-        .collect();
-    let master = window.master(link);
+fn upper_doubts<'a>(window: &'a Window<'_>, link: &Link) -> Vec<Doubt<'a>> {
+    let unknown = window.topology.on_top(link).filter(|upper| {
+        let kind = upper.kind.as_ref();
+        kind.is_some_and(|kind| !COUNTED_KINDS.contains(kind))
+    });
+    let distant = window.topology.maybe_on_top(link);
+    let distant = distant.filter(|upper| upper.passes_below());
+    let uppers = unknown.map(Doubt::UnknownUpper);
+    let uppers = uppers.chain(distant.map(Doubt::DistantUpper));
+    let mut doubts: Vec<Doubt<'a>> = uppers.take(3).collect();
+    let master = window.topology.master(link);
     match master {
         Some(bond) if bond.bond.is_some() => {
             let settings = bond.bond.as_ref();

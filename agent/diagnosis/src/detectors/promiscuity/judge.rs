@@ -1,8 +1,9 @@
 //! The causes of promiscuity that lie at a device itself, apart from the switch that it is a port of.
 
-use super::{cause, chain, users::Users};
+use super::{cause, users::Users};
 use crate::{
-    evidence::{EvidenceWindow, Link, Owner, PacketSocket},
+    Window,
+    evidence::{Link, Owner, PacketSocket},
     finding::{Confidence, Severity},
 };
 
@@ -29,7 +30,7 @@ pub(super) enum Cause<'a> {
 
 /// Every cause that lies at this device.
 pub(super) fn causes<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     link: &'a Link,
     users: &'a Users<'a>,
 ) -> impl Iterator<Item = Promiscuous<'a>> {
@@ -61,11 +62,9 @@ fn owners<'a>(sockets: &[&'a PacketSocket]) -> Vec<&'a Owner> {
 }
 
 /// The devices that lie on this one.
-fn uppers<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<&'a Link> {
-    let links = window.links().iter();
-    links
-        .filter(|upper| chain::below(window, upper).is_some_and(|below| std::ptr::eq(below, link)))
-        .collect()
+fn uppers<'a>(window: &'a Window<'_>, link: &Link) -> Vec<&'a Link> {
+    let on_top = window.topology.on_top(link);
+    on_top.filter(|upper| upper.passes_below()).collect()
 }
 
 impl Promiscuous<'_> {

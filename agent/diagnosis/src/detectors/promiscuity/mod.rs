@@ -25,7 +25,8 @@ use super::{
     kit::{Evidence, Need, say},
 };
 use crate::{
-    evidence::{EvidenceWindow, Link},
+    Window,
+    evidence::Link,
     finding::{Finding, Outcome, Severity, Subject, Unchecked},
 };
 
@@ -73,7 +74,7 @@ impl Detector for Promiscuity {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, _so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, _so_far: &Outcome) -> Outcome {
         let mut ports = Ports::default();
         let mut findings = Vec::new();
         for link in window.links() {
@@ -101,12 +102,12 @@ impl Detector for Promiscuity {
     }
 }
 
-fn judge_multicast<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Option<AllMulticast<'a>> {
+fn judge_multicast<'a>(window: &'a Window<'_>, link: &'a Link) -> Option<AllMulticast<'a>> {
     let takes_all = link.is_all_multicast();
     takes_all.then(|| all_multicast::of_device(window, link))?
 }
 
-fn device_finding(window: &EvidenceWindow, found: &Promiscuous<'_>) -> Finding {
+fn device_finding(window: &Window<'_>, found: &Promiscuous<'_>) -> Finding {
     let mut subject = Subject::of_link(found.link, window.namespace(found.link.netns));
     if let Some(owner) = found.only_process() {
         subject.process = Some(say::process(owner));
@@ -123,7 +124,7 @@ fn device_finding(window: &EvidenceWindow, found: &Promiscuous<'_>) -> Finding {
 }
 
 /// A finding about a port, or about the switch of several.
-fn port_finding(window: &EvidenceWindow, group: &Group<'_>, first: &Port<'_>) -> Finding {
+fn port_finding(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> Finding {
     let about = match group {
         Group::Single(port) => port.link,
         Group::Several(_) => first.switch,
@@ -138,7 +139,7 @@ fn port_finding(window: &EvidenceWindow, group: &Group<'_>, first: &Port<'_>) ->
     finding
 }
 
-fn multicast_finding(window: &EvidenceWindow, found: &AllMulticast<'_>) -> Finding {
+fn multicast_finding(window: &Window<'_>, found: &AllMulticast<'_>) -> Finding {
     let subject = Subject::of_link(found.link, window.namespace(found.link.netns));
     let text = multicast_text::text(window, found);
     let mut finding = Finding::new(CHECK, cause::ALL_MULTICAST, Severity::Info, subject, text);
@@ -151,7 +152,7 @@ fn multicast_finding(window: &EvidenceWindow, found: &AllMulticast<'_>) -> Findi
 }
 
 /// The unicast filters of some promiscuous devices could not be read.
-fn unread_filters(window: &EvidenceWindow) -> Option<Unchecked> {
+fn unread_filters(window: &Window<'_>) -> Option<Unchecked> {
     let is_unread = |link: &Link| link.promiscuity > 0 && link.unicast_promiscuous.is_none();
     window.links().iter().any(is_unread).then(|| Unchecked {
         check: CHECK,
@@ -163,11 +164,13 @@ fn unread_filters(window: &EvidenceWindow) -> Option<Unchecked> {
 /// The findings by which `link`, a device that filters addresses, lets in frames that it would filter out: those of
 /// the devices whose receive filter it follows.
 pub(super) fn findings_that_open<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     so_far: &'a Outcome,
     link: &'a Link,
 ) -> Vec<&'a Finding> {
-    chain::stack_above(window, link)
+    window
+        .topology
+        .stack_above(link)
         .into_iter()
         .flat_map(|device| findings_about(window, so_far, device))
         .collect()
@@ -175,11 +178,7 @@ pub(super) fn findings_that_open<'a>(
 
 /// The findings about a device; those about all ports of its switch only where the device has none of its own as a
 /// port.
-fn findings_about<'a>(
-    window: &EvidenceWindow,
-    so_far: &'a Outcome,
-    link: &Link,
-) -> Vec<&'a Finding> {
+fn findings_about<'a>(window: &Window<'_>, so_far: &'a Outcome, link: &Link) -> Vec<&'a Finding> {
     let all_about = |link: &Link| -> Vec<&'a Finding> {
         let findings = so_far.findings.iter();
         findings
@@ -188,7 +187,7 @@ fn findings_about<'a>(
     };
     let mut found = all_about(link);
     if !found.iter().any(|finding| is_port_cause(finding))
-        && let Some(switch) = window.master(link)
+        && let Some(switch) = window.topology.master(link)
     {
         found.extend(
             all_about(switch)
@@ -199,7 +198,7 @@ fn findings_about<'a>(
     found
 }
 
-fn is_about(window: &EvidenceWindow, finding: &Finding, link: &Link) -> bool {
+fn is_about(window: &Window<'_>, finding: &Finding, link: &Link) -> bool {
     let netns = window
         .namespace(link.netns)
         .filter(|namespace| !namespace.is_node)

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{cause, chain, users::Users};
+use super::{cause, users::Users};
 use crate::{
-    evidence::{EvidenceWindow, Link, LinkKind, NetnsId},
+    Window,
+    evidence::{Link, LinkKind, NetnsId},
     finding::Confidence,
 };
 
@@ -45,7 +46,7 @@ pub(super) enum Group<'a> {
 
 impl<'a> Ports<'a> {
     /// Takes note of a device that is promiscuous as a port.
-    pub(super) fn add(&mut self, window: &'a EvidenceWindow, link: &'a Link, users: Users<'a>) {
+    pub(super) fn add(&mut self, window: &'a Window<'_>, link: &'a Link, users: Users<'a>) {
         let (switch, cause, confidence) = match (users.bridge, users.open_vswitch) {
             (Some(used), _) => {
                 let confidence = match used.needed {
@@ -115,21 +116,23 @@ pub(super) fn is_internal(link: &Link) -> bool {
 
 /// The datapath that a device of Open vSwitch is told with. netlink has the datapath of no such device, so all of a
 /// namespace go with the first that has other devices as ports.
-fn datapath_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> &'a Link {
+fn datapath_of<'a>(window: &'a Window<'_>, link: &'a Link) -> &'a Link {
     let mut internal = window
-        .links()
-        .iter()
-        .filter(|other| other.netns == link.netns && is_internal(other));
+        .topology
+        .links_in(link.netns)
+        .filter(|other| is_internal(other));
     let first = internal.clone().next();
     internal
-        .find(|datapath| window.slaves(datapath).next().is_some())
+        .find(|datapath| window.topology.ports(datapath).next().is_some())
         .or(first)
         .unwrap_or(link)
 }
 
 /// The devices at or below a port that have a filter, which its promiscuity opens.
-pub(super) fn opened_filters<'a>(window: &'a EvidenceWindow, port: &'a Link) -> Vec<&'a str> {
-    chain::stack_below(window, port)
+pub(super) fn opened_filters<'a>(window: &'a Window<'_>, port: &'a Link) -> Vec<&'a str> {
+    window
+        .topology
+        .stack_below(port)
         .into_iter()
         .filter(|device| device.netns == port.netns)
         .filter(|device| device.filters_addresses() && device.is_promiscuous())

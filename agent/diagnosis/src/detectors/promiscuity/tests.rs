@@ -7,8 +7,8 @@ mod users;
 use super::*;
 use crate::{
     evidence::{
-        BondSettings, BridgePort, BridgeSettings, MacvlanSettings, Membership, MembershipKind,
-        PacketSocket, Peer, Pod,
+        BondSettings, BridgePort, BridgeSettings, EvidenceWindow, MacvlanSettings, Membership,
+        MembershipKind, PacketSocket, Peer, Pod,
     },
     finding::{Confidence, Severity},
     testing::{
@@ -96,7 +96,9 @@ fn with_sockets(links: Vec<Link>, sockets: Vec<PacketSocket>) -> EvidenceWindow 
 }
 
 fn findings(window: &EvidenceWindow) -> Vec<Finding> {
-    Promiscuity.diagnose(window, &Outcome::default()).findings
+    Promiscuity
+        .diagnose(&Window::of(window), &Outcome::default())
+        .findings
 }
 
 /// (cause, interface, severity) of every finding, in order.

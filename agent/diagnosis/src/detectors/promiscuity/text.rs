@@ -10,8 +10,9 @@ use super::{
     users::Users,
 };
 use crate::{
+    Window,
     detectors::kit::say,
-    evidence::{EvidenceWindow, Link, LinkKind},
+    evidence::{Link, LinkKind},
     finding::{Proof, Remedy, Text},
 };
 
@@ -21,7 +22,7 @@ const MOST_PROCESSES: usize = 8;
 const LETS_IN_ALL: &str =
     "A promiscuous device takes every frame on its wire, also those for other MAC addresses.";
 
-pub(super) fn text(window: &EvidenceWindow, found: &Promiscuous<'_>) -> Text {
+pub(super) fn text(window: &Window<'_>, found: &Promiscuous<'_>) -> Text {
     let name = &found.link.name;
     let (headline, what, hurts) = match &found.cause {
         Cause::Passthru(_) => (
@@ -87,7 +88,7 @@ pub(super) fn text(window: &EvidenceWindow, found: &Promiscuous<'_>) -> Text {
     }
 }
 
-fn unexplained(window: &EvidenceWindow, found: &Promiscuous<'_>) -> (String, String, &'static str) {
+fn unexplained(window: &Window<'_>, found: &Promiscuous<'_>) -> (String, String, &'static str) {
     let Promiscuous { link, users, .. } = found;
     let (verb, rest) = if users.doubts.is_empty() {
         (
@@ -157,10 +158,7 @@ pub(super) fn consequence(found: &Promiscuous<'_>) -> String {
     format!("{name} is promiscuous and takes frames that it would filter out.")
 }
 
-pub(super) fn details(
-    window: &EvidenceWindow,
-    found: &Promiscuous<'_>,
-) -> Vec<(&'static str, String)> {
+pub(super) fn details(window: &Window<'_>, found: &Promiscuous<'_>) -> Vec<(&'static str, String)> {
     let Cause::PacketSockets(owners) = &found.cause else {
         return Vec::new();
     };
@@ -250,7 +248,7 @@ fn vlan_filtering(switch: &Link) -> String {
     }
 }
 
-pub(super) fn remedies(window: &EvidenceWindow, found: &Promiscuous<'_>) -> Vec<Remedy> {
+pub(super) fn remedies(window: &Window<'_>, found: &Promiscuous<'_>) -> Vec<Remedy> {
     let link = found.link;
     match &found.cause {
         Cause::Passthru(upper) => vec![filter_again(window, upper)],
@@ -282,7 +280,7 @@ pub(super) fn remedies(window: &EvidenceWindow, found: &Promiscuous<'_>) -> Vec<
     }
 }
 
-fn filter_again(window: &EvidenceWindow, passthru: &Link) -> Remedy {
+fn filter_again(window: &Window<'_>, passthru: &Link) -> Remedy {
     let kind = passthru.kind.as_ref().unwrap_or(&LinkKind::MacVlan);
     let kind = kind.to_string();
     let name = passthru.name.as_str();
@@ -299,7 +297,7 @@ fn filter_again(window: &EvidenceWindow, passthru: &Link) -> Remedy {
 }
 
 /// A command on the device itself.
-fn on_device(window: &EvidenceWindow, link: &Link, text: &str, words: &[&str]) -> Option<Remedy> {
+fn on_device(window: &Window<'_>, link: &Link, text: &str, words: &[&str]) -> Option<Remedy> {
     let namespace = window.namespace(link.netns)?;
     Some(Remedy::command_in(namespace, text, words, &[&link.name]))
 }
@@ -310,7 +308,7 @@ fn names(links: &[&Link]) -> String {
 }
 
 /// `eth0, eth1 <- bond0 <- bond0.100`.
-fn chain(window: &EvidenceWindow, link: &Link, follows: impl Fn(&Link) -> bool + Copy) -> String {
+fn chain(window: &Window<'_>, link: &Link, follows: impl Fn(&Link) -> bool + Copy) -> String {
     let level = |links: Vec<&Link>| {
         let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
         say::list_with(&names, ", ")
@@ -319,12 +317,12 @@ fn chain(window: &EvidenceWindow, link: &Link, follows: impl Fn(&Link) -> bool +
     levels.map(level).collect::<Vec<_>>().join(" <- ")
 }
 
-fn chain_of(window: &EvidenceWindow, link: &Link) -> String {
+fn chain_of(window: &Window<'_>, link: &Link) -> String {
     chain(window, link, Link::is_promiscuous)
 }
 
 /// The sentence, and the chain of devices where there is more than one.
-fn with_chain(sentence: String, window: &EvidenceWindow, link: &Link) -> String {
+fn with_chain(sentence: String, window: &Window<'_>, link: &Link) -> String {
     let chain = chain_of(window, link);
     if chain == link.name {
         sentence

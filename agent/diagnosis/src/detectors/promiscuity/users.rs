@@ -2,11 +2,13 @@
 //! one by one and what is left over is unexplained.
 
 use super::{
-    chain,
     doubts::{Doubt, doubts},
     ports,
 };
-use crate::evidence::{EvidenceWindow, Link, LinkKind, MembershipKind, PacketSocket};
+use crate::{
+    Window,
+    evidence::{Link, LinkKind, MembershipKind, PacketSocket},
+};
 
 /// The users of one device's promiscuity.
 #[derive(Debug, Default)]
@@ -44,7 +46,7 @@ pub(super) struct BridgeUse<'a> {
 
 impl<'a> Users<'a> {
     /// Counts the users of `link`.
-    pub(super) fn of(window: &'a EvidenceWindow, link: &'a Link) -> Self {
+    pub(super) fn of(window: &'a Window<'_>, link: &'a Link) -> Self {
         let mut users = Self {
             requested: link.promiscuity_requested(),
             open_vswitch: open_vswitch_of(window, link),
@@ -101,8 +103,9 @@ impl<'a> Users<'a> {
 }
 
 /// The bridge of a port and whether it needs the port promiscuous.
-pub(super) fn bridge_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Option<BridgeUse<'a>> {
+pub(super) fn bridge_of<'a>(window: &'a Window<'_>, link: &'a Link) -> Option<BridgeUse<'a>> {
     let bridge = window
+        .topology
         .master(link)
         .filter(|master| master.kind == Some(LinkKind::Bridge))?;
     Some(BridgeUse {
@@ -113,7 +116,7 @@ pub(super) fn bridge_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Optio
 
 /// The rule of `br_manage_promisc`: every port, unless the bridge filters VLANs, is not promiscuous itself, and no
 /// other port floods or learns, so that the addresses behind the bridge are known.
-fn needs_promiscuous_port(window: &EvidenceWindow, bridge: &Link, port: &Link) -> Option<bool> {
+fn needs_promiscuous_port(window: &Window<'_>, bridge: &Link, port: &Link) -> Option<bool> {
     if !bridge.bridge?.vlan_filtering || bridge.is_promiscuous() {
         return Some(true);
     }
@@ -122,65 +125,48 @@ fn needs_promiscuous_port(window: &EvidenceWindow, bridge: &Link, port: &Link) -
             .map(|port| port.learning || port.unicast_flood)
     };
     let mut auto_ports = 0;
-    for link in window.slaves(bridge) {
+    for link in window.topology.ports(bridge) {
         auto_ports += usize::from(is_auto(link)?);
     }
     Some(auto_ports > usize::from(is_auto(port)?))
 }
 
-fn open_vswitch_of<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Option<&'a Link> {
+fn open_vswitch_of<'a>(window: &'a Window<'_>, link: &'a Link) -> Option<&'a Link> {
     let is_port = link.slave_kind == Some(LinkKind::OpenVSwitch);
     window
+        .topology
         .master(link)
         .filter(|master| is_port || ports::is_internal(master))
 }
 
 /// `macvlan_open` raises the lower device's promiscuity once for a passthru device that is up, unless it was made with
 /// `nopromisc`.
-fn passthru_on<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<&'a Link> {
-    window
-        .links()
-        .iter()
-        .filter(|upper| upper.is_passthru() && upper.is_up())
-        .filter(|upper| {
-            !upper
-                .macvlan
-                .as_ref()
-                .is_some_and(|macvlan| macvlan.no_promiscuity)
-        })
-        .filter(|upper| is_below(link, upper))
-        .collect()
+fn passthru_on<'a>(window: &'a Window<'_>, link: &Link) -> Vec<&'a Link> {
+    let raises = |upper: &&Link| {
+        let settings = upper.macvlan.as_ref();
+        upper.is_passthru() && upper.is_up() && settings.is_some_and(|one| !one.no_promiscuity)
+    };
+    window.topology.on_top(link).filter(raises).collect()
 }
 
 /// A macvlan device with an address of its own lies on a device that has no filter for unicast addresses.
-fn has_address_above(window: &EvidenceWindow, link: &Link) -> bool {
+fn has_address_above(window: &Window<'_>, link: &Link) -> bool {
     matches!(link.kind, Some(LinkKind::Veth | LinkKind::Dummy))
-        && window.links().iter().any(|upper| {
+        && window.topology.on_top(link).any(|upper| {
             matches!(upper.kind, Some(LinkKind::MacVlan | LinkKind::MacVtap))
                 && !upper.is_passthru()
                 && upper.is_up()
-                && is_below(link, upper)
         })
-}
-
-fn is_below(link: &Link, upper: &Link) -> bool {
-    upper
-        .peer
-        .as_ref()
-        .is_some_and(|peer| peer.netns == Some(link.netns) && peer.ifindex == link.ifindex)
 }
 
 /// Packet sockets with this kind of membership on `link`.
 pub(super) fn sockets_on<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     link: &Link,
     kind: MembershipKind,
 ) -> Vec<&'a PacketSocket> {
     window
-        .packet_sockets
-        .value()
-        .into_iter()
-        .flatten()
+        .sockets_on(link)
         .filter(|socket| memberships_of(socket, link, kind) > 0)
         .collect()
 }
@@ -198,9 +184,10 @@ fn memberships_of(socket: &PacketSocket, link: &Link, kind: MembershipKind) -> u
 
 /// Promiscuous devices above that pass it on. A bond passes it to the active slave only, in the modes that have one
 /// (`bond_set_promiscuity`); a passthru device is a user of its own.
-fn inherited_from<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Vec<&'a Link> {
-    chain::uppers(window, link)
-        .into_iter()
+fn inherited_from<'a>(window: &'a Window<'_>, link: &'a Link) -> Vec<&'a Link> {
+    window
+        .topology
+        .uppers(link)
         .filter(|upper| upper.is_promiscuous() && upper.is_up() && !upper.is_passthru())
         .filter(|upper| upper.bond.is_none() || !is_inactive_slave(link, upper))
         .collect()

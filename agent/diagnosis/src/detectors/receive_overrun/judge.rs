@@ -3,10 +3,9 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::{
+    Window,
     detectors::kit::{Tally, unclaimed},
-    evidence::{
-        CpuBacklog, DropCount, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Softnet,
-    },
+    evidence::{CpuBacklog, DropCount, Link, LinkStats, Namespace, NetnsId, Softnet},
     finding::{Confidence, Outcome, Severity},
     kernel::{Reason, site},
 };
@@ -53,7 +52,7 @@ pub(super) struct FullBacklog<'a> {
     pub(super) confidence: Confidence,
 }
 
-pub(super) fn severity(window: &EvidenceWindow, lost: &Tally) -> Severity {
+pub(super) fn severity(window: &Window<'_>, lost: &Tally) -> Severity {
     if window.reaches_rate(lost.count, WARN_PER_MINUTE) {
         Severity::Warning
     } else {
@@ -61,7 +60,7 @@ pub(super) fn severity(window: &EvidenceWindow, lost: &Tally) -> Severity {
     }
 }
 
-pub(super) fn full_rings(window: &EvidenceWindow) -> impl Iterator<Item = FullRing<'_>> {
+pub(super) fn full_rings<'a>(window: &'a Window<'_>) -> impl Iterator<Item = FullRing<'a>> {
     // A link with a kind is made of software; a bond or VLAN repeats what its NIC has counted.
     let nics = window.links().iter().filter(|link| link.kind.is_none());
     nics.filter_map(|nic| {
@@ -82,7 +81,7 @@ pub(super) fn full_rings(window: &EvidenceWindow) -> impl Iterator<Item = FullRi
 }
 
 pub(super) fn full_backlog<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     so_far: &Outcome,
 ) -> Option<FullBacklog<'a>> {
     let softnet = window.softnet.value();
@@ -110,7 +109,7 @@ pub(super) fn full_backlog<'a>(
 }
 
 impl FullBacklog<'_> {
-    fn add(&mut self, window: &EvidenceWindow, index: usize, key: &DropCount, counted: u64) {
+    fn add(&mut self, window: &Window<'_>, index: usize, key: &DropCount, counted: u64) {
         let at_backlog = key.location.is_of(&site::ENQUEUE_TO_BACKLOG);
         // Kernels from 5.18 on name the reason.
         let is_named = key.reason == Reason::CPU_BACKLOG;
@@ -127,7 +126,8 @@ impl FullBacklog<'_> {
             return;
         }
         let device = key.netns.map(|netns| (netns, key.ifindex));
-        let device = device.filter(|(netns, ifindex)| window.link(*netns, *ifindex).is_some());
+        let device =
+            device.filter(|(netns, ifindex)| window.topology.link(*netns, *ifindex).is_some());
         let of_device = self.devices.entry(device).or_default();
         *of_device = of_device.saturating_add(key.count);
         self.tally.add(index, key);

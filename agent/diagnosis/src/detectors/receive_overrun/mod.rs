@@ -14,7 +14,7 @@ use super::{
     kit::{Evidence, Need, say},
 };
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Finding, Outcome, Subject},
 };
 
@@ -43,7 +43,7 @@ impl Detector for ReceiveOverrun {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let mut outcome = Outcome::default();
         let rings = judge::full_rings(window);
         let findings = rings.map(|ring| ring_finding(window, &ring));
@@ -56,7 +56,7 @@ impl Detector for ReceiveOverrun {
     }
 }
 
-fn ring_finding(window: &EvidenceWindow, ring: &FullRing<'_>) -> Finding {
+fn ring_finding(window: &Window<'_>, ring: &FullRing<'_>) -> Finding {
     let subject = Subject::of_link(ring.nic, Some(ring.namespace));
     let severity = judge::severity(window, &ring.tally);
     let mut finding = Finding::new(NAME, RING_FULL, severity, subject, text::ring(ring));
@@ -66,7 +66,7 @@ fn ring_finding(window: &EvidenceWindow, ring: &FullRing<'_>) -> Finding {
     finding
 }
 
-fn backlog_finding(window: &EvidenceWindow, backlog: &FullBacklog<'_>) -> Finding {
+fn backlog_finding(window: &Window<'_>, backlog: &FullBacklog<'_>) -> Finding {
     let severity = judge::severity(window, &backlog.tally);
     let text = text::backlog(backlog);
     let mut finding = Finding::new(NAME, BACKLOG_FULL, severity, Subject::default(), text);

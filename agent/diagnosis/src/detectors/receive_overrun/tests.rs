@@ -2,7 +2,7 @@
 
 use super::ReceiveOverrun;
 use crate::{
-    Settings,
+    Settings, Window,
     detectors::Detector,
     evidence::{
         CpuBacklog, DropCount, EvidenceWindow, Link, LinkKind, LinkStats, NetnsId, Observed,
@@ -84,7 +84,7 @@ fn link(window: &mut EvidenceWindow) -> &mut Link {
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
-    ReceiveOverrun.diagnose(window, &Outcome::default())
+    ReceiveOverrun.diagnose(&Window::of(window), &Outcome::default())
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use super::judge::{FullBacklog, FullRing};
 use crate::{
+    Window,
     detectors::kit::{proof, say},
-    evidence::EvidenceWindow,
     finding::{Proof, Remedy, Text},
 };
 
@@ -82,7 +82,7 @@ pub(super) fn backlog(backlog: &FullBacklog<'_>) -> Text {
     }
 }
 
-pub(super) fn backlog_proofs(window: &EvidenceWindow, backlog: &FullBacklog<'_>) -> Vec<Proof> {
+pub(super) fn backlog_proofs(window: &Window<'_>, backlog: &FullBacklog<'_>) -> Vec<Proof> {
     let mut proofs = match window.drops.value() {
         Some(_) => proof::drops(window, &backlog.tally),
         None => vec![Proof::new(
@@ -112,11 +112,11 @@ pub(super) fn backlog_proofs(window: &EvidenceWindow, backlog: &FullBacklog<'_>)
 
 /// The devices that lost most.
 pub(super) fn devices(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     backlog: &FullBacklog<'_>,
 ) -> impl Iterator<Item = (&'static str, String)> {
     let name = |device: Option<_>| {
-        let link = device.and_then(|(netns, ifindex)| window.link(netns, ifindex));
+        let link = device.and_then(|(netns, ifindex)| window.topology.link(netns, ifindex));
         link.map_or_else(
             || "a device that is not known".to_owned(),
             |link| say::device(link, window.namespace(link.netns)),

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    Window,
     detectors::kit::{Tally, unclaimed},
-    evidence::{
-        Drops, EvidenceWindow, GroCount, GroKind, GroReceive, Link, LinkId, Namespace, OnDemand,
-        PacketSample,
-    },
+    evidence::{GroCount, GroKind, GroReceive, Link, LinkId, Namespace, OnDemand, PacketSample},
     finding::{Confidence, Outcome},
     kernel::Reason,
     packets::ip::{IpPacket, SEGMENT_ROUTING, TCP},
@@ -43,7 +41,7 @@ pub(super) struct Unmerged<'a> {
 }
 
 /// The interfaces with inline packets that are not joined beside others that are.
-pub(super) fn unmerged(window: &EvidenceWindow) -> Vec<Unmerged<'_>> {
+pub(super) fn unmerged<'a>(window: &'a Window<'_>) -> Vec<Unmerged<'a>> {
     let OnDemand::Ran {
         from_ms,
         until_ms,
@@ -61,12 +59,12 @@ pub(super) fn unmerged(window: &EvidenceWindow) -> Vec<Unmerged<'_>> {
 }
 
 fn judge<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     gro: &GroReceive,
     count: &GroCount,
     times: (u64, u64),
 ) -> Option<Unmerged<'a>> {
-    let link = window.link(count.netns, count.ifindex)?;
+    let link = window.topology.link(count.netns, count.ifindex)?;
     let inline = Share::default().with(count);
     if inline.offered < LEAST_PACKETS || !inline.at_most_one_in(FAILS) {
         return None;
@@ -126,17 +124,20 @@ pub(super) struct BadSuperFrames<'a> {
 
 /// The devices that dropped such frames, in the order of their namespaces and indices.
 pub(super) fn bad_super_frames<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     so_far: &Outcome,
 ) -> impl Iterator<Item = BadSuperFrames<'a>> {
     let mut devices: BTreeMap<LinkId, BadSuperFrames<'a>> = BTreeMap::new();
     for (index, key) in unclaimed(window, so_far) {
         let place = key
             .netns
-            .filter(|_| {
-                key.reason == Reason::SKB_BAD_GSO && are_inline(window.drops.value(), index)
-            })
-            .and_then(|netns| Some((window.link(netns, key.ifindex)?, window.namespace(netns)?)));
+            .filter(|_| key.reason == Reason::SKB_BAD_GSO && are_inline(window, index))
+            .and_then(|netns| {
+                Some((
+                    window.topology.link(netns, key.ifindex)?,
+                    window.namespace(netns)?,
+                ))
+            });
         let Some((link, namespace)) = place else {
             continue;
         };
@@ -153,9 +154,8 @@ pub(super) fn bad_super_frames<'a>(
 
 /// Every sampled packet of this key is TCP behind an inline segment routing header. What was not sampled may be
 /// anybody's malformed frame.
-fn are_inline(drops: Option<&Drops>, key: usize) -> bool {
-    let samples = drops.into_iter().flat_map(|drops| drops.samples_of(key));
-    let mut samples = samples.peekable();
+fn are_inline(window: &Window<'_>, key: usize) -> bool {
+    let mut samples = window.samples_of(key).peekable();
     samples.peek().is_some() && samples.all(is_inline)
 }
 

@@ -15,7 +15,7 @@ use super::{
     kit::{Evidence, Need, say},
 };
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Finding, Outcome, Severity, Subject},
 };
 
@@ -46,7 +46,7 @@ impl Detector for SegmentOffload {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let unmerged = judge::unmerged(window);
         let mut outcome = Outcome {
             findings: unmerged
@@ -63,7 +63,7 @@ impl Detector for SegmentOffload {
     }
 }
 
-fn unmerged_finding(window: &EvidenceWindow, found: &Unmerged<'_>) -> Finding {
+fn unmerged_finding(window: &Window<'_>, found: &Unmerged<'_>) -> Finding {
     let subject = Subject::of_link(found.link, Some(found.namespace));
     let text = text::unmerged(window, found);
     let mut finding = Finding::new(NAME, SEGMENT_ROUTING_GRO, Severity::Warning, subject, text);
@@ -74,7 +74,7 @@ fn unmerged_finding(window: &EvidenceWindow, found: &Unmerged<'_>) -> Finding {
     finding
 }
 
-fn super_frame_finding(window: &EvidenceWindow, found: &BadSuperFrames<'_>) -> Finding {
+fn super_frame_finding(window: &Window<'_>, found: &BadSuperFrames<'_>) -> Finding {
     let subject = Subject::of_link(found.link, Some(found.namespace));
     let text = text::super_frames(window, found);
     let mut finding = Finding::new(NAME, SEGMENT_ROUTING_GSO, Severity::Critical, subject, text);

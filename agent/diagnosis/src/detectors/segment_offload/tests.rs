@@ -1,6 +1,6 @@
 use super::SegmentOffload;
 use crate::{
-    Diagnosis, Settings,
+    Diagnosis, Settings, Window,
     detectors::Detector,
     evidence::{
         DropCount, EvidenceWindow, GroCount, GroKind, GroReceive, Link, LinkStats, OnDemand,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
-    SegmentOffload.diagnose(window, &Outcome::default())
+    SegmentOffload.diagnose(&Window::of(window), &Outcome::default())
 }
 
 fn silent(window: &EvidenceWindow) {

@@ -2,12 +2,12 @@
 
 use super::judge::{BadSuperFrames, Share, Unmerged};
 use crate::{
+    Window,
     detectors::kit::{proof, say},
-    evidence::EvidenceWindow,
     finding::{Proof, Remedy, Text},
 };
 
-pub(super) fn unmerged(window: &EvidenceWindow, found: &Unmerged<'_>) -> Text {
+pub(super) fn unmerged(window: &Window<'_>, found: &Unmerged<'_>) -> Text {
     let name = &found.link.name;
     let beside = match found.beside {
         Some(beside) => format!(", but {} % of other traffic", beside.per_cent()),
@@ -37,7 +37,7 @@ pub(super) fn unmerged(window: &EvidenceWindow, found: &Unmerged<'_>) -> Text {
     }
 }
 
-pub(super) fn unmerged_proofs(window: &EvidenceWindow, found: &Unmerged<'_>) -> Vec<Proof> {
+pub(super) fn unmerged_proofs(window: &Window<'_>, found: &Unmerged<'_>) -> Vec<Proof> {
     let link = found.link;
     let share = |what: &str, share: Share| {
         let joined = format!("{} of {}", share.joined, share.offered);
@@ -65,7 +65,7 @@ pub(super) fn unmerged_remedies() -> Vec<Remedy> {
     ]
 }
 
-pub(super) fn super_frames(window: &EvidenceWindow, found: &BadSuperFrames<'_>) -> Text {
+pub(super) fn super_frames(window: &Window<'_>, found: &BadSuperFrames<'_>) -> Text {
     let name = &found.link.name;
     Text {
         headline: format!(
@@ -86,10 +86,7 @@ pub(super) fn super_frames(window: &EvidenceWindow, found: &BadSuperFrames<'_>) 
     }
 }
 
-pub(super) fn super_frame_proofs(
-    window: &EvidenceWindow,
-    found: &BadSuperFrames<'_>,
-) -> Vec<Proof> {
+pub(super) fn super_frame_proofs(window: &Window<'_>, found: &BadSuperFrames<'_>) -> Vec<Proof> {
     let link = found.link;
     let samples = found.tally.samples(window);
     let (count, longest) = samples.fold((0_u64, 0), |(count, longest), sample| {

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, race};
 use crate::{
+    Window,
     detectors::kit::{Tally, unclaimed},
-    evidence::{DropCount, EvidenceWindow, Link, LinkId, LinkKind, Namespace, Owner},
+    evidence::{DropCount, Link, LinkId, LinkKind, Namespace, Owner},
     explained_retransmissions::Explained,
     finding::{Confidence, Outcome, Severity},
     kernel::{Reason, site},
@@ -89,13 +90,13 @@ struct Drops<'a> {
 
 /// The devices whose queue was full, in the order of their namespaces and indices.
 pub(super) fn full_queues<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     so_far: &Outcome,
 ) -> impl Iterator<Item = FullQueue<'a>> {
     let mut queues: BTreeMap<(LinkId, Direction), Drops<'a>> = BTreeMap::new();
     for (index, key) in unclaimed(window, so_far) {
         let place = key.netns.and_then(|netns| {
-            let link = window.link(netns, key.ifindex)?;
+            let link = window.topology.link(netns, key.ifindex)?;
             Some((link, window.namespace(netns)?, direction(key, link)?))
         });
         let Some((link, namespace, direction)) = place else {
@@ -142,7 +143,7 @@ fn direction(key: &DropCount, link: &Link) -> Option<Direction> {
 }
 
 impl<'a> FullQueue<'a> {
-    fn of(window: &'a EvidenceWindow, direction: Direction, drops: Drops<'a>) -> Self {
+    fn of(window: &'a Window<'_>, direction: Direction, drops: Drops<'a>) -> Self {
         let Drops {
             link,
             namespace,
@@ -185,25 +186,13 @@ impl<'a> FullQueue<'a> {
     }
 }
 
-fn readers<'a>(window: &'a EvidenceWindow, link: &Link) -> Vec<&'a Owner> {
-    let holders = window.tun_holders.value().into_iter().flatten();
-    let (here, elsewhere): (Vec<_>, Vec<_>) = holders
-        .filter(|holder| holder.device == link.name)
-        .partition(|holder| holder.netns == link.netns);
-    // A device that was moved away from its program keeps its name, so its name finds it where there is only one.
-    let is_only_one = || {
-        let same = |other: &&Link| other.name == link.name && other.kind == link.kind;
-        window.links().iter().filter(same).count() == 1
-    };
-    let found = if here.is_empty() && is_only_one() {
-        elsewhere
-    } else {
-        here
-    };
+fn readers<'a>(window: &'a Window<'_>, link: &Link) -> Vec<&'a Owner> {
+    let all = window.tun_holders.value().into_iter().flatten();
+    let found = window.topology.holders(link, all);
     found.into_iter().map(|holder| &holder.owner).collect()
 }
 
-fn retransmitting<'a>(window: &'a EvidenceWindow, tally: &Tally) -> Vec<&'a Namespace> {
+fn retransmitting<'a>(window: &'a Window<'_>, tally: &Tally) -> Vec<&'a Namespace> {
     let (sources, destinations): (Vec<IpAddr>, Vec<IpAddr>) = tally
         .samples(window)
         .filter_map(IpPacket::of_sample)

@@ -15,7 +15,7 @@ use super::{
     kit::{Evidence, Need, say},
 };
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Finding, Outcome, Subject},
 };
 
@@ -46,7 +46,7 @@ impl Detector for TapQueueDrop {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let mut outcome = Outcome::default();
         for queue in judge::full_queues(window, so_far) {
             let finding = finding(window, &queue);
@@ -56,7 +56,7 @@ impl Detector for TapQueueDrop {
     }
 }
 
-fn finding(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Finding {
+fn finding(window: &Window<'_>, queue: &FullQueue<'_>) -> Finding {
     let subject = Subject::of_link(queue.link, Some(queue.namespace));
     let text = text::text(window, queue);
     let mut finding = Finding::new(NAME, queue.cause, queue.severity, subject, text);

@@ -2,7 +2,7 @@
 
 use super::TapQueueDrop;
 use crate::{
-    Settings,
+    Settings, Window,
     detectors::{Detector, recorded},
     evidence::{
         Address, DropCount, EvidenceWindow, ExplainedRetransmissions, Link, LinkStats, NetnsId,
@@ -108,7 +108,7 @@ fn explain(window: &mut EvidenceWindow, segments: u64, late: u64) {
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
-    TapQueueDrop.diagnose(window, &Outcome::default())
+    TapQueueDrop.diagnose(&Window::of(window), &Outcome::default())
 }
 
 #[test]
@@ -357,7 +357,12 @@ fn a_long_queue_is_not_lengthened_and_a_hostile_name_gets_no_command() {
 fn what_another_check_explains_and_unknown_devices_are_left_alone() {
     let mut window = macvtap();
     let so_far = first_drop_claimed();
-    assert_eq!(TapQueueDrop.diagnose(&window, &so_far).findings, []);
+    assert_eq!(
+        TapQueueDrop
+            .diagnose(&Window::of(&window), &so_far)
+            .findings,
+        []
+    );
     key(&mut window).ifindex = 6;
     assert_eq!(diagnose(&window).findings, []);
     key(&mut window).netns = None;

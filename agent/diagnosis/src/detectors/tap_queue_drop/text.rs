@@ -5,8 +5,8 @@ use super::{
     judge::{Direction, FullQueue},
 };
 use crate::{
+    Window,
     detectors::kit::{proof, say},
-    evidence::EvidenceWindow,
     explained_retransmissions::Explained,
     finding::{Proof, Remedy, Text},
 };
@@ -14,7 +14,7 @@ use crate::{
 /// As many readers as a person reads.
 const READERS_SHOWN: usize = 3;
 
-pub(super) fn text(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Text {
+pub(super) fn text(window: &Window<'_>, queue: &FullQueue<'_>) -> Text {
     let name = &queue.link.name;
     let lost = say::count(queue.tally.count, "packet");
     let length = queue.link.tx_queue_length;
@@ -58,7 +58,7 @@ fn overflow(queue: &FullQueue<'_>) -> String {
     )
 }
 
-fn race(window: &EvidenceWindow, queue: &FullQueue<'_>) -> String {
+fn race(window: &Window<'_>, queue: &FullQueue<'_>) -> String {
     format!(
         "Before Linux 4.16 the kernel asks without a lock whether the queue of {name} is full, and can see a slot as taken \
          that is being emptied: then it drops though there is room. This node runs {kernel}. A queue that was really full \
@@ -91,7 +91,7 @@ fn hurts(queue: &FullQueue<'_>) -> String {
     )
 }
 
-pub(super) fn proofs(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Vec<Proof> {
+pub(super) fn proofs(window: &Window<'_>, queue: &FullQueue<'_>) -> Vec<Proof> {
     let link = queue.link;
     let counter = queue.direction.counter();
     let mut proofs = proof::drops(window, &queue.tally);
@@ -116,10 +116,7 @@ pub(super) fn proofs(window: &EvidenceWindow, queue: &FullQueue<'_>) -> Vec<Proo
     proofs
 }
 
-pub(super) fn details(
-    window: &EvidenceWindow,
-    queue: &FullQueue<'_>,
-) -> Vec<(&'static str, String)> {
+pub(super) fn details(window: &Window<'_>, queue: &FullQueue<'_>) -> Vec<(&'static str, String)> {
     let shown = queue.readers.iter().take(READERS_SHOWN);
     let mut details: Vec<_> = shown
         .map(|owner| ("Reader", say::process_of_pod(owner)))

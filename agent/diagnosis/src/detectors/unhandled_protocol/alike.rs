@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::judge::Unreceived;
 use crate::{
+    Window,
     detectors::kit::Tally,
-    evidence::EvidenceWindow,
     finding::{Confidence, Verdict},
 };
 
@@ -22,7 +22,7 @@ pub(super) struct Folded<'a> {
 }
 
 /// Folds harmless drops of many guests by protocol.
-pub(super) fn fold<'a>(window: &EvidenceWindow, all: Vec<Unreceived<'a>>) -> Folded<'a> {
+pub(super) fn fold<'a>(window: &Window<'_>, all: Vec<Unreceived<'a>>) -> Folded<'a> {
     let mut folded = Folded::default();
     for one in all {
         let is_alike = one.inactive_slave_of.is_none()

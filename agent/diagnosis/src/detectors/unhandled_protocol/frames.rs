@@ -1,8 +1,8 @@
 //! What the samples of unreceived frames say: protocol, tag, senders, and for whom they were.
 
 use crate::{
-    detectors::promiscuity::chain,
-    evidence::{Drops, EvidenceWindow, Link, PacketSample},
+    Window,
+    evidence::{Drops, Link, PacketSample},
     packets::{
         cdp::Cdp,
         frame::{Carried, Frame, Mac, vlan_id},
@@ -56,7 +56,7 @@ pub(super) struct Sender<'a> {
 impl<'a> Frames<'a> {
     /// Reads the samples of one drop key.
     pub(super) fn of(
-        window: &'a EvidenceWindow,
+        window: &'a Window<'_>,
         drops: &Drops,
         key: usize,
         link: Option<&'a Link>,
@@ -69,7 +69,7 @@ impl<'a> Frames<'a> {
         // A VLAN device receives its own VLAN's frames alone, and without the tag.
         let own_vlan = link.and_then(|link| link.vlan);
         frames.vlans.extend(own_vlan.map(|vlan| vlan.id));
-        for sample in drops.samples_of(key) {
+        for sample in window.samples_of(key) {
             frames.add(window, link, &own, count.ethertype, sample);
         }
         if frames.protocols.is_empty() {
@@ -81,7 +81,7 @@ impl<'a> Frames<'a> {
 
     fn add(
         &mut self,
-        window: &'a EvidenceWindow,
+        window: &'a Window<'_>,
         link: Option<&Link>,
         own: &[Mac],
         ethertype: u16,
@@ -118,7 +118,7 @@ impl<'a> Frames<'a> {
         }
         let interface = link
             .filter(|link| link.ifindex != sample.skb_iif)
-            .and_then(|link| window.link(link.netns, sample.skb_iif))
+            .and_then(|link| window.topology.link(link.netns, sample.skb_iif))
             .map(|link| link.name.as_str());
         if let Some(sender) = sender(carried, payload, interface) {
             push_new(&mut self.senders, sender, MOST_SENDERS);
@@ -205,9 +205,9 @@ fn without_link_header(ethertype: u16, sample: &PacketSample) -> (Carried, &[u8]
 
 /// Addresses under which frames are for this device: its own, those of the devices below (a bond's slaves) and those
 /// of the devices above.
-fn own_addresses(window: &EvidenceWindow, link: &Link) -> Vec<Mac> {
-    let mut devices = chain::stack_below(window, link);
-    devices.extend(chain::stack_above(window, link));
+fn own_addresses(window: &Window<'_>, link: &Link) -> Vec<Mac> {
+    let mut devices = window.topology.stack_below(link);
+    devices.extend(window.topology.stack_above(link));
     devices
         .into_iter()
         .filter_map(|device| Mac::parse(device.address.as_deref()?))

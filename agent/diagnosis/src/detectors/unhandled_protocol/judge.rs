@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{frames::Frames, opened_by};
 use crate::{
-    detectors::{
-        kit::{Tally, unclaimed},
-        promiscuity::chain,
-    },
-    evidence::{DropCount, Drops, EvidenceWindow, Link, LinkKind, LinkStats, Namespace, NetnsId},
+    Window,
+    detectors::kit::{Tally, unclaimed},
+    evidence::{DropCount, Drops, Link, LinkKind, LinkStats, Namespace, NetnsId},
     finding::{Claim, Confidence, FindingId, Outcome, Severity, Verdict},
     kernel::{Reason, site},
     packets::protocols,
@@ -40,7 +38,7 @@ pub(super) struct Counter<'a> {
 /// Namespace, device and protocol: the number and the name of one of those that share it; `None` for all of them.
 type GroupKey = (NetnsId, u32, Option<(u16, String)>);
 
-pub(super) fn unreceived<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Vec<Unreceived<'a>> {
+pub(super) fn unreceived<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Unreceived<'a>> {
     let mut groups: BTreeMap<GroupKey, Unreceived<'a>> = BTreeMap::new();
     let Some(drops) = window.drops.value() else {
         return Vec::new();
@@ -49,7 +47,7 @@ pub(super) fn unreceived<'a>(window: &'a EvidenceWindow, so_far: &Outcome) -> Ve
         let Some(netns) = key.netns.filter(|_| is_unreceived(drops, key)) else {
             continue;
         };
-        let link = window.link(netns, key.ifindex);
+        let link = window.topology.link(netns, key.ifindex);
         let frames = Frames::of(window, drops, index, link);
         let inactive_slave_of = link.and_then(|link| inactive_slave_of(window, link, &frames));
         // Several protocols may share a number: LACP and OAM, everything with an 802.2 header.
@@ -102,11 +100,11 @@ fn is_behind_llc(key: &DropCount) -> bool {
 /// The bond or team of a port that only waits for its turn: what it receives is dropped by design, except link-local
 /// frames, which a bond lets pass on every port (`bond_handle_frame`).
 fn inactive_slave_of<'a>(
-    window: &'a EvidenceWindow,
+    window: &'a Window<'_>,
     link: &Link,
     frames: &Frames<'_>,
 ) -> Option<&'a Link> {
-    let master = window.master(link)?;
+    let master = window.topology.master(link)?;
     if link.is_waiting_team_port() {
         return Some(master);
     }
@@ -167,7 +165,7 @@ impl<'a> Unreceived<'a> {
     }
 
     /// The inner end of a virtual link: a pod's eth0.
-    pub(super) fn is_of_guest(&self, window: &EvidenceWindow) -> bool {
+    pub(super) fn is_of_guest(&self, window: &Window<'_>) -> bool {
         let is_elsewhere = |namespace: &Namespace| !namespace.is_node;
         window.namespace(self.netns).is_some_and(is_elsewhere)
             && self.link.is_some_and(|link| {
@@ -194,14 +192,14 @@ impl<'a> Unreceived<'a> {
     }
 
     /// The counter that rose, and of a bond the part that its slaves counted.
-    pub(super) fn counter(&self, window: &'a EvidenceWindow) -> Option<Counter<'a>> {
+    pub(super) fn counter(&self, window: &'a Window<'_>) -> Option<Counter<'a>> {
         let link = self.link.filter(|_| self.is_counted())?;
         let (name, counter): (_, fn(&LinkStats) -> u64) = match self.inactive_slave_of {
             Some(_) => ("rx_nohandler", |stats| stats.rx_nohandler),
             None => ("rx_dropped", |stats| stats.rx_dropped),
         };
         let is_bond = matches!(link.kind, Some(LinkKind::Bond | LinkKind::Team));
-        let slaves: Vec<&Link> = window.slaves(link).filter(|_| is_bond).collect();
+        let slaves: Vec<&Link> = window.topology.ports(link).filter(|_| is_bond).collect();
         let counted = slaves.iter().map(|slave| slave.increase(counter));
         let inherited = counted.fold(0, u64::saturating_add);
         Some(Counter {
@@ -212,9 +210,11 @@ impl<'a> Unreceived<'a> {
     }
 
     /// The devices at which a listener would have taken the frames.
-    pub(super) fn listening_devices(&self, window: &'a EvidenceWindow) -> Vec<&'a str> {
+    pub(super) fn listening_devices(&self, window: &'a Window<'_>) -> Vec<&'a str> {
         self.link.map_or_else(Vec::new, |link| {
-            chain::stack_below(window, link)
+            window
+                .topology
+                .stack_below(link)
                 .into_iter()
                 .filter(|device| device.netns == link.netns)
                 .map(|device| device.name.as_str())
@@ -223,7 +223,7 @@ impl<'a> Unreceived<'a> {
     }
 
     /// The number of registered receivers that would have taken the frames; `None` when they could not be read.
-    pub(super) fn handlers(&self, window: &EvidenceWindow) -> Option<usize> {
+    pub(super) fn handlers(&self, window: &Window<'_>) -> Option<usize> {
         let namespace = window.namespace(self.netns)?;
         let handlers = namespace.protocol_handlers.as_ref()?;
         let devices = self.listening_devices(window);

@@ -18,7 +18,7 @@ use super::{
     kit::{Evidence, Need},
 };
 use crate::{
-    evidence::EvidenceWindow,
+    Window,
     finding::{Finding, Outcome, Severity, Subject},
 };
 
@@ -53,7 +53,7 @@ impl Detector for UnhandledProtocol {
         NEEDS
     }
 
-    fn judge(&self, window: &EvidenceWindow, so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let folded = alike::fold(window, judge::unreceived(window, so_far));
         let mut outcome = Outcome::default();
         let mut add = |finding: Finding, drops: &[Unreceived<'_>]| {
@@ -71,7 +71,7 @@ impl Detector for UnhandledProtocol {
     }
 }
 
-fn one_finding(window: &EvidenceWindow, found: &Unreceived<'_>) -> Finding {
+fn one_finding(window: &Window<'_>, found: &Unreceived<'_>) -> Finding {
     let namespace = window.namespace(found.netns);
     let mut subject = match found.link {
         Some(link) => Subject::of_link(link, namespace),
@@ -92,7 +92,7 @@ fn one_finding(window: &EvidenceWindow, found: &Unreceived<'_>) -> Finding {
     finding
 }
 
-fn alike_finding(window: &EvidenceWindow, protocol: &str, all: &[Unreceived<'_>]) -> Finding {
+fn alike_finding(window: &Window<'_>, protocol: &str, all: &[Unreceived<'_>]) -> Finding {
     let subject = Subject::default().with_protocol(protocol);
     let tally = alike::tally(all);
     let text = alike_text::text(protocol, all.len(), &tally);

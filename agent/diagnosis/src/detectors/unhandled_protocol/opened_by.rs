@@ -2,11 +2,9 @@
 
 use super::frames::Frames;
 use crate::{
-    detectors::{
-        Outcome,
-        promiscuity::{self, chain},
-    },
-    evidence::{EvidenceWindow, Link, LinkKind},
+    Window,
+    detectors::{Outcome, promiscuity},
+    evidence::{Link, LinkKind},
     finding::FindingId,
     packets::frame::Mac,
 };
@@ -25,7 +23,7 @@ enum Passage {
 
 /// The findings by which these frames came in.
 pub(super) fn findings(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     so_far: &Outcome,
     link: &Link,
     frames: &Frames<'_>,
@@ -48,12 +46,12 @@ pub(super) fn findings(
 }
 
 /// The devices at which frames that reach `link` come in.
-fn entrances<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Vec<&'a Link> {
+fn entrances<'a>(window: &'a Window<'_>, link: &'a Link) -> Vec<&'a Link> {
     if link.kind != Some(LinkKind::Bridge) {
-        return chain::stack_below(window, link);
+        return window.topology.stack_below(link);
     }
-    let ports: Vec<&Link> = window.slaves(link).collect();
-    let stacks = ports.iter().map(|port| chain::stack_below(window, port));
+    let ports: Vec<&Link> = window.topology.ports(link).collect();
+    let stacks = ports.iter().map(|port| window.topology.stack_below(port));
     let stacks: Vec<Vec<&Link>> = stacks.collect();
     // A port without a filter may have brought the frames, whatever the others do.
     let all_filter = stacks
@@ -68,7 +66,7 @@ fn entrances<'a>(window: &'a EvidenceWindow, link: &'a Link) -> Vec<&'a Link> {
 
 /// `None` when some of the frames need no open filter: broadcast, the node's own addresses, groups that the device has
 /// joined or may have joined.
-fn passage(window: &EvidenceWindow, link: &Link, frames: &Frames<'_>) -> Option<Passage> {
+fn passage(window: &Window<'_>, link: &Link, frames: &Frames<'_>) -> Option<Passage> {
     let mut passage = Passage::Multicast;
     if frames.destinations.is_empty() || frames.for_us > 0 {
         return None;
@@ -94,11 +92,11 @@ fn is_ip_group(address: Mac) -> bool {
 }
 
 /// A bond in mode 802.3ad joins the group of the slow protocols on its slaves (`bond_enslave`).
-fn listens_to_slow_protocols(window: &EvidenceWindow, link: &Link) -> bool {
+fn listens_to_slow_protocols(window: &Window<'_>, link: &Link) -> bool {
     let is_lacp = |link: &Link| {
         link.bond
             .as_ref()
             .is_some_and(|bond| bond.mode == "802.3ad")
     };
-    is_lacp(link) || window.master(link).is_some_and(is_lacp)
+    is_lacp(link) || window.topology.master(link).is_some_and(is_lacp)
 }

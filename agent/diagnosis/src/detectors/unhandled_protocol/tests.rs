@@ -5,9 +5,10 @@ mod reading;
 
 use super::*;
 use crate::{
+    Window,
     detectors::promiscuity::Promiscuity,
     evidence::{
-        BondSettings, BondSlave, BridgeSettings, DropCount, Drops, Link, LinkStats,
+        BondSettings, BondSlave, BridgeSettings, DropCount, Drops, EvidenceWindow, Link, LinkStats,
         MacvlanSettings, Namespace, NetnsId, PacketSample, Peer, ProtocolHandler, VlanSettings,
     },
     finding::{Confidence, Verdict},
@@ -126,8 +127,8 @@ fn window(links: Vec<Link>, dropped: Vec<Dropped>) -> EvidenceWindow {
 
 /// What both detectors say, one after the other.
 fn diagnose(window: &EvidenceWindow) -> Outcome {
-    let mut outcome = Promiscuity.diagnose(window, &Outcome::default());
-    let found = UnhandledProtocol.diagnose(window, &outcome);
+    let mut outcome = Promiscuity.diagnose(&Window::of(window), &Outcome::default());
+    let found = UnhandledProtocol.diagnose(&Window::of(window), &outcome);
     for finding in &found.findings {
         let length = finding.text.headline.chars().count();
         assert!(length <= 100, "{length} columns: {}", finding.text.headline);

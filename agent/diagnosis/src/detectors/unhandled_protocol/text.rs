@@ -5,15 +5,16 @@ pub(super) mod remedies;
 
 use super::judge::{Counter, Unreceived};
 use crate::{
+    Window,
     detectors::kit::{proof, say},
-    evidence::{EvidenceWindow, Link, LinkKind},
+    evidence::{Link, LinkKind},
     finding::{Proof, Text},
 };
 
 /// Columns that the names of neighbours may take of a headline; the details have them in full.
 const LONGEST_SENDERS: usize = 20;
 
-pub(super) fn text(window: &EvidenceWindow, found: &Unreceived<'_>) -> Text {
+pub(super) fn text(window: &Window<'_>, found: &Unreceived<'_>) -> Text {
     Text {
         headline: headline(found),
         what: what(window, found),
@@ -73,7 +74,7 @@ fn senders(found: &Unreceived<'_>) -> String {
     }
 }
 
-fn what(window: &EvidenceWindow, found: &Unreceived<'_>) -> String {
+fn what(window: &Window<'_>, found: &Unreceived<'_>) -> String {
     if let Some(bond) = found.inactive_slave_of {
         return format!(
             "{} receives through its active slave only. Copies that reach the waiting one are dropped and counted \
@@ -108,7 +109,7 @@ fn what(window: &EvidenceWindow, found: &Unreceived<'_>) -> String {
     text
 }
 
-fn hurts(window: &EvidenceWindow, found: &Unreceived<'_>) -> String {
+fn hurts(window: &Window<'_>, found: &Unreceived<'_>) -> String {
     let rate = rate(found.tally.count, window.duration_ms);
     let meanings: Vec<&str> = found
         .frames
@@ -155,7 +156,7 @@ pub(super) fn details(found: &Unreceived<'_>) -> Vec<(&'static str, String)> {
     details
 }
 
-pub(super) fn proofs(window: &EvidenceWindow, found: &Unreceived<'_>) -> Vec<Proof> {
+pub(super) fn proofs(window: &Window<'_>, found: &Unreceived<'_>) -> Vec<Proof> {
     let mut proofs = proof::drops(window, &found.tally);
     if let (Some(link), Some(counter)) = (found.link, found.counter(window)) {
         proofs.push(counter_proof(link, &counter));

@@ -1,9 +1,8 @@
 //! Bonds contain their slaves' counters, teams do not.
 
-use super::{NODE, claim, link, nohandler, rx, short, unhandled, window};
+use super::{NODE, balance, claim, link, nohandler, rx, short, unhandled, window};
 use crate::{
     evidence::{BondSlave, Link, LinkKind, LinkStats, PacketSample},
-    ledger::balance,
     testing::drops_of,
 };
 

@@ -1,14 +1,13 @@
 //! Whatever the evidence says, every entry adds up.
 
 use super::{
-    NODE,
+    NODE, balance,
     bonds::{bond0, slave},
     claim, drops, link, window, with_counter,
 };
 use crate::{
     evidence::{DropCount, EvidenceWindow, Link, LinkKind, LinkStats, Peer},
     finding::Claim,
-    ledger::balance,
 };
 
 /// A small xorshift generator: the same windows in every run.

@@ -2,11 +2,11 @@
 
 use super::{counters, signatures};
 use crate::{
+    Window,
     detectors::{
         checksum_drop::judge::{Broken, Shows},
         kit::{proof, say},
     },
-    evidence::EvidenceWindow,
     finding::{Proof, Remedy, Subject, Text},
 };
 
@@ -49,7 +49,7 @@ pub(in crate::detectors::checksum_drop) fn text(found: &Broken<'_>, subject: &Su
 }
 
 pub(in crate::detectors::checksum_drop) fn evidence(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     found: &Broken<'_>,
 ) -> Vec<Proof> {
     let suspects = found.suspects;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    Window,
     evidence::{LinkKind, Observed, Peer, VlanSettings},
     finding::{Confidence, Finding, Verdict},
     kernel::Reason,
@@ -276,8 +277,8 @@ fn only_the_promiscuity_of_an_interface_that_filters_is_a_cause() {
             link.requested_flags = 0x1103;
         }
         let promiscuity = crate::detectors::by_name("Promiscuity").expect("a check");
-        let before = promiscuity.diagnose(&window, &Outcome::default());
-        let outcome = FragmentReassembly.diagnose(&window, &before);
+        let before = promiscuity.diagnose(&Window::of(&window), &Outcome::default());
+        let outcome = FragmentReassembly.diagnose(&Window::of(&window), &before);
         only(&outcome).clone()
     };
     let finding = opened(None);

@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use crate::{
+    Window,
     detectors::fragment_reassembly::{
         fragments::{Ends, Version},
         incomplete::Incomplete,
         judge::Shared,
     },
-    evidence::{EvidenceWindow, Link},
+    evidence::Link,
     finding::{Remedy, Severity},
 };
 
@@ -17,7 +18,7 @@ const GROUPS_SHOWN: usize = 4;
 
 /// Ordered, best first: what let the copies in, what keeps them apart, what keeps them out.
 pub(in crate::detectors::fragment_reassembly) fn of_domain(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     shared: &Shared<'_>,
 ) -> Vec<Remedy> {
     let domain = shared.domain;
@@ -43,7 +44,7 @@ pub(in crate::detectors::fragment_reassembly) fn of_domain(
 }
 
 /// Lets the interfaces filter again that a user has opened.
-fn filters(window: &EvidenceWindow, shared: &Shared<'_>) -> Vec<Remedy> {
+fn filters(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Remedy> {
     if shared.caused_by.is_empty() {
         return Vec::new();
     }

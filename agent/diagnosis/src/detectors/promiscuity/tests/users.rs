@@ -234,7 +234,9 @@ fn a_doubt_makes_the_unexplained_info() {
     blind.packet_sockets = unavailable("bpf(BPF_PROG_LOAD) gave EPERM");
     let found = check(&blind, &expected);
     assert_eq!(found[0].confidence, Confidence::Possible);
-    let unchecked = Promiscuity.diagnose(&blind, &Outcome::default()).unchecked;
+    let unchecked = Promiscuity
+        .diagnose(&Window::of(&blind), &Outcome::default())
+        .unchecked;
     assert!(unchecked[0].partly && unchecked[0].reason.contains("EPERM"));
 
     let mut unknown_filter = promiscuous();
@@ -273,7 +275,8 @@ fn a_device_is_no_doubt_about_itself() {
 
 #[test]
 fn missing_links_are_said_and_nothing_else() {
-    let outcome = Promiscuity.diagnose(&EvidenceWindow::default(), &Outcome::default());
+    let empty = EvidenceWindow::default();
+    let outcome = Promiscuity.diagnose(&Window::of(&empty), &Outcome::default());
     assert!(outcome.findings.is_empty());
     assert_eq!(outcome.unchecked.len(), 1);
     assert!(!outcome.unchecked[0].partly);

@@ -2,16 +2,17 @@
 
 use super::{chain, on_device, vlan_filtering};
 use crate::{
+    Window,
     detectors::{
         kit::say,
         promiscuity::all_multicast::{AllMulticast, AskedBy},
     },
-    evidence::{EvidenceWindow, Link},
+    evidence::Link,
     finding::{Proof, Remedy, Text},
 };
 
 pub(in crate::detectors::promiscuity) fn text(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     found: &AllMulticast<'_>,
 ) -> Text {
     let who = match found.asked_by {
@@ -57,7 +58,7 @@ pub(in crate::detectors::promiscuity) fn proof(found: &AllMulticast<'_>) -> Proo
 }
 
 pub(in crate::detectors::promiscuity) fn remedy(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     found: &AllMulticast<'_>,
 ) -> Option<Remedy> {
     let link = found.link;

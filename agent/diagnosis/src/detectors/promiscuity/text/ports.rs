@@ -2,6 +2,7 @@
 
 use super::{chain_of, names, sum_proof, vlan_filtering};
 use crate::{
+    Window,
     detectors::{
         kit::say,
         promiscuity::{
@@ -9,12 +10,12 @@ use crate::{
             ports::{Group, Port, is_internal, opened_filters},
         },
     },
-    evidence::{EvidenceWindow, Link},
+    evidence::Link,
     finding::{Confidence, Proof, Remedy, Text},
 };
 
 pub(in crate::detectors::promiscuity) fn text(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     group: &Group<'_>,
     first: &Port<'_>,
 ) -> Text {
@@ -53,7 +54,7 @@ pub(in crate::detectors::promiscuity) fn text(
     }
 }
 
-fn single(window: &EvidenceWindow, port: &Port<'_>) -> String {
+fn single(window: &Window<'_>, port: &Port<'_>) -> String {
     let (link, switch) = (port.link, port.switch);
     let (names, are) = opened(window, link);
     if is_internal(link) {
@@ -68,7 +69,7 @@ fn single(window: &EvidenceWindow, port: &Port<'_>) -> String {
 }
 
 /// The devices whose filters a port opens, the port itself where it opens none, and the verb that goes with them.
-fn opened(window: &EvidenceWindow, port: &Link) -> (String, &'static str) {
+fn opened(window: &Window<'_>, port: &Link) -> (String, &'static str) {
     match opened_filters(window, port).as_slice() {
         [] => (port.name.clone(), "is"),
         [only] => ((*only).to_owned(), "is"),
@@ -92,7 +93,7 @@ fn several(first: &Port<'_>, ports: &[Port<'_>]) -> String {
 }
 
 pub(in crate::detectors::promiscuity) fn consequence(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     group: &Group<'_>,
     first: &Port<'_>,
 ) -> String {

@@ -2,11 +2,11 @@
 
 use super::{details, proofs};
 use crate::{
+    Window,
     detectors::{
         kit::{Tally, say},
         unhandled_protocol::judge::Unreceived,
     },
-    evidence::EvidenceWindow,
     finding::{Proof, Remedy, Text},
 };
 
@@ -30,7 +30,7 @@ pub(in crate::detectors::unhandled_protocol) fn text(
 
 /// The devices, and the details of the first.
 pub(in crate::detectors::unhandled_protocol) fn all_details(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     all: &[Unreceived<'_>],
 ) -> Vec<(&'static str, String)> {
     let places = all.iter().map(|one| match one.link {
@@ -48,7 +48,7 @@ pub(in crate::detectors::unhandled_protocol) fn all_details(
 
 /// The facts about the first device, and the number of devices.
 pub(in crate::detectors::unhandled_protocol) fn all_proofs(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     protocol: &str,
     all: &[Unreceived<'_>],
 ) -> Vec<Proof> {

@@ -1,8 +1,9 @@
 //! What to do about frames without a receiver: mostly nothing.
 
 use crate::{
+    Window,
     detectors::unhandled_protocol::judge::Unreceived,
-    evidence::{EvidenceWindow, Link, Namespace},
+    evidence::{Link, Namespace},
     finding::Remedy,
     packets::{frame::Mac, protocols},
     uapi::ethertype::{ETH_P_802_3_MIN, ETH_P_SLOW},
@@ -10,7 +11,7 @@ use crate::{
 
 /// Ordered, best first.
 pub(in crate::detectors::unhandled_protocol) fn remedies(
-    window: &EvidenceWindow,
+    window: &Window<'_>,
     found: &Unreceived<'_>,
 ) -> Vec<Remedy> {
     let mut remedies = Vec::new();

@@ -1,0 +1,104 @@
+//! A window's evidence as detectors read it.
+
+use std::{collections::HashMap, net::IpAddr, ops::Deref};
+
+use crate::{
+    evidence::{EvidenceWindow, Link, LinkId, Namespace, NetnsId, PacketSample, PacketSocket},
+    topology::Topology,
+};
+
+/// The evidence, and indexes of what detectors look up in it: no look-up walks a list.
+pub struct Window<'e> {
+    evidence: &'e EvidenceWindow,
+    /// How the links are connected.
+    pub topology: Topology<'e>,
+    namespaces: HashMap<NetnsId, &'e Namespace>,
+    addresses: HashMap<IpAddr, Vec<(&'e Namespace, u32)>>,
+    drops: HashMap<LinkId, Vec<usize>>,
+    samples: HashMap<usize, Vec<&'e PacketSample>>,
+    sockets: HashMap<LinkId, Vec<&'e PacketSocket>>,
+}
+
+impl<'e> Window<'e> {
+    /// Indexes this evidence.
+    pub fn of(evidence: &'e EvidenceWindow) -> Self {
+        let mut window = Self {
+            evidence,
+            topology: Topology::of(evidence.links()),
+            namespaces: HashMap::new(),
+            addresses: HashMap::new(),
+            drops: HashMap::new(),
+            samples: HashMap::new(),
+            sockets: HashMap::new(),
+        };
+        for namespace in &evidence.namespaces {
+            window.namespaces.entry(namespace.id).or_insert(namespace);
+            for held in &namespace.addresses {
+                let holders = window.addresses.entry(held.address).or_default();
+                if holders
+                    .last()
+                    .is_none_or(|(last, _)| last.id != namespace.id)
+                {
+                    holders.push((namespace, held.ifindex));
+                }
+            }
+        }
+        if let Some(drops) = evidence.drops.value() {
+            for (drop, key) in drops.counts.iter().enumerate() {
+                if let Some(netns) = key.netns {
+                    let of_link = window.drops.entry((netns, key.ifindex)).or_default();
+                    of_link.push(drop);
+                }
+            }
+            for sample in &drops.samples {
+                window.samples.entry(sample.key).or_default().push(sample);
+            }
+        }
+        for socket in evidence.packet_sockets.value().into_iter().flatten() {
+            for membership in &socket.memberships {
+                let link = (socket.netns, membership.ifindex);
+                let members = window.sockets.entry(link).or_default();
+                if members
+                    .last()
+                    .is_none_or(|last| !std::ptr::eq(*last, socket))
+                {
+                    members.push(socket);
+                }
+            }
+        }
+        window
+    }
+
+    /// The namespace with this id, if it is one of this node's.
+    pub fn namespace(&self, id: NetnsId) -> Option<&'e Namespace> {
+        self.namespaces.get(&id).copied()
+    }
+
+    /// The namespaces that hold this address, each with the index of the link that has it.
+    pub fn holders_of(&self, address: IpAddr) -> &[(&'e Namespace, u32)] {
+        self.addresses.get(&address).map_or(&[], Vec::as_slice)
+    }
+
+    /// The drop keys of this link.
+    pub fn drops_on(&self, link: &Link) -> &[usize] {
+        self.drops.get(&link.id()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The sampled packets of a drop key.
+    pub fn samples_of(&self, drop: usize) -> impl Iterator<Item = &'e PacketSample> {
+        self.samples.get(&drop).into_iter().flatten().copied()
+    }
+
+    /// The packet sockets with a membership on this link.
+    pub fn sockets_on(&self, link: &Link) -> impl Iterator<Item = &'e PacketSocket> {
+        self.sockets.get(&link.id()).into_iter().flatten().copied()
+    }
+}
+
+impl Deref for Window<'_> {
+    type Target = EvidenceWindow;
+
+    fn deref(&self) -> &EvidenceWindow {
+        self.evidence
+    }
+}
