@@ -26,8 +26,11 @@ use crate::bounded::{retry_after, retry_after_of};
 
 /// Bookmarks come about each minute, so a watch without an event or bookmark for longer is deaf.
 const IDLE: Duration = Duration::from_secs(75);
-/// A watch that ends sooner has not ended as the API server ends its watches.
-const SETTLED: Duration = Duration::from_secs(30);
+/// A watch that lasts so long can be begun anew at once, or after the first of the growing pauses where it broke: some
+/// balancers cut every connection that is idle for 20 s.
+const SETTLED: Duration = Duration::from_secs(10);
+/// Should the pauses ever end; kube's go on with 30 s.
+const LAST_PAUSE: Duration = Duration::from_secs(30);
 /// Seconds after which the API server is asked to end a watch: spread, so that not all begin anew at once.
 const LIFETIME: std::ops::Range<u64> = 240..290;
 /// Objects of one page of a list.
@@ -281,7 +284,7 @@ where
     }
 
     fn interrupted(&mut self, error: Error, phase: Phase<K>) -> Step<K> {
-        let wait = self.backoff.next().unwrap_or(SETTLED);
+        let wait = self.backoff.next().unwrap_or(LAST_PAUSE);
         self.wait = error.wait().map_or(wait, |asked| asked.max(wait));
         self.phase = phase;
         Step::Interrupted(error)

@@ -1,9 +1,11 @@
 //! Running time: what deadlines are counted in, instead of clocks.
 //!
-//! It runs while the API server answers this process. It stops when there is no answer, and for a while after the
-//! return, so that agents can deliver what they could not write meanwhile. A clock that is wrong or jumps has no effect.
+//! It runs while the API server answers this process and its watches are served. It stands while there is no answer, and
+//! for a while after the return, so that agents can deliver what they could not write meanwhile. A clock that is wrong or
+//! jumps has no effect.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,6 +14,8 @@ use std::{
 const LONGEST_GAP: Duration = Duration::from_secs(15);
 /// Time after a return that does not count. Agents retry a write after 30 s at the latest, and their watches as well.
 pub const GRACE_AFTER_RETURN: Duration = Duration::from_secs(60);
+/// Time for what has happened meanwhile to come through a watch that is served again.
+const CATCHING_UP: Duration = Duration::from_secs(5);
 
 /// The running time of this process. Clones share it.
 #[derive(Clone, Debug)]
@@ -28,9 +32,14 @@ impl RunningTime {
         self.with(|counter| counter.answered(Instant::now()));
     }
 
-    /// A watch was interrupted: what happened meanwhile is not known yet.
-    pub fn interrupted(&self) {
-        self.with(|counter| counter.hold(Instant::now()));
+    /// A watch was interrupted: what happens from now on is not known.
+    pub fn interrupted(&self, watch: &'static str) {
+        self.with(|counter| counter.interrupted.insert(watch));
+    }
+
+    /// A watch is served.
+    pub fn served(&self, watch: &'static str) {
+        self.with(|counter| counter.served(watch, Instant::now()));
     }
 
     /// Seconds so far.
@@ -51,6 +60,8 @@ struct Counter {
     answered: Instant,
     /// No time counts before.
     held_until: Instant,
+    /// No time counts while there are any.
+    interrupted: BTreeSet<&'static str>,
 }
 
 impl Counter {
@@ -59,21 +70,28 @@ impl Counter {
             counted: Duration::ZERO,
             answered: now,
             held_until: now,
+            interrupted: BTreeSet::new(),
         }
     }
 
     fn answered(&mut self, now: Instant) {
         if now.saturating_duration_since(self.answered) > LONGEST_GAP {
-            self.hold(now);
-        } else {
+            self.hold(now + GRACE_AFTER_RETURN);
+        } else if self.interrupted.is_empty() {
             let from = self.answered.max(self.held_until);
             self.counted += now.saturating_duration_since(from);
         }
         self.answered = now;
     }
 
-    fn hold(&mut self, now: Instant) {
-        self.held_until = now + GRACE_AFTER_RETURN;
+    fn served(&mut self, watch: &'static str, now: Instant) {
+        if self.interrupted.remove(watch) {
+            self.hold(now + CATCHING_UP);
+        }
+    }
+
+    fn hold(&mut self, until: Instant) {
+        self.held_until = self.held_until.max(until);
     }
 }
 
@@ -106,13 +124,37 @@ mod tests {
     }
 
     #[test]
-    fn after_an_interrupted_watch_it_stands_for_a_minute() {
+    fn it_stands_from_the_interruption_of_a_watch_until_it_has_caught_up() {
         let start = Instant::now();
         let mut counter = Counter::new(start);
-        counter.hold(start + Duration::from_secs(3));
-        for second in 0..=70 {
-            counter.answered(start + Duration::from_secs(second));
+        for second in 0..=100 {
+            let now = start + Duration::from_secs(second);
+            match second {
+                20 => drop(counter.interrupted.insert("reports")),
+                50 => counter.served("reports", now),
+                // Not a word on one that was never interrupted.
+                80 => counter.served("nodes", now),
+                _ => {}
+            }
+            counter.answered(now);
         }
-        assert_eq!(counter.counted.as_secs(), 7);
+        // All but the second in which it was noticed, the 30 until it was served and the 5 after.
+        assert_eq!(counter.counted.as_secs(), 100 - 1 - 30 - 5);
+    }
+
+    #[test]
+    fn a_watch_that_breaks_again_and_again_only_slows_it() {
+        let start = Instant::now();
+        let mut counter = Counter::new(start);
+        for second in 0..600 {
+            let now = start + Duration::from_secs(second);
+            match second % 20 {
+                0 => drop(counter.interrupted.insert("reports")),
+                1 => counter.served("reports", now),
+                _ => {}
+            }
+            counter.answered(now);
+        }
+        assert!(counter.counted >= Duration::from_secs(300), "{counter:?}");
     }
 }

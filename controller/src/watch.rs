@@ -67,9 +67,12 @@ where
                 pulse.beat();
                 let event = match step {
                     Step::Event(event) => event,
-                    Step::Served => continue,
+                    Step::Served => {
+                        time.served(name);
+                        continue;
+                    }
                     Step::Interrupted(error) => {
-                        time.interrupted();
+                        time.interrupted(name);
                         warn!(kind = %K::kind(&()), error = &error as &dyn std::error::Error, "Watch interrupted, begins anew");
                         continue;
                     }

@@ -1,6 +1,7 @@
 //! One run of a diagnosis: what makes it a new one, and what of it is remembered in the status.
 
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 use netdiag_crds::{
     NodeNetDiagnosis, NodeNetDiagnosisSpec,
     diagnosis::{NodeSelection, Once},
@@ -8,6 +9,9 @@ use netdiag_crds::{
     report::Mode,
 };
 use serde::Serialize;
+
+/// The annotation that does the same as `spec.rerun`: tools that keep the spec as it is in a repository leave it alone.
+const RERUN: &str = "netdiag.dev/rerun";
 
 /// The window of a diagnosis: how often, and seconds of each.
 pub fn window(spec: &NodeNetDiagnosisSpec) -> (Mode, i32) {
@@ -23,7 +27,7 @@ pub fn window(spec: &NodeNetDiagnosisSpec) -> (Mode, i32) {
 pub struct Run {
     /// Uid of the diagnosis.
     pub uid: String,
-    /// The generation at which this run began; results of others do not count.
+    /// Its number: 1, and one more for each further run. Results of others do not count.
     pub generation: i64,
     /// Fingerprint of what began it.
     pub inputs: String,
@@ -46,11 +50,11 @@ impl Run {
     /// inputs have changed. A new run starts at once, unless it is suspended.
     pub fn of(diagnosis: &NodeNetDiagnosis, now: Timestamp, elapsed: i64) -> Self {
         let spec = &diagnosis.spec;
-        let inputs = fingerprint(spec);
+        let inputs = fingerprint(diagnosis);
         let (mode, window_seconds) = window(spec);
-        let known = diagnosis
-            .status
-            .as_ref()
+        let status = diagnosis.status.as_ref();
+        let before = status.and_then(|status| status.run_generation);
+        let known = status
             .filter(|status| status.run_inputs.as_ref() == Some(&inputs))
             .filter(|status| status.run_generation.is_some());
         let start = known.and_then(|status| status.start_time.as_ref());
@@ -61,8 +65,7 @@ impl Run {
             uid: diagnosis.metadata.uid.clone().unwrap_or_default(),
             generation: known
                 .and_then(|status| status.run_generation)
-                .or(diagnosis.metadata.generation)
-                .unwrap_or_default(),
+                .unwrap_or_else(|| before.unwrap_or_default().saturating_add(1)),
             inputs,
             mode,
             window_seconds,
@@ -78,7 +81,7 @@ impl Run {
     pub fn stored(diagnosis: &NodeNetDiagnosis) -> Option<Self> {
         let status = diagnosis.status.as_ref()?;
         status.start_time.as_ref()?;
-        let is_current = status.run_inputs.as_deref() == Some(&fingerprint(&diagnosis.spec));
+        let is_current = status.run_inputs.as_deref() == Some(&fingerprint(diagnosis));
         let elapsed = status.elapsed_seconds.unwrap_or_default();
         // The time is not used: a stored run that has started keeps its own.
         is_current.then(|| Self::of(diagnosis, Timestamp::UNIX_EPOCH, elapsed))
@@ -96,9 +99,12 @@ struct Inputs<'a> {
     mode: Mode,
     window_seconds: i32,
     rerun: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerun_annotation: Option<&'a String>,
 }
 
-fn fingerprint(spec: &NodeNetDiagnosisSpec) -> String {
+fn fingerprint(diagnosis: &NodeNetDiagnosis) -> String {
+    let spec = &diagnosis.spec;
     let mut nodes = spec.nodes.clone();
     if let Some(names) = &mut nodes.names {
         names.sort();
@@ -116,6 +122,7 @@ fn fingerprint(spec: &NodeNetDiagnosisSpec) -> String {
         mode,
         window_seconds,
         rerun: &spec.rerun,
+        rerun_annotation: diagnosis.annotations().get(RERUN),
     };
     // Plain data with string keys always serialises; an empty text would only mean a restart too few.
     let text = serde_json::to_string(&inputs).unwrap_or_default();

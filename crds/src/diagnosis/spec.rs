@@ -81,7 +81,7 @@ pub struct NodeNetDiagnosisSpec {
     /// End running windows and start none; results stay.
     #[serde(default)]
     pub suspend: bool,
-    /// Free text; change it to run again.
+    /// Free text; change it to run again. The annotation `netdiag.dev/rerun` does the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::RERUN))]
     pub rerun: Option<String>,

@@ -14,7 +14,7 @@ pub struct NodeNetDiagnosisStatus {
     /// The generation of the spec that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The generation at which the run last began anew: results of another one are not counted.
+    /// The number of the run: 1, and one more with each new one. Results of another run are not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_generation: Option<i64>,
     /// Fingerprint of the fields of the spec that begin a new run when they change.

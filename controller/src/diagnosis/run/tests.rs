@@ -8,7 +8,11 @@ fn restarts(edit: impl FnOnce(&mut NodeNetDiagnosisSpec)) -> bool {
     let mut diagnosis = testing::started_diagnosis();
     edit(&mut diagnosis.spec);
     diagnosis.metadata.generation = Some(7);
-    Run::of(&diagnosis, testing::at(500), 0).generation == 7
+    match Run::of(&diagnosis, testing::at(500), 0).generation {
+        1 => false,
+        2 => true,
+        other => panic!("run {other} after the first"),
+    }
 }
 
 #[test]
@@ -38,14 +42,14 @@ fn other_edits_do_not() {
 
 #[test]
 fn the_order_of_names_does_not_matter() {
-    let mut spec = testing::diagnosis().spec;
-    spec.nodes = NodeSelection {
+    let mut diagnosis = testing::diagnosis();
+    diagnosis.spec.nodes = NodeSelection {
         names: Some(vec!["a".into(), "b".into()]),
         ..NodeSelection::default()
     };
-    let first = fingerprint(&spec);
-    spec.nodes.names = Some(vec!["b".into(), "a".into()]);
-    assert_eq!(fingerprint(&spec), first);
+    let first = fingerprint(&diagnosis);
+    diagnosis.spec.nodes.names = Some(vec!["b".into(), "a".into()]);
+    assert_eq!(fingerprint(&diagnosis), first);
 }
 
 #[test]
@@ -75,4 +79,25 @@ fn the_hash_is_fnv() {
     // Test vectors of the FNV authors.
     assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
     assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+}
+
+#[test]
+fn the_annotation_begins_a_new_run_and_numbers_never_go_back() {
+    let mut diagnosis = testing::started_diagnosis();
+    let numbers = ["once", "twice", "once"].map(|text| {
+        let annotation = (RERUN.to_owned(), text.to_owned());
+        diagnosis.metadata.annotations = Some([annotation].into());
+        testing::step(&mut diagnosis, &[testing::node("a")], &[], 500);
+        diagnosis
+            .status
+            .as_ref()
+            .and_then(|status| status.run_generation)
+    });
+    assert_eq!(numbers, [Some(2), Some(3), Some(4)]);
+}
+
+#[test]
+fn without_the_annotation_the_fingerprint_is_that_of_the_release_before() {
+    let first = fingerprint(&testing::diagnosis());
+    assert_eq!(first, "3461f1441993296b");
 }

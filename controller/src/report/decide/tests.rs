@@ -115,7 +115,7 @@ fn a_rerun_is_assigned_anew_and_other_edits_keep_the_time() {
     let assignment = &report.spec.assignments[0];
     assert_eq!(
         (assignment.run_generation, &assignment.assigned_time),
-        (3, &Time(at(8)))
+        (2, &Time(at(8)))
     );
 }
 
