@@ -6,6 +6,7 @@
 
 mod addresses;
 mod announcements;
+mod kept;
 mod names;
 mod packets;
 mod sums;
@@ -14,8 +15,9 @@ mod sums;
 mod tests;
 
 use crate::evidence::{
-    Drops, EvidenceWindow, FrameCopies, KernelLogLine, Link, Namespace, Observed, OnDemand, Owner,
-    PacketSocket, Pod, ProtocolHandler, TunHolder,
+    Address, Drops, EvidenceWindow, FrameCopies, FrameCopy, GroReceive, KernelLogLine, Link,
+    Namespace, NodeFacts, Observed, OnDemand, Owner, PacketSocket, Pod, ProtocolHandler,
+    Retransmissions, Softnet, TunHolder,
 };
 use addresses::Addresses;
 use names::Names;
@@ -37,9 +39,13 @@ pub fn anonymise(window: &EvidenceWindow, seed: u64) -> EvidenceWindow {
         names: Names::default(),
     };
     anonymiser.learn(window);
-    anonymiser.window(window)
+    let mut new = window.clone();
+    anonymiser.window(&mut new);
+    new
 }
 
+/// Every structure is taken apart field by field here and in [`kept`], so that a new field of the evidence does not
+/// compile until somebody has decided whether it may leave the node.
 struct Anonymiser {
     addresses: Addresses,
     names: Names,
@@ -53,195 +59,293 @@ impl Anonymiser {
             self.names.of_interface(&link.name, link.kind.as_ref());
         }
         for namespace in &window.namespaces {
-            self.namespace(namespace);
+            self.namespace(&mut namespace.clone());
         }
         for socket in window.packet_sockets.value().into_iter().flatten() {
-            self.owner(&socket.owner);
+            self.owner(&mut socket.owner.clone());
         }
         for holder in window.tun_holders.value().into_iter().flatten() {
-            self.owner(&holder.owner);
+            self.owner(&mut holder.owner.clone());
         }
     }
 
-    fn window(&mut self, window: &EvidenceWindow) -> EvidenceWindow {
-        let mut new = window.clone();
-        new.node.name = self.names.of("node", &window.node.name);
-        let namespaces = window.namespaces.iter();
-        new.namespaces = namespaces.map(|one| self.namespace(one)).collect();
-        new.links = self.each(&window.links, Self::link);
-        new.packet_sockets = self.each(&window.packet_sockets, Self::packet_socket);
-        new.tun_holders = self.each(&window.tun_holders, Self::tun_holder);
-        new.kernel_log = self.each(&window.kernel_log, Self::log_line);
-        new.drops = self.observed(&window.drops, Self::drops);
-        new.softnet = self.observed(&window.softnet, |_, softnet| softnet.clone());
-        new.frame_copies = self.on_demand(&window.frame_copies, Self::frame_copies);
-        new.gro = self.on_demand(&window.gro, |_, gro| gro.clone());
-        new.retransmissions = self.on_demand(&window.retransmissions, |_, value| value.clone());
-        new
+    fn window(&mut self, window: &mut EvidenceWindow) {
+        let EvidenceWindow {
+            node,
+            start_unix_ms: _,
+            duration_ms: _,
+            namespaces,
+            links,
+            drops,
+            packet_sockets,
+            tun_holders,
+            kernel_log,
+            softnet,
+            frame_copies,
+            gro,
+            retransmissions,
+            lost: _,
+        } = window;
+        self.node(node);
+        for namespace in namespaces {
+            self.namespace(namespace);
+        }
+        self.each(links, Self::link);
+        self.each(packet_sockets, Self::packet_socket);
+        self.each(tun_holders, Self::tun_holder);
+        self.each(kernel_log, Self::log_line);
+        self.observed(drops, Self::drops);
+        self.observed(softnet, |_, _: &mut Softnet| {});
+        self.on_demand(frame_copies, Self::frame_copies);
+        self.on_demand(gro, |_, _: &mut GroReceive| {});
+        self.on_demand(retransmissions, |_, _: &mut Retransmissions| {});
     }
 
-    fn observed<T>(
-        &mut self,
-        evidence: &Observed<T>,
-        change: fn(&mut Self, &T) -> T,
-    ) -> Observed<T> {
+    fn observed<T>(&mut self, evidence: &mut Observed<T>, change: impl FnOnce(&mut Self, &mut T)) {
         match evidence {
-            Observed::Complete { value } => Observed::Complete {
-                value: change(self, value),
-            },
-            Observed::Partial { value, missing } => Observed::Partial {
-                value: change(self, value),
-                missing: self.text(missing),
-            },
-            Observed::Unavailable { reason } => Observed::Unavailable {
-                reason: self.text(reason),
-            },
+            Observed::Complete { value } => change(self, value),
+            Observed::Partial { value, missing } => {
+                change(self, value);
+                self.text(missing);
+            }
+            Observed::Unavailable { reason } => self.text(reason),
         }
     }
 
-    fn each<T>(
-        &mut self,
-        evidence: &Observed<Vec<T>>,
-        change: fn(&mut Self, &T) -> T,
-    ) -> Observed<Vec<T>> {
-        let mut change = |values: &Vec<T>| values.iter().map(|value| change(self, value)).collect();
-        match evidence {
-            Observed::Complete { value } => Observed::Complete {
-                value: change(value),
-            },
-            Observed::Partial { value, missing } => Observed::Partial {
-                value: change(value),
-                missing: self.text(missing),
-            },
-            Observed::Unavailable { reason } => Observed::Unavailable {
-                reason: self.text(reason),
-            },
-        }
+    fn each<T>(&mut self, evidence: &mut Observed<Vec<T>>, change: fn(&mut Self, &mut T)) {
+        self.observed(evidence, |this, values| {
+            values.iter_mut().for_each(|value| change(this, value));
+        });
     }
 
-    fn on_demand<T>(
-        &mut self,
-        evidence: &OnDemand<T>,
-        change: fn(&mut Self, &T) -> T,
-    ) -> OnDemand<T> {
+    fn on_demand<T>(&mut self, evidence: &mut OnDemand<T>, change: fn(&mut Self, &mut T)) {
         match evidence {
-            OnDemand::Idle { reason } => OnDemand::Idle {
-                reason: self.text(reason),
-            },
             OnDemand::Ran {
                 question,
-                from_ms,
-                until_ms,
+                from_ms: _,
+                until_ms: _,
                 value,
-            } => OnDemand::Ran {
-                question: self.text(question),
-                from_ms: *from_ms,
-                until_ms: *until_ms,
-                value: change(self, value),
-            },
-            OnDemand::Unavailable { reason } => OnDemand::Unavailable {
-                reason: self.text(reason),
-            },
+            } => {
+                self.text(question);
+                change(self, value);
+            }
+            OnDemand::Idle { reason } | OnDemand::Unavailable { reason } => self.text(reason),
         }
     }
 
-    fn namespace(&mut self, namespace: &Namespace) -> Namespace {
-        let mut new = namespace.clone();
-        new.name = self.optional("netns", namespace.name.as_ref());
-        new.pod = namespace.pod.as_ref().map(|pod| self.pod(pod));
-        for address in &mut new.addresses {
-            address.address = self.addresses.ip(address.address);
+    fn node(&mut self, node: &mut NodeFacts) {
+        let NodeFacts {
+            name,
+            kernel: _,
+            architecture: _,
+        } = node;
+        self.name("node", name);
+    }
+
+    fn namespace(&mut self, namespace: &mut Namespace) {
+        let Namespace {
+            id: _,
+            cookie: _,
+            is_node: _,
+            name,
+            pid: _,
+            pod,
+            addresses,
+            protocol_handlers,
+            multicast_groups,
+            counters_before: _,
+            counters: _,
+        } = namespace;
+        if let Some(name) = name {
+            self.name("netns", name);
         }
-        for group in new.multicast_groups.iter_mut().flatten() {
+        if let Some(pod) = pod {
+            self.pod(pod);
+        }
+        for address in addresses {
+            self.address(address);
+        }
+        for group in multicast_groups.iter_mut().flatten() {
             *group = self.addresses.ip(*group);
         }
-        for handler in new.protocol_handlers.iter_mut().flatten() {
+        for handler in protocol_handlers.iter_mut().flatten() {
             self.protocol_handler(handler);
         }
-        new
+    }
+
+    fn address(&mut self, address: &mut Address) {
+        let Address {
+            ifindex: _,
+            address,
+            prefix: _,
+        } = address;
+        *address = self.addresses.ip(*address);
     }
 
     fn protocol_handler(&mut self, handler: &mut ProtocolHandler) {
-        handler.device = handler
-            .device
-            .as_ref()
-            .map(|name| self.names.of_interface(name, None));
-    }
-
-    fn pod(&mut self, pod: &Pod) -> Pod {
-        Pod {
-            namespace: self.names.of("namespace", &pod.namespace),
-            name: self.names.of("pod", &pod.name),
-            uid: self.names.of("uid", &pod.uid),
+        let ProtocolHandler {
+            ethertype: _,
+            device,
+            function: _,
+        } = handler;
+        if let Some(name) = device {
+            *name = self.names.of_interface(name, None);
         }
     }
 
-    fn owner(&mut self, owner: &Owner) -> Owner {
-        Owner {
-            pid: owner.pid,
-            comm: self.names.of("process", &owner.comm),
-            pod: owner.pod.as_ref().map(|pod| self.pod(pod)),
-            container: self.optional("container", owner.container.as_ref()),
+    fn pod(&mut self, pod: &mut Pod) {
+        let Pod {
+            namespace,
+            name,
+            uid,
+        } = pod;
+        self.name("namespace", namespace);
+        self.name("pod", name);
+        self.name("uid", uid);
+    }
+
+    fn owner(&mut self, owner: &mut Owner) {
+        let Owner {
+            pid: _,
+            comm,
+            pod,
+            container,
+        } = owner;
+        self.name("process", comm);
+        if let Some(pod) = pod {
+            self.pod(pod);
+        }
+        if let Some(container) = container {
+            self.name("container", container);
         }
     }
 
-    fn optional(&mut self, kind: &'static str, name: Option<&String>) -> Option<String> {
-        name.map(|name| self.names.of(kind, name))
+    fn name(&mut self, kind: &'static str, name: &mut String) {
+        *name = self.names.of(kind, name);
     }
 
-    fn link(&mut self, link: &Link) -> Link {
-        let mut new = link.clone();
-        new.name = self.names.of_interface(&link.name, link.kind.as_ref());
-        new.address = link.address.as_ref().map(|text| self.text(text));
-        new
+    fn link(&mut self, link: &mut Link) {
+        let Link {
+            netns: _,
+            ifindex: _,
+            name,
+            kind,
+            slave_kind: _,
+            master: _,
+            peer: _,
+            address,
+            mtu: _,
+            tx_queue_length: _,
+            requested_flags: _,
+            effective_flags: _,
+            promiscuity: _,
+            promiscuity_before: _,
+            allmulti: _,
+            unicast_promiscuous: _,
+            driver: _,
+            tx_checksum_offload: _,
+            receive_offload: _,
+            segment_routing: _,
+            bridge: _,
+            bridge_port: _,
+            bond: _,
+            bond_slave: _,
+            vlan: _,
+            macvlan: _,
+            stats_before: _,
+            stats: _,
+        } = link;
+        *name = self.names.of_interface(name, kind.as_ref());
+        if let Some(address) = address {
+            self.text(address);
+        }
     }
 
-    fn packet_socket(&mut self, socket: &PacketSocket) -> PacketSocket {
-        let mut new = socket.clone();
-        new.owner = self.owner(&socket.owner);
-        new
+    fn packet_socket(&mut self, socket: &mut PacketSocket) {
+        let PacketSocket {
+            netns: _,
+            owner,
+            ethertype: _,
+            ifindex: _,
+            memberships: _,
+        } = socket;
+        self.owner(owner);
     }
 
-    fn tun_holder(&mut self, holder: &TunHolder) -> TunHolder {
-        let mut new = holder.clone();
-        new.device = self.names.of_interface(&holder.device, None);
-        new.owner = self.owner(&holder.owner);
-        new
+    fn tun_holder(&mut self, holder: &mut TunHolder) {
+        let TunHolder {
+            device,
+            netns: _,
+            owner,
+        } = holder;
+        *device = self.names.of_interface(device, None);
+        self.owner(owner);
     }
 
-    fn log_line(&mut self, line: &KernelLogLine) -> KernelLogLine {
-        let mut new = line.clone();
-        new.text = match TELLING.iter().any(|words| line.text.contains(words)) {
-            true => self.text(&line.text),
-            false => "(removed)".to_owned(),
-        };
-        new
+    fn log_line(&mut self, line: &mut KernelLogLine) {
+        let KernelLogLine {
+            at_ms: _,
+            level: _,
+            text,
+        } = line;
+        if TELLING.iter().any(|words| text.contains(words)) {
+            self.text(text);
+        } else {
+            "(removed)".clone_into(text);
+        }
     }
 
-    fn drops(&mut self, drops: &Drops) -> Drops {
-        let mut new = drops.clone();
-        for sample in &mut new.samples {
-            let key = drops.counts.get(sample.key);
+    fn drops(&mut self, drops: &mut Drops) {
+        let Drops {
+            backend: _,
+            has_reasons: _,
+            has_locations: _,
+            counts,
+            samples,
+        } = drops;
+        for sample in samples {
+            let key = counts.get(sample.key);
             packets::anonymise(sample, key.map_or(0, |key| key.ethertype), self);
         }
-        new
     }
 
-    fn frame_copies(&mut self, copies: &FrameCopies) -> FrameCopies {
-        let mut new = copies.clone();
-        for copy in &mut new.copies {
-            copy.source = copy.source.map(|address| self.addresses.ip(address));
-            copy.destination = copy.destination.map(|address| self.addresses.ip(address));
+    fn frame_copies(&mut self, copies: &mut FrameCopies) {
+        let FrameCopies {
+            backend: _,
+            compared: _,
+            unreadable: _,
+            lost: _,
+            copies,
+        } = copies;
+        for copy in copies {
+            self.frame_copy(copy);
         }
-        new
+    }
+
+    fn frame_copy(&mut self, copy: &mut FrameCopy) {
+        let FrameCopy {
+            netns: _,
+            first: _,
+            second: _,
+            ethertype: _,
+            source,
+            destination,
+            fragments: _,
+            count: _,
+            longest_gap_us: _,
+        } = copy;
+        for address in [source, destination].into_iter().flatten() {
+            *address = self.addresses.ip(*address);
+        }
     }
 
     /// Replaces the names and addresses in a text.
-    fn text(&mut self, text: &str) -> String {
+    fn text(&mut self, text: &mut String) {
         let separates = |character: char| {
             character.is_whitespace() || "()[]{}<>,;=\"'`/\\|".contains(character)
         };
-        text.split_inclusive(separates)
+        *text = text
+            .split_inclusive(separates)
             .map(|piece| {
                 let word = piece.trim_end_matches(separates);
                 let core = word.trim_end_matches([':', '.', '!', '?']);
@@ -251,7 +355,7 @@ impl Anonymiser {
                     None => piece.to_owned(),
                 }
             })
-            .collect()
+            .collect();
     }
 
     fn word(&mut self, word: &str) -> Option<String> {

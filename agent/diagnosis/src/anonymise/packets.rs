@@ -27,22 +27,28 @@ const CDP: u16 = 0x2000;
 /// Replaces and blanks in place. The EtherType is that of the drop, for samples without a link layer header.
 pub(super) fn anonymise(sample: &mut PacketSample, ethertype: u16, anonymiser: &mut Anonymiser) {
     let old = sample.clone();
+    let PacketSample {
+        key: _,
+        at_ms: _,
+        length,
+        truncated,
+        network_offset: _,
+        transport_offset: _,
+        has_link_header: _,
+        ip_summed: _,
+        packet_type: _,
+        skb_iif: _,
+        vlan_tci: _,
+        bytes,
+    } = sample;
     let (carried, payload_at) = if old.has_link_header {
         let Some(frame) = Frame::decode(&old.bytes) else {
-            sample.bytes.clear();
-            sample.truncated = true;
+            bytes.clear();
+            *truncated = true;
             return;
         };
-        put(
-            &mut sample.bytes,
-            0,
-            &anonymiser.addresses.mac(frame.destination).0,
-        );
-        put(
-            &mut sample.bytes,
-            6,
-            &anonymiser.addresses.mac(frame.source).0,
-        );
+        put(bytes, 0, &anonymiser.addresses.mac(frame.destination).0);
+        put(bytes, 6, &anonymiser.addresses.mac(frame.source).0);
         (frame.carried, frame.payload_at)
     } else {
         (Carried::EtherType(ethertype), 0)
@@ -58,35 +64,34 @@ pub(super) fn anonymise(sample: &mut PacketSample, ethertype: u16, anonymiser: &
     };
     let is_ip = matches!(carried, Carried::EtherType(ETH_P_IP | ETH_P_IPV6));
     if let Some(announcement) = announcement {
-        sample.bytes.truncate(payload_at);
-        sample.bytes.extend(announcement);
-        sample.truncated |= sample.bytes.len() < sample.length as usize;
+        bytes.truncate(payload_at);
+        bytes.extend(announcement);
+        *truncated |= bytes.len() < *length as usize;
     } else if let (true, Some(packet)) = (is_ip, IpPacket::of_sample(&old)) {
         let at = old.network_offset.map_or(payload_at, usize::from);
         // An encapsulation, if anything.
-        blank(&mut sample.bytes, payload_at, at);
+        blank(bytes, payload_at, at);
         let transport = match packet.source {
-            IpAddr::V4(_) => ipv4_header(&mut sample.bytes, at, anonymiser),
-            IpAddr::V6(_) => ipv6_headers(&mut sample.bytes, at, anonymiser),
+            IpAddr::V4(_) => ipv4_header(bytes, at, anonymiser),
+            IpAddr::V6(_) => ipv6_headers(bytes, at, anonymiser),
         };
         let end = transport + packet.transport_bytes.len();
         let header = transport_header(&packet);
-        keep_sum(&mut sample.bytes, transport + header, end);
+        keep_sum(bytes, transport + header, end);
         // A later fragment, or padding.
-        blank(&mut sample.bytes, end, usize::MAX);
-        let new = sample.clone();
+        blank(bytes, end, usize::MAX);
+        let new = PacketSample {
+            bytes: bytes.clone(),
+            ..old.clone()
+        };
         if let Some(new) = IpPacket::of_sample(&new)
             && let Some((offset, checksum)) = checksum(&packet, &new)
         {
-            put(
-                &mut sample.bytes,
-                transport + offset,
-                &checksum.to_be_bytes(),
-            );
+            put(bytes, transport + offset, &checksum.to_be_bytes());
         }
     } else {
         // Subtypes stand first.
-        blank(&mut sample.bytes, payload_at + 1, usize::MAX);
+        blank(bytes, payload_at + 1, usize::MAX);
     }
 }
 

@@ -1,0 +1,116 @@
+//! Evidence that leaves the node as it is: counts, times, indexes, settings and the kernel's own names.
+//!
+//! Each pattern names every field, for the same reason as those of [`Anonymiser`](super::Anonymiser).
+
+use crate::evidence::{
+    BondSettings, BondSlave, BridgePort, BridgeSettings, CpuBacklog, DropCount,
+    ExplainedRetransmissions, GroCount, GroReceive, LinkStats, Lost, MacvlanSettings, Membership,
+    Peer, Retransmissions, Softnet, SoftnetCounters, VlanSettings,
+};
+
+const _: fn(Lost) = |Lost {
+                         counts: _,
+                         samples: _,
+                     }| {};
+const _: fn(Peer) = |Peer {
+                         ifindex: _,
+                         netns: _,
+                     }| {};
+const _: fn(LinkStats) = |LinkStats {
+                              rx_packets: _,
+                              tx_packets: _,
+                              rx_bytes: _,
+                              tx_bytes: _,
+                              rx_errors: _,
+                              tx_errors: _,
+                              rx_dropped: _,
+                              tx_dropped: _,
+                              rx_nohandler: _,
+                              multicast: _,
+                              rx_missed_errors: _,
+                              rx_fifo_errors: _,
+                              rx_over_errors: _,
+                              rx_crc_errors: _,
+                          }| {};
+const _: fn(BridgeSettings) = |BridgeSettings {
+                                   vlan_filtering: _,
+                                   stp: _,
+                                   group_forward_mask: _,
+                               }| {};
+const _: fn(BridgePort) = |BridgePort {
+                               learning: _,
+                               unicast_flood: _,
+                               state: _,
+                           }| {};
+const _: fn(BondSettings) = |BondSettings {
+                                 mode: _,
+                                 active_slave: _,
+                             }| {};
+const _: fn(BondSlave) = |BondSlave {
+                              active: _,
+                              mii_up: _,
+                          }| {};
+const _: fn(VlanSettings) = |VlanSettings { id: _ }| {};
+const _: fn(MacvlanSettings) = |MacvlanSettings {
+                                    mode: _,
+                                    no_promiscuity: _,
+                                }| {};
+const _: fn(Membership) = |Membership {
+                               ifindex: _,
+                               kind: _,
+                               count: _,
+                           }| {};
+const _: fn(DropCount) = |DropCount {
+                              netns: _,
+                              ifindex: _,
+                              ethertype: _,
+                              reason: _,
+                              location: _,
+                              at_least: _,
+                              count: _,
+                              first_ms: _,
+                              last_ms: _,
+                          }| {};
+const _: fn(Softnet) = |Softnet {
+                            max_backlog: _,
+                            cpus: _,
+                        }| {};
+const _: fn(CpuBacklog) = |CpuBacklog {
+                               cpu: _,
+                               before: _,
+                               after: _,
+                           }| {};
+const _: fn(SoftnetCounters) = |SoftnetCounters {
+                                    processed: _,
+                                    dropped: _,
+                                    time_squeeze: _,
+                                }| {};
+const _: fn(GroReceive) = |GroReceive {
+                               backend: _,
+                               lost: _,
+                               unread: _,
+                               counts: _,
+                           }| {};
+const _: fn(GroCount) = |GroCount {
+                             netns: _,
+                             ifindex: _,
+                             kind: _,
+                             offered: _,
+                             merged: _,
+                             held: _,
+                         }| {};
+const _: fn(Retransmissions) = |Retransmissions {
+                                    backend: _,
+                                    segments: _,
+                                    explained: _,
+                                    lost: _,
+                                }| {};
+const _: fn(ExplainedRetransmissions) = |ExplainedRetransmissions {
+                                             netns: _,
+                                             ifindex: _,
+                                             ethertype: _,
+                                             reason: _,
+                                             location: _,
+                                             segments: _,
+                                             late: _,
+                                         }| {};
