@@ -1,6 +1,6 @@
-//! The counters of dropped packets that the ledger balances: each rises by one with each event.
+//! Counters of dropped packets.
 
-/// A counter of a device (`rtnl_link_stats64`).
+/// A counter of a device (`rtnl_link_stats64`), each of the kind [`Kind::Packets`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeviceCounter {
     /// Packets that the device or the stack did not take in.
@@ -11,19 +11,51 @@ pub enum DeviceCounter {
     RxNohandler,
 }
 
-/// A counter of wrong checksums of a namespace: `InCsumErrors` of its MIBs (/proc/net/snmp, /proc/net/snmp6).
+/// A counter of a namespace: of its MIBs (/proc/net/snmp, /proc/net/snmp6, /proc/net/netstat), or of its connection
+/// tracking (/proc/net/stat/nf_conntrack).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ChecksumCounter {
-    /// TCP over IPv4 and IPv6: there is one TCP MIB for both.
-    Tcp,
-    /// UDP over IPv4.
-    Udp,
-    /// UDP over IPv6.
-    Udp6,
+pub enum NamespaceCounter {
+    /// Wrong checksums of TCP over IPv4 and IPv6: there is one TCP MIB for both.
+    TcpInCsumErrors,
+    /// Wrong checksums of UDP over IPv4.
+    UdpInCsumErrors,
+    /// Wrong checksums of UDP over IPv6.
+    Udp6InCsumErrors,
+    /// Full receive buffers of UDP over IPv4.
+    UdpRcvbufErrors,
+    /// Full receive buffers of UDP over IPv6.
+    Udp6RcvbufErrors,
+    /// UDP over IPv4 that no program listens for.
+    UdpNoPorts,
+    /// UDP over IPv6 that no program listens for.
+    Udp6NoPorts,
+    /// IPv4 packets that no route leads on.
+    InNoRoutes,
+    /// IPv4 packets that the reverse path filter refused.
+    ReversePathFilter,
+    /// Connections for which a listener's queue had no room. tcp_conn_request frees a refused SYN as one that was read.
+    ListenOverflows,
+    /// Packets that connection tracking refused, nearly all for want of room in the table.
+    ConntrackDrop,
+    /// Connections that connection tracking could not keep; each refused packet is in [`Self::ConntrackDrop`] as well.
+    ConntrackInsertFailed,
+    /// Packets that connection tracking has no connection for. They go on, unless a rule drops them.
+    ConntrackInvalid,
+}
+
+/// What a counter of lost packets counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Packets with a drop event each, which can be balanced.
+    Packets,
+    /// Lost packets, not all of them with an event.
+    Counted,
+    /// No packets, packets that went on, or some that another counter has.
+    Signal,
 }
 
 impl DeviceCounter {
-    /// Every counter of a device that the ledger balances.
+    /// Every one.
     pub const ALL: [Self; 3] = [Self::RxDropped, Self::TxDropped, Self::RxNohandler];
 
     /// The kernel's name of it.
@@ -36,16 +68,48 @@ impl DeviceCounter {
     }
 }
 
-impl ChecksumCounter {
-    /// Every counter of a namespace that the ledger balances.
-    pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Udp6];
+impl NamespaceCounter {
+    /// Those that the ledger balances.
+    pub const BALANCED: [Self; 3] = [
+        Self::TcpInCsumErrors,
+        Self::UdpInCsumErrors,
+        Self::Udp6InCsumErrors,
+    ];
 
     /// The kernel's name of it, as [`Namespace::increase`](crate::evidence::Namespace::increase) takes it.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Tcp => "Tcp.InCsumErrors",
-            Self::Udp => "Udp.InCsumErrors",
-            Self::Udp6 => "Udp6.InCsumErrors",
+            Self::TcpInCsumErrors => "Tcp.InCsumErrors",
+            Self::UdpInCsumErrors => "Udp.InCsumErrors",
+            Self::Udp6InCsumErrors => "Udp6.InCsumErrors",
+            Self::UdpRcvbufErrors => "Udp.RcvbufErrors",
+            Self::Udp6RcvbufErrors => "Udp6.RcvbufErrors",
+            Self::UdpNoPorts => "Udp.NoPorts",
+            Self::Udp6NoPorts => "Udp6.NoPorts",
+            Self::InNoRoutes => "IpExt.InNoRoutes",
+            Self::ReversePathFilter => "TcpExt.IPReversePathFilter",
+            Self::ListenOverflows => "TcpExt.ListenOverflows",
+            Self::ConntrackDrop => "Conntrack.drop",
+            Self::ConntrackInsertFailed => "Conntrack.insert_failed",
+            Self::ConntrackInvalid => "Conntrack.invalid",
+        }
+    }
+
+    /// What it counts.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::TcpInCsumErrors
+            | Self::UdpInCsumErrors
+            | Self::Udp6InCsumErrors
+            | Self::UdpRcvbufErrors
+            | Self::Udp6RcvbufErrors
+            | Self::UdpNoPorts
+            | Self::Udp6NoPorts
+            | Self::InNoRoutes
+            | Self::ReversePathFilter
+            | Self::ConntrackDrop => Kind::Packets,
+            Self::ListenOverflows => Kind::Counted,
+            Self::ConntrackInsertFailed | Self::ConntrackInvalid => Kind::Signal,
         }
     }
 }

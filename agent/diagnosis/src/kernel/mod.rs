@@ -8,7 +8,7 @@ mod reason;
 #[cfg(test)]
 mod tests;
 
-pub use counter::{ChecksumCounter, DeviceCounter};
+pub use counter::{DeviceCounter, Kind, NamespaceCounter};
 pub use function::Function;
 pub use reason::Reason;
 pub use site::Site;

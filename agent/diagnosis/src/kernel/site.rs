@@ -7,6 +7,7 @@
 
 mod bridge;
 mod device;
+mod ends;
 mod fragments;
 mod ip;
 mod layer;
@@ -18,9 +19,13 @@ mod udp;
 
 use std::fmt;
 
+use self::ends::Kernels;
+use super::Reason;
+
 pub use self::{
     bridge::*,
     device::*,
+    ends::Ends,
     fragments::*,
     ip::*,
     layer::Layer,
@@ -36,7 +41,8 @@ pub use self::{
 pub struct Site {
     functions: &'static [&'static str],
     layer: Layer,
-    raises: Option<(Reasons, Raises)>,
+    raises: &'static [(Reasons, Raises)],
+    ends: Option<(Kernels, Ends)>,
 }
 
 /// Declares the sites of a layer, and a list of them by which they are found.
@@ -57,13 +63,24 @@ impl Site {
         Self {
             functions,
             layer,
-            raises: None,
+            raises: &[],
+            ends: None,
         }
     }
 
     /// Packets that end here for these reasons raise these counters.
-    const fn raising(mut self, reasons: Reasons, counters: Raises) -> Self {
-        self.raises = Some((reasons, counters));
+    const fn raising(mut self, raises: &'static [(Reasons, Raises)]) -> Self {
+        self.raises = raises;
+        self
+    }
+
+    /// Packets for which the kernel names no reason are these.
+    const fn ending(self, ends: Ends) -> Self {
+        self.ending_on(Kernels::All, ends)
+    }
+
+    const fn ending_on(mut self, kernels: Kernels, ends: Ends) -> Self {
+        self.ends = Some((kernels, ends));
         self
     }
 
@@ -91,9 +108,20 @@ impl Site {
         self.layer
     }
 
-    /// The counters that its packets raise, and for which reasons they do; `None` for none that the ledger balances.
-    pub fn raises(&self) -> Option<&(Reasons, Raises)> {
-        self.raises.as_ref()
+    /// The counters that its packets raise, and for which reasons they do, as far as they are known.
+    pub fn raises(&self) -> &'static [(Reasons, Raises)] {
+        self.raises
+    }
+
+    /// The packets that end here for this reason; `None` where the kernel names it, or where the site does not tell.
+    pub fn ends(&self, reason: &Reason) -> Option<Ends> {
+        let (kernels, ends) = self.ends?;
+        let is_told = match kernels {
+            Kernels::All => reason.is_unnamed(),
+            Kernels::WithReasons => reason.is_unspecified(),
+            Kernels::WithoutReasons => reason.is_absent(),
+        };
+        is_told.then_some(ends)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use super::{Reason, Site};
+use super::{
+    Kind, NamespaceCounter, Reason, Site,
+    site::{Raises, Reasons},
+};
 
 /// Folders with code of the product, seen from this crate.
 const CODE: [&str; 6] = [
@@ -61,6 +64,13 @@ fn a_function_is_of_one_site() {
 }
 
 #[test]
+fn the_ledger_balances_counters_of_packets() {
+    for counter in NamespaceCounter::BALANCED {
+        assert_eq!(counter.kind(), Kind::Packets, "{}", counter.name());
+    }
+}
+
+#[test]
 fn names_of_functions_stand_in_the_table_of_sites_only() {
     let functions: BTreeSet<&str> = Site::all().flat_map(Site::functions).copied().collect();
     let (mut in_table, mut elsewhere) = (BTreeSet::new(), Vec::new());
@@ -95,14 +105,42 @@ fn reasons_are_spelt_in_one_file_only() {
 }
 
 #[test]
-fn the_document_about_the_ledger_names_every_function_that_raises_a_counter() {
+fn the_document_about_the_ledger_has_what_raises_a_counter_that_it_balances() {
     let document = include_str!("../../../../docs/ledger.md");
-    for site in Site::all().filter(|site| site.raises().is_some()) {
-        for function in site.functions() {
-            assert!(
-                document.contains(&format!("`{function}`")),
-                "docs/ledger.md does not name {function}"
-            );
+    for site in Site::all() {
+        let balanced = site.raises().iter().filter_map(|(reasons, raises)| {
+            let counters = match raises {
+                Raises::Receive => vec!["rx_dropped", "rx_nohandler"],
+                Raises::Transmit => vec!["tx_dropped"],
+                Raises::VethSender | Raises::Backlog => vec!["rx_dropped", "tx_dropped"],
+                Raises::UdpByVersion => vec!["Udp.InCsumErrors", "Udp6.InCsumErrors"],
+                Raises::Device(counter) => vec![counter.name()],
+                Raises::Namespace(counter) => {
+                    let is_balanced = NamespaceCounter::BALANCED.contains(counter);
+                    vec![is_balanced.then(|| counter.name())?]
+                }
+            };
+            Some((reasons, counters))
+        });
+        for (reasons, counters) in balanced {
+            let reasons: Vec<&str> = match reasons {
+                Reasons::Any => Vec::new(),
+                Reasons::Only(reasons)
+                | Reasons::OnlyOrUnnamed(reasons)
+                | Reasons::OnlyOrFound(reasons) => reasons.iter().map(Reason::as_str).collect(),
+            };
+            for function in site.functions() {
+                let row = document.lines().find(|line| {
+                    line.starts_with("| `") && line.contains(&format!("`{function}`"))
+                });
+                let row = row.unwrap_or_else(|| panic!("docs/ledger.md has no row for {function}"));
+                for name in counters.iter().chain(&reasons) {
+                    assert!(
+                        row.contains(&format!("`{name}`")),
+                        "{function} lacks {name}: {row}"
+                    );
+                }
+            }
         }
     }
 }

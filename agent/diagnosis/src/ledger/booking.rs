@@ -13,7 +13,7 @@ use super::counters::CounterOf;
 use crate::{
     Window,
     evidence::{DropCount, Link, LinkKind},
-    kernel::{ChecksumCounter, DeviceCounter, Reason, Site, site::Raises},
+    kernel::{DeviceCounter, NamespaceCounter, Reason, Site, site::Raises},
     packets::frame::Frame,
     uapi::ethertype::{ETH_P_IP, ETH_P_LLDP, ETH_P_PAE, ETH_P_SLOW},
 };
@@ -37,21 +37,27 @@ pub(super) fn counters_raised(
     else {
         return Vec::new();
     };
-    let raises = key.location.site().and_then(Site::raises);
-    let raised = raises.filter(|(reasons, _)| reasons.include(&key.reason, is_wrong_checksum));
-    let (Some((_, raises)), Some(netns)) = (raised, key.netns) else {
+    let Some(netns) = key.netns else {
         return Vec::new();
     };
-    let protocol = |counter| vec![CounterOf::Namespace { netns, counter }];
-    match raises {
-        Raises::Protocol(counter) => protocol(*counter),
-        Raises::UdpByVersion if key.ethertype == ETH_P_IP => protocol(ChecksumCounter::Udp),
-        Raises::UdpByVersion => protocol(ChecksumCounter::Udp6),
-        raises => match window.topology.link(netns, key.ifindex) {
-            Some(link) => device_counters(window, drop, key, link, raises),
-            None => Vec::new(),
-        },
-    }
+    let raises = key.location.site().map_or(&[][..], Site::raises).iter();
+    raises
+        .filter(|(reasons, _)| reasons.include(&key.reason, is_wrong_checksum))
+        .flat_map(|(_, raises)| {
+            let of_namespace = |counter| vec![CounterOf::Namespace { netns, counter }];
+            match raises {
+                Raises::Namespace(counter) => of_namespace(*counter),
+                Raises::UdpByVersion if key.ethertype == ETH_P_IP => {
+                    of_namespace(NamespaceCounter::UdpInCsumErrors)
+                }
+                Raises::UdpByVersion => of_namespace(NamespaceCounter::Udp6InCsumErrors),
+                raises => match window.topology.link(netns, key.ifindex) {
+                    Some(link) => device_counters(window, drop, key, link, raises),
+                    None => Vec::new(),
+                },
+            }
+        })
+        .collect()
 }
 
 fn device_counters(
@@ -96,7 +102,7 @@ fn device_counters(
         .into_iter()
         .flatten()
         .collect(),
-        Raises::Protocol(_) | Raises::UdpByVersion => Vec::new(),
+        Raises::Namespace(_) | Raises::UdpByVersion => Vec::new(),
     }
 }
 

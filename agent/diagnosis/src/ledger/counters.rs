@@ -2,7 +2,7 @@
 
 use crate::{
     evidence::{Link, Namespace, NetnsId},
-    kernel::{ChecksumCounter, DeviceCounter},
+    kernel::{DeviceCounter, NamespaceCounter},
 };
 
 /// One counter of one device or namespace.
@@ -15,7 +15,7 @@ pub(super) enum CounterOf {
     },
     Namespace {
         netns: NetnsId,
-        counter: ChecksumCounter,
+        counter: NamespaceCounter,
     },
 }
 
@@ -39,7 +39,7 @@ impl DeviceCounter {
     }
 }
 
-impl ChecksumCounter {
+impl NamespaceCounter {
     /// How much it rose in this namespace within the window; 0 where it was not read.
     pub(super) fn increase(self, namespace: &Namespace) -> u64 {
         namespace.increase(self.name()).unwrap_or(0)

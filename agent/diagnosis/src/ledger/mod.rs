@@ -18,7 +18,7 @@ use crate::{
     Window,
     evidence::{DropCount, Link, LinkKind, Namespace, NetnsId},
     finding::{Claim, FindingId, Subject, Verdict},
-    kernel::{ChecksumCounter, DeviceCounter},
+    kernel::{DeviceCounter, NamespaceCounter},
 };
 
 /// Begin of the findings that are about wrong checksums.
@@ -97,7 +97,7 @@ pub fn balance(window: &Window<'_>, claims: &[Claim]) -> Vec<LedgerEntry> {
         }
     }
     for namespace in &window.namespaces {
-        for counter in ChecksumCounter::ALL {
+        for counter in NamespaceCounter::BALANCED {
             let mut entry = empty_entry(namespace, counter.name(), counter.increase(namespace));
             if entry.increase == 0 {
                 continue;

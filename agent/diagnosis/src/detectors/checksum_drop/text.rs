@@ -16,6 +16,7 @@ use crate::{
     detectors::kit::{proof, say},
     evidence::Namespace,
     finding::{Proof, Remedy, Subject, Text},
+    kernel::NamespaceCounter,
     packets::ip_protocols,
 };
 
@@ -179,18 +180,22 @@ fn signatures<'a>(suspects: &Suspects<'_>, keys: impl Iterator<Item = &'a Key<'a
 
 fn counters(window: &Window<'_>, suspects: &Suspects<'_>) -> Vec<Proof> {
     let here = suspects.netns.and_then(|netns| window.namespace(netns));
-    let names = [
-        "Tcp.InCsumErrors",
-        "Udp.InCsumErrors",
-        "Udp6.InCsumErrors",
-        "Conntrack.invalid",
+    let counters = [
+        NamespaceCounter::TcpInCsumErrors,
+        NamespaceCounter::UdpInCsumErrors,
+        NamespaceCounter::Udp6InCsumErrors,
+        NamespaceCounter::ConntrackInvalid,
     ];
-    let rose = |namespace: &Namespace, name: &str| {
-        let has_risen = namespace.increase(name)? > 0;
-        proof::counter_rose(namespace, name, "").filter(|_| has_risen)
+    let rose = |namespace: &Namespace, counter: NamespaceCounter| {
+        let has_risen = namespace.increase(counter.name())? > 0;
+        proof::counter_rose(namespace, counter.name(), "").filter(|_| has_risen)
     };
     here.into_iter()
-        .flat_map(|namespace| names.iter().filter_map(move |name| rose(namespace, name)))
+        .flat_map(|namespace| {
+            counters
+                .iter()
+                .filter_map(move |counter| rose(namespace, *counter))
+        })
         .collect()
 }
 

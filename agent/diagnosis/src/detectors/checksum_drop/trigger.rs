@@ -3,14 +3,14 @@
 use crate::{
     Window,
     evidence::{DropCount, Namespace},
-    kernel::{ChecksumCounter, Reason, Site, site},
+    kernel::{NamespaceCounter, Reason, Site, site},
 };
 
 /// Sites that verify a checksum on arrival and free packets for other reasons too, and the counter that rises for each
 /// wrong one. For kernels that give no reason.
 struct OnArrival {
     sites: &'static [&'static Site],
-    counter: ChecksumCounter,
+    counter: NamespaceCounter,
     /// Sites at which it rises later, for packets of their own.
     later: &'static [&'static Site],
 }
@@ -18,17 +18,17 @@ struct OnArrival {
 static ON_ARRIVAL: [OnArrival; 3] = [
     OnArrival {
         sites: site::TCP_ARRIVAL,
-        counter: ChecksumCounter::Tcp,
+        counter: NamespaceCounter::TcpInCsumErrors,
         later: &[],
     },
     OnArrival {
         sites: &[&site::UDP4_LIB_RCV, &site::UDP_QUEUE_RCV_ONE_SKB],
-        counter: ChecksumCounter::Udp,
+        counter: NamespaceCounter::UdpInCsumErrors,
         later: &[&site::UDP_RECVMSG, &site::FIRST_PACKET_LENGTH],
     },
     OnArrival {
         sites: &[&site::UDP6_LIB_RCV, &site::UDPV6_QUEUE_RCV_ONE_SKB],
-        counter: ChecksumCounter::Udp6,
+        counter: NamespaceCounter::Udp6InCsumErrors,
         later: &[&site::UDPV6_RECVMSG],
     },
 ];
@@ -67,8 +67,11 @@ pub(super) fn of(window: &Window<'_>, drop: &DropCount) -> Option<Trigger> {
     match &drop.reason {
         reason if is_checksum_reason(reason) => Some(Trigger::Checksum),
         reason if reason.is_unnamed() && late => {
-            let counted =
-                [ChecksumCounter::Udp, ChecksumCounter::Udp6].map(|counter| rose(counter.name()));
+            let counted = [
+                NamespaceCounter::UdpInCsumErrors,
+                NamespaceCounter::Udp6InCsumErrors,
+            ]
+            .map(|counter| rose(counter.name()));
             let silent = counted.iter().all(|rose| *rose == Some(false));
             (!silent).then_some(Trigger::Checksum)
         }
@@ -85,9 +88,9 @@ pub(super) fn of(window: &Window<'_>, drop: &DropCount) -> Option<Trigger> {
         {
             let node = window
                 .node_namespace()
-                .and_then(|node| node.increase("Conntrack.invalid"));
-            let invalid =
-                rose("Conntrack.invalid") == Some(true) || node.is_some_and(|rise| rise > 0);
+                .and_then(|node| node.increase(NamespaceCounter::ConntrackInvalid.name()));
+            let invalid = rose(NamespaceCounter::ConntrackInvalid.name()) == Some(true)
+                || node.is_some_and(|rise| rise > 0);
             invalid.then_some(Trigger::Elsewhere)
         }
         _ => None,

@@ -6,12 +6,12 @@ use crate::{
     detectors::kit::Tally,
     evidence::{DropCount, Namespace},
     finding::Severity,
-    kernel::{Reason, Site, site},
+    kernel::{NamespaceCounter, Reason, Site, site},
 };
 
 /// tcp_conn_request counts it for each SYN that it refuses because the queue of connections to accept is full, and
 /// tcp_v4_rcv then frees the SYN by consume_skb as one that was read.
-pub(super) const COUNTER: &str = "TcpExt.ListenOverflows";
+pub(super) const COUNTER: NamespaceCounter = NamespaceCounter::ListenOverflows;
 /// The reasons, with their sites, of the last segments of handshakes that are counted and freed as dropped: some
 /// kernels name the overflow, and tcp_get_cookie_sock gives up a connection by SYN cookie without a word of its own.
 static AS_EVENTS: [(Reason, &[&Site]); 2] = [
@@ -34,7 +34,7 @@ pub(super) struct ListenOverflow<'a> {
 /// The namespaces where listeners refused connections.
 pub(super) fn overflows<'a>(window: &'a Window<'_>) -> impl Iterator<Item = ListenOverflow<'a>> {
     window.namespaces.iter().filter_map(|namespace| {
-        let counted = namespace.increase(COUNTER)?;
+        let counted = namespace.increase(COUNTER.name())?;
         let refused = counted.saturating_sub(seen_as_events(window, namespace));
         (refused > 0).then(|| ListenOverflow {
             namespace,

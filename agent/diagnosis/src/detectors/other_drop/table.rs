@@ -4,7 +4,7 @@ use super::rows;
 use crate::{
     Window,
     evidence::{DropCount, KernelLogLine, Link, Namespace},
-    kernel::{Reason, Site},
+    kernel::{NamespaceCounter, Reason, Site},
 };
 
 /// One row of the table. The first that matches a drop key speaks for it.
@@ -22,13 +22,8 @@ pub(super) struct Row {
 pub(super) enum Match {
     /// Keys with one of these reasons.
     Reasons(&'static [Reason]),
-    /// Keys dropped at one of these sites for which the kernel gives no reason.
-    Unnamed(&'static [&'static Site]),
-    /// Keys dropped at one of these sites as NOT_SPECIFIED, on kernels that have reasons: there the kernel names
-    /// a reason for whatever it refuses, and what is left is its ordinary end.
-    Unspecified(&'static [&'static Site]),
-    /// Keys dropped at one of these sites on kernels that have no reasons.
-    Reasonless(&'static [&'static Site]),
+    /// Keys dropped at one of these sites, for which the kernel names no reason and the site tells.
+    Sites(&'static [&'static Site]),
     /// Keys with this reason, dropped at one of these sites: there it means something else.
     ReasonAt(Reason, &'static [&'static Site]),
     /// Keys with this reason on a device that has no carrier.
@@ -40,7 +35,7 @@ pub(super) enum Match {
     Counted {
         reasons: &'static [Reason],
         sites: &'static [&'static Site],
-        counter: &'static str,
+        counter: NamespaceCounter,
     },
 }
 
@@ -109,9 +104,9 @@ pub(super) const DEVICE: &str = "{device}";
 pub(super) fn lookup(key: &DropCount, around: &Surroundings<'_>) -> Option<&'static Row> {
     rows::all().find(|row| match &row.matches {
         Match::Reasons(reasons) => reasons.contains(&key.reason),
-        Match::Unnamed(sites) => key.reason.is_unnamed() && key.location.is_of_any(sites),
-        Match::Unspecified(sites) => key.reason.is_unspecified() && key.location.is_of_any(sites),
-        Match::Reasonless(sites) => key.reason.is_absent() && key.location.is_of_any(sites),
+        Match::Sites(sites) => sites
+            .iter()
+            .any(|site| key.location.is_of(site) && site.ends(&key.reason).is_some()),
         Match::ReasonAt(reason, sites) => key.reason == *reason && key.location.is_of_any(sites),
         Match::WithoutCarrier(reason) => {
             key.reason == *reason && around.link.is_some_and(Link::lacks_carrier)
@@ -126,7 +121,7 @@ pub(super) fn lookup(key: &DropCount, around: &Surroundings<'_>) -> Option<&'sta
         } => {
             let rose = around
                 .namespace
-                .and_then(|namespace| namespace.increase(counter));
+                .and_then(|namespace| namespace.increase(counter.name()));
             reasons.contains(&key.reason)
                 && key.location.is_of_any(sites)
                 && rose.is_some_and(|rose| rose.saturating_mul(2) >= key.count.max(1))
@@ -171,7 +166,7 @@ mod tests {
     use super::{Class, DEVICE, Match, Surroundings, lookup, rows};
     use crate::{
         evidence::{DropCount, KernelLogLine, Link, Namespace},
-        kernel::Reason,
+        kernel::{Reason, site::Ends},
     };
 
     const NOTHING: Surroundings<'static> = Surroundings {
@@ -194,12 +189,9 @@ mod tests {
         for row in rows::all() {
             let words: Vec<&str> = match &row.matches {
                 Match::Reasons(reasons) => reasons.iter().map(Reason::as_str).collect(),
-                Match::Unnamed(sites) | Match::Unspecified(sites) | Match::Reasonless(sites) => {
-                    sites
-                        .iter()
-                        .flat_map(|site| site.functions())
-                        .copied()
-                        .collect()
+                Match::Sites(sites) => {
+                    let functions = sites.iter().flat_map(|site| site.functions());
+                    functions.copied().collect()
                 }
                 Match::Logged { .. }
                 | Match::ReasonAt(..)
@@ -208,6 +200,28 @@ mod tests {
             };
             for word in words {
                 assert!(seen.insert(word), "{word} is in two rows");
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_is_of_the_class_that_its_sites_tell() {
+        for row in rows::all() {
+            let Match::Sites(sites) = row.matches else {
+                continue;
+            };
+            for site in sites {
+                let told = [Reason::NOT_SPECIFIED, Reason::ABSENT].map(|reason| site.ends(&reason));
+                let is_told = told.into_iter().flatten().any(|ends| match row.class {
+                    Class::NotLoss => ends == Ends::Unmissed,
+                    Class::Decision => ends == Ends::Refused,
+                    Class::Loss { .. } => [Ends::Wanted, Ends::Either].contains(&ends),
+                });
+                assert!(
+                    is_told,
+                    "{site} ends {told:?}, and its row says {:?}",
+                    row.class
+                );
             }
         }
     }

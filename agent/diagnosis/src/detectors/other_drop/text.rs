@@ -112,7 +112,7 @@ pub(super) fn listen_overflow_remedy(found: &ListenOverflow<'_>) -> Remedy {
 
 /// The counter that only tells of refused connections.
 pub(super) fn listen_overflow_proof(found: &ListenOverflow<'_>) -> Option<Proof> {
-    proof::counter_rose(found.namespace, COUNTER, "packets")
+    proof::counter_rose(found.namespace, COUNTER.name(), "packets")
 }
 
 /// What the counting map had no room for.

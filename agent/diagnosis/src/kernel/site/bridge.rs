@@ -1,21 +1,27 @@
 //! Bridges, and what receives 802.2 frames.
 
-use super::{Layer::Bridge, Site, sites};
+use super::{Ends, Layer::Bridge, Site, sites};
 
 sites! {
-    /// Where a bridge decides on a frame: a port that does not forward, a VLAN that the port does not allow, or no other
-    /// port for it (NO_TX_TARGET from 6.15 on). Nothing is counted.
-    BR_HANDLE_FRAME_FINISH = Site::new(Bridge, &["br_handle_frame_finish"]);
+    /// Where a bridge decides on a frame: a port that does not forward, a VLAN that the port does not allow, or no
+    /// other port for it (NO_TX_TARGET from 6.15 on). Nothing is counted.
+    BR_HANDLE_FRAME_FINISH = Site::new(Bridge, &["br_handle_frame_finish"]).ending(Ends::Unmissed);
+
     /// A frame for every port, where there is no other port.
     BR_FLOOD = Site::new(Bridge, &["br_flood"]);
+
     /// A frame for one port, which is the one that it came from, or not one that may have it.
     BR_FORWARD = Site::new(Bridge, &["br_forward"]);
+
     /// A frame that the node itself sends into the bridge.
     BR_DEV_XMIT = Site::new(Bridge, &["br_dev_xmit"]);
+
     /// The ordinary end of a spanning tree frame.
-    STP_PDU_RCV = Site::new(Bridge, &["stp_pdu_rcv"]);
+    STP_PDU_RCV = Site::new(Bridge, &["stp_pdu_rcv"]).ending(Ends::Unmissed);
+
     /// 802.2 frames that no access point receives: taken, as far as the device's counters go.
-    LLC_RCV = Site::new(Bridge, &["llc_rcv"]);
+    LLC_RCV = Site::new(Bridge, &["llc_rcv"]).ending(Ends::Unmissed);
+
     /// 802.2 frames with a SNAP header that no protocol receives.
     SNAP_RCV = Site::new(Bridge, &["snap_rcv"]);
 }

@@ -1,6 +1,6 @@
 //! Devices, their queues, and what hands packets over between them.
 
-use super::{Layer::Device, Raises, Reasons, Site, sites};
+use super::{Ends, Layer::Device, Raises, Reasons, Site, sites};
 use crate::kernel::{DeviceCounter, Reason};
 
 sites! {
@@ -8,70 +8,96 @@ sites! {
     /// _rx_nohandler_inc, then kfree_skb_reason. Seen: 10 LLDP frames on a veth, rx_dropped +10 (6.18); on a bond 40 of
     /// 40 (6.1, 6.12). tc's ingress verdict is inlined here (TC_INGRESS) and counts nothing on the device, hence the
     /// reasons.
-    NETIF_RECEIVE_SKB_CORE = Site::new(Device, &["__netif_receive_skb_core"]).raising(
-        Reasons::OnlyOrUnnamed(&[
-            Reason::UNHANDLED_PROTO,
-            Reason::PFMEMALLOC,
-            Reason::SKB_UCOPY_FAULT,
-        ]),
-        Raises::Receive,
-    );
+    NETIF_RECEIVE_SKB_CORE = Site::new(Device, &["__netif_receive_skb_core"])
+        .raising(&[
+            (
+                Reasons::OnlyOrUnnamed(&[
+                    Reason::UNHANDLED_PROTO,
+                    Reason::PFMEMALLOC,
+                    Reason::SKB_UCOPY_FAULT,
+                ]),
+                Raises::Receive,
+            ),
+        ]);
+
     /// Where a veth's receiver is compared with the frame: it is down, or its MTU is smaller (____dev_forward_skb,
-    /// inlined; __dev_forward_skb before 5.12). Counts rx_dropped of the receiver, and veth_xmit counts priv->dropped of
-    /// the sender, whom skb->dev still names. Seen: MTU 9000 against 1500, 119 events, tx_dropped +119 and the peer's
-    /// rx_dropped +119 (6.18).
+    /// inlined; __dev_forward_skb before 5.12). Counts rx_dropped of the receiver, and veth_xmit counts priv->dropped
+    /// of the sender, whom skb->dev still names. Seen: MTU 9000 against 1500, 119 events, tx_dropped +119 and the
+    /// peer's rx_dropped +119 (6.18).
     DEV_FORWARD_SKB = Site::new(Device, &["__dev_forward_skb2", "__dev_forward_skb"])
-        .raising(Reasons::Any, Raises::VethSender);
+        .raising(&[(Reasons::Any, Raises::VethSender)])
+        .ending(Ends::Wanted);
+
     /// A veth whose peer is gone, or a frame without a whole Ethernet header (label drop). From the source.
     VETH_XMIT = Site::new(Device, &["veth_xmit"])
-        .raising(Reasons::Any, Raises::Device(DeviceCounter::TxDropped));
-    /// The full backlog of a CPU: dev_core_stats_rx_dropped_inc(skb->dev), which eth_type_trans has set to the receiver;
-    /// NET_RX_DROP then makes veth_xmit count. Some compilers inline it into netif_rx_internal. Seen: 1597 CPU_BACKLOG on
-    /// a veth, rx_dropped +1597 and its peer's tx_dropped +1597 (6.12; so on 5.10 and 6.1).
+        .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::TxDropped))])
+        .ending(Ends::Wanted);
+
+    /// The full backlog of a CPU: dev_core_stats_rx_dropped_inc(skb->dev), which eth_type_trans has set to the
+    /// receiver; NET_RX_DROP then makes veth_xmit count. Some compilers inline it into netif_rx_internal. Seen: 1597
+    /// CPU_BACKLOG on a veth, rx_dropped +1597 and its peer's tx_dropped +1597 (6.12; so on 5.10 and 6.1).
     ENQUEUE_TO_BACKLOG = Site::new(Device, &["enqueue_to_backlog", "netif_rx_internal"])
-        .raising(Reasons::Any, Raises::Backlog);
+        .raising(&[(Reasons::Any, Raises::Backlog)])
+        .ending(Ends::Wanted);
+
     /// The full queue of a macvtap or ipvtap; label drop: tap->count_rx_dropped. Seen: FULL_RING 225 of 225 (6.1), 200
     /// (6.12), 223 (6.18).
     TAP_HANDLE_FRAME = Site::new(Device, &["tap_handle_frame"])
-        .raising(Reasons::Any, Raises::Device(DeviceCounter::RxDropped));
+        .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::RxDropped))])
+        .ending(Ends::Wanted);
+
     /// The full queue of a tun or tap, or one that nobody has open; label drop: dev_core_stats_tx_dropped_inc. Seen:
     /// FULL_RING 89 of 89 (6.1).
     TUN_NET_XMIT = Site::new(Device, &["tun_net_xmit"])
-        .raising(Reasons::Any, Raises::Device(DeviceCounter::TxDropped));
+        .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::TxDropped))])
+        .ending(Ends::Wanted);
+
     /// Failed segmentation or checksumming in software (label out_null). From the source.
     VALIDATE_XMIT_SKB = Site::new(Device, &["validate_xmit_skb"])
-        .raising(Reasons::Any, Raises::Device(DeviceCounter::TxDropped));
+        .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::TxDropped))])
+        .ending(Ends::Wanted);
+
     /// The way out. SKB_BAD_GSO is what qdisc_pkt_len_segs_init (inlined) says of a super-frame without a TCP header
-    /// where one should be; seen with tx_dropped +38 and +95 (6.12.117). DEV_READY and RECURSION_LIMIT leave by the last
-    /// lines, dev_core_stats_tx_dropped_inc and kfree_skb_list_reason. Drops of an inlined qdisc or tc verdict carry
-    /// reasons of their own and are not the device's, but for a device without carrier: noop_enqueue counts there. Seen: 6
-    /// QDISC_DROP, tx_dropped +6, on a veth whose peer is down (6.18).
-    DEV_QUEUE_XMIT = Site::new(Device, &["__dev_queue_xmit"]).raising(
-        Reasons::Only(&[
-            Reason::SKB_BAD_GSO,
-            Reason::DEV_READY,
-            Reason::RECURSION_LIMIT,
-            Reason::QDISC_DROP,
-        ]),
-        Raises::Transmit,
-    );
+    /// where one should be; seen with tx_dropped +38 and +95 (6.12.117). DEV_READY and RECURSION_LIMIT leave by the
+    /// last lines, dev_core_stats_tx_dropped_inc and kfree_skb_list_reason. Drops of an inlined qdisc or tc verdict
+    /// carry reasons of their own and are not the device's, but for a device without carrier: noop_enqueue counts
+    /// there. Seen: 6 QDISC_DROP, tx_dropped +6, on a veth whose peer is down (6.18).
+    DEV_QUEUE_XMIT = Site::new(Device, &["__dev_queue_xmit"])
+        .raising(&[
+            (
+                Reasons::Only(&[
+                    Reason::SKB_BAD_GSO,
+                    Reason::DEV_READY,
+                    Reason::RECURSION_LIMIT,
+                    Reason::QDISC_DROP,
+                ]),
+                Raises::Transmit,
+            ),
+        ]);
+
     /// A device that is down, for what bypasses the queueing discipline (PACKET_QDISC_BYPASS, AF_XDP; label drop). From
     /// the source.
     DEV_DIRECT_XMIT = Site::new(Device, &["__dev_direct_xmit", "dev_direct_xmit"])
-        .raising(Reasons::Any, Raises::Device(DeviceCounter::TxDropped));
+        .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::TxDropped))]);
+
     /// A tunnel whose forwarding table knows no other end, not even a default one; dev_core_stats_tx_dropped_inc. Seen:
     /// tx_dropped +1 for one event (6.18).
-    VXLAN_XMIT = Site::new(Device, &["vxlan_xmit"]).raising(
-        Reasons::Only(&[Reason::NO_TX_TARGET]),
-        Raises::Device(DeviceCounter::TxDropped),
-    );
+    VXLAN_XMIT = Site::new(Device, &["vxlan_xmit"])
+        .raising(&[
+            (Reasons::Only(&[Reason::NO_TX_TARGET]), Raises::Device(DeviceCounter::TxDropped)),
+        ]);
+
     /// The full queue of broadcasts for macvlan devices, counted on the lower device,
     /// dev_core_stats_rx_dropped_inc(skb->dev). From the source.
     MACVLAN_BROADCAST_ENQUEUE = Site::new(Device, &["macvlan_broadcast_enqueue"])
-        .raising(Reasons::Any, Raises::Device(DeviceCounter::RxDropped));
+        .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::RxDropped))])
+        .ending(Ends::Wanted);
+
     /// The same for ipvlan devices.
     IPVLAN_MULTICAST_ENQUEUE = Site::new(Device, &["ipvlan_multicast_enqueue"])
-        .raising(Reasons::Any, Raises::Device(DeviceCounter::RxDropped));
+        .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::RxDropped))])
+        .ending(Ends::Wanted);
+
     /// The packet generator's own reference to a packet that went its way.
-    PKTGEN_XMIT = Site::new(Device, &["pktgen_xmit"]);
+    PKTGEN_XMIT = Site::new(Device, &["pktgen_xmit"]).ending(Ends::Unmissed);
 }

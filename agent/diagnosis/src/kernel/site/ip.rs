@@ -1,36 +1,58 @@
 //! IP with its routes and neighbours.
 
-use super::{Layer::Ip, Site, sites};
+use super::{Ends, Kernels, Layer::Ip, Raises::Namespace, Reasons, Site, sites};
+use crate::kernel::{NamespaceCounter, Reason};
 
 sites! {
     /// Where IPv6 looks at a packet's header. It says UNHANDLED_PROTO of a packet whose version is not 6, which it did
     /// receive.
     IP6_RCV_CORE = Site::new(Ip, &["ip6_rcv_core"]);
+
     /// Where IPv4 routes what it has received (label drop_error): the reverse path filter, and groups that nobody has
     /// joined there.
-    IP_RCV_FINISH_CORE = Site::new(Ip, &["ip_rcv_finish_core", "ip_rcv_finish"]);
+    IP_RCV_FINISH_CORE = Site::new(Ip, &["ip_rcv_finish_core", "ip_rcv_finish"])
+        .raising(&[
+            (Reasons::Only(&[Reason::IP_RPFILTER]), Namespace(NamespaceCounter::ReversePathFilter)),
+        ])
+        .ending(Ends::Refused);
+
     /// The end of a route that leads nowhere: none (-ENETUNREACH), of type blackhole, prohibit or unreachable, or for
     /// another host where forwarding is off.
-    IP_ERROR = Site::new(Ip, &["ip_error"]);
+    IP_ERROR = Site::new(Ip, &["ip_error"])
+        .raising(&[
+            (Reasons::Only(&[Reason::IP_INNOROUTES]), Namespace(NamespaceCounter::InNoRoutes)),
+        ])
+        .ending_on(Kernels::WithReasons, Ends::Refused);
+
     /// The end of a route of type blackhole, also for packets that the node itself sends.
-    DST_DISCARD = Site::new(Ip, &["dst_discard", "dst_discard_out"]);
+    DST_DISCARD = Site::new(Ip, &["dst_discard", "dst_discard_out"])
+        .ending_on(Kernels::WithReasons, Ends::Refused);
+
     /// IPv6's end of a route that leads nowhere; ip6_pkt_drop where a compiler has not inlined it.
     IP6_PKT_DROP = Site::new(Ip, &["ip6_pkt_discard", "ip6_pkt_drop"]);
+
     /// Forwarding: the hop limit, the MTU.
     IP_FORWARD = Site::new(Ip, &["ip_forward"]);
+
     /// IPv6's forwarding.
     IP6_FORWARD = Site::new(Ip, &["ip6_forward"]);
+
     /// A packet that is longer than the MTU and must not be cut: frees it itself after icmp_send(ICMP_FRAG_NEEDED).
-    IP_FRAGMENT = Site::new(Ip, &["ip_fragment"]);
+    IP_FRAGMENT = Site::new(Ip, &["ip_fragment"]).ending(Ends::Wanted);
+
     /// A packet for whose neighbour no entry could be made: __neigh_create fails when the table is full.
     /// (ip6_finish_output2 frees multicasts without hops left as well.)
-    IP_FINISH_OUTPUT2 = Site::new(Ip, &["ip_finish_output2"]);
+    IP_FINISH_OUTPUT2 = Site::new(Ip, &["ip_finish_output2"])
+        .ending_on(Kernels::WithoutReasons, Ends::Wanted);
+
     /// Packets that wait for a neighbour: it does not answer, or too many wait.
-    NEIGH_EVENT_SEND = Site::new(Ip, &["__neigh_event_send"]);
+    NEIGH_EVENT_SEND = Site::new(Ip, &["__neigh_event_send"]).ending(Ends::Wanted);
+
     /// IPv6 multicasts that the stack has read, or that are not for it.
-    IP6_MC_INPUT = Site::new(Ip, &["ip6_mc_input"]);
+    IP6_MC_INPUT = Site::new(Ip, &["ip6_mc_input"]).ending(Ends::Unmissed);
+
     /// ICMPv6 messages that the stack has read.
-    ICMPV6_RCV = Site::new(Ip, &["icmpv6_rcv"]);
+    ICMPV6_RCV = Site::new(Ip, &["icmpv6_rcv"]).ending(Ends::Unmissed);
 }
 
 /// The sites that end a packet for which there is no way on.

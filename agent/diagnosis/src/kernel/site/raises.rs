@@ -1,8 +1,9 @@
 //! Which counters rise when a packet ends at a site.
 
-use crate::kernel::{ChecksumCounter, DeviceCounter, Reason};
+use crate::kernel::{DeviceCounter, NamespaceCounter, Reason};
 
-/// Which drop reasons of a site count. Where one function frees packets with and without counting them, the reason tells.
+/// Which drop reasons of a site count. Where one function frees packets with and without counting them, the reason
+/// tells.
 #[derive(Clone, Copy, Debug)]
 pub enum Reasons {
     /// Whatever ends here is counted.
@@ -28,9 +29,9 @@ pub enum Raises {
     VethSender,
     /// The packet already belongs to the receiver: its `rx_dropped`; if that is a veth, its peer's `tx_dropped` too.
     Backlog,
-    /// A protocol counter of the packet's namespace.
-    Protocol(ChecksumCounter),
-    /// UDP's counter of the packet's own IP version, since an IPv6 socket may receive IPv4.
+    /// A counter of the packet's namespace.
+    Namespace(NamespaceCounter),
+    /// UDP's counter of wrong checksums of the packet's own IP version, since an IPv6 socket may receive IPv4.
     UdpByVersion,
 }
 

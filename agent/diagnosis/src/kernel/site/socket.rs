@@ -1,21 +1,30 @@
 //! Sockets of every kind, and their queues.
 
-use super::{Layer::Socket, Site, sites};
+use super::{Ends, Kernels, Layer::Socket, Site, sites};
 
 sites! {
     /// Parts of packets that a packet refers to.
-    SKB_RELEASE_DATA = Site::new(Socket, &["skb_release_data"]);
+    SKB_RELEASE_DATA = Site::new(Socket, &["skb_release_data"]).ending(Ends::Unmissed);
+
     /// What is left in the queues of a stream socket at its end.
-    SK_STREAM_KILL_QUEUES = Site::new(Socket, &["sk_stream_kill_queues"]);
+    SK_STREAM_KILL_QUEUES = Site::new(Socket, &["sk_stream_kill_queues"]).ending(Ends::Unmissed);
+
     /// What is left in any queue at its end.
-    SKB_QUEUE_PURGE = Site::new(Socket, &["skb_queue_purge", "skb_queue_purge_reason"]);
+    SKB_QUEUE_PURGE = Site::new(Socket, &["skb_queue_purge", "skb_queue_purge_reason"])
+        .ending(Ends::Unmissed);
+
     /// What is left in the queue of segments out of order, or of those not acknowledged.
-    SKB_RBTREE_PURGE = Site::new(Socket, &["skb_rbtree_purge"]);
+    SKB_RBTREE_PURGE = Site::new(Socket, &["skb_rbtree_purge"]).ending(Ends::Unmissed);
+
     /// What is left in an Internet socket at its end.
-    INET_SOCK_DESTRUCT = Site::new(Socket, &["inet_sock_destruct"]);
+    INET_SOCK_DESTRUCT = Site::new(Socket, &["inet_sock_destruct"]).ending(Ends::Unmissed);
+
     /// What is left in a UDP socket at its end.
-    UDP_DESTRUCT_SOCK = Site::new(Socket, &["udp_destruct_common", "udp_destruct_sock"]);
+    UDP_DESTRUCT_SOCK = Site::new(Socket, &["udp_destruct_common", "udp_destruct_sock"])
+        .ending(Ends::Unmissed);
+
     /// The ordinary end of control packets between a virtual machine and its host (vsock): virtio_transport_recv_listen
     /// and others return the packet to this function, which frees it when it is done.
-    VIRTIO_TRANSPORT_RECV_PKT = Site::new(Socket, &["virtio_transport_recv_pkt"]);
+    VIRTIO_TRANSPORT_RECV_PKT = Site::new(Socket, &["virtio_transport_recv_pkt"])
+        .ending_on(Kernels::WithReasons, Ends::Unmissed);
 }

@@ -8,7 +8,7 @@ use crate::{
         Match::Counted,
         Row, Scope,
     },
-    kernel::{Reason, site},
+    kernel::{NamespaceCounter, Reason, site},
 };
 
 /// Before 5.17 the kernel names no reason; later ones name those below, and what is left without one is another.
@@ -21,7 +21,7 @@ pub(super) static ROWS: &[Row] = &[
         matches: Counted {
             reasons: REFUSED_BY_HOOK,
             sites: &[&site::NF_HOOK_SLOW],
-            counter: "Conntrack.insert_failed",
+            counter: NamespaceCounter::ConntrackInsertFailed,
         },
         class: Loss {
             warn_per_minute: UNDER_LOAD,
@@ -37,7 +37,7 @@ pub(super) static ROWS: &[Row] = &[
         matches: Counted {
             reasons: REFUSED_BY_HOOK,
             sites: &[&site::NF_HOOK_SLOW],
-            counter: "Conntrack.drop",
+            counter: NamespaceCounter::ConntrackDrop,
         },
         class: Loss {
             warn_per_minute: AT_ONCE,
@@ -55,7 +55,7 @@ pub(super) static ROWS: &[Row] = &[
         matches: Counted {
             reasons: WITHOUT_REASONS,
             sites: &[&site::IP_RCV_FINISH_CORE],
-            counter: "TcpExt.IPReversePathFilter",
+            counter: NamespaceCounter::ReversePathFilter,
         },
         class: Loss {
             warn_per_minute: AT_ONCE,
@@ -71,7 +71,7 @@ pub(super) static ROWS: &[Row] = &[
         matches: Counted {
             reasons: WITHOUT_REASONS,
             sites: &[&site::IP_ERROR],
-            counter: "IpExt.InNoRoutes",
+            counter: NamespaceCounter::InNoRoutes,
         },
         class: Loss {
             warn_per_minute: UNDER_LOAD,
@@ -87,7 +87,7 @@ pub(super) static ROWS: &[Row] = &[
         matches: Counted {
             reasons: WITHOUT_REASONS,
             sites: &[&site::UDP_QUEUE_RCV_ONE_SKB, &site::UDP_QUEUE_RCV_SKB],
-            counter: "Udp.RcvbufErrors",
+            counter: NamespaceCounter::UdpRcvbufErrors,
         },
         class: Loss {
             warn_per_minute: UNDER_LOAD,
@@ -99,7 +99,7 @@ pub(super) static ROWS: &[Row] = &[
         matches: Counted {
             reasons: WITHOUT_REASONS,
             sites: &[&site::UDPV6_QUEUE_RCV_ONE_SKB, &site::UDPV6_QUEUE_RCV_SKB],
-            counter: "Udp6.RcvbufErrors",
+            counter: NamespaceCounter::Udp6RcvbufErrors,
         },
         class: Loss {
             warn_per_minute: UNDER_LOAD,
@@ -111,7 +111,7 @@ pub(super) static ROWS: &[Row] = &[
         matches: Counted {
             reasons: WITHOUT_REASONS,
             sites: &[&site::UDP4_LIB_RCV],
-            counter: "Udp.NoPorts",
+            counter: NamespaceCounter::UdpNoPorts,
         },
         class: Decision,
         meaning: "no program listens for them; the sender is told",
@@ -121,7 +121,7 @@ pub(super) static ROWS: &[Row] = &[
         matches: Counted {
             reasons: WITHOUT_REASONS,
             sites: &[&site::UDP6_LIB_RCV],
-            counter: "Udp6.NoPorts",
+            counter: NamespaceCounter::Udp6NoPorts,
         },
         class: Decision,
         meaning: "no program listens for them; the sender is told",

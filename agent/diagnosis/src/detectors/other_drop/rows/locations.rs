@@ -5,7 +5,7 @@ use crate::{
     detectors::other_drop::table::{
         Class::{Decision, Loss, NotLoss},
         DEVICE,
-        Match::{Reasonless, Unnamed, Unspecified},
+        Match::Sites,
         Row,
     },
     kernel::site,
@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) static ROWS: &[Row] = &[
     Row {
-        matches: Unnamed(&[&site::DEV_FORWARD_SKB, &site::VETH_XMIT]),
+        matches: Sites(&[&site::DEV_FORWARD_SKB, &site::VETH_XMIT]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -24,7 +24,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Unnamed(&[&site::ENQUEUE_TO_BACKLOG]),
+        matches: Sites(&[&site::ENQUEUE_TO_BACKLOG]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -32,7 +32,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Unnamed(&[&site::TAP_HANDLE_FRAME, &site::TUN_NET_XMIT]),
+        matches: Sites(&[&site::TAP_HANDLE_FRAME, &site::TUN_NET_XMIT]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -40,7 +40,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Unnamed(&[&site::VALIDATE_XMIT_SKB]),
+        matches: Sites(&[&site::VALIDATE_XMIT_SKB]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -48,7 +48,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Unnamed(&[&site::NEIGH_EVENT_SEND]),
+        matches: Sites(&[&site::NEIGH_EVENT_SEND]),
         class: Loss {
             warn_per_minute: UNDER_LOAD,
         },
@@ -61,7 +61,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         // Frees a packet when __neigh_create has failed, which it does when the table is full. (ip6_finish_output2
         // frees multicasts without hops left as well.)
-        matches: Reasonless(&[&site::IP_FINISH_OUTPUT2]),
+        matches: Sites(&[&site::IP_FINISH_OUTPUT2]),
         class: Loss {
             warn_per_minute: AT_ONCE,
         },
@@ -72,7 +72,7 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Unnamed(&[
+        matches: Sites(&[
             &site::MACVLAN_BROADCAST_ENQUEUE,
             &site::IPVLAN_MULTICAST_ENQUEUE,
         ]),
@@ -84,7 +84,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         // Frees a packet itself only with "don't fragment", after icmp_send(ICMP_FRAG_NEEDED).
-        matches: Unnamed(&[&site::IP_FRAGMENT]),
+        matches: Sites(&[&site::IP_FRAGMENT]),
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
         },
@@ -92,7 +92,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Unnamed(&[&site::INET_FRAG_RBTREE_PURGE, &site::IP_EXPIRE]),
+        matches: Sites(&[&site::INET_FRAG_RBTREE_PURGE, &site::IP_EXPIRE]),
         class: Loss {
             warn_per_minute: NEVER,
         },
@@ -100,7 +100,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Unnamed(site::PACKET_FILTERS),
+        matches: Sites(site::PACKET_FILTERS),
         class: Decision,
         meaning: "a packet filter rule refused them",
         advice: Some(look(
@@ -109,19 +109,19 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        matches: Unnamed(&[&site::IP_RCV_FINISH_CORE]),
+        matches: Sites(&[&site::IP_RCV_FINISH_CORE]),
         class: Decision,
         meaning: "nothing there wants them (a multicast group that no program joined on this interface)",
         advice: None,
     },
     Row {
-        matches: Unnamed(&[&site::IP_DEFRAG]),
+        matches: Sites(&[&site::IP_DEFRAG]),
         class: Decision,
         meaning: "a fragment arrived twice or did not fit its datagram",
         advice: None,
     },
     Row {
-        matches: Unnamed(&[
+        matches: Sites(&[
             &site::IP6_MC_INPUT,
             &site::ICMPV6_RCV,
             &site::STP_PDU_RCV,
@@ -133,7 +133,7 @@ pub(super) static ROWS: &[Row] = &[
         advice: None,
     },
     Row {
-        matches: Unnamed(&[
+        matches: Sites(&[
             &site::SKB_RELEASE_DATA,
             &site::SK_STREAM_KILL_QUEUES,
             &site::SKB_QUEUE_PURGE,
@@ -148,7 +148,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         // ip_error and dst_discard of a route of type blackhole, prohibit or unreachable; a missing route has a reason.
-        matches: Unspecified(&[&site::IP_ERROR, &site::DST_DISCARD]),
+        matches: Sites(&[&site::IP_ERROR, &site::DST_DISCARD]),
         class: Decision,
         meaning: "the route to their destination refuses them (blackhole, prohibit, unreachable)",
         advice: Some(look(
@@ -158,7 +158,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     // virtio_transport_recv_listen and others return the packet to this function, which frees it when it is done.
     Row {
-        matches: Unspecified(&[&site::VIRTIO_TRANSPORT_RECV_PKT]),
+        matches: Sites(&[&site::VIRTIO_TRANSPORT_RECV_PKT]),
         class: NotLoss,
         meaning: "they are control packets between a virtual machine and its host (vsock), which the stack has read",
         advice: None,
@@ -166,7 +166,7 @@ pub(super) static ROWS: &[Row] = &[
     // tcp_v4_rcv, do_time_wait: after TCP_TW_SUCCESS the segment is freed without a reason; seen with every connection
     // that ends (6.18). tcp_rcv_state_process frees each segment of a handshake or an end so until 6.8.
     Row {
-        matches: Unspecified(&[
+        matches: Sites(&[
             &site::TCP_V4_RCV,
             &site::TCP_V6_RCV,
             &site::TCP_RCV_STATE_PROCESS,
