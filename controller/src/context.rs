@@ -7,7 +7,7 @@ use kube::{
     runtime::events::{Recorder, Reporter},
 };
 
-use crate::{metrics::Metrics, moment::Moments, retry::Failures, stores::Stores};
+use crate::{metrics::Metrics, retry::Failures, run::moment::Moments, stores::Stores};
 
 /// One controller's means.
 pub struct Context {

@@ -16,8 +16,8 @@ use crate::{
     diagnosis,
     metrics::{Fleet, Metrics},
     report,
-    run::Work,
-    running_time::RunningTime,
+    run::time::RunningTime,
+    serve::Work,
 };
 
 /// A test that waits longer has failed, however slow the machine is.

@@ -5,6 +5,7 @@
 //! - [`diagnosis`], keyed by NodeNetDiagnosis, writes nothing but its status;
 //! - [`report`], keyed by Node, writes nothing but the spec of that node's NodeNetReport.
 //!
+//! Neither imports the other: what both know of a run is in `run`, what a report says of it in `stored_report`.
 //! They speak to each other through the stored objects alone, so either can stop at any moment: a run is first
 //! remembered in the status, then assigned from there, and a node's part in it is remembered in its report.
 //!
@@ -28,20 +29,22 @@ pub mod check;
 pub mod cli;
 pub mod diagnosis;
 pub mod report;
-pub mod run;
+pub mod serve;
 
 mod context;
 #[cfg(test)]
 mod faults;
 mod gather;
+mod heartbeats;
 mod lease;
 mod metrics;
-mod moment;
 mod pace;
+mod passes;
 #[cfg(test)]
 mod properties;
 mod retry;
-mod running_time;
+mod run;
+mod stored_report;
 mod stores;
 #[cfg(test)]
 mod testing;

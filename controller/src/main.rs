@@ -7,7 +7,7 @@ use clap::Parser;
 use netdiag_controller::{
     check,
     cli::{Cli, Command},
-    run,
+    serve,
 };
 
 #[tokio::main]
@@ -19,7 +19,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => {
             args.logs.start()?;
-            run::run(&args).await?;
+            serve::serve(&args).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::CheckInstallation(args) => Ok(if check::check(&args).await? {

@@ -15,12 +15,10 @@ use crate::{
     diagnosis::{
         World,
         decide::{self, Action},
-        run::Run,
     },
-    moment::Moments,
     report,
-    running_time::RunningTime,
-    testing,
+    run::{Run, moment::Moments, selection::Selected, time::RunningTime},
+    stored_report, testing,
 };
 
 /// Fleets that are tried.
@@ -274,7 +272,7 @@ impl Cluster {
             assert!(first.is_empty());
         }
         let run = self.run();
-        let result = |name: &String| report::result(self.reports.get(name)?, &run);
+        let result = |name: &String| stored_report::result(self.reports.get(name)?, &run);
         if reason(conditions::DEGRADED, reasons::ALL_CHECKED) {
             for name in lasting {
                 let state = result(name).map(|result| result.state.as_str());
@@ -286,7 +284,7 @@ impl Cluster {
             let is_assigned = self
                 .reports
                 .get(*name)
-                .is_some_and(|report| report::assignment(report, &run).is_some());
+                .is_some_and(|report| stored_report::assignment(report, &run).is_some());
             is_assigned && waited >= Some(SHORTEST_DEADLINE)
         });
         assert!(counts.unreachable <= size(overdue.count()), "{counts:?}");
@@ -304,7 +302,7 @@ fn world_selection(
     diagnosis: &NodeNetDiagnosis,
     nodes: &BTreeMap<String, Node>,
 ) -> BTreeSet<String> {
-    let selected = crate::diagnosis::selection::Selected::from(&diagnosis.spec.nodes);
+    let selected = Selected::from(&diagnosis.spec.nodes);
     let chosen = nodes.values().filter(|node| selected.contains(node));
     chosen.map(ResourceExt::name_any).collect()
 }

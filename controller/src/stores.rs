@@ -13,7 +13,12 @@ use netdiag_crds::{NodeNetDiagnosis, NodeNetReport};
 use netdiag_telemetry::health::Health;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{report::heartbeats::Heartbeats, running_time::RunningTime, watch::Watch};
+use crate::{
+    heartbeats::Heartbeats,
+    run::time::RunningTime,
+    stored_report::{keep_heartbeat, served_diagnoses},
+    watch::Watch,
+};
 
 /// Read side of the caches.
 #[derive(Clone, Debug)]
@@ -72,7 +77,7 @@ impl Stores {
             time,
             health,
             writer: report_writer,
-            tidy: crate::report::keep_heartbeat,
+            tidy: keep_heartbeat,
         };
         let wake = waker.clone();
         reports.spawn(tracker, shutdown, move |report| wake.report_changed(report));
@@ -158,7 +163,7 @@ impl Waker {
             None => heartbeats.forget(&name),
         }
         self.wake_node(ObjectRef::new(&name));
-        for name in crate::report::served_diagnoses(report) {
+        for name in served_diagnoses(report) {
             self.wake_diagnosis(ObjectRef::new(name));
         }
     }

@@ -17,9 +17,9 @@ use netdiag_crds::{
 };
 
 use crate::{
-    diagnosis::{self, World, run::Run},
-    moment::Moment,
-    report::heartbeat,
+    diagnosis::{self, World},
+    run::{Run, moment::Moment},
+    stored_report::heartbeat,
 };
 
 /// Seconds since the tests' run started.
@@ -105,9 +105,12 @@ pub fn step(
         Some((report.metadata.name.clone()?, silence))
     });
     let world = World::new(nodes.to_vec(), reports.to_vec(), heard.collect());
-    let names = nodes.iter().filter_map(|node| node.metadata.name.clone());
+    let joined = nodes.iter().filter_map(|node| {
+        let created = node.metadata.creation_timestamp.as_ref()?;
+        Some((node.metadata.name.clone()?, seconds(created.0).max(0)))
+    });
     let moment = Moment {
-        unassigned_since: Arc::new(names.map(|name| (name, 0)).collect()),
+        unassigned_since: Arc::new(joined.collect()),
         ..moment(diagnosis, now)
     };
     let plan = diagnosis::decide::decide(diagnosis, &world, &moment);

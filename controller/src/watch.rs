@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use crate::running_time::RunningTime;
+use crate::run::time::RunningTime;
 
 /// Longer than a step of a watch can take: a deaf one ends after 75 s, a wait after 60 s, a request after 30 s.
 const HANGS_AFTER: Duration = Duration::from_secs(240);

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     cli::CheckArgs,
     diagnosis::{phrase, progress::is_ready},
-    report::is_acknowledged,
+    stored_report::is_acknowledged,
 };
 
 /// Of a message that a kubelet or an agent wrote.

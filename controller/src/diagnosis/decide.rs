@@ -7,11 +7,9 @@ use super::{
     World,
     members::{Roster, members},
     progress::State,
-    run::Run,
-    selection::Selected,
     status,
 };
-use crate::moment::Moment;
+use crate::run::{Run, moment::Moment, selection::Selected};
 
 /// What to do, and when to look again though nothing changes.
 #[derive(Clone, Debug, PartialEq)]

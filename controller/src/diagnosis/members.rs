@@ -6,10 +6,11 @@ use netdiag_crds::{NodeNetDiagnosis, NodeNetReport, limits, report::Mode};
 use super::{
     World,
     progress::{self, Progress, State, Waited},
-    run::Run,
-    selection::Selected,
 };
-use crate::{moment::Moment, report};
+use crate::{
+    run::{self, Run, moment::Moment, selection::Selected},
+    stored_report,
+};
 
 /// Bytes of JSON that the remembered names may take.
 const MOST_BYTES: usize = 128 * 1024;
@@ -83,15 +84,8 @@ impl Roster {
     }
 
     fn contains(&self, name: &str) -> bool {
-        contains(&self.names, name)
+        run::has_member(&self.names, name)
     }
-}
-
-/// Whether a stored list of members has this name.
-pub fn contains(members: &[String], name: &str) -> bool {
-    members
-        .binary_search_by(|member| member.as_str().cmp(name))
-        .is_ok()
 }
 
 /// A node that takes part in a run.
@@ -147,5 +141,6 @@ pub fn members<'a>(
 }
 
 fn has_place(node_report: &NodeNetReport, run: &Run) -> bool {
-    report::assignment(node_report, run).is_some() || report::is_refused(node_report, run)
+    stored_report::assignment(node_report, run).is_some()
+        || stored_report::is_refused(node_report, run)
 }

@@ -11,8 +11,6 @@ pub mod progress;
 pub mod reconcile;
 pub mod reporter;
 pub mod rollup;
-pub mod run;
-pub mod selection;
 pub mod status;
 pub mod traits;
 pub mod turning_points;
@@ -28,6 +26,8 @@ use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt;
 use netdiag_crds::NodeNetReport;
 
+use crate::{stored_report::is_of_former_node, stores::Stores};
+
 /// Name of this controller in logs and metrics.
 pub const NAME: &str = "diagnosis";
 
@@ -39,6 +39,15 @@ pub struct World {
 }
 
 impl World {
+    /// The world as the caches have it now.
+    pub fn snapshot(stores: &Stores) -> Self {
+        Self::new(
+            stores.nodes.state(),
+            stores.reports.state(),
+            stores.heartbeats.silences(),
+        )
+    }
+
     /// The nodes of the cluster, their reports, and for how many seconds each agent has written nothing.
     pub fn new<N: Into<Arc<Node>>, R: Into<Arc<NodeNetReport>>>(
         nodes: impl IntoIterator<Item = N>,
@@ -58,7 +67,7 @@ impl World {
     fn nodes(&self) -> impl Iterator<Item = (&str, &Node, Option<&NodeNetReport>)> {
         self.nodes.iter().map(|(name, node)| {
             let report = self.reports.get(name).map(Arc::as_ref);
-            let report = report.filter(|report| !crate::report::is_of_former_node(report, node));
+            let report = report.filter(|report| !is_of_former_node(report, node));
             (name.as_str(), node.as_ref(), report)
         })
     }

@@ -9,8 +9,7 @@ use netdiag_crds::{
     report::{Mode, RunResult, state},
 };
 
-use super::run::Run;
-use crate::report;
+use crate::{run::Run, stored_report};
 
 /// Seconds for a result to arrive after its window, and for an agent that was never heard of to see its assignment.
 pub const GRACE: i64 = 60;
@@ -96,7 +95,7 @@ pub fn of<'a>(
     report: Option<&'a NodeNetReport>,
     waited: &Waited,
 ) -> Progress<'a> {
-    let result = report.and_then(|report| report::result(report, run));
+    let result = report.and_then(|report| stored_report::result(report, run));
     let reported = result.and_then(|result| match result.state.as_str() {
         // The API server did not take what was found, so nothing is known of it.
         state::FINISHED if is_minimal(report) => Some(State::Failed(result)),
@@ -111,13 +110,13 @@ pub fn of<'a>(
         (Some(state @ State::Failed(_)), _) | (Some(state), Mode::Once) => {
             return Progress::settled(state);
         }
-        (None, _) if report.is_some_and(|report| report::is_refused(report, run)) => {
+        (None, _) if report.is_some_and(|report| stored_report::is_refused(report, run)) => {
             return Progress::settled(State::Refused);
         }
         _ => {}
     }
     let in_time = reported.unwrap_or(State::Pending);
-    let Some(assignment) = report.and_then(|report| report::assignment(report, run)) else {
+    let Some(assignment) = report.and_then(|report| stored_report::assignment(report, run)) else {
         return unassigned(run, in_time, waited.unassigned);
     };
     // Windows that are not to run cannot be late.
@@ -152,8 +151,7 @@ pub fn of<'a>(
 
 /// How far a node is that has no part in the run yet, or has lost it with its report, for `waited` running seconds.
 fn unassigned<'a>(run: &Run, in_time: State<'a>, waited: i64) -> Progress<'a> {
-    // It has joined just now, or its label came just now: nothing tells since when it waits.
-    if run.mode == Mode::Continuous || run.suspended {
+    if run.suspended {
         return Progress::settled(in_time);
     }
     let left = ASSIGNING.saturating_sub(waited);
@@ -185,7 +183,7 @@ fn has_ended(result: &RunResult) -> bool {
 
 /// Seconds after its assignment within which a node that has not reported must do the next thing.
 fn first_deadline(run: &Run, report: Option<&NodeNetReport>, result: Option<&RunResult>) -> i64 {
-    if result.is_none() && !report.is_some_and(report::is_acknowledged) {
+    if result.is_none() && !report.is_some_and(stored_report::is_acknowledged) {
         return if was_heard(report) {
             GRACE_OF_KNOWN
         } else {

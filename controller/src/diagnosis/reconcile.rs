@@ -16,14 +16,13 @@ use tracing::{debug, info, warn};
 
 use super::{
     World,
-    decide::{Action, decide},
-    phrase,
-    run::window,
-    turning_points,
+    decide::{Action, Plan, decide},
+    phrase, turning_points,
 };
 use crate::{
     context::Context,
     pace::{self, LAG, RESYNC},
+    run::window,
     versions::{delete_params, is_outdated},
 };
 
@@ -66,36 +65,16 @@ pub async fn reconcile(
         context.failures.forget(&name);
         return Ok(controller::Action::await_change());
     }
-    let world = World::new(
-        context.stores.nodes.state(),
-        context.stores.reports.state(),
-        context.stores.heartbeats.silences(),
-    );
+    let world = World::snapshot(&context.stores);
     let moment = context.moments.of(&diagnosis);
-    let plan = decide(&diagnosis, &world, &moment);
-    let moments = &context.moments;
-    moments.unassigned(&diagnosis, &moment, plan.unassigned);
-    let api = Api::<NodeNetDiagnosis>::all(context.client.clone());
-    let outcome = match plan.action {
-        Action::Nothing => Ok(None),
-        Action::WriteStatus(status) => apply_status(&api, &diagnosis, &status)
-            .await
-            .map_err(|source| Error::ApplyStatus {
-                name: name.clone(),
-                source: Box::new(source),
-            })
-            .map(|()| Some(status)),
-        Action::Delete => delete(&api, &diagnosis)
-            .await
-            .map_err(|source| Error::Delete {
-                name: name.clone(),
-                source: Box::new(source),
-            })
-            .map(|()| None),
-    };
-    match outcome {
-        Ok(Some(written)) => announce(&context.recorder, &diagnosis, &written).await,
-        Ok(None) => {}
+    let Plan {
+        action,
+        next,
+        unassigned,
+    } = decide(&diagnosis, &world, &moment);
+    context.moments.unassigned(&diagnosis, &moment, unassigned);
+    match apply(action, &diagnosis, &context).await {
+        Ok(()) => {}
         Err(Error::ApplyStatus { source, .. } | Error::Delete { source, .. })
             if is_outdated(&source) =>
         {
@@ -105,8 +84,38 @@ pub async fn reconcile(
         Err(error) => return Err(error),
     }
     context.failures.forget(&name);
-    let wait = plan.next.map_or(RESYNC, pace::after);
-    Ok(controller::Action::requeue(wait))
+    Ok(controller::Action::requeue(
+        next.map_or(RESYNC, pace::after),
+    ))
+}
+
+/// Carries out what was decided.
+async fn apply(
+    action: Action,
+    diagnosis: &NodeNetDiagnosis,
+    context: &Context,
+) -> Result<(), Error> {
+    let api = Api::<NodeNetDiagnosis>::all(context.client.clone());
+    let name = || diagnosis.name_any();
+    match action {
+        Action::Nothing => {}
+        Action::WriteStatus(status) => {
+            let written = apply_status(&api, diagnosis, &status).await;
+            written.map_err(|source| Error::ApplyStatus {
+                name: name(),
+                source: Box::new(source),
+            })?;
+            announce(&context.recorder, diagnosis, &status).await;
+        }
+        Action::Delete => {
+            let deleted = delete(&api, diagnosis).await;
+            deleted.map_err(|source| Error::Delete {
+                name: name(),
+                source: Box::new(source),
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Stores the whole status. The resourceVersion makes it a conflict when the decision was made on an old copy.

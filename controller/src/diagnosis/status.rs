@@ -15,9 +15,9 @@ use super::{
     progress::State,
     reporter::Reporter,
     rollup,
-    run::Run,
     view::View,
 };
+use crate::run::Run;
 
 /// The whole status.
 pub fn build(

@@ -11,8 +11,8 @@ use super::{
     members::{Member, Roster},
     progress::State,
     reporter::Reporter,
-    run::Run,
 };
+use crate::run::Run;
 
 /// What the conditions and the columns are derived from.
 pub struct View<'a> {

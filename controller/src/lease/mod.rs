@@ -24,7 +24,7 @@ use netdiag_telemetry::health::{Health, Pulse};
 use tokio::time;
 use tracing::{debug, info, warn};
 
-use crate::running_time::RunningTime;
+use crate::run::time::RunningTime;
 use decide::{Claim, Sighting};
 
 /// Name of the Lease.
@@ -75,9 +75,10 @@ impl Election {
     }
 
     /// Waits until the lease is ours.
-    pub async fn win(&mut self) {
+    pub async fn win(&mut self, pulse: &Pulse) {
         info!(identity = self.identity, "Waiting for the lease");
         while !self.attempt().await {
+            pulse.beat();
             time::sleep(RETRY).await;
         }
         info!("Leading");

@@ -9,10 +9,9 @@ use netdiag_crds::{
     report::{Assignment, Mode, Refusal, state},
 };
 
-use super::{assignment, is_refused};
 use crate::{
-    diagnosis::{members, run::Run, selection::Selected},
-    moment::Moment,
+    run::{self, Run, moment::Moment, selection::Selected},
+    stored_report::{assignment, is_refused, result},
 };
 
 /// The spec that the node's report should have; `None` when it has it already, or none is needed yet.
@@ -155,7 +154,7 @@ fn takes_part(run: &Run, diagnosis: &NodeNetDiagnosis, node: &Node, has_part: bo
         .and_then(|status| status.members.as_deref());
     match members {
         Some(members) => {
-            let is_member = members::contains(members, &node.name_any());
+            let is_member = run::has_member(members, &node.name_any());
             is_member && (has_part || run.completion.is_none())
         }
         // A release that remembered no names began the run; the next pass over the diagnosis remembers them.
@@ -171,7 +170,7 @@ fn is_resumed(
     run: &Run,
 ) -> bool {
     let has_result = report
-        .and_then(|report| super::result(report, run))
+        .and_then(|report| result(report, run))
         .is_some_and(|result| {
             run.mode == Mode::Once
                 && [state::FINISHED, state::FAILED].contains(&result.state.as_str())

@@ -9,7 +9,7 @@ use kube::{
     api::{Patch, PatchParams},
     runtime::{controller, reflector::ObjectRef},
 };
-use netdiag_crds::{NodeNetReport, NodeNetReportSpec, managers};
+use netdiag_crds::{NodeNetDiagnosis, NodeNetReport, NodeNetReportSpec, managers};
 use serde_json::json;
 use tracing::{debug, info};
 
@@ -17,6 +17,7 @@ use super::decide::decide;
 use crate::{
     context::Context,
     pace::{LAG, RESYNC},
+    stored_report::is_of_former_node,
     versions::{delete_params, is_outdated},
 };
 
@@ -52,6 +53,10 @@ pub async fn reconcile(
     context: Arc<Context>,
 ) -> Result<controller::Action, Error> {
     let name = node.name_any();
+    if node.metadata.deletion_timestamp.is_some() {
+        context.failures.forget(&name);
+        return Ok(controller::Action::await_change());
+    }
     let Context {
         client,
         stores,
@@ -60,30 +65,15 @@ pub async fn reconcile(
         recorder: _,
         metrics: _,
     } = context.as_ref();
-    if node.metadata.deletion_timestamp.is_some() {
-        failures.forget(&name);
-        return Ok(controller::Action::await_change());
-    }
     let api = Api::<NodeNetReport>::all(client.clone());
     let report = stores.reports.get(&ObjectRef::new(&name));
-    let outcome = match &report {
-        Some(report) if super::is_of_former_node(report, &node) => delete_former(&api, report)
-            .await
-            .map_err(|source| Error::DeleteFormer {
-                node: name.clone(),
-                source: Box::new(source),
-            }),
+    let outcome = match report.as_deref() {
+        Some(report) if is_of_former_node(report, &node) => delete_former(&api, report).await,
         report => {
-            let report = report.as_deref();
-            match decide(&node, report, &stores.diagnoses.state(), |diagnosis| {
-                moments.of(diagnosis)
-            }) {
-                Some(spec) => apply(&api, &node, report, &spec).await.map_err(|source| {
-                    Error::ApplyAssignments {
-                        node: name.clone(),
-                        source: Box::new(source),
-                    }
-                }),
+            let diagnoses = stores.diagnoses.state();
+            let moment = |diagnosis: &NodeNetDiagnosis| moments.of(diagnosis);
+            match decide(&node, report, &diagnoses, moment) {
+                Some(spec) => apply(&api, &node, report, &spec).await,
                 None => Ok(()),
             }
         }
@@ -109,7 +99,7 @@ async fn apply(
     node: &Node,
     report: Option<&NodeNetReport>,
     spec: &NodeNetReportSpec,
-) -> Result<(), kube::Error> {
+) -> Result<(), Error> {
     let name = node.name_any();
     let mut body = json!({
         "apiVersion": NodeNetReport::api_version(&()),
@@ -121,7 +111,11 @@ async fn apply(
         body["metadata"]["resourceVersion"] = json!(version);
     }
     let params = PatchParams::apply(managers::CONTROLLER_REPORT).force();
-    api.patch(&name, &params, &Patch::Apply(&body)).await?;
+    let applied = api.patch(&name, &params, &Patch::Apply(&body)).await;
+    applied.map_err(|source| Error::ApplyAssignments {
+        node: name.clone(),
+        source: Box::new(source),
+    })?;
     info!(
         node = name,
         assignments = spec.assignments.len(),
@@ -132,12 +126,13 @@ async fn apply(
 }
 
 /// Deletes the report of a former node: garbage collection would do it, later.
-async fn delete_former(
-    api: &Api<NodeNetReport>,
-    report: &NodeNetReport,
-) -> Result<(), kube::Error> {
-    api.delete(&report.name_any(), &delete_params(report))
-        .await?;
-    info!(node = report.name_any(), "Report of a former node deleted");
+async fn delete_former(api: &Api<NodeNetReport>, report: &NodeNetReport) -> Result<(), Error> {
+    let name = report.name_any();
+    let deleted = api.delete(&name, &delete_params(report)).await;
+    deleted.map_err(|source| Error::DeleteFormer {
+        node: name.clone(),
+        source: Box::new(source),
+    })?;
+    info!(node = name, "Report of a former node deleted");
     Ok(())
 }

@@ -15,8 +15,10 @@ use netdiag_crds::{
 
 use super::*;
 use crate::{
-    moment::{Moment, Moments},
-    running_time::RunningTime,
+    run::{
+        moment::{Moment, Moments},
+        time::RunningTime,
+    },
     testing::{self, ReportBuilder, at, node, step},
 };
 

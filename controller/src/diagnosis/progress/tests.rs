@@ -18,7 +18,8 @@ fn state(run: &Run, report: &NodeNetReport, now: i64) -> String {
         elapsed: now,
         ..run.clone()
     };
-    let silence = report::heartbeat(report).map_or(0, |heard| now - (heard - at(0)).get_seconds());
+    let silence =
+        stored_report::heartbeat(report).map_or(0, |heard| now - (heard - at(0)).get_seconds());
     let waited = Waited {
         silence,
         unassigned: now,
@@ -64,6 +65,16 @@ fn a_node_that_got_no_assignment_is_tried_for_ten_minutes_and_is_not_blamed() {
         ..run(Mode::Once)
     };
     assert_eq!(state(&suspended, &report, 5000), "pending");
+}
+
+#[test]
+fn a_continuous_run_says_so_too_and_goes_on_trying() {
+    let continuous = run(Mode::Continuous);
+    let report = ReportBuilder::new("a").build();
+    assert_eq!(state(&continuous, &report, 599), "pending until 600");
+    assert_eq!(state(&continuous, &report, 600), "not assigned");
+    let assigned = ReportBuilder::new("a").assigned(700).build();
+    assert_eq!(state(&continuous, &assigned, 710), "pending until 760");
 }
 
 #[test]

@@ -1,50 +1,26 @@
 //! Starts the watches and the two controllers, and ends them in order.
 
-use std::{
-    convert::Infallible,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use futures::{
-    FutureExt, Stream, StreamExt,
-    channel::mpsc,
-    future::{self, BoxFuture},
-};
-use kube::{
-    Api, Client, ResourceExt,
-    api::ListParams,
-    runtime::{
-        applier,
-        controller::{self, Action, ReconcileRequest},
-        reflector::{ObjectRef, Store},
-    },
-};
-use netdiag_client::{connect, retry_after};
+use futures::FutureExt;
+use kube::{Api, Client, api::ListParams};
+use netdiag_client::connect;
 use netdiag_crds::NodeNetDiagnosis;
-use netdiag_telemetry::{
-    health::{Health, Pulse},
-    server::CannotListen,
-};
+use netdiag_telemetry::{health::Health, server::CannotListen};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, info, warn};
+use tracing::info;
 
 use crate::{
     cli::RunArgs,
     context::Context,
     diagnosis,
-    gather::gather,
     lease::{Election, NoIdentity},
     metrics::{Fleet, Metrics},
-    moment::Moments,
+    passes::{Controller, HANGS_AFTER, requests},
     report,
-    running_time::RunningTime,
+    run::{moment::Moments, time::RunningTime},
     stores::{Queues, Stores},
 };
 
@@ -60,12 +36,7 @@ const DIAGNOSIS_WRITES: u16 = 4;
 /// Without a lease to renew, the API server is asked for something small so often.
 const TIME_PERIOD: Duration = Duration::from_secs(5);
 
-/// A controller that has nothing to do shows so often that it goes on.
-const ROUND: Duration = Duration::from_secs(15);
-/// Longer than the slowest pass: a status and a handful of Events, each of which has a deadline.
-const HANGS_AFTER: Duration = Duration::from_secs(120);
-
-/// A leader that hangs longer than this in one look at its lease is started anew.
+/// A process that hangs longer than this in one look at the lease is started anew.
 const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
 
 /// The controller could not start or had to end.
@@ -94,7 +65,7 @@ pub enum Error {
 ///
 /// # Errors
 /// When the API server cannot be reached with what is given.
-pub async fn run(args: &RunArgs) -> Result<(), Error> {
+pub async fn serve(args: &RunArgs) -> Result<(), Error> {
     let config = connect::config(args.kubeconfig.as_deref())
         .await
         .map_err(Error::Client)?;
@@ -132,12 +103,13 @@ pub async fn run(args: &RunArgs) -> Result<(), Error> {
     };
     let mut election = Election::new(client.clone(), namespace, health.clone(), time.clone())
         .map_err(Error::Identity)?;
+    let pulse = health.watch("lease", LONGEST_RENEWAL);
     tokio::select! {
-        () = election.win() => {}
+        () = election.win(&pulse) => {}
         () = shutdown.cancelled() => return Ok(()),
     }
     metrics.set_leader(true);
-    let pulse = health.watch("lease", LONGEST_RENEWAL);
+    pulse.beat();
     let lost = tokio::select! {
         () = election.keep(&pulse) => true,
         () = work.run() => false,
@@ -252,115 +224,4 @@ fn start_controllers(
     tracker.spawn(nodes.run(for_nodes, |node, context| {
         report::reconcile::reconcile(node, context).boxed()
     }));
-}
-
-/// What one controller works on.
-struct Controller<K: kube::Resource<DynamicType = ()> + 'static, S> {
-    name: &'static str,
-    store: Store<K>,
-    requests: S,
-    concurrency: u16,
-    pulse: Pulse,
-    /// Forgets an object that is gone.
-    forget: fn(&Context, &str),
-}
-
-impl<K, S> Controller<K, S>
-where
-    K: kube::Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
-    S: Stream<Item = Result<ReconcileRequest<K>, Infallible>> + Send + 'static,
-{
-    /// Makes a pass for each request, until there are no more.
-    async fn run<E: std::error::Error + Send + 'static>(
-        self,
-        context: Arc<Context>,
-        mut reconcile: impl FnMut(Arc<K>, Arc<Context>) -> BoxFuture<'static, Result<Action, E>>,
-    ) {
-        let name = self.name;
-        let under_way = Arc::new(AtomicUsize::new(0));
-        let timed = |object: Arc<K>, context: Arc<Context>| {
-            let began = Instant::now();
-            let metrics = context.metrics.clone();
-            let under_way = Arc::clone(&under_way);
-            if let Some(wait) = context.failures.wait(&object.name_any()) {
-                return future::ready(Ok(Action::requeue(wait))).left_future();
-            }
-            under_way.fetch_add(1, Ordering::Relaxed);
-            let ended = move |result: &Result<Action, E>| {
-                under_way.fetch_sub(1, Ordering::Relaxed);
-                metrics.passed(name, result.is_ok(), began.elapsed());
-            };
-            reconcile(object, context).inspect(ended).right_future()
-        };
-        let failed = |object: Arc<K>, error: &E, context: Arc<Context>| {
-            let asked = retry_after(error);
-            Action::requeue(context.failures.failed(object.name_any(), asked))
-        };
-        let config = controller::Config::default().concurrency(self.concurrency);
-        let results = applier(
-            timed,
-            failed,
-            Arc::clone(&context),
-            self.store,
-            self.requests,
-            config,
-        );
-        let mut results = pin!(results);
-        let mut round = tokio::time::interval(ROUND);
-        loop {
-            tokio::select! {
-                result = results.next() => {
-                    let Some(result) = result else { return };
-                    self.pulse.beat();
-                    conclude(self.name, result, |name| (self.forget)(&context, name));
-                }
-                // Only the end of a pass shows that passes end.
-                _ = round.tick() => if under_way.load(Ordering::Relaxed) == 0 {
-                    self.pulse.beat();
-                },
-            }
-        }
-    }
-}
-
-fn requests<K: kube::Resource<DynamicType = ()> + 'static>(
-    queue: mpsc::UnboundedReceiver<ReconcileRequest<K>>,
-    period: Duration,
-    shutdown: CancellationToken,
-) -> impl Stream<Item = Result<ReconcileRequest<K>, Infallible>> {
-    gather(queue, period)
-        .map(Ok)
-        .take_until(shutdown.cancelled_owned())
-}
-
-/// Logs the outcome of a pass, in one place for both controllers, and forgets an object that is gone.
-fn conclude<K, E>(
-    controller: &str,
-    result: Result<(ObjectRef<K>, Action), controller::Error<E, Infallible>>,
-    forget: impl Fn(&str),
-) where
-    K: kube::Resource<DynamicType = ()>,
-    E: std::error::Error + 'static,
-{
-    match result {
-        Ok((object, action)) => debug!(controller, object = object.name, ?action, "Pass done"),
-        // It was deleted between the change and the pass.
-        Err(controller::Error::ObjectNotFound(object)) => {
-            forget(&object.name);
-            debug!(controller, object = object.name, "Object gone");
-        }
-        Err(controller::Error::ReconcilerFailed(error, object)) => {
-            warn!(
-                controller,
-                object = object.name,
-                error = &error as &dyn std::error::Error,
-                "Pass failed, will retry"
-            );
-        }
-        Err(error) => warn!(
-            controller,
-            error = &error as &dyn std::error::Error,
-            "Controller disturbed"
-        ),
-    }
 }

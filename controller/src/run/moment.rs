@@ -10,9 +10,9 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use netdiag_crds::NodeNetDiagnosis;
 
-use crate::{
-    diagnosis::run::Run,
-    running_time::{GRACE_AFTER_RETURN, RunningTime},
+use super::{
+    Run,
+    time::{GRACE_AFTER_RETURN, RunningTime},
 };
 
 /// What a decision about one diagnosis knows of time.

@@ -10,8 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use netdiag_crds::NodeNetReport;
 
-use super::heartbeat;
-use crate::running_time::RunningTime;
+use crate::{run::time::RunningTime, stored_report::heartbeat};
 
 /// The last write of every agent. Clones share it.
 #[derive(Clone, Debug)]

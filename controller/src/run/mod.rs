@@ -1,5 +1,9 @@
 //! One run of a diagnosis: what makes it a new one, and what of it is remembered in the status.
 
+pub mod moment;
+pub mod selection;
+pub mod time;
+
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use netdiag_crds::{
@@ -137,6 +141,13 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(OFFSET_BASIS, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(PRIME)
     })
+}
+
+/// Whether a list of members, which is in order, has this name.
+pub fn has_member(members: &[String], name: &str) -> bool {
+    members
+        .binary_search_by(|member| member.as_str().cmp(name))
+        .is_ok()
 }
 
 #[cfg(test)]
