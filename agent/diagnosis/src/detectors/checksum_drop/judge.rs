@@ -1,10 +1,10 @@
-//! What became of the checksums: lost on the way, or broken with the bytes.
+//! Checksums that were lost on the way, or broken with the bytes.
 
 use super::{
+    candidates::{self, Candidates},
     path::{self, Forwarder},
     sender::{Sender, senders},
     signature::ENOUGH,
-    suspects::{self, Suspects},
     trigger::{self, Trigger},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 
 /// Packets whose checksum was half-made when the receiver looked at it.
 pub(super) struct Lost<'a> {
-    pub(super) suspects: &'a Suspects<'a>,
+    pub(super) candidates: &'a Candidates<'a>,
     pub(super) tally: Tally,
     pub(super) senders: Vec<Sender<'a>>,
     /// Programs that may have passed the packets on.
@@ -30,13 +30,13 @@ pub(super) struct Lost<'a> {
 
 /// Packets whose bytes changed, as far as their checksums show.
 pub(super) struct Broken<'a> {
-    pub(super) suspects: &'a Suspects<'a>,
+    pub(super) candidates: &'a Candidates<'a>,
     pub(super) tally: Tally,
     pub(super) shows: Shows,
     pub(super) confidence: Confidence,
 }
 
-/// What the checksums of broken packets show.
+/// The pattern that the checksums of broken packets show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shows {
     /// The checksum of an IP header or of ICMP is wrong, which no sender leaves to the device.
@@ -59,16 +59,16 @@ pub(super) struct Unseen<'a> {
 }
 
 impl<'a> Lost<'a> {
-    pub(super) fn of(window: &'a Window<'_>, suspects: &'a Suspects<'a>) -> Option<Self> {
-        let confidence = suspects.loss()?;
-        let tally = suspects.lost_tally();
-        let senders = senders(window, suspects);
+    pub(super) fn of(window: &'a Window<'_>, candidates: &'a Candidates<'a>) -> Option<Self> {
+        let confidence = candidates.loss()?;
+        let tally = candidates.lost_tally();
+        let senders = senders(window, candidates);
         let first_link = senders.iter().find_map(|sender| sender.link);
-        let last_link = end_of_path(window, suspects);
+        let last_link = end_of_path(window, candidates);
         Some(Self {
-            suspects,
+            candidates,
             forwarders: path::forwarders(window, first_link, last_link, tally.count),
-            exceeded_mtu: exceeded_mtu(&senders, suspects),
+            exceeded_mtu: exceeded_mtu(&senders, candidates),
             tally,
             senders,
             confidence,
@@ -84,33 +84,33 @@ impl<'a> Lost<'a> {
     }
 
     /// The forwarder that must have passed the packets on, if there is only one.
-    pub(super) fn culprit(&self) -> Option<&Forwarder> {
-        path::culprit(&self.forwarders)
+    pub(super) fn responsible(&self) -> Option<&Forwarder> {
+        path::responsible(&self.forwarders)
     }
 }
 
 /// The end of the path: the receiver's own link, also when a filter on the way dropped the packet.
-fn end_of_path<'a>(window: &'a Window<'_>, suspects: &Suspects<'_>) -> Option<&'a Link> {
-    let dropped_on = suspects
+fn end_of_path<'a>(window: &'a Window<'_>, candidates: &Candidates<'_>) -> Option<&'a Link> {
+    let dropped_on = candidates
         .netns
-        .and_then(|netns| window.topology.link(netns, suspects.ifindex));
-    if suspects.trigger == Trigger::Checksum {
+        .and_then(|netns| window.topology.link(netns, candidates.ifindex));
+    if candidates.trigger == Trigger::Checksum {
         return dropped_on;
     }
     // A filter sees the packet after the forwarder handed it on, so the device it came in on is the path's last known
     // point; the receiver behind it is not reached.
     dropped_on.or_else(|| {
-        let packet = suspects.pseudo_header.first()?;
+        let packet = candidates.pseudo_header.first()?;
         path::holder_of(window, packet.final_destination)?.1
     })
 }
 
-fn exceeded_mtu(senders: &[Sender<'_>], suspects: &Suspects<'_>) -> Option<u32> {
+fn exceeded_mtu(senders: &[Sender<'_>], candidates: &Candidates<'_>) -> Option<u32> {
     let mtu = senders
         .iter()
         .filter_map(|sender| Some(sender.link?.mtu))
         .max()?;
-    let mut lost = suspects.half_made();
+    let mut lost = candidates.half_made();
     let is_longer = |packet: &IpPacket<'_>| {
         let length = packet.transport_length;
         length.is_some_and(|length| length > mtu as usize)
@@ -121,19 +121,19 @@ fn exceeded_mtu(senders: &[Sender<'_>], suspects: &Suspects<'_>) -> Option<u32> 
 impl<'a> Broken<'a> {
     /// Both proofs of a lost partial checksum fail for at least some of the packets that the kernel dropped for their
     /// checksum. A filter's drop says nothing of the kind.
-    pub(super) fn of(suspects: &'a Suspects<'a>) -> Option<Self> {
+    pub(super) fn of(candidates: &'a Candidates<'a>) -> Option<Self> {
         // Beside a proved loss a few packets that fit neither proof are no second fault (other flows' few samples).
-        let is_explained = suspects.loss().is_some()
-            && !(suspects.translated.is_empty() && suspects.other >= ENOUGH);
-        if suspects.trigger != Trigger::Checksum || is_explained {
+        let is_explained = candidates.loss().is_some()
+            && !(candidates.translated.is_empty() && candidates.other >= ENOUGH);
+        if candidates.trigger != Trigger::Checksum || is_explained {
             return None;
         }
-        let proofs_failed = suspects.half_made().next().is_none();
-        let is_sure = suspects.only_other_checksums() || suspects.other >= ENOUGH;
+        let proofs_failed = candidates.half_made().next().is_none();
+        let is_sure = candidates.only_other_checksums() || candidates.other >= ENOUGH;
         Some(Self {
-            suspects,
-            tally: suspects.broken_tally(),
-            shows: Shows::of(suspects),
+            candidates,
+            tally: candidates.broken_tally(),
+            shows: Shows::of(candidates),
             confidence: if proofs_failed && is_sure {
                 Confidence::Likely
             } else {
@@ -144,14 +144,14 @@ impl<'a> Broken<'a> {
 }
 
 impl Shows {
-    fn of(suspects: &Suspects<'_>) -> Self {
-        if suspects.only_other_checksums() {
+    fn of(candidates: &Candidates<'_>) -> Self {
+        if candidates.only_other_checksums() {
             Self::OtherChecksum
-        } else if suspects::judged(suspects.broken()) == 0 {
+        } else if candidates::judged(candidates.broken()) == 0 {
             Self::Nothing
-        } else if suspects.has_fixed_field {
+        } else if candidates.has_fixed_field {
             Self::FixedValue
-        } else if suspects.loss().is_none() && !suspects.pseudo_header.is_empty() {
+        } else if candidates.loss().is_none() && !candidates.pseudo_header.is_empty() {
             Self::FewHalfMade
         } else {
             Self::ChangedBytes
@@ -162,10 +162,10 @@ impl Shows {
 /// The namespace of these drops, where its counters are closed to the agent: what died there stands in no ledger.
 pub(super) fn uncounted<'a>(
     window: &'a Window<'_>,
-    suspects: &Suspects<'_>,
+    candidates: &Candidates<'_>,
 ) -> Option<&'a Namespace> {
-    let namespace = window.namespace(suspects.netns?)?;
-    let is_missing = namespace.counters.is_empty() && suspects.trigger == Trigger::Checksum;
+    let namespace = window.namespace(candidates.netns?)?;
+    let is_missing = namespace.counters.is_empty() && candidates.trigger == Trigger::Checksum;
     is_missing.then_some(namespace)
 }
 

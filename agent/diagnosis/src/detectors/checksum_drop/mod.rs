@@ -1,13 +1,13 @@
 //! Packets dropped for a wrong checksum: half-made ones that a program between sender and receiver passed on, or
 //! bytes that really broke.
 
+mod candidates;
 #[cfg(test)]
 mod fixtures;
 mod judge;
 mod path;
 mod sender;
 mod signature;
-mod suspects;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -64,15 +64,15 @@ impl Detector for ChecksumDrop {
         };
         let unseen = judge::unseen(window).map(|found| unchecked(text::unseen(&found)));
         outcome.unchecked.extend(unseen);
-        for suspects in suspects::by_place(window) {
-            if let Some(lost) = Lost::of(window, &suspects) {
+        for candidates in candidates::by_place(window) {
+            if let Some(lost) = Lost::of(window, &candidates) {
                 let finding = lost_finding(window, &lost);
-                outcome.extend(Outcome::of_loss(finding, &suspects.lost_keys()));
+                outcome.extend(Outcome::of_loss(finding, &candidates.lost_keys()));
             }
-            let uncounted = judge::uncounted(window, &suspects);
+            let uncounted = judge::uncounted(window, &candidates);
             let uncounted = uncounted.map(|namespace| unchecked(text::uncounted(namespace)));
             outcome.unchecked.extend(uncounted);
-            if let Some(broken) = Broken::of(&suspects) {
+            if let Some(broken) = Broken::of(&candidates) {
                 let finding = broken_finding(window, &broken);
                 outcome.extend(Outcome::of_loss(finding, &broken.tally.keys));
             }
@@ -82,10 +82,10 @@ impl Detector for ChecksumDrop {
 }
 
 fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
-    let subject = lost.suspects.subject(window);
+    let subject = lost.candidates.subject(window);
     let text = text::lost(lost, &subject);
     let mut finding = Finding::new(NAME, PARTIAL_CHECKSUM_LOST, lost.severity(), subject, text);
-    if let Some(forwarder) = lost.culprit() {
+    if let Some(forwarder) = lost.responsible() {
         // Not part of its identity: the program may be started anew.
         finding.subject.process = Some(say::process(&forwarder.owner));
         finding.subject.container = forwarder.owner.container.clone();
@@ -99,7 +99,7 @@ fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
 }
 
 fn broken_finding(window: &Window<'_>, broken: &Broken<'_>) -> Finding {
-    let subject = broken.suspects.subject(window);
+    let subject = broken.candidates.subject(window);
     let text = corruption::text(broken, &subject);
     let mut finding = Finding::new(NAME, CORRUPTION, Severity::Warning, subject, text);
     finding.confidence = broken.confidence;

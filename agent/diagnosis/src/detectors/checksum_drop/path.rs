@@ -1,4 +1,4 @@
-//! Who stands between the sender and the receiver of a packet: their links, and the process that hands frames on.
+//! The path between the sender and the receiver of a packet: their links, and the process that hands frames on.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -8,7 +8,7 @@ use crate::{
     uapi::ethertype::{ETH_P_ALL, ETH_P_IP, ETH_P_IPV6},
 };
 
-/// What a packet socket must receive to take part in forwarding IP.
+/// EtherTypes that a packet socket must receive to take part in forwarding IP.
 const FORWARDED_ETHERTYPES: [u16; 3] = [ETH_P_ALL, ETH_P_IP, ETH_P_IPV6];
 
 /// The link of this node that holds an address, with its namespace. `None` when no namespace or more than one does:
@@ -23,12 +23,12 @@ pub(super) fn holder_of<'a>(
     }
 }
 
-/// Whether any namespace of this node holds the address.
+/// Some namespace of this node holds the address.
 pub(super) fn is_held(window: &Window<'_>, address: IpAddr) -> bool {
     !window.holders_of(address).is_empty()
 }
 
-/// How a process stands to the path of the packets, the surest last.
+/// The relation of a process to the path of the packets, the surest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// Its devices are near one end.
@@ -51,15 +51,15 @@ pub(super) struct Forwarder {
 }
 
 /// The forwarder that must have passed the packets on, as far as devices tell. With two alike it may be either.
-pub(super) fn culprit(forwarders: &[Forwarder]) -> Option<&Forwarder> {
+pub(super) fn responsible(forwarders: &[Forwarder]) -> Option<&Forwarder> {
     match forwarders {
         [one] if one.reach > Reach::Near => Some(one),
         _ => None,
     }
 }
 
-/// The processes that hold a packet socket or a TUN device on the way between the two links, those that reach furthest
-/// alone. Captures on several devices look like one that reaches a single segment: a candidate.
+/// The processes that hold a packet socket or a TUN device on the way between the two links, only
+/// those that reach furthest. Captures on several devices look like one that reaches a single segment: a candidate.
 pub(super) fn forwarders(
     window: &Window<'_>,
     source: Option<&Link>,
@@ -72,19 +72,19 @@ pub(super) fn forwarders(
             .map(|link| window.topology.segment(link))
             .unwrap_or_default(),
     });
-    let mut candidates: Vec<(Owner, BTreeSet<Device>)> = Vec::new();
+    let mut processes: Vec<(Owner, BTreeSet<Device>)> = Vec::new();
     for (owner, device) in held_devices(window) {
-        match candidates
+        match processes
             .iter_mut()
             .find(|(known, _)| known.pid == owner.pid)
         {
             Some((_, devices)) => {
                 devices.insert(device);
             }
-            None => candidates.push((owner.clone(), BTreeSet::from([device]))),
+            None => processes.push((owner.clone(), BTreeSet::from([device]))),
         }
     }
-    let mut found: Vec<Forwarder> = candidates
+    let mut found: Vec<Forwarder> = processes
         .into_iter()
         .filter_map(|(owner, devices)| {
             let reach = reach(window, &devices, &ends, lost)?;
@@ -175,7 +175,7 @@ fn reach(
     (ends.iter().any(touched) || (has_tun && ends.iter().any(is_routed))).then_some(Reach::Near)
 }
 
-/// Whether so many packets went into the process through one of its devices and out of it through another. A TUN device
+/// So many packets went into the process through one of its devices and out of it through another. A TUN device
 /// sends what the process reads, any other device receives it.
 fn have_carried(window: &Window<'_>, devices: &BTreeSet<Device>, packets: u64) -> bool {
     let passed = |device: &Device| {

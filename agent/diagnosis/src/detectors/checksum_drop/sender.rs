@@ -1,8 +1,8 @@
-//! Where the packets came from, as far as this node knows.
+//! The senders of the packets, as far as this node knows.
 
 use std::net::IpAddr;
 
-use super::{path, suspects::Suspects};
+use super::{candidates::Candidates, path};
 use crate::{
     Window,
     evidence::{Link, Namespace},
@@ -19,7 +19,7 @@ pub(super) struct Sender<'a> {
     pub(super) link: Option<&'a Link>,
 }
 
-/// Where a sender is.
+/// The place of a sender.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Origin<'a> {
     /// In this namespace.
@@ -33,13 +33,13 @@ pub(super) enum Origin<'a> {
 }
 
 /// The senders of what was lost, those first that this node can name.
-pub(super) fn senders<'a>(window: &'a Window<'_>, suspects: &Suspects<'_>) -> Vec<Sender<'a>> {
-    let whole = suspects
+pub(super) fn senders<'a>(window: &'a Window<'_>, candidates: &Candidates<'_>) -> Vec<Sender<'a>> {
+    let whole = candidates
         .pseudo_header
         .iter()
         .map(|packet| Sender::of(window, packet));
     // Such a field has been through an address translation, and the node's own address may stand for a pod's.
-    let translated = suspects
+    let translated = candidates
         .translated
         .iter()
         .map(|packet| Sender::of(window, packet).unless_node());
@@ -95,7 +95,7 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// What is known of the sender's place.
+    /// The place of the sender, as far as it is known.
     pub(super) fn origin(&self, window: &Window<'_>) -> Origin<'a> {
         let any = |holds: fn(&Window<'_>, IpAddr) -> bool| {
             let mut addresses = self.addresses.iter();

@@ -1,4 +1,4 @@
-//! What a packet's checksum field says about how it came to be wrong.
+//! The checksum field of a packet, and the cause of a wrong one.
 //!
 //! A sender that leaves the checksum to the device (CHECKSUM_PARTIAL) stores the folded sum of the pseudo-header in the
 //! field and notes in the skb that the rest is still to be done (`tcp_v4_send_check`, `udp4_hwcsum`). A program that
@@ -8,17 +8,17 @@ use std::net::IpAddr;
 
 use crate::packets::ip::{IpPacket, UDP};
 
-/// How many packets must agree. One in 65,536 broken packets carries the pseudo-header's sum by chance.
+/// The number of packets that must agree. One in 65,536 broken packets carries the pseudo-header's sum by chance.
 pub(super) const ENOUGH: usize = 3;
 
-/// What a UDP sender stores that chose to send no checksum (RFC 768). Over IPv6 a receiver refuses such a datagram
+/// The value of a UDP sender that chose to send no checksum (RFC 768). Over IPv6 a receiver refuses such a datagram
 /// unless it agreed to it (RFC 6935), for example a tunnel.
 pub(super) const NO_CHECKSUM: u16 = 0;
 
-/// What the checksum field of one dropped packet holds.
+/// The content of the checksum field of one dropped packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
-    /// The sum of the pseudo-header alone: the sender's half of an offloaded checksum.
+    /// Only the sum of the pseudo-header: the sender's half of an offloaded checksum.
     PseudoHeader,
     /// The true checksum of the bytes: whatever dropped this packet, it was not for its checksum.
     Correct,

@@ -5,10 +5,10 @@ pub(super) mod corruption;
 use std::net::IpAddr;
 
 use super::{
+    candidates::{self, Candidates, Key},
     judge::{Lost, Unseen},
     path::{Forwarder, Reach},
     sender::{Origin, Sender},
-    suspects::{self, Key, Suspects},
     trigger::Trigger,
 };
 use crate::{
@@ -24,16 +24,20 @@ use crate::{
 const MOST_NAMED: usize = 5;
 
 pub(super) fn lost(found: &Lost<'_>, subject: &Subject) -> Text {
-    let suspects = found.suspects;
+    let candidates = found.candidates;
     let at = subject.place().unwrap_or_else(|| "the node".to_owned());
-    let protocols = protocols(suspects);
+    let protocols = protocols(candidates);
     let from = match found.senders.as_slice() {
         [] => "an unknown sender".to_owned(),
         [first, others @ ..] => say::and_others(&name(first), others.len(), "sender"),
     };
-    let least = if suspects.is_least() { "at least " } else { "" };
+    let least = if candidates.is_least() {
+        "at least "
+    } else {
+        ""
+    };
     let packets = say::count(found.tally.count, &format!("{protocols}packet"));
-    let dropped_by = match suspects.trigger {
+    let dropped_by = match candidates.trigger {
         Trigger::Checksum => "The receiver finds the checksum wrong and drops the packet.",
         Trigger::Elsewhere => {
             "Connection tracking calls such a packet invalid, and it is dropped before any socket could count it."
@@ -42,14 +46,14 @@ pub(super) fn lost(found: &Lost<'_>, subject: &Subject) -> Text {
     let mut what = format!(
         "The sender leaves its checksums to the device (CHECKSUM_PARTIAL) and stores only the pseudo-header's sum. \
          {} the bytes on without the note that the checksum is unfinished, so nobody finishes it. {dropped_by}",
-        match found.culprit() {
+        match found.responsible() {
             Some(forwarder) if forwarder.reach == Reach::BothEnds =>
                 format!("{} passes", say::process(&forwarder.owner)),
             Some(forwarder) => format!("Most likely {} passes", say::process(&forwarder.owner)),
             None => "A program between sender and receiver passes".to_owned(),
         },
     );
-    if suspects.pseudo_header.is_empty() {
+    if candidates.pseudo_header.is_empty() {
         what.push_str(
             " The field is not the sum of these addresses, as after address translation; a sender that writes \
          one wrong value for every packet would look the same.",
@@ -73,11 +77,11 @@ pub(super) fn lost(found: &Lost<'_>, subject: &Subject) -> Text {
 }
 
 /// `TCP and UDP `; empty where the drops are a filter's, because its few samples do not speak for the rest.
-fn protocols(suspects: &Suspects<'_>) -> String {
-    if suspects.trigger == Trigger::Elsewhere {
+fn protocols(candidates: &Candidates<'_>) -> String {
+    if candidates.trigger == Trigger::Elsewhere {
         return String::new();
     }
-    let mut numbers: Vec<u8> = suspects.lost().filter_map(|key| key.protocol).collect();
+    let mut numbers: Vec<u8> = candidates.lost().filter_map(|key| key.protocol).collect();
     numbers.sort_unstable();
     numbers.dedup();
     let names: Vec<String> = numbers.into_iter().map(ip_protocols::name).collect();
@@ -111,12 +115,12 @@ pub(super) fn details(window: &Window<'_>, found: &Lost<'_>) -> Vec<(&'static st
         };
         ("Sender", text)
     });
-    let has_culprit = found.culprit().is_some();
+    let is_told = found.responsible().is_some();
     let between = found.forwarders.iter().take(MOST_NAMED).map(|forwarder| {
         let process = say::process_of_pod(&forwarder.owner);
         let sure = match forwarder.reach {
-            Reach::BothEnds if has_culprit => "",
-            Reach::Routed if has_culprit => " (most likely)",
+            Reach::BothEnds if is_told => "",
+            Reach::Routed if is_told => " (most likely)",
             _ => " (possibly)",
         };
         ("Between", format!("{process}: {}{sure}", holds(forwarder)))
@@ -139,15 +143,15 @@ fn holds(forwarder: &Forwarder) -> String {
 }
 
 pub(super) fn evidence(window: &Window<'_>, found: &Lost<'_>) -> Vec<Proof> {
-    let suspects = found.suspects;
+    let candidates = found.candidates;
     let mut proofs = proof::drops(window, &found.tally);
-    proofs.extend(signatures(suspects, suspects.lost()));
+    proofs.extend(signatures(candidates, candidates.lost()));
     proofs.extend(found.exceeded_mtu.map(|mtu| {
-        let count = suspects.half_made().count();
+        let count = candidates.half_made().count();
         let what = format!("longer than the sender's MTU of {mtu} bytes");
         proof::of_drop(what, format!("{count} of {count} sampled"))
     }));
-    proofs.extend(counters(window, suspects));
+    proofs.extend(counters(window, candidates));
     let offloads = found.senders.iter().filter_map(|sender| {
         let is_on = sender.link?.tx_checksum_offload == Some(true);
         let what = format!("tx-checksumming of {}", name(sender));
@@ -162,8 +166,11 @@ pub(super) fn evidence(window: &Window<'_>, found: &Lost<'_>) -> Vec<Proof> {
 }
 
 /// The shape of the checksum field in the sampled packets of these keys.
-fn signatures<'a>(suspects: &Suspects<'_>, keys: impl Iterator<Item = &'a Key<'a>>) -> Vec<Proof> {
-    let judged = suspects::judged(keys);
+fn signatures<'a>(
+    candidates: &Candidates<'_>,
+    keys: impl Iterator<Item = &'a Key<'a>>,
+) -> Vec<Proof> {
+    let judged = candidates::judged(keys);
     if judged == 0 {
         return Vec::new();
     }
@@ -171,15 +178,15 @@ fn signatures<'a>(suspects: &Suspects<'_>, keys: impl Iterator<Item = &'a Key<'a
         |what: &str, count: usize| proof::of_drop(what, format!("{count} of {judged} sampled"));
     let half = "checksum field holds the pseudo-header's sum alone";
     let translated = "it misses that sum by one value, whatever the packet's bytes are";
-    let mut proofs = vec![line(half, suspects.pseudo_header.len())];
-    if !suspects.translated.is_empty() {
-        proofs.push(line(translated, suspects.translated.len()));
+    let mut proofs = vec![line(half, candidates.pseudo_header.len())];
+    if !candidates.translated.is_empty() {
+        proofs.push(line(translated, candidates.translated.len()));
     }
     proofs
 }
 
-fn counters(window: &Window<'_>, suspects: &Suspects<'_>) -> Vec<Proof> {
-    let here = suspects.netns.and_then(|netns| window.namespace(netns));
+fn counters(window: &Window<'_>, candidates: &Candidates<'_>) -> Vec<Proof> {
+    let here = candidates.netns.and_then(|netns| window.namespace(netns));
     let counters = [
         NamespaceCounter::TcpInCsumErrors,
         NamespaceCounter::UdpInCsumErrors,
@@ -201,7 +208,7 @@ fn counters(window: &Window<'_>, suspects: &Suspects<'_>) -> Vec<Proof> {
 
 pub(super) fn remedies(found: &Lost<'_>) -> Vec<Remedy> {
     let mut remedies: Vec<Remedy> = found.senders.iter().filter_map(offload_off).collect();
-    let program = found.culprit().map_or_else(
+    let program = found.responsible().map_or_else(
         || "the program on the path".to_owned(),
         |forwarder| say::process(&forwarder.owner),
     );

@@ -1,4 +1,4 @@
-//! What address translation makes of a half-made checksum.
+//! The traces that address translation leaves in a half-made checksum.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,11 +8,11 @@ use std::{
 use super::signature::{ENOUGH, NO_CHECKSUM, fold, pseudo_header, sum_address};
 use crate::packets::ip::{IpPacket, UDP};
 
-/// What an address translation made of half-made checksums between two addresses: by how much the field misses the
+/// The trace of an address translation in half-made checksums between two addresses: by how much the field misses the
 /// pseudo-header's sum.
 pub(super) type Translation = (IpAddr, IpAddr, u16);
 
-/// How this packet was translated, if its checksum is half-made.
+/// The translation of this packet, if its checksum is half-made.
 ///
 /// Translation corrects the field as if it were a finished checksum (`inet_proto_csum_replace4` with an skb that is not
 /// CHECKSUM_PARTIAL), so from then on it misses the sum by a value that the old and the new address make, the same for
@@ -35,7 +35,7 @@ pub(super) fn of(packet: &IpPacket<'_>) -> Option<Translation> {
 /// Equal datagrams of which a faulty hop breaks a byte here and a byte there also share their field, so the bytes must
 /// differ as counters and timestamps do: one place that holds another value in each of three packets. And a field that
 /// stays the same when length or addresses change is no sum of theirs: a sender that writes a fixed value, not a loss.
-/// Where one translation is proved, two packets are enough for another one between the same addresses.
+/// If one translation is proved, two packets are enough for another one between the same addresses.
 pub(super) fn proved(packets: &[IpPacket<'_>]) -> BTreeSet<Translation> {
     let mut groups: BTreeMap<Translation, Vec<&[u8]>> = BTreeMap::new();
     for packet in packets.iter().filter(|packet| !is_fixed(packet, packets)) {

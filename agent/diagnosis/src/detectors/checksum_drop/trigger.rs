@@ -1,4 +1,4 @@
-//! Which drops may be about a checksum.
+//! Reasons and functions of drops that may be about a checksum.
 
 use crate::{
     Window,
@@ -37,7 +37,7 @@ static ON_ARRIVAL: [OnArrival; 3] = [
 // the field still holds the half-made sum (`skb_postpull_rcsum`), so what a full or closed socket drops looks lost.
 // Only these can drop a packet because connection tracking called it invalid.
 
-/// Where packets end up whose destination connection tracking left untranslated.
+/// Reasons for which packets are dropped whose destination connection tracking left untranslated.
 const MISDIRECTED: [Reason; 4] = [
     Reason::IP_INADDRERRORS,
     Reason::IP_INNOROUTES,
@@ -45,7 +45,7 @@ const MISDIRECTED: [Reason; 4] = [
     Reason::IP_RPFILTER,
 ];
 
-/// Who says that the packets are bad.
+/// The judge of the packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trigger {
     /// The kernel verified the checksum and dropped the packet for it.
@@ -55,7 +55,7 @@ pub(super) enum Trigger {
     Elsewhere,
 }
 
-/// Whether this drop may be about a checksum, and who says so.
+/// The trigger of this drop, if it may be about a checksum.
 pub(super) fn of(window: &Window<'_>, drop: &DropCount) -> Option<Trigger> {
     let rose = |counter| {
         let namespace = drop.netns.and_then(|netns| window.namespace(netns));
@@ -97,7 +97,7 @@ pub(super) fn of(window: &Window<'_>, drop: &DropCount) -> Option<Trigger> {
     }
 }
 
-/// Where the kernel gives no reasons, the namespace's counter of wrong checksums tells: what was freed there on arrival
+/// If the kernel gives no reasons, the namespace's counter of wrong checksums tells: what was freed there on arrival
 /// was freed for its checksum if the counter rose as much, but for one in ten. What surely fell between the counter's
 /// two reads is compared.
 fn only_checksums(window: &Window<'_>, drop: &DropCount) -> bool {
@@ -124,7 +124,7 @@ fn only_checksums(window: &Window<'_>, drop: &DropCount) -> bool {
     increase.is_some_and(|rose| rose > later && rose - later >= on_arrival - on_arrival / 10)
 }
 
-/// How many segments with a wrong checksum TCP freed in this namespace without an event: before 5.17 `tcp_drop` so
+/// The number of segments with a wrong checksum that TCP freed in this namespace without an event: before 5.17 `tcp_drop`
 /// frees what an open connection refuses.
 pub(super) fn unseen(window: &Window<'_>, namespace: &Namespace) -> u64 {
     let Some(drops) = window.drops.value().filter(|drops| !drops.has_reasons) else {

@@ -87,7 +87,7 @@ fn device<'a>(window: &'a Window<'_>, complaint: &Complaint<'_>) -> (Option<&'a 
         };
         return (Some(link), confidence);
     }
-    // A line with the bus address alone: the driver's only NIC.
+    // A line with only the bus address: the driver's only NIC.
     let mut of_driver = nics().filter(|link| link.driver.is_some());
     match (of_driver.next(), of_driver.next()) {
         (Some(link), None) if !complaint.has_interface => (Some(link), Confidence::Likely),

@@ -12,7 +12,7 @@ const LONGEST: usize = 256;
 /// Words before the message: driver, address, interface, and what some drivers repeat.
 const MOST_WORDS: usize = 6;
 
-/// What a driver could not finish the checksum of.
+/// The protocol whose checksum a driver could not finish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Refused {
     /// IP's protocol number or IPv6's next header.
@@ -31,7 +31,7 @@ pub(super) struct Complaint<'a> {
     pub(super) driver: Option<&'a str>,
     /// A word behind the driver's that may be an interface's name.
     pub(super) has_interface: bool,
-    /// What stands before the message.
+    /// The words before the message.
     pub(super) source: &'a str,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Complaint<'a> {
         })
     }
 
-    /// Whether a word of the prefix is this interface's name.
+    /// A word of the prefix is this interface's name.
     pub(super) fn names(&self, interface: &str) -> bool {
         let mut words = self.source.split(' ');
         words.any(|word| word.trim_end_matches(':') == interface)
@@ -87,7 +87,7 @@ fn is_bus_address(word: &str) -> bool {
 }
 
 impl Refused {
-    /// What follows `partial checksum`, to the end of the line:
+    /// The words behind `partial checksum`, to the end of the line:
     /// - ` but l4 proto=2b!`: nfp, and ixgbe and igb before they walked extension headers;
     /// - `, version=56710 l4 proto=2b`: fm10k, which prints the EtherType as it is in memory;
     /// - ` but ipv=5!`: nfp;

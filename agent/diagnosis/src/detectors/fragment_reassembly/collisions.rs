@@ -78,7 +78,7 @@ impl<'a> Collisions<'a> {
     /// are put together twice: ReasmOKs = N + C. The copies of the other N - C collide. So C = (ReasmOKs - (N - C)) /
     /// 2, and the rest of the whole datagrams that died had no copy that lived.
     ///
-    /// Where no program joined the group nobody misses it, whatever dies of it.
+    /// Nobody misses a datagram of a group that no program joined.
     pub(super) fn lost(&self, domain: &Domain<'_>) -> Range {
         let namespace = domain.namespace;
         if domain.has_receiver() == Some(false) {
@@ -123,7 +123,7 @@ impl<'a> Collisions<'a> {
     }
 
     /// Indices of the interfaces where nobody wants what arrives: no program has joined the group there.
-    pub(super) fn strangers(&self) -> BTreeSet<u32> {
+    pub(super) fn unjoined(&self) -> BTreeSet<u32> {
         let unwanted = self.drops.iter();
         unwanted
             .filter(|one| one.place == Place::Routing)

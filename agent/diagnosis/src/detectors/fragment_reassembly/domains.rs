@@ -12,7 +12,7 @@ use crate::{
     uapi::ethertype::{ETH_P_ARP, ETH_P_IP, ETH_P_IPV6},
 };
 
-/// As many copies as prove a domain: one alone may be two frames that look alike.
+/// As many copies as prove a domain: a single one may be two frames that look alike.
 const PROVING: u64 = 2;
 
 /// Interfaces of one namespace on which copies of the same frames came in.
@@ -22,11 +22,11 @@ pub(super) struct Domain<'a> {
     /// At least two, by their indices.
     pub(super) links: Vec<&'a Link>,
     pub(super) copies: Vec<FrameCopy>,
-    /// How the copies were seen.
+    /// The place where the copies were seen.
     pub(super) seen: Seen,
 }
 
-/// What shows that frames came in twice.
+/// The place where frames were seen twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     /// Both copies were seen when they came in.

@@ -79,7 +79,7 @@ impl<'a> Incomplete<'a> {
         let duplicates = count(arriving.copied()).saturating_sub(refused);
         let datagrams = timed_out.min(fragments);
         // A copy of a last fragment opens a queue again that cannot complete; nothing is lost by it. Such a queue holds
-        // that fragment alone, and while some copies are last fragments others are not and find themselves in a queue.
+        // only that fragment, and while some copies are last fragments others are not and find themselves in a queue.
         let has_parts = fragments > datagrams || given_up.iter().any(|one| one.not_last > 0);
         let is_by_copies = duplicates > 0 && datagrams <= duplicates.saturating_mul(2) + 2;
         if datagrams == 0 || !has_parts || is_by_copies {

@@ -82,17 +82,12 @@ impl<'a> Shared<'a> {
         if !self.domain.copies.iter().any(is_filtered) {
             return Vec::new();
         }
-        let mut ids: Vec<FindingId> = self
+        let devices = self
             .entrances()
-            .flat_map(|link| window.topology.stack_below(link))
-            .filter(|device| device.filters_addresses())
-            .filter(|device| device.is_promiscuous() || device.is_all_multicast())
-            .flat_map(|device| promiscuity::findings_that_open(window, so_far, device))
-            .map(|finding| finding.id.clone())
-            .collect();
-        ids.sort();
-        ids.dedup();
-        ids
+            .flat_map(|link| window.topology.stack_below(link));
+        promiscuity::opened_by(window, so_far, devices, |device| {
+            device.is_promiscuous() || device.is_all_multicast()
+        })
     }
 
     /// The drops that belong to the domain as a whole, each with its verdict.
@@ -110,9 +105,9 @@ impl<'a> Shared<'a> {
 
     /// The interfaces that let copies in which nobody there wants; all of them where that is not known.
     fn entrances(&self) -> impl Iterator<Item = &'a Link> {
-        let strangers = self.collisions.strangers();
+        let unjoined = self.collisions.unjoined();
         let links = self.domain.links.iter().copied();
-        links.filter(move |link| strangers.is_empty() || strangers.contains(&link.ifindex))
+        links.filter(move |link| unjoined.is_empty() || unjoined.contains(&link.ifindex))
     }
 
     /// The devices that a user has made promiscuous, and that let the copies in.
@@ -125,13 +120,13 @@ impl<'a> Shared<'a> {
     }
 
     /// The only interface on which nobody wants the copies.
-    pub(super) fn only_stranger(&self) -> Option<&'a Link> {
-        let strangers = self.collisions.strangers();
-        let [stranger] = strangers.iter().collect::<Vec<_>>()[..] else {
+    pub(super) fn only_unjoined(&self) -> Option<&'a Link> {
+        let unjoined = self.collisions.unjoined();
+        let [ifindex] = unjoined.iter().collect::<Vec<_>>()[..] else {
             return None;
         };
         let mut links = self.domain.links.iter().copied();
-        links.find(|link| link.ifindex == *stranger)
+        links.find(|link| link.ifindex == *ifindex)
     }
 }
 

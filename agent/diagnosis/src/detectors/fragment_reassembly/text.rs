@@ -88,7 +88,7 @@ fn what(shared: &Shared<'_>, names: &str) -> String {
                  on. So the two copies of a datagram meet there: the fragment that completes it decides on which \
                  interface the datagram arrives, and what is left of the other copy opens a queue that never completes.";
     let early = if collisions.wholes.at_most > 0 {
-        " That happens before the kernel looks who has joined the group, since connection tracking (conntrack or NAT \
+        " That happens before the kernel looks who has joined the group, because connection tracking (conntrack or NAT \
          rules) puts fragments together first: a datagram that arrives on the interface without a member is dropped \
          whole."
     } else {

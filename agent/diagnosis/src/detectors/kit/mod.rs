@@ -1,4 +1,5 @@
-//! What the detectors share: one way to add up drops, to prove, to say what was not checked, and to name things.
+//! Helpers that the detectors share: one way to add up drops, to prove, to report what was not checked, and to name
+//! things.
 
 pub(in crate::detectors) mod needs;
 pub(in crate::detectors) mod proof;

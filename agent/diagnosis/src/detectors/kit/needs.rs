@@ -196,7 +196,7 @@ mod tests {
         testing::{NODE, complete, drops_of, ipv4_drops, unavailable, window},
     };
 
-    /// Whether the check was made in part, and why not as a whole, of a check with this one need.
+    /// The entries of a check with this one need: made in part, and the reason.
     fn entries(need: Need, window: &EvidenceWindow) -> Vec<(bool, String)> {
         let all = unchecked("Check", &[need], window).into_iter();
         all.map(|entry| (entry.partly, entry.reason)).collect()

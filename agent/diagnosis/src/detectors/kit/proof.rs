@@ -8,7 +8,7 @@ use crate::{
     uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
 };
 
-/// What the drop probe is attached to.
+/// The function that the drop probe is attached to.
 const SOURCE: &str = "kfree_skb";
 /// Drop keys shown one by one; the rest is added up.
 const KEYS_SHOWN: usize = 4;

@@ -111,7 +111,7 @@ impl Refused {
     /// without a sample at a location that compares the MTU stays possible.
     fn of_key(window: &Window<'_>, drop: usize, key: &DropCount, receiver: &Link) -> Option<Self> {
         let at_forward = key.location.is_of(&site::DEV_FORWARD_SKB);
-        // Where kallsyms is blanked, the length alone must tell.
+        // Where kallsyms is blanked, only the length tells.
         let unnamed = key.location.is_hidden() && key.reason.is_unnamed();
         if !(at_forward || unnamed) {
             return None;

@@ -71,7 +71,7 @@ fn packets_above_the_peers_mtu_are_a_critical_loss() {
 }
 
 #[test]
-fn each_end_is_mended_in_its_own_namespace() {
+fn each_end_is_fixed_in_its_own_namespace() {
     let outcome = diagnose(&faulty(&[8972]));
     let commands: Vec<Option<&str>> = outcome.findings[0]
         .remedies

@@ -43,9 +43,9 @@ pub(super) struct Leftovers<'a> {
     pub(super) groups: Vec<Group<'a>>,
     /// The groups that are too many to list.
     pub(super) folded: Vec<Group<'a>>,
-    /// What could not be given to a device or namespace of this node.
+    /// Drops that belong to no known device or namespace of this node.
     pub(super) nowhere: Drops,
-    /// What the table calls no loss, of the whole node.
+    /// Drops of the whole node that the table calls no loss.
     not_loss: Drops,
 }
 
@@ -160,7 +160,7 @@ impl<'a> Leftovers<'a> {
         self.groups = listed;
     }
 
-    /// What the table calls no loss, where it is so much that whoever watches drops has seen it.
+    /// Drops that the table calls no loss, if they are so many that whoever watches drops has seen them.
     pub(super) fn frequent_not_loss(&self, window: &Window<'_>) -> Option<&Drops> {
         let is_frequent = window.reaches_rate(self.not_loss.tally.count, NOT_LOSS_PER_MINUTE);
         is_frequent.then_some(&self.not_loss)

@@ -1,4 +1,4 @@
-//! What a drop reason or location means, as data: its class, when it is worth a warning, and what helps.
+//! The meaning of drop reasons and locations, as data: the class, the rate from which it is a warning, and the advice.
 
 use super::rows;
 use crate::{
@@ -17,7 +17,7 @@ pub(super) struct Row {
     pub(super) advice: Option<Advice>,
 }
 
-/// Which drop keys a row speaks for.
+/// The drop keys that a row speaks for.
 #[derive(Debug)]
 pub(super) enum Match {
     /// Keys with one of these reasons.
@@ -39,14 +39,14 @@ pub(super) enum Match {
     },
 }
 
-/// What a drop key's row may depend on beside the key.
+/// Facts beside the key that the row of a drop key may depend on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Surroundings<'a> {
     /// The device.
     pub(super) link: Option<&'a Link>,
     /// The namespace.
     pub(super) namespace: Option<&'a Namespace>,
-    /// What the kernel said in the window.
+    /// The kernel's log of the window.
     pub(super) log: &'a [KernelLogLine],
 }
 
@@ -63,7 +63,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// What kind of drop it is.
+/// The kind of a drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// Nobody misses the packet: a copy, old data, what is left in a queue at its end.
@@ -77,18 +77,18 @@ pub(super) enum Class {
     },
 }
 
-/// What to do.
+/// Advice for a person.
 #[derive(Debug)]
 pub(super) struct Advice {
     pub(super) text: &'static str,
     /// Words of a command, empty for none; [`DEVICE`] stands for the device's name.
     pub(super) command: &'static [&'static str],
     pub(super) scope: Scope,
-    /// What changes by it; empty when the command only looks.
+    /// The change that it makes; empty when the command only looks.
     pub(super) effect: &'static str,
 }
 
-/// Where a command must run.
+/// The namespace in which a command must run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     /// In the namespace of the drop.
@@ -138,7 +138,7 @@ pub(super) fn is_told_by_site(key: &DropCount) -> bool {
 }
 
 impl Class {
-    /// Whether this many packets within a window of `duration_ms` are worth a warning.
+    /// This many packets within a window of `duration_ms` are worth a warning.
     pub(super) fn warns(self, count: u64, duration_ms: u64) -> bool {
         let Self::Loss {
             warn_per_minute: Some(limit),

@@ -1,4 +1,4 @@
-//! What is left over is named, classed by the table and folded.
+//! Drops that are left over are named, classed by the table and folded.
 
 use super::OtherDrop;
 use crate::{

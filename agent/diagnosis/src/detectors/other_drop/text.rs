@@ -115,7 +115,7 @@ pub(super) fn listen_overflow_proof(found: &ListenOverflow<'_>) -> Option<Proof>
     proof::counter_rose(found.namespace, COUNTER.name(), "packets")
 }
 
-/// What the counting map had no room for.
+/// The drops for which the counting map had no room.
 pub(super) fn lost_counts(window: &Window<'_>) -> Option<Proof> {
     let lost = window.lost.counts;
     let what = "drops that were seen but not told apart: the counting map was full";

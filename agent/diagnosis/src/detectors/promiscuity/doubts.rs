@@ -36,7 +36,7 @@ pub(super) enum Doubt<'a> {
     SocketsUnread,
     /// Devices of some namespaces were not read.
     LinksUnread,
-    /// Whether its unicast filter is full was not read.
+    /// The state of its unicast filter was not read.
     FilterUnread,
     /// The kernel logged that its promiscuity changed within the window.
     ChangeLogged,
@@ -56,7 +56,7 @@ pub(super) enum Doubt<'a> {
     Failover(&'a Link),
 }
 
-/// What keeps the sum of users from being the whole truth.
+/// The reasons why the sum of users may not be the whole truth.
 pub(super) fn doubts<'a>(window: &'a Window<'_>, link: &Link) -> Vec<Doubt<'a>> {
     let mut doubts = Vec::new();
     // Why they could not be read is said once for the whole check (`unchecked`).
@@ -84,7 +84,7 @@ pub(super) fn doubts<'a>(window: &'a Window<'_>, link: &Link) -> Vec<Doubt<'a>> 
 
 /// The kernel logged a change (`__dev_set_promiscuity`: `eth0: left promiscuous mode`, until 6.4 `device eth0 left
 /// promiscuous mode`). A capture that begins and ends again and again may show in the count and not among the sockets,
-/// since the two are not read at one instant.
+/// because the two are not read at one instant.
 fn changed_by_the_log(window: &Window<'_>, link: &Link) -> bool {
     let about = |text: &str| {
         let Some((device, _)) = text

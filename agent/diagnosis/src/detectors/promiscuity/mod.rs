@@ -13,6 +13,8 @@ mod tests;
 mod text;
 mod users;
 
+use std::collections::BTreeSet;
+
 use self::{
     all_multicast::AllMulticast,
     judge::Promiscuous,
@@ -27,7 +29,7 @@ use super::{
 use crate::{
     Window,
     evidence::Link,
-    finding::{Finding, Outcome, Severity, Subject, Unchecked},
+    finding::{Finding, FindingId, Outcome, Severity, Subject, Unchecked},
 };
 
 const NEEDS: &[Need] = &[
@@ -161,19 +163,36 @@ fn unread_filters(window: &Window<'_>) -> Option<Unchecked> {
     })
 }
 
+/// The findings by which those of these devices that filter addresses let in frames that they would filter out, where
+/// their filter is open.
+pub(super) fn opened_by<'a>(
+    window: &'a Window<'_>,
+    so_far: &'a Outcome,
+    devices: impl IntoIterator<Item = &'a Link>,
+    is_open: impl Fn(&Link) -> bool,
+) -> Vec<FindingId> {
+    let open = devices
+        .into_iter()
+        .filter(|device| device.filters_addresses() && is_open(device));
+    let ids: BTreeSet<FindingId> = open
+        .flat_map(|device| findings_that_open(window, so_far, device))
+        .map(|finding| finding.id.clone())
+        .collect();
+    ids.into_iter().collect()
+}
+
 /// The findings by which `link`, a device that filters addresses, lets in frames that it would filter out: those of
 /// the devices whose receive filter it follows.
-pub(super) fn findings_that_open<'a>(
+fn findings_that_open<'a>(
     window: &'a Window<'_>,
     so_far: &'a Outcome,
     link: &'a Link,
-) -> Vec<&'a Finding> {
+) -> impl Iterator<Item = &'a Finding> {
     window
         .topology
         .stack_above(link)
         .into_iter()
         .flat_map(|device| findings_about(window, so_far, device))
-        .collect()
 }
 
 /// The findings about a device; those about all ports of its switch only where the device has none of its own as a

@@ -35,7 +35,7 @@ pub(super) struct Users<'a> {
     pub doubts: Vec<Doubt<'a>>,
 }
 
-/// What a bridge wants of its port.
+/// The use that a bridge makes of its port.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BridgeUse<'a> {
     /// The bridge.

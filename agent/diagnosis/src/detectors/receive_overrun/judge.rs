@@ -1,4 +1,4 @@
-//! Which rings and backlogs were full.
+//! Full rings and backlogs.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 

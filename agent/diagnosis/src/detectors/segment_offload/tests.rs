@@ -291,7 +291,7 @@ mod transmit {
     }
 
     #[test]
-    fn a_drop_in_a_pod_is_mended_in_the_pod() {
+    fn a_drop_in_a_pod_is_fixed_in_the_pod() {
         let mut window = sent("SKB_BAD_GSO", inline());
         links_of(&mut window)[0].netns = POD;
         drops_of(&mut window).counts[0].netns = Some(POD);

@@ -80,7 +80,7 @@ pub(super) fn super_frames(window: &Window<'_>, found: &BadSuperFrames<'_>) -> T
              releases of 2026, the wrong length did no harm.",
             window.node.kernel
         ),
-        hurts: "Connections come about and small transfers pass, since single segments do. Once TCP sends more at \
+        hurts: "Connections come about and small transfers pass, because single segments do. Once TCP sends more at \
                 a time its data is lost, again and again, and the transfer stalls."
             .to_owned(),
     }

@@ -1,4 +1,4 @@
-//! Which devices' queues were full, who reads them, and whom their drops made send again.
+//! Devices with full queues, their readers, and the senders whose packets had to be sent again.
 
 use std::{collections::BTreeMap, net::IpAddr};
 

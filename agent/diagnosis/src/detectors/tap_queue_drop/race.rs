@@ -5,13 +5,13 @@
 //! itself tells.
 
 /// The first release without the check.
-const MENDED: (u32, u32) = (4, 16);
+const FIXED: (u32, u32) = (4, 16);
 
-/// Whether a kernel of this release (`uname -r`) has the check. A release that cannot be read has not.
+/// A kernel of this release (`uname -r`) has the check. A release that cannot be read has not.
 pub(super) fn has_unlocked_check(release: &str) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     let mut next = || numbers.next()?.parse::<u32>().ok();
-    matches!((next(), next()), (Some(major), Some(minor)) if (major, minor) < MENDED)
+    matches!((next(), next()), (Some(major), Some(minor)) if (major, minor) < FIXED)
 }
 
 #[cfg(test)]
@@ -23,7 +23,7 @@ mod tests {
         for old in ["4.15.0-213-generic", "4.9.0", "3.10.0-1160.el7.x86_64"] {
             assert!(has_unlocked_check(old), "{old}");
         }
-        for mended in [
+        for fixed in [
             "4.16.0",
             "4.18.0-553.el8",
             "5.10.0-46-cloud-amd64",
@@ -31,7 +31,7 @@ mod tests {
             "",
             "custom",
         ] {
-            assert!(!has_unlocked_check(mended), "{mended}");
+            assert!(!has_unlocked_check(fixed), "{fixed}");
         }
     }
 }

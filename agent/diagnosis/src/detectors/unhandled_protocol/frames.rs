@@ -1,4 +1,4 @@
-//! What the samples of unreceived frames say: protocol, tag, senders, and for whom they were.
+//! Facts from the samples of unreceived frames: protocol, tag, senders, and receivers.
 
 use crate::{
     Window,
@@ -21,7 +21,7 @@ const PACKET_HOST: u8 = 0;
 /// `skb->pkt_type`: for another host.
 pub(super) const PACKET_OTHERHOST: u8 = 3;
 
-/// What is known of the frames of one finding.
+/// Facts about the frames of one finding.
 #[derive(Debug, Default)]
 pub(super) struct Frames<'a> {
     /// Protocols, most often seen first.
@@ -38,7 +38,7 @@ pub(super) struct Frames<'a> {
     pub destinations: Vec<Mac>,
     /// Samples with a readable destination.
     pub seen: usize,
-    /// Those that were sent to this node alone.
+    /// Those that were sent only to this node.
     pub for_us: usize,
 }
 
@@ -66,7 +66,7 @@ impl<'a> Frames<'a> {
             return frames;
         };
         let own = link.map_or_else(Vec::new, |link| own_addresses(window, link));
-        // A VLAN device receives its own VLAN's frames alone, and without the tag.
+        // A VLAN device receives only its own VLAN's frames, and without the tag.
         let own_vlan = link.and_then(|link| link.vlan);
         frames.vlans.extend(own_vlan.map(|vlan| vlan.id));
         for sample in window.samples_of(key) {

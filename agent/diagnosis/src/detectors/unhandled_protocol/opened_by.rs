@@ -1,4 +1,4 @@
-//! Which promiscuity findings let the frames in: only those of devices that would have filtered them otherwise.
+//! The promiscuity findings that let the frames in: only those of devices that would have filtered them otherwise.
 
 use super::frames::Frames;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 /// 01:80:c2:00:00:02, the group of the slow protocols.
 const SLOW_PROTOCOLS: Mac = Mac([0x01, 0x80, 0xc2, 0, 0, 0x02]);
 
-/// What a receive filter would have had to let through.
+/// The kind of frames that a receive filter would have had to let through.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Passage {
     /// A group that nobody on the device has joined.
@@ -31,18 +31,9 @@ pub(super) fn findings(
     let Some(passage) = passage(window, link, frames) else {
         return Vec::new();
     };
-    let mut ids: Vec<FindingId> = entrances(window, link)
-        .into_iter()
-        .filter(|device| device.filters_addresses())
-        .filter(|device| {
-            device.is_promiscuous() || (passage == Passage::Multicast && device.is_all_multicast())
-        })
-        .flat_map(|device| promiscuity::findings_that_open(window, so_far, device))
-        .map(|finding| finding.id.clone())
-        .collect();
-    ids.sort();
-    ids.dedup();
-    ids
+    promiscuity::opened_by(window, so_far, entrances(window, link), |device| {
+        device.is_promiscuous() || (passage == Passage::Multicast && device.is_all_multicast())
+    })
 }
 
 /// The devices at which frames that reach `link` come in.

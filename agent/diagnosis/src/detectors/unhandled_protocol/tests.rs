@@ -125,7 +125,7 @@ fn window(links: Vec<Link>, dropped: Vec<Dropped>) -> EvidenceWindow {
     }
 }
 
-/// What both detectors say, one after the other.
+/// The conclusions of both detectors, one after the other.
 fn diagnose(window: &EvidenceWindow) -> Outcome {
     let mut outcome = Promiscuity.diagnose(&Window::of(window), &Outcome::default());
     let found = UnhandledProtocol.diagnose(&Window::of(window), &outcome);

@@ -1,4 +1,4 @@
-//! Who stands between the sender and the receiver.
+//! Programs between the sender and the receiver.
 
 use super::*;
 use crate::evidence::LinkKind;

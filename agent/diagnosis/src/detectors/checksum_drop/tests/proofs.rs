@@ -1,4 +1,4 @@
-//! What the checksum fields of dropped packets prove.
+//! Proofs by the checksum fields of dropped packets.
 
 use super::*;
 

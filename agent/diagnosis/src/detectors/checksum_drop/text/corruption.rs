@@ -52,10 +52,10 @@ pub(in crate::detectors::checksum_drop) fn evidence(
     window: &Window<'_>,
     found: &Broken<'_>,
 ) -> Vec<Proof> {
-    let suspects = found.suspects;
+    let candidates = found.candidates;
     let mut proofs = proof::drops(window, &found.tally);
-    proofs.extend(signatures(suspects, suspects.broken()));
-    proofs.extend(counters(window, suspects));
+    proofs.extend(signatures(candidates, candidates.broken()));
+    proofs.extend(counters(window, candidates));
     proofs
 }
 

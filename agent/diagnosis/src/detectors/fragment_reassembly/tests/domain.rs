@@ -1,4 +1,4 @@
-//! What is said of a shared domain, by what collides in it.
+//! Findings about a shared domain, by what collides in it.
 
 use super::*;
 use crate::{

@@ -1,4 +1,4 @@
-//! What ends collisions of fragments, and what helps against their loss.
+//! Remedies for collisions of fragments, and for their loss.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -68,7 +68,7 @@ fn filters(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Remedy> {
 /// Drops the copies before they are put together, where it is known that nobody wants them.
 fn keep_out(shared: &Shared<'_>) -> Option<Remedy> {
     let domain = shared.domain;
-    let link = shared.only_stranger()?;
+    let link = shared.only_unjoined()?;
     let groups: BTreeSet<String> = domain
         .fragmented_flows()
         .iter()

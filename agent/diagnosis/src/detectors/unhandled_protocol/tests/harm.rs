@@ -1,4 +1,4 @@
-//! Whether frames hurt, and what let them in.
+//! The harm of frames, and the findings that let them in.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is read from drops, samples and handlers.
+//! Findings as they are read from drops, samples and handlers.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What to do about frames without a receiver: mostly nothing.
+//! Remedies for frames without a receiver: mostly nothing.
 
 use crate::{
     Window,
@@ -74,12 +74,12 @@ fn filter(found: &Unreceived<'_>, link: &Link, namespace: &Namespace) -> Option<
     )
 }
 
-/// How nftables tells the frames: by EtherType, or by their group where they have none (802.2).
+/// The nftables expression that matches the frames: their EtherType, or their group if they have none (802.2).
 fn match_expression(found: &Unreceived<'_>) -> Option<String> {
     let key = found.keys.first()?;
     let frames = &found.frames;
     match (key.ethertype, frames.slow_subtypes.as_slice()) {
-        // Their EtherType alone would take LACP from a bond whose port drops something else.
+        // Only by their EtherType, the rule would take LACP from a bond whose port drops something else.
         (ETH_P_SLOW, [subtype]) => Some(format!("ether type 0x8809 @ll,112,8 {subtype}")),
         (ETH_P_SLOW, _) => None,
         (ETH_P_802_3_MIN.., _) => Some(format!("ether type 0x{:04x}", key.ethertype)),

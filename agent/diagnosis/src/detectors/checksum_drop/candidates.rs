@@ -1,4 +1,4 @@
-//! Which drops may be about a checksum, gathered by the place where they died.
+//! Drops that may be about a checksum, gathered by the place of the drop.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::{
 const CHECKSUM_PARTIAL: u8 = 3;
 
 /// Drops at one place.
-pub(super) struct Suspects<'a> {
+pub(super) struct Candidates<'a> {
     pub(super) netns: Option<NetnsId>,
     pub(super) ifindex: u32,
     pub(super) trigger: Trigger,
@@ -36,7 +36,7 @@ pub(super) struct Suspects<'a> {
     pub(super) other: usize,
 }
 
-/// One drop key among the suspects.
+/// One drop key among the candidates.
 pub(super) struct Key<'a> {
     pub(super) index: usize,
     pub(super) drop: &'a DropCount,
@@ -65,11 +65,11 @@ impl Key<'_> {
 }
 
 /// All drops that may be about a checksum, by place and trigger, in the order of the evidence (most drops first).
-pub(super) fn by_place<'a>(window: &'a Window<'_>) -> Vec<Suspects<'a>> {
+pub(super) fn by_place<'a>(window: &'a Window<'_>) -> Vec<Candidates<'a>> {
     let Some(drops) = window.drops.value() else {
         return Vec::new();
     };
-    let mut places: Vec<Suspects<'_>> = Vec::new();
+    let mut places: Vec<Candidates<'_>> = Vec::new();
     for (index, drop) in drops.counts.iter().enumerate() {
         let Some(trigger) = trigger::of(window, drop) else {
             continue;
@@ -85,7 +85,7 @@ pub(super) fn by_place<'a>(window: &'a Window<'_>) -> Vec<Suspects<'a>> {
             (place.netns, place.ifindex, place.trigger) == (netns, ifindex, trigger)
         });
         let at = at.unwrap_or_else(|| {
-            places.push(Suspects::empty(netns, ifindex, trigger));
+            places.push(Candidates::empty(netns, ifindex, trigger));
             places.len() - 1
         });
         places[at].keys.push(Key {
@@ -112,7 +112,7 @@ fn packets_of<'a>(window: &'a Window<'_>, index: usize) -> Vec<IpPacket<'a>> {
         .collect()
 }
 
-/// Where the packets died. A datagram that is verified late has no device any more; then the place is the link that
+/// The place of the drop. A datagram that is verified late has no device any more; then the place is the link that
 /// holds its destination address, or the node where several do. `None` when it died on no device of this node: other
 /// nodes may share the kernel.
 fn place(
@@ -135,7 +135,7 @@ fn place(
     }
 }
 
-impl<'a> Suspects<'a> {
+impl<'a> Candidates<'a> {
     fn empty(netns: Option<NetnsId>, ifindex: u32, trigger: Trigger) -> Self {
         Self {
             netns,
@@ -257,7 +257,7 @@ impl<'a> Suspects<'a> {
         Tally::from_iter(keys).with_count(count)
     }
 
-    /// What is left is about the checksums of IP headers and ICMP, which no sender leaves to the device.
+    /// All that is left is about the checksums of IP headers and ICMP, which no sender leaves to the device.
     pub(super) fn only_other_checksums(&self) -> bool {
         self.broken().all(|key| key.is_other_checksum)
     }
