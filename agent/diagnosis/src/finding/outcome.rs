@@ -24,19 +24,28 @@ impl Outcome {
         self.findings.iter().find(|finding| finding.id == *id)
     }
 
-    /// One finding that explains these drops, each of them missed by somebody.
-    pub(crate) fn of_loss(finding: Finding, drops: &[usize]) -> Self {
-        let claim = |drop: &usize| Claim {
-            drop: *drop,
-            verdict: Verdict::Harmful,
+    /// One finding that explains these drops, each with its verdict.
+    pub(crate) fn explained(
+        finding: Finding,
+        verdicts: impl IntoIterator<Item = (usize, Verdict)>,
+    ) -> Self {
+        let claims = verdicts.into_iter().map(|(drop, verdict)| Claim {
+            drop,
+            verdict,
             protocol: finding.subject.protocol.clone(),
             finding: finding.id.clone(),
-        };
+        });
         Self {
-            claims: drops.iter().map(claim).collect(),
+            claims: claims.collect(),
             findings: vec![finding],
             unchecked: Vec::new(),
         }
+    }
+
+    /// One finding that explains these drops, each of them missed by somebody.
+    pub(crate) fn of_loss(finding: Finding, drops: &[usize]) -> Self {
+        let verdicts = drops.iter().map(|drop| (*drop, Verdict::Harmful));
+        Self::explained(finding, verdicts)
     }
 
     /// Adds what another detector said.

@@ -69,6 +69,14 @@ impl Subject {
         }
     }
 
+    /// The subject of a link, or of the namespace where the link is not known.
+    pub fn of_place(link: Option<&Link>, namespace: Option<&Namespace>) -> Self {
+        match link {
+            Some(link) => Self::of_link(link, namespace),
+            None => namespace.map_or_else(Self::default, Self::of_namespace),
+        }
+    }
+
     /// The same subject with a protocol.
     pub fn with_protocol(mut self, protocol: impl Into<String>) -> Self {
         self.protocol = Some(protocol.into());

@@ -271,13 +271,10 @@ impl<'a> Candidates<'a> {
 
     pub(super) fn subject(&self, window: &Window<'_>) -> Subject {
         let namespace = self.netns.and_then(|netns| window.namespace(netns));
-        match self
+        let link = self
             .netns
-            .and_then(|netns| window.topology.link(netns, self.ifindex))
-        {
-            Some(link) => Subject::of_link(link, namespace),
-            None => namespace.map_or_else(Subject::default, Subject::of_namespace),
-        }
+            .and_then(|netns| window.topology.link(netns, self.ifindex));
+        Subject::of_place(link, namespace)
     }
 }
 

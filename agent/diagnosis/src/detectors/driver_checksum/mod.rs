@@ -55,11 +55,8 @@ impl Detector for DriverChecksum {
 }
 
 fn finding(window: &Window<'_>, group: &Complaints<'_>) -> Finding {
-    let subject = match group.link {
-        Some(link) => Subject::of_link(link, window.namespace(link.netns)),
-        None => Subject::default(),
-    };
-    let subject = subject.with_protocol(group.refused.to_string());
+    let namespace = group.link.and_then(|link| window.namespace(link.netns));
+    let subject = Subject::of_place(group.link, namespace).with_protocol(group.refused.to_string());
     let text = text::text(group);
     let mut finding = Finding::new(NAME, UNSUPPORTED_PROTOCOL, Severity::Warning, subject, text);
     finding.confidence = group.confidence;

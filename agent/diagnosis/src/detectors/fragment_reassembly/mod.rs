@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Window,
-    finding::{Claim, Finding, Outcome, Subject, Unchecked},
+    finding::{Finding, Outcome, Subject, Unchecked},
 };
 
 const NAME: &str = "FragmentReassembly";
@@ -76,7 +76,7 @@ impl Detector for FragmentReassembly {
         for (domain, collisions) in domains.iter().zip(&collisions) {
             let shared = Shared::of(window, so_far, domain, collisions);
             let finding = shared_finding(window, &shared);
-            outcome.extend(claimed(&shared, finding));
+            outcome.extend(Outcome::explained(finding, shared.verdicts()));
         }
         for found in incomplete::incomplete(window, &drops, &collisions) {
             let finding = incomplete_finding(&found);
@@ -114,25 +114,8 @@ fn shared_finding(window: &Window<'_>, shared: &Shared<'_>) -> Finding {
     finding
 }
 
-fn claimed(shared: &Shared<'_>, finding: Finding) -> Outcome {
-    let claims = shared.verdicts().map(|(drop, verdict)| Claim {
-        drop,
-        verdict,
-        protocol: None,
-        finding: finding.id.clone(),
-    });
-    Outcome {
-        claims: claims.collect(),
-        findings: vec![finding],
-        unchecked: Vec::new(),
-    }
-}
-
 fn incomplete_finding(found: &Incomplete<'_>) -> Finding {
-    let subject = match found.link {
-        Some(link) => Subject::of_link(link, Some(found.namespace)),
-        None => Subject::of_namespace(found.namespace),
-    };
+    let subject = Subject::of_place(found.link, Some(found.namespace));
     let subject = subject.with_protocol(found.version.name());
     let text = incomplete_text::text(found);
     let mut finding = Finding::new(NAME, FRAGMENT_LOSS, found.severity, subject, text);

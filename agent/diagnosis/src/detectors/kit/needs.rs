@@ -52,7 +52,7 @@ struct Gap {
 
 impl Need {
     /// Evidence without which the check finds nothing.
-    pub(in crate::detectors) const fn all(evidence: Evidence, unknown: &'static str) -> Self {
+    pub(crate) const fn all(evidence: Evidence, unknown: &'static str) -> Self {
         Self {
             evidence,
             unknown,
@@ -61,7 +61,7 @@ impl Need {
     }
 
     /// Evidence without which the check finds less, as long as there is other evidence.
-    pub(in crate::detectors) const fn part(evidence: Evidence, unknown: &'static str) -> Self {
+    pub(crate) const fn part(evidence: Evidence, unknown: &'static str) -> Self {
         Self {
             evidence,
             unknown,
@@ -71,7 +71,7 @@ impl Need {
 }
 
 /// The entries of a check with these needs, in their order. Where the check finds nothing at all, they say only why.
-pub(in crate::detectors) fn unchecked(
+pub(crate) fn unchecked(
     check: &'static str,
     needs: &[Need],
     window: &EvidenceWindow,

@@ -14,7 +14,7 @@ const SOURCE: &str = "kfree_skb";
 const KEYS_SHOWN: usize = 4;
 
 /// A line for each of the most frequent keys, and one for all others.
-pub(in crate::detectors) fn drops(window: &Window<'_>, tally: &Tally) -> Vec<Proof> {
+pub(crate) fn drops(window: &Window<'_>, tally: &Tally) -> Vec<Proof> {
     let mut keys: Vec<&DropCount> = tally.drops(window).collect();
     keys.sort_by(|a, b| (b.count, &a.reason, &a.location).cmp(&(a.count, &b.reason, &b.location)));
     let others = keys.split_off(keys.len().min(KEYS_SHOWN));
@@ -40,12 +40,12 @@ fn of_key(window: &Window<'_>, key: &DropCount) -> Proof {
 }
 
 /// Something about dropped packets.
-pub(in crate::detectors) fn of_drop(name: impl Into<String>, value: impl ToString) -> Proof {
+pub(crate) fn of_drop(name: impl Into<String>, value: impl ToString) -> Proof {
     Proof::new(name, value, "packets", SOURCE)
 }
 
 /// `NETFILTER_DROP at nft_do_chain, dev eth0, 0x0800`.
-pub(in crate::detectors) fn key_name(window: &Window<'_>, key: &DropCount) -> String {
+pub(crate) fn key_name(window: &Window<'_>, key: &DropCount) -> String {
     let reason = key.reason.named().unwrap_or("dropped");
     let location = key.location.named();
     let location = location.unwrap_or("a function that could not be named");
@@ -63,13 +63,13 @@ pub(in crate::detectors) fn key_name(window: &Window<'_>, key: &DropCount) -> St
 }
 
 /// `eth0 rx_dropped: +12 packets`.
-pub(in crate::detectors) fn link_rose(link: &Link, counter: &str, increase: u64) -> Proof {
+pub(crate) fn link_rose(link: &Link, counter: &str, increase: u64) -> Proof {
     let name = format!("{} {counter}", link.name);
     Proof::new(name, format!("+{increase}"), "packets", "netlink")
 }
 
 /// `Tcp.RetransSegs of pod shop/cart-0: +12 segments`; `None` where the counter was not read.
-pub(in crate::detectors) fn counter_rose(
+pub(crate) fn counter_rose(
     namespace: &Namespace,
     counter: &str,
     unit: &'static str,
@@ -86,7 +86,7 @@ pub(in crate::detectors) fn counter_rose(
 }
 
 /// `MTU of eth0: 1500 bytes`.
-pub(in crate::detectors) fn setting(
+pub(crate) fn setting(
     link: &Link,
     what: &str,
     value: impl ToString,
@@ -97,7 +97,7 @@ pub(in crate::detectors) fn setting(
 }
 
 /// The kernel's release.
-pub(in crate::detectors) fn kernel(window: &Window<'_>) -> Proof {
+pub(crate) fn kernel(window: &Window<'_>) -> Proof {
     Proof::new("kernel", &window.node.kernel, "", "uname")
 }
 

@@ -15,7 +15,7 @@ const NAMES_SHOWN: usize = 4;
 const FLOWS_SHOWN: usize = 3;
 
 /// `1 packet`, `12 packets`, `2 processes`.
-pub(in crate::detectors) fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {}", plural(number, noun))
 }
 
@@ -28,12 +28,12 @@ fn plural(number: u64, noun: &str) -> String {
 }
 
 /// `a`, `a and b`, `a, b, c, d and 96 more`.
-pub(in crate::detectors) fn list(names: &[&str]) -> String {
+pub(crate) fn list(names: &[&str]) -> String {
     list_with(names, " and ")
 }
 
 /// The same, with other words before the last name: `eth0, eth1`.
-pub(in crate::detectors) fn list_with(names: &[&str], last_separator: &str) -> String {
+pub(crate) fn list_with(names: &[&str], last_separator: &str) -> String {
     match names {
         [] => String::new(),
         [only] => (*only).to_owned(),
@@ -48,7 +48,7 @@ pub(in crate::detectors) fn list_with(names: &[&str], last_separator: &str) -> S
 }
 
 /// `tcpdump (pid 7)`, `tcpdump (pid 7) and 2 more processes`.
-pub(in crate::detectors) fn and_others(first: &str, others: usize, noun: &str) -> String {
+pub(crate) fn and_others(first: &str, others: usize, noun: &str) -> String {
     match others as u64 {
         0 => first.to_owned(),
         others => format!("{first} and {others} more {}", plural(others, noun)),
@@ -56,7 +56,7 @@ pub(in crate::detectors) fn and_others(first: &str, others: usize, noun: &str) -
 }
 
 /// `qemu-system-x86 (pid 4711)`.
-pub(in crate::detectors) fn process(owner: &Owner) -> String {
+pub(crate) fn process(owner: &Owner) -> String {
     let comm = match owner.comm.as_str() {
         "" => "a process",
         comm => comm,
@@ -65,7 +65,7 @@ pub(in crate::detectors) fn process(owner: &Owner) -> String {
 }
 
 /// `qemu-system-x86 (pid 4711) of pod shop/vm, container machine`.
-pub(in crate::detectors) fn process_of_pod(owner: &Owner) -> String {
+pub(crate) fn process_of_pod(owner: &Owner) -> String {
     let mut text = process(owner);
     if let Some(pod) = &owner.pod {
         text.push_str(&format!(" of pod {}/{}", pod.namespace, pod.name));
@@ -77,13 +77,13 @@ pub(in crate::detectors) fn process_of_pod(owner: &Owner) -> String {
 }
 
 /// `pod shop/cart-0`, `netns blue`, `net:[4026532177]`, `the node`.
-pub(in crate::detectors) fn namespace(namespace: &Namespace) -> String {
+pub(crate) fn namespace(namespace: &Namespace) -> String {
     let place = Subject::of_namespace(namespace).place();
     place.unwrap_or_else(|| "the node".to_owned())
 }
 
 /// `eth0` of the node, `eth0 of pod shop/cart-0`.
-pub(in crate::detectors) fn device(link: &Link, namespace: Option<&Namespace>) -> String {
+pub(crate) fn device(link: &Link, namespace: Option<&Namespace>) -> String {
     match Subject::of_link(link, namespace).place() {
         Some(place) => format!("{} of {place}", link.name),
         None => link.name.clone(),
@@ -91,7 +91,7 @@ pub(in crate::detectors) fn device(link: &Link, namespace: Option<&Namespace>) -
 }
 
 /// `on eth0`, `on eth0 of pod shop/cart-0`, `in pod shop/cart-0`, `in the node's own namespace`.
-pub(in crate::detectors) fn place(subject: &Subject) -> String {
+pub(crate) fn place(subject: &Subject) -> String {
     match (&subject.interface, subject.place()) {
         (Some(interface), Some(place)) => format!("on {interface} of {place}"),
         (Some(interface), None) => format!("on {interface}"),
@@ -101,12 +101,12 @@ pub(in crate::detectors) fn place(subject: &Subject) -> String {
 }
 
 /// `0x88CC`.
-pub(in crate::detectors) fn ethertype(number: u16) -> String {
+pub(crate) fn ethertype(number: u16) -> String {
     format!("0x{number:04X}")
 }
 
 /// Lines with the most frequent flows of the sampled packets.
-pub(in crate::detectors) fn flows(
+pub(crate) fn flows(
     window: &Window<'_>,
     tally: &Tally,
 ) -> impl Iterator<Item = (&'static str, String)> {

@@ -8,30 +8,30 @@ use crate::{
 
 /// The drops of several keys as one number, with the time that they span.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::detectors) struct Tally {
+pub(crate) struct Tally {
     /// Indices into [`Drops::counts`](crate::evidence::Drops::counts).
-    pub(in crate::detectors) keys: Vec<usize>,
-    pub(in crate::detectors) count: u64,
+    pub(crate) keys: Vec<usize>,
+    pub(crate) count: u64,
     /// First and last drop, milliseconds since the window began; absent before the first key.
     times: Option<(u64, u64)>,
 }
 
 impl Tally {
     /// Adds one key.
-    pub(in crate::detectors) fn add(&mut self, index: usize, key: &DropCount) {
+    pub(crate) fn add(&mut self, index: usize, key: &DropCount) {
         self.keys.push(index);
         self.count = self.count.saturating_add(key.count);
         self.span(key.first_ms, key.last_ms);
     }
 
     /// Adds one event that is no drop.
-    pub(in crate::detectors) fn add_event(&mut self, at_ms: u64) {
+    pub(crate) fn add_event(&mut self, at_ms: u64) {
         self.count = self.count.saturating_add(1);
         self.span(at_ms, at_ms);
     }
 
     /// A number that a counter tells, without drop keys.
-    pub(in crate::detectors) fn of_counter(count: u64, times: (u64, u64)) -> Self {
+    pub(crate) fn of_counter(count: u64, times: (u64, u64)) -> Self {
         Self {
             keys: Vec::new(),
             count,
@@ -40,12 +40,12 @@ impl Tally {
     }
 
     /// The same keys, of which only so many drops count.
-    pub(in crate::detectors) fn with_count(self, count: u64) -> Self {
+    pub(crate) fn with_count(self, count: u64) -> Self {
         Self { count, ..self }
     }
 
     /// Adds the keys of another tally.
-    pub(in crate::detectors) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.keys.extend(&other.keys);
         self.count = self.count.saturating_add(other.count);
         if let Some((first, last)) = other.times {
@@ -59,16 +59,13 @@ impl Tally {
     }
 
     /// The keys, in the order in which they were added.
-    pub(in crate::detectors) fn drops<'a>(
-        &self,
-        window: &'a Window<'_>,
-    ) -> impl Iterator<Item = &'a DropCount> {
+    pub(crate) fn drops<'a>(&self, window: &'a Window<'_>) -> impl Iterator<Item = &'a DropCount> {
         let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
         self.keys.iter().filter_map(|index| counts.get(*index))
     }
 
     /// The sampled packets of the keys.
-    pub(in crate::detectors) fn samples<'a>(
+    pub(crate) fn samples<'a>(
         &self,
         window: &'a Window<'_>,
     ) -> impl Iterator<Item = &'a PacketSample> {
@@ -76,7 +73,7 @@ impl Tally {
     }
 
     /// Gives the finding the number of drops, and the times of the first and the last.
-    pub(in crate::detectors) fn measure(&self, finding: &mut Finding) {
+    pub(crate) fn measure(&self, finding: &mut Finding) {
         finding.count = self.count;
         (finding.first_ms, finding.last_ms) = self.times.unwrap_or_default();
     }
@@ -93,7 +90,7 @@ impl<'a> FromIterator<(usize, &'a DropCount)> for Tally {
 }
 
 /// The drop keys, with their indices, that no earlier check has explained.
-pub(in crate::detectors) fn unclaimed<'a>(
+pub(crate) fn unclaimed<'a>(
     window: &'a Window<'_>,
     so_far: &Outcome,
 ) -> impl Iterator<Item = (usize, &'a DropCount)> {

@@ -7,7 +7,7 @@ use crate::{
     Window,
     detectors::kit::{Tally, unclaimed},
     evidence::{DropCount, Link, Namespace, NetnsId},
-    finding::{Claim, Confidence, Finding, Outcome, Severity, Verdict},
+    finding::{Confidence, Finding, Outcome, Severity, Verdict},
     kernel::Reason,
 };
 
@@ -92,18 +92,8 @@ impl Drops {
 
     /// A finding that explains these drops.
     pub(super) fn explained_by(&self, finding: Finding) -> Outcome {
-        let keys = self.tally.keys.iter().zip(&self.verdicts);
-        let claims = keys.map(|(drop, verdict)| Claim {
-            drop: *drop,
-            verdict: *verdict,
-            protocol: None,
-            finding: finding.id.clone(),
-        });
-        Outcome {
-            claims: claims.collect(),
-            findings: vec![finding],
-            unchecked: Vec::new(),
-        }
+        let keys = self.tally.keys.iter().copied();
+        Outcome::explained(finding, keys.zip(self.verdicts.iter().copied()))
     }
 }
 

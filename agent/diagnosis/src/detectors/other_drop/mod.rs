@@ -91,10 +91,7 @@ impl Detector for OtherDrop {
 }
 
 fn of_group(window: &Window<'_>, group: &Group<'_>) -> Finding {
-    let subject = match group.link {
-        Some(link) => Subject::of_link(link, Some(group.namespace)),
-        None => Subject::of_namespace(group.namespace),
-    };
+    let subject = Subject::of_place(group.link, Some(group.namespace));
     let severity = group.drops.severity(window);
     let text = text::group(group, &subject, severity);
     let mut finding = Finding::new(NAME, group.cause.to_owned(), severity, subject, text);

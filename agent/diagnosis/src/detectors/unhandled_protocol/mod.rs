@@ -73,10 +73,7 @@ impl Detector for UnhandledProtocol {
 
 fn one_finding(window: &Window<'_>, found: &Unreceived<'_>) -> Finding {
     let namespace = window.namespace(found.netns);
-    let mut subject = match found.link {
-        Some(link) => Subject::of_link(link, namespace),
-        None => namespace.map_or_else(Subject::default, Subject::of_namespace),
-    };
+    let mut subject = Subject::of_place(found.link, namespace);
     subject.ifindex = Some(found.ifindex);
     if found.inactive_slave_of.is_none() {
         subject.protocol = Some(found.frames.name());

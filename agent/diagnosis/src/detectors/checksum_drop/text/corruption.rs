@@ -10,7 +10,7 @@ use crate::{
     finding::{Proof, Remedy, Subject, Text},
 };
 
-pub(in crate::detectors::checksum_drop) fn text(found: &Broken<'_>, subject: &Subject) -> Text {
+pub(crate) fn text(found: &Broken<'_>, subject: &Subject) -> Text {
     let what = match found.shows {
         Shows::OtherChecksum => {
             "The kernel found the checksum of the IP header or of ICMP wrong. No sender leaves these to the device, so the \
@@ -48,10 +48,7 @@ pub(in crate::detectors::checksum_drop) fn text(found: &Broken<'_>, subject: &Su
     }
 }
 
-pub(in crate::detectors::checksum_drop) fn evidence(
-    window: &Window<'_>,
-    found: &Broken<'_>,
-) -> Vec<Proof> {
+pub(crate) fn evidence(window: &Window<'_>, found: &Broken<'_>) -> Vec<Proof> {
     let candidates = found.candidates;
     let mut proofs = proof::drops(window, &found.tally);
     proofs.extend(signatures(candidates, candidates.broken()));
@@ -59,7 +56,7 @@ pub(in crate::detectors::checksum_drop) fn evidence(
     proofs
 }
 
-pub(in crate::detectors::checksum_drop) fn remedies() -> Vec<Remedy> {
+pub(crate) fn remedies() -> Vec<Remedy> {
     vec![
         Remedy::advice(
             "Compare the error counters of the ports on the way (ethtool -S); the hop behind which they rise breaks \

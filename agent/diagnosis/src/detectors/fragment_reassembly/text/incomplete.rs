@@ -9,7 +9,7 @@ use crate::{
     finding::{Proof, Text},
 };
 
-pub(in crate::detectors::fragment_reassembly) fn text(found: &Incomplete<'_>) -> Text {
+pub(crate) fn text(found: &Incomplete<'_>) -> Text {
     let Incomplete {
         datagrams,
         fragments,
@@ -46,7 +46,7 @@ pub(in crate::detectors::fragment_reassembly) fn text(found: &Incomplete<'_>) ->
     }
 }
 
-pub(in crate::detectors::fragment_reassembly) fn proofs(found: &Incomplete<'_>) -> Vec<Proof> {
+pub(crate) fn proofs(found: &Incomplete<'_>) -> Vec<Proof> {
     let mut proofs: Vec<Proof> = counters(found.namespace, found.version).collect();
     proofs.extend([
         proof::of_drop("fragments of datagrams that were given up", found.fragments),
@@ -55,9 +55,7 @@ pub(in crate::detectors::fragment_reassembly) fn proofs(found: &Incomplete<'_>) 
     proofs
 }
 
-pub(in crate::detectors::fragment_reassembly) fn details(
-    found: &Incomplete<'_>,
-) -> Vec<(&'static str, String)> {
+pub(crate) fn details(found: &Incomplete<'_>) -> Vec<(&'static str, String)> {
     let flows = found.flows.iter().take(SHOWN);
     flows
         .map(|(source, destination)| ("Flow", format!("{source} -> {destination}")))

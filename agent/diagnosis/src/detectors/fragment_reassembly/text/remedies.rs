@@ -17,10 +17,7 @@ use crate::{
 const GROUPS_SHOWN: usize = 4;
 
 /// Ordered, best first: what let the copies in, what keeps them apart, what keeps them out.
-pub(in crate::detectors::fragment_reassembly) fn of_domain(
-    window: &Window<'_>,
-    shared: &Shared<'_>,
-) -> Vec<Remedy> {
+pub(crate) fn of_domain(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Remedy> {
     let domain = shared.domain;
     let mut remedies = Vec::new();
     if shared.severity == Severity::Info {
@@ -103,7 +100,7 @@ fn keep_out(shared: &Shared<'_>) -> Option<Remedy> {
 }
 
 /// Ordered, best first.
-pub(in crate::detectors::fragment_reassembly) fn of_loss(found: &Incomplete<'_>) -> Vec<Remedy> {
+pub(crate) fn of_loss(found: &Incomplete<'_>) -> Vec<Remedy> {
     let counters = match found.version {
         Version::V4 => ["IpReasmReqds", "IpReasmOKs", "IpReasmFails"],
         Version::V6 => ["Ip6ReasmReqds", "Ip6ReasmOKs", "Ip6ReasmFails"],

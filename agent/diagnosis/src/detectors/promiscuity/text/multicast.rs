@@ -11,10 +11,7 @@ use crate::{
     finding::{Proof, Remedy, Text},
 };
 
-pub(in crate::detectors::promiscuity) fn text(
-    window: &Window<'_>,
-    found: &AllMulticast<'_>,
-) -> Text {
+pub(crate) fn text(window: &Window<'_>, found: &AllMulticast<'_>) -> Text {
     let who = match found.asked_by {
         AskedBy::Bridge(bridge) => format!("{} enslaved it", bridge.name),
         AskedBy::User => "someone set it so".to_owned(),
@@ -39,12 +36,12 @@ pub(in crate::detectors::promiscuity) fn text(
     }
 }
 
-pub(in crate::detectors::promiscuity) fn consequence(found: &AllMulticast<'_>) -> String {
+pub(crate) fn consequence(found: &AllMulticast<'_>) -> String {
     let name = &found.link.name;
     format!("{name} takes every multicast frame, also those that it would filter out.")
 }
 
-pub(in crate::detectors::promiscuity) fn proof(found: &AllMulticast<'_>) -> Proof {
+pub(crate) fn proof(found: &AllMulticast<'_>) -> Proof {
     let link = found.link;
     let users = link.allmulti.map(|users| users.to_string());
     let mut value = format!(
@@ -57,10 +54,7 @@ pub(in crate::detectors::promiscuity) fn proof(found: &AllMulticast<'_>) -> Proo
     Proof::new(&link.name, value, "", "netlink")
 }
 
-pub(in crate::detectors::promiscuity) fn remedy(
-    window: &Window<'_>,
-    found: &AllMulticast<'_>,
-) -> Option<Remedy> {
+pub(crate) fn remedy(window: &Window<'_>, found: &AllMulticast<'_>) -> Option<Remedy> {
     let link = found.link;
     let off = [
         "ip",

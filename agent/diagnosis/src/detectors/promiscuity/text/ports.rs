@@ -14,11 +14,7 @@ use crate::{
     finding::{Confidence, Proof, Remedy, Text},
 };
 
-pub(in crate::detectors::promiscuity) fn text(
-    window: &Window<'_>,
-    group: &Group<'_>,
-    first: &Port<'_>,
-) -> Text {
+pub(crate) fn text(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> Text {
     let headline = match group {
         Group::Single(port) => single(window, port),
         Group::Several(ports) => several(first, ports),
@@ -92,11 +88,7 @@ fn several(first: &Port<'_>, ports: &[Port<'_>]) -> String {
     )
 }
 
-pub(in crate::detectors::promiscuity) fn consequence(
-    window: &Window<'_>,
-    group: &Group<'_>,
-    first: &Port<'_>,
-) -> String {
+pub(crate) fn consequence(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> String {
     let switch = &first.switch.name;
     match group {
         Group::Single(port) => {
@@ -108,7 +100,7 @@ pub(in crate::detectors::promiscuity) fn consequence(
     }
 }
 
-pub(in crate::detectors::promiscuity) fn proofs(group: &Group<'_>, first: &Port<'_>) -> Vec<Proof> {
+pub(crate) fn proofs(group: &Group<'_>, first: &Port<'_>) -> Vec<Proof> {
     let switch = first.switch;
     let mut sum = sum_proof(first.link, &first.users);
     sum.value.push_str(&vlan_filtering(switch));
@@ -124,7 +116,7 @@ pub(in crate::detectors::promiscuity) fn proofs(group: &Group<'_>, first: &Port<
     ports.into_iter().chain([sum]).collect()
 }
 
-pub(in crate::detectors::promiscuity) fn remedy(first: &Port<'_>) -> Remedy {
+pub(crate) fn remedy(first: &Port<'_>) -> Remedy {
     let filters_vlans = first
         .switch
         .bridge

@@ -10,11 +10,7 @@ use crate::{
     finding::{Proof, Remedy, Text},
 };
 
-pub(in crate::detectors::unhandled_protocol) fn text(
-    protocol: &str,
-    devices: usize,
-    tally: &Tally,
-) -> Text {
+pub(crate) fn text(protocol: &str, devices: usize, tally: &Tally) -> Text {
     let count = tally.count;
     Text {
         headline: format!(
@@ -29,7 +25,7 @@ pub(in crate::detectors::unhandled_protocol) fn text(
 }
 
 /// The devices, and the details of the first.
-pub(in crate::detectors::unhandled_protocol) fn all_details(
+pub(crate) fn all_details(
     window: &Window<'_>,
     all: &[Unreceived<'_>],
 ) -> Vec<(&'static str, String)> {
@@ -47,7 +43,7 @@ pub(in crate::detectors::unhandled_protocol) fn all_details(
 }
 
 /// The facts about the first device, and the number of devices.
-pub(in crate::detectors::unhandled_protocol) fn all_proofs(
+pub(crate) fn all_proofs(
     window: &Window<'_>,
     protocol: &str,
     all: &[Unreceived<'_>],
@@ -58,6 +54,6 @@ pub(in crate::detectors::unhandled_protocol) fn all_proofs(
     first.chain([number]).collect()
 }
 
-pub(in crate::detectors::unhandled_protocol) fn remedy() -> Remedy {
+pub(crate) fn remedy() -> Remedy {
     Remedy::advice("Nothing to fix: leave Benign drops out of the alert.")
 }

@@ -10,10 +10,7 @@ use crate::{
 };
 
 /// Ordered, best first.
-pub(in crate::detectors::unhandled_protocol) fn remedies(
-    window: &Window<'_>,
-    found: &Unreceived<'_>,
-) -> Vec<Remedy> {
+pub(crate) fn remedies(window: &Window<'_>, found: &Unreceived<'_>) -> Vec<Remedy> {
     let mut remedies = Vec::new();
     if found.is_for_us() {
         remedies.push(Remedy::advice(format!(
