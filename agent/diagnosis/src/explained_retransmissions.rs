@@ -8,6 +8,7 @@ use crate::{
     Window,
     evidence::{DropCount, ExplainedRetransmissions, OnDemand, Retransmissions},
     finding::{Claim, Outcome, Proof, Verdict},
+    kernel::hook,
 };
 
 /// What some drops explain.
@@ -50,7 +51,7 @@ impl Explained {
     }
 
     fn proofs(self) -> [Proof; 2] {
-        const SOURCE: &str = "tcp_retransmit_skb";
+        const SOURCE: &str = hook::TCP_RETRANSMIT_SKB;
         let (from, until) = (self.watched.0 / 1_000, self.watched.1.div_ceil(1_000));
         [
             Proof::new(

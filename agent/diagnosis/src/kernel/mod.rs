@@ -1,5 +1,6 @@
 //! Facts about the kernel: its drop reasons, its counters of drops, and the places where packets end.
 
+pub mod hook;
 pub mod site;
 
 mod counter;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use super::{
-    Kind, NamespaceCounter, Reason, Site,
+    Kind, NamespaceCounter, Reason, Site, hook,
     site::{Raises, Reasons},
 };
 
@@ -19,6 +19,8 @@ const CODE: [&str; 6] = [
 
 /// Where the names of sites may stand.
 const SITES: &str = "src/kernel/site/";
+/// Where the names of what probes attach to may stand: the table of hooks, and the probes themselves.
+const HOOKS: [&str; 3] = ["src/kernel/hook.rs", "../src/probes/", "ebpf/src/"];
 /// Where the names of reasons may stand.
 const REASONS: &str = "src/kernel/reason.rs";
 
@@ -86,6 +88,19 @@ fn names_of_functions_stand_in_the_table_of_sites_only() {
     });
     assert_eq!(elsewhere, [""; 0]);
     assert_eq!(in_table.len(), functions.len(), "the table was not read");
+}
+
+#[test]
+fn names_of_hooks_stand_where_probes_attach_only() {
+    let mut elsewhere = Vec::new();
+    for_each_file(&mut |path, code| {
+        let words = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        if !HOOKS.iter().any(|place| path.contains(place)) {
+            let hooks = words.filter(|word| hook::ALL.contains(word));
+            elsewhere.extend(hooks.map(|hook| format!("{hook} in {path}")));
+        }
+    });
+    assert_eq!(elsewhere, [""; 0]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::{
     detectors::kit::{proof, say},
     evidence::{Link, Namespace},
     finding::{Proof, Severity, Text},
+    kernel::hook,
 };
 
 /// As many flows as a person reads.
@@ -158,7 +159,7 @@ pub(super) fn proofs(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Proof> {
                 format!("{what}: on {first}, then on {second} within {gap} us"),
                 copy.count,
                 "frames",
-                "netif_receive_skb",
+                hook::NETIF_RECEIVE_SKB,
             ),
             Seen::Dropped => proof::of_drop(
                 format!("{what}: sampled drops of copies on {first} and of others on {second}"),
@@ -171,7 +172,12 @@ pub(super) fn proofs(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Proof> {
         && unreadable > 0
     {
         let what = "frames not compared: their headers were outside the linear part";
-        proofs.push(Proof::new(what, unreadable, "frames", "netif_receive_skb"));
+        proofs.push(Proof::new(
+            what,
+            unreadable,
+            "frames",
+            hook::NETIF_RECEIVE_SKB,
+        ));
     }
     proofs.extend(collisions.drops.iter().map(|one| proof_of(window, one)));
     let is_v6 = |(_, to): &Ends| to.is_ipv6();

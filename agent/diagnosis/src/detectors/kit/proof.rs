@@ -5,11 +5,12 @@ use crate::{
     Window,
     evidence::{DropCount, Link, Namespace},
     finding::Proof,
+    kernel::hook,
     uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
 };
 
 /// The function that the drop probe is attached to.
-const SOURCE: &str = "kfree_skb";
+const SOURCE: &str = hook::KFREE_SKB;
 /// Drop keys shown one by one; the rest is added up.
 const KEYS_SHOWN: usize = 4;
 

@@ -5,6 +5,7 @@ use crate::{
     Window,
     detectors::kit::{proof, say},
     finding::{Proof, Remedy, Text},
+    kernel::hook,
 };
 
 pub(super) fn text(loss: &Loss<'_>) -> Text {
@@ -45,7 +46,7 @@ pub(super) fn proofs(window: &Window<'_>, loss: &Loss<'_>) -> Vec<Proof> {
             format!("{smallest} to {largest}")
         };
         let name = "sizes of sampled lost packets, without the Ethernet header";
-        Proof::new(name, sizes, "bytes", "kfree_skb")
+        Proof::new(name, sizes, "bytes", hook::KFREE_SKB)
     });
     let mut proofs: Vec<Proof> = sizes.into_iter().collect();
     proofs.extend(proof::drops(window, &loss.tally));

@@ -7,6 +7,7 @@ use crate::{
     Window,
     detectors::kit::{proof, say},
     finding::{Proof, Remedy, Text},
+    kernel::hook,
 };
 
 /// As many CPUs and devices as a person reads.
@@ -89,7 +90,7 @@ pub(super) fn backlog_proofs(window: &Window<'_>, backlog: &FullBacklog<'_>) -> 
             "packets seen, with their device",
             "none: the drop probe did not run",
             "",
-            "kfree_skb",
+            hook::KFREE_SKB,
         )],
     };
     for (cpu, dropped) in backlog.cpus.iter().take(SHOWN) {

@@ -5,6 +5,7 @@ use crate::{
     Window,
     detectors::kit::{proof, say},
     finding::{Proof, Remedy, Text},
+    kernel::hook,
 };
 
 pub(super) fn unmerged(window: &Window<'_>, found: &Unmerged<'_>) -> Text {
@@ -42,7 +43,7 @@ pub(super) fn unmerged_proofs(window: &Window<'_>, found: &Unmerged<'_>) -> Vec<
     let share = |what: &str, share: Share| {
         let joined = format!("{} of {}", share.joined, share.offered);
         let what = format!("{what} joined or kept to be joined on {}", link.name);
-        Proof::new(what, joined, "packets", "napi_gro_receive")
+        Proof::new(what, joined, "packets", hook::NAPI_GRO_RECEIVE)
     };
     let inline = share("TCP behind an inline segment routing header,", found.inline);
     let mut proofs = vec![inline];
@@ -100,7 +101,7 @@ pub(super) fn super_frame_proofs(window: &Window<'_>, found: &BadSuperFrames<'_>
     let mut proofs = proof::drops(window, &found.tally);
     proofs.extend([
         proof::of_drop(sampled, count),
-        Proof::new(longest_sampled, longest, "bytes", "kfree_skb"),
+        Proof::new(longest_sampled, longest, "bytes", hook::KFREE_SKB),
         proof::link_rose(link, "tx_dropped", link.increase(|stats| stats.tx_dropped)),
         proof::kernel(window),
     ]);

@@ -8,6 +8,7 @@ use crate::{
         unhandled_protocol::judge::Unreceived,
     },
     finding::{Proof, Remedy, Text},
+    kernel::hook,
 };
 
 pub(crate) fn text(protocol: &str, devices: usize, tally: &Tally) -> Text {
@@ -50,7 +51,7 @@ pub(crate) fn all_proofs(
 ) -> Vec<Proof> {
     let first = all.iter().take(1).flat_map(|one| proofs(window, one));
     let what = format!("devices that dropped {protocol}");
-    let number = Proof::new(what, all.len(), "devices", "kfree_skb");
+    let number = Proof::new(what, all.len(), "devices", hook::KFREE_SKB);
     first.chain([number]).collect()
 }
 
