@@ -34,14 +34,10 @@ pub fn once(name: &str, nodes: &[&str], seconds: u64) -> Value {
 
 /// Waits until this node's window has begun: only what happens from then on is counted.
 pub fn wait_until_running(kubectl: &Kubectl, name: &str, node: &str) -> Result<()> {
-    wait::until(
-        &format!("{name} to run on {node}"),
-        Duration::from_secs(30),
-        || {
-            let result = result(kubectl, name, node)?;
-            Ok((result["state"] == "Running").then_some(()))
-        },
-    )
+    wait::until(&format!("{name} to run on {node}"), wait::LIMIT, || {
+        let result = result(kubectl, name, node)?;
+        Ok((result["state"] == "Running").then_some(()))
+    })
 }
 
 /// Waits until a diagnosis is complete; returns it.

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use crate::programs;
+use crate::{process, programs};
 
 /// The chart.
 pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/netdiag");
@@ -38,13 +38,13 @@ impl Helm {
         let mut command = command(self.network.as_deref());
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command.args(["--namespace", self.namespace]);
-        said(command.args(arguments))
+        process::run(command.args(arguments))
     }
 }
 
 /// What helm says about the chart without a cluster: `lint`, `template`.
 pub fn about_chart(verb: &str, arguments: &[&str]) -> Result<String> {
-    said(command(None).args([verb, CHART]).args(arguments))
+    process::run(command(None).args([verb, CHART]).args(arguments))
 }
 
 fn command(network: Option<&str>) -> Command {
@@ -61,13 +61,4 @@ fn command(network: Option<&str>) -> Command {
         );
     }
     command
-}
-
-fn said(command: &mut Command) -> Result<String> {
-    let output = command.output().context("failed to start helm")?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if !output.status.success() {
-        bail!("helm: {}{}", text(&output.stdout), text(&output.stderr));
-    }
-    Ok(text(&output.stdout))
 }

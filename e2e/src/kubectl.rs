@@ -1,13 +1,12 @@
 //! The real kubectl, because what it prints is what people see.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::programs;
+use crate::{process, programs};
 
 /// kubectl with the rights of one kubeconfig file.
 pub struct Kubectl {
@@ -37,30 +36,7 @@ impl Kubectl {
 
     /// Runs it with `input` as standard input (`-f -`).
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Result<String> {
-        let mut child = self
-            .command()
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("failed to start kubectl")?;
-        let mut stdin = child
-            .stdin
-            .take()
-            .context("kubectl has no standard input")?;
-        stdin
-            .write_all(input.as_bytes())
-            .context("kubectl did not read its input")?;
-        drop(stdin);
-        let output = child
-            .wait_with_output()
-            .context("failed to wait for kubectl")?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!("kubectl {}: {}", arguments.join(" "), said.trim());
-        }
-        String::from_utf8(output.stdout).context("kubectl printed no UTF-8")
+        process::run_with_input(self.command().args(arguments), input)
     }
 
     /// `kubectl apply` of YAML or JSON text. Refusals come back as the error's text.

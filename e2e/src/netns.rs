@@ -9,9 +9,10 @@ use std::process::Command;
 use std::sync::Once;
 use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::cleanup::{Undo, left_behind, made_here, unique_name};
+use crate::process::run;
 
 /// Where `ip netns` keeps named namespaces.
 pub(crate) const NAMED: &str = "/run/netns";
@@ -192,19 +193,6 @@ fn set_namespace(namespace: &File) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
-}
-
-/// Runs a command to its end; its standard output, or an error with what it said.
-pub fn run(command: &mut Command) -> Result<String> {
-    let shown = format!("{command:?}").replace('"', "");
-    let output = command
-        .output()
-        .with_context(|| format!("failed to run {shown}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{shown}: {} ({})", said.trim(), output.status);
-    }
-    String::from_utf8(output.stdout).with_context(|| format!("{shown} printed no UTF-8"))
 }
 
 /// Ends what runs inside and deletes the name; with both, the namespace goes.

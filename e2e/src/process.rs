@@ -1,6 +1,7 @@
 //! Background programs that end with the harness, however it ends.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::cleanup::Undo;
 
@@ -54,7 +55,7 @@ impl Process {
     pub fn check_running(&self) -> Result<()> {
         match self.locked().try_wait()? {
             None => Ok(()),
-            Some(status) => anyhow::bail!("{} ended ({status}):\n{}", self.name, self.log_tail()),
+            Some(status) => bail!("{} ended ({status}):\n{}", self.name, self.log_tail()),
         }
     }
 
@@ -89,6 +90,32 @@ impl Process {
     fn locked(&self) -> std::sync::MutexGuard<'_, Child> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Runs a command to its end; its standard output, or an error with what it said.
+pub fn run(command: &mut Command) -> Result<String> {
+    run_with_input(command, "")
+}
+
+/// The same with this text as its standard input.
+pub fn run_with_input(command: &mut Command, input: &str) -> Result<String> {
+    let shown = format!("{command:?}").replace('"', "");
+    let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = streams
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("failed to run {shown}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that ends without reading it says why.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if !output.status.success() {
+        let (said, failed) = (text(&output.stdout), text(&output.stderr));
+        bail!("{shown}: {said}{failed} ({})", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("{shown} printed no UTF-8"))
 }
 
 /// Starts `command` so that the kernel ends it when the harness dies.

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+/// What takes a moment has this long, on any machine: only a test that fails waits for it.
+pub const LIMIT: Duration = Duration::from_secs(180);
+
 const POLL: Duration = Duration::from_millis(200);
 const FIRST_PROGRESS: Duration = Duration::from_secs(2);
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
@@ -39,13 +42,12 @@ pub fn until<T>(
 /// Longer than the pause before a retransmission, which begins at 200 ms, and than what the last frame needs to get
 /// through an emulated NIC.
 const QUIET: Duration = Duration::from_millis(700);
-const QUIET_LIMIT: Duration = Duration::from_secs(60);
 
 /// Reads counters until they rise no more: what a closed connection had left, and what is on its way, comes after its
 /// sender's end.
 pub fn until_quiet<T: PartialEq>(what: &str, mut read: impl FnMut() -> Result<T>) -> Result<T> {
     let mut last = read()?;
-    until(what, QUIET_LIMIT, || {
+    until(what, LIMIT, || {
         thread::sleep(QUIET);
         let now = read()?;
         let is_quiet = now == last;

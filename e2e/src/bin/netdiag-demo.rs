@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -17,8 +17,6 @@ use netdiag_e2e::{cluster, wait};
 use serde_json::{Value, json};
 
 const NODE: &str = "node-17";
-/// The window of 35 s, and what controller and agent need around it.
-const COMPLETE_LIMIT: Duration = Duration::from_secs(120);
 
 /// Shows netdiag at work on a private control plane.
 #[derive(Parser)]
@@ -72,9 +70,9 @@ fn main() -> Result<()> {
     })?;
     show(&kubectl, &["get", "nnd"])?;
     say("waiting for the rest of the window");
-    cluster::wait_until_complete(&kubectl, diagnosis, COMPLETE_LIMIT)?;
+    cluster::wait_until_complete(&kubectl, diagnosis, wait::LIMIT)?;
     // A report's last write may come a moment after the roll-up that it caused.
-    wait::until("the report's columns", Duration::from_secs(10), || {
+    wait::until("the report's columns", wait::LIMIT, || {
         let report = kubectl.get(&["nnr", NODE])?;
         Ok(report["status"]["summary"]["findings"]
             .is_number()

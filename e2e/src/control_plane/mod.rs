@@ -8,7 +8,6 @@ mod certificates;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -20,9 +19,6 @@ use crate::netns::Namespace;
 use crate::process::Process;
 use crate::{programs, wait};
 pub use certificates::{Certificates, Pair, Who};
-
-/// It takes 4 to 9 s on a busy machine.
-const READY_LIMIT: Duration = Duration::from_secs(90);
 
 /// A running control plane. All of it, data included, goes with this value.
 pub struct ControlPlane {
@@ -98,7 +94,7 @@ impl ControlPlane {
             folder,
         };
         plane.kubeconfig_of("admin", &plane.certificates.admin)?;
-        wait::until("the API server", READY_LIMIT, || {
+        wait::until("the API server", wait::LIMIT, || {
             plane.etcd.check_running()?;
             plane.apiserver.check_running()?;
             plane.kubectl().run(&["get", "--raw=/readyz"]).map(Some)

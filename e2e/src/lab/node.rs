@@ -11,8 +11,8 @@ use super::watch::{self, Watch};
 use super::{Container, Facts, HostRoot, KernelLog, Pod, Traffic, relay};
 use crate::control_plane::ControlPlane;
 use crate::http;
-use crate::netns::{self, Namespace};
-use crate::process::Process;
+use crate::netns::Namespace;
+use crate::process::{self, Process};
 use crate::programs;
 
 /// Where an agent serves health and metrics: on the loopback device of its node.
@@ -211,7 +211,7 @@ impl Wire {
     /// Runs a traffic program there to its end.
     pub fn run(&self, arguments: &str) -> Result<Facts> {
         let mut command = self.namespace.command(&programs::lab()?.to_string_lossy());
-        let said = netns::run(command.args(arguments.split_whitespace()))?;
+        let said = process::run(command.args(arguments.split_whitespace()))?;
         Ok(Facts::read(&said))
     }
 

@@ -3,16 +3,14 @@
 use std::env;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use super::node::{Node, Wire};
-use crate::netns::{self, Namespace};
+use crate::netns::Namespace;
+use crate::process;
 use crate::wait;
 
-/// A NIC comes back, under its own name, some moments after its namespace has gone.
-const RETURN_LIMIT: Duration = Duration::from_secs(30);
 /// The NIC that the host beyond sends from.
 const FAR_NIC: &str = "eth0";
 
@@ -46,12 +44,12 @@ impl<'a> Segment<'a> {
 }
 
 fn move_nic(device: &str, namespace: &Namespace) -> Result<()> {
-    wait::until("a NIC to be free", RETURN_LIMIT, || {
+    wait::until("a NIC to be free", wait::LIMIT, || {
         let here = Path::new("/sys/class/net").join(device);
         ensure!(here.exists(), "{device} is elsewhere");
         Ok(Some(()))
     })?;
-    netns::run(
+    process::run(
         Command::new("ip")
             .args(["link", "set", device, "netns"])
             .arg(namespace.name()),

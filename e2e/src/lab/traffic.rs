@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::{Container, HostRoot};
-use crate::netns::{self, Namespace};
-use crate::process::Process;
+use crate::netns::Namespace;
+use crate::process::{self, Process};
 use crate::{programs, wait};
-
-/// Starting a program takes long where instructions are emulated on a busy machine.
-const READY_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a traffic program said it did: `sent=20 connected=1`.
 pub struct Facts(BTreeMap<String, u64>);
@@ -55,7 +51,7 @@ impl<'a> Traffic<'a> {
 
     /// Runs a program to its end.
     pub fn run(&self, arguments: &str) -> Result<Facts> {
-        let said = netns::run(&mut self.command(arguments)?)?;
+        let said = process::run(&mut self.command(arguments)?)?;
         Ok(Facts::read(&said))
     }
 
@@ -65,7 +61,7 @@ impl<'a> Traffic<'a> {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let log = self.host.path().join(format!("traffic-{number}.log"));
         let process = Process::start(arguments, self.command(arguments)?, &log)?;
-        wait::until(arguments, READY_LIMIT, || {
+        wait::until(arguments, wait::LIMIT, || {
             process.check_running()?;
             Ok(process.log_tail().contains("ready=1").then_some(()))
         })?;

@@ -17,12 +17,8 @@ use crate::wait;
 /// Before Linux 5.11 locked memory counts what eBPF maps take, and container runtimes commonly leave 8 MiB of it; later
 /// kernels do not look.
 const LOCKED_MEMORY: [&str; 3] = ["prlimit", "--memlock=8388608:8388608", "--"];
-/// Loading the programs takes some seconds where instructions are emulated.
-const START_LIMIT: Duration = Duration::from_secs(180);
 /// What a fault may take beyond its window, for machines that are slow: the agent is stopped when the fault is over.
 const SPARE_SECONDS: u64 = 120;
-/// What reading the evidence and concluding from it may take after the window.
-const REPORT_LIMIT: Duration = Duration::from_secs(180);
 
 /// The capabilities of the chart's container.
 pub const CAPABILITIES: [&str; 5] = ["BPF", "PERFMON", "NET_ADMIN", "SYS_PTRACE", "SYSLOG"];
@@ -68,7 +64,7 @@ impl Watch {
         command.arg("--duration");
         command.arg((seconds + SPARE_SECONDS).to_string());
         let process = Process::start("netdiag-agent diagnose", command, &log)?;
-        wait::until("the window", START_LIMIT, || {
+        wait::until("the window", wait::LIMIT, || {
             if let Err(ended) = process.check_running() {
                 return Ok(Some(Err(ended)));
             }
@@ -97,7 +93,7 @@ impl Watch {
         thread::sleep(Duration::from_secs(self.seconds).saturating_sub(self.began.elapsed()));
         self.process.check_running()?;
         self.process.interrupt();
-        wait::until("the agent's report", REPORT_LIMIT, || {
+        wait::until("the agent's report", wait::LIMIT, || {
             Ok(self.process.check_running().err())
         })?;
         let said = fs::read_to_string(&self.log).context("failed to read what the agent said")?;

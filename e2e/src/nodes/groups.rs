@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cleanup::{Undo, left_behind, unique_name};
-use crate::netns::run;
+use crate::process::run;
 use crate::wait;
 
 const HIERARCHIES: &str = "/sys/fs/cgroup";

@@ -10,7 +10,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
-use crate::netns::run;
+use crate::process::run;
 
 /// What goes into an image.
 pub struct Image<'a> {

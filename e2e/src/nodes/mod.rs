@@ -18,7 +18,6 @@ mod settings;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::Result;
 
@@ -34,9 +33,6 @@ use crate::process::Process;
 use crate::{programs, wait};
 use host_settings::HostSettings;
 use network::Network;
-
-/// Nodes that are Ready some 20 s after their start, longer on a busy machine.
-const READY_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running cluster. All of it goes with this value.
 pub struct RealCluster {
@@ -76,7 +72,7 @@ impl RealCluster {
             network,
             _settings: settings,
         };
-        wait::until("the nodes", READY_LIMIT, || {
+        wait::until("the nodes", wait::LIMIT, || {
             cluster.check_running()?;
             let ready = [
                 "wait",

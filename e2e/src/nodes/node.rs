@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -12,11 +11,9 @@ use super::groups::Groups;
 use super::network::node_address;
 use super::settings::Settings;
 use crate::control_plane::ControlPlane;
-use crate::netns::{Namespace, run};
-use crate::process::Process;
+use crate::netns::Namespace;
+use crate::process::{Process, run};
 use crate::{programs, wait};
-
-const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a node keeps for itself of the paths that its daemons write: from its folder to where they expect it.
 const OWN_FOLDERS: [(&str, &str); 7] = [
@@ -117,7 +114,7 @@ impl RealNode {
         let mut containerd = self.command("containerd");
         containerd.arg("--config").arg(&settings.containerd);
         self.daemon(folder, "containerd", containerd)?;
-        wait::until("containerd", READY_LIMIT, || {
+        wait::until("containerd", wait::LIMIT, || {
             self.run("ctr", &["version"]).map(Some)
         })?;
         for image in images {
@@ -175,7 +172,7 @@ fn start_holder(folder: &Path, namespace: &Namespace, name: &str) -> Result<Proc
     holder.args(["sh", "-c", &script]);
     let label = format!("holder of {name}");
     let process = Process::start(&label, holder, &folder.join("holder.log"))?;
-    wait::until(&label, READY_LIMIT, || {
+    wait::until(&label, wait::LIMIT, || {
         if let Err(ended) = process.check_running() {
             return Ok(Some(Err(ended)));
         }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use super::groups;
 use crate::cleanup::{made_by, remove_folder};
-use crate::netns;
+use crate::{netns, process};
 
 /// What the cluster of one process has made and is there.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Remains {
 }
 
 fn processes_in(namespace: &str) -> usize {
-    let pids = netns::run(Command::new("ip").args(["netns", "pids", namespace]));
+    let pids = process::run(Command::new("ip").args(["netns", "pids", namespace]));
     pids.map_or(0, |pids| pids.lines().count())
 }
 

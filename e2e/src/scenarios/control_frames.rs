@@ -1,19 +1,11 @@
 //! Control frames of a link, such as LLDP, on NICs that filter by MAC address: alone, as ports of a bridge, and below
 //! bonds, teams and VLAN devices.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 
 use crate::lab::{Container, Node, Segment, Wire};
 use crate::process::Process;
 use crate::wait;
-
-/// LACP waits some seconds for a partner before it picks a port without one.
-const BOND_LIMIT: Duration = Duration::from_secs(30);
-
-/// Namespaces of other scenarios go some moments after their names.
-const UNLOAD_LIMIT: Duration = Duration::from_secs(30);
 
 /// Frames of one kind as `netdiag-lab frames` knows it, such as `lldp --vlan 100`, and how many.
 pub type Burst = (&'static str, u64);
@@ -126,8 +118,8 @@ impl<'a> ControlFrames<'a> {
         let inside = node.namespace();
         inside.ip(&format!("link add bond0 type bond mode {mode} miimon 100"))?;
         let scenario = Self::below(node, "bond0")?;
-        // Until it has picked the active port, each port drops by itself.
-        let picked = wait::until("bond0's active port", BOND_LIMIT, || {
+        // Until it has picked the active port, each port drops by itself. LACP waits some seconds for a partner first.
+        let picked = wait::until("bond0's active port", wait::LIMIT, || {
             let states =
                 ["eth1", "eth2"].map(|port| format!("/sys/class/net/{port}/bonding_slave/state"));
             let states = inside.run("cat", &states.each_ref().map(String::as_str))?;
@@ -171,10 +163,10 @@ impl<'a> ControlFrames<'a> {
         ))
     }
 
-    /// Takes the kernel's 802.2 code away, which bridges and VLANs load, and which receives 802.2 frames of any device.
+    /// Takes the kernel's 802.2 code away, some moments after other scenarios' namespaces have gone, which bridges and VLANs load, and which receives 802.2 frames of any device.
     pub fn unload_802_2(&self) -> Result<()> {
         let inside = self.node.namespace();
-        wait::until("the kernel's 802.2 code to go", UNLOAD_LIMIT, || {
+        wait::until("the kernel's 802.2 code to go", wait::LIMIT, || {
             inside.run("modprobe", &["-r", "br_netfilter", "bridge", "8021q"])?;
             let receivers = inside.run("cat", &["/proc/net/ptype"])?;
             Ok((!receivers.contains("llc")).then_some(()))

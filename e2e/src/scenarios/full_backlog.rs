@@ -5,8 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::lab::{KernelSetting, Node, Pod};
-use crate::netns;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::wait;
 
 /// Pod `client` sends to pod `server` through `cni0`, and the queue holds four packets.
@@ -69,7 +68,7 @@ impl<'a> FullBacklog<'a> {
     }
 
     fn counters(&self) -> Result<Overrun> {
-        let softnet = netns::run(Command::new("cat").arg("/proc/net/softnet_stat"))?;
+        let softnet = process::run(Command::new("cat").arg("/proc/net/softnet_stat"))?;
         let of_cpu = |line: &str| {
             let dropped = line.split(' ').nth(1).context("a line is too short")?;
             u64::from_str_radix(dropped, 16).context("a counter is no number")

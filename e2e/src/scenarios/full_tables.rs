@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::lab::{KernelSetting, Node, Pod};
-use crate::netns;
+use crate::process;
 
 /// Datagrams, each the first of a flow or to a neighbour of its own.
 const ASKED: u64 = 60;
@@ -27,7 +27,7 @@ pub struct FullNeighbours<'a> {
 impl<'a> FullConnections<'a> {
     /// Starts the pod.
     pub fn new(node: &'a Node) -> Result<Self> {
-        netns::run(Command::new("modprobe").arg("nf_conntrack"))?;
+        process::run(Command::new("modprobe").arg("nf_conntrack"))?;
         let client = node.start_pod("client", "10.83.0.1/24", "veth-client")?;
         let inside = node.namespace();
         inside.ip("address add 10.83.0.254/24 dev veth-client")?;

@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use crate::cleanup::Undo;
 use crate::lab::{Node, Segment, Traffic, Wire};
-use crate::netns::{self, Namespace};
-use crate::process::Process;
+use crate::netns::Namespace;
+use crate::process::{self, Process};
 use crate::wait;
 
 /// The server behind the route with a header, and that behind the plain one.
@@ -303,7 +303,7 @@ fn send_no_super_frames(namespace: &Namespace, device: &str) -> Result<Undo> {
 
 fn afterwards(mut command: Command) -> Undo {
     Undo::register(move || {
-        if let Err(error) = netns::run(&mut command) {
+        if let Err(error) = process::run(&mut command) {
             eprintln!("{error:#}");
         }
     })

@@ -2,19 +2,15 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::lab::{Node, Pod};
-use crate::netns;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::wait;
 
 /// Packets that are lost before the generator stops.
 const ENOUGH: u64 = 40;
-const START_LIMIT: Duration = Duration::from_secs(60);
-
 /// Pod `generator`, MTU 9000, on `veth-generator`, MTU 1500: the kernel's packet generator runs on its eth0.
 pub struct SharedPackets<'a> {
     node: &'a Node,
@@ -24,7 +20,7 @@ pub struct SharedPackets<'a> {
 impl<'a> SharedPackets<'a> {
     /// Starts the pod.
     pub fn new(node: &'a Node) -> Result<Self> {
-        netns::run(Command::new("modprobe").arg("pktgen"))?;
+        process::run(Command::new("modprobe").arg("pktgen"))?;
         let pod = node.start_pod("generator", "10.86.0.1/24", "veth-generator")?;
         pod.namespace().ip("link set eth0 mtu 9000")?;
         Ok(Self { node, pod })
@@ -50,7 +46,7 @@ impl<'a> SharedPackets<'a> {
         start.args(["-c", "echo start >/proc/net/pktgen/pgctrl"]);
         let log = self.node.host().path().join("pktgen.log");
         let generator = Process::start("pktgen", start, &log)?;
-        wait::until("drops of generated packets", START_LIMIT, || {
+        wait::until("drops of generated packets", wait::LIMIT, || {
             Ok((self.dropped()?.0 - before.0 > ENOUGH).then_some(()))
         })?;
         drop(generator);

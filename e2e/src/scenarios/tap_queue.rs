@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Family;
 use crate::lab::{Container, Facts, Node, Pod, Traffic};
-use crate::netns::{self, Namespace};
-use crate::process::Process;
+use crate::netns::Namespace;
+use crate::process::{self, Process};
 use crate::wait;
 
 /// Longer than what any queue here holds, and shorter than a timeout of TCP.
@@ -299,6 +299,6 @@ fn macvtap_file(node: &Node) -> Result<PathBuf> {
         .with_context(|| format!("{name} has the device number {device:?}"))?;
     let file = node.host().path().join(&name);
     ensure!(!file.exists(), "{} is there already", file.display());
-    netns::run(Command::new("mknod").arg(&file).args(["c", major, minor]))?;
+    process::run(Command::new("mknod").arg(&file).args(["c", major, minor]))?;
     Ok(file)
 }

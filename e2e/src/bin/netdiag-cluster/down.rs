@@ -3,16 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use netdiag_e2e::nodes::{Remains, restore_settings};
-use netdiag_e2e::{netns, wait};
+use netdiag_e2e::{process, wait};
 
 use crate::record::{self, Record};
-
-/// The daemons of two nodes and their containers take some 10 s to end, longer on a busy machine.
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// Ends the cluster, if there is one, and says what it removed.
 pub fn down(folder: &Path) -> Result<()> {
@@ -24,7 +20,7 @@ pub fn down(folder: &Path) -> Result<()> {
     if record.is_alive() {
         eprintln!("ending the cluster ..");
         end(record.process)?;
-        wait::until("the cluster's end", LIMIT, || {
+        wait::until("the cluster's end", wait::LIMIT, || {
             Ok((!record.is_alive()).then_some(()))
         })?;
     } else {
@@ -51,5 +47,5 @@ pub fn down(folder: &Path) -> Result<()> {
 
 /// Asks the cluster's process to clean up and end.
 pub fn end(process: u32) -> Result<()> {
-    netns::run(Command::new("kill").args(["-TERM", &process.to_string()])).map(drop)
+    process::run(Command::new("kill").args(["-TERM", &process.to_string()])).map(drop)
 }

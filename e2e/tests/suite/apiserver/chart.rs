@@ -1,7 +1,5 @@
 //! The chart on a real API server, without nodes: what it renders, what it lets agents do, and that it goes.
 
-use std::time::Duration;
-
 use netdiag_e2e::control_plane::ControlPlane;
 use netdiag_e2e::helm::{self, CHART, Helm};
 use netdiag_e2e::kubectl::Kubectl;
@@ -45,7 +43,7 @@ impl Installed {
     fn apply_diagnosis(&self) {
         let manifest = netdiag_e2e::cluster::once("kept", &["a"], 5).to_string();
         // Discovery may take a moment to know a new kind.
-        wait::until("the new kind", Duration::from_secs(20), || {
+        wait::until("the new kind", wait::LIMIT, || {
             Ok(self.kubectl.apply(&manifest).ok())
         })
         .unwrap();
@@ -148,7 +146,7 @@ fn a_stolen_agent_token_writes_its_own_node_s_report_alone() {
             "apiVersion": "netdiag.dev/v1alpha1", "kind": "NodeNetReport",
             "metadata": { "name": node }, "spec": { "assignments": [] },
         });
-        wait::until("the new kind", Duration::from_secs(20), || {
+        wait::until("the new kind", wait::LIMIT, || {
             Ok(kubectl.apply(&report.to_string()).ok())
         })
         .unwrap();
@@ -163,9 +161,7 @@ fn a_stolen_agent_token_writes_its_own_node_s_report_alone() {
         who.run_with_input(&apply, &status.to_string())
     };
     // The API server begins to ask a new policy about a second after it was made.
-    let refused = wait::until("the policy", Duration::from_secs(30), || {
-        Ok(write(&agent, "b").err())
-    });
+    let refused = wait::until("the policy", wait::LIMIT, || Ok(write(&agent, "b").err()));
     let refused = refused.unwrap().to_string();
     assert!(
         refused.contains("the agent on a may write the report of a alone"),
@@ -219,18 +215,14 @@ fn an_upgrade_keeps_diagnoses_and_an_uninstall_leaves_nothing() {
     helm.run(&["uninstall", "netdiag", "--wait"]).unwrap();
     let kinds = "crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding,\
                  role,rolebinding,serviceaccount,deployment,daemonset,networkpolicy,poddisruptionbudget,configmap";
-    let left = wait::until(
-        "the end of what was installed",
-        Duration::from_secs(30),
-        || {
-            let left = kubectl.run(&["get", kinds, "-A", "-o", "name", "--ignore-not-found"])?;
-            let ours: Vec<_> = left
-                .lines()
-                .filter(|name| name.contains("netdiag"))
-                .collect();
-            Ok(ours.is_empty().then_some(()))
-        },
-    );
+    let left = wait::until("the end of what was installed", wait::LIMIT, || {
+        let left = kubectl.run(&["get", kinds, "-A", "-o", "name", "--ignore-not-found"])?;
+        let ours: Vec<_> = left
+            .lines()
+            .filter(|name| name.contains("netdiag"))
+            .collect();
+        Ok(ours.is_empty().then_some(()))
+    });
     left.unwrap();
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::{helm, programs, wait};
@@ -65,7 +64,7 @@ fn the_test_may_read_what_it_needs_and_nothing_else() {
 
 /// What the program prints, once it may read: the API server takes a moment to know new rights.
 fn check(kubeconfig: &Path) -> String {
-    wait::until("the new rights", Duration::from_secs(20), || {
+    wait::until("the new rights", wait::LIMIT, || {
         let mut check = Command::new(programs::controller()?);
         check.arg("check-installation");
         let output = check.arg("--kubeconfig").arg(kubeconfig).output()?;

@@ -11,7 +11,6 @@ use super::helm_test;
 use super::installed::{Installed, NAMESPACE};
 use super::traces::Traces;
 
-const LIMIT: Duration = Duration::from_secs(120);
 const NODES: [&str; 2] = ["node-1", "node-2"];
 
 #[test]
@@ -164,7 +163,7 @@ fn uninstalled_it_leaves_nothing(installed: &Installed, traces: &Traces) {
         .run(&["uninstall", "netdiag", "--wait"])
         .unwrap();
     let kubectl = &installed.kubectl;
-    wait::until("the pods' end", LIMIT, || {
+    wait::until("the pods' end", wait::LIMIT, || {
         let left = kubectl.run(&["get", "pods,leases", "-n", NAMESPACE, "-o", "name"])?;
         Ok(left.trim().is_empty().then_some(()))
     })
@@ -189,7 +188,7 @@ fn run(installed: &Installed, name: &str, seconds: u64, fault: impl FnOnce()) ->
         cluster::wait_until_running(kubectl, name, node).unwrap();
     }
     fault();
-    cluster::wait_until_complete(kubectl, name, LIMIT).unwrap()
+    cluster::wait_until_complete(kubectl, name, wait::LIMIT).unwrap()
 }
 
 #[track_caller]

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use netdiag_e2e::cleanup::{TemporaryFolder, Undo};
 use netdiag_e2e::nodes::{Remains, settings_of_host};
-use netdiag_e2e::{netns, wait};
+use netdiag_e2e::{process, wait};
 use serde_json::Value;
 
 #[test]
@@ -25,8 +24,8 @@ fn a_cluster_for_people_leaves_nothing_though_its_process_is_killed() {
     assert!(said.starts_with("The cluster is already up."), "{said}");
 
     let killed = cluster.process();
-    netns::run(Command::new("kill").args(["-KILL", &killed.to_string()])).unwrap();
-    wait::until("its end", Duration::from_secs(30), || {
+    process::run(Command::new("kill").args(["-KILL", &killed.to_string()])).unwrap();
+    wait::until("its end", wait::LIMIT, || {
         Ok(cluster.try_run(&["shell", "true"]).is_err().then_some(()))
     })
     .unwrap();
@@ -77,7 +76,7 @@ impl Cluster {
     }
 
     fn try_run(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        netns::run(program(&self.folder).args(arguments))
+        process::run(program(&self.folder).args(arguments))
     }
 
     fn has_two_nodes(&self) {

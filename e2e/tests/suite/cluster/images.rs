@@ -3,11 +3,10 @@
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
-use std::time::Duration;
 
 use netdiag_e2e::cleanup::TemporaryFolder;
-use netdiag_e2e::process::Process;
-use netdiag_e2e::{netns, programs, wait};
+use netdiag_e2e::process::{self, Process};
+use netdiag_e2e::{programs, wait};
 use serde_json::json;
 
 use crate::image::Image;
@@ -65,7 +64,7 @@ fn a_program_runs_with_no_other_file_in_its_image() {
         inside
             .arg(image.root.path())
             .args([&format!("/{name}"), "--version"]);
-        let said = netns::run(&mut inside).unwrap();
+        let said = process::run(&mut inside).unwrap();
         let version = &image.config["config"]["Labels"]["org.opencontainers.image.version"];
         assert_eq!(said.trim(), format!("{name} {}", version.as_str().unwrap()));
     }
@@ -91,7 +90,7 @@ fn a_program_resolves_names_without_libraries() {
     fs::create_dir(root.join("dev")).unwrap();
     let mut devices = Command::new("cp");
     devices.args(["--archive", "/dev/random", "/dev/urandom"]);
-    netns::run(devices.arg(root.join("dev"))).unwrap();
+    process::run(devices.arg(root.join("dev"))).unwrap();
     fs::write(root.join("etc/hosts"), "127.0.0.1 api.inside\n").unwrap();
     let authority = rcgen::generate_simple_self_signed(["api.inside".to_owned()]).unwrap();
     fs::write(root.join("ca.pem"), authority.cert.pem()).unwrap();
@@ -102,7 +101,7 @@ fn a_program_resolves_names_without_libraries() {
     let log = TemporaryFolder::new("resolver").unwrap();
     let controller = Process::start("controller", inside, &log.path().join("log")).unwrap();
     api.set_nonblocking(true).unwrap();
-    wait::until("a connection", Duration::from_secs(20), || {
+    wait::until("a connection", wait::LIMIT, || {
         controller.check_running()?;
         Ok(Some(api.accept()?))
     })

@@ -6,7 +6,7 @@ use netdiag_e2e::cleanup::TemporaryFolder;
 use netdiag_e2e::helm::{CHART, Helm};
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::nodes::{RealCluster, RealNode, local_images};
-use netdiag_e2e::{netns, wait};
+use netdiag_e2e::{process, wait};
 use serde_json::{Value, json};
 
 pub const NAMESPACE: &str = "netdiag-system";
@@ -68,7 +68,7 @@ impl Installed {
     /// Runs a program in the network between the nodes.
     pub fn beyond(&self, program: &str, arguments: &str) {
         let mut command = self.cluster.command_beyond(program);
-        netns::run(command.args(arguments.split(' '))).unwrap();
+        process::run(command.args(arguments.split(' '))).unwrap();
     }
 
     /// Names of the veths in the node's own network.
@@ -92,7 +92,7 @@ impl Installed {
             "metadata": { "name": name, "namespace": "default" }, "spec": spec,
         });
         // The namespace's service account is made a moment after the cluster.
-        wait::until("the pod to be accepted", Duration::from_secs(30), || {
+        wait::until("the pod to be accepted", wait::LIMIT, || {
             self.kubectl.apply(&pod.to_string()).map(Some)
         })
         .unwrap();

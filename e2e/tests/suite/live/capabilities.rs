@@ -2,7 +2,6 @@
 //! on it. What is lost is what docs/security.md says.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use netdiag_e2e::lab::{CAPABILITIES, Node, Watch};
 use netdiag_e2e::scenarios::{BridgedNics, HealthyPods, UnequalMtu};
@@ -80,7 +79,7 @@ fn an_agent_says_at_its_start_what_it_lacks_and_is_ready() {
             .unwrap();
         let sentence = format!("CAP_{capability} is missing, so ");
         // One that another agent left names another capability.
-        let ready = wait::until("the agent's status", Duration::from_secs(30), || {
+        let ready = wait::until("the agent's status", wait::LIMIT, || {
             agent.check_running()?;
             let report = kubectl.get(&["nnr", node.name()])?;
             let ready = &report["status"]["conditions"][0];

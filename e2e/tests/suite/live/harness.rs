@@ -1,7 +1,6 @@
 //! The harness on the running kernel, and that each scenario makes the fault it says.
 
 use std::fs;
-use std::time::Duration;
 
 use netdiag_e2e::lab::Node;
 use netdiag_e2e::netns::Namespace;
@@ -39,7 +38,7 @@ fn a_namespace_has_its_own_counters_and_goes_with_its_processes() {
     let mut inside = right.command("sleep").arg("60").spawn().unwrap();
     let path = right.path();
     let number = right.inode().unwrap();
-    wait::until("the program to be inside", Duration::from_secs(10), || {
+    wait::until("the program to be inside", wait::LIMIT, || {
         let namespace = fs::read_link(format!("/proc/{}/ns/net", inside.id()))?;
         Ok((namespace.as_os_str() == format!("net:[{number}]").as_str()).then_some(()))
     })

@@ -1,17 +1,13 @@
 //! Controller and agent at their work: runs that overlap, begin anew, are edited, and outlive a crash of either.
 
-use std::time::Duration;
-
 use netdiag_e2e::cluster;
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::scenarios::UnequalMtu;
-use netdiag_e2e::wait;
+use netdiag_e2e::wait::{self, LIMIT};
 use serde_json::{Value, json};
 
 use super::diagnosed::Diagnosed;
 use crate::CONTROL_PLANE;
-
-const LIMIT: Duration = Duration::from_secs(90);
 
 fn apply_once(kubectl: &Kubectl, name: &str, node: &str, seconds: u64) {
     let manifest = cluster::once(name, &[node], seconds).to_string();
@@ -62,7 +58,7 @@ fn two_diagnoses_share_a_node() {
     let kubectl = &diagnosed.kubectl;
     let scenario = UnequalMtu::new(&diagnosed.node).unwrap();
     for name in ["shared-one", "shared-two"] {
-        apply_once(kubectl, name, "shared-node", 6);
+        apply_once(kubectl, name, "shared-node", 12);
     }
     for name in ["shared-one", "shared-two"] {
         cluster::wait_until_running(kubectl, name, "shared-node").unwrap();
@@ -182,7 +178,7 @@ fn only_edits_that_change_the_question_begin_a_new_run() {
 fn a_killed_agent_runs_its_window_again_in_full() {
     let mut diagnosed = Diagnosed::node("killed-agent");
     let scenario = UnequalMtu::new(&diagnosed.node).unwrap();
-    apply_once(&diagnosed.kubectl, "killed-agent", "killed-agent", 5);
+    apply_once(&diagnosed.kubectl, "killed-agent", "killed-agent", 12);
     cluster::wait_until_running(&diagnosed.kubectl, "killed-agent", "killed-agent").unwrap();
     assert_eq!(scenario.send_large(10).unwrap(), (10, 10));
     diagnosed.agent.kill().unwrap();

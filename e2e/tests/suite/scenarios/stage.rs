@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use anyhow::Result;
 use aya::programs::loaded_programs;
@@ -14,9 +13,6 @@ use super::Scenario;
 use crate::kernels::{self, Leftover};
 use crate::live::Diagnosed;
 use crate::outcome::Outcome;
-
-/// Loading programs takes some seconds where instructions are emulated.
-const ATTACH_LIMIT: Duration = Duration::from_secs(60);
 
 /// Who plays a scenario.
 pub enum Harness {
@@ -118,7 +114,7 @@ impl Stage<'_> {
 impl Agent {
     /// Waits until a probe that a question attaches is there: its programs' names begin so.
     pub fn wait_for(self, probe: &str) -> Result<()> {
-        wait::until(probe, ATTACH_LIMIT, || {
+        wait::until(probe, wait::LIMIT, || {
             Ok(self.has_attached(probe).then_some(()))
         })
     }
