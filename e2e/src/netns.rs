@@ -44,6 +44,15 @@ impl Namespace {
         Ok(namespace)
     }
 
+    /// Makes one without IPv6: neighbour discovery would add drops of its own to what a scenario counts.
+    pub fn without_ipv6(label: &str) -> Result<Self> {
+        let namespace = Self::new(label)?;
+        for place in ["all", "default"] {
+            namespace.sysctl(&format!("net.ipv6.conf.{place}.disable_ipv6"), "1")?;
+        }
+        Ok(namespace)
+    }
+
     /// Those that this process has made and that are there. They go with the values that made them, not with these.
     pub fn all() -> Vec<Self> {
         let names = made_here(Path::new(NAMED)).into_iter();
@@ -74,6 +83,16 @@ impl Namespace {
         let mut command = Command::new("ip");
         command.args(["-n", &self.name]);
         run(command.args(arguments.split_whitespace()))
+    }
+
+    /// Makes a bridge with these options, up, and these devices its ports.
+    pub fn add_bridge(&self, name: &str, options: &str, ports: &[&str]) -> Result<()> {
+        self.ip(&format!("link add {name} type bridge {options}"))?;
+        self.ip(&format!("link set {name} up"))?;
+        for port in ports {
+            self.ip(&format!("link set {port} master {name}"))?;
+        }
+        Ok(())
     }
 
     /// A command that will run inside, with /sys showing the namespace's devices.

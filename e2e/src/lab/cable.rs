@@ -21,10 +21,7 @@ impl Cable {
     pub fn new(node: &Node, device: &str) -> Result<Self> {
         let label = node.name();
         let host = Wire::of_nic(&format!("{label}-host"), "wire0")?;
-        let namespace = Namespace::new(&format!("{label}-cable"))?;
-        for place in ["all", "default"] {
-            namespace.sysctl(&format!("net.ipv6.conf.{place}.disable_ipv6"), "1")?;
-        }
+        let namespace = Namespace::without_ipv6(&format!("{label}-cable"))?;
         for (end, other, to) in [
             ("near0", device, node.namespace()),
             ("far0", "wire0", host.namespace()),

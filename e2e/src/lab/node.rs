@@ -39,10 +39,7 @@ impl Node {
     /// An idle node.
     pub fn new(name: &str) -> Result<Self> {
         let host = HostRoot::new()?;
-        let namespace = Namespace::new(name)?;
-        // Neighbour discovery would add drops of its own to what a scenario counts.
-        namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "1")?;
-        namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1")?;
+        let namespace = Namespace::without_ipv6(name)?;
         let agent_container = Container::on_host_network(&host, "netdiag-agent", "agent")?;
         Ok(Self {
             name: name.to_owned(),
@@ -197,9 +194,7 @@ impl Wire {
 
     /// A host that will have this device.
     pub(super) fn of_nic(label: &str, device: &'static str) -> Result<Self> {
-        let namespace = Namespace::new(label)?;
-        namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "1")?;
-        namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1")?;
+        let namespace = Namespace::without_ipv6(label)?;
         Ok(Self { namespace, device })
     }
 

@@ -57,10 +57,7 @@ impl Container {
 impl Pod {
     /// A pod with nothing in its namespace but the loopback device and a process that keeps it.
     pub fn new(host: &HostRoot, name: &str) -> Result<Self> {
-        let namespace = Namespace::new(name)?;
-        // Neighbour discovery would add drops of its own to what a scenario counts.
-        namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "1")?;
-        namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1")?;
+        let namespace = Namespace::without_ipv6(name)?;
         let container = Container::on_host_network(host, name, "app")?;
         let mut pause = container.command(&namespace, Path::new("sleep"));
         pause.arg("3600");

@@ -15,11 +15,8 @@ pub struct Switch {
 impl Switch {
     /// A switch without wires.
     pub fn new(label: &str) -> Result<Self> {
-        let namespace = Namespace::new(&format!("{label}-switch"))?;
-        namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "1")?;
-        namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1")?;
-        namespace.ip("link add br0 type bridge mcast_snooping 0")?;
-        namespace.ip("link set br0 up")?;
+        let namespace = Namespace::without_ipv6(&format!("{label}-switch"))?;
+        namespace.add_bridge("br0", "mcast_snooping 0", &[])?;
         Ok(Self { namespace })
     }
 

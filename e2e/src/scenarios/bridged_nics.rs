@@ -36,13 +36,8 @@ impl<'a> BridgedNics<'a> {
 
     /// Makes both NICs ports of `br0`.
     pub fn build_bridge(&self) -> Result<()> {
-        let namespace = self.node.namespace();
-        namespace.ip("link add br0 type bridge")?;
-        namespace.ip("link set br0 up")?;
-        for (_, device) in &self.bridged {
-            namespace.ip(&format!("link set {device} master br0"))?;
-        }
-        Ok(())
+        let ports = self.bridged.each_ref().map(|(_, device)| *device);
+        self.node.namespace().add_bridge("br0", "", &ports)
     }
 
     /// A switch on each wire announces itself that many times.

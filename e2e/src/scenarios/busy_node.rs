@@ -42,8 +42,7 @@ impl<'a> BusyNode<'a> {
         let inside = node.namespace();
         inside.sysctl("net.ipv6.conf.all.disable_ipv6", "0")?;
         inside.sysctl("net.ipv6.conf.default.disable_ipv6", "0")?;
-        inside.ip("link add cni0 type bridge")?;
-        inside.ip("link set cni0 up")?;
+        inside.add_bridge("cni0", "", &[])?;
         let start = |name: &str, number: u8| -> Result<Pod> {
             let host_end = format!("veth-{name}");
             let pod = node.start_pod(name, &format!("10.87.0.{number}/24"), &host_end)?;

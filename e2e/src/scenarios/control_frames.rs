@@ -48,7 +48,7 @@ impl<'a> ControlFrames<'a> {
     /// `nic0`, a macvlan device, which filters as a NIC does on machines without NICs to spare; a port of `br0`.
     pub fn on_bridged_macvlan(node: &'a Node) -> Result<Self> {
         let scenario = Self::with_host(node, Host::Cable(node.plug_filtering_nic("nic0")?))?;
-        scenario.add_bridge("nic0", "")?;
+        node.namespace().add_bridge("br0", "", &["nic0"])?;
         Ok(scenario)
     }
 
@@ -59,7 +59,8 @@ impl<'a> ControlFrames<'a> {
         port_options: &str,
     ) -> Result<Self> {
         let scenario = Self::on_nic(node)?;
-        scenario.add_bridge("eth1", bridge_options)?;
+        node.namespace()
+            .add_bridge("br0", bridge_options, &["eth1"])?;
         if !port_options.is_empty() {
             node.namespace()
                 .ip(&format!("link set eth1 type bridge_slave {port_options}"))?;
@@ -77,7 +78,8 @@ impl<'a> ControlFrames<'a> {
     /// `bond0` of `eth1` and `eth2`, a port of `br0`.
     pub fn on_bridged_bond(node: &'a Node, mode: &str, bridge_options: &str) -> Result<Self> {
         let scenario = Self::on_bond(node, mode)?;
-        scenario.add_bridge("bond0", bridge_options)?;
+        node.namespace()
+            .add_bridge("br0", bridge_options, &["bond0"])?;
         Ok(scenario)
     }
 
@@ -87,7 +89,7 @@ impl<'a> ControlFrames<'a> {
         let inside = node.namespace();
         inside.ip("link add bond0.100 link bond0 type vlan id 100")?;
         inside.ip("link set bond0.100 up")?;
-        scenario.add_bridge("bond0.100", "")?;
+        node.namespace().add_bridge("br0", "", &["bond0.100"])?;
         Ok(scenario)
     }
 
@@ -102,7 +104,7 @@ impl<'a> ControlFrames<'a> {
         let scenario = Self::below(node, "team0")?;
         let index = inside.run("cat", &["/sys/class/net/eth1/ifindex"])?;
         set("activeport", index.trim())?;
-        scenario.add_bridge("team0", "")?;
+        node.namespace().add_bridge("br0", "", &["team0"])?;
         Ok(scenario)
     }
 
@@ -146,13 +148,6 @@ impl<'a> ControlFrames<'a> {
         }
         inside.ip(&format!("link set {master} up"))?;
         Self::with_host(node, Host::Segment(segment))
-    }
-
-    fn add_bridge(&self, port: &str, options: &str) -> Result<()> {
-        let inside = self.node.namespace();
-        inside.ip(&format!("link add br0 type bridge {options}"))?;
-        inside.ip("link set br0 up")?;
-        inside.ip(&format!("link set {port} master br0")).map(drop)
     }
 
     /// Starts a program that receives one EtherType on a device without opening its filter, as a daemon does.

@@ -34,11 +34,7 @@ impl<'a> FullBacklog<'a> {
         let client = node.start_pod("client", "10.85.0.1/24", "veth-client")?;
         let server = node.start_pod("server", "10.85.0.2/24", "veth-server")?;
         let inside = node.namespace();
-        inside.ip("link add cni0 type bridge")?;
-        inside.ip("link set cni0 up")?;
-        for port in ["veth-client", "veth-server"] {
-            inside.ip(&format!("link set {port} master cni0"))?;
-        }
+        inside.add_bridge("cni0", "", &["veth-client", "veth-server"])?;
         // The device must not take super-frames: their packets are put into the queue one by one, in one go.
         let offload = ["-K", "eth0", "gso", "off", "tso", "off"];
         client.namespace().run("ethtool", &offload)?;

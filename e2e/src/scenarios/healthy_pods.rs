@@ -30,12 +30,8 @@ impl<'a> HealthyPods<'a> {
         let server = node.start_pod("server", &format!("{}/24", SERVER[0]), "veth-server")?;
         client.add_ipv6("fd79::1/64")?;
         server.add_ipv6(&format!("{}/64", SERVER[1]))?;
-        node.namespace().ip("link add cni0 type bridge")?;
-        node.namespace().ip("link set cni0 up")?;
-        for port in ["veth-client", "veth-server"] {
-            node.namespace()
-                .ip(&format!("link set {port} master cni0"))?;
-        }
+        let ports = ["veth-client", "veth-server"];
+        node.namespace().add_bridge("cni0", "", &ports)?;
         let tools = node.start_host_pod("tools", "capture")?;
         let serve = format!("tcp-serve {} 5001 --seconds 300", SERVER.join(","));
         let program = server.traffic(node.host()).start(&serve)?;

@@ -34,10 +34,8 @@ impl<'a> PromiscuousDevices<'a> {
             captures: Vec::new(),
             _wires: wires,
         };
+        node.namespace().add_bridge("br0", "", &["nic0"])?;
         scenario.ip(&[
-            "link add br0 type bridge",
-            "link set br0 up",
-            "link set nic0 master br0",
             "link set nic0 promisc on",
             "link add passthru0 link lower0 type macvtap mode passthru",
             "link set passthru0 up",

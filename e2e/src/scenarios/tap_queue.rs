@@ -121,11 +121,7 @@ impl<'a> TapQueue<'a> {
     ) -> Result<Self> {
         let client = node.start_pod("client", "10.83.0.1/24", "veth-client")?;
         let vm = node.start_host_pod("vm", "machine")?;
-        let guest = Namespace::new("guest")?;
-        // Neighbour discovery would add drops of its own to what a scenario counts.
-        for scope in ["all", "default"] {
-            guest.sysctl(&format!("net.ipv6.conf.{scope}.disable_ipv6"), "1")?;
-        }
+        let guest = Namespace::without_ipv6("guest")?;
         let device = plug.device();
         let inside = node.namespace();
         let file = match plug {
@@ -134,9 +130,7 @@ impl<'a> TapQueue<'a> {
                 format!("--macvtap {}", macvtap_file(node)?.display())
             }
             Plug::BridgedTap => {
-                inside.ip("link add br0 type bridge")?;
-                inside.ip("link set br0 up")?;
-                inside.ip("link set veth-client master br0")?;
+                inside.add_bridge("br0", "", &["veth-client"])?;
                 String::new()
             }
         };

@@ -8,16 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-#[derive(clap::Args)]
-pub(crate) struct HangArgs {
-    /// Address of its sockets.
-    address: IpAddr,
-    /// Port of its sockets, UDP and TCP.
-    port: u16,
-    /// End after this many seconds.
-    #[arg(long, default_value_t = 60)]
-    seconds: u64,
-}
+use crate::listen::ListenArgs;
 
 #[derive(clap::Args)]
 pub(crate) struct ConnectArgs {
@@ -33,11 +24,14 @@ pub(crate) struct ConnectArgs {
 }
 
 /// Opens sockets and never reads from them nor accepts a connection.
-pub(crate) fn hang(args: &HangArgs) -> Result<()> {
-    let _datagrams = UdpSocket::bind((args.address, args.port)).context("failed to bind")?;
-    let _listener = TcpListener::bind((args.address, args.port)).context("failed to listen")?;
-    println!("ready=1");
-    thread::sleep(Duration::from_secs(args.seconds));
+pub(crate) fn hang(args: &ListenArgs) -> Result<()> {
+    let sockets = args.addresses.iter().map(|address| {
+        let datagrams = UdpSocket::bind((*address, args.port)).context("failed to bind")?;
+        let listener = TcpListener::bind((*address, args.port)).context("failed to listen")?;
+        Ok((datagrams, listener))
+    });
+    let _sockets: Vec<_> = sockets.collect::<Result<_>>()?;
+    args.stay();
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod forward;
 mod frames;
 mod guest;
 mod hang;
+mod listen;
 mod multicast;
 mod packet_socket;
 mod requests;
@@ -17,6 +18,8 @@ mod tun;
 mod udp;
 
 use clap::{Parser, Subcommand};
+
+use listen::ListenArgs;
 
 /// Makes traffic for the fault scenarios.
 #[derive(Parser)]
@@ -36,11 +39,11 @@ enum Command {
     /// Listen promiscuously, as a capture does.
     Capture(capture::Args),
     /// Accept connections and read them to their end.
-    TcpServe(tcp::ServeArgs),
+    TcpServe(ListenArgs),
     /// Connect, again and again, and send as much as goes through.
     TcpLoad(tcp::LoadArgs),
     /// Answer short requests over connections that stay open.
-    TcpAnswer(tcp_requests::AnswerArgs),
+    TcpAnswer(ListenArgs),
     /// Send short requests over connections that stay open.
     TcpAsk(tcp_requests::AskArgs),
     /// Send datagrams.
@@ -50,11 +53,11 @@ enum Command {
     /// Receive datagrams of a group.
     MulticastReceive(multicast::ReceiveArgs),
     /// Answer small requests, as a resolver does.
-    Answer(requests::AnswerArgs),
+    Answer(ListenArgs),
     /// Send small requests, each from a port of its own.
     Ask(requests::AskArgs),
     /// Open sockets and never read from them nor accept a connection.
-    Hang(hang::HangArgs),
+    Hang(ListenArgs),
     /// Open connections side by side and keep them.
     TcpConnect(hang::ConnectArgs),
 }

@@ -8,20 +8,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use crate::listen::ListenArgs;
+
 /// Bytes of a request; an answer repeats it.
 const LENGTH: usize = 100;
-
-#[derive(clap::Args)]
-pub(crate) struct AnswerArgs {
-    /// Addresses to receive on, separated by commas.
-    #[arg(value_delimiter = ',', required = true)]
-    addresses: Vec<IpAddr>,
-    /// Port to receive on.
-    port: u16,
-    /// End after this many seconds.
-    #[arg(long, default_value_t = 60)]
-    seconds: u64,
-}
 
 #[derive(clap::Args)]
 pub(crate) struct AskArgs {
@@ -40,7 +30,7 @@ pub(crate) struct AskArgs {
 }
 
 /// Answers each request.
-pub(crate) fn answer(args: &AnswerArgs) -> Result<()> {
+pub(crate) fn answer(args: &ListenArgs) -> Result<()> {
     for address in &args.addresses {
         let socket = UdpSocket::bind((*address, args.port)).context("failed to bind")?;
         thread::spawn(move || {
@@ -53,8 +43,7 @@ pub(crate) fn answer(args: &AnswerArgs) -> Result<()> {
             }
         });
     }
-    println!("ready=1");
-    thread::sleep(Duration::from_secs(args.seconds));
+    args.stay();
     Ok(())
 }
 

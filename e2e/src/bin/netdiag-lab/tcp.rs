@@ -10,17 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-#[derive(clap::Args)]
-pub(crate) struct ServeArgs {
-    /// Addresses to listen on, separated by commas.
-    #[arg(value_delimiter = ',', required = true)]
-    addresses: Vec<IpAddr>,
-    /// Port to listen on.
-    port: u16,
-    /// End after this many seconds.
-    #[arg(long, default_value_t = 60)]
-    seconds: u64,
-}
+use crate::listen::ListenArgs;
 
 #[derive(clap::Args)]
 pub(crate) struct LoadArgs {
@@ -41,17 +31,21 @@ pub(crate) struct LoadArgs {
 }
 
 /// Accepts connections and reads them to their end.
-pub(crate) fn serve(args: &ServeArgs) -> Result<()> {
+pub(crate) fn serve(args: &ListenArgs) -> Result<()> {
+    serve_with(args, drain)
+}
+
+/// Accepts connections and has each served on a thread of its own.
+pub(crate) fn serve_with(args: &ListenArgs, serve: fn(TcpStream)) -> Result<()> {
     for address in &args.addresses {
         let listener = TcpListener::bind((*address, args.port)).context("failed to listen")?;
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                thread::spawn(move || drain(stream));
+                thread::spawn(move || serve(stream));
             }
         });
     }
-    println!("ready=1");
-    thread::sleep(Duration::from_secs(args.seconds));
+    args.stay();
     Ok(())
 }
 

@@ -2,28 +2,20 @@
 
 use std::{
     io::{Read, Write},
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+
+use crate::listen::ListenArgs;
+use crate::tcp;
 
 /// The least time that the kernel waits for an acknowledgement before it sends again (TCP_RTO_MIN).
 const SLOW: Duration = Duration::from_millis(200);
 /// Longer than any answer takes while both ends have processor time.
 const DELAYED: Duration = Duration::from_millis(50);
-
-#[derive(clap::Args)]
-pub(crate) struct AnswerArgs {
-    /// Address to listen on.
-    address: IpAddr,
-    /// Port to listen on.
-    port: u16,
-    /// End after this many seconds.
-    #[arg(long, default_value_t = 60)]
-    seconds: u64,
-}
 
 #[derive(clap::Args)]
 pub(crate) struct AskArgs {
@@ -43,16 +35,8 @@ pub(crate) struct AskArgs {
 }
 
 /// Answers each request with one byte.
-pub(crate) fn answer(args: &AnswerArgs) -> Result<()> {
-    let listener = TcpListener::bind((args.address, args.port)).context("failed to listen")?;
-    println!("ready=1");
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || serve(stream));
-        }
-    });
-    thread::sleep(Duration::from_secs(args.seconds));
-    Ok(())
+pub(crate) fn answer(args: &ListenArgs) -> Result<()> {
+    tcp::serve_with(args, serve)
 }
 
 fn serve(mut stream: TcpStream) {

@@ -17,20 +17,16 @@ fn hidden_addresses() {
     let watch = node.watch(1).unwrap();
     let made = nics.announce(20).unwrap();
     assert_eq!(made.dropped[0], ("eth0", 20));
-    let status = watch.report().unwrap().report["status"].take();
+    let watched = watch.report().unwrap();
 
     let why = "addresses in /proc/kallsyms are hidden: kernel.kptr_restrict is 2 (1 shows them to the agent)";
-    let drop = &status["probes"][0];
+    let drop = &watched.report["status"]["probes"][0];
     assert_eq!(
         (&drop["name"], &drop["state"]),
         (&"drop".into(), &"Degraded".into())
     );
     assert!(drop["reason"].to_string().contains(why), "{drop:#}");
-    let outcome = Outcome {
-        diagnosis: Value::Null,
-        result: status["results"][0].clone(),
-        evidence: Value::Null,
-    };
+    let outcome = Outcome::of_watched(&watched).unwrap();
     let text = outcome.result["unchecked"].to_string();
     assert!(text.contains(why) && !text.contains("CAP_"), "{text}");
     outcome.finding("Promiscuity", "BridgePort", "eth0");

@@ -125,13 +125,9 @@ fn is_open_to_all() -> Option<&'static str> {
 
 /// The states of the probes, and the result.
 fn report(watch: Watch) -> (Value, Outcome) {
-    let status = watch.report().unwrap().report["status"].take();
-    let outcome = Outcome {
-        diagnosis: Value::Null,
-        result: status["results"][0].clone(),
-        evidence: Value::Null,
-    };
-    (status["probes"].clone(), outcome)
+    let watched = watch.report().unwrap();
+    let probes = watched.report["status"]["probes"].clone();
+    (probes, Outcome::of_watched(&watched).unwrap())
 }
 
 impl Told {

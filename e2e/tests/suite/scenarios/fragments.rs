@@ -66,85 +66,75 @@ pub fn fragments_on_two_nics_of_a_segment_that_filter(harness: &Harness) -> Resu
     Ok(())
 }
 
-/// Two promiscuous veths on one switch, which sends each frame to `lan1` first.
-struct Veths {
+/// Sends to two promiscuous veths on one switch, which sends each frame to `lan1` first. The node receives the group
+/// where it is `joined`; with `tracked` connections it puts datagrams together before it looks who wants them. What
+/// came of it is judged while all that is there.
+fn on_veths<T>(
+    harness: &Harness,
     family: Family,
-    /// The node puts datagrams together before it looks who wants them.
     tracked: bool,
-    /// Where the group is received.
-    joined: &'static [&'static str],
-}
-
-impl Veths {
-    /// Makes them, sends, and passes on what came of it, while they are still there.
-    fn play<T>(
-        &self,
-        harness: &Harness,
-        judge: impl FnOnce(&Node, &SharedDomain, Received, &Outcome) -> Result<T>,
-    ) -> Result<T> {
-        let stage = harness.node("veths")?;
-        let mut shared = SharedDomain::on_veths(stage.node(), self.family)?;
-        if self.tracked {
-            shared.track_connections()?;
-        }
-        shared.make_promiscuous()?;
-        shared.join(self.joined)?;
-        let (made, outcome) = stage.watch(WINDOW, |agent| {
-            agent.wait_for(PROBE)?;
-            shared.send(SENT)
-        })?;
-        judge(stage.node(), &shared, made, &outcome)
+    joined: &[&str],
+    judge: impl FnOnce(&Node, &SharedDomain, Received, &Outcome) -> Result<T>,
+) -> Result<T> {
+    let stage = harness.node("veths")?;
+    let mut shared = SharedDomain::on_veths(stage.node(), family)?;
+    if tracked {
+        shared.track_connections()?;
     }
+    shared.make_promiscuous()?;
+    shared.join(joined)?;
+    let (made, outcome) = stage.watch(WINDOW, |agent| {
+        agent.wait_for(PROBE)?;
+        shared.send(SENT)
+    })?;
+    judge(stage.node(), &shared, made, &outcome)
 }
 
 /// Every datagram arrives whole on the NIC where nobody has joined the group.
 pub fn fragments_that_come_first_where_nobody_joined(harness: &Harness) -> Result<()> {
-    let veths = Veths {
-        family: Family::V4,
-        tracked: true,
-        joined: &["lan0"],
-    };
-    veths.play(harness, |node, shared, made, outcome| {
-        let counts = (made.datagrams, made.reassembled, made.failed);
-        assert_eq!(counts, (0, SENT, SENT), "{made:?}");
-        let finding = shared_domain(VETHS, "Critical", outcome);
-        assert_eq!(finding["confidence"], "Certain");
-        assert_eq!(finding["count"], SENT, "{finding:#}");
-        let summary = finding["summary"].as_str().unwrap();
-        assert!(
-            summary.contains(&format!("{SENT} datagrams lost")),
-            "{summary}"
-        );
-        assert!(summary.contains("239.77.0.15"), "{summary}");
-        outcome.assert_rolled_up("Critical");
-        // Its remedy keeps the copies out.
-        follow_remedy(finding, node);
-        assert_eq!(shared.send(SENT)?.datagrams, SENT);
-        Ok(())
-    })
+    on_veths(
+        harness,
+        Family::V4,
+        true,
+        &["lan0"],
+        |node, shared, made, outcome| {
+            let counts = (made.datagrams, made.reassembled, made.failed);
+            assert_eq!(counts, (0, SENT, SENT), "{made:?}");
+            let finding = shared_domain(VETHS, "Critical", outcome);
+            assert_eq!(finding["confidence"], "Certain");
+            assert_eq!(finding["count"], SENT, "{finding:#}");
+            let summary = finding["summary"].as_str().unwrap();
+            assert!(
+                summary.contains(&format!("{SENT} datagrams lost")),
+                "{summary}"
+            );
+            assert!(summary.contains("239.77.0.15"), "{summary}");
+            outcome.assert_rolled_up("Critical");
+            // Its remedy keeps the copies out.
+            follow_remedy(finding, node);
+            assert_eq!(shared.send(SENT)?.datagrams, SENT);
+            Ok(())
+        },
+    )
 }
 
 /// Copies meet in reassembly; the program gets every datagram.
 pub fn fragments_that_come_first_where_the_group_was_joined(harness: &Harness) -> Result<()> {
-    let veths = Veths {
-        family: Family::V4,
-        tracked: true,
-        joined: &["lan1"],
-    };
-    veths.play(harness, |_, _, made, outcome| {
-        collisions_without_loss(SENT, made, outcome);
-        Ok(())
-    })
+    on_veths(
+        harness,
+        Family::V4,
+        true,
+        &["lan1"],
+        |_, _, made, outcome| {
+            collisions_without_loss(SENT, made, outcome);
+            Ok(())
+        },
+    )
 }
 
 /// The same without connection tracking.
 pub fn fragments_of_a_group_that_was_joined_on_both_nics(harness: &Harness) -> Result<()> {
-    let veths = Veths {
-        family: Family::V4,
-        tracked: false,
-        joined: &VETHS,
-    };
-    veths.play(harness, |_, _, made, outcome| {
+    on_veths(harness, Family::V4, false, &VETHS, |_, _, made, outcome| {
         collisions_without_loss(SENT, made, outcome);
         Ok(())
     })
@@ -166,34 +156,36 @@ pub fn copies_looked_for_where_a_group_is_received(harness: &Harness) -> Result<
 
 /// Copies come in, and each dies by itself where nobody has joined the group.
 pub fn fragments_on_two_nics_without_connection_tracking(harness: &Harness) -> Result<()> {
-    let veths = Veths {
-        family: Family::V4,
-        tracked: false,
-        joined: &["lan0"],
-    };
-    veths.play(harness, |_, _, made, outcome| {
-        let counts = (made.datagrams, made.reassembled, made.failed);
-        assert_eq!(counts, (SENT, SENT, 0), "{made:?}");
-        shared_domain(VETHS, "Info", outcome);
-        assert_harmless(outcome);
-        Ok(())
-    })
+    on_veths(
+        harness,
+        Family::V4,
+        false,
+        &["lan0"],
+        |_, _, made, outcome| {
+            let counts = (made.datagrams, made.reassembled, made.failed);
+            assert_eq!(counts, (SENT, SENT, 0), "{made:?}");
+            shared_domain(VETHS, "Info", outcome);
+            assert_harmless(outcome);
+            Ok(())
+        },
+    )
 }
 
 /// The kernel keeps a queue for each interface that a group's IPv6 fragments come in on.
 pub fn fragments_of_ipv6_on_two_nics(harness: &Harness) -> Result<()> {
-    let veths = Veths {
-        family: Family::V6,
-        tracked: true,
-        joined: &["lan0"],
-    };
-    veths.play(harness, |_, _, made, outcome| {
-        assert_eq!((made.datagrams, made.failed), (SENT, 0));
-        let finding = outcome.finding("FragmentReassembly", "SharedBroadcastDomain", "lan0");
-        assert_eq!(finding["severity"], "Info", "{finding:#}");
-        assert_harmless(outcome);
-        Ok(())
-    })
+    on_veths(
+        harness,
+        Family::V6,
+        true,
+        &["lan0"],
+        |_, _, made, outcome| {
+            assert_eq!((made.datagrams, made.failed), (SENT, 0));
+            let finding = outcome.finding("FragmentReassembly", "SharedBroadcastDomain", "lan0");
+            assert_eq!(finding["severity"], "Info", "{finding:#}");
+            assert_harmless(outcome);
+            Ok(())
+        },
+    )
 }
 
 /// One NIC takes nothing in.

@@ -50,10 +50,10 @@ macro_rules! for_each_scenario {
                 copies_looked_for_where_a_group_is_received: fragment_reassembly, [Cluster];
                 fragments_lost_on_a_cable: fragment_reassembly, [];
                 fragments_of_a_group_that_was_joined_on_both_nics: fragment_reassembly, [];
-                fragments_of_ipv6_on_two_nics: fragment_reassembly, [], twin;
+                fragments_of_ipv6_on_two_nics: fragment_reassembly, [];
                 fragments_on_two_nics_of_a_segment_that_filter: fragment_reassembly, [Segment], twin;
                 fragments_on_two_nics_of_a_segment_with_connection_tracking: fragment_reassembly, [Segment];
-                fragments_on_two_nics_without_connection_tracking: fragment_reassembly, [], twin;
+                fragments_on_two_nics_without_connection_tracking: fragment_reassembly, [];
                 fragments_repeated_on_a_cable: fragment_reassembly, [], twin;
                 fragments_that_come_first_where_nobody_joined: fragment_reassembly, [];
                 fragments_that_come_first_where_the_group_was_joined: fragment_reassembly, [];
@@ -89,7 +89,7 @@ macro_rules! for_each_scenario {
                 bridged_tap_queue_overflow_over_ipv6: tap_queue_drop, [];
                 macvtap_queue_overflow: tap_queue_drop, [];
                 macvtap_stalls_that_its_queue_holds: tap_queue_drop, [], twin;
-                macvtap_without_a_reader: tap_queue_drop, [], twin;
+                macvtap_without_a_reader: tap_queue_drop, [];
                 tap_beside_a_lossy_wire: tap_queue_drop, [Module("sch_netem")];
                 tap_beside_a_short_queueing_discipline: tap_queue_drop, [];
             }
