@@ -43,7 +43,7 @@ pub enum NamespaceCounter {
     ConntrackInvalid,
 }
 
-/// What a counter of lost packets counts.
+/// The kind of a counter of lost packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Packets with a drop event each, which can be balanced.
@@ -95,7 +95,7 @@ impl NamespaceCounter {
         }
     }
 
-    /// What it counts.
+    /// The kind of the counter.
     pub fn kind(self) -> Kind {
         match self {
             Self::TcpInCsumErrors

@@ -17,11 +17,11 @@ const CODE: [&str; 6] = [
     "../../telemetry/src",
 ];
 
-/// Where the names of sites may stand.
+/// The place for the names of sites.
 const SITES: &str = "src/kernel/site/";
-/// Where the names of what probes attach to may stand: the table of hooks, and the probes themselves.
+/// The places for the names of hooks: their table, and the probes that attach to them.
 const HOOKS: [&str; 3] = ["src/kernel/hook.rs", "../src/probes/", "ebpf/src/"];
-/// Where the names of reasons may stand.
+/// The place for the names of reasons.
 const REASONS: &str = "src/kernel/reason.rs";
 
 /// Calls `visit` with path and code of each file of the product that is no test, without comments and inline tests.

@@ -3,8 +3,8 @@
 use super::{Ends, Layer::Bridge, Site, sites};
 
 sites! {
-    /// Where a bridge decides on a frame: a port that does not forward, a VLAN that the port does not allow, or no
-    /// other port for it (NO_TX_TARGET from 6.15 on). Nothing is counted.
+    /// A bridge's decision on a frame: a port that does not forward, a VLAN that the port does not allow, or no other
+    /// port for it (NO_TX_TARGET from 6.15 on). Nothing is counted.
     BR_HANDLE_FRAME_FINISH = Site::new(Bridge, &["br_handle_frame_finish"]).ending(Ends::Unmissed);
 
     /// A frame for every port, where there is no other port.

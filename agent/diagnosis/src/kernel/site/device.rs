@@ -4,7 +4,7 @@ use super::{Ends, Layer::Device, Raises, Reasons, Site, sites};
 use crate::kernel::{DeviceCounter, Reason};
 
 sites! {
-    /// Where a received frame is handed to its protocol; label drop: dev_core_stats_rx_dropped_inc or
+    /// The hand-over of a received frame to its protocol; label drop: dev_core_stats_rx_dropped_inc or
     /// _rx_nohandler_inc, then kfree_skb_reason. Seen: 10 LLDP frames on a veth, rx_dropped +10 (6.18); on a bond 40 of
     /// 40 (6.1, 6.12). tc's ingress verdict is inlined here (TC_INGRESS) and counts nothing on the device, hence the
     /// reasons.
@@ -20,10 +20,10 @@ sites! {
             ),
         ]);
 
-    /// Where a veth's receiver is compared with the frame: it is down, or its MTU is smaller (____dev_forward_skb,
-    /// inlined; __dev_forward_skb before 5.12). Counts rx_dropped of the receiver, and veth_xmit counts priv->dropped
-    /// of the sender, whom skb->dev still names. Seen: MTU 9000 against 1500, 119 events, tx_dropped +119 and the
-    /// peer's rx_dropped +119 (6.18).
+    /// The check of a veth's receiver: it is down, or its MTU is smaller (____dev_forward_skb, inlined;
+    /// __dev_forward_skb before 5.12). Counts rx_dropped of the receiver, and veth_xmit counts priv->dropped of the
+    /// sender, whom skb->dev still names. Seen: MTU 9000 against 1500, 119 events, tx_dropped +119 and the peer's
+    /// rx_dropped +119 (6.18).
     DEV_FORWARD_SKB = Site::new(Device, &["__dev_forward_skb2", "__dev_forward_skb"])
         .raising(&[(Reasons::Any, Raises::VethSender)])
         .ending(Ends::Wanted);

@@ -19,7 +19,8 @@ sites! {
     /// The same of connection tracking's own reassembly.
     NF_CT_FRAG6_EXPIRE = Site::new(Fragments, &["nf_ct_frag6_expire"]);
 
-    /// What else was in a queue that was given up. A copied last fragment ends so as well, and nothing is lost then.
+    /// The other fragments of a queue that was given up. A copied last fragment ends so as well, and nothing is lost
+    /// then.
     INET_FRAG_RBTREE_PURGE = Site::new(Fragments, &["inet_frag_rbtree_purge"]).ending(Ends::Either);
 
     /// The queue itself.

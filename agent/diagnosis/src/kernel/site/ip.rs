@@ -4,11 +4,11 @@ use super::{Ends, Kernels, Layer::Ip, Raises::Namespace, Reasons, Site, sites};
 use crate::kernel::{NamespaceCounter, Reason};
 
 sites! {
-    /// Where IPv6 looks at a packet's header. It says UNHANDLED_PROTO of a packet whose version is not 6, which it did
+    /// IPv6's look at a packet's header. It says UNHANDLED_PROTO of a packet whose version is not 6, which it did
     /// receive.
     IP6_RCV_CORE = Site::new(Ip, &["ip6_rcv_core"]);
 
-    /// Where IPv4 routes what it has received (label drop_error): the reverse path filter, and groups that nobody has
+    /// IPv4's route for a received packet (label drop_error): the reverse path filter, and groups that nobody has
     /// joined there.
     IP_RCV_FINISH_CORE = Site::new(Ip, &["ip_rcv_finish_core", "ip_rcv_finish"])
         .raising(&[

@@ -1,8 +1,8 @@
-//! Which counters rise when a packet ends at a site.
+//! The counters that rise when a packet ends at a site.
 
 use crate::kernel::{DeviceCounter, NamespaceCounter, Reason};
 
-/// Which drop reasons of a site count. Where one function frees packets with and without counting them, the reason
+/// The drop reasons of a site that count. Where one function frees packets with and without counting them, the reason
 /// tells.
 #[derive(Clone, Copy, Debug)]
 pub enum Reasons {
@@ -16,7 +16,7 @@ pub enum Reasons {
     OnlyOrFound(&'static [Reason]),
 }
 
-/// Which counters rise, and on which device.
+/// The counters that rise, and the devices that have them.
 #[derive(Clone, Copy, Debug)]
 pub enum Raises {
     /// `rx_dropped` of the packet's device, or `rx_nohandler` where the frame was for exact matches only.
@@ -36,8 +36,8 @@ pub enum Raises {
 }
 
 impl Reasons {
-    /// Whether a packet that ends there for this reason is counted. `is_wrong_checksum`: a check has found that it died
-    /// of its checksum.
+    /// Tells whether a packet that ends there for this reason is counted. `is_wrong_checksum`: a check has found that
+    /// it died of its checksum.
     pub fn include(&self, reason: &Reason, is_wrong_checksum: bool) -> bool {
         match self {
             Self::Any => true,

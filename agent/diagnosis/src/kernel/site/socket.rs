@@ -6,20 +6,20 @@ sites! {
     /// Parts of packets that a packet refers to.
     SKB_RELEASE_DATA = Site::new(Socket, &["skb_release_data"]).ending(Ends::Unmissed);
 
-    /// What is left in the queues of a stream socket at its end.
+    /// The rest of the queues of a stream socket that is closed.
     SK_STREAM_KILL_QUEUES = Site::new(Socket, &["sk_stream_kill_queues"]).ending(Ends::Unmissed);
 
-    /// What is left in any queue at its end.
+    /// The rest of any queue that is given up.
     SKB_QUEUE_PURGE = Site::new(Socket, &["skb_queue_purge", "skb_queue_purge_reason"])
         .ending(Ends::Unmissed);
 
-    /// What is left in the queue of segments out of order, or of those not acknowledged.
+    /// The rest of a queue of segments out of order, or of those not acknowledged.
     SKB_RBTREE_PURGE = Site::new(Socket, &["skb_rbtree_purge"]).ending(Ends::Unmissed);
 
-    /// What is left in an Internet socket at its end.
+    /// The rest of an Internet socket that is closed.
     INET_SOCK_DESTRUCT = Site::new(Socket, &["inet_sock_destruct"]).ending(Ends::Unmissed);
 
-    /// What is left in a UDP socket at its end.
+    /// The rest of a UDP socket that is closed.
     UDP_DESTRUCT_SOCK = Site::new(Socket, &["udp_destruct_common", "udp_destruct_sock"])
         .ending(Ends::Unmissed);
 

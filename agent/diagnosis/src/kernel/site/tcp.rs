@@ -18,7 +18,7 @@ const NO_ROOM: Reasons = Reasons::Only(&[Reason::NO_SOCKET]);
 const LISTEN_OVERFLOWS: Raises = Namespace(NamespaceCounter::ListenOverflows);
 
 sites! {
-    /// Where a segment finds its socket, or none. The ordinary end of the last segment of a connection (do_time_wait).
+    /// The look-up of a segment's socket, and the ordinary end of the last segment of a connection (do_time_wait).
     TCP_V4_RCV = Site::new(Tcp, &["tcp_v4_rcv"])
         .raising(&[(WRONG_CHECKSUMS, IN_CSUM_ERRORS)])
         .ending_on(Kernels::WithReasons, Ends::Unmissed);
@@ -40,7 +40,8 @@ sites! {
     TCP_RCV_ESTABLISHED = Site::new(Tcp, &["tcp_rcv_established"])
         .raising(&[(WRONG_CHECKSUMS, IN_CSUM_ERRORS)]);
 
-    /// Where some kernels free what TCP refuses, and until 6.8 each segment of a handshake or an end.
+    /// The end of segments that TCP refuses, on some kernels; until 6.8 also of each segment that opens or ends a
+    /// connection.
     TCP_DROP_REASON = Site::new(Tcp, &["tcp_drop_reason"])
         .raising(&[(WRONG_CHECKSUMS, IN_CSUM_ERRORS)])
         .ending_on(Kernels::WithReasons, Ends::Unmissed);

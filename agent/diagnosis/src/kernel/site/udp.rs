@@ -17,8 +17,8 @@ const FULL_BUFFER: Reasons = Reasons::Only(&[Reason::SOCKET_RCVBUFF]);
 const NO_SOCKET: Reasons = Reasons::Only(&[Reason::NO_SOCKET]);
 
 sites! {
-    /// Where a datagram finds its socket, or none. UDP_MIB_CSUMERRORS where the checksum is verified here. Seen:
-    /// UDP_CSUM (6.1). Frees for other reasons too.
+    /// The look-up of a datagram's socket. UDP_MIB_CSUMERRORS where the checksum is verified here. Seen: UDP_CSUM
+    /// (6.1). Frees for other reasons too.
     UDP4_LIB_RCV = Site::new(Udp, &["__udp4_lib_rcv"])
         .raising(&[
             (ON_ARRIVAL, Namespace(NamespaceCounter::UdpInCsumErrors)),
@@ -32,7 +32,7 @@ sites! {
             (NO_SOCKET, Namespace(NamespaceCounter::Udp6NoPorts)),
         ]);
 
-    /// Where a datagram is put into the queue of its socket.
+    /// The queue of the datagram's socket: a filter, or a full receive buffer.
     UDP_QUEUE_RCV_ONE_SKB = Site::new(Udp, &["udp_queue_rcv_one_skb"])
         .raising(&[
             (ON_ARRIVAL, Namespace(NamespaceCounter::UdpInCsumErrors)),
