@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
-use netdiag_diagnosis::{Settings, SettingsError, detectors, finding::Severity};
+use netdiag_diagnosis::{Settings, SettingsError, causes::CHECKS, finding::Severity};
 use netdiag_telemetry::{logs::LogArgs, server::ServeArgs};
 
 /// Longest window that `--duration` takes, in seconds: that of `spec.once.durationSeconds`.
@@ -136,7 +136,7 @@ impl From<SeverityName> for Severity {
 }
 
 fn check_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(detectors::ALL.iter().map(|detector| detector.meta().name))
+    PossibleValuesParser::new(CHECKS.iter().map(|check| check.name))
 }
 
 fn parse_glob(text: &str) -> Result<String, SettingsError> {

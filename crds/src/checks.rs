@@ -1,22 +1,44 @@
-//! The checks that `spec.checks` may name.
+//! The checks that `spec.checks` may name, and the words for their causes.
+
+mod list;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::limits;
+use crate::{limits, severity::Severity};
 
-/// Every check, in the order of the reference.
-pub const CHECKS: [&str; 10] = [
-    "Promiscuity",
-    "UnhandledProtocol",
-    "ChecksumDrop",
-    "DriverChecksum",
-    "FragmentReassembly",
-    "TapQueueDrop",
-    "LinkMtu",
-    "SegmentOffload",
-    "ReceiveOverrun",
-    "OtherDrop",
-];
+pub use list::{CAUSES, CHECKS, OTHER_DROP};
+
+/// A cause that this release knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause {
+    /// Its check.
+    pub check: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// A finding that is Info is about packets that nobody misses.
+    pub is_harmless_as_info: bool,
+    /// Its words in a roll-up: the same for every severity, or one for each, the least first. `{protocol}` stands for
+    /// the protocol's name.
+    pub headlines: &'static [&'static str],
+}
+
+impl Cause {
+    /// Its words for this severity.
+    pub fn headline(&self, severity: Severity) -> &'static str {
+        match (self.headlines, severity) {
+            ([info, ..], Severity::Info) => info,
+            ([_, warning, ..], Severity::Warning) => warning,
+            ([.., last], _) => last,
+            ([], _) => self.name,
+        }
+    }
+}
+
+/// The cause of these names; `None` for one of a newer release, and for the kernel's own reasons.
+pub fn cause(check: &str, name: &str) -> Option<&'static Cause> {
+    let mut causes = CAUSES.iter();
+    causes.find(|cause| (cause.check, cause.name) == (check, name))
+}
 
 /// A list of known checks, in the schema only: in Rust a check is a string, so that a controller can still decode a
 /// diagnosis that names a check of a newer release and pass it on.

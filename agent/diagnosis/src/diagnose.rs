@@ -2,10 +2,10 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use serde::Serialize;
-
 use crate::{
-    Window, detectors,
+    Window,
+    causes::{Check, OTHER_DROP},
+    detectors,
     evidence::{EvidenceWindow, Lost},
     explained_retransmissions,
     finding::{Confidence, Finding, FindingId, Outcome, Severity, Unchecked},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Everything that is to be said about one window.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Diagnosis {
     /// Worst first; the causes that one names may stand before or behind it and are found by id.
     pub findings: Vec<Finding>,
@@ -24,8 +24,8 @@ pub struct Diagnosis {
     pub unchecked: Vec<Unchecked>,
     /// What full maps and rings lost.
     pub lost: Lost,
-    /// Names of the checks that were asked for.
-    pub checks: Vec<&'static str>,
+    /// The checks that were asked for.
+    pub checks: Vec<&'static Check>,
 }
 
 /// Turns a window's evidence into a diagnosis. Pure: the same window gives the same answer.
@@ -53,11 +53,7 @@ pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
     }
     unchecked.sort();
     unchecked.dedup();
-    let checks = detectors::ALL
-        .iter()
-        .map(|detector| detector.meta().name)
-        .filter(|name| settings.wants_check(name))
-        .collect();
+    let checks = settings.checks().collect();
     Diagnosis {
         findings,
         ledger,
@@ -69,14 +65,11 @@ pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
 
 /// A pattern that fits no interface must not read as "nothing found there".
 fn outside(settings: &Settings) -> impl Iterator<Item = Unchecked> {
-    let wanted = detectors::ALL.iter().map(|detector| detector.meta().name);
-    wanted
-        .filter(|name| settings.wants_check(name))
-        .map(|check| Unchecked {
-            check,
-            partly: true,
-            reason: "no interface of the node has a name that was asked for".to_owned(),
-        })
+    settings.checks().map(|check| Unchecked {
+        check,
+        partly: true,
+        reason: "no interface of the node has a name that was asked for".to_owned(),
+    })
 }
 
 /// Worst first and surest first; of equals, what explains a counter comes before what is context for it, and what no
@@ -88,19 +81,17 @@ fn reading_order(
     Reverse<(Severity, Confidence)>,
     bool,
     bool,
-    &'static str,
+    &'static Check,
     FindingId,
 ) {
     let mut booked = ledger.iter().flat_map(|entry| &entry.explained);
     let explains = booked.any(|booking| booking.finding.as_ref() == Some(&finding.id));
-    let is_left_over = detectors::ALL
-        .last()
-        .is_some_and(|last| last.meta().name == finding.check);
+    let is_left_over = *finding.check() == OTHER_DROP;
     (
         Reverse((finding.severity, finding.confidence)),
         !explains,
         is_left_over,
-        finding.check,
+        finding.check(),
         finding.id.clone(),
     )
 }

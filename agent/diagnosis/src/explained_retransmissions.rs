@@ -107,6 +107,7 @@ mod tests {
     use super::*;
     use crate::{
         EvidenceWindow,
+        causes::Mechanism,
         finding::{Finding, Severity, Subject},
         testing::{NODE, POD, ipv4_drops, proofs, text, window},
     };
@@ -145,7 +146,12 @@ mod tests {
     }
 
     fn claimed(verdict: Verdict) -> Outcome {
-        let finding = Finding::new("OtherDrop", "X", Severity::Info, Subject::default(), text());
+        let finding = Finding::new(
+            Mechanism::Kernel("X".to_owned()),
+            Severity::Info,
+            Subject::default(),
+            text(),
+        );
         Outcome {
             claims: vec![Claim {
                 drop: 0,

@@ -4,6 +4,7 @@
 //! [`EvidenceWindow`]; the same window gives the same [`Diagnosis`] on any machine, which is what makes recordings
 //! replayable and detectors testable.
 
+pub mod causes;
 pub mod evidence;
 pub mod finding;
 pub mod kernel;

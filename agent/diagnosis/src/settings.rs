@@ -3,7 +3,7 @@
 use globset::{Glob, GlobMatcher};
 
 use crate::{
-    detectors,
+    causes::{self, CHECKS, Check},
     evidence::{EvidenceWindow, Link},
     finding::{Finding, Severity},
     ledger::LedgerEntry,
@@ -12,8 +12,8 @@ use crate::{
 /// Settings of one diagnosis. The default checks everything everywhere.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Names of the checks to report; empty for all.
-    checks: Vec<String>,
+    /// The checks to report; empty for all.
+    checks: Vec<&'static Check>,
     include: Vec<GlobMatcher>,
     exclude: Vec<GlobMatcher>,
     /// Look into pods' namespaces.
@@ -44,10 +44,7 @@ pub enum SettingsError {
 }
 
 fn known_checks() -> String {
-    let names: Vec<&str> = detectors::ALL
-        .iter()
-        .map(|detector| detector.meta().name)
-        .collect();
+    let names: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
     names.join(", ")
 }
 
@@ -75,14 +72,9 @@ impl Settings {
         pods: bool,
         min_severity: Severity,
     ) -> Result<Self, SettingsError> {
-        if let Some(name) = checks
-            .iter()
-            .find(|name| detectors::by_name(name).is_none())
-        {
-            return Err(SettingsError::UnknownCheck { name: name.clone() });
-        }
+        let known = |name: String| causes::check(&name).ok_or(SettingsError::UnknownCheck { name });
         Ok(Self {
-            checks,
+            checks: checks.into_iter().map(known).collect::<Result<_, _>>()?,
             include: compile(include)?,
             exclude: compile(exclude)?,
             pods,
@@ -90,9 +82,15 @@ impl Settings {
         })
     }
 
+    /// The checks that are asked for.
+    pub fn checks(&self) -> impl Iterator<Item = &'static Check> {
+        let all = CHECKS.iter().copied();
+        all.filter(|check| self.wants_check(check))
+    }
+
     /// Whether this check is asked for.
-    pub fn wants_check(&self, name: &str) -> bool {
-        self.checks.is_empty() || self.checks.iter().any(|check| check == name)
+    pub fn wants_check(&self, check: &'static Check) -> bool {
+        self.checks.is_empty() || self.checks.contains(&check)
     }
 
     /// Whether this interface of the node's own namespace is asked for.
@@ -118,7 +116,7 @@ impl Settings {
             (None, Some(interface)) => self.wants_interface(interface),
             (None, None) => true,
         };
-        in_scope && self.wants_check(finding.check) && finding.severity >= self.min_severity
+        in_scope && self.wants_check(finding.check()) && finding.severity >= self.min_severity
     }
 
     /// Whether a ledger entry is asked for. Checks and severities do not narrow the ledger: half of it would not

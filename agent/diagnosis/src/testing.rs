@@ -2,6 +2,7 @@
 
 use crate::{
     Diagnosis, EvidenceWindow,
+    causes::Mechanism,
     evidence::{
         DropCount, Drops, Link, LinkKind, Namespace, NetnsId, Observed, Owner, PacketSocket, Peer,
         Pod,
@@ -173,7 +174,12 @@ pub(crate) fn text() -> Text {
 
 /// What an earlier check says that explains the first drop key.
 pub(crate) fn first_drop_claimed() -> Outcome {
-    let explained = Finding::new("Other", "Cause", Severity::Info, Subject::default(), text());
+    let explained = Finding::new(
+        Mechanism::Kernel("Cause".to_owned()),
+        Severity::Info,
+        Subject::default(),
+        text(),
+    );
     Outcome {
         claims: vec![Claim {
             drop: 0,

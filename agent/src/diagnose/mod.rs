@@ -207,6 +207,7 @@ fn judge(diagnosis: &Diagnosis, fail_on: Option<Severity>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use netdiag_diagnosis::{
+        causes::Mechanism,
         evidence::Lost,
         finding::{Finding, Subject, Text},
     };
@@ -220,7 +221,12 @@ mod tests {
                 what: "A queue is full.".to_owned(),
                 hurts: "Everybody.".to_owned(),
             };
-            Finding::new("OtherDrop", "X", *severity, Subject::default(), text)
+            Finding::new(
+                Mechanism::Kernel("X".to_owned()),
+                *severity,
+                Subject::default(),
+                text,
+            )
         };
         Diagnosis {
             findings: severities.iter().map(finding).collect(),

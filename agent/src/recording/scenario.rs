@@ -41,14 +41,11 @@ impl ExpectedFinding {
     }
 
     fn of(finding: &Finding) -> Self {
-        let name = format!("{}/{}", finding.check, finding.cause);
-        let id = finding.id.as_str();
-        let subject = id.strip_prefix(&name).unwrap_or(id);
         Self {
-            check: finding.check.to_owned(),
+            check: finding.check().name.to_owned(),
             cause: finding.cause.to_string(),
             severity: finding.severity.as_str().to_owned(),
-            subject: subject.trim_start_matches('/').to_owned(),
+            subject: finding.id.subject().to_owned(),
             count: finding.count,
         }
     }

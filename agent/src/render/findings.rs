@@ -33,7 +33,7 @@ pub fn findings(findings: &[Finding], style: Style) -> Vec<String> {
     let mut last_was_short = false;
     for (index, finding) in findings.iter().enumerate() {
         let told = told
-            .entry((finding.check, finding.cause.as_ref(), finding.severity))
+            .entry((finding.check().name, finding.cause.name(), finding.severity))
             .or_default();
         *told += 1;
         let short = !style.wide && *told > told_in_full(finding.severity);
@@ -58,7 +58,7 @@ fn heading(number: usize, finding: &Finding) -> String {
     let subject = &finding.subject;
     let mut parts = vec![
         format!("[{number}] {}", finding.severity.as_str()),
-        format!("{}/{}", finding.check, finding.cause),
+        format!("{}/{}", finding.check().name, finding.cause),
     ];
     parts.extend(
         [
@@ -153,7 +153,7 @@ fn in_full(
     if style.wide {
         lines.push(hang(&label("Id"), finding.id.as_str(), width));
         lines.push(hang(&label("Seen"), &seen(finding), width));
-        lines.push(hang(&label("Docs"), &finding.docs(), width));
+        lines.push(hang(&label("Docs"), &finding.check().docs(), width));
     }
     lines.join("\n")
 }
@@ -268,7 +268,7 @@ fn seen(finding: &Finding) -> String {
 mod tests {
     use super::*;
     use crate::render::tests::text;
-    use netdiag_diagnosis::finding::Subject;
+    use netdiag_diagnosis::{causes::PEER_MTU_SMALLER, finding::Subject};
 
     #[test]
     fn one_is_not_many() {
@@ -279,8 +279,7 @@ mod tests {
         );
 
         let mut finding = Finding::new(
-            "LinkMtu",
-            "PeerMtuSmaller",
+            &PEER_MTU_SMALLER,
             Severity::Critical,
             Subject::default(),
             text("veth1 loses packets", "Its peer takes less.", "Everybody."),

@@ -9,7 +9,11 @@ mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netdiag_diagnosis::{Diagnosis, EvidenceWindow, detectors, finding::Severity};
+use netdiag_diagnosis::{
+    Diagnosis, EvidenceWindow,
+    causes::{CHECKS, Check, UNHANDLED_PROTOCOL},
+    finding::Severity,
+};
 
 pub use text::printable;
 use text::{paint, seconds, severity_style, wrap};
@@ -86,13 +90,13 @@ fn not_checked(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> 
         return None;
     }
     // A check that could not be made at all is not "checked in part" for its other reasons.
-    let whole: BTreeSet<&str> = diagnosis
+    let whole: BTreeSet<&Check> = diagnosis
         .unchecked
         .iter()
         .filter(|entry| !entry.partly)
         .map(|entry| entry.check)
         .collect();
-    let mut by_reason: BTreeMap<(bool, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut by_reason: BTreeMap<(bool, &str), BTreeSet<&Check>> = BTreeMap::new();
     for entry in &diagnosis.unchecked {
         let partly = !whole.contains(entry.check);
         by_reason
@@ -102,7 +106,7 @@ fn not_checked(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> 
     }
     let mut lines = vec!["Not checked".to_owned()];
     for ((partly, reason), checks) in by_reason {
-        let checks: Vec<&str> = checks.into_iter().collect();
+        let checks: Vec<&str> = checks.into_iter().map(|check| check.name).collect();
         let in_part = if partly { " checked in part;" } else { "" };
         let line = format!("{}:{in_part} {reason}", checks.join(", "));
         lines.push(wrap("  ", "    ", &line, style.width));
@@ -119,7 +123,7 @@ fn not_checked(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> 
 
 /// The last line: what was checked for how long, what was lost, what a window of this length cannot see.
 fn checked(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
-    let state_of = |check: &str| {
+    let state_of = |check: &Check| {
         let entries = diagnosis
             .unchecked
             .iter()
@@ -127,12 +131,13 @@ fn checked(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
         entries.map(|entry| entry.partly).min()
     };
     let with_state = |state: Option<bool>| -> Vec<&str> {
-        let checks = diagnosis.checks.iter().copied();
-        checks.filter(|check| state_of(check) == state).collect()
+        let checks = diagnosis.checks.iter();
+        let checks = checks.filter(|check| state_of(check) == state);
+        checks.map(|check| check.name).collect()
     };
     let (whole, partly) = (with_state(None), with_state(Some(true)));
     let total = diagnosis.checks.len();
-    let mut text = if whole.len() == total && total == detectors::ALL.len() {
+    let mut text = if whole.len() == total && total == CHECKS.len() {
         format!("Checked: all {total} checks")
     } else if whole.len() == total {
         format!("Checked: only {} as asked", whole.join(", "))
@@ -161,7 +166,7 @@ fn checked(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
         let slower: Vec<&str> = SLOW_EVENTS
             .iter()
             .filter(|(every_ms, _)| window.duration_ms < *every_ms)
-            .filter(|_| diagnosis.checks.contains(&ANNOUNCEMENTS))
+            .filter(|_| diagnosis.checks.contains(&&UNHANDLED_PROTOCOL))
             .map(|(_, name)| *name)
             .collect();
         if !slower.is_empty() {
@@ -174,8 +179,6 @@ fn checked(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
     text
 }
 
-/// The check that tells of what comes seldom.
-const ANNOUNCEMENTS: &str = "UnhandledProtocol";
-/// What comes so seldom that a shorter window may miss it: the default intervals of LLDP (IEEE 802.1AB,
+/// What UnhandledProtocol finds and comes so seldom that a shorter window may miss it: the default intervals of LLDP (IEEE 802.1AB,
 /// msgTxInterval) and of CDP.
 const SLOW_EVENTS: [(u64, &str); 2] = [(30_000, "LLDP: every 30 s"), (60_000, "CDP: every 60 s")];

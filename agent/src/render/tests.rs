@@ -3,6 +3,10 @@
 mod long;
 
 use netdiag_diagnosis::{
+    causes::{
+        BRIDGE_PORT, CHECKS, CHECKSUM_DROP, LINK_MTU, Mechanism, NO_RECEIVER, PEER_MTU_SMALLER,
+        PROMISCUITY,
+    },
     evidence::{Drops, Lost, NetnsId, NodeFacts, Observed},
     finding::{Confidence, Finding, Proof, Remedy, Subject, Text, Unchecked, Verdict},
     ledger::{Booking, LedgerEntry},
@@ -31,10 +35,7 @@ fn diagnosis() -> Diagnosis {
         ledger: Vec::new(),
         unchecked: Vec::new(),
         lost: Lost::default(),
-        checks: detectors::ALL
-            .iter()
-            .map(|detector| detector.meta().name)
-            .collect(),
+        checks: CHECKS.to_vec(),
     }
 }
 
@@ -83,19 +84,12 @@ fn lldp_on_a_bridged_bond() -> Diagnosis {
         "eth0 and eth1 are promiscuous because br0 enslaved bond0:  eth0, eth1 <- bond0 <- br0",
         "By design: br0 must see frames for MAC addresses behind its ports",
     );
-    let mut promiscuity = Finding::new(
-        "Promiscuity",
-        "BridgePort",
-        Severity::Info,
-        on("bond0"),
-        bridged,
-    );
+    let mut promiscuity = Finding::new(&BRIDGE_PORT, Severity::Info, on("bond0"), bridged);
     promiscuity.consequence =
         "br0 makes the NICs take frames that they would filter out".to_owned();
     promiscuity.remedies = vec![Remedy::advice("None needed")];
     let mut lldp = Finding::new(
-        "UnhandledProtocol",
-        "NoReceiver",
+        &NO_RECEIVER,
         Severity::Info,
         on("bond0").with_protocol("LLDP"),
         text(
@@ -150,7 +144,7 @@ fn plain(width: u16) -> Style {
 fn all_checked() -> String {
     format!(
         "Checked: all {} checks, 35 s. Lost: 0 counts, 0 samples. Not seen in 35 s can still exist (CDP: every 60 s).\n",
-        detectors::ALL.len()
+        CHECKS.len()
     )
 }
 
@@ -203,16 +197,16 @@ fn a_run_that_could_not_look_gives_no_verdict_of_health() {
         reason: "failed to load eBPF: CAP_BPF is missing".to_owned(),
     };
     let mut diagnosis = diagnosis();
-    diagnosis.checks = vec!["Promiscuity", "ChecksumDrop", "LinkMtu"];
+    diagnosis.checks = vec![&PROMISCUITY, &CHECKSUM_DROP, &LINK_MTU];
     let unchecked = |check, partly, reason: &str| Unchecked {
         check,
         partly,
         reason: reason.to_owned(),
     };
     diagnosis.unchecked = vec![
-        unchecked("ChecksumDrop", false, "needs the drop probe: EPERM"),
-        unchecked("LinkMtu", false, "needs the drop probe: EPERM"),
-        unchecked("Promiscuity", true, "owners of packet sockets need BPF"),
+        unchecked(&CHECKSUM_DROP, false, "needs the drop probe: EPERM"),
+        unchecked(&LINK_MTU, false, "needs the drop probe: EPERM"),
+        unchecked(&PROMISCUITY, true, "owners of packet sockets need BPF"),
     ];
     let last = "
 Not checked
@@ -260,8 +254,7 @@ fn unreadable_counters_are_not_counters_that_did_not_rise() {
 fn loss_is_the_first_thing_said_with_what_to_do() {
     let mut diagnosis = diagnosis();
     let mut finding = Finding::new(
-        "LinkMtu",
-        "PeerMtuSmaller",
+        &PEER_MTU_SMALLER,
         Severity::Critical,
         on("veth1"),
         text("veth1 sends up to 9000 bytes, its peer takes 1500", "", ""),
@@ -274,8 +267,7 @@ fn loss_is_the_first_thing_said_with_what_to_do() {
         &["veth1"],
     )];
     let other = Finding::new(
-        "OtherDrop",
-        "NoSocket",
+        Mechanism::Kernel("NoSocket".to_owned()),
         Severity::Warning,
         Subject::default(),
         text("x", "", ""),

@@ -88,8 +88,8 @@ fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
     });
     Finding {
         id: escaped(finding.id.as_str()),
-        check: finding.check.to_owned(),
-        cause: escaped(&finding.cause),
+        check: finding.check().name.to_owned(),
+        cause: escaped(finding.cause.name()),
         severity: finding.severity.as_str().to_owned(),
         confidence: finding.confidence.as_str().to_owned(),
         subject: convert_subject(&finding.subject),
@@ -108,7 +108,7 @@ fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
         count: signed(finding.count),
         first_seen: at(finding.first_ms),
         last_seen: at(finding.last_ms),
-        docs: Some(finding.docs()),
+        docs: Some(finding.check().docs()),
     }
 }
 
@@ -181,7 +181,7 @@ fn convert_booking(booking: &ledger::Booking) -> Explained {
 
 fn convert_unchecked(unchecked: &finding::Unchecked) -> Unchecked {
     Unchecked {
-        check: unchecked.check.to_owned(),
+        check: unchecked.check.name.to_owned(),
         partly: unchecked.partly,
         reason: escaped(&unchecked.reason),
     }

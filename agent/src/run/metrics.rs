@@ -1,7 +1,11 @@
 //! Metrics of the agent. Every label comes from a closed set in the code: no names of pods, interfaces or diagnoses.
 
 use netdiag_crds::report::{Probe, RunResult, state};
-use netdiag_diagnosis::{detectors, evidence::EvidenceWindow, finding::Severity};
+use netdiag_diagnosis::{
+    causes::{self, CHECKS, Check},
+    evidence::EvidenceWindow,
+    finding::Severity,
+};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -56,8 +60,7 @@ impl Metrics {
         for what in [COUNTS, SAMPLES] {
             drop(metrics.lost.get_or_create(&Lost { what }));
         }
-        for detector in detectors::ALL {
-            let check = detector.meta().name;
+        for Check { name: check, .. } in CHECKS.iter().copied() {
             for severity in Severity::ALL.map(Severity::as_str) {
                 drop(metrics.findings.get_or_create(&Finding { check, severity }));
             }
@@ -119,11 +122,11 @@ impl Metrics {
         };
         self.windows.get_or_create(&Ending { result: ending }).inc();
         for finding in &result.findings {
-            let check = detectors::by_name(&finding.check);
+            let check = causes::check(&finding.check);
             let severities = Severity::ALL.map(Severity::as_str);
             let severity = severities.into_iter().find(|one| *one == finding.severity);
             if let (Some(check), Some(severity)) = (check, severity) {
-                let check = check.meta().name;
+                let check = check.name;
                 self.findings
                     .get_or_create(&Finding { check, severity })
                     .inc();

@@ -2,7 +2,7 @@
 
 use netdiag_crds::report::{Assignment, Unchecked};
 use netdiag_crds::severity::Severity as Wanted;
-use netdiag_diagnosis::{Settings, SettingsError, detectors, finding::Severity};
+use netdiag_diagnosis::{Settings, SettingsError, causes, finding::Severity};
 
 /// The settings of an assignment. Checks that this agent does not know are left to [`unknown_checks`].
 ///
@@ -12,7 +12,7 @@ pub fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
     let mut checks: Vec<String> = assignment
         .checks
         .iter()
-        .filter(|check| detectors::by_name(check).is_some())
+        .filter(|check| causes::check(check).is_some())
         .cloned()
         .collect();
     if checks.is_empty() {
@@ -34,7 +34,7 @@ pub fn unknown_checks(assignment: &Assignment) -> impl Iterator<Item = Unchecked
     assignment
         .checks
         .iter()
-        .filter(|check| detectors::by_name(check).is_none())
+        .filter(|check| causes::check(check).is_none())
         .map(|check| Unchecked {
             check: check.clone(),
             partly: false,
@@ -57,6 +57,8 @@ fn severity(wanted: Wanted) -> Severity {
 mod tests {
     use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
     use netdiag_crds::{interfaces::Interfaces, report::Mode};
+
+    use netdiag_diagnosis::causes::{LINK_MTU, OTHER_DROP, PROMISCUITY};
 
     use super::*;
 
@@ -83,7 +85,7 @@ mod tests {
     #[test]
     fn what_was_resolved_reaches_the_detectors() {
         let settings = of(&assignment(&["Promiscuity"])).unwrap();
-        assert!(settings.wants_check("Promiscuity") && !settings.wants_check("LinkMtu"));
+        assert!(settings.wants_check(&PROMISCUITY) && !settings.wants_check(&LINK_MTU));
         assert!(settings.wants_interface("eth0") && !settings.wants_interface("eth9"));
         assert_eq!(settings.min_severity, Severity::Warning);
         assert!(!settings.pods);
@@ -93,7 +95,7 @@ mod tests {
     fn a_newer_check_is_said_to_be_unknown_and_the_others_are_made() {
         let assignment = assignment(&["Promiscuity", "QuantumDrop"]);
         let settings = of(&assignment).unwrap();
-        assert!(settings.wants_check("Promiscuity") && !settings.wants_check("OtherDrop"));
+        assert!(settings.wants_check(&PROMISCUITY) && !settings.wants_check(&OTHER_DROP));
         let unknown: Vec<String> = unknown_checks(&assignment)
             .map(|unchecked| unchecked.check)
             .collect();

@@ -1,60 +1,30 @@
 //! Findings in a few words, for a column.
 
-use netdiag_crds::severity::Severity;
+use netdiag_crds::{checks, severity::Severity};
 
-/// What happened, without where: `LLDP dropped`. A check that this release does not know is named as it names itself.
+/// What happened, without where: `LLDP dropped`. A cause that this release does not know is named as it names itself.
 pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&str>) -> String {
-    let known = match (check, cause) {
-        ("UnhandledProtocol", "NoReceiver") => {
-            let frames = protocol.unwrap_or("frames of an unknown protocol");
-            return match severity {
-                Severity::Info => format!("{frames} dropped"),
-                Severity::Warning | Severity::Critical => {
-                    format!("{frames} addressed to the node dropped")
-                }
-            };
-        }
-        ("Promiscuity", "BridgePort") => "interface promiscuous for a bridge",
-        ("Promiscuity", "OpenVSwitchPort") => "interface promiscuous for Open vSwitch",
-        ("Promiscuity", "MacvlanPassthru") => "interface promiscuous for a macvlan",
-        ("Promiscuity", "PacketSocket") => "interface promiscuous for a packet capture",
-        ("Promiscuity", "UserRequest") => "interface promiscuous by an administrator",
-        ("Promiscuity", "UnicastFilter") => "interface promiscuous, its address filter is full",
-        ("Promiscuity", "AllMulticast") => "interface takes every multicast frame",
-        ("Promiscuity", "Unexplained") => "interface promiscuous without a known cause",
-        ("ChecksumDrop", "PartialChecksumLost") => "packets with an unfinished checksum dropped",
-        ("ChecksumDrop", "Corruption") => "corrupt packets dropped",
-        ("DriverChecksum", "UnsupportedProtocol") => "driver cannot finish checksums",
-        ("FragmentReassembly", "SharedBroadcastDomain") => match severity {
-            Severity::Critical => "datagrams lost between two interfaces in one segment",
-            Severity::Warning => "fragments collide between two interfaces in one segment",
-            Severity::Info => "two interfaces in one broadcast domain",
-        },
-        ("FragmentReassembly", "FragmentLoss") => "datagrams incomplete, fragments lost",
-        ("TapQueueDrop", "ReceiveQueueFull") => "queue to a guest full",
-        ("TapQueueDrop", "QueueCheckRace") => "queue to a guest drops, perhaps with room in it",
-        ("TapQueueDrop", "TransmitQueueFull") => "queue to a program or guest full",
-        ("LinkMtu", "PeerMtuSmaller") => "packets above the peer's MTU dropped",
-        ("SegmentOffload", "SegmentRoutingGro") => "segment routing packets not joined on receipt",
-        ("SegmentOffload", "SegmentRoutingGso") => "segment routing super-frames dropped",
-        ("OtherDrop", "ListenOverflows") => "connections refused by a full listening socket",
-        ("OtherDrop", "NotLoss") => "freed packets that nobody misses",
-        ("OtherDrop", "NoDevice") => "packets dropped without a device of the node",
-        ("OtherDrop", "Remainder") => "packets dropped for several small reasons",
-        // The cause is the kernel's reason, in its spelling.
-        ("ReceiveOverrun", "RingFull") => "receive ring of a NIC full",
-        ("ReceiveOverrun", "BacklogFull") => "backlog of a CPU full",
-        ("OtherDrop", reason) => return with_protocol(reason, protocol),
-        _ => return with_protocol(&format!("{check}/{cause}"), protocol),
-    };
-    with_protocol(known, protocol)
+    const PROTOCOL: &str = "{protocol}";
+    match checks::cause(check, cause).map(|known| known.headline(severity)) {
+        Some(words) if words.contains(PROTOCOL) => words.replace(
+            PROTOCOL,
+            protocol.unwrap_or("frames of an unknown protocol"),
+        ),
+        Some(words) => with_protocol(words, protocol),
+        // The kernel's reason, in its spelling.
+        None if check == checks::OTHER_DROP => with_protocol(cause, protocol),
+        None => with_protocol(&format!("{check}/{cause}"), protocol),
+    }
 }
 
 /// What a person may be told about a finding beside its severity: `, harmless` where that is known. Of the kernel's own
 /// reasons (a filter's decision, a packet without a device) nobody has judged that.
 pub fn verdict(check: &str, cause: &str, severity: Severity) -> &'static str {
-    let is_judged = check != "OtherDrop" || cause == "NotLoss";
-    if severity == Severity::Info && is_judged {
+    let is_harmless = match checks::cause(check, cause) {
+        Some(known) => known.is_harmless_as_info,
+        None => check != checks::OTHER_DROP,
+    };
+    if severity == Severity::Info && is_harmless {
         ", harmless"
     } else {
         ""

@@ -10,13 +10,44 @@ use crate::build::{self, Built};
 use crate::machine::output_of;
 use crate::workspace::Workspace;
 
-/// Files by path, with the argument that makes crdgen print them.
-const FILES: [(&str, Option<&str>); 3] = [
-    ("crds/netdiag.dev.yaml", None),
+/// A committed file, or a part of one, that a program prints.
+struct Generated {
+    file: &'static str,
+    program: &'static str,
+    argument: Option<&'static str>,
+    /// The part lies between the lines [`BEGIN`] and [`END`]; the rest is written by hand.
+    is_part: bool,
+}
+
+/// In the order in which they are made: crdgen is built from the list of the checks.
+const FILES: [Generated; 6] = [
+    whole("crds/src/checks/list.rs", "checkgen", Some("list")),
+    whole("docs/checks/README.md", "checkgen", Some("index")),
+    Generated {
+        is_part: true,
+        ..whole("README.md", "checkgen", Some("table"))
+    },
+    whole("crds/netdiag.dev.yaml", "crdgen", None),
     // A chart may only read files of its own folder.
-    ("charts/netdiag/files/netdiag.dev.yaml", None),
-    ("docs/api.md", Some("reference")),
+    whole("charts/netdiag/files/netdiag.dev.yaml", "crdgen", None),
+    whole("docs/api.md", "crdgen", Some("reference")),
 ];
+
+const BEGIN: &str = "<!-- written by cargo xtask codegen -->";
+const END: &str = "<!-- end -->";
+
+const fn whole(
+    file: &'static str,
+    program: &'static str,
+    argument: Option<&'static str>,
+) -> Generated {
+    Generated {
+        file,
+        program,
+        argument,
+        is_part: false,
+    }
+}
 
 #[derive(Args)]
 pub struct CodegenArgs {
@@ -27,39 +58,64 @@ pub struct CodegenArgs {
 
 /// `cargo xtask codegen`.
 pub fn codegen(workspace: &Workspace, args: &CodegenArgs) -> Result<ExitCode> {
-    let built = build::binaries(workspace, &["netdiag-crds"])?;
     if args.check {
+        let built = build::binaries(workspace, &["netdiag-diagnosis", "netdiag-crds"])?;
         check(workspace, &built)?;
         return Ok(ExitCode::SUCCESS);
     }
-    for (file, argument) in FILES {
-        let path = workspace.root.join(file);
-        fs::write(&path, generate(workspace, &built, argument)?)
-            .with_context(|| format!("failed to write {}", path.display()))?;
-        eprintln!("wrote {file}");
+    for (package, program) in [
+        ("netdiag-diagnosis", "checkgen"),
+        ("netdiag-crds", "crdgen"),
+    ] {
+        let built = build::binaries(workspace, &[package])?;
+        for generated in FILES.iter().filter(|file| file.program == program) {
+            let path = workspace.root.join(generated.file);
+            fs::write(&path, generated.content(workspace, &built)?)
+                .with_context(|| format!("failed to write {}", path.display()))?;
+            eprintln!("wrote {}", generated.file);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Fails when a committed file differs from what the types give.
 pub fn check(workspace: &Workspace, built: &Built) -> Result<()> {
-    for (file, argument) in FILES {
-        let path = workspace.root.join(file);
-        let committed = fs::read_to_string(&path)
-            .with_context(|| format!("failed to read {}", path.display()))?;
-        let generated = generate(workspace, built, argument)?;
-        if let Some(line) = first_difference(&committed, &generated) {
+    for generated in &FILES {
+        let committed = generated.committed(workspace)?;
+        if let Some(line) = first_difference(&committed, &generated.content(workspace, built)?) {
+            let file = generated.file;
             bail!("{file} is out of date from line {line} on: run cargo xtask codegen");
         }
     }
     Ok(())
 }
 
-fn generate(workspace: &Workspace, built: &Built, argument: Option<&str>) -> Result<String> {
-    let crdgen = built.binary("crdgen").context("the build made no crdgen")?;
-    let mut command = workspace.command(crdgen);
-    let text = output_of(command.args(argument)).context("crdgen failed")?;
-    Ok(text + "\n")
+impl Generated {
+    fn committed(&self, workspace: &Workspace) -> Result<String> {
+        let path = workspace.root.join(self.file);
+        fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
+    }
+
+    /// The whole file as it should be.
+    fn content(&self, workspace: &Workspace, built: &Built) -> Result<String> {
+        let program = built.required_binary(self.program)?;
+        let mut command = workspace.command(program);
+        let text = output_of(command.args(self.argument))
+            .with_context(|| format!("{} failed", self.program))?;
+        if !self.is_part {
+            return Ok(text + "\n");
+        }
+        let committed = self.committed(workspace)?;
+        with_part(&committed, &text)
+            .with_context(|| format!("{} lacks the lines {BEGIN} and {END}", self.file))
+    }
+}
+
+/// The file with this text between its two marks.
+fn with_part(file: &str, text: &str) -> Option<String> {
+    let (before, rest) = file.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{text}\n{END}{after}"))
 }
 
 /// The number of the first line that differs.
@@ -78,6 +134,14 @@ fn first_difference(left: &str, right: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_replaced_between_its_marks() {
+        let file = format!("# A\n{BEGIN}\nold\n{END}\nrest\n");
+        let new = format!("# A\n{BEGIN}\nnew\n{END}\nrest\n");
+        assert_eq!(with_part(&file, "new"), Some(new));
+        assert_eq!(with_part("# A\n", "new"), None);
+    }
 
     #[test]
     fn a_difference_is_found_by_its_line() {

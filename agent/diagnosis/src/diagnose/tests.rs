@@ -2,6 +2,7 @@
 
 use super::{diagnose, keep_wanted, raise_causes};
 use crate::{
+    causes::{Check, LINK_MTU, OTHER_DROP, PROMISCUITY, UNHANDLED_PROTOCOL},
     evidence::{
         DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Observed, Pod,
     },
@@ -11,12 +12,13 @@ use crate::{
     testing::text,
 };
 
-fn finding(check: &'static str, interface: &str, severity: Severity) -> Finding {
+/// A finding of this check; which of its causes does not matter.
+fn finding(check: &'static Check, interface: &str, severity: Severity) -> Finding {
     let subject = Subject {
         interface: Some(interface.to_owned()),
         ..Subject::default()
     };
-    Finding::new(check, "Cause", severity, subject, text())
+    Finding::new(check.causes[0], severity, subject, text())
 }
 
 fn caused_by(mut effect: Finding, cause: &Finding) -> Finding {
@@ -33,16 +35,16 @@ fn settings(checks: &[&str], include: &[&str], min_severity: Severity) -> Settin
 fn names(findings: &[Finding]) -> Vec<(&str, Severity)> {
     findings
         .iter()
-        .map(|finding| (finding.check, finding.severity))
+        .map(|finding| (finding.check().name, finding.severity))
         .collect()
 }
 
 #[test]
 fn a_cause_takes_the_worst_severity_along_the_chain() {
-    let root = finding("Promiscuity", "br0", Severity::Info);
-    let middle = caused_by(finding("UnhandledProtocol", "br0", Severity::Info), &root);
-    let effect = caused_by(finding("LinkMtu", "br0", Severity::Critical), &middle);
-    let other = caused_by(finding("OtherDrop", "br0", Severity::Warning), &root);
+    let root = finding(&PROMISCUITY, "br0", Severity::Info);
+    let middle = caused_by(finding(&UNHANDLED_PROTOCOL, "br0", Severity::Info), &root);
+    let effect = caused_by(finding(&LINK_MTU, "br0", Severity::Critical), &middle);
+    let other = caused_by(finding(&OTHER_DROP, "br0", Severity::Warning), &root);
     let mut findings = vec![root, middle, effect, other];
     raise_causes(&mut findings);
     assert_eq!(
@@ -85,8 +87,8 @@ fn a_pattern_that_fits_no_interface_is_said() {
 
 #[test]
 fn causes_that_name_each_other_end_in_one_severity() {
-    let a = finding("Promiscuity", "br0", Severity::Info);
-    let b = caused_by(finding("OtherDrop", "br0", Severity::Warning), &a);
+    let a = finding(&PROMISCUITY, "br0", Severity::Info);
+    let b = caused_by(finding(&OTHER_DROP, "br0", Severity::Warning), &a);
     let a = caused_by(a, &b);
     let mut findings = vec![a, b];
     raise_causes(&mut findings);
@@ -95,9 +97,9 @@ fn causes_that_name_each_other_end_in_one_severity() {
 
 #[test]
 fn the_least_severity_keeps_the_causes_of_what_is_reported() {
-    let cause = finding("Promiscuity", "br0", Severity::Info);
-    let lonely = finding("Promiscuity", "br1", Severity::Info);
-    let effect = caused_by(finding("LinkMtu", "br0", Severity::Critical), &cause);
+    let cause = finding(&PROMISCUITY, "br0", Severity::Info);
+    let lonely = finding(&PROMISCUITY, "br1", Severity::Info);
+    let effect = caused_by(finding(&LINK_MTU, "br0", Severity::Critical), &cause);
     let kept = keep_wanted(
         vec![cause, lonely, effect],
         &settings(&[], &[], Severity::Warning),
@@ -113,9 +115,9 @@ fn the_least_severity_keeps_the_causes_of_what_is_reported() {
 
 #[test]
 fn a_cause_is_kept_on_an_interface_and_of_a_check_that_were_not_asked_for() {
-    let cause = finding("Promiscuity", "br0", Severity::Info);
-    let effect = caused_by(finding("LinkMtu", "bond0", Severity::Info), &cause);
-    let aside = finding("LinkMtu", "eth7", Severity::Critical);
+    let cause = finding(&PROMISCUITY, "br0", Severity::Info);
+    let effect = caused_by(finding(&LINK_MTU, "bond0", Severity::Info), &cause);
+    let aside = finding(&LINK_MTU, "eth7", Severity::Critical);
     let kept = keep_wanted(
         vec![cause, effect, aside],
         &settings(&["LinkMtu"], &["bond*"], Severity::Info),

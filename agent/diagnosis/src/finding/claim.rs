@@ -1,11 +1,9 @@
 //! A detector's claim on dropped packets, which the ledger books.
 
-use serde::Serialize;
-
 use super::FindingId;
 
 /// Whether a drop hurts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// Nobody misses the packet.
     Benign,
@@ -16,7 +14,7 @@ pub enum Verdict {
 }
 
 /// A detector's word on one key of the drop evidence: what it was and which finding explains it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     /// Index into [`crate::evidence::Drops::counts`].
     pub drop: usize,

@@ -1,9 +1,7 @@
 //! The confidence in a finding's cause.
 
-use serde::Serialize;
-
 /// The confidence in a cause, the least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {
     /// Consistent with the evidence, not proved.
     Possible,

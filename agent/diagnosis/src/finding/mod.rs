@@ -2,6 +2,7 @@
 
 mod claim;
 mod confidence;
+mod id;
 mod outcome;
 mod proof;
 mod remedy;
@@ -10,12 +11,9 @@ mod subject;
 mod text;
 mod unchecked;
 
-use std::borrow::Cow;
-
-use serde::Serialize;
-
 pub use claim::{Claim, Verdict};
 pub use confidence::Confidence;
+pub use id::FindingId;
 pub use outcome::Outcome;
 pub use proof::Proof;
 pub use remedy::Remedy;
@@ -24,29 +22,15 @@ pub use subject::Subject;
 pub use text::Text;
 pub use unchecked::Unchecked;
 
-/// A finding's identity: check, cause and subject, readable and the same in every window.
-/// Made by [`Finding::new`] alone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct FindingId(String);
-
-impl FindingId {
-    /// The identity as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+use crate::causes::{Check, Mechanism};
 
 /// One proved symptom.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// Stable identity.
     pub id: FindingId,
-    /// The symptom: a detector's name.
-    pub check: &'static str,
-    /// What was proved about it: one of the detector's causes, or the kernel's own drop reason.
-    pub cause: Cow<'static, str>,
+    /// What was proved.
+    pub cause: Mechanism,
     /// How bad.
     pub severity: Severity,
     /// How sure.
@@ -58,13 +42,10 @@ pub struct Finding {
     /// The facts.
     pub evidence: Vec<Proof>,
     /// Labelled lines of its own for people, such as `Sender`: (label, text).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<(&'static str, String)>,
     /// Findings that make this one happen.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub caused_by: Vec<FindingId>,
     /// What this finding does to another that names it in `caused_by`, as a clause that follows "Because [n]".
-    #[serde(skip)]
     pub consequence: String,
     /// Ordered, best first.
     pub remedies: Vec<Remedy>,
@@ -79,22 +60,14 @@ pub struct Finding {
 impl Finding {
     /// A finding with its identity and its sentences; the detector adds facts and remedies.
     pub fn new(
-        check: &'static str,
-        cause: impl Into<Cow<'static, str>>,
+        cause: impl Into<Mechanism>,
         severity: Severity,
         subject: Subject,
         text: Text,
     ) -> Self {
         let cause = cause.into();
-        let key = subject.key();
-        let id = if key.is_empty() {
-            format!("{check}/{cause}")
-        } else {
-            format!("{check}/{cause}/{key}")
-        };
         Self {
-            id: FindingId(id),
-            check,
+            id: FindingId::new(&cause, &subject),
             cause,
             severity,
             confidence: Confidence::Certain,
@@ -111,8 +84,8 @@ impl Finding {
         }
     }
 
-    /// The page that explains this check.
-    pub fn docs(&self) -> String {
-        format!("docs/checks/{}.md", self.check)
+    /// The check that it belongs to.
+    pub fn check(&self) -> &'static Check {
+        self.cause.check()
     }
 }

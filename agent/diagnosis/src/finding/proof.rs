@@ -1,16 +1,13 @@
 //! A fact that supports a finding.
 
-use serde::Serialize;
-
 /// One fact that supports a finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     /// What was counted or read, readable on its own: `UNHANDLED_PROTO at __netif_receive_skb_core, dev bond0`.
     pub name: String,
     /// The value as text.
     pub value: String,
     /// Its unit (`frames`, `bytes`); empty for none.
-    #[serde(skip_serializing_if = "str::is_empty")]
     pub unit: &'static str,
     /// Where it was read: `kfree_skb`, `netlink`, `/proc/net/ptype`.
     pub source: String,

@@ -1,19 +1,15 @@
 //! What ends a finding, and when its command may be shown.
 
-use serde::Serialize;
-
 use crate::evidence::Namespace;
 
 /// One way to end it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remedy {
     /// What to do, a sentence.
     pub text: String,
     /// The command for root on the node, shell-quoted. Absent where a name in it could not be trusted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// What changes by it, side effects first.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<String>,
 }
 

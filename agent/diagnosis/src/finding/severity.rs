@@ -1,9 +1,7 @@
 //! The severity of a finding.
 
-use serde::Serialize;
-
 /// The urgency of a finding, the least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Harmless, or context for another finding; never makes a node affected.
     Info,

@@ -1,50 +1,26 @@
 //! What a finding is about.
 
-use serde::{Serialize, Serializer};
-
 use crate::evidence::{Link, Namespace, NetnsId, Pod};
 
 /// What a finding is about; each part when it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
     /// Interface name in its own namespace.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
     /// Interface index in its own namespace.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ifindex: Option<u32>,
     /// The namespace, absent for the node's own.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "serialize_netns"
-    )]
     pub netns: Option<NetnsId>,
     /// Name of the namespace under /run/netns.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub netns_name: Option<String>,
     /// The pod whose namespace it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<Pod>,
     /// The container.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// The process, as `comm (pid N)`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
     /// Protocol by its usual name: `LLDP`, `TCP`, ..
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
-}
-
-fn serialize_netns<S: Serializer>(
-    netns: &Option<NetnsId>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match netns {
-        Some(netns) => serializer.collect_str(netns),
-        None => serializer.serialize_none(),
-    }
 }
 
 impl Subject {

@@ -1,9 +1,7 @@
 //! The sentences of a finding.
 
-use serde::Serialize;
-
 /// The sentences that every finding has. All three are demanded, so that a half-described finding does not compile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     /// The symptom with its cause in one line, readable without anything else.
     pub headline: String,

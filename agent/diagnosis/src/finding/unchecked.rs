@@ -1,12 +1,12 @@
 //! A part of a check that could not be made.
 
-use serde::Serialize;
+use crate::causes::Check;
 
 /// Something that could not be checked, and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unchecked {
     /// The check it concerns.
-    pub check: &'static str,
+    pub check: &'static Check,
     /// True when the check was made in part.
     pub partly: bool,
     /// Why, and what would help.

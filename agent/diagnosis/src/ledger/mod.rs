@@ -11,24 +11,19 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use self::{counters::CounterOf, fit::Range};
 use crate::{
     Window,
+    causes::CHECKSUM_DROP,
     evidence::{DropCount, Link, LinkKind, Namespace, NetnsId},
     finding::{Claim, FindingId, Subject, Verdict},
     kernel::{DeviceCounter, NamespaceCounter},
 };
 
-/// Begin of the findings that are about wrong checksums.
-const CHECKSUM_FINDINGS: &str = "ChecksumDrop/";
-
 /// One counter's increase within the window, and where it went.
 ///
 /// Invariant: `increase` is the sum of `explained` and `unexplained`, never overlapping.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LedgerEntry {
     /// The device; absent for a namespace's protocol counter.
     pub interface: Option<String>,
@@ -51,19 +46,17 @@ pub struct LedgerEntry {
 }
 
 /// Part of a counter's increase.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Booking {
     /// The kernel's drop reason, or the location where it gives none.
     pub reason: String,
     /// Protocol by name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
     /// Packets.
     pub count: u64,
     /// Whether they hurt.
     pub verdict: Verdict,
     /// The finding that explains them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub finding: Option<FindingId>,
 }
 
@@ -218,7 +211,7 @@ impl<'a> Books<'a> {
         for drop in 0..counts.len() {
             let is_wrong_checksum = claims
                 .get(&drop)
-                .is_some_and(|claim| claim.finding.as_str().starts_with(CHECKSUM_FINDINGS));
+                .is_some_and(|claim| *claim.finding.check() == CHECKSUM_DROP);
             for counter in booking::counters_raised(window, drop, is_wrong_checksum) {
                 raised.entry(counter).or_default().push(drop);
             }

@@ -9,7 +9,7 @@ fn many_alike_findings_are_told_in_short_and_keep_their_numbers() {
         .map(|index| {
             let name = format!("veth{index}");
             let text = text(&format!("{name} is a port of br0"), "", "By design");
-            Finding::new("Promiscuity", "BridgePort", Severity::Info, on(&name), text)
+            Finding::new(&BRIDGE_PORT, Severity::Info, on(&name), text)
         })
         .collect();
     let text = render(&window("n"), &diagnosis, plain(110));

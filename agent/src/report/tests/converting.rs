@@ -1,8 +1,9 @@
 //! Findings as the resources have them.
 
-use netdiag_crds::{checks::CHECKS, limits, report::Omitted};
+use netdiag_crds::{checks, limits, report::Omitted};
 use netdiag_diagnosis::{
-    EvidenceWindow, detectors,
+    EvidenceWindow,
+    causes::{self, PEER_MTU_SMALLER},
     finding::{Proof, Remedy, Severity, Verdict},
 };
 
@@ -11,7 +12,7 @@ use crate::report::{Run, keep_first_seen, run_result, time_of};
 
 #[test]
 fn hostile_text_is_escaped_and_cut_to_what_the_schema_takes() {
-    let mut finding = fault("LinkMtu", "PeerMtuSmaller", Severity::Critical, veth(0));
+    let mut finding = fault(&PEER_MTU_SMALLER, Severity::Critical, veth(0));
     finding.text.headline = format!("\u{1b}]0;\u{7}{}", "ü".repeat(300));
     finding.remedies = vec![Remedy {
         command: Some("x".repeat(2000)),
@@ -38,7 +39,7 @@ fn hostile_text_is_escaped_and_cut_to_what_the_schema_takes() {
 
 #[test]
 fn times_are_the_nodes_clock_in_whole_seconds() {
-    let mut finding = fault("LinkMtu", "PeerMtuSmaller", Severity::Critical, veth(0));
+    let mut finding = fault(&PEER_MTU_SMALLER, Severity::Critical, veth(0));
     finding.first_ms = 1_700;
     finding.last_ms = 34_000;
     let result = result_of("one", &diagnosis(vec![finding], vec![]));
@@ -53,14 +54,8 @@ fn times_are_the_nodes_clock_in_whole_seconds() {
 #[test]
 fn a_finding_keeps_the_time_when_an_earlier_window_first_saw_it() {
     let first = |start: i64, numbers: [usize; 2]| {
-        let findings = numbers.map(|number| {
-            fault(
-                "LinkMtu",
-                "PeerMtuSmaller",
-                Severity::Critical,
-                veth(number),
-            )
-        });
+        let findings =
+            numbers.map(|number| fault(&PEER_MTU_SMALLER, Severity::Critical, veth(number)));
         let run = Run {
             diagnosis: "one",
             uid: None,
@@ -82,9 +77,15 @@ fn a_finding_keeps_the_time_when_an_earlier_window_first_saw_it() {
 }
 
 #[test]
-fn a_diagnosis_may_ask_for_exactly_the_checks_there_are() {
-    let detectors = detectors::ALL.iter().map(|detector| detector.meta().name);
-    assert_eq!(detectors.collect::<Vec<_>>(), CHECKS);
+fn custom_resources_know_exactly_the_checks_and_causes_there_are() {
+    let known: Vec<&str> = causes::CHECKS.iter().map(|check| check.name).collect();
+    assert_eq!(known, checks::CHECKS);
+    let causes = causes::CHECKS.iter().flat_map(|check| check.causes);
+    let known: Vec<_> = causes
+        .map(|cause| (cause.check.name, cause.name, cause.headlines))
+        .collect();
+    let listed = checks::CAUSES.map(|cause| (cause.check, cause.name, cause.headlines));
+    assert_eq!(known, listed, "run cargo xtask codegen");
 }
 
 #[test]

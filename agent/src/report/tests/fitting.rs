@@ -3,20 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use netdiag_crds::report::RunResult;
+use netdiag_diagnosis::causes::{CORRUPTION, NO_RECEIVER, PEER_MTU_SMALLER, UNEXPLAINED};
 use netdiag_diagnosis::finding::{self, Severity, Verdict};
 
 use super::*;
 
 #[test]
 fn a_report_that_fits_is_left_alone() {
-    let findings = (0..3).map(|number| {
-        fault(
-            "LinkMtu",
-            "PeerMtuSmaller",
-            Severity::Critical,
-            veth(number),
-        )
-    });
+    let findings = (0..3).map(|number| fault(&PEER_MTU_SMALLER, Severity::Critical, veth(number)));
     let status = status_of(vec![result_of(
         "one",
         &diagnosis(findings.collect(), vec![]),
@@ -26,14 +20,8 @@ fn a_report_that_fits_is_left_alone() {
 
 #[test]
 fn two_hundred_faults_on_one_node_fit_and_none_goes_missing() {
-    let findings = (0..200).map(|number| {
-        fault(
-            "LinkMtu",
-            "PeerMtuSmaller",
-            Severity::Critical,
-            veth(number),
-        )
-    });
+    let findings =
+        (0..200).map(|number| fault(&PEER_MTU_SMALLER, Severity::Critical, veth(number)));
     let ledger = (0..400).map(|number| {
         row(
             &format!("veth{number:08x}"),
@@ -88,28 +76,9 @@ fn two_hundred_faults_on_one_node_fit_and_none_goes_missing() {
 
 #[test]
 fn evidence_goes_before_explanation_and_harmless_findings_before_faults() {
-    let mut findings = vec![fault(
-        "LinkMtu",
-        "PeerMtuSmaller",
-        Severity::Critical,
-        veth(0),
-    )];
-    findings.extend((1..12).map(|number| {
-        fault(
-            "ChecksumDrop",
-            "Corruption",
-            Severity::Warning,
-            veth(number),
-        )
-    }));
-    findings.extend((12..90).map(|number| {
-        fault(
-            "UnhandledProtocol",
-            "NoReceiver",
-            Severity::Info,
-            veth(number),
-        )
-    }));
+    let mut findings = vec![fault(&PEER_MTU_SMALLER, Severity::Critical, veth(0))];
+    findings.extend((1..12).map(|number| fault(&CORRUPTION, Severity::Warning, veth(number))));
+    findings.extend((12..90).map(|number| fault(&NO_RECEIVER, Severity::Info, veth(number))));
     let status = fitted(&status_of(vec![result_of(
         "one",
         &diagnosis(findings, vec![]),
@@ -137,21 +106,9 @@ fn evidence_goes_before_explanation_and_harmless_findings_before_faults() {
 #[test]
 fn references_follow_a_finding_that_was_folded() {
     let causes: Vec<finding::Finding> = (0..100)
-        .map(|number| {
-            fault(
-                "Promiscuity",
-                "Unexplained",
-                Severity::Warning,
-                veth(number),
-            )
-        })
+        .map(|number| fault(&UNEXPLAINED, Severity::Warning, veth(number)))
         .collect();
-    let mut effect = fault(
-        "UnhandledProtocol",
-        "NoReceiver",
-        Severity::Critical,
-        veth(500),
-    );
+    let mut effect = fault(&NO_RECEIVER, Severity::Critical, veth(500));
     effect.caused_by = vec![causes[98].id.clone(), causes[99].id.clone()];
     let mut entry = row(
         "eth0",
@@ -185,14 +142,8 @@ fn references_follow_a_finding_that_was_folded() {
 #[test]
 fn eight_results_share_the_object_and_a_small_one_leaves_room() {
     let large = |count: usize| {
-        let findings = (0..count).map(|number| {
-            fault(
-                "LinkMtu",
-                "PeerMtuSmaller",
-                Severity::Critical,
-                veth(number),
-            )
-        });
+        let findings =
+            (0..count).map(|number| fault(&PEER_MTU_SMALLER, Severity::Critical, veth(number)));
         diagnosis(findings.collect(), vec![])
     };
     let results = (0..8)
@@ -221,14 +172,8 @@ fn eight_results_share_the_object_and_a_small_one_leaves_room() {
 
 #[test]
 fn fitting_what_was_fitted_loses_nothing_more() {
-    let findings = (0..200).map(|number| {
-        fault(
-            "LinkMtu",
-            "PeerMtuSmaller",
-            Severity::Critical,
-            veth(number),
-        )
-    });
+    let findings =
+        (0..200).map(|number| fault(&PEER_MTU_SMALLER, Severity::Critical, veth(number)));
     let once = fitted(&status_of(vec![result_of(
         "one",
         &diagnosis(findings.collect(), vec![]),

@@ -12,6 +12,7 @@ use netdiag_crds::{
 };
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
+    causes::Mechanism,
     evidence::{Lost, NetnsId, Pod},
     finding::{self, Proof, Remedy, Severity, Subject, Verdict},
     ledger::{self, Booking},
@@ -36,19 +37,14 @@ fn veth(number: usize) -> Subject {
     }
 }
 
-fn fault(
-    check: &'static str,
-    cause: &'static str,
-    severity: Severity,
-    subject: Subject,
-) -> finding::Finding {
+fn fault(cause: impl Into<Mechanism>, severity: Severity, subject: Subject) -> finding::Finding {
     let name = subject.interface.clone().unwrap_or_default();
     let text = finding::Text {
         headline: format!("{name} takes frames of 1500 bytes at most, its peer sends up to 9000"),
         what: "The sender's device lets larger frames out than the receiver's lets in. ".repeat(3),
         hurts: "Large packets vanish; connections hang after their handshake.".to_owned(),
     };
-    let mut finding = finding::Finding::new(check, cause, severity, subject, text);
+    let mut finding = finding::Finding::new(cause, severity, subject, text);
     finding.evidence = (0..6)
         .map(|number| {
             Proof::new(

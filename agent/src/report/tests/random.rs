@@ -2,6 +2,10 @@
 
 use netdiag_diagnosis::{
     Diagnosis,
+    causes::{
+        BRIDGE_PORT, CORRUPTION, Mechanism, NO_RECEIVER, OTHER_DROP, PARTIAL_CHECKSUM_LOST,
+        PEER_MTU_SMALLER, UNEXPLAINED,
+    },
     finding::{self, Severity, Unchecked, Verdict},
     ledger,
 };
@@ -29,22 +33,22 @@ impl Numbers {
     }
 
     fn finding(&mut self, number: usize) -> finding::Finding {
-        const CAUSES: [(&str, &str); 7] = [
-            ("Promiscuity", "BridgePort"),
-            ("Promiscuity", "Unexplained"),
-            ("UnhandledProtocol", "NoReceiver"),
-            ("ChecksumDrop", "PartialChecksumLost"),
-            ("ChecksumDrop", "Corruption"),
-            ("LinkMtu", "PeerMtuSmaller"),
-            ("OtherDrop", "NETFILTER_DROP"),
+        let causes: [Mechanism; 7] = [
+            (&BRIDGE_PORT).into(),
+            (&UNEXPLAINED).into(),
+            (&NO_RECEIVER).into(),
+            (&PARTIAL_CHECKSUM_LOST).into(),
+            (&CORRUPTION).into(),
+            (&PEER_MTU_SMALLER).into(),
+            Mechanism::Kernel("NETFILTER_DROP".to_owned()),
         ];
         const SEVERITIES: [Severity; 3] = [Severity::Info, Severity::Warning, Severity::Critical];
-        let (check, cause) = CAUSES[self.index(CAUSES.len())];
+        let cause = causes[self.index(causes.len())].clone();
         let mut subject = veth(number);
         if self.below(4) == 0 {
             subject.process = Some(self.text(40));
         }
-        let mut finding = fault(check, cause, SEVERITIES[self.index(3)], subject);
+        let mut finding = fault(cause, SEVERITIES[self.index(3)], subject);
         finding.text.headline = self.text(400);
         finding.text.what = self.text(300);
         finding.evidence.truncate(self.index(7));
@@ -85,7 +89,7 @@ impl Numbers {
             .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         diagnosis.unchecked = (0..self.index(6))
             .map(|_| Unchecked {
-                check: "OtherDrop",
+                check: &OTHER_DROP,
                 partly: true,
                 reason: self.text(900),
             })

@@ -7,6 +7,7 @@ use netdiag_crds::{
 };
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
+    causes::PEER_MTU_SMALLER,
     evidence::{Lost, NetnsId},
     finding::{Finding, Proof, Remedy, Severity, Subject, Text, Verdict},
     ledger::{Booking, LedgerEntry},
@@ -147,13 +148,7 @@ fn fault(number: usize) -> Finding {
         what: "The sender lets larger frames out than the receiver lets in. ".repeat(4),
         hurts: String::new(),
     };
-    let mut finding = Finding::new(
-        "LinkMtu",
-        "PeerMtuSmaller",
-        Severity::Critical,
-        subject,
-        text,
-    );
+    let mut finding = Finding::new(&PEER_MTU_SMALLER, Severity::Critical, subject, text);
     finding.evidence = (0..5)
         .map(|size| {
             Proof::new(

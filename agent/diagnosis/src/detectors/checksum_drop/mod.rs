@@ -19,17 +19,14 @@ use self::{
     text::corruption,
 };
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need, say},
 };
 use crate::{
     Window,
+    causes::{CHECKSUM_DROP, CORRUPTION, Check, PARTIAL_CHECKSUM_LOST},
     finding::{Finding, Outcome, Severity, Unchecked},
 };
-
-const NAME: &str = "ChecksumDrop";
-const PARTIAL_CHECKSUM_LOST: &str = "PartialChecksumLost";
-const CORRUPTION: &str = "Corruption";
 
 const NEEDS: &[Need] = &[
     Need::all(Evidence::Drops, "drop probe"),
@@ -43,12 +40,8 @@ const NEEDS: &[Need] = &[
 pub(super) struct ChecksumDrop;
 
 impl Detector for ChecksumDrop {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: NAME,
-            causes: &[PARTIAL_CHECKSUM_LOST, CORRUPTION],
-            summary: "packets are dropped for a wrong checksum",
-        }
+    fn check(&self) -> &'static Check {
+        &CHECKSUM_DROP
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -58,7 +51,7 @@ impl Detector for ChecksumDrop {
     fn judge(&self, window: &Window<'_>, _so_far: &Outcome) -> Outcome {
         let mut outcome = Outcome::default();
         let unchecked = |reason: String| Unchecked {
-            check: NAME,
+            check: &CHECKSUM_DROP,
             partly: true,
             reason,
         };
@@ -84,7 +77,7 @@ impl Detector for ChecksumDrop {
 fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
     let subject = lost.candidates.subject(window);
     let text = text::lost(lost, &subject);
-    let mut finding = Finding::new(NAME, PARTIAL_CHECKSUM_LOST, lost.severity(), subject, text);
+    let mut finding = Finding::new(&PARTIAL_CHECKSUM_LOST, lost.severity(), subject, text);
     if let Some(forwarder) = lost.responsible() {
         // Not part of its identity: the program may be started anew.
         finding.subject.process = Some(say::process(&forwarder.owner));
@@ -101,7 +94,7 @@ fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
 fn broken_finding(window: &Window<'_>, broken: &Broken<'_>) -> Finding {
     let subject = broken.candidates.subject(window);
     let text = corruption::text(broken, &subject);
-    let mut finding = Finding::new(NAME, CORRUPTION, Severity::Warning, subject, text);
+    let mut finding = Finding::new(&CORRUPTION, Severity::Warning, subject, text);
     finding.confidence = broken.confidence;
     broken.tally.measure(&mut finding);
     finding.evidence = corruption::evidence(window, broken);

@@ -91,7 +91,7 @@ fn a_lost_partial_checksum_names_sender_receiver_and_the_program_between() {
     let finding = &outcome.findings[0];
     assert_eq!(outcome.findings.len(), 1);
     assert_eq!(
-        (&*finding.cause, finding.severity),
+        (finding.cause.name(), finding.severity),
         ("PartialChecksumLost", Severity::Critical)
     );
     assert_eq!(finding.count, 4);
@@ -151,7 +151,7 @@ fn drops_of_another_node_on_the_same_kernel_are_not_reported() {
 #[test]
 fn a_filter_that_drops_invalid_packets_is_seen_through() {
     let outcome = diagnose(&window("NETFILTER_DROP", "nft_do_chain", &half_made(3), 0));
-    assert_eq!(&*outcome.findings[0].cause, "PartialChecksumLost");
+    assert_eq!(outcome.findings[0].cause.name(), "PartialChecksumLost");
     assert_eq!(outcome.findings[0].count, 3);
 }
 
@@ -205,7 +205,10 @@ fn late_verification_counts_only_when_the_counter_rose() {
     window.namespaces[2]
         .counters
         .insert("Udp.InCsumErrors".to_owned(), 8);
-    assert_eq!(&*diagnose(&window).findings[0].cause, "PartialChecksumLost");
+    assert_eq!(
+        diagnose(&window).findings[0].cause.name(),
+        "PartialChecksumLost"
+    );
 }
 
 #[test]

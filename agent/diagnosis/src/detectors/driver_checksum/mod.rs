@@ -9,16 +9,14 @@ mod text;
 
 use self::judge::{Complaints, MOST_FINDINGS};
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need},
 };
 use crate::{
     Window,
+    causes::{Check, DRIVER_CHECKSUM, UNSUPPORTED_PROTOCOL},
     finding::{Finding, Outcome, Severity, Subject, Unchecked},
 };
-
-const NAME: &str = "DriverChecksum";
-const UNSUPPORTED_PROTOCOL: &str = "UnsupportedProtocol";
 
 const NEEDS: &[Need] = &[Need::all(Evidence::KernelLog, "kernel log")];
 
@@ -26,12 +24,8 @@ const NEEDS: &[Need] = &[Need::all(Evidence::KernelLog, "kernel log")];
 pub(super) struct DriverChecksum;
 
 impl Detector for DriverChecksum {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: NAME,
-            causes: &[UNSUPPORTED_PROTOCOL],
-            summary: "a driver cannot finish the checksums of a protocol",
-        }
+    fn check(&self) -> &'static Check {
+        &DRIVER_CHECKSUM
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -42,7 +36,7 @@ impl Detector for DriverChecksum {
         let groups = judge::groups(window);
         let shown = groups.iter().take(MOST_FINDINGS);
         let too_many = (groups.len() > MOST_FINDINGS).then(|| Unchecked {
-            check: NAME,
+            check: &DRIVER_CHECKSUM,
             partly: true,
             reason: format!("only the {MOST_FINDINGS} most frequent protocols are shown"),
         });
@@ -58,7 +52,7 @@ fn finding(window: &Window<'_>, group: &Complaints<'_>) -> Finding {
     let namespace = group.link.and_then(|link| window.namespace(link.netns));
     let subject = Subject::of_place(group.link, namespace).with_protocol(group.refused.to_string());
     let text = text::text(group);
-    let mut finding = Finding::new(NAME, UNSUPPORTED_PROTOCOL, Severity::Warning, subject, text);
+    let mut finding = Finding::new(&UNSUPPORTED_PROTOCOL, Severity::Warning, subject, text);
     finding.confidence = group.confidence;
     group.tally.measure(&mut finding);
     finding.evidence = text::proofs(group);

@@ -21,17 +21,14 @@ use self::{
     text::{incomplete as incomplete_text, remedies},
 };
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need},
 };
 use crate::{
     Window,
+    causes::{Check, FRAGMENT_LOSS, FRAGMENT_REASSEMBLY, SHARED_BROADCAST_DOMAIN},
     finding::{Finding, Outcome, Subject, Unchecked},
 };
-
-const NAME: &str = "FragmentReassembly";
-const SHARED_BROADCAST_DOMAIN: &str = "SharedBroadcastDomain";
-const FRAGMENT_LOSS: &str = "FragmentLoss";
 
 /// `IP_FRAG_TIME`, the default of net.ipv4.ipfrag_time, in milliseconds.
 const DEFAULT_REASSEMBLY_MS: u64 = 30_000;
@@ -55,12 +52,8 @@ const NEEDS: &[Need] = &[
 pub(super) struct FragmentReassembly;
 
 impl Detector for FragmentReassembly {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: NAME,
-            causes: &[SHARED_BROADCAST_DOMAIN, FRAGMENT_LOSS],
-            summary: "fragmented datagrams cannot be put together",
-        }
+    fn check(&self) -> &'static Check {
+        &FRAGMENT_REASSEMBLY
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -84,7 +77,7 @@ impl Detector for FragmentReassembly {
         }
         let unplaced = judge::unplaced_copies(window, &drops, &collisions);
         outcome.unchecked.extend(unplaced.map(|found| Unchecked {
-            check: NAME,
+            check: &FRAGMENT_REASSEMBLY,
             partly: true,
             reason: text::unplaced(found),
         }));
@@ -97,13 +90,7 @@ fn shared_finding(window: &Window<'_>, shared: &Shared<'_>) -> Finding {
     // One device of the domain, always the same one, gives the finding its place and identity.
     let subject = Subject::of_link(domain.links[0], Some(domain.namespace));
     let text = text::text(shared);
-    let mut finding = Finding::new(
-        NAME,
-        SHARED_BROADCAST_DOMAIN,
-        shared.severity,
-        subject,
-        text,
-    );
+    let mut finding = Finding::new(&SHARED_BROADCAST_DOMAIN, shared.severity, subject, text);
     finding.confidence = shared.confidence;
     shared.collisions.tally().measure(&mut finding);
     finding.count = shared.count;
@@ -118,7 +105,7 @@ fn incomplete_finding(found: &Incomplete<'_>) -> Finding {
     let subject = Subject::of_place(found.link, Some(found.namespace));
     let subject = subject.with_protocol(found.version.name());
     let text = incomplete_text::text(found);
-    let mut finding = Finding::new(NAME, FRAGMENT_LOSS, found.severity, subject, text);
+    let mut finding = Finding::new(&FRAGMENT_LOSS, found.severity, subject, text);
     finding.confidence = found.confidence;
     found.tally.measure(&mut finding);
     finding.evidence = incomplete_text::proofs(found);

@@ -182,7 +182,7 @@ fn diagnose(window: &EvidenceWindow) -> Outcome {
 fn severities(outcome: &Outcome) -> Vec<(&str, Severity)> {
     let findings = outcome.findings.iter();
     findings
-        .map(|finding| (finding.cause.as_ref(), finding.severity))
+        .map(|finding| (finding.cause.name(), finding.severity))
         .collect()
 }
 
@@ -190,7 +190,7 @@ fn severities(outcome: &Outcome) -> Vec<(&str, Severity)> {
 fn datagrams_that_die_on_the_wrong_interface_are_counted_and_both_interfaces_named() {
     let outcome = diagnose(&conflict());
     let finding = only(&outcome);
-    assert_eq!(finding.cause, "SharedBroadcastDomain");
+    assert_eq!(finding.cause.name(), "SharedBroadcastDomain");
     assert_eq!(finding.severity, Severity::Critical);
     assert_eq!(finding.count, 20);
     assert_eq!(

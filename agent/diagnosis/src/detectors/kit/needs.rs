@@ -1,6 +1,7 @@
 //! The evidence that a check needs, declared by each: what of it is missing becomes `unchecked`.
 
 use crate::{
+    causes::Check,
     evidence::{EvidenceWindow, Observed, OnDemand},
     finding::Unchecked,
 };
@@ -72,7 +73,7 @@ impl Need {
 
 /// The entries of a check with these needs, in their order. Where the check finds nothing at all, they say only why.
 pub(crate) fn unchecked(
-    check: &'static str,
+    check: &'static Check,
     needs: &[Need],
     window: &EvidenceWindow,
 ) -> Vec<Unchecked> {
@@ -192,13 +193,14 @@ fn on_demand<T>(evidence: &OnDemand<T>) -> Vec<Gap> {
 mod tests {
     use super::*;
     use crate::{
+        causes::LINK_MTU,
         evidence::{FrameCopies, GroReceive, Observed},
         testing::{NODE, complete, drops_of, ipv4_drops, unavailable, window},
     };
 
     /// The entries of a check with this one need: made in part, and the reason.
     fn entries(need: Need, window: &EvidenceWindow) -> Vec<(bool, String)> {
-        let all = unchecked("Check", &[need], window).into_iter();
+        let all = unchecked(&LINK_MTU, &[need], window).into_iter();
         all.map(|entry| (entry.partly, entry.reason)).collect()
     }
 
@@ -230,7 +232,7 @@ mod tests {
         window.links = unavailable("EPERM");
         window.softnet = complete(crate::evidence::Softnet::default());
         let partly = |window: &EvidenceWindow| -> Vec<bool> {
-            let all = unchecked("Check", &needs, window).into_iter();
+            let all = unchecked(&LINK_MTU, &needs, window).into_iter();
             all.map(|entry| entry.partly).collect()
         };
         assert_eq!(partly(&window), [true]);

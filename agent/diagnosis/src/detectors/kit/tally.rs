@@ -110,6 +110,7 @@ pub(crate) fn unclaimed<'a>(
 mod tests {
     use super::*;
     use crate::{
+        causes::RING_FULL,
         finding::{Severity, Subject},
         testing::{NODE, drops_of, first_drop_claimed, ipv4_drops, text, window},
     };
@@ -129,8 +130,7 @@ mod tests {
         let other: Tally = [(7, &keys[1])].into_iter().collect();
         tally.merge(&other);
         tally.merge(&Tally::default());
-        let mut finding =
-            Finding::new("Check", "Cause", Severity::Info, Subject::default(), text());
+        let mut finding = Finding::new(&RING_FULL, Severity::Info, Subject::default(), text());
         tally.measure(&mut finding);
         assert_eq!(tally.keys, [4, 7]);
         assert_eq!(

@@ -7,16 +7,14 @@ mod text;
 
 use self::judge::Loss;
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need, say},
 };
 use crate::{
     Window,
+    causes::{Check, LINK_MTU, PEER_MTU_SMALLER},
     finding::{Finding, Outcome, Severity, Subject},
 };
-
-const NAME: &str = "LinkMtu";
-const PEER_MTU_SMALLER: &str = "PeerMtuSmaller";
 
 const NEEDS: &[Need] = &[
     Need::all(Evidence::Links, "links"),
@@ -27,12 +25,8 @@ const NEEDS: &[Need] = &[
 pub(super) struct LinkMtu;
 
 impl Detector for LinkMtu {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: NAME,
-            causes: &[PEER_MTU_SMALLER],
-            summary: "the ends of a link disagree about the largest packet",
-        }
+    fn check(&self) -> &'static Check {
+        &LINK_MTU
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -51,7 +45,7 @@ impl Detector for LinkMtu {
 fn finding(window: &Window<'_>, loss: &Loss<'_>) -> Finding {
     let subject = Subject::of_link(loss.sender.link, Some(loss.sender.namespace));
     let text = text::text(loss);
-    let mut finding = Finding::new(NAME, PEER_MTU_SMALLER, Severity::Critical, subject, text);
+    let mut finding = Finding::new(&PEER_MTU_SMALLER, Severity::Critical, subject, text);
     finding.confidence = loss.confidence;
     loss.tally.measure(&mut finding);
     finding.evidence = text::proofs(window, loss);

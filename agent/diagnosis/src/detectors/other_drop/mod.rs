@@ -17,23 +17,16 @@ use self::{
     listeners::ListenOverflow,
 };
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need, proof, say},
 };
 use crate::{
     Window,
+    causes::{
+        Cause, Check, LISTEN_OVERFLOWS, Mechanism, NO_DEVICE, NOT_LOSS, OTHER_DROP, REMAINDER,
+    },
     finding::{Finding, Outcome, Severity, Subject, Text},
 };
-
-const NAME: &str = "OtherDrop";
-/// Cause of the one finding about packets that nobody misses.
-const NOT_LOSS: &str = "NotLoss";
-/// Cause of the one finding about drops that belong to no device or namespace of this node.
-const NO_DEVICE: &str = "NoDevice";
-/// Cause of the one finding that folds small remainders.
-const REMAINDER: &str = "Remainder";
-/// Cause of a finding about listeners whose programs do not accept.
-const LISTEN_OVERFLOWS: &str = "ListenOverflows";
 
 const NEEDS: &[Need] = &[
     Need::all(Evidence::Drops, "drop probe"),
@@ -47,13 +40,8 @@ const NEEDS: &[Need] = &[
 pub(super) struct OtherDrop;
 
 impl Detector for OtherDrop {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: NAME,
-            // Beside these, a cause is the kernel's drop reason or function.
-            causes: &[NOT_LOSS, NO_DEVICE, REMAINDER, LISTEN_OVERFLOWS],
-            summary: "packets are dropped for a reason of the kernel's that no other check explains",
-        }
+    fn check(&self) -> &'static Check {
+        &OTHER_DROP
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -74,7 +62,7 @@ impl Detector for OtherDrop {
         if !leftovers.folded.is_empty() {
             let drops = Drops::of(&leftovers.folded);
             let text = text::remainder(leftovers.folded.len(), &drops);
-            let finding = of_node(window, REMAINDER, &drops, text);
+            let finding = of_node(window, &REMAINDER, &drops, text);
             outcome.extend(drops.explained_by(finding));
         }
         let nowhere = &leftovers.nowhere;
@@ -83,7 +71,7 @@ impl Detector for OtherDrop {
         }
         if let Some(drops) = leftovers.frequent_not_loss(window) {
             let text = text::not_loss(window, drops);
-            let finding = of_node(window, NOT_LOSS, drops, text);
+            let finding = of_node(window, &NOT_LOSS, drops, text);
             outcome.extend(drops.explained_by(finding));
         }
         outcome
@@ -94,7 +82,12 @@ fn of_group(window: &Window<'_>, group: &Group<'_>) -> Finding {
     let subject = Subject::of_place(group.link, Some(group.namespace));
     let severity = group.drops.severity(window);
     let text = text::group(group, &subject, severity);
-    let mut finding = Finding::new(NAME, group.cause.to_owned(), severity, subject, text);
+    let mut finding = Finding::new(
+        Mechanism::Kernel(group.cause.to_owned()),
+        severity,
+        subject,
+        text,
+    );
     finding.confidence = group.drops.confidence();
     group.drops.tally.measure(&mut finding);
     finding.evidence = proof::drops(window, &group.drops.tally);
@@ -104,8 +97,8 @@ fn of_group(window: &Window<'_>, group: &Group<'_>) -> Finding {
 }
 
 /// A finding about drops of the whole node.
-fn of_node(window: &Window<'_>, cause: &'static str, drops: &Drops, text: Text) -> Finding {
-    let mut finding = Finding::new(NAME, cause, Severity::Info, Subject::default(), text);
+fn of_node(window: &Window<'_>, cause: &'static Cause, drops: &Drops, text: Text) -> Finding {
+    let mut finding = Finding::new(cause, Severity::Info, Subject::default(), text);
     drops.tally.measure(&mut finding);
     finding.evidence = proof::drops(window, &drops.tally);
     finding
@@ -115,7 +108,7 @@ fn of_node(window: &Window<'_>, cause: &'static str, drops: &Drops, text: Text) 
 fn no_device(window: &Window<'_>, drops: &Drops) -> Finding {
     let count = drops.tally.count.saturating_add(window.lost.counts);
     let text = text::no_device(window, drops, count);
-    let mut finding = of_node(window, NO_DEVICE, drops, text);
+    let mut finding = of_node(window, &NO_DEVICE, drops, text);
     finding.count = count;
     finding.details = say::flows(window, &drops.tally).collect();
     finding.evidence.extend(text::lost_counts(window));
@@ -125,7 +118,7 @@ fn no_device(window: &Window<'_>, drops: &Drops) -> Finding {
 fn listen_overflow(found: &ListenOverflow<'_>) -> Finding {
     let subject = Subject::of_namespace(found.namespace);
     let text = text::listen_overflow(found, &subject);
-    let mut finding = Finding::new(NAME, LISTEN_OVERFLOWS, found.severity, subject, text);
+    let mut finding = Finding::new(&LISTEN_OVERFLOWS, found.severity, subject, text);
     found.refused.measure(&mut finding);
     finding.evidence = text::listen_overflow_proof(found).into_iter().collect();
     finding.remedies = vec![text::listen_overflow_remedy(found)];

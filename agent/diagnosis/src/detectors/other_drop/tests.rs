@@ -88,7 +88,7 @@ fn a_full_neighbour_queue_is_a_warning_with_a_command_for_its_namespace() {
     let finding = only(&outcome);
     assert_eq!(finding.severity, Severity::Warning);
     assert_eq!(finding.confidence, Confidence::Certain);
-    assert_eq!(finding.cause, "NEIGH_QUEUEFULL");
+    assert_eq!(finding.cause.name(), "NEIGH_QUEUEFULL");
     assert_eq!(
         finding.text.headline,
         "30 packets dropped on eth0 of pod shop/cart-0: too many packets waited for the neighbour's link layer \
@@ -145,7 +145,7 @@ fn a_function_that_tells_more_than_the_reason_is_a_cause_of_its_own() {
     let mut found: Vec<(&str, Severity, u64)> = outcome
         .findings
         .iter()
-        .map(|finding| (&*finding.cause, finding.severity, finding.count))
+        .map(|finding| (finding.cause.name(), finding.severity, finding.count))
         .collect();
     found.sort();
     assert_eq!(

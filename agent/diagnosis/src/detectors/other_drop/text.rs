@@ -1,13 +1,13 @@
 //! The words about the drops of this check.
 
 use super::{
-    LISTEN_OVERFLOWS,
     judge::{Drops, Group, cause_of},
     listeners::{COUNTER, ListenOverflow},
     table::{Advice, Class, DEVICE, Scope},
 };
 use crate::{
     Window,
+    causes::LISTEN_OVERFLOWS,
     detectors::kit::{proof, say},
     finding::{Proof, Remedy, Severity, Subject, Text},
 };
@@ -89,9 +89,10 @@ pub(super) fn listen_overflow(found: &ListenOverflow<'_>, subject: &Subject) -> 
     Text {
         headline: format!(
             "{} to open a connection refused {}: the listening socket's queue of connections to accept was full \
-             ({LISTEN_OVERFLOWS})",
+             ({})",
             say::count(found.refused.count, "packet"),
             say::place(subject),
+            LISTEN_OVERFLOWS.name,
         ),
         what: "A listening program accepts too slowly or not at all. The kernel completes connections for it until its \
                backlog is reached, and ignores what comes next. It frees those packets as if it had read them, so only \

@@ -1,8 +1,9 @@
 //! The causes of promiscuity that lie at a device itself, apart from the switch that it is a port of.
 
-use super::{cause, users::Users};
+use super::users::Users;
 use crate::{
     Window,
+    causes::{self, MACVLAN_PASSTHRU, PACKET_SOCKET, UNEXPLAINED, UNICAST_FILTER, USER_REQUEST},
     evidence::{Link, Owner, PacketSocket},
     finding::{Confidence, Severity},
 };
@@ -68,13 +69,13 @@ fn uppers<'a>(window: &'a Window<'_>, link: &Link) -> Vec<&'a Link> {
 }
 
 impl Promiscuous<'_> {
-    pub(super) fn name(&self) -> &'static str {
+    pub(super) fn cause(&self) -> &'static causes::Cause {
         match self.cause {
-            Cause::Passthru(_) => cause::MACVLAN_PASSTHRU,
-            Cause::PacketSockets(_) => cause::PACKET_SOCKET,
-            Cause::UserRequest => cause::USER_REQUEST,
-            Cause::UnicastFilter(_) => cause::UNICAST_FILTER,
-            Cause::Unexplained => cause::UNEXPLAINED,
+            Cause::Passthru(_) => &MACVLAN_PASSTHRU,
+            Cause::PacketSockets(_) => &PACKET_SOCKET,
+            Cause::UserRequest => &USER_REQUEST,
+            Cause::UnicastFilter(_) => &UNICAST_FILTER,
+            Cause::Unexplained => &UNEXPLAINED,
         }
     }
 

@@ -23,11 +23,12 @@ use self::{
     users::Users,
 };
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need, say},
 };
 use crate::{
     Window,
+    causes::{ALL_MULTICAST, BRIDGE_PORT, Check, OPEN_VSWITCH_PORT, PROMISCUITY},
     evidence::Link,
     finding::{Finding, FindingId, Outcome, Severity, Subject, Unchecked},
 };
@@ -40,36 +41,9 @@ const NEEDS: &[Need] = &[
 /// The `Promiscuity` check.
 pub(super) struct Promiscuity;
 
-const CHECK: &str = "Promiscuity";
-
-/// Causes, as findings have them.
-mod cause {
-    pub(super) const BRIDGE_PORT: &str = "BridgePort";
-    pub(super) const OPEN_VSWITCH_PORT: &str = "OpenVSwitchPort";
-    pub(super) const MACVLAN_PASSTHRU: &str = "MacvlanPassthru";
-    pub(super) const PACKET_SOCKET: &str = "PacketSocket";
-    pub(super) const USER_REQUEST: &str = "UserRequest";
-    pub(super) const UNICAST_FILTER: &str = "UnicastFilter";
-    pub(super) const ALL_MULTICAST: &str = "AllMulticast";
-    pub(super) const UNEXPLAINED: &str = "Unexplained";
-}
-
 impl Detector for Promiscuity {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: CHECK,
-            causes: &[
-                cause::BRIDGE_PORT,
-                cause::OPEN_VSWITCH_PORT,
-                cause::MACVLAN_PASSTHRU,
-                cause::PACKET_SOCKET,
-                cause::USER_REQUEST,
-                cause::UNICAST_FILTER,
-                cause::ALL_MULTICAST,
-                cause::UNEXPLAINED,
-            ],
-            summary: "a device takes frames that are not for it",
-        }
+    fn check(&self) -> &'static Check {
+        &PROMISCUITY
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -116,7 +90,7 @@ fn device_finding(window: &Window<'_>, found: &Promiscuous<'_>) -> Finding {
         subject.container.clone_from(&owner.container);
     }
     let text = text::text(window, found);
-    let mut finding = Finding::new(CHECK, found.name(), found.severity(), subject, text);
+    let mut finding = Finding::new(found.cause(), found.severity(), subject, text);
     finding.confidence = found.confidence();
     finding.evidence = text::proofs(found);
     finding.details = text::details(window, found);
@@ -133,7 +107,7 @@ fn port_finding(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> Fin
     };
     let subject = Subject::of_link(about, window.namespace(about.netns));
     let text = port_text::text(window, group, first);
-    let mut finding = Finding::new(CHECK, first.cause, Severity::Info, subject, text);
+    let mut finding = Finding::new(first.cause, Severity::Info, subject, text);
     finding.confidence = group.confidence();
     finding.evidence = port_text::proofs(group, first);
     finding.consequence = port_text::consequence(window, group, first);
@@ -144,7 +118,7 @@ fn port_finding(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> Fin
 fn multicast_finding(window: &Window<'_>, found: &AllMulticast<'_>) -> Finding {
     let subject = Subject::of_link(found.link, window.namespace(found.link.netns));
     let text = multicast_text::text(window, found);
-    let mut finding = Finding::new(CHECK, cause::ALL_MULTICAST, Severity::Info, subject, text);
+    let mut finding = Finding::new(&ALL_MULTICAST, Severity::Info, subject, text);
     finding.evidence = vec![multicast_text::proof(found)];
     finding.consequence = multicast_text::consequence(found);
     finding
@@ -157,7 +131,7 @@ fn multicast_finding(window: &Window<'_>, found: &AllMulticast<'_>) -> Finding {
 fn unread_filters(window: &Window<'_>) -> Option<Unchecked> {
     let is_unread = |link: &Link| link.promiscuity > 0 && link.unicast_promiscuous.is_none();
     window.links().iter().any(is_unread).then(|| Unchecked {
-        check: CHECK,
+        check: &PROMISCUITY,
         partly: true,
         reason: "unicast filters of some devices were not read: BPF reads those of namespaces with a process".to_owned(),
     })
@@ -201,7 +175,7 @@ fn findings_about<'a>(window: &Window<'_>, so_far: &'a Outcome, link: &Link) -> 
     let all_about = |link: &Link| -> Vec<&'a Finding> {
         let findings = so_far.findings.iter();
         findings
-            .filter(|finding| finding.check == CHECK && is_about(window, finding, link))
+            .filter(|finding| *finding.check() == PROMISCUITY && is_about(window, finding, link))
             .collect()
     };
     let mut found = all_about(link);
@@ -226,8 +200,5 @@ fn is_about(window: &Window<'_>, finding: &Finding, link: &Link) -> bool {
 }
 
 fn is_port_cause(finding: &Finding) -> bool {
-    matches!(
-        finding.cause.as_ref(),
-        cause::BRIDGE_PORT | cause::OPEN_VSWITCH_PORT
-    )
+    finding.cause.is(&BRIDGE_PORT) || finding.cause.is(&OPEN_VSWITCH_PORT)
 }

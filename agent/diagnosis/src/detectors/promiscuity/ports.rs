@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{cause, users::Users};
+use super::users::Users;
 use crate::{
     Window,
+    causes::{BRIDGE_PORT, Cause, OPEN_VSWITCH_PORT},
     evidence::{Link, LinkKind, NetnsId},
     finding::Confidence,
 };
@@ -25,7 +26,7 @@ const GUEST_KINDS: [LinkKind; 4] = [
 /// Promiscuous ports, by the switch that they belong to and why.
 #[derive(Default)]
 pub(super) struct Ports<'a> {
-    by_switch: BTreeMap<(NetnsId, u32, &'static str), Vec<Port<'a>>>,
+    by_switch: BTreeMap<(NetnsId, u32, &'static Cause), Vec<Port<'a>>>,
 }
 
 /// A promiscuous port.
@@ -33,7 +34,7 @@ pub(super) struct Port<'a> {
     pub(super) link: &'a Link,
     pub(super) users: Users<'a>,
     pub(super) switch: &'a Link,
-    pub(super) cause: &'static str,
+    pub(super) cause: &'static Cause,
     pub(super) confidence: Confidence,
 }
 
@@ -53,12 +54,12 @@ impl<'a> Ports<'a> {
                     Some(true) => Confidence::Certain,
                     Some(false) | None => Confidence::Likely,
                 };
-                (used.bridge, cause::BRIDGE_PORT, confidence)
+                (used.bridge, &BRIDGE_PORT, confidence)
             }
-            (None, Some(switch)) => (switch, cause::OPEN_VSWITCH_PORT, Confidence::Certain),
+            (None, Some(switch)) => (switch, &OPEN_VSWITCH_PORT, Confidence::Certain),
             (None, None) if users.open_vswitch_internal => {
                 let datapath = datapath_of(window, link);
-                (datapath, cause::OPEN_VSWITCH_PORT, Confidence::Certain)
+                (datapath, &OPEN_VSWITCH_PORT, Confidence::Certain)
             }
             (None, None) => return,
         };

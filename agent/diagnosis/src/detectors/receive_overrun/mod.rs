@@ -10,17 +10,14 @@ mod text;
 
 use self::judge::{FullBacklog, FullRing};
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need, say},
 };
 use crate::{
     Window,
+    causes::{BACKLOG_FULL, Check, RECEIVE_OVERRUN, RING_FULL},
     finding::{Finding, Outcome, Subject},
 };
-
-const NAME: &str = "ReceiveOverrun";
-const RING_FULL: &str = "RingFull";
-const BACKLOG_FULL: &str = "BacklogFull";
 
 const NEEDS: &[Need] = &[
     Need::part(Evidence::Links, "NIC counters"),
@@ -31,12 +28,8 @@ const NEEDS: &[Need] = &[
 pub(super) struct ReceiveOverrun;
 
 impl Detector for ReceiveOverrun {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: NAME,
-            causes: &[RING_FULL, BACKLOG_FULL],
-            summary: "packets come faster than the node takes them from its NICs",
-        }
+    fn check(&self) -> &'static Check {
+        &RECEIVE_OVERRUN
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -59,7 +52,7 @@ impl Detector for ReceiveOverrun {
 fn ring_finding(window: &Window<'_>, ring: &FullRing<'_>) -> Finding {
     let subject = Subject::of_link(ring.nic, Some(ring.namespace));
     let severity = judge::severity(window, &ring.tally);
-    let mut finding = Finding::new(NAME, RING_FULL, severity, subject, text::ring(ring));
+    let mut finding = Finding::new(&RING_FULL, severity, subject, text::ring(ring));
     ring.tally.measure(&mut finding);
     finding.evidence = text::ring_proofs(ring);
     finding.remedies = text::ring_remedies(ring);
@@ -69,7 +62,7 @@ fn ring_finding(window: &Window<'_>, ring: &FullRing<'_>) -> Finding {
 fn backlog_finding(window: &Window<'_>, backlog: &FullBacklog<'_>) -> Finding {
     let severity = judge::severity(window, &backlog.tally);
     let text = text::backlog(backlog);
-    let mut finding = Finding::new(NAME, BACKLOG_FULL, severity, Subject::default(), text);
+    let mut finding = Finding::new(&BACKLOG_FULL, severity, Subject::default(), text);
     finding.confidence = backlog.confidence;
     backlog.tally.measure(&mut finding);
     finding.evidence = text::backlog_proofs(window, backlog);

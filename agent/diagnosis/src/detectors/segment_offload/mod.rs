@@ -11,17 +11,14 @@ mod text;
 
 use self::judge::{BadSuperFrames, Unmerged};
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need, say},
 };
 use crate::{
     Window,
+    causes::{Check, SEGMENT_OFFLOAD, SEGMENT_ROUTING_GRO, SEGMENT_ROUTING_GSO},
     finding::{Finding, Outcome, Severity, Subject},
 };
-
-const NAME: &str = "SegmentOffload";
-const SEGMENT_ROUTING_GRO: &str = "SegmentRoutingGro";
-const SEGMENT_ROUTING_GSO: &str = "SegmentRoutingGso";
 
 const NEEDS: &[Need] = &[
     // Kernels without reasons do not look at super-frames so closely, and drop none.
@@ -34,12 +31,8 @@ const NEEDS: &[Need] = &[
 pub(super) struct SegmentOffload;
 
 impl Detector for SegmentOffload {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: NAME,
-            causes: &[SEGMENT_ROUTING_GRO, SEGMENT_ROUTING_GSO],
-            summary: "segment routing headers keep packets from being joined or segmented by offload",
-        }
+    fn check(&self) -> &'static Check {
+        &SEGMENT_OFFLOAD
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -66,7 +59,7 @@ impl Detector for SegmentOffload {
 fn unmerged_finding(window: &Window<'_>, found: &Unmerged<'_>) -> Finding {
     let subject = Subject::of_link(found.link, Some(found.namespace));
     let text = text::unmerged(window, found);
-    let mut finding = Finding::new(NAME, SEGMENT_ROUTING_GRO, Severity::Warning, subject, text);
+    let mut finding = Finding::new(&SEGMENT_ROUTING_GRO, Severity::Warning, subject, text);
     finding.confidence = found.confidence;
     found.tally.measure(&mut finding);
     finding.evidence = text::unmerged_proofs(window, found);
@@ -77,7 +70,7 @@ fn unmerged_finding(window: &Window<'_>, found: &Unmerged<'_>) -> Finding {
 fn super_frame_finding(window: &Window<'_>, found: &BadSuperFrames<'_>) -> Finding {
     let subject = Subject::of_link(found.link, Some(found.namespace));
     let text = text::super_frames(window, found);
-    let mut finding = Finding::new(NAME, SEGMENT_ROUTING_GSO, Severity::Critical, subject, text);
+    let mut finding = Finding::new(&SEGMENT_ROUTING_GSO, Severity::Critical, subject, text);
     found.tally.measure(&mut finding);
     finding.evidence = text::super_frame_proofs(window, found);
     finding.details = say::flows(window, &found.tally).collect();

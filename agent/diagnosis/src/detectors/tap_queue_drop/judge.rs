@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use super::{QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, race};
+use super::race;
 use crate::{
     Window,
+    causes::{Cause, QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL},
     detectors::kit::{Tally, unclaimed},
     evidence::{DropCount, Link, LinkId, LinkKind, Namespace, Owner},
     explained_retransmissions::Explained,
@@ -36,11 +37,11 @@ pub(super) enum Direction {
 
 impl Direction {
     /// The cause of drops there on this kernel (`uname -r`).
-    fn cause(self, kernel: &str) -> &'static str {
+    fn cause(self, kernel: &str) -> &'static Cause {
         match self {
-            Self::Receive if race::has_unlocked_check(kernel) => QUEUE_CHECK_RACE,
-            Self::Receive => RECEIVE_QUEUE_FULL,
-            Self::Transmit => TRANSMIT_QUEUE_FULL,
+            Self::Receive if race::has_unlocked_check(kernel) => &QUEUE_CHECK_RACE,
+            Self::Receive => &RECEIVE_QUEUE_FULL,
+            Self::Transmit => &TRANSMIT_QUEUE_FULL,
         }
     }
 
@@ -62,7 +63,7 @@ impl Direction {
 /// A device whose queue overflowed within the window.
 pub(super) struct FullQueue<'a> {
     pub(super) direction: Direction,
-    pub(super) cause: &'static str,
+    pub(super) cause: &'static Cause,
     pub(super) link: &'a Link,
     pub(super) namespace: &'a Namespace,
     pub(super) tally: Tally,
@@ -151,7 +152,7 @@ impl<'a> FullQueue<'a> {
             is_proved,
         } = drops;
         let cause = direction.cause(&window.node.kernel);
-        let may_race = cause == QUEUE_CHECK_RACE;
+        let may_race = *cause == QUEUE_CHECK_RACE;
         let explained = Explained::by(window, &tally.keys);
         let resent = explained.map_or(0, |explained| explained.segments);
         let is_frequent = window.reaches_rate(tally.count, WARN_PER_MINUTE);

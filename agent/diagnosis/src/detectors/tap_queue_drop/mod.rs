@@ -11,18 +11,14 @@ mod text;
 
 use self::judge::FullQueue;
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need, say},
 };
 use crate::{
     Window,
+    causes::{Check, TAP_QUEUE_DROP},
     finding::{Finding, Outcome, Subject},
 };
-
-const NAME: &str = "TapQueueDrop";
-const RECEIVE_QUEUE_FULL: &str = "ReceiveQueueFull";
-const TRANSMIT_QUEUE_FULL: &str = "TransmitQueueFull";
-const QUEUE_CHECK_RACE: &str = "QueueCheckRace";
 
 const NEEDS: &[Need] = &[
     Need::all(Evidence::Drops, "drop probe"),
@@ -34,12 +30,8 @@ const NEEDS: &[Need] = &[
 pub(super) struct TapQueueDrop;
 
 impl Detector for TapQueueDrop {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: NAME,
-            causes: &[RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL, QUEUE_CHECK_RACE],
-            summary: "a guest or program reads its device more slowly than packets come",
-        }
+    fn check(&self) -> &'static Check {
+        &TAP_QUEUE_DROP
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -59,7 +51,7 @@ impl Detector for TapQueueDrop {
 fn finding(window: &Window<'_>, queue: &FullQueue<'_>) -> Finding {
     let subject = Subject::of_link(queue.link, Some(queue.namespace));
     let text = text::text(window, queue);
-    let mut finding = Finding::new(NAME, queue.cause, queue.severity, subject, text);
+    let mut finding = Finding::new(queue.cause, queue.severity, subject, text);
     // Not part of its identity: who reads may be started anew.
     finding.subject.process = queue.readers.first().copied().map(say::process);
     finding.confidence = queue.confidence;

@@ -3,6 +3,7 @@
 use super::TapQueueDrop;
 use crate::{
     Settings, Window,
+    causes::TAP_QUEUE_DROP,
     detectors::{Detector, recorded},
     evidence::{
         Address, DropCount, EvidenceWindow, ExplainedRetransmissions, Link, LinkStats, NetnsId,
@@ -133,7 +134,7 @@ fn before_4_16_a_macvtap_may_have_dropped_with_room_in_its_queue() {
     window.node.kernel = "4.15.0-213-generic".to_owned();
     let outcome = diagnose(&window);
     assert_eq!(
-        only(&outcome).cause,
+        only(&outcome).cause.name(),
         "TransmitQueueFull",
         "tun.c never had the check"
     );
@@ -278,7 +279,7 @@ fn hidden_function_names_leave_the_kind_of_device() {
         let outcome = diagnose(&window);
         let finding = only(&outcome);
         assert_eq!(
-            (finding.cause.as_ref(), finding.confidence),
+            (finding.cause.name(), finding.confidence),
             (cause, Confidence::Likely)
         );
         key(&mut window).reason = Reason::ABSENT;
@@ -389,7 +390,7 @@ fn recorded_queues_of_a_macvtap_and_a_tap_balance_with_one_reader() {
     let found: Vec<(&str, u64, Confidence)> = diagnosis
         .findings
         .iter()
-        .filter(|finding| finding.check == "TapQueueDrop")
+        .filter(|finding| *finding.check() == TAP_QUEUE_DROP)
         .map(|finding| {
             (
                 finding.text.headline.as_str(),

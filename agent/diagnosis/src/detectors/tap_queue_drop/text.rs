@@ -1,11 +1,9 @@
 //! The words about a full queue: whose, what became of the packets, what ends it.
 
-use super::{
-    QUEUE_CHECK_RACE,
-    judge::{Direction, FullQueue},
-};
+use super::judge::{Direction, FullQueue};
 use crate::{
     Window,
+    causes::QUEUE_CHECK_RACE,
     detectors::kit::{proof, say},
     explained_retransmissions::Explained,
     finding::{Proof, Remedy, Text},
@@ -22,7 +20,7 @@ pub(super) fn text(window: &Window<'_>, queue: &FullQueue<'_>) -> Text {
         Some(owner) => format!(" for {}", say::process(owner)),
         None => String::new(),
     };
-    let (headline, what) = if queue.cause == QUEUE_CHECK_RACE {
+    let (headline, what) = if *queue.cause == QUEUE_CHECK_RACE {
         (
             format!("{name} dropped {lost}{reader}, perhaps while its queue of {length} had room"),
             race(window, queue),
@@ -148,7 +146,7 @@ pub(super) fn remedies(queue: &FullQueue<'_>) -> Vec<Remedy> {
             ),
         );
     }
-    if queue.cause == QUEUE_CHECK_RACE {
+    if *queue.cause == QUEUE_CHECK_RACE {
         let text = "Where it still drops then: run a kernel from 4.16 on, which has no such check.";
         remedies.push(Remedy::advice(text));
     }

@@ -14,11 +14,12 @@ use self::{
     text::{alike as alike_text, remedies},
 };
 use super::{
-    Detector, Meta,
+    Detector,
     kit::{Evidence, Need},
 };
 use crate::{
     Window,
+    causes::{Check, NO_RECEIVER, UNHANDLED_PROTOCOL},
     finding::{Finding, Outcome, Severity, Subject},
 };
 
@@ -34,19 +35,12 @@ const NEEDS: &[Need] = &[
 /// The `UnhandledProtocol` check.
 pub(super) struct UnhandledProtocol;
 
-const CHECK: &str = "UnhandledProtocol";
-const NO_RECEIVER: &str = "NoReceiver";
-
 /// LLDP comes every 30 s by its default.
 const LLDP_INTERVAL_MS: u64 = 30_000;
 
 impl Detector for UnhandledProtocol {
-    fn meta(&self) -> Meta {
-        Meta {
-            name: CHECK,
-            causes: &[NO_RECEIVER],
-            summary: "frames of a protocol that nobody on the node receives are counted as dropped",
-        }
+    fn check(&self) -> &'static Check {
+        &UNHANDLED_PROTOCOL
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -79,7 +73,7 @@ fn one_finding(window: &Window<'_>, found: &Unreceived<'_>) -> Finding {
         subject.protocol = Some(found.frames.name());
     }
     let text = text::text(window, found);
-    let mut finding = Finding::new(CHECK, NO_RECEIVER, found.severity(), subject, text);
+    let mut finding = Finding::new(&NO_RECEIVER, found.severity(), subject, text);
     finding.confidence = found.confidence();
     finding.caused_by.clone_from(&found.caused_by);
     found.tally.measure(&mut finding);
@@ -93,7 +87,7 @@ fn alike_finding(window: &Window<'_>, protocol: &str, all: &[Unreceived<'_>]) ->
     let subject = Subject::default().with_protocol(protocol);
     let tally = alike::tally(all);
     let text = alike_text::text(protocol, all.len(), &tally);
-    let mut finding = Finding::new(CHECK, NO_RECEIVER, Severity::Info, subject, text);
+    let mut finding = Finding::new(&NO_RECEIVER, Severity::Info, subject, text);
     finding.confidence = alike::confidence(all);
     tally.measure(&mut finding);
     finding.evidence = alike_text::all_proofs(window, protocol, all);

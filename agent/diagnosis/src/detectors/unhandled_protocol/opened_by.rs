@@ -3,9 +3,9 @@
 use super::frames::Frames;
 use crate::{
     Window,
-    detectors::{Outcome, promiscuity},
+    detectors::promiscuity,
     evidence::{Link, LinkKind},
-    finding::FindingId,
+    finding::{FindingId, Outcome},
     packets::frame::Mac,
 };
 

@@ -6,6 +6,7 @@ mod reading;
 use super::*;
 use crate::{
     Window,
+    causes::UNHANDLED_PROTOCOL,
     detectors::promiscuity::Promiscuity,
     evidence::{
         BondSettings, BondSlave, BridgeSettings, DropCount, Drops, EvidenceWindow, Link, LinkStats,
@@ -141,7 +142,7 @@ fn only(outcome: &Outcome) -> &Finding {
     let mut found = outcome
         .findings
         .iter()
-        .filter(|finding| finding.check == CHECK);
+        .filter(|finding| *finding.check() == UNHANDLED_PROTOCOL);
     let first = found.next().expect("a finding");
     assert!(found.next().is_none());
     first

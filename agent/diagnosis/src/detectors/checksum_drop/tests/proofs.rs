@@ -10,7 +10,7 @@ fn broken_bytes_are_corruption() {
     let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &broken, 2));
     let finding = &outcome.findings[0];
     assert_eq!(
-        (&*finding.cause, finding.severity),
+        (finding.cause.name(), finding.severity),
         ("Corruption", Severity::Warning)
     );
     assert_eq!(finding.confidence, Confidence::Likely);
@@ -28,7 +28,7 @@ fn the_fewer_packets_match_the_less_sure_is_a_lost_checksum() {
         let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &packets, 2));
         let finding = &outcome.findings[0];
         assert_eq!(
-            (&*finding.cause, finding.confidence),
+            (finding.cause.name(), finding.confidence),
             ("PartialChecksumLost", confidence)
         );
         let is_possible = confidence == Confidence::Possible;
@@ -41,7 +41,7 @@ fn a_wrong_header_checksum_is_no_question_of_offload() {
     let outcome = diagnose(&window("IP_CSUM", "ip_rcv_core", &half_made(4), 0));
     let finding = &outcome.findings[0];
     assert_eq!(
-        (&*finding.cause, finding.confidence),
+        (finding.cause.name(), finding.confidence),
         ("Corruption", Confidence::Likely)
     );
     assert!(finding.text.what.contains("checksum of the IP header"));
@@ -54,7 +54,7 @@ fn one_matching_packet_among_broken_ones_proves_nothing() {
     let packets = [half_made(1), vec![tcp_syn(0x5a5a, 7)]].concat();
     let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &packets, 2));
     let finding = &outcome.findings[0];
-    assert_eq!(&*finding.cause, "Corruption");
+    assert_eq!(finding.cause.name(), "Corruption");
     assert!(!finding.text.what.contains("no half-made checksum"));
 }
 
@@ -70,7 +70,7 @@ fn broken_bytes_beside_lost_checksums_are_told_apart() {
     let found: Vec<(&str, u64)> = outcome
         .findings
         .iter()
-        .map(|finding| (&*finding.cause, finding.count))
+        .map(|finding| (finding.cause.name(), finding.count))
         .collect();
     assert_eq!(found, [("PartialChecksumLost", 2), ("Corruption", 898)]);
     assert!(
@@ -123,7 +123,7 @@ fn a_fixed_wrong_value_is_not_a_lost_checksum() {
         ipv4_packet(17, &payload)
     };
     let outcome = diagnose(&window("UDP_CSUM", "udp_recvmsg", &packets, 0));
-    assert_eq!(&*outcome.findings[0].cause, "Corruption");
+    assert_eq!(outcome.findings[0].cause.name(), "Corruption");
     assert!(outcome.findings[0].text.what.contains("fixed value"));
 }
 
@@ -136,7 +136,7 @@ fn translated_addresses_leave_the_second_proof() {
     assert_eq!(outcome.findings.len(), 1);
     let finding = &outcome.findings[0];
     assert_eq!(
-        (&*finding.cause, finding.confidence),
+        (finding.cause.name(), finding.confidence),
         ("PartialChecksumLost", Confidence::Likely)
     );
 }
@@ -181,7 +181,7 @@ fn what_is_longer_than_the_senders_mtu_was_to_be_cut() {
     }
     let outcome = diagnose(&window);
     let finding = &outcome.findings[0];
-    assert_eq!(finding.cause, "PartialChecksumLost");
+    assert_eq!(finding.cause.name(), "PartialChecksumLost");
     assert!(finding.text.hurts.contains("bulk data crawls"));
 
     let both = [packets, half_made(1)].concat();

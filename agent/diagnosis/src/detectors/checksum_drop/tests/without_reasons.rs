@@ -9,7 +9,7 @@ fn without_reasons_the_counter_tells_what_tcp_freed_for_its_checksum() {
         .collect();
     let mut window = window("", "tcp_v4_do_rcv", &broken, 2);
     let outcome = diagnose(&window);
-    assert_eq!(outcome.findings[0].cause, "Corruption");
+    assert_eq!(outcome.findings[0].cause.name(), "Corruption");
     assert_eq!(outcome.claims.len(), 1);
 
     // The counter rose by one: the other three went for some other reason, and which is not known.
@@ -28,7 +28,7 @@ fn without_reasons_the_counter_tells_what_udp_freed_on_arrival() {
         server.counters_before = [("Udp.InCsumErrors".to_owned(), 0)].into();
         diagnose(&window)
     };
-    assert_eq!(set(4).findings[0].cause, "PartialChecksumLost");
+    assert_eq!(set(4).findings[0].cause.name(), "PartialChecksumLost");
     assert_eq!(set(3).findings, [], "one was freed for want of a socket");
 
     // Four more were verified late.

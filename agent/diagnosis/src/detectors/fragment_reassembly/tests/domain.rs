@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     Window,
+    detectors::promiscuity::Promiscuity,
     evidence::{LinkKind, Observed, Peer, VlanSettings},
     finding::{Confidence, Finding, Verdict},
     kernel::Reason,
@@ -276,8 +277,7 @@ fn only_the_promiscuity_of_an_interface_that_filters_is_a_cause() {
             link.promiscuity = 1;
             link.requested_flags = 0x1103;
         }
-        let promiscuity = crate::detectors::by_name("Promiscuity").expect("a check");
-        let before = promiscuity.diagnose(&Window::of(&window), &Outcome::default());
+        let before = Promiscuity.diagnose(&Window::of(&window), &Outcome::default());
         let outcome = FragmentReassembly.diagnose(&Window::of(&window), &before);
         only(&outcome).clone()
     };

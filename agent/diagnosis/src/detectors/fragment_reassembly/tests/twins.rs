@@ -35,7 +35,7 @@ fn duplication() -> EvidenceWindow {
 fn datagrams_that_stay_incomplete_are_counted_on_their_interface() {
     let outcome = diagnose(&loss());
     let finding = only(&outcome);
-    assert_eq!(finding.cause, "FragmentLoss");
+    assert_eq!(finding.cause.name(), "FragmentLoss");
     assert_eq!(finding.severity, Severity::Warning);
     assert_eq!(finding.confidence, Confidence::Certain);
     assert_eq!(finding.count, 10);

@@ -3,12 +3,10 @@
 use super::{chain_of, names, sum_proof, vlan_filtering};
 use crate::{
     Window,
+    causes::OPEN_VSWITCH_PORT,
     detectors::{
         kit::say,
-        promiscuity::{
-            cause,
-            ports::{Group, Port, is_internal, opened_filters},
-        },
+        promiscuity::ports::{Group, Port, is_internal, opened_filters},
     },
     evidence::Link,
     finding::{Confidence, Proof, Remedy, Text},
@@ -20,7 +18,7 @@ pub(crate) fn text(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> 
         Group::Several(ports) => several(first, ports),
     };
     let name = &first.switch.name;
-    let (what, hurts) = if first.cause == cause::OPEN_VSWITCH_PORT {
+    let (what, hurts) = if *first.cause == OPEN_VSWITCH_PORT {
         (
             "Open vSwitch makes every port promiscuous when it is added, whatever its flows do. The port takes every \
              frame on its wire, also those for other MAC addresses."
@@ -75,7 +73,7 @@ fn opened(window: &Window<'_>, port: &Link) -> (String, &'static str) {
 
 fn several(first: &Port<'_>, ports: &[Port<'_>]) -> String {
     let links: Vec<&Link> = ports.iter().map(|port| port.link).collect();
-    let why = if first.cause == cause::OPEN_VSWITCH_PORT {
+    let why = if *first.cause == OPEN_VSWITCH_PORT {
         "Open vSwitch makes them so"
     } else {
         "it enslaved them"
@@ -121,11 +119,9 @@ pub(crate) fn remedy(first: &Port<'_>) -> Remedy {
         .switch
         .bridge
         .is_some_and(|settings| settings.vlan_filtering);
-    Remedy::advice(
-        if filters_vlans || first.cause == cause::OPEN_VSWITCH_PORT {
-            "None needed."
-        } else {
-            "None needed. vlan_filtering 1 may end the promiscuity, but multicast frames still come in: allmulti stays."
-        },
-    )
+    Remedy::advice(if filters_vlans || *first.cause == OPEN_VSWITCH_PORT {
+        "None needed."
+    } else {
+        "None needed. vlan_filtering 1 may end the promiscuity, but multicast frames still come in: allmulti stays."
+    })
 }

@@ -1,6 +1,7 @@
 //! Findings as they are read from drops, samples and handlers.
 
 use super::*;
+use crate::causes::UNHANDLED_PROTOCOL;
 
 #[test]
 fn cdp_is_read_behind_its_snap_header() {
@@ -24,7 +25,7 @@ fn cdp_is_read_behind_its_snap_header() {
     let found: Vec<&Finding> = outcome
         .findings
         .iter()
-        .filter(|finding| finding.check == CHECK)
+        .filter(|finding| *finding.check() == UNHANDLED_PROTOCOL)
         .collect();
     assert_eq!(found.len(), 2);
     for finding in found {
@@ -276,7 +277,7 @@ fn a_blind_or_short_window_is_said() {
     let said = |window: &EvidenceWindow| -> Vec<(bool, String)> {
         let unchecked = diagnose(window).unchecked.into_iter();
         unchecked
-            .filter(|entry| entry.check == CHECK)
+            .filter(|entry| *entry.check == UNHANDLED_PROTOCOL)
             .map(|entry| (entry.partly, entry.reason))
             .collect()
     };

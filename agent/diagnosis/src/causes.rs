@@ -1,0 +1,259 @@
+//! The checks and their causes: the one list.
+//!
+//! A detector refers to its check and causes by the names of this list, and a finding takes both from here. The enum of
+//! `spec.checks`, the words of a roll-up, the tables of README.md and docs/checks/README.md, the labels of metrics and
+//! the values of `--checks` are made of it; `cargo xtask codegen` writes those that are files (src/bin/checkgen.rs).
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+/// A part of the network stack that is looked at.
+pub struct Check {
+    /// Its name, as `spec.checks` and findings have it. Its page is docs/checks/NAME.md.
+    pub name: &'static str,
+    /// Everything that it finds, in one line.
+    pub finds: &'static str,
+    /// Its causes.
+    pub causes: &'static [&'static Cause],
+}
+
+/// A mechanism that a check proves.
+pub struct Cause {
+    /// The check.
+    pub check: &'static Check,
+    /// Its name, as findings have it.
+    pub name: &'static str,
+    /// Its words in a roll-up, without where: the same for every severity, or one for each, the least first.
+    /// `{protocol}` stands for the protocol's name, which otherwise follows in brackets where it is known.
+    pub headlines: &'static [&'static str],
+    /// The meaning of a finding that is Info.
+    pub info: Info,
+}
+
+/// The meaning of the severity Info.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Info {
+    /// The packets are known to be missed by nobody.
+    Harmless,
+    /// Nobody has judged whether they are missed.
+    Unjudged,
+}
+
+/// A finding's cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// One of the list.
+    Listed(&'static Cause),
+    /// A reason or a function by the kernel's own name, of the check [`OTHER_DROP`].
+    Kernel(String),
+}
+
+/// The check of this name.
+pub fn check(name: &str) -> Option<&'static Check> {
+    CHECKS.iter().copied().find(|check| check.name == name)
+}
+
+macro_rules! checks {
+    ($(
+        $CHECK:ident $check:literal {
+            finds $finds:literal;
+            $($CAUSE:ident $cause:literal $info:ident $headlines:expr;)+
+        }
+    )+) => {
+        /// Every check, in the order of the documents.
+        pub static CHECKS: &[&Check] = &[$(&$CHECK),+];
+
+        $(
+            #[doc = concat!("The check `", $check, "`.")]
+            pub static $CHECK: Check = Check {
+                name: $check,
+                finds: $finds,
+                causes: &[$(&$CAUSE),+],
+            };
+            $(
+                #[doc = concat!("The cause `", $check, "/", $cause, "`.")]
+                pub static $CAUSE: Cause = Cause {
+                    check: &$CHECK,
+                    name: $cause,
+                    headlines: &$headlines,
+                    info: Info::$info,
+                };
+            )+
+        )+
+    };
+}
+
+checks! {
+    PROMISCUITY "Promiscuity" {
+        finds "who made a device promiscuous, along the whole chain, and whether it must be";
+        BRIDGE_PORT "BridgePort" Harmless ["interface promiscuous for a bridge"];
+        OPEN_VSWITCH_PORT "OpenVSwitchPort" Harmless ["interface promiscuous for Open vSwitch"];
+        MACVLAN_PASSTHRU "MacvlanPassthru" Harmless ["interface promiscuous for a macvlan"];
+        PACKET_SOCKET "PacketSocket" Harmless ["interface promiscuous for a packet capture"];
+        USER_REQUEST "UserRequest" Harmless ["interface promiscuous by an administrator"];
+        UNICAST_FILTER "UnicastFilter" Harmless ["interface promiscuous, its address filter is full"];
+        ALL_MULTICAST "AllMulticast" Harmless ["interface takes every multicast frame"];
+        UNEXPLAINED "Unexplained" Harmless ["interface promiscuous without a known cause"];
+    }
+    UNHANDLED_PROTOCOL "UnhandledProtocol" {
+        finds "frames that nobody on the node receives: LLDP, CDP, slow protocols and others, with their sender";
+        NO_RECEIVER "NoReceiver" Harmless [
+            "{protocol} dropped",
+            "{protocol} addressed to the node dropped",
+            "{protocol} addressed to the node dropped",
+        ];
+    }
+    CHECKSUM_DROP "ChecksumDrop" {
+        finds "half-made checksums that a program passed on, told from bytes that really broke";
+        PARTIAL_CHECKSUM_LOST "PartialChecksumLost" Harmless ["packets with an unfinished checksum dropped"];
+        CORRUPTION "Corruption" Harmless ["corrupt packets dropped"];
+    }
+    DRIVER_CHECKSUM "DriverChecksum" {
+        finds "drivers that cannot finish the checksums of a protocol, by the kernel log";
+        UNSUPPORTED_PROTOCOL "UnsupportedProtocol" Harmless ["driver cannot finish checksums"];
+    }
+    FRAGMENT_REASSEMBLY "FragmentReassembly" {
+        finds "two interfaces in one broadcast domain whose fragments collide; datagrams that stay incomplete";
+        SHARED_BROADCAST_DOMAIN "SharedBroadcastDomain" Harmless [
+            "two interfaces in one broadcast domain",
+            "fragments collide between two interfaces in one segment",
+            "datagrams lost between two interfaces in one segment",
+        ];
+        FRAGMENT_LOSS "FragmentLoss" Harmless ["datagrams incomplete, fragments lost"];
+    }
+    TAP_QUEUE_DROP "TapQueueDrop" {
+        finds "guests and programs that read their macvtap, TAP or TUN device too slowly";
+        RECEIVE_QUEUE_FULL "ReceiveQueueFull" Harmless ["queue to a guest full"];
+        TRANSMIT_QUEUE_FULL "TransmitQueueFull" Harmless ["queue to a program or guest full"];
+        QUEUE_CHECK_RACE "QueueCheckRace" Harmless ["queue to a guest drops, perhaps with room in it"];
+    }
+    LINK_MTU "LinkMtu" {
+        finds "a veth whose other end takes less than it sends";
+        PEER_MTU_SMALLER "PeerMtuSmaller" Harmless ["packets above the peer's MTU dropped"];
+    }
+    SEGMENT_OFFLOAD "SegmentOffload" {
+        finds "TCP behind an inline segment routing header (SRv6) that offload does not join, or drops";
+        SEGMENT_ROUTING_GRO "SegmentRoutingGro" Harmless ["segment routing packets not joined on receipt"];
+        SEGMENT_ROUTING_GSO "SegmentRoutingGso" Harmless ["segment routing super-frames dropped"];
+    }
+    RECEIVE_OVERRUN "ReceiveOverrun" {
+        finds "NICs and CPUs that packets come too fast for";
+        RING_FULL "RingFull" Harmless ["receive ring of a NIC full"];
+        BACKLOG_FULL "BacklogFull" Harmless ["backlog of a CPU full"];
+    }
+    OTHER_DROP "OtherDrop" {
+        finds "every other drop by the kernel's own reason, with what it means and what to do";
+        NOT_LOSS "NotLoss" Harmless ["freed packets that nobody misses"];
+        NO_DEVICE "NoDevice" Unjudged ["packets dropped without a device of the node"];
+        REMAINDER "Remainder" Unjudged ["packets dropped for several small reasons"];
+        LISTEN_OVERFLOWS "ListenOverflows" Unjudged ["connections refused by a full listening socket"];
+    }
+}
+
+impl Check {
+    /// Its page in this repository.
+    pub fn docs(&self) -> String {
+        format!("docs/checks/{}.md", self.name)
+    }
+}
+
+impl Mechanism {
+    /// The check that the finding belongs to.
+    pub fn check(&self) -> &'static Check {
+        match self {
+            Self::Listed(cause) => cause.check,
+            Self::Kernel(_) => &OTHER_DROP,
+        }
+    }
+
+    /// Its name, as findings have it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Listed(cause) => cause.name,
+            Self::Kernel(name) => name,
+        }
+    }
+
+    /// Whether it is this cause.
+    pub fn is(&self, cause: &'static Cause) -> bool {
+        matches!(self, Self::Listed(own) if *own == cause)
+    }
+}
+
+impl From<&'static Cause> for Mechanism {
+    fn from(cause: &'static Cause) -> Self {
+        Self::Listed(cause)
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+// Check and cause refer to each other, so they are compared and shown by their names.
+
+impl PartialEq for Check {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Check {}
+
+impl Hash for Check {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl PartialOrd for Check {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Check {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name.cmp(other.name)
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        (self.check, self.name) == (other.check, other.name)
+    }
+}
+
+impl Eq for Cause {}
+
+impl PartialOrd for Cause {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Cause {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.check, self.name).cmp(&(other.check, other.name))
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.check.name, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests;
