@@ -151,7 +151,11 @@ fn parse_glob(text: &str) -> Result<String, SettingsError> {
     Ok(glob)
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+#[derive(Debug, thiserror::Error)]
+#[error("give 1s to 1h, such as 35, 35s or 2m")]
+struct DurationError;
+
+fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let factor = match text.get(digits.len()..) {
         Some("" | "s") => Some(1),
@@ -166,7 +170,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         .and_then(|(count, factor)| count.checked_mul(factor))
         .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
         .map(Duration::from_secs)
-        .ok_or_else(|| "give 1s to 1h, such as 35, 35s or 2m".to_owned())
+        .ok_or(DurationError)
 }
 
 #[cfg(test)]

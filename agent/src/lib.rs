@@ -5,6 +5,7 @@ pub mod cli;
 pub mod collect;
 pub mod diagnose;
 mod hidden;
+mod limits;
 pub mod privileges;
 mod probe_states;
 pub mod probes;

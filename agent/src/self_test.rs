@@ -10,47 +10,49 @@ use crate::{
     sources::{self, KernelLog},
 };
 
-/// What was tried; an error says in words what the kernel refused.
-struct Tried {
-    programs: Result<(), String>,
+/// What the kernel refused, in words, of what was tried.
+struct Refused {
+    programs: Option<String>,
     /// Some program does not let the agent see its network namespace.
     has_closed_programs: bool,
-    symbols: Result<(), String>,
-    kernel_log: Result<(), String>,
+    symbols: Option<String>,
+    kernel_log: Option<String>,
 }
 
 /// Tries what is needed: to load a probe, to see the namespaces of all programs, to read an address in /proc/kallsyms
 /// and to open the kernel's log. Nothing is attached. Gives a sentence for each thing that the node forbids.
 pub fn forbidden(kernel: &Kernel) -> Vec<String> {
-    let tried = Tried {
-        programs: DropProbe::try_load(kernel).map_err(|error| causes(&error)),
+    let refused = Refused {
+        programs: DropProbe::try_load(kernel)
+            .err()
+            .map(|error| causes(&error)),
         // Without /proc nothing else can be said either.
         has_closed_programs: sources::has_closed_programs().unwrap_or_default(),
         symbols: kallsyms::addresses(["_stext"])
-            .map(|_| ())
-            .map_err(|error| causes(&error)),
+            .err()
+            .map(|error| causes(&error)),
         kernel_log: match KernelLog::from_now().read() {
-            Observed::Unavailable { reason } => Err(reason),
-            Observed::Complete { .. } | Observed::Partial { .. } => Ok(()),
+            Observed::Unavailable { reason } => Some(reason),
+            Observed::Complete { .. } | Observed::Partial { .. } => None,
         },
     };
-    sentences(tried, &Restrictions::read())
+    sentences(refused, &Restrictions::read())
 }
 
-fn sentences(tried: Tried, restrictions: &Restrictions) -> Vec<String> {
+fn sentences(refused: Refused, restrictions: &Restrictions) -> Vec<String> {
     // There may be no other namespace yet to try it on.
     let lacks_links = restrictions.missing.contains(&Capability::NetAdmin);
     let links = lacks_links.then(|| restrictions.refusal(Need::Links));
     // A few programs may protect themselves; only what the node forbids in general is worth a word.
     let is_restricted = restrictions.known(Need::Processes).is_some();
-    let processes =
-        (tried.has_closed_programs && is_restricted).then(|| restrictions.refusal(Need::Processes));
+    let processes = (refused.has_closed_programs && is_restricted)
+        .then(|| restrictions.refusal(Need::Processes));
     [
-        (Need::Programs, tried.programs.err()),
+        (Need::Programs, refused.programs),
         (Need::Links, links),
         (Need::Processes, processes),
-        (Need::Symbols, tried.symbols.err()),
-        (Need::KernelLog, tried.kernel_log.err()),
+        (Need::Symbols, refused.symbols),
+        (Need::KernelLog, refused.kernel_log),
     ]
     .into_iter()
     .filter_map(|(need, refused)| Some(format!("{}, so {}", refused?, need.lost())))
@@ -64,17 +66,17 @@ mod tests {
 
     /// What a process with these restrictions is refused.
     fn tried(restrictions: &Restrictions, refused: &[Need]) -> Vec<String> {
-        let try_it = |need: Need| match refused.contains(&need) {
-            true => Err(restrictions.refusal(need)),
-            false => Ok(()),
+        let try_it = |need: Need| {
+            let is_refused = refused.contains(&need);
+            is_refused.then(|| restrictions.refusal(need))
         };
-        let tried = Tried {
+        let refused = Refused {
             programs: try_it(Need::Programs),
             has_closed_programs: refused.contains(&Need::Processes),
             symbols: try_it(Need::Symbols),
             kernel_log: try_it(Need::KernelLog),
         };
-        sentences(tried, restrictions)
+        sentences(refused, restrictions)
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use aya::EbpfLoader;
 
-use super::{description::Description, error::Error, kernel::Kernel, system};
+use super::{description::Description, error::Error, kernel::Kernel};
+use crate::limits;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netdiag-ebpf"));
 
@@ -21,7 +22,7 @@ pub fn loader<'a>(
     own: &[&Description],
 ) -> Result<(EbpfLoader<'a>, &'static [u8]), Error> {
     let object = object().ok_or(Error::NotBuilt)?;
-    system::raise_locked_memory_limit();
+    limits::raise_locked_memory();
     let mut loader = EbpfLoader::new();
     // The loader has parsed the kernel's types, some 20 MB, for relocations that these programs do not have.
     loader.btf(None);

@@ -218,7 +218,8 @@ impl Agent {
                 }
                 self.result(&assignment, &window, attempts)
             }
-            Err(reason) => {
+            Err(interrupted) => {
+                let reason = interrupted.to_string();
                 tracing::warn!(
                     node = self.node,
                     diagnosis = key.name,

@@ -46,7 +46,18 @@ pub struct Ended {
     /// How often it was begun.
     pub attempts: i32,
     /// What was seen, or why nothing was.
-    pub evidence: Result<EvidenceWindow, String>,
+    pub evidence: Result<EvidenceWindow, Interrupted>,
+}
+
+/// Why a window saw nothing.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum Interrupted {
+    /// It was told to end before its time.
+    #[error("the window was ended early")]
+    Stopped,
+    /// Its thread failed.
+    #[error("the window ended by an internal error; see the agent's log")]
+    Panicked,
 }
 
 impl Windows {
@@ -144,7 +155,7 @@ async fn next_end(
     while let Some(joined) = threads.join_next_with_id().await {
         let (id, evidence) = match joined {
             Ok((id, Some(window))) => (id, Ok(window)),
-            Ok((id, None)) => (id, Err("the window was ended early".to_owned())),
+            Ok((id, None)) => (id, Err(Interrupted::Stopped)),
             Err(error) => (error.id(), Err(why(&error))),
         };
         if let Some(Running { key, attempts, .. }) = running.remove(&id) {
@@ -158,10 +169,10 @@ async fn next_end(
     pending().await
 }
 
-fn why(error: &JoinError) -> String {
+fn why(error: &JoinError) -> Interrupted {
     if error.is_panic() {
-        "the window ended by an internal error; see the agent's log".to_owned()
+        Interrupted::Panicked
     } else {
-        "the window was ended early".to_owned()
+        Interrupted::Stopped
     }
 }

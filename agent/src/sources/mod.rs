@@ -50,6 +50,7 @@ use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, TunHo
 
 use crate::{
     causes::causes,
+    limits,
     probes::{Error as ProbeError, Kernel, iterators::Iterators, question::SegmentRoute},
 };
 
@@ -120,7 +121,7 @@ impl Sources {
     /// # Errors
     /// When the kernel gives no netlink socket.
     pub fn new(host: HostRoot, scope: Scope, kernel: &Kernel) -> Result<Self, SourceError> {
-        system_calls::raise_open_file_limit();
+        limits::raise_open_files();
         let route = RouteSocket::open().map_err(|source| SourceError::Netlink { source })?;
         Ok(Self {
             route,

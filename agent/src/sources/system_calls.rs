@@ -1,4 +1,4 @@
-//! The few system calls that std has no safe face for.
+//! The few system calls that std has no face for.
 
 use std::{
     fs::File,
@@ -6,39 +6,43 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
 };
 
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+
 /// A duplicate of a socket that another process holds. Whoever gets it must close it soon: until then the process
 /// cannot really close its end.
 ///
 /// # Errors
 /// `EPERM` without SYS_PTRACE, `ESRCH` and `EBADF` when the process or its descriptor is gone, `ENOSYS` before 5.6.
-#[expect(unsafe_code, reason = "libc has no safe pidfd_getfd")]
 pub fn duplicate_of(pidfd: BorrowedFd<'_>, descriptor: i32) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes three integers and no memory of ours.
-    let result =
-        unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), descriptor, 0_u32) };
-    owned(result)
+    Ok(pidfd_getfd(pidfd, descriptor, PidfdGetfdFlags::empty())?)
 }
 
 /// A descriptor that stands for one process, whatever becomes of its number.
 ///
 /// # Errors
 /// `ESRCH` when there is no such process, `ENOSYS` before 5.3.
-#[expect(unsafe_code, reason = "libc has no safe pidfd_open")]
 pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes two integers and no memory of ours.
-    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0_u32) };
-    owned(result)
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
 /// The network namespace that a socket is in, which may differ from the one its holder is in now.
 ///
 /// # Errors
 /// `EPERM` without NET_ADMIN there, `ENOTTY` when it is no socket.
-#[expect(unsafe_code, reason = "an ioctl has no safe face")]
+#[expect(
+    unsafe_code,
+    reason = "an ioctl has no safe face, and its descriptor must be adopted"
+)]
 pub fn namespace_of_socket(socket: BorrowedFd<'_>) -> io::Result<File> {
     // SAFETY: SIOCGSKNS (`sock_ioctl`, net/socket.c) reads no argument and returns a new descriptor.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGSKNS as libc::Ioctl) };
-    owned(result.into()).map(File::from)
+    let descriptor = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGSKNS as libc::Ioctl) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for us, so nobody else closes it.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
 }
 
 /// `net->net_cookie` of a socket's namespace (SO_NETNS_COOKIE, 5.14).
@@ -86,23 +90,6 @@ pub fn read_kernel_log(buffer: &mut [u8]) -> io::Result<usize> {
     let written =
         unsafe { libc::klogctl(SYSLOG_ACTION_READ_ALL, buffer.as_mut_ptr().cast(), length) };
     usize::try_from(written).map_err(|_| io::Error::last_os_error())
-}
-
-/// Raises the soft limit of open files to the hard one, which needs no capability: a reading holds a descriptor per
-/// namespace, and a node may have more of them than the usual limit of 1,024.
-#[expect(unsafe_code, reason = "libc has no safe setrlimit")]
-pub fn raise_open_file_limit() {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: both calls take a pointer to a local that outlives them.
-    unsafe {
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
-        }
-    }
 }
 
 /// `struct ethtool_drvinfo` of `<linux/ethtool.h>`.
@@ -189,15 +176,5 @@ fn ethtool<T>(socket: BorrowedFd<'_>, device: &str, argument: &mut T) -> io::Res
         Ok(())
     } else {
         Err(io::Error::last_os_error())
-    }
-}
-
-/// Takes over a descriptor that a system call returned, or its error.
-#[expect(unsafe_code, reason = "a raw descriptor must be adopted somewhere")]
-fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
-    match i32::try_from(result) {
-        // SAFETY: the kernel has just made this descriptor for us, so nobody else closes it.
-        Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
-        _ => Err(io::Error::last_os_error()),
     }
 }

@@ -4,7 +4,10 @@ use std::fmt;
 
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace};
 
-use super::{agents, seen::Seen};
+use super::{
+    agents,
+    seen::{ReadError, Seen},
+};
 use crate::cli::CheckArgs;
 
 /// The label by which a namespace says which pods it takes:
@@ -76,7 +79,7 @@ pub fn judge(seen: &Seen, args: &CheckArgs) -> Vec<Statement> {
 }
 
 /// The same sentence for whatever could not be looked at.
-pub fn unread(what: &str, error: &str) -> Statement {
+pub fn unread(what: &str, error: &ReadError) -> Statement {
     Statement::wrong(format!("{what} cannot be read: {error}"))
 }
 

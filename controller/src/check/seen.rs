@@ -20,7 +20,27 @@ use crate::{cli::CheckArgs, stores};
 const PAGE: u32 = 50;
 
 /// What was read, or why it could not be.
-pub type Read<T> = Result<T, String>;
+pub type Read<T> = Result<T, ReadError>;
+
+/// Why something could not be read: the API server's answer, or why there is none.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", message(.source))]
+pub struct ReadError {
+    source: kube::Error,
+}
+
+impl From<kube::Error> for ReadError {
+    fn from(source: kube::Error) -> Self {
+        Self { source }
+    }
+}
+
+fn message(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
 
 /// An installation as it was seen.
 pub struct Seen {
@@ -47,7 +67,7 @@ impl Seen {
         let agents = Api::namespaced(client.clone(), namespace)
             .get_opt(&args.agents)
             .await
-            .map_err(words);
+            .map_err(ReadError::from);
         let pods = match &agents {
             Ok(Some(agents)) => pods(client, namespace, agents).await,
             _ => Ok(Vec::new()),
@@ -58,11 +78,11 @@ impl Seen {
             namespace: Api::all(client.clone())
                 .get_opt(namespace)
                 .await
-                .map_err(words),
+                .map_err(ReadError::from),
             controller: Api::namespaced(client.clone(), namespace)
                 .get_opt(&args.controller)
                 .await
-                .map_err(words),
+                .map_err(ReadError::from),
             agents,
             pods,
             nodes: all(
@@ -71,7 +91,7 @@ impl Seen {
                 stores::shrink_node,
             )
             .await
-            .map_err(words),
+            .map_err(ReadError::from),
             reports: served(
                 all(
                     Api::all(client.clone()),
@@ -95,7 +115,7 @@ async fn pods(client: &Client, namespace: &str, agents: &DaemonSet) -> Read<Vec<
         .collect();
     let ours = ListParams::default().labels(&labels.join(","));
     let api = Api::namespaced(client.clone(), namespace);
-    all(api, ours, shrink_pod).await.map_err(words)
+    all(api, ours, shrink_pod).await.map_err(ReadError::from)
 }
 
 /// All objects of a kind, page by page, each without what `tidy` takes away.
@@ -137,13 +157,6 @@ fn served<T>(list: Result<T, kube::Error>) -> Read<Option<T>> {
     match list {
         Ok(list) => Ok(Some(list)),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-        Err(error) => Err(words(error)),
-    }
-}
-
-fn words(error: kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message,
-        other => other.to_string(),
+        Err(error) => Err(error.into()),
     }
 }

@@ -224,7 +224,8 @@ fn kinds_that_are_not_served_and_objects_that_cannot_be_read_are_wrong() {
     let mut seen = healthy();
     seen.reports = Ok(None);
     assert_says(&wrong(&seen), "does not serve NodeNetReport");
-    seen.pods = Err("pods is forbidden".into());
+    let forbidden = kube::core::Status::failure("pods is forbidden", "Forbidden");
+    seen.pods = Err(kube::Error::Api(forbidden.boxed()).into());
     assert_says(
         &wrong(&seen),
         "The agents' pods cannot be read: pods is forbidden",
