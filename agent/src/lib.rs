@@ -4,7 +4,6 @@ pub mod causes;
 pub mod cli;
 pub mod collect;
 pub mod diagnose;
-mod hidden;
 mod limits;
 pub mod privileges;
 mod probe_states;

@@ -8,9 +8,9 @@ use netdiag_agent::{
     causes::causes,
     cli::{Cli, Command},
     diagnose::{self, Verdict},
-    render::printable,
     run,
 };
+use netdiag_diagnosis::text::printable;
 
 /// `--fail-on` was met. (2 is clap's, for wrong usage.)
 const FAIL_ON_MET: u8 = 3;

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod finding;
 pub mod kernel;
 pub mod ledger;
+pub mod text;
 pub mod topology;
 pub mod uapi;
 
@@ -16,7 +17,6 @@ mod anonymise;
 pub mod detectors;
 mod diagnose;
 mod explained_retransmissions;
-mod hidden;
 mod packets;
 mod settings;
 #[cfg(test)]
@@ -26,6 +26,5 @@ mod window;
 pub use anonymise::anonymise;
 pub use diagnose::{Diagnosis, diagnose};
 pub use evidence::EvidenceWindow;
-pub use hidden::is_hidden;
 pub use settings::{Settings, SettingsError};
 pub use window::Window;

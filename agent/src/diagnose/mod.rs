@@ -7,7 +7,9 @@ use std::{
     path::Path,
 };
 
-use netdiag_diagnosis::{Diagnosis, EvidenceWindow, Settings, SettingsError, finding::Severity};
+use netdiag_diagnosis::{
+    Diagnosis, EvidenceWindow, Settings, SettingsError, finding::Severity, text::printable,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -77,7 +79,7 @@ pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
             let recording = recording::read(path).map_err(|source| Error::Replay { source })?;
             let window = recording.evidence;
             let node = format!("{} ({})", window.node.name, window.node.kernel);
-            eprintln!("netdiag: replaying what {} saw", render::printable(&node));
+            eprintln!("netdiag: replaying what {} saw", printable(&node));
             window
         }
         None => {
@@ -147,7 +149,7 @@ fn keep(path: &Path, window: EvidenceWindow, anonymise: bool) -> Result<(), Erro
     let path = path.to_string_lossy();
     eprintln!(
         "netdiag: evidence recorded in {}; {holds}",
-        render::printable(&path)
+        printable(&path)
     );
     Ok(())
 }

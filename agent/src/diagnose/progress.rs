@@ -7,7 +7,9 @@ use std::{
 
 use netdiag_diagnosis::evidence::NodeFacts;
 
-use crate::{collect::Progress, render::printable};
+use netdiag_diagnosis::text::printable;
+
+use crate::collect::Progress;
 
 /// The progress line.
 pub struct ProgressLine {

@@ -1,5 +1,7 @@
 //! Which security module confines this process, by what the kernel shows below /proc/self/attr.
 
+use netdiag_diagnosis::text::printable_up_to;
+
 /// A rule of a security module that this process is under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confinement {
@@ -26,10 +28,7 @@ impl Confinement {
     pub fn parse(context: &str) -> Option<Self> {
         // SELinux ends it with a zero, AppArmor with a line feed.
         let context = context.trim_end_matches(['\0', '\n']);
-        let short = |name: &str| -> String {
-            let plain = name.chars().filter(|character| !character.is_control());
-            plain.take(LONGEST_NAME).collect()
-        };
+        let short = |name: &str| printable_up_to(name, LONGEST_NAME);
         // `unconfined`, or `cri-containerd.apparmor.d (enforce)`.
         if let Some((profile, mode)) = context.rsplit_once(" (") {
             return matches!(mode, "enforce)" | "kill)").then(|| Self::AppArmor {

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use netdiag_diagnosis::finding::{Finding, FindingId, Proof, Remedy, Severity};
+use netdiag_diagnosis::{
+    finding::{Finding, FindingId, Proof, Remedy, Severity},
+    text::printable,
+};
 
 use super::{
     Style,
-    text::{hang, paint, printable, seconds, sentence, severity_style, wrap, wrap_command},
+    text::{hang, paint, seconds, sentence, severity_style, wrap, wrap_command},
 };
 
 /// Columns of the labels (`Impact`, `Because`) with their indentation.

@@ -6,12 +6,10 @@ use netdiag_diagnosis::{
     evidence::NetnsId,
     finding::Verdict,
     ledger::{Booking, LedgerEntry},
+    text::printable,
 };
 
-use super::{
-    Style,
-    text::{printable, wrap},
-};
+use super::{Style, text::wrap};
 
 /// Wider names are not aligned; the others would be pushed too far to the right.
 const ALIGN_AT_MOST: usize = 40;

@@ -15,7 +15,6 @@ use netdiag_diagnosis::{
     finding::Severity,
 };
 
-pub use text::printable;
 use text::{paint, seconds, severity_style, wrap};
 
 /// More columns than this are hard to read, whatever the terminal's width.

@@ -1,28 +1,8 @@
 //! Text helpers: escaping of what came from outside, wrapping, colours.
 
-use std::borrow::Cow;
-
 use anstyle::{AnsiColor, Style};
-use netdiag_diagnosis::finding::Severity;
+use netdiag_diagnosis::{finding::Severity, text::printable};
 use textwrap::{Options, WordSplitter};
-
-use crate::hidden::is_hidden;
-
-/// Makes a text from outside (names of interfaces, pods and processes, LLDP fields, log lines) safe for a terminal:
-/// control characters and those that change the direction of the text are shown by their number.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hidden) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |character: char| {
-        if is_hidden(character) {
-            character.escape_unicode().to_string()
-        } else {
-            character.to_string()
-        }
-    };
-    Cow::Owned(text.chars().map(escape).collect())
-}
 
 /// Wraps a text at `width` columns with one prefix for its first line and spaces of the same width for the rest.
 pub fn hang(prefix: &str, text: &str, width: usize) -> String {
@@ -147,15 +127,6 @@ pub fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_and_direction_characters_are_shown_by_number() {
-        assert_eq!(
-            printable("eth0\x1b[31m\u{202e}x\n"),
-            "eth0\\u{1b}[31m\\u{202e}x\\u{a}"
-        );
-        assert_eq!(printable("br-größe"), "br-größe");
-    }
 
     #[test]
     fn names_are_not_broken_at_their_hyphens() {

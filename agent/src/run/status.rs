@@ -9,7 +9,7 @@ use netdiag_crds::{
     conditions::{READY, Status, condition, reasons},
     report::{AgentInfo, Probe, RunResult},
 };
-use netdiag_diagnosis::EvidenceWindow;
+use netdiag_diagnosis::{EvidenceWindow, text::cut};
 
 use crate::{
     probe_states,
@@ -55,7 +55,7 @@ impl About {
             message.push_str("; ");
             message.push_str(sentence);
         }
-        message.chars().take(MESSAGE).collect()
+        cut(&message, MESSAGE).into_owned()
     }
 
     fn probes(&self, active: bool) -> Vec<Probe> {
@@ -137,7 +137,7 @@ pub fn minimal(
         .map(|ready| Condition {
             status: "False".to_owned(),
             reason: reasons::SCHEMA_MISMATCH.to_owned(),
-            message: message.chars().take(MESSAGE).collect(),
+            message: cut(&message, MESSAGE).into_owned(),
             last_transition_time: Time(since),
             ..ready.clone()
         })
@@ -211,7 +211,7 @@ mod tests {
             "{}",
             ready.message
         );
-        assert_eq!(ready.message.len(), MESSAGE);
+        assert_eq!(ready.message.chars().count(), MESSAGE);
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::os::{
     unix::net::UnixDatagram,
 };
 
-use netdiag_diagnosis::evidence::Link;
+use netdiag_diagnosis::{evidence::Link, text::printable_up_to};
 
-use super::{namespaces::OpenNamespace, processes, system_calls, text::printable};
+use super::{namespaces::OpenNamespace, processes, system_calls};
 
 /// ETHTOOL_BUSINFO_LEN and the other texts of `struct ethtool_drvinfo` have 32 bytes.
 const LONGEST_DRIVER: usize = 32;
@@ -24,7 +24,7 @@ pub fn fill<'a>(namespace: &OpenNamespace, links: impl Iterator<Item = &'a mut L
     for link in links {
         link.driver = system_calls::driver_of(socket.as_fd(), &link.name)
             .ok()
-            .map(|driver| printable(&driver, LONGEST_DRIVER));
+            .map(|driver| printable_up_to(&driver, LONGEST_DRIVER));
         if link.tx_checksum_offload.is_none() {
             link.tx_checksum_offload =
                 system_calls::transmit_checksum(socket.as_fd(), &link.name).ok();

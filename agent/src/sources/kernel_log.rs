@@ -6,9 +6,12 @@ use std::{
     os::unix::fs::OpenOptionsExt,
 };
 
-use netdiag_diagnosis::evidence::{KernelLogLine, Observed};
+use netdiag_diagnosis::{
+    evidence::{KernelLogLine, Observed},
+    text::printable_up_to,
+};
 
-use super::{observed, system_calls, text::printable};
+use super::{observed, system_calls};
 use crate::{
     privileges::{Need, Restrictions},
     probes::monotonic_ns,
@@ -187,7 +190,7 @@ fn line(priority: u32, at_us: u64, text: &str) -> Option<Line> {
     (priority < 8).then(|| Line {
         at_us,
         level: priority as u8,
-        text: printable(text, LONGEST_LINE),
+        text: printable_up_to(text, LONGEST_LINE),
     })
 }
 

@@ -1,14 +1,14 @@
 //! One RTM_NEWLINK message into a [`Link`]. Pure: bytes in, a link out.
 
-use netdiag_diagnosis::evidence::{
-    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkKind, LinkStats,
-    MacvlanSettings, Peer, VlanSettings,
+use netdiag_diagnosis::{
+    evidence::{
+        BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkKind, LinkStats,
+        MacvlanSettings, Peer, VlanSettings,
+    },
+    text::printable_up_to,
 };
 
-use super::{
-    attributes::{Attribute, array, attributes},
-    text::printable,
-};
+use super::attributes::{Attribute, array, attributes};
 
 /// IFNAMSIZ without its zero; names may hold any byte but '/', space and zero.
 const LONGEST_NAME: usize = 15;
@@ -89,7 +89,7 @@ pub fn parse(message: &[u8]) -> Option<ParsedLink> {
     for attribute in attributes(message.get(IFINFOMSG..)?) {
         match attribute.kind {
             IFLA_ADDRESS => link.address = address(attribute.value),
-            IFLA_IFNAME => link.name = printable(&attribute.text(), LONGEST_NAME),
+            IFLA_IFNAME => link.name = printable_up_to(&attribute.text(), LONGEST_NAME),
             IFLA_MTU => link.mtu = attribute.u32().unwrap_or_default(),
             IFLA_LINK => peer = attribute.u32().filter(|ifindex| *ifindex != 0),
             IFLA_LINK_NETNSID => peer_nsid = attribute.i32(),
@@ -185,7 +185,9 @@ fn link_info(info: Attribute<'_>, link: &mut Link) {
 }
 
 fn kind_of(attribute: Attribute<'_>) -> LinkKind {
-    printable(&attribute.text(), LONGEST_KIND).as_str().into()
+    printable_up_to(&attribute.text(), LONGEST_KIND)
+        .as_str()
+        .into()
 }
 
 fn bridge(data: &[u8]) -> BridgeSettings {

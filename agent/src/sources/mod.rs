@@ -36,9 +36,9 @@ pub mod pulse;
 pub mod reading;
 mod route_netlink;
 mod segment_routes;
+mod snmp;
 pub mod softnet;
 mod system_calls;
-mod text;
 mod tun_holders;
 
 #[cfg(test)]

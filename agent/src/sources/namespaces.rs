@@ -18,7 +18,7 @@ use std::{
 };
 
 use netdiag_abi::net_devices::NetDeviceRecord;
-use netdiag_diagnosis::evidence::NetnsId;
+use netdiag_diagnosis::{evidence::NetnsId, text::printable_up_to};
 
 use crate::privileges::{Need, Restrictions};
 
@@ -27,7 +27,6 @@ use super::{
     devices, processes,
     route_netlink::RouteSocket,
     system_calls,
-    text::printable,
 };
 use failures::Failures;
 
@@ -277,7 +276,7 @@ fn named(run_netns: &Path, failed: &mut Failures) -> Vec<(String, File)> {
         match opened {
             Ok(file) if system_calls::is_network_namespace(file.as_fd()) => {
                 let name = path.file_name()?.to_string_lossy();
-                Some((printable(&name, LONGEST_NAME), file))
+                Some((printable_up_to(&name, LONGEST_NAME), file))
             }
             Ok(_) => None,
             Err(error) => {

@@ -11,9 +11,9 @@ use std::{
     path::PathBuf,
 };
 
-use netdiag_diagnosis::evidence::NetnsId;
+use netdiag_diagnosis::{evidence::NetnsId, text::printable_up_to};
 
-use super::{system_calls, text::printable};
+use super::system_calls;
 use crate::privileges::Need;
 
 /// The most processes that one walk looks at; a node's default `pid_max` is 32,768 per 1,024 CPUs.
@@ -91,7 +91,7 @@ pub fn inode(metadata: &fs::Metadata) -> io::Result<NetnsId> {
 /// The name of a process, escaped; empty when it has ended.
 pub fn comm(pid: u32) -> String {
     let comm = fs::read(path(pid, "comm")).unwrap_or_default();
-    printable(String::from_utf8_lossy(&comm).trim_end(), LONGEST_COMM)
+    printable_up_to(String::from_utf8_lossy(&comm).trim_end(), LONGEST_COMM)
 }
 
 /// The open descriptors of a process. /proc/<pid>/fd of another user is closed to the agent (it has no

@@ -1,8 +1,8 @@
 //! Registered receivers of link layer protocols: /proc/net/ptype.
 
-use netdiag_diagnosis::evidence::ProtocolHandler;
+use netdiag_diagnosis::{evidence::ProtocolHandler, text::printable_up_to};
 
-use super::{namespaces::OpenNamespace, text::printable};
+use super::namespaces::OpenNamespace;
 
 /// A packet socket adds a line; a namespace with more than this many is not worth more.
 const MOST_HANDLERS: usize = 1_024;
@@ -42,7 +42,7 @@ fn parse_line(line: &str) -> Option<ProtocolHandler> {
     let function = words.next().unwrap_or_default();
     Some(ProtocolHandler {
         ethertype,
-        device: device.map(|name| printable(name, LONGEST_DEVICE)),
+        device: device.map(|name| printable_up_to(name, LONGEST_DEVICE)),
         function: symbol(function),
     })
 }
@@ -52,7 +52,7 @@ fn symbol(function: &str) -> String {
     if function.starts_with(|first: char| first.is_ascii_digit()) {
         String::new()
     } else {
-        printable(function, LONGEST_FUNCTION)
+        printable_up_to(function, LONGEST_FUNCTION)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use netdiag_diagnosis::evidence::{Namespace, NetnsId};
 
-use super::{counters::Counters, processes, reading::Reading};
+use super::{counters::Counters, processes, reading::Reading, snmp};
 use crate::probes::question::{ProtocolCounters, Rise};
 
 /// What one read may take. A node with many pods is read in turn, so that this costs a few thousandths of a CPU.
@@ -76,23 +76,29 @@ impl Followed {
 }
 
 fn of(counters: &Counters) -> ProtocolCounters {
-    let value = |name: &str| counters.get(name).copied().unwrap_or(0);
-    ProtocolCounters {
-        fragments: value("Ip.ReasmReqds").saturating_add(value("Ip6.ReasmReqds")),
-        failed_reassemblies: value("Ip.ReasmFails").saturating_add(value("Ip6.ReasmFails")),
-        retransmitted_segments: value("Tcp.RetransSegs"),
-    }
+    pick(counters.iter().filter_map(|(name, value)| {
+        let (protocol, name) = name.split_once('.')?;
+        Some((protocol, name, *value))
+    }))
 }
 
-/// Picks the few values out of the files, which have some hundred.
 fn parse(snmp: &str, snmp6: &str) -> ProtocolCounters {
-    let ip = |name| in_columns(snmp, "Ip:", name).unwrap_or(0);
-    let ip6 = |name| in_rows(snmp6, name).unwrap_or(0);
-    ProtocolCounters {
-        fragments: ip("ReasmReqds").saturating_add(ip6("Ip6ReasmReqds")),
-        failed_reassemblies: ip("ReasmFails").saturating_add(ip6("Ip6ReasmFails")),
-        retransmitted_segments: in_columns(snmp, "Tcp:", "RetransSegs").unwrap_or(0),
+    pick(snmp::pairs_of_lines(snmp).chain(snmp::lines(snmp6)))
+}
+
+/// Picks the few values out of some hundred.
+fn pick<'a>(counters: impl Iterator<Item = (&'a str, &'a str, u64)>) -> ProtocolCounters {
+    let mut picked = ProtocolCounters::default();
+    for (protocol, name, value) in counters {
+        let to = match (protocol, name) {
+            ("Ip" | "Ip6", "ReasmReqds") => &mut picked.fragments,
+            ("Ip" | "Ip6", "ReasmFails") => &mut picked.failed_reassemblies,
+            ("Tcp", "RetransSegs") => &mut picked.retransmitted_segments,
+            _ => continue,
+        };
+        *to = to.saturating_add(value);
     }
+    picked
 }
 
 fn difference(now: ProtocolCounters, before: ProtocolCounters) -> ProtocolCounters {
@@ -107,25 +113,10 @@ fn difference(now: ProtocolCounters, before: ProtocolCounters) -> ProtocolCounte
     }
 }
 
-/// `snmp`: a line of names, then a line of values, both with the protocol in front.
-fn in_columns(text: &str, protocol: &str, name: &str) -> Option<u64> {
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol));
-    let mut names = lines.next()?.split_ascii_whitespace();
-    let mut values = lines.next()?.split_ascii_whitespace();
-    let column = names.position(|column| column == name)?;
-    values.nth(column)?.parse().ok()
-}
-
-/// `snmp6`: a name and a value in each line.
-fn in_rows(text: &str, name: &str) -> Option<u64> {
-    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
-    value.trim().parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sources::reading::Identity;
+    use crate::sources::{counters, reading::Identity};
 
     #[test]
     fn the_counters_are_picked_out_of_both_files() {
@@ -148,19 +139,10 @@ mod tests {
     fn both_ways_of_reading_give_the_same() {
         let snmp = std::fs::read_to_string("/proc/net/snmp").unwrap();
         let snmp6 = std::fs::read_to_string("/proc/net/snmp6").unwrap_or_default();
-        let parsed = parse(&snmp, &snmp6);
-        let counters = [
-            ("Ip.ReasmReqds", in_columns(&snmp, "Ip:", "ReasmReqds")),
-            ("Ip.ReasmFails", in_columns(&snmp, "Ip:", "ReasmFails")),
-            ("Ip6.ReasmReqds", in_rows(&snmp6, "Ip6ReasmReqds")),
-            ("Ip6.ReasmFails", in_rows(&snmp6, "Ip6ReasmFails")),
-            ("Tcp.RetransSegs", in_columns(&snmp, "Tcp:", "RetransSegs")),
-        ];
-        let counters = counters
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect();
-        assert_eq!(parsed, of(&counters));
+        let mut all = Counters::new();
+        counters::add(&mut all, snmp::pairs_of_lines(&snmp));
+        counters::add(&mut all, snmp::lines(&snmp6));
+        assert_eq!(parse(&snmp, &snmp6), of(&all));
     }
 
     #[test]

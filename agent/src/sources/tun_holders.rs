@@ -8,7 +8,10 @@ use std::{
     path::Path,
 };
 
-use netdiag_diagnosis::evidence::{Link, LinkKind, NetnsId, Observed, TunHolder};
+use netdiag_diagnosis::{
+    evidence::{Link, LinkKind, NetnsId, Observed, TunHolder},
+    text::printable_up_to,
+};
 
 use crate::privileges::{Need, Restrictions};
 
@@ -16,7 +19,6 @@ use super::{
     observed,
     pods::Pods,
     processes::{self, MOST_PROCESSES},
-    text::printable,
 };
 
 /// How many descriptors of all processes are looked at; each costs three system calls.
@@ -98,7 +100,7 @@ fn parse(fdinfo: &str) -> Option<String> {
         .find_map(|line| line.strip_prefix("iff:"))
         .map(str::trim)
         .filter(|name| !name.is_empty())
-        .map(|name| printable(name, LONGEST_DEVICE))
+        .map(|name| printable_up_to(name, LONGEST_DEVICE))
 }
 
 /// A device that is read through a file of its own, /dev/tapN with its index (drivers/net/macvtap.c, ipvtap.c).
@@ -118,7 +120,7 @@ fn macvtap_of(pid: u32, descriptor: i32, netns: NetnsId, taps: &[&Link]) -> Opti
         .iter()
         .find(|link| link.netns == netns && link.ifindex == ifindex)?;
     let is_device = fs::metadata(&file).is_ok_and(|found| found.file_type().is_char_device());
-    is_device.then(|| printable(&link.name, LONGEST_DEVICE))
+    is_device.then(|| printable_up_to(&link.name, LONGEST_DEVICE))
 }
 
 /// N of tapN.
