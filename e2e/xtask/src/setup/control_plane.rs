@@ -60,16 +60,6 @@ pub fn go_build(workspace: &Workspace, packages: &[String], output: &Path) -> Co
     build
 }
 
-/// Downloads the sources that [`BINARIES`] compiles, which needs no processor and may go on beside
-/// another compiler.
-pub fn download(workspace: &Workspace) -> Option<Command> {
-    let mut list = workspace.command(golang::go(workspace)?);
-    list.current_dir(workspace.root.join("e2e/kubernetes"));
-    list.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
-    list.args(["list", "-deps"]).args(PACKAGES);
-    Some(list)
-}
-
 /// The folder to give as KUBEBUILDER_ASSETS; nothing where PATH has all programs.
 pub fn assets(workspace: &Workspace) -> Result<Option<PathBuf>> {
     if let Some(folder) = given() {

@@ -69,10 +69,12 @@ pub struct Step {
     pub finish: fn(&Workspace) -> Result<()>,
 }
 
-/// Packages and Go, one after the other, since packages are installed by one program at a time. Go comes first, so that
-/// the control plane's sources can be downloaded while the eBPF tools compile.
-const FIRST: [&Step; 7] = [
-    &golang::GO,
+/// The compiler of Kubernetes' programs. It comes first, since it may be a package, and packages are installed by one
+/// program at a time.
+const GO: [&Step; 1] = [&golang::GO];
+/// What it compiles, beside all the rest.
+const COMPILED_BY_GO: [&Step; 2] = [&control_plane::BINARIES, &node_programs::BINARIES];
+const PACKAGES: [&Step; 6] = [
     &packages::NETWORK_TOOLS,
     &ebpf::PACKAGES,
     &packages::GUEST_TOOLS,
@@ -80,14 +82,9 @@ const FIRST: [&Step; 7] = [
     &packages::IMAGE_TOOLS,
     &packages::ARM64_EMULATOR,
 ];
-/// What is compiled then, one after the other, each after those it builds upon.
-const COMPILED: [&Step; 4] = [
-    &ebpf::TOOLCHAIN,
-    &ebpf::LINKER,
-    &control_plane::BINARIES,
-    &node_programs::BINARIES,
-];
-/// What mostly waits for a mirror, beside that.
+/// What packages are needed for, and is compiled.
+const EBPF_TOOLS: [&Step; 2] = [&ebpf::TOOLCHAIN, &ebpf::LINKER];
+/// What packages are needed for, and mostly waits for a mirror.
 const DOWNLOADED: [&Step; 4] = [
     &image_base::CRATES,
     &image_base::BASE,
@@ -138,10 +135,12 @@ pub fn set_up(
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut missing_of = |steps: &[&'static Step]| outcome.look(workspace, machine, steps, needs);
-    let first = missing_of(&FIRST);
-    let compiled = missing_of(&COMPILED);
+    let go = missing_of(&GO);
+    let packages = missing_of(&PACKAGES);
+    let by_go = missing_of(&COMPILED_BY_GO);
+    let tools = missing_of(&EBPF_TOOLS);
     let downloaded = missing_of(&DOWNLOADED);
-    let missing = [&first[..], &compiled, &downloaded].concat();
+    let missing = [&go[..], &packages, &by_go, &tools, &downloaded].concat();
     if missing.is_empty() {
         return Ok(outcome);
     }
@@ -153,41 +152,32 @@ pub fn set_up(
         }
         return Ok(outcome);
     }
-    for step in first {
-        outcome.set_up(workspace, step);
-    }
-    let known = outcome.lacking.clone();
-    let mut beside = Outcome {
-        rows: Vec::new(),
-        lacking: known.clone(),
+    outcome.add(outcome.perform(workspace, &go));
+    let with_packages = || {
+        let mut installed = outcome.perform(workspace, &packages);
+        let parts = both(
+            || installed.perform(workspace, &downloaded),
+            || installed.perform(workspace, &tools),
+        );
+        parts.into_iter().for_each(|part| installed.add(part));
+        installed
     };
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            for step in downloaded {
-                beside.set_up(workspace, step);
-            }
-        });
-        let mut sources = compiled
-            .iter()
-            .any(|step| step.need == Need::ControlPlane)
-            .then(|| control_plane::download(workspace))
-            .flatten()
-            .map(|command| scope.spawn(|| run(workspace, "download of sources", command)));
-        for step in compiled {
-            if step.need == Need::ControlPlane
-                && let Some(sources) = sources.take()
-            {
-                // Its error is no matter: the build meets the same one, and shows it.
-                let _ = sources.join();
-            }
-            outcome.set_up(workspace, step);
-        }
-    });
-    outcome.rows.extend(beside.rows);
-    let new = beside.lacking.into_iter().skip(known.len());
-    outcome.lacking.extend(new);
+    let parts = both(|| outcome.perform(workspace, &by_go), with_packages);
+    parts.into_iter().for_each(|part| outcome.add(part));
     job::check_interrupted()?;
     Ok(outcome)
+}
+
+/// Two parts of the set-up, side by side.
+fn both(beside: impl FnOnce() -> Outcome + Send, here: impl FnOnce() -> Outcome) -> [Outcome; 2] {
+    thread::scope(|scope| {
+        let beside = scope.spawn(beside);
+        let here = here();
+        match beside.join() {
+            Ok(beside) => [beside, here],
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 impl Outcome {
@@ -215,6 +205,27 @@ impl Outcome {
             }
         }
         missing
+    }
+
+    /// Performs steps one after the other; what cannot be used already is known from here.
+    fn perform(&self, workspace: &Workspace, steps: &[&Step]) -> Self {
+        let mut outcome = Self {
+            rows: Vec::new(),
+            lacking: self.lacking.clone(),
+        };
+        for step in steps {
+            outcome.set_up(workspace, step);
+        }
+        outcome
+    }
+
+    fn add(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        for lacking in other.lacking {
+            if !self.lacking.contains(&lacking) {
+                self.lacking.push(lacking);
+            }
+        }
     }
 
     /// Performs a step, unless an earlier one of the same need could not be done.
