@@ -65,10 +65,11 @@ pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
 
 /// A pattern that fits no interface must not read as "nothing found there".
 fn outside(settings: &Settings) -> impl Iterator<Item = Unchecked> {
-    settings.checks().map(|check| Unchecked {
-        check,
-        partly: true,
-        reason: "no interface of the node has a name that was asked for".to_owned(),
+    settings.checks().map(|check| {
+        Unchecked::in_part(
+            check,
+            "no interface of the node has a name that was asked for",
+        )
     })
 }
 

@@ -12,3 +12,14 @@ pub struct Unchecked {
     /// Why, and what would help.
     pub reason: String,
 }
+
+impl Unchecked {
+    /// A check that was made in part.
+    pub fn in_part(check: &'static Check, reason: impl Into<String>) -> Self {
+        Self {
+            check,
+            partly: true,
+            reason: reason.into(),
+        }
+    }
+}

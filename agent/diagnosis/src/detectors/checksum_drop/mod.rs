@@ -50,11 +50,7 @@ impl Detector for ChecksumDrop {
 
     fn judge(&self, window: &Window<'_>, _so_far: &Outcome) -> Outcome {
         let mut outcome = Outcome::default();
-        let unchecked = |reason: String| Unchecked {
-            check: &CHECKSUM_DROP,
-            partly: true,
-            reason,
-        };
+        let unchecked = |reason: String| Unchecked::in_part(&CHECKSUM_DROP, reason);
         let unseen = judge::unseen(window).map(|found| unchecked(text::unseen(&found)));
         outcome.unchecked.extend(unseen);
         for candidates in candidates::by_place(window) {

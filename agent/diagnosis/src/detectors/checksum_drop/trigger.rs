@@ -124,8 +124,8 @@ fn only_checksums(window: &Window<'_>, drop: &DropCount) -> bool {
     increase.is_some_and(|rose| rose > later && rose - later >= on_arrival - on_arrival / 10)
 }
 
-/// The number of segments with a wrong checksum that TCP freed in this namespace without an event: before 5.17 `tcp_drop`
-/// frees what an open connection refuses.
+/// The number of segments with a wrong checksum that TCP freed in this namespace without an event: before 5.17
+/// `tcp_drop` so frees what an open connection refuses.
 pub(super) fn unseen(window: &Window<'_>, namespace: &Namespace) -> u64 {
     let Some(drops) = window.drops.value().filter(|drops| !drops.has_reasons) else {
         return 0;

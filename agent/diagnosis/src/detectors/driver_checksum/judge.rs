@@ -68,8 +68,8 @@ pub(super) fn groups<'a>(window: &'a Window<'_>) -> Vec<Complaints<'a>> {
     groups
 }
 
-/// The NIC of this node that a line is about. The log belongs to the kernel, which several nodes may share: a device that
-/// is none of ours may be another's.
+/// The NIC of this node that a line is about. The log belongs to the kernel, which several nodes may share: a device
+/// that is none of ours may be another's.
 fn device<'a>(window: &'a Window<'_>, complaint: &Complaint<'_>) -> (Option<&'a Link>, Confidence) {
     let fits = |link: &&Link| {
         let driver = link.driver.as_deref();

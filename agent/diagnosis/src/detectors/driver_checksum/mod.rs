@@ -35,11 +35,8 @@ impl Detector for DriverChecksum {
     fn judge(&self, window: &Window<'_>, _so_far: &Outcome) -> Outcome {
         let groups = judge::groups(window);
         let shown = groups.iter().take(MOST_FINDINGS);
-        let too_many = (groups.len() > MOST_FINDINGS).then(|| Unchecked {
-            check: &DRIVER_CHECKSUM,
-            partly: true,
-            reason: format!("only the {MOST_FINDINGS} most frequent protocols are shown"),
-        });
+        let too_many = (groups.len() > MOST_FINDINGS)
+            .then(|| Unchecked::in_part(&DRIVER_CHECKSUM, text::too_many(MOST_FINDINGS)));
         Outcome {
             findings: shown.map(|group| finding(window, group)).collect(),
             unchecked: too_many.into_iter().collect(),

@@ -18,9 +18,9 @@ pub(super) fn text(group: &Complaints<'_>) -> Text {
         Refused::IpVersion(_) | Refused::EtherType(_) => String::new(),
     };
     let mut what = format!(
-        "The stack left the checksum of these packets to the device (CHECKSUM_PARTIAL). The driver looked for TCP or UDP \
-         behind the IP header and found {refused}{number}, which it does not know how to pass over. The kernel limits \
-         how often it says so, so there were more packets than lines."
+        "The stack left the checksum of these packets to the device (CHECKSUM_PARTIAL). The driver looked for TCP or \
+         UDP behind the IP header and found {refused}{number}, which it does not know how to pass over. The kernel \
+         limits how often it says so, so there were more packets than lines."
     );
     if group.link.is_none() {
         what.push_str(
@@ -60,8 +60,8 @@ pub(super) fn details(group: &Complaints<'_>) -> Vec<(&'static str, String)> {
 
 pub(super) fn remedies(window: &Window<'_>, group: &Complaints<'_>) -> Vec<Remedy> {
     const TEXT: &str = "Let the stack finish checksums before the device gets them.";
-    const EFFECT: &str = "At once: costs CPU time for every packet sent, and segmentation by the device (TSO) ends with \
-                          it. Undo with `on`.";
+    const EFFECT: &str = "At once: costs CPU time for every packet sent, and segmentation by the device (TSO) ends \
+                          with it. Undo with `on`.";
     let namespace = group.link.and_then(|link| window.namespace(link.netns));
     let off = match (group.link, namespace) {
         (Some(link), Some(namespace)) => {
@@ -77,4 +77,8 @@ pub(super) fn remedies(window: &Window<'_>, group: &Complaints<'_>) -> Vec<Remed
             "Take a newer kernel, whose driver passes over extension headers or hands such packets back to the stack.",
         ),
     ]
+}
+
+pub(super) fn too_many(shown: usize) -> String {
+    format!("only the {shown} most frequent protocols are shown")
 }

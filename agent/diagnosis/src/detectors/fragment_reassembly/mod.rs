@@ -76,11 +76,9 @@ impl Detector for FragmentReassembly {
             outcome.extend(Outcome::of_loss(finding, &found.tally.keys));
         }
         let unplaced = judge::unplaced_copies(window, &drops, &collisions);
-        outcome.unchecked.extend(unplaced.map(|found| Unchecked {
-            check: &FRAGMENT_REASSEMBLY,
-            partly: true,
-            reason: text::unplaced(found),
-        }));
+        let unplaced =
+            unplaced.map(|found| Unchecked::in_part(&FRAGMENT_REASSEMBLY, text::unplaced(found)));
+        outcome.unchecked.extend(unplaced);
         outcome
     }
 }

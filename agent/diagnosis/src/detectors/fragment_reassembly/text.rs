@@ -87,7 +87,8 @@ fn what(shared: &Shared<'_>, names: &str) -> String {
     }
     let queue = "The kernel puts the fragments of one datagram together in one queue, whatever interface they came in \
                  on. So the two copies of a datagram meet there: the fragment that completes it decides on which \
-                 interface the datagram arrives, and what is left of the other copy opens a queue that never completes.";
+                 interface the datagram arrives, and what is left of the other copy opens a queue that never \
+                 completes.";
     let early = if collisions.wholes.at_most > 0 {
         " That happens before the kernel looks who has joined the group, because connection tracking (conntrack or NAT \
          rules) puts fragments together first: a datagram that arrives on the interface without a member is dropped \
@@ -106,13 +107,13 @@ fn hurts(shared: &Shared<'_>) -> String {
             format!("{datagrams} of programs on this node never arrived.")
         }
         Severity::Critical => format!(
-            "{datagrams} of programs on this node never arrived; of up to {} that died whole, some may have had a copy that came \
-             through.",
+            "{datagrams} of programs on this node never arrived; of up to {} that died whole, some may have had a copy \
+             that came through.",
             lost.at_most
         ),
         Severity::Warning if lost.at_most > 0 => format!(
-            "{datagrams} may be lost: so many died whole, and how many of them had a copy that came through is not known. \
-             Ip.ReasmFails counts what is left of copies and says nothing about loss."
+            "{datagrams} may be lost: so many died whole, and how many of them had a copy that came through is not \
+             known. Ip.ReasmFails counts what is left of copies and says nothing about loss."
         ),
         Severity::Warning => {
             "No datagram was seen to be lost. Which copy completes a datagram is chance: when it is the one on the \
@@ -122,8 +123,8 @@ fn hurts(shared: &Shared<'_>) -> String {
         Severity::Info if shared.domain.has_receiver() == Some(false) => {
             "None: no program here has joined the group, so nobody misses what dies of it.".to_owned()
         }
-        Severity::Info => "None now. Fragmented datagrams to a group get lost here once connection tracking is switched \
-                           on, or collide once a program joins the group on both interfaces."
+        Severity::Info => "None now. Fragmented datagrams to a group get lost here once connection tracking is \
+                           switched on, or collide once a program joins the group on both interfaces."
             .to_owned(),
     }
 }

@@ -58,9 +58,10 @@ fn overflow(queue: &FullQueue<'_>) -> String {
 
 fn race(window: &Window<'_>, queue: &FullQueue<'_>) -> String {
     format!(
-        "Before Linux 4.16 the kernel asks without a lock whether the queue of {name} is full, and can see a slot as taken \
-         that is being emptied: then it drops though there is room. This node runs {kernel}. A queue that was really full \
-         looks the same, so look first whether {name} still drops with a queue that is far longer than any burst.",
+        "Before Linux 4.16 the kernel asks without a lock whether the queue of {name} is full, and can see a slot as \
+         taken that is being emptied: then it drops though there is room. This node runs {kernel}. A queue that was \
+         really full looks the same, so look first whether {name} still drops with a queue that is far longer than any \
+         burst.",
         name = queue.link.name,
         kernel = window.node.kernel,
     )
@@ -79,13 +80,13 @@ fn hurts(queue: &FullQueue<'_>) -> String {
              did not see which segment followed which drop."
                 .to_owned()
         }
-        None => "netdiag saw no end of the sampled flows on this node send TCP segments again; a sender elsewhere, or one \
-                 whose counters could not be read, may have."
+        None => "netdiag saw no end of the sampled flows on this node send TCP segments again; a sender elsewhere, or \
+                 one whose counters could not be read, may have."
             .to_owned(),
     };
     format!(
-        "These packets are lost. TCP sends them again: the last segments of an answer only after a timeout of 200 ms or \
-         more, so that a few requests take that much longer while the rest is fast. {proof}"
+        "These packets are lost. TCP sends them again: the last segments of an answer only after a timeout of 200 ms \
+         or more, so that a few requests take that much longer while the rest is fast. {proof}"
     )
 }
 
@@ -154,8 +155,8 @@ pub(super) fn remedies(queue: &FullQueue<'_>) -> Vec<Remedy> {
         "Let the reader keep up: CPU time for the guest and its vhost thread or for the program, more than one queue, \
          fewer packets.",
     ));
-    let text = "See whether TCP waits for it, where the sender is: TCPTimeouts rises, and `ss -ti` shows retrans and an \
-         rto of 200 or more. Answers that take 200 to 260 ms while most are quick come from this.";
+    let text = "See whether TCP waits for it, where the sender is: TCPTimeouts rises, and `ss -ti` shows retrans and \
+                an rto of 200 or more. Answers that take 200 to 260 ms while most are quick come from this.";
     let look = ["nstat", "-azs", "TcpRetransSegs", "TcpExtTCPTimeouts"];
     remedies.push(match queue.senders.first() {
         Some(sender) => Remedy::command_in(sender, text, &look, &[]),

@@ -13,20 +13,20 @@ use crate::{
 pub(crate) fn text(found: &Broken<'_>, subject: &Subject) -> Text {
     let what = match found.shows {
         Shows::OtherChecksum => {
-            "The kernel found the checksum of the IP header or of ICMP wrong. No sender leaves these to the device, so the \
-             bytes changed on the way: a faulty cable, port, memory, or a program that rewrites headers."
+            "The kernel found the checksum of the IP header or of ICMP wrong. No sender leaves these to the device, so \
+             the bytes changed on the way: a faulty cable, port, memory, or a program that rewrites headers."
         }
         Shows::Nothing => {
-            "The kernel found the checksum wrong. No packet could be sampled, so whether bytes broke or a program passed \
-             on a half-made checksum is not known."
+            "The kernel found the checksum wrong. No packet could be sampled, so whether bytes broke or a program \
+             passed on a half-made checksum is not known."
         }
         Shows::FixedValue => {
-            "The kernel found the checksum wrong. The checksum field holds the same value in packets of different lengths or \
-             addresses, so a program writes a fixed value instead of a sum."
+            "The kernel found the checksum wrong. The checksum field holds the same value in packets of different \
+             lengths or addresses, so a program writes a fixed value instead of a sum."
         }
         Shows::FewHalfMade => {
-            "The kernel found the checksum wrong. Of the few packets sampled some hold a half-made checksum and would come \
-             from a program that passes on unfinished packets; too few to tell it from broken bytes."
+            "The kernel found the checksum wrong. Of the few packets sampled some hold a half-made checksum and would \
+             come from a program that passes on unfinished packets; too few to tell it from broken bytes."
         }
         Shows::ChangedBytes => {
             "The kernel found the checksum wrong. The checksum field holds no half-made checksum, so the bytes changed \

@@ -27,8 +27,8 @@ pub(crate) fn of_domain(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Remedy>
     }
     remedies.extend(filters(window, shared));
     remedies.push(Remedy::advice(
-        "Separate the interfaces: give each a VLAN or switch of its own, or make them one (a bond) if they are meant to \
-         be redundant.",
+        "Separate the interfaces: give each a VLAN or switch of its own, or make them one (a bond) if they are meant \
+         to be redundant.",
     ));
     remedies.push(Remedy::command_in(
         domain.namespace,
@@ -80,8 +80,8 @@ fn keep_out(shared: &Shared<'_>) -> Option<Remedy> {
     }
     let groups = groups.into_iter().collect::<Vec<_>>().join(", ");
     let rules = format!(
-        "table netdev no_copies {{ chain in {{ type filter hook ingress device \"{}\" priority 0; ip daddr {{ {groups} }} \
-         drop; }}; }}",
+        "table netdev no_copies {{ chain in {{ type filter hook ingress device \"{}\" priority 0; ip daddr {{ {groups} \
+         }} drop; }}; }}",
         link.name
     );
     let undo = if domain.namespace.is_node {

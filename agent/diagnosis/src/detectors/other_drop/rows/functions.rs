@@ -46,7 +46,8 @@ pub(super) static ROWS: &[Row] = &[
             ],
         ),
         class: Decision,
-        meaning: "no other port of the bridge leads to their destination: a switch flooded them, they stay where they came from, or the address is gone",
+        meaning: "no other port of the bridge leads to their destination: a switch flooded them, they stay where they \
+                  came from, or the address is gone",
         advice: None,
     },
 ];

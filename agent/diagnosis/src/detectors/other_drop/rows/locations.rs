@@ -88,7 +88,8 @@ pub(super) static ROWS: &[Row] = &[
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
         },
-        meaning: "they were longer than the MTU of the way onward and must not be cut; the kernel tells the sender by ICMP",
+        meaning: "they were longer than the MTU of the way onward and must not be cut; the kernel tells the sender by \
+                  ICMP",
         advice: None,
     },
     Row {
@@ -96,7 +97,8 @@ pub(super) static ROWS: &[Row] = &[
         class: Loss {
             warn_per_minute: NEVER,
         },
-        meaning: "fragments of a datagram were given up; a copied last fragment ends so as well, and nothing is lost then",
+        meaning: "fragments of a datagram were given up; a copied last fragment ends so as well, and nothing is lost \
+                  then",
         advice: None,
     },
     Row {

@@ -166,7 +166,8 @@ pub(super) static ROWS: &[Row] = &[
         class: Loss {
             warn_per_minute: OF_A_QUEUE,
         },
-        meaning: "the queueing discipline of the device dropped them: the queue was full, or a shaper or netem was told to",
+        meaning: "the queueing discipline of the device dropped them: the queue was full, or a shaper or netem was \
+                  told to",
         advice: Some(look(
             "See which queueing discipline drops, and its limit.",
             &["tc", "-s", "qdisc", "show", "dev", DEVICE],
@@ -302,7 +303,8 @@ pub(super) static ROWS: &[Row] = &[
         class: Loss {
             warn_per_minute: NEVER,
         },
-        meaning: "fragments of a datagram were given up; a copied last fragment ends so as well, and nothing is lost then",
+        meaning: "fragments of a datagram were given up; a copied last fragment ends so as well, and nothing is lost \
+                  then",
         advice: None,
     },
 ];

@@ -180,7 +180,8 @@ pub(super) static ROWS: &[Row] = &[
             Reason::LOCAL_MAC,
         ]),
         class: NotLoss,
-        meaning: "they are for another host, or came back to their sender (flooded by a switch, or seen because the device is promiscuous)",
+        meaning: "they are for another host, or came back to their sender (flooded by a switch, or seen because the \
+                  device is promiscuous)",
         advice: None,
     },
     Row {

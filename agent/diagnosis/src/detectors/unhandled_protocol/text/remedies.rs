@@ -52,7 +52,8 @@ fn filter(found: &Unreceived<'_>, link: &Link, namespace: &Namespace) -> Option<
     let expression = match_expression(found)?;
     let table = table_name(&found.frames.name(), &link.name);
     let rules = format!(
-        "table netdev {table} {{ chain in {{ type filter hook ingress device \"{}\" priority 0; {expression} drop; }}; }}",
+        "table netdev {table} {{ chain in {{ type filter hook ingress device \"{}\" priority 0; {expression} drop; }}; \
+         }}",
         link.name
     );
     let undo = if namespace.is_node {
