@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::process::Process;
 use netdiag_e2e::{cluster, helm, http, programs, wait};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::CONTROL_PLANE;
 
@@ -96,11 +96,15 @@ fn the_second_replica_takes_over_when_the_first_dies_or_resigns() {
     // It can take over at any moment, so it is ready.
     assert!(second.get("/readyz").starts_with("HTTP/1.1 200"));
 
+    begin_run(&kubectl);
     first.process.kill().unwrap();
     let killed = Instant::now();
+    // Lost while nobody is there to see it.
+    kubectl.run(&["delete", "nnr", MEMBERS[1]]).unwrap();
     second.wait_until_leading();
     println!("taken over {} s after a crash", killed.elapsed().as_secs());
     assert_work_is_done(&kubectl, "with-the-second");
+    assert_run_goes_on(&kubectl);
     let passes = second.get("/metrics");
     assert!(
         passes.contains(
@@ -120,7 +124,7 @@ fn the_second_replica_takes_over_when_the_first_dies_or_resigns() {
     third.wait_until_leading();
     let took = ended.elapsed();
     assert!(took < LEASE, "{took:?}");
-    for name in ["with-the-first", "with-the-second"] {
+    for name in ["with-the-first", "with-the-second", ACROSS] {
         kubectl.run(&["delete", "nnd", name]).unwrap();
     }
 }
@@ -141,4 +145,63 @@ fn assert_work_is_done(kubectl: &Kubectl, name: &str) {
     let events = events.unwrap();
     let told = |word: &str| events.lines().filter(|line| line.contains(word)).count();
     assert_eq!(told("Warning  Degraded"), 1, "{events}");
+}
+
+/// A run that begins under one leader and ends under the next.
+const ACROSS: &str = "across-leaders";
+const MEMBERS: [&str; 2] = ["member-1", "member-2"];
+
+/// The assignment of [`ACROSS`] on a node.
+fn assignment(kubectl: &Kubectl, node: &str) -> Value {
+    wait::until(&format!("the assignment of {node}"), wait::LIMIT, || {
+        let Ok(report) = kubectl.get(&["nnr", node]) else {
+            return Ok(None);
+        };
+        let assignments = report["spec"]["assignments"].as_array();
+        let own = assignments
+            .into_iter()
+            .flatten()
+            .find(|assignment| assignment["name"] == ACROSS);
+        Ok(own.cloned())
+    })
+    .unwrap()
+}
+
+fn begin_run(kubectl: &Kubectl) {
+    for node in MEMBERS {
+        kubectl.create_node(node, &json!({})).unwrap();
+    }
+    let manifest = cluster::once(ACROSS, &MEMBERS, 1).to_string();
+    kubectl.apply(&manifest).unwrap();
+    for node in MEMBERS {
+        assignment(kubectl, node);
+    }
+}
+
+/// The next leader knows who takes part, gives a node that lost its report its part again, and blames nobody for the
+/// time in which there was no leader.
+fn assert_run_goes_on(kubectl: &Kubectl) {
+    let status = || kubectl.get(&["nnd", ACROSS]).unwrap()["status"].clone();
+    for node in MEMBERS {
+        let assignment = assignment(kubectl, node);
+        let running = status();
+        assert_eq!(running["members"], json!(MEMBERS));
+        assert_eq!(running["nodes"]["selected"], 2, "{running:#}");
+        assert_eq!(running["nodes"]["unreachable"], 0, "{running:#}");
+        let report = json!({ "status": { "results": [{
+            "diagnosis": ACROSS,
+            "diagnosisUID": assignment["uid"],
+            "runGeneration": assignment["runGeneration"],
+            "state": "Finished",
+        }] } });
+        let report = report.to_string();
+        let patch = ["patch", "nnr", node, "--subresource=status", "--type=merge"];
+        kubectl
+            .run(&[&patch[..], &["-p", &report]].concat())
+            .unwrap();
+    }
+    cluster::wait_until_complete(kubectl, ACROSS, wait::LIMIT).unwrap();
+    let ended = status();
+    assert_eq!(ended["summary"]["nodes"], "2/2", "{ended:#}");
+    assert_eq!(ended["summary"]["state"], "Complete", "{ended:#}");
 }
