@@ -2,7 +2,7 @@
 //! writes down every request, and makes the faults that a test asks for.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::pending,
     io,
     net::SocketAddr,
@@ -95,6 +95,8 @@ struct State {
     cluster: Mutex<Cluster>,
     requests: Mutex<Vec<Request>>,
     faults: Mutex<Faults>,
+    /// Collections whose watches bring nothing any more.
+    deaf: Mutex<BTreeSet<String>>,
     /// The version of the newest object.
     newest: Sender<usize>,
 }
@@ -120,6 +122,7 @@ impl Server {
                 cluster: Mutex::default(),
                 requests: Mutex::default(),
                 faults: Mutex::new(Box::new(|_| None)),
+                deaf: Mutex::default(),
                 newest: Sender::new(0),
             }),
         };
@@ -150,6 +153,11 @@ impl Server {
     /// From now on makes the faults that this says of each request.
     pub fn fault(&self, faults: impl FnMut(&Request) -> Option<Fault> + Send + 'static) {
         *locked(&self.state.faults) = Box::new(faults);
+    }
+
+    /// From now on the watches of a collection bring nothing, those that are open too.
+    pub fn deafen(&self, collection: &str) {
+        locked(&self.state.deaf).insert(collection.to_owned());
     }
 
     /// Every request so far.
@@ -243,6 +251,9 @@ impl State {
         let mut sent: usize = since.parse().unwrap_or_default();
         let mut newest: Receiver<usize> = self.newest.subscribe();
         loop {
+            if locked(&self.deaf).contains(&request.path) {
+                pending::<()>().await;
+            }
             let events: Vec<String> = {
                 let cluster = locked(&self.cluster);
                 let changes = cluster.changes.iter().skip(sent);

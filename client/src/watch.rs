@@ -1,5 +1,5 @@
-//! One watch of one kind, as kube's own, which gives its events, but for three things: it notices after 75 s that nothing
-//! comes, it waits before it begins anew however the last attempt ended, and it says when it is served.
+//! One watch of one kind. It gives the events of kube's own, and does three things that kube's does not: it notices after
+//! 75 s that nothing comes, it pauses before each new attempt however the last one ended, and it says when it is served.
 
 use std::{
     collections::VecDeque,

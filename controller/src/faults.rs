@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 struct Cluster {
     server: Server,
     health: Health,
+    time: RunningTime,
     shutdown: CancellationToken,
 }
 
@@ -50,6 +51,7 @@ impl Cluster {
         let cluster = Self {
             server,
             health: Health::default(),
+            time: RunningTime::start(),
             shutdown: CancellationToken::new(),
         };
         let deadlines = Deadlines {
@@ -58,7 +60,7 @@ impl Cluster {
         };
         let work = Work {
             client: cluster.server.client(deadlines).expect("plain HTTP"),
-            time: RunningTime::start(),
+            time: cluster.time.clone(),
             health: cluster.health.clone(),
             fleet: Fleet::default(),
             metrics: Metrics::new(&mut Registry::default(), [diagnosis::NAME, report::NAME]),
@@ -101,21 +103,7 @@ impl Cluster {
     /// Every agent that has an assignment finishes it.
     fn finish(&self) {
         for name in self.server.names(REPORTS) {
-            self.server.edit(REPORTS, &name, |report| {
-                let assignment = &report["spec"]["assignments"][0];
-                if assignment.is_null() || !report["status"].is_null() {
-                    return;
-                }
-                report["status"] = json!({
-                    "observedGeneration": report["metadata"]["generation"],
-                    "results": [{
-                        "diagnosis": assignment["name"],
-                        "diagnosisUID": assignment["uid"],
-                        "runGeneration": assignment["runGeneration"],
-                        "state": "Finished",
-                    }],
-                });
-            });
+            self.server.edit(REPORTS, &name, finish);
         }
     }
 
@@ -131,12 +119,46 @@ impl Cluster {
         }
     }
 
+    /// Lets so many running seconds pass, and something happen that wakes the controller.
+    fn pass_time(&self, seconds: u64) {
+        self.time.skip(seconds);
+        self.server.edit(NODES, "n00", |node| {
+            node["metadata"]["labels"] = json!({"after": seconds.to_string()});
+        });
+    }
+
+    /// The message of a condition.
+    fn message(&self, type_: &str) -> String {
+        let status = self.status();
+        let mut conditions = status["conditions"].as_array().into_iter().flatten();
+        let found = conditions.find(|condition| condition["type"] == type_);
+        let message = found.and_then(|condition| condition["message"].as_str());
+        message.unwrap_or_default().to_owned()
+    }
+
     /// When each write of this node's report came.
     fn writes(&self, node: &str) -> Vec<Instant> {
         let requests = self.server.requests();
         let own = requests.iter().filter(|request| is_write_of(request, node));
         own.map(|request| request.at).collect()
     }
+}
+
+/// What an agent does that has an assignment and no result.
+fn finish(report: &mut Value) {
+    let assignment = &report["spec"]["assignments"][0];
+    if assignment.is_null() || !report["status"].is_null() {
+        return;
+    }
+    report["status"] = json!({
+        "observedGeneration": report["metadata"]["generation"],
+        "results": [{
+            "diagnosis": assignment["name"],
+            "diagnosisUID": assignment["uid"],
+            "runGeneration": assignment["runGeneration"],
+            "state": "Finished",
+        }],
+    });
 }
 
 fn is_write_of(request: &Request, node: &str) -> bool {
@@ -262,4 +284,67 @@ async fn versions_that_are_gone_and_errors_of_the_server_are_got_over() {
             .until("the end", |of| of.columns() == "Complete 2/2")
             .await;
     }
+}
+
+#[tokio::test]
+async fn who_cannot_be_assigned_and_who_is_silent_are_told_apart() {
+    let cluster = Cluster::of(3).await;
+    cluster.server.fault(|request| {
+        is_write_of(request, "n02").then_some(Fault::Refuse {
+            code: 500,
+            retry_after: None,
+        })
+    });
+    cluster.diagnose();
+    cluster
+        .until("the assignments", |of| of.assigned() == 2)
+        .await;
+    cluster.server.edit(REPORTS, "n00", finish);
+    cluster
+        .until("a result", |of| of.columns() == "Running 1/3")
+        .await;
+    cluster.pass_time(61);
+    cluster
+        .until("a verdict on n01", |of| {
+            of.status()["nodes"]["unreachable"] == 1
+        })
+        .await;
+    assert_eq!(cluster.columns(), "Running 1/3", "n02 is still tried");
+    cluster.pass_time(540);
+    cluster
+        .until("the end", |of| of.columns() == "Degraded 1/3")
+        .await;
+    let degraded = cluster.message("Degraded");
+    assert!(
+        degraded.contains("1 unreachable (n01 no agent)"),
+        "{degraded}"
+    );
+    assert!(degraded.contains("1 not assigned (n02"), "{degraded}");
+}
+
+#[tokio::test]
+async fn nobody_is_blamed_for_a_result_that_a_deaf_watch_did_not_bring() {
+    let cluster = Cluster::of(2).await;
+    cluster.diagnose();
+    let is_running = |of: &Cluster| {
+        of.message("Progressing")
+            .starts_with("0 of 2 nodes reported")
+    };
+    cluster.until("both to be seen assigned", is_running).await;
+    cluster.server.deafen(REPORTS);
+    cluster.finish();
+    cluster.pass_time(200);
+    let looks = |of: &Cluster| {
+        let requests = of.server.requests();
+        let looks = requests
+            .iter()
+            .filter(|request| request.path == REPORTS && request.query.contains("fieldSelector"));
+        looks.count()
+    };
+    cluster
+        .until("a look at a report", |of| looks(of) > 1)
+        .await;
+    let counts = cluster.status()["nodes"].clone();
+    assert_eq!(counts["unreachable"], 0, "{counts}");
+    assert_eq!(cluster.columns(), "Running 0/2");
 }

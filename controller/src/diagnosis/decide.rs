@@ -5,7 +5,7 @@ use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, report::Mode};
 
 use super::{
     World,
-    members::{Roster, members},
+    members::{Member, Roster, members},
     progress::State,
     status,
 };
@@ -20,6 +20,8 @@ pub struct Plan {
     pub next: Option<i64>,
     /// Nodes of the run that wait for their part.
     pub unassigned: Vec<String>,
+    /// Nodes of an unfinished run that this plan says are unreachable, each with the version of its report.
+    pub blamed: Vec<(String, Option<String>)>,
 }
 
 /// One thing to do.
@@ -42,12 +44,14 @@ pub fn decide(diagnosis: &NodeNetDiagnosis, world: &World, moment: &Moment) -> P
             action: Action::Delete,
             next: None,
             unassigned: Vec::new(),
+            blamed: Vec::new(),
         };
     }
 
     let selected = Selected::from(&diagnosis.spec.nodes);
     let roster = Roster::of(diagnosis, &run, &selected, world);
     let members = members(&run, &roster, world, moment);
+    let blamed = blamed(&run, &members);
     if run.mode == Mode::Once && run.start.is_some() && run.completion.is_none() {
         let waits = |state| state == State::Pending;
         let is_settled = !members.iter().any(|member| waits(member.progress.state));
@@ -71,7 +75,23 @@ pub fn decide(diagnosis: &NodeNetDiagnosis, world: &World, moment: &Moment) -> P
         action,
         next,
         unassigned,
+        blamed,
     }
+}
+
+fn blamed(run: &Run, members: &[Member<'_>]) -> Vec<(String, Option<String>)> {
+    if run.completion.is_some() {
+        return Vec::new();
+    }
+    let is_blamed = |member: &&Member<'_>| matches!(member.progress.state, State::Unreachable(_));
+    let blamed = members.iter().filter(is_blamed);
+    let versions = blamed.map(|member| {
+        let version = member
+            .report
+            .and_then(|report| report.metadata.resource_version.clone());
+        (member.name.to_owned(), version)
+    });
+    versions.collect()
 }
 
 /// Running seconds for which a complete diagnosis is still to be kept.

@@ -1,7 +1,7 @@
 //! How far one node is with a run.
 //!
-//! Deadlines are counted in the run's own running time, from what the controller has stored (`assignedAfterSeconds`), or
-//! from when this process saw the agent's last write. No clock is compared with another.
+//! Deadlines are counted in the run's own running time: from what the controller has stored (`assignedAfterSeconds`),
+//! or from when this process saw the agent's last write. No clock is compared with another.
 
 use k8s_openapi::api::core::v1::Node;
 use netdiag_crds::{

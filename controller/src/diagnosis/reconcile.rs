@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use kube::{
     Api, Resource, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams},
     runtime::{
         controller,
         events::{Event, EventType, Recorder},
     },
 };
-use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, managers};
+use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, NodeNetReport, managers};
 use serde_json::json;
 use tracing::{debug, info, warn};
 
@@ -26,6 +27,11 @@ use crate::{
     versions::{delete_params, is_outdated},
 };
 
+/// Reports that are looked at in one pass before their nodes are blamed, so that a pass stays short ..
+const LOOKS: usize = 200;
+/// .. and so many of them at a time.
+const LOOKS_AT_A_TIME: usize = 8;
+
 /// The API server refuses a note of more than 1 kB.
 const LONGEST_NOTE: usize = 1000;
 
@@ -37,6 +43,15 @@ pub enum Error {
     ApplyStatus {
         /// The diagnosis.
         name: String,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The report of a node that would be called unreachable could not be read.
+    #[error("failed to look at the report of node {node:?}")]
+    LookAtReport {
+        /// The node.
+        node: String,
         /// What the API server said.
         #[source]
         source: Box<kube::Error>,
@@ -71,8 +86,13 @@ pub async fn reconcile(
         action,
         next,
         unassigned,
+        blamed,
     } = decide(&diagnosis, &world, &moment);
     context.moments.unassigned(&diagnosis, &moment, unassigned);
+    if !are_as_seen(&diagnosis, blamed, &context).await? {
+        debug!(object = name, "Nobody is blamed yet");
+        return Ok(controller::Action::requeue(LAG));
+    }
     match apply(action, &diagnosis, &context).await {
         Ok(()) => {}
         Err(Error::ApplyStatus { source, .. } | Error::Delete { source, .. })
@@ -87,6 +107,39 @@ pub async fn reconcile(
     Ok(controller::Action::requeue(
         next.map_or(RESYNC, pace::after),
     ))
+}
+
+/// Looks at the reports of nodes that are about to be called unreachable, once each: a watch can be deaf for more than a
+/// minute before it is noticed. Whether every one is as the decision knows it.
+async fn are_as_seen(
+    diagnosis: &NodeNetDiagnosis,
+    blamed: Vec<(String, Option<String>)>,
+    context: &Context,
+) -> Result<bool, Error> {
+    let reports = Api::<NodeNetReport>::all(context.client.clone());
+    let mut left = context.moments.not_looked_at(diagnosis, blamed);
+    // The next pass looks at the rest.
+    let rest = left.split_off(left.len().min(LOOKS));
+    let look = async |(node, seen): (String, Option<String>)| {
+        // Listed, not read by name, for which the controller has no permission.
+        let own = ListParams::default().fields(&format!("metadata.name={node}"));
+        let found = reports.list_metadata(&own).await;
+        let found = found.map_err(|source| Error::LookAtReport {
+            node: node.clone(),
+            source: Box::new(source),
+        })?;
+        let stored = found.items.into_iter().next();
+        let is_as_seen = stored.and_then(|report| report.metadata.resource_version) == seen;
+        if is_as_seen {
+            context.moments.looked_at(diagnosis, node, seen);
+        }
+        Ok::<bool, Error>(is_as_seen)
+    };
+    let looks = stream::iter(left)
+        .map(look)
+        .buffer_unordered(LOOKS_AT_A_TIME);
+    let all: Vec<bool> = looks.try_collect().await?;
+    Ok(rest.is_empty() && all.iter().all(|is_as_seen| *is_as_seen))
 }
 
 /// Carries out what was decided.

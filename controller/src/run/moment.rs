@@ -53,6 +53,8 @@ struct Progress {
     counted_to: i64,
     complete_since: Option<i64>,
     unassigned_since: Arc<BTreeMap<String, i64>>,
+    /// Reports that were looked at before their node was blamed, by node: the version that was found.
+    looked_at: BTreeMap<String, Option<String>>,
 }
 
 impl Moments {
@@ -107,6 +109,31 @@ impl Moments {
         }
     }
 
+    /// Those of these reports, by node and version, that were not looked at yet. The others need not be remembered.
+    pub fn not_looked_at(
+        &self,
+        diagnosis: &NodeNetDiagnosis,
+        reports: Vec<(String, Option<String>)>,
+    ) -> Vec<(String, Option<String>)> {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(progress) = runs.get_mut(&diagnosis.name_any()) else {
+            return reports;
+        };
+        let (known, new) = reports
+            .into_iter()
+            .partition(|(node, version)| progress.looked_at.get(node) == Some(version));
+        progress.looked_at = BTreeMap::from_iter::<Vec<_>>(known);
+        new
+    }
+
+    /// Remembers that a report was looked at, and is of this version.
+    pub fn looked_at(&self, diagnosis: &NodeNetDiagnosis, node: String, version: Option<String>) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = runs.get_mut(&diagnosis.name_any()) {
+            progress.looked_at.insert(node, version);
+        }
+    }
+
     /// The diagnosis of this name is gone.
     pub fn forget(&self, name: &str) {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,6 +162,7 @@ impl Progress {
             },
             complete_since: run.completion.map(|_| seconds),
             unassigned_since: Arc::default(),
+            looked_at: BTreeMap::new(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Running time: what deadlines are counted in, instead of clocks.
 //!
-//! It runs while the API server answers this process and its watches are served. It stands while there is no answer, and
-//! for a while after the return, so that agents can deliver what they could not write meanwhile. A clock that is wrong or
-//! jumps has no effect.
+//! It runs while the API server answers this process and its watches are served. It stands while there is no answer,
+//! and for a while after the return, so that agents can deliver what they could not write meanwhile. A clock that is
+//! wrong or jumps has no effect.
 
 use std::{
     collections::BTreeSet,
@@ -40,6 +40,12 @@ impl RunningTime {
     /// A watch is served.
     pub fn served(&self, watch: &'static str) {
         self.with(|counter| counter.served(watch, Instant::now()));
+    }
+
+    /// Lets time pass.
+    #[cfg(test)]
+    pub fn skip(&self, seconds: u64) {
+        self.with(|counter| counter.counted += Duration::from_secs(seconds));
     }
 
     /// Seconds so far.
