@@ -8,20 +8,32 @@ use clap::ValueEnum;
 use super::{Kernel, Plan};
 use crate::workspace::Workspace;
 
-/// Lines of a scenario's name and its kernels. A test of the end-to-end suite holds it complete.
+/// Lines of a scenario's name and its kernels, and of causes that no guest shows. A test of the end-to-end suite holds it
+/// complete.
 const FILE: &str = "e2e/kernels-in-ci.txt";
 
 /// The plan that the file gives; `scenarios` are all that there are.
 pub fn read(workspace: &Workspace, scenarios: &[String]) -> Result<Plan> {
-    let text = fs::read_to_string(workspace.root.join(FILE));
-    let text = text.with_context(|| format!("failed to read {FILE}"))?;
+    let text = text(workspace)?;
     plan(&text, scenarios).with_context(|| format!("failed to understand {FILE}"))
+}
+
+/// The lines of causes that no guest shows, with the reasons, as lists of Markdown have them.
+pub fn shown_by_no_guest(workspace: &Workspace) -> Result<Vec<String>> {
+    let text = text(workspace)?;
+    let lines = text.lines().filter(|line| line.starts_with("- "));
+    Ok(lines.map(str::to_owned).collect())
+}
+
+fn text(workspace: &Workspace) -> Result<String> {
+    let text = fs::read_to_string(workspace.root.join(FILE));
+    text.with_context(|| format!("failed to read {FILE}"))
 }
 
 fn plan(text: &str, scenarios: &[String]) -> Result<Plan> {
     let mut plan = Kernel::ALL.map(|kernel| (kernel, Vec::new()));
     let mut left: Vec<_> = scenarios.iter().collect();
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
+    for line in text.lines().filter(|line| !line.starts_with(['#', '-'])) {
         let mut words = line.split_whitespace();
         let Some(name) = words.next() else {
             continue;
@@ -57,7 +69,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let scenarios = names(&["a::x", "b::y"]);
-        let text = "# Why.\n\na::x  6.1\nb::y  5.10 6.1\n";
+        let text = "# Why.\n\na::x  6.1\nb::y  5.10 6.1\n- A/B: no guest has it\n";
         let wanted = [
             (Kernel::V5_10, names(&["b::y"])),
             (Kernel::V6_1, names(&["a::x", "b::y"])),
