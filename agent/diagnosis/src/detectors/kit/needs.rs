@@ -122,7 +122,11 @@ impl Evidence {
             Self::FunctionNames => {
                 let is_hidden =
                     drops.is_some_and(|drops| !drops.has_locations && !drops.counts.is_empty());
-                gap_if(is_hidden, false, || "function names are hidden".to_owned())
+                gap_if(is_hidden, false, || match window.drops.missing() {
+                    // The privilege or the setting that hides them.
+                    Some(why) => format!("function names are hidden: {why}"),
+                    None => "function names are hidden".to_owned(),
+                })
             }
             Self::ReasonsOrNames => {
                 let has_neither =
