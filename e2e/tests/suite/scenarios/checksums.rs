@@ -9,7 +9,7 @@ use crate::kernels::Leftover;
 use crate::outcome::Outcome;
 
 /// Seconds of a window.
-const WINDOW: u64 = 9;
+const WINDOW: u64 = 10;
 
 /// What came of a diagnosis while the client talked.
 struct Played {
