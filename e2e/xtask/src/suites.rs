@@ -300,7 +300,10 @@ mod tests {
         for suite in [live, cluster] {
             assert!(suite.contains(&"--skip=apiserver::"));
             assert!(suite.contains(&"--skip=kernels::"), "they need a guest");
+            assert!(suite.contains(&"--skip=dockerfile::"), "they need images");
         }
+        let dockerfile = Suite::Dockerfile.arguments(&end_to_end).unwrap();
+        assert!(dockerfile.contains(&"dockerfile::"));
         assert!(live.contains(&"--ignored") && apiserver.contains(&"--ignored"));
 
         let agent = program("netdiag-agent", "lib");
