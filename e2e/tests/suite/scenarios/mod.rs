@@ -72,15 +72,16 @@ impl Scenario {
         let is_guest = env::var_os("NETDIAG_GUEST").is_some();
         let is_met = |need: &Need| match need {
             Need::Segment | Need::Setting => is_guest,
-            Need::Module(name) => is_guest || loads(name),
+            Need::Module(name) => is_guest || has_module(name),
             Need::Cluster => true,
         };
         self.needs.iter().copied().find(|need| !is_met(need))
     }
 }
 
-fn loads(module: &str) -> bool {
-    let status = Command::new("modprobe").args(["-q", module]).status();
+fn has_module(name: &str) -> bool {
+    let dry = ["--dry-run", "--quiet", name];
+    let status = Command::new("modprobe").args(dry).status();
     status.is_ok_and(|status| status.success())
 }
 
