@@ -60,16 +60,6 @@ impl Namespace {
         }
         Some(after.saturating_sub(self.counters_before.get(counter).copied().unwrap_or(0)))
     }
-
-    /// What a person calls it: the pod, the name under /run/netns, `node`, or its number.
-    pub fn label(&self) -> String {
-        match (&self.pod, &self.name) {
-            _ if self.is_node => "node".to_owned(),
-            (Some(pod), _) => format!("{}/{}", pod.namespace, pod.name),
-            (None, Some(name)) => name.clone(),
-            (None, None) => self.id.to_string(),
-        }
-    }
 }
 
 /// A pod, read from the kubelet's log folder names (`/var/log/pods/<namespace>_<name>_<uid>`).

@@ -1,5 +1,7 @@
 //! Checksums that were lost on the way, or broken with the bytes.
 
+use std::cmp::Reverse;
+
 use super::{
     candidates::{self, Candidates},
     path::{self, Forwarder},
@@ -177,7 +179,7 @@ pub(super) fn unseen<'a>(window: &'a Window<'_>) -> Option<Unseen<'a>> {
         .map(|namespace| (trigger::unseen(window, namespace), namespace))
         .filter(|(count, _)| *count > 0)
         .collect();
-    places.sort_by_key(|(count, namespace)| (std::cmp::Reverse(*count), namespace.label()));
+    places.sort_by_key(|(count, namespace)| (Reverse(*count), namespace.id));
     let counts = places.iter().map(|(count, _)| *count);
     let count = counts.fold(0, u64::saturating_add);
     let namespaces = places.into_iter().map(|(_, namespace)| namespace);

@@ -30,7 +30,7 @@ pub(super) struct Shared<'a> {
     pub(super) caused_by: Vec<FindingId>,
 }
 
-/// Why it is not known on which interfaces fragments came twice.
+/// The reason why it is not known on which interfaces fragments came twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unplaced {
     /// The probe did not run meanwhile.

@@ -122,18 +122,15 @@ impl Evidence {
             Self::FunctionNames => {
                 let is_hidden =
                     drops.is_some_and(|drops| !drops.has_locations && !drops.counts.is_empty());
-                gap_if(is_hidden, false, || match window.drops.missing() {
-                    // The privilege or the setting that hides them.
-                    Some(why) => format!("function names are hidden: {why}"),
-                    None => "function names are hidden".to_owned(),
+                gap_if(is_hidden, false, || {
+                    hidden("function names are hidden", window)
                 })
             }
             Self::ReasonsOrNames => {
                 let has_neither =
                     drops.is_some_and(|drops| !drops.has_reasons && !drops.has_locations);
-                gap_if(has_neither, false, || {
-                    "this kernel gives no drop reasons, and function names are hidden".to_owned()
-                })
+                let what = "this kernel gives no drop reasons, and function names are hidden";
+                gap_if(has_neither, false, || hidden(what, window))
             }
             Self::PacketSockets => observed(&window.packet_sockets),
             Self::KernelLog => observed(&window.kernel_log),
@@ -168,6 +165,14 @@ impl Evidence {
                 format!("{} s can miss them", window.duration_ms / 1_000)
             }),
         }
+    }
+}
+
+/// The privilege or the setting that hides the names of functions goes with it.
+fn hidden(what: &str, window: &EvidenceWindow) -> String {
+    match window.drops.missing() {
+        Some(why) => format!("{what}: {why}"),
+        None => what.to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct Row {
     pub(super) matches: Match,
     pub(super) class: Class,
-    /// Why the kernel dropped them, a clause.
+    /// The reason why the kernel dropped them, a clause.
     pub(super) meaning: &'static str,
     pub(super) advice: Option<Advice>,
 }

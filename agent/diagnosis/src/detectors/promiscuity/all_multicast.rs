@@ -26,8 +26,8 @@ pub(super) enum AskedBy<'a> {
 /// A port of a bridge that filters VLANs, a user's request or a socket's. Multicast routers do it too and are left
 /// alone.
 pub(super) fn of_device<'a>(window: &'a Window<'_>, link: &'a Link) -> Option<AllMulticast<'a>> {
-    let opens_a_filter = |device: &&Link| device.filters_addresses();
-    if !window.topology.stack_below(link).iter().any(opens_a_filter) {
+    let mut below = window.topology.stack_below(link).into_iter();
+    if !link.is_all_multicast() || !below.any(Link::filters_addresses) {
         return None;
     }
     let bridge = bridge_of(window, link);

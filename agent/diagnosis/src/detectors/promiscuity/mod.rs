@@ -1,4 +1,4 @@
-//! Why a device is promiscuous, and whether it should be.
+//! Devices that are promiscuous, and who wants them so.
 //!
 //! Promiscuity is counted by the kernel and inherited by the devices below, so a cause is reported once, at the device
 //! where it lies: the topmost of a chain `eth0, eth1 <- bond0 <- br0`.
@@ -60,7 +60,7 @@ impl Detector for Promiscuity {
                 let causes = judge::causes(window, link, &users);
                 findings.extend(causes.map(|found| device_finding(window, &found)));
                 ports.add(window, link, users);
-            } else if let Some(found) = judge_multicast(window, link) {
+            } else if let Some(found) = all_multicast::of_device(window, link) {
                 findings.push(multicast_finding(window, &found));
             }
         }
@@ -77,11 +77,6 @@ impl Detector for Promiscuity {
             ..Outcome::default()
         }
     }
-}
-
-fn judge_multicast<'a>(window: &'a Window<'_>, link: &'a Link) -> Option<AllMulticast<'a>> {
-    let takes_all = link.is_all_multicast();
-    takes_all.then(|| all_multicast::of_device(window, link))?
 }
 
 fn device_finding(window: &Window<'_>, found: &Promiscuous<'_>) -> Finding {

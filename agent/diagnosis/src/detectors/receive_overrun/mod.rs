@@ -1,7 +1,7 @@
 //! Packets came faster than the node took them: a NIC's ring or a CPU's backlog was full.
 //!
-//! What a NIC drops never becomes a packet of the kernel's, so only its driver's counters tell. They are named here and
-//! stay out of the ledger, which explains counters by packets.
+//! A packet that a NIC drops never becomes one of the kernel's, so only the driver's counters tell. They are named here
+//! and stay out of the ledger, which explains counters by packets.
 
 mod judge;
 #[cfg(test)]
