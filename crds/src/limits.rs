@@ -55,6 +55,8 @@ pub const PROBES: usize = 32;
 pub const FINDINGS: usize = 256;
 /// Facts of one finding.
 pub const EVIDENCE: usize = 32;
+/// Names of neighbours in one finding.
+pub const NEIGHBOURS: usize = 16;
 /// Causes of one finding.
 pub const CAUSES: usize = 16;
 /// Remedies of one finding.

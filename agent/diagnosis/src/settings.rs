@@ -160,7 +160,7 @@ fn compile_one(pattern: &str) -> Result<GlobMatcher, SettingsError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, SettingsError};
+    use super::{CHECKS, Settings, SettingsError};
     use crate::finding::Severity;
 
     fn with_globs(include: &[&str], exclude: &[&str]) -> Result<Settings, SettingsError> {
@@ -217,10 +217,16 @@ mod tests {
     fn an_unknown_check_is_refused_with_the_known_ones() {
         let checks = vec!["LinkMtu".to_owned(), "linkmtu".to_owned()];
         let error = Settings::new(checks, &[], &[], true, Severity::Info).expect_err("unknown");
-        assert_eq!(
-            error.to_string(),
-            "unknown check \"linkmtu\"; the checks are Promiscuity, UnhandledProtocol, ChecksumDrop, \
-             DriverChecksum, FragmentReassembly, TapQueueDrop, LinkMtu, SegmentOffload, ReceiveOverrun, OtherDrop"
+        let text = error.to_string();
+        assert!(
+            text.starts_with(
+                "unknown check \"linkmtu\"; the checks are Promiscuity, UnhandledProtocol, "
+            ),
+            "{text}"
+        );
+        assert!(
+            CHECKS.iter().all(|check| text.contains(check.name)),
+            "{text}"
         );
     }
 }

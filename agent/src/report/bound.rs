@@ -59,6 +59,10 @@ fn bound_finding(finding: &mut Finding) -> i64 {
     cut_option(&mut finding.explanation, limits::PARAGRAPH);
     cut_option(&mut finding.impact, limits::PARAGRAPH);
     cut_option(&mut finding.docs, limits::LINE);
+    finding.neighbours.truncate(limits::NEIGHBOURS);
+    for name in &mut finding.neighbours {
+        cut(name, limits::LINE);
+    }
     finding.caused_by.truncate(limits::CAUSES);
     for cause in &mut finding.caused_by {
         cut(cause, limits::FINDING_ID);

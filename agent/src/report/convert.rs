@@ -99,12 +99,18 @@ fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
         evidence: details
             .chain(finding.evidence.iter().map(convert_proof))
             .collect(),
+        neighbours: finding
+            .neighbours
+            .iter()
+            .map(|name| escaped(name))
+            .collect(),
         caused_by: finding
             .caused_by
             .iter()
             .map(|id| escaped(id.as_str()))
             .collect(),
         remedies: finding.remedies.iter().map(convert_remedy).collect(),
+        folded: None,
         count: signed(finding.count),
         first_seen: at(finding.first_ms),
         last_seen: at(finding.last_ms),

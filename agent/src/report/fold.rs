@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use netdiag_crds::{
     limits,
-    report::{Evidence, Finding, Remedy, Subject},
+    report::{Finding, Remedy, Subject},
     severity::Severity,
 };
 
 use super::text::cut;
 
-/// The fact that says how many findings a folded one stands for. It survives every cut.
-const FOLDED: &str = "findings folded into this one";
 /// The check or cause of a finding that stands for several.
 const SEVERAL: &str = "Several";
 /// Examples that a folded finding names.
@@ -70,7 +68,8 @@ pub(super) fn shortened(finding: &Finding) -> Finding {
 /// A finding without its facts.
 pub(super) fn without_evidence(finding: &Finding) -> Finding {
     let mut small = finding.clone();
-    small.evidence.retain(|fact| fact.name == FOLDED);
+    small.evidence.clear();
+    small.neighbours.clear();
     small
 }
 
@@ -107,11 +106,7 @@ fn fold_group(severity: &str, check: &str, cause: &str, group: &[&Finding]) -> F
         confidence: least_confidence(group).to_owned(),
         subject: Subject::default(),
         summary: summary(total, check, group),
-        evidence: vec![Evidence {
-            name: FOLDED.to_owned(),
-            value: total.to_string(),
-            ..Evidence::default()
-        }],
+        folded: Some(total),
         count: group
             .iter()
             .fold(0, |sum, finding| sum.saturating_add(finding.count)),
@@ -170,12 +165,7 @@ fn example(finding: &Finding, check: &str) -> String {
 
 /// How many findings this one stands for.
 pub(super) fn stands_for(finding: &Finding) -> i64 {
-    finding
-        .evidence
-        .iter()
-        .find(|fact| fact.name == FOLDED)
-        .and_then(|fact| fact.value.parse().ok())
-        .unwrap_or(1)
+    finding.folded.unwrap_or(1)
 }
 
 fn least_confidence<'a>(group: &[&'a Finding]) -> &'a str {

@@ -13,9 +13,6 @@ const TELLING_NOTHING: [&str; 3] = [
     "beta.kubernetes.io/os",
 ];
 
-/// What a finding about announced neighbours calls them in its evidence; the name comes first, then two spaces.
-const SENDER: &str = "Sender";
-
 /// What is known about a node: its kernel, its system, the switches that it hears and its labels. Drivers and MTUs
 /// would be telling too, but reports hold them for single findings only.
 pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
@@ -61,23 +58,15 @@ pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
     properties.chain(labels).chain(neighbours).collect()
 }
 
-/// Names of the switches whose LLDP or CDP announcements the node has dropped.
+/// Names of the switches that announce themselves.
 fn neighbours<'a>(reporter: &Reporter<'a>) -> impl Iterator<Item = &'a str> {
-    let announcements = reporter.result.findings.iter().filter(|finding| {
-        let protocol = finding.subject.protocol.as_deref();
-        matches!(protocol, Some("LLDP" | "CDP"))
-    });
-    announcements
-        .flat_map(|finding| &finding.evidence)
-        .filter(|fact| fact.name == SENDER)
-        .filter_map(|fact| fact.value.split("  ").next())
-        .filter(|name| !name.is_empty())
+    let findings = reporter.result.findings.iter();
+    let names = findings.flat_map(|finding| &finding.neighbours);
+    names.map(String::as_str).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use netdiag_crds::report::Evidence;
-
     use super::*;
     use crate::testing::{self, ReportBuilder};
 
@@ -85,18 +74,7 @@ mod tests {
     fn switches_are_named_by_what_they_announce() {
         let mut lldp = testing::finding("UnhandledProtocol", "NoReceiver", "Info");
         lldp.subject.protocol = Some("LLDP".into());
-        lldp.evidence = vec![
-            Evidence {
-                name: "Sender".into(),
-                value: "leaf-3a  port Ethernet17  on eth0".into(),
-                ..Evidence::default()
-            },
-            Evidence {
-                name: "bond0 rx_dropped".into(),
-                value: "3".into(),
-                ..Evidence::default()
-            },
-        ];
+        lldp.neighbours = vec!["leaf-3a".into()];
         let report = ReportBuilder::new("a")
             .assigned(0)
             .result("Finished")

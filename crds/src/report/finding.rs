@@ -43,6 +43,10 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::EVIDENCE))]
     pub evidence: Vec<Evidence>,
+    /// Names of the neighbours, such as switches, that the packets announce.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::NEIGHBOURS), inner(length(max = limits::LINE)))]
+    pub neighbours: Vec<String>,
     /// Ids of the findings that make this one happen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::CAUSES), inner(length(max = limits::FINDING_ID)))]
@@ -51,6 +55,9 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::REMEDIES))]
     pub remedies: Vec<Remedy>,
+    /// The number of findings that are folded into this one; absent when it stands for itself only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folded: Option<i64>,
     /// Events within the window.
     #[serde(default)]
     pub count: i64,

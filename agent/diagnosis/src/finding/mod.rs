@@ -43,6 +43,8 @@ pub struct Finding {
     pub evidence: Vec<Proof>,
     /// Labelled lines of its own for people, such as `Sender`: (label, text).
     pub details: Vec<(&'static str, String)>,
+    /// Names of the neighbours that the packets announce.
+    pub neighbours: Vec<String>,
     /// Findings that make this one happen.
     pub caused_by: Vec<FindingId>,
     /// What this finding does to another that names it in `caused_by`, as a clause that follows "Because [n]".
@@ -75,6 +77,7 @@ impl Finding {
             text,
             evidence: Vec::new(),
             details: Vec::new(),
+            neighbours: Vec::new(),
             caused_by: Vec::new(),
             consequence: String::new(),
             remedies: Vec::new(),

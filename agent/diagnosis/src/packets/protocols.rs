@@ -14,10 +14,10 @@ pub(crate) struct Protocol {
     pub meaning: &'static str,
     /// EtherType, SNAP or 802.2 number as people write it: `0x88CC`, `SNAP 00000c:2000`.
     pub number: String,
+    /// LLDP or CDP: its frames name their sender, and lldpd reads them.
+    pub is_announcement: bool,
 }
 
-/// LLDP's number as [`Protocol::number`] has it.
-pub(crate) const LLDP_NUMBER: &str = "0x88CC";
 /// EtherType of Realtek's remote control protocol, whose first byte says which of several it is.
 const REALTEK: u16 = 0x8899;
 /// CDP: Cisco's organisation number and protocol.
@@ -243,6 +243,7 @@ impl Protocol {
             name,
             meaning,
             number,
+            is_announcement: carried == Carried::EtherType(ETH_P_LLDP) || carried == CDP,
         }
     }
 }

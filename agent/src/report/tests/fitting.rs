@@ -54,6 +54,7 @@ fn two_hundred_faults_on_one_node_fit_and_none_goes_missing() {
         "{}",
         folded.summary
     );
+    assert!(folded.folded.is_some_and(|number| number > 1));
     assert_eq!(folded.remedies[0].text, "Give both ends one MTU.");
     assert_eq!(
         folded.remedies[0].command, None,

@@ -118,6 +118,12 @@ fn inactive_slave_of<'a>(
 }
 
 impl<'a> Unreceived<'a> {
+    /// Names of those who announce themselves in the frames.
+    pub(super) fn neighbours(&self) -> Vec<String> {
+        let senders = self.frames.senders.iter();
+        senders.map(|sender| sender.name.clone()).collect()
+    }
+
     /// The verdict on every drop: somebody on this node misses the frames, or nobody.
     pub(super) fn verdict(&self) -> Verdict {
         let frames = &self.frames;

@@ -79,6 +79,7 @@ fn one_finding(window: &Window<'_>, found: &Unreceived<'_>) -> Finding {
     found.tally.measure(&mut finding);
     finding.evidence = text::proofs(window, found);
     finding.details = text::details(found);
+    finding.neighbours = found.neighbours();
     finding.remedies = remedies::remedies(window, found);
     finding
 }
@@ -92,6 +93,7 @@ fn alike_finding(window: &Window<'_>, protocol: &str, all: &[Unreceived<'_>]) ->
     tally.measure(&mut finding);
     finding.evidence = alike_text::all_proofs(window, protocol, all);
     finding.details = alike_text::all_details(window, all);
+    finding.neighbours = all.first().map_or_else(Vec::new, Unreceived::neighbours);
     finding.remedies = vec![alike_text::remedy()];
     finding
 }

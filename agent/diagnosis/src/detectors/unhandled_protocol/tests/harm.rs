@@ -21,6 +21,7 @@ fn lldp_on_a_bridged_bond_names_its_senders_and_its_cause() {
         finding.text.headline,
         "LLDP from leaf-3a and leaf-3b is dropped on bond0, harmless: nothing listens for it"
     );
+    assert_eq!(finding.neighbours, ["leaf-3a", "leaf-3b"]);
     assert_eq!(
         finding.details[0].1,
         "leaf-3a  port Ethernet17  chassis 2c:dd:e9:01:3a:10  TTL 120 s"

@@ -30,6 +30,7 @@ fn cdp_is_read_behind_its_snap_header() {
     assert_eq!(found.len(), 2);
     for finding in found {
         assert_eq!(finding.subject.protocol.as_deref(), Some("CDP"));
+        assert_eq!(finding.neighbours, ["sw1.example"]);
         assert!(
             finding.details[0]
                 .1

@@ -5,7 +5,7 @@ use crate::{
     detectors::unhandled_protocol::judge::Unreceived,
     evidence::{Link, Namespace},
     finding::Remedy,
-    packets::{frame::Mac, protocols},
+    packets::frame::Mac,
     uapi::ethertype::{ETH_P_802_3_MIN, ETH_P_SLOW},
 };
 
@@ -31,7 +31,7 @@ pub(crate) fn remedies(window: &Window<'_>, found: &Unreceived<'_>) -> Vec<Remed
         .frames
         .protocols
         .iter()
-        .any(|protocol| protocol.number == protocols::LLDP_NUMBER || protocol.name == "CDP");
+        .any(|protocol| protocol.is_announcement);
     remedies.push(if is_announcement {
         Remedy::advice(
             "Run an LLDP daemon on this node (lldpd -c hears CDP too); it consumes the frames, and you learn the \
