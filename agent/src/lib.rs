@@ -1,16 +1,18 @@
 //! The node agent: gathers evidence, hands it to the pure detectors, and reports what they say.
 
+#![warn(unreachable_pub)]
+
 pub mod causes;
 pub mod cli;
-pub mod collect;
+mod collect;
 pub mod diagnose;
 mod limits;
-pub mod privileges;
+mod privileges;
 mod probe_states;
-pub mod probes;
+mod probes;
 pub mod recording;
-pub mod render;
+mod render;
 pub mod report;
 pub mod run;
 mod self_test;
-pub mod sources;
+mod sources;

@@ -4,13 +4,13 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// Raises the limit on locked memory. Kernels before 5.11 charge maps to it; later ones do not look at it. A failure
 /// shows when a map is made.
-pub fn raise_locked_memory() {
+pub(crate) fn raise_locked_memory() {
     raise(Resource::Memlock);
 }
 
 /// Raises the limit of open files: a reading holds a descriptor per namespace, and a node may have more of them than
 /// the usual limit of 1,024.
-pub fn raise_open_files() {
+pub(crate) fn raise_open_files() {
     raise(Resource::Nofile);
 }
 

@@ -7,7 +7,7 @@ use clap::Parser;
 use netdiag_agent::{
     causes::causes,
     cli::{Cli, Command},
-    diagnose::{self, Verdict},
+    diagnose::{self, Gate},
     run,
 };
 use netdiag_diagnosis::text::printable;
@@ -33,8 +33,8 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
         .context("failed to start the async runtime")?;
     match command {
         Command::Diagnose(args) => Ok(match runtime.block_on(diagnose::run(args))? {
-            Verdict::Passed => ExitCode::SUCCESS,
-            Verdict::Failed => ExitCode::from(FAIL_ON_MET),
+            Gate::Passed => ExitCode::SUCCESS,
+            Gate::Failed => ExitCode::from(FAIL_ON_MET),
         }),
         Command::Run(args) => {
             args.logs.start()?;

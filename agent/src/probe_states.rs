@@ -6,7 +6,7 @@ use netdiag_diagnosis::EvidenceWindow;
 use crate::probes::{registry, standing::in_every_window};
 
 /// This agent on this kernel.
-pub fn agent_info(kernel: String, btf: bool) -> AgentInfo {
+pub(crate) fn agent_info(kernel: String, btf: bool) -> AgentInfo {
     AgentInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         kernel,
@@ -15,7 +15,7 @@ pub fn agent_info(kernel: String, btf: bool) -> AgentInfo {
 }
 
 /// How each probe stood while this window ran, and what else was read.
-pub fn of(window: &EvidenceWindow) -> Vec<Probe> {
+pub(crate) fn of(window: &EvidenceWindow) -> Vec<Probe> {
     let sources = [
         in_every_window("links", Some("netlink"), &window.links),
         in_every_window("tun-holders", Some("procfs"), &window.tun_holders),

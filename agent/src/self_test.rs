@@ -5,13 +5,13 @@ use netdiag_diagnosis::evidence::Observed;
 
 use crate::{
     causes::causes,
-    privileges::{Capability, Need, Restrictions},
+    privileges::{Access, Capability, Restrictions},
     probes::{Kernel, drop::DropProbe, kallsyms},
     sources::{self, KernelLog},
 };
 
 /// What the kernel refused, in words, of what was tried.
-struct Refused {
+struct Forbidden {
     programs: Option<String>,
     /// Some program does not let the agent see its network namespace.
     has_closed_programs: bool,
@@ -21,8 +21,8 @@ struct Refused {
 
 /// Tries what is needed: to load a probe, to see the namespaces of all programs, to read an address in /proc/kallsyms
 /// and to open the kernel's log. Nothing is attached. Gives a sentence for each thing that the node forbids.
-pub fn forbidden(kernel: &Kernel) -> Vec<String> {
-    let refused = Refused {
+pub(crate) fn forbidden(kernel: &Kernel) -> Vec<String> {
+    let refused = Forbidden {
         programs: DropProbe::try_load(kernel)
             .err()
             .map(|error| causes(&error)),
@@ -39,20 +39,20 @@ pub fn forbidden(kernel: &Kernel) -> Vec<String> {
     sentences(refused, &Restrictions::read())
 }
 
-fn sentences(refused: Refused, restrictions: &Restrictions) -> Vec<String> {
+fn sentences(refused: Forbidden, restrictions: &Restrictions) -> Vec<String> {
     // There may be no other namespace yet to try it on.
     let lacks_links = restrictions.missing.contains(&Capability::NetAdmin);
-    let links = lacks_links.then(|| restrictions.refusal(Need::Links));
+    let links = lacks_links.then(|| restrictions.refusal(Access::Links));
     // A few programs may protect themselves; only what the node forbids in general is worth a word.
-    let is_restricted = restrictions.known(Need::Processes).is_some();
+    let is_restricted = restrictions.known(Access::Processes).is_some();
     let processes = (refused.has_closed_programs && is_restricted)
-        .then(|| restrictions.refusal(Need::Processes));
+        .then(|| restrictions.refusal(Access::Processes));
     [
-        (Need::Programs, refused.programs),
-        (Need::Links, links),
-        (Need::Processes, processes),
-        (Need::Symbols, refused.symbols),
-        (Need::KernelLog, refused.kernel_log),
+        (Access::Programs, refused.programs),
+        (Access::Links, links),
+        (Access::Processes, processes),
+        (Access::Symbols, refused.symbols),
+        (Access::KernelLog, refused.kernel_log),
     ]
     .into_iter()
     .filter_map(|(need, refused)| Some(format!("{}, so {}", refused?, need.lost())))
@@ -65,16 +65,16 @@ mod tests {
     use crate::privileges::Confinement;
 
     /// What a process with these restrictions is refused.
-    fn tried(restrictions: &Restrictions, refused: &[Need]) -> Vec<String> {
-        let try_it = |need: Need| {
+    fn tried(restrictions: &Restrictions, refused: &[Access]) -> Vec<String> {
+        let try_it = |need: Access| {
             let is_refused = refused.contains(&need);
             is_refused.then(|| restrictions.refusal(need))
         };
-        let refused = Refused {
-            programs: try_it(Need::Programs),
-            has_closed_programs: refused.contains(&Need::Processes),
-            symbols: try_it(Need::Symbols),
-            kernel_log: try_it(Need::KernelLog),
+        let refused = Forbidden {
+            programs: try_it(Access::Programs),
+            has_closed_programs: refused.contains(&Access::Processes),
+            symbols: try_it(Access::Symbols),
+            kernel_log: try_it(Access::KernelLog),
         };
         sentences(refused, restrictions)
     }
@@ -93,11 +93,11 @@ mod tests {
             dmesg_restrict: Some(1),
             ..Restrictions::default()
         };
-        let said = tried(&restrictions, &[Need::Processes]);
+        let said = tried(&restrictions, &[Access::Processes]);
         let expected = format!(
             "the files of other programs below /proc are closed: AppArmor profile cri-containerd.apparmor.d forbids \
              it (set agent.appArmorProfile.type to Unconfined), so {}",
-            Need::Processes.lost()
+            Access::Processes.lost()
         );
         assert_eq!(said, [expected]);
     }
@@ -110,7 +110,7 @@ mod tests {
             kptr_restrict: Some(1),
             ..Restrictions::default()
         };
-        let refused = [Need::Programs, Need::Processes, Need::KernelLog];
+        let refused = [Access::Programs, Access::Processes, Access::KernelLog];
         let said = tried(&restrictions, &refused);
         assert_eq!(said.len(), 3);
         let remedy = "SELinux type container_t forbids it (set agent.seLinuxOptions.type to spc_t)";
@@ -123,7 +123,7 @@ mod tests {
             is_locked_down: true,
             ..Restrictions::default()
         };
-        let said = tried(&restrictions, &[Need::Programs]);
+        let said = tried(&restrictions, &[Access::Programs]);
         let [one] = &said[..] else {
             panic!("{said:#?}");
         };
@@ -139,7 +139,7 @@ mod tests {
             kptr_restrict: Some(2),
             ..Restrictions::default()
         };
-        let said = tried(&restrictions, &[Need::Symbols]);
+        let said = tried(&restrictions, &[Access::Symbols]);
         let expected = "addresses in /proc/kallsyms are hidden: kernel.kptr_restrict is 2 (1 shows them to the agent), \
                         so drops are told by";
         assert!(
@@ -150,7 +150,10 @@ mod tests {
 
     #[test]
     fn programs_that_protect_themselves_are_no_restriction_of_the_node() {
-        assert_eq!(tried(&Restrictions::default(), &[Need::Processes]), [""; 0]);
+        assert_eq!(
+            tried(&Restrictions::default(), &[Access::Processes]),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -160,7 +163,7 @@ mod tests {
                 missing: vec![capability],
                 ..Restrictions::default()
             };
-            let needs = Need::ALL
+            let needs = Access::ALL
                 .into_iter()
                 .filter(|need| need.capabilities().contains(&capability));
             let needs: Vec<_> = needs.collect();

@@ -11,11 +11,11 @@ use crate::{
 };
 
 /// Counts drops from its making on.
-pub struct DropWatch(Result<DropProbe, Error>);
+pub(super) struct DropWatch(Result<DropProbe, Error>);
 
 impl DropWatch {
     /// Attaches the probe.
-    pub fn begin(kernel: &Kernel) -> Self {
+    pub(super) fn begin(kernel: &Kernel) -> Self {
         let probe = DropProbe::attach(kernel);
         if let Ok(probe) = &probe
             && let Some(reason) = probe.degraded()
@@ -26,7 +26,7 @@ impl DropWatch {
     }
 
     /// The counts of this moment; also empties the ring of samples. Nothing where there is no probe.
-    pub fn read(&mut self) -> DropSnapshot {
+    pub(super) fn read(&mut self) -> DropSnapshot {
         let read = match &mut self.0 {
             Ok(probe) => probe.read(),
             Err(_) => return DropSnapshot::default(),
@@ -38,7 +38,7 @@ impl DropWatch {
     }
 
     /// Detaches the probe and tells what it saw on these namespaces' links.
-    pub fn finish(
+    pub(super) fn finish(
         self,
         edges: &Edges,
         namespaces: &[Namespace],

@@ -20,21 +20,21 @@ use netdiag_diagnosis::{EvidenceWindow, evidence::NodeFacts};
 
 use crate::{
     probes::{Kernel, drop::Edges, wait_for_turn},
-    sources::{HostRoot, KernelLog, Scope, SourceError, Sources},
+    sources::{HostRoot, KernelLog, NamespaceScope, SourceError, Sources},
 };
 
 use drops::DropWatch;
-pub use node::{host_name, node_facts};
+pub(crate) use node::{host_name, node_facts};
 use on_demand::OnDemandProbes;
-use snapshot::{End, Seen};
-pub use stop::Stop;
+use snapshot::{BothEnds, WindowEnd};
+pub(crate) use stop::Stop;
 
 /// How often samples are taken out of their ring, so that it does not fill up, and progress is told.
 const TICK: Duration = Duration::from_secs(1);
 
 /// What to watch and for how long.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// The node's name.
     pub node: String,
     /// Where the host's root is mounted.
@@ -46,7 +46,7 @@ pub struct Request {
 }
 
 /// How far a window is.
-pub struct Progress<'a> {
+pub(crate) struct WindowProgress<'a> {
     /// The node.
     pub node: &'a NodeFacts,
     /// Interfaces of the node's own namespace, where they could be read.
@@ -58,7 +58,7 @@ pub struct Progress<'a> {
 }
 
 /// What a window has seen.
-pub struct Collected {
+pub(crate) struct Collected {
     /// The evidence.
     pub window: EvidenceWindow,
     /// It lasted as long as it should; false when it was stopped early.
@@ -66,29 +66,29 @@ pub struct Collected {
 }
 
 /// Watches for as long as was asked, or until it is stopped. Everything is detached when it returns.
-pub fn collect(
+pub(crate) fn collect(
     request: &Request,
     kernel: &Kernel,
     stop: &Stop,
-    progress: &mut dyn FnMut(&Progress<'_>),
+    progress: &mut dyn FnMut(&WindowProgress<'_>),
 ) -> Collected {
     let node = node_facts(request.node.clone());
     let scope = if request.pods {
-        Scope::All
+        NamespaceScope::All
     } else {
-        Scope::Node
+        NamespaceScope::Node
     };
     let (sources, mut watch) = load(request, scope, kernel);
     let mut kernel_log = KernelLog::from_now();
 
     let start_unix_ms = unix_ms();
     let began = Instant::now();
-    let before = End::read(&sources, &mut watch);
+    let before = WindowEnd::read(&sources, &mut watch);
     let mut on_demand = OnDemandProbes::begin(sources.as_ref().ok(), &before, kernel);
     let interfaces = before.interfaces();
     let complete = loop {
         let elapsed = began.elapsed();
-        progress(&Progress {
+        progress(&WindowProgress {
             node: &node,
             interfaces,
             elapsed,
@@ -106,7 +106,7 @@ pub fn collect(
     };
     let lasted = began.elapsed();
     let duration_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
-    let mut after = End::read(&sources, &mut watch);
+    let mut after = WindowEnd::read(&sources, &mut watch);
     let mut before = before;
     let edges = Edges {
         m0: take(&mut before.drops),
@@ -114,7 +114,7 @@ pub fn collect(
         m1: take(&mut after.drops),
         m1_after: take(&mut after.drops_after),
     };
-    let seen = Seen::between(before, after);
+    let seen = BothEnds::between(before, after);
     let (drops, lost) = watch.finish(&edges, &seen.namespaces, &seen.links);
     let mut window = EvidenceWindow {
         node,
@@ -136,7 +136,7 @@ pub fn collect(
 
 fn load(
     request: &Request,
-    scope: Scope,
+    scope: NamespaceScope,
     kernel: &Kernel,
 ) -> (Result<Sources, Arc<SourceError>>, DropWatch) {
     let _turn = wait_for_turn();

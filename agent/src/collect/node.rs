@@ -5,7 +5,7 @@ use std::fs;
 use netdiag_diagnosis::evidence::NodeFacts;
 
 /// The kernel's name of this host.
-pub fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     match line("/proc/sys/kernel/hostname") {
         name if name.is_empty() => "localhost".to_owned(),
         name => name,
@@ -13,7 +13,7 @@ pub fn host_name() -> String {
 }
 
 /// What is known of the node of this name.
-pub fn node_facts(name: String) -> NodeFacts {
+pub(crate) fn node_facts(name: String) -> NodeFacts {
     NodeFacts {
         name,
         kernel: line("/proc/sys/kernel/osrelease"),

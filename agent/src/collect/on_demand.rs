@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use netdiag_diagnosis::EvidenceWindow;
 
-use super::snapshot::End;
+use super::snapshot::WindowEnd;
 use crate::{
     probes::{Kernel, ProbeWatch, question::WindowStart, registry},
-    sources::{Sources, pulse::Pulse},
+    sources::{Sources, pulse::CounterWatch},
 };
 
 /// The probes, and what raises their questions.
-pub struct OnDemandProbes {
-    pulse: Pulse,
+pub(super) struct OnDemandProbes {
+    pulse: CounterWatch,
     watches: Vec<Box<dyn ProbeWatch>>,
 }
 
 impl OnDemandProbes {
     /// Asks the questions that what was read at the window's start raises.
-    pub fn begin(sources: Option<&Sources>, before: &End, kernel: &Kernel) -> Self {
+    pub(super) fn begin(sources: Option<&Sources>, before: &WindowEnd, kernel: &Kernel) -> Self {
         let reading = before.reading();
         let links = reading.and_then(|reading| reading.links.value());
         let start = WindowStart {
@@ -27,7 +27,7 @@ impl OnDemandProbes {
             segment_route: sources.and_then(Sources::segment_route),
         };
         let mut probes = Self {
-            pulse: reading.map(Pulse::from).unwrap_or_default(),
+            pulse: reading.map(CounterWatch::from).unwrap_or_default(),
             watches: registry::watches(&start),
         };
         probes.tick(kernel, Duration::ZERO);
@@ -35,7 +35,7 @@ impl OnDemandProbes {
     }
 
     /// Asks again, about once a second. `now` is the time since the window began.
-    pub fn tick(&mut self, kernel: &Kernel, now: Duration) {
+    pub(super) fn tick(&mut self, kernel: &Kernel, now: Duration) {
         let rises = self.pulse.read();
         for watch in &mut self.watches {
             watch.tick(&rises, kernel, now);
@@ -43,7 +43,7 @@ impl OnDemandProbes {
     }
 
     /// Detaches what is attached and adds to the window what was seen.
-    pub fn finish(self, now: Duration, window: &mut EvidenceWindow) {
+    pub(super) fn finish(self, now: Duration, window: &mut EvidenceWindow) {
         for watch in self.watches {
             watch.finish(now, window);
         }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// One end: the sources' counters, read between two reads of the drop map.
-pub struct End {
+pub(super) struct WindowEnd {
     asked: Result<Answers, Arc<SourceError>>,
     backlogs: Result<Backlogs, softnet::Error>,
     /// Drops before the counters were read.
@@ -33,9 +33,9 @@ struct Answers {
     tun_holders: Observed<Vec<TunHolder>>,
 }
 
-impl End {
+impl WindowEnd {
     /// Reads one end. `sources` may be the reason why there are none.
-    pub fn read(sources: &Result<Sources, Arc<SourceError>>, watch: &mut DropWatch) -> Self {
+    pub(super) fn read(sources: &Result<Sources, Arc<SourceError>>, watch: &mut DropWatch) -> Self {
         // Finding the namespaces takes long; it is done before, so that little time passes between the two reads.
         let found = sources.as_ref().map_err(Arc::clone).and_then(|sources| {
             let discovery = sources.discover().map_err(Arc::new)?;
@@ -70,12 +70,12 @@ impl End {
     }
 
     /// Namespaces, their counters and links.
-    pub fn reading(&self) -> Option<&Reading> {
+    pub(super) fn reading(&self) -> Option<&Reading> {
         self.asked.as_ref().ok().map(|answers| &answers.reading)
     }
 
     /// Interfaces of the node's own namespace.
-    pub fn interfaces(&self) -> Option<usize> {
+    pub(super) fn interfaces(&self) -> Option<usize> {
         let reading = self.reading()?;
         let node = reading.namespaces.iter().find(|one| one.is_node)?.id;
         let links = reading.links.value()?;
@@ -98,7 +98,7 @@ fn has_held_devices(reading: &Reading) -> bool {
 }
 
 /// What both ends say together.
-pub struct Seen {
+pub(super) struct BothEnds {
     /// The node's namespaces.
     pub namespaces: Vec<Namespace>,
     /// Their links.
@@ -111,9 +111,9 @@ pub struct Seen {
     pub softnet: Observed<Softnet>,
 }
 
-impl Seen {
+impl BothEnds {
     /// Puts the two ends together.
-    pub fn between(before: End, after: End) -> Self {
+    pub(super) fn between(before: WindowEnd, after: WindowEnd) -> Self {
         let softnet = softnet::between(before.backlogs, after.backlogs);
         match (before.asked, after.asked) {
             (Ok(before), Ok(after)) => {

@@ -7,18 +7,18 @@ use std::{
 
 /// A switch that a window's thread waits on and that any other may set. It stays set.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
 impl Stop {
     /// Sets it and wakes who waits.
-    pub fn set(&self) {
+    pub(crate) fn set(&self) {
         let (is_set, changed) = &*self.0;
         *is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();
     }
 
     /// Waits until it is set, but no longer than this; true when it is set.
-    pub fn wait(&self, at_most: Duration) -> bool {
+    pub(crate) fn wait(&self, at_most: Duration) -> bool {
         let (is_set, changed) = &*self.0;
         let guard = is_set.lock().unwrap_or_else(PoisonError::into_inner);
         let (guard, _) = changed

@@ -47,7 +47,7 @@ pub enum Error {
 
 /// How a run ended that could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Gate {
     /// Nothing as bad as `--fail-on` was found.
     Passed,
     /// `--fail-on` was met.
@@ -59,7 +59,7 @@ pub enum Verdict {
 /// # Errors
 /// When a recording cannot be read or written, or the result cannot be printed. Evidence that is missing is no error:
 /// the result says what could not be checked.
-pub async fn run(args: DiagnoseArgs) -> Result<Verdict, Error> {
+pub async fn run(args: DiagnoseArgs) -> Result<Gate, Error> {
     let DiagnoseArgs {
         duration,
         checks,
@@ -194,15 +194,15 @@ fn print(text: &str) -> Result<(), Error> {
     }
 }
 
-fn judge(diagnosis: &Diagnosis, fail_on: Option<Severity>) -> Verdict {
+fn judge(diagnosis: &Diagnosis, fail_on: Option<Severity>) -> Gate {
     let worst = diagnosis
         .findings
         .iter()
         .map(|finding| finding.severity)
         .max();
     match fail_on {
-        Some(limit) if worst >= Some(limit) => Verdict::Failed,
-        _ => Verdict::Passed,
+        Some(limit) if worst >= Some(limit) => Gate::Failed,
+        _ => Gate::Passed,
     }
 }
 
@@ -243,12 +243,12 @@ mod tests {
     fn fail_on_is_met_by_what_is_as_bad_or_worse() {
         use Severity::{Critical, Info, Warning};
         let judged = |found: &[Severity], limit| judge(&with(found), limit);
-        assert_eq!(judged(&[], Some(Info)), Verdict::Passed);
-        assert_eq!(judged(&[Info], Some(Info)), Verdict::Failed);
-        assert_eq!(judged(&[Info], Some(Warning)), Verdict::Passed);
-        assert_eq!(judged(&[Info, Critical], Some(Warning)), Verdict::Failed);
-        assert_eq!(judged(&[Warning], Some(Critical)), Verdict::Passed);
-        assert_eq!(judged(&[Critical], None), Verdict::Passed);
+        assert_eq!(judged(&[], Some(Info)), Gate::Passed);
+        assert_eq!(judged(&[Info], Some(Info)), Gate::Failed);
+        assert_eq!(judged(&[Info], Some(Warning)), Gate::Passed);
+        assert_eq!(judged(&[Info, Critical], Some(Warning)), Gate::Failed);
+        assert_eq!(judged(&[Warning], Some(Critical)), Gate::Passed);
+        assert_eq!(judged(&[Critical], None), Gate::Passed);
     }
 
     #[test]

@@ -9,17 +9,17 @@ use netdiag_diagnosis::evidence::NodeFacts;
 
 use netdiag_diagnosis::text::printable;
 
-use crate::collect::Progress;
+use crate::collect::WindowProgress;
 
 /// The progress line.
-pub struct ProgressLine {
+pub(super) struct ProgressLine {
     on_terminal: bool,
     said: bool,
 }
 
 impl ProgressLine {
     /// A line on stderr.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             on_terminal: std::io::stderr().is_terminal(),
             said: false,
@@ -27,7 +27,7 @@ impl ProgressLine {
     }
 
     /// Shows how far the window is.
-    pub fn show(&mut self, progress: &Progress<'_>) {
+    pub(super) fn show(&mut self, progress: &WindowProgress<'_>) {
         if self.said && !self.on_terminal {
             return;
         }
@@ -43,14 +43,14 @@ impl ProgressLine {
     }
 
     /// Takes the line away from a terminal.
-    pub fn clear(&self) {
+    pub(super) fn clear(&self) {
         if self.on_terminal && self.said {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
 }
 
-fn line(progress: &Progress<'_>, running: bool) -> String {
+fn line(progress: &WindowProgress<'_>, running: bool) -> String {
     let NodeFacts { name, kernel, .. } = progress.node;
     let interfaces = match progress.interfaces {
         Some(1) => ", 1 interface".to_owned(),
@@ -82,7 +82,7 @@ mod tests {
             kernel: "6.1.0".to_owned(),
             ..NodeFacts::default()
         };
-        let progress = Progress {
+        let progress = WindowProgress {
             node: &node,
             interfaces: Some(6),
             elapsed: Duration::from_millis(21_400),

@@ -2,7 +2,7 @@
 
 /// A capability that the chart gives to the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capability {
+pub(crate) enum Capability {
     /// To load programs and make maps.
     Bpf,
     /// To let them read kernel memory.
@@ -17,7 +17,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the chart's order.
-    pub const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Bpf,
         Self::Perfmon,
         Self::NetAdmin,
@@ -26,7 +26,7 @@ impl Capability {
     ];
 
     /// The kernel's name for it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bpf => "CAP_BPF",
             Self::Perfmon => "CAP_PERFMON",
@@ -37,7 +37,8 @@ impl Capability {
     }
 
     /// What it is for, as the chart and docs/security.md say.
-    pub fn purpose(self) -> &'static str {
+    #[cfg(test)]
+    pub(crate) fn purpose(self) -> &'static str {
         match self {
             Self::Bpf => "loads the probes and makes their maps",
             Self::Perfmon => "lets the probes read kernel memory: packets, devices, sockets",
@@ -65,7 +66,7 @@ impl Capability {
 }
 
 /// Those that are missing from an effective set.
-pub fn missing_from(effective: u64) -> Vec<Capability> {
+pub(super) fn missing_from(effective: u64) -> Vec<Capability> {
     const SYS_ADMIN: u32 = 21;
     let has = |number: u32| effective & (1 << number) != 0;
     let is_missing = |one: &Capability| {

@@ -4,7 +4,7 @@ use netdiag_diagnosis::text::printable_up_to;
 
 /// A rule of a security module that this process is under.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Confinement {
+pub(crate) enum Confinement {
     /// A profile of AppArmor that is enforced.
     AppArmor {
         /// Its name.
@@ -25,7 +25,7 @@ const LONGEST_NAME: usize = 100;
 
 impl Confinement {
     /// Reads `attr/current`, or `attr/apparmor/current` where the kernel has several modules. `None`: nothing confines.
-    pub fn parse(context: &str) -> Option<Self> {
+    pub(crate) fn parse(context: &str) -> Option<Self> {
         // SELinux ends it with a zero, AppArmor with a line feed.
         let context = context.trim_end_matches(['\0', '\n']);
         let short = |name: &str| printable_up_to(name, LONGEST_NAME);

@@ -1,14 +1,17 @@
 //! What this process may do, what takes the rest away, and what a diagnosis lacks without it.
 
+mod access;
 mod capability;
 mod confinement;
-mod need;
 mod restrictions;
 
-pub use capability::Capability;
-pub use confinement::Confinement;
-pub use need::{Need, lost_without};
-pub use restrictions::Restrictions;
+pub(crate) use access::Access;
+#[cfg(test)]
+use access::lost_without;
+pub(crate) use capability::Capability;
+#[cfg(test)]
+pub(crate) use confinement::Confinement;
+pub(crate) use restrictions::Restrictions;
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use super::{Capability, Need, capability::missing_from, confinement::Confinement};
+use super::{Access, Capability, capability::missing_from, confinement::Confinement};
 
 /// What restricts this process, as far as the kernel lets it see that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Restrictions {
+pub(crate) struct Restrictions {
     /// Capabilities of the agent that it lacks.
     pub missing: Vec<Capability>,
     /// The rule of a security module that it is under.
@@ -23,7 +23,7 @@ pub struct Restrictions {
 
 impl Restrictions {
     /// Reads them. What cannot be read restricts nothing: containers commonly see no `/sys/kernel/security`.
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let number = |path: &str| text(path).trim().parse().ok();
         let status = text("/proc/self/status");
@@ -46,25 +46,25 @@ impl Restrictions {
 
     /// Why this was refused: what is so and, in brackets, what would help. Ask only for what was refused: much is
     /// allowed all the same.
-    pub fn why(&self, need: Need) -> String {
+    pub(crate) fn why(&self, need: Access) -> String {
         self.known(need).unwrap_or_else(|| self.unknown(need))
     }
 
     /// Says that this was refused, and why.
-    pub fn refusal(&self, need: Need) -> String {
+    pub(crate) fn refusal(&self, need: Access) -> String {
         format!("{}: {}", need.refused(), self.why(need))
     }
 
     /// As [`Restrictions::why`]; `None` when no restriction that can be seen from here explains it.
-    pub fn known(&self, need: Need) -> Option<String> {
+    pub(crate) fn known(&self, need: Access) -> Option<String> {
         self.missing_for(need)
             .or_else(|| self.by_setting(need))
             .or_else(|| self.by_security_module(need))
     }
 
-    fn missing_for(&self, need: Need) -> Option<String> {
+    fn missing_for(&self, need: Access) -> Option<String> {
         // The log may be open to everybody, and is closed for another reason then.
-        if need == Need::KernelLog && self.dmesg_restrict == Some(0) && !self.has_seccomp {
+        if need == Access::KernelLog && self.dmesg_restrict == Some(0) && !self.has_seccomp {
             return None;
         }
         let is_missing = |one: &&Capability| self.missing.contains(one);
@@ -74,14 +74,14 @@ impl Restrictions {
         (!names.is_empty()).then(|| format!("{} {are} missing", names.join(" and ")))
     }
 
-    fn by_setting(&self, need: Need) -> Option<String> {
+    fn by_setting(&self, need: Access) -> Option<String> {
         match need {
             // `kallsyms_show_value` (kernel/ksyms_common.c): 2 hides them from everybody.
-            Need::Symbols if self.kptr_restrict.is_some_and(|value| value > 1) => {
+            Access::Symbols if self.kptr_restrict.is_some_and(|value| value > 1) => {
                 Some("kernel.kptr_restrict is 2 (1 shows them to the agent)".to_owned())
             }
             // LOCKDOWN_BPF_READ_KERNEL (include/linux/security.h).
-            Need::Programs if self.is_locked_down => Some(
+            Access::Programs if self.is_locked_down => Some(
                 "kernel lockdown is in its mode confidentiality, where eBPF may not read kernel memory (its mode \
                  integrity allows it)"
                     .to_owned(),
@@ -90,10 +90,10 @@ impl Restrictions {
         }
     }
 
-    fn by_security_module(&self, need: Need) -> Option<String> {
+    fn by_security_module(&self, need: Access) -> Option<String> {
         match self.confinement.as_ref()? {
             // It has no rules for bpf(2).
-            Confinement::AppArmor { .. } if need == Need::Programs => None,
+            Confinement::AppArmor { .. } if need == Access::Programs => None,
             Confinement::AppArmor { profile } => Some(format!(
                 "AppArmor profile {profile} forbids it (set agent.appArmorProfile.type to Unconfined)"
             )),
@@ -103,12 +103,12 @@ impl Restrictions {
         }
     }
 
-    fn unknown(&self, need: Need) -> String {
+    fn unknown(&self, need: Access) -> String {
         match need {
-            Need::Programs if self.has_seccomp => {
+            Access::Programs if self.has_seccomp => {
                 "the agent has its capabilities (its seccomp profile must allow bpf(2))"
             }
-            Need::KernelLog if self.has_seccomp => {
+            Access::KernelLog if self.has_seccomp => {
                 "the agent has its capabilities (its seccomp profile must allow syslog(2))"
             }
             _ => "the kernel does not say why",
@@ -149,24 +149,28 @@ mod tests {
     #[test]
     fn a_missing_capability_is_named_first() {
         for (capability, need, text) in [
-            (Capability::Bpf, Need::Programs, "CAP_BPF is missing"),
+            (Capability::Bpf, Access::Programs, "CAP_BPF is missing"),
             (
                 Capability::Perfmon,
-                Need::Programs,
+                Access::Programs,
                 "CAP_PERFMON is missing",
             ),
             (
                 Capability::NetAdmin,
-                Need::Links,
+                Access::Links,
                 "CAP_NET_ADMIN is missing",
             ),
             (
                 Capability::SysPtrace,
-                Need::Processes,
+                Access::Processes,
                 "CAP_SYS_PTRACE is missing",
             ),
-            (Capability::Syslog, Need::Symbols, "CAP_SYSLOG is missing"),
-            (Capability::Syslog, Need::KernelLog, "CAP_SYSLOG is missing"),
+            (Capability::Syslog, Access::Symbols, "CAP_SYSLOG is missing"),
+            (
+                Capability::Syslog,
+                Access::KernelLog,
+                "CAP_SYSLOG is missing",
+            ),
         ] {
             let restrictions = Restrictions {
                 missing: vec![capability],
@@ -179,7 +183,7 @@ mod tests {
             ..Restrictions::default()
         };
         let both = "CAP_BPF and CAP_PERFMON are missing";
-        assert_eq!(none.why(Need::Programs), both);
+        assert_eq!(none.why(Access::Programs), both);
     }
 
     #[test]
@@ -188,9 +192,9 @@ mod tests {
             kptr_restrict: Some(2),
             ..Restrictions::default()
         };
-        let why = restrictions.why(Need::Symbols);
+        let why = restrictions.why(Access::Symbols);
         assert_eq!(why, "kernel.kptr_restrict is 2 (1 shows them to the agent)");
-        assert!(!restrictions.why(Need::KernelLog).contains("kptr"));
+        assert!(!restrictions.why(Access::KernelLog).contains("kptr"));
     }
 
     #[test]
@@ -199,21 +203,21 @@ mod tests {
             is_locked_down: true,
             ..app_armor()
         };
-        assert!(restrictions.why(Need::Programs).contains("lockdown"));
-        assert!(!restrictions.why(Need::Symbols).contains("lockdown"));
+        assert!(restrictions.why(Access::Programs).contains("lockdown"));
+        assert!(!restrictions.why(Access::Symbols).contains("lockdown"));
     }
 
     #[test]
     fn the_default_profile_of_app_armor_is_named_for_files_and_not_for_programs() {
-        let why = app_armor().why(Need::Processes);
+        let why = app_armor().why(Access::Processes);
         let expected = "AppArmor profile docker-default forbids it (set agent.appArmorProfile.type to Unconfined)";
         assert_eq!(why, expected);
-        assert!(!app_armor().why(Need::Programs).contains("AppArmor"));
+        assert!(!app_armor().why(Access::Programs).contains("AppArmor"));
     }
 
     #[test]
     fn selinux_is_named_with_the_type_that_allows() {
-        for need in [Need::Processes, Need::Programs, Need::KernelLog] {
+        for need in [Access::Processes, Access::Programs, Access::KernelLog] {
             let why = selinux().why(need);
             assert!(why.contains("container_t forbids"), "{why}");
             assert!(why.contains("agent.seLinuxOptions.type to spc_t"), "{why}");
@@ -227,10 +231,10 @@ mod tests {
             dmesg_restrict: Some(0),
             ..Restrictions::default()
         };
-        assert!(!restrictions.why(Need::KernelLog).contains("CAP_SYSLOG"));
+        assert!(!restrictions.why(Access::KernelLog).contains("CAP_SYSLOG"));
         // Container runtimes allow syslog(2) only with the capability.
         restrictions.has_seccomp = true;
-        assert!(restrictions.why(Need::KernelLog).contains("CAP_SYSLOG"));
+        assert!(restrictions.why(Access::KernelLog).contains("CAP_SYSLOG"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ const MAX_DEPTH: usize = 16;
 
 /// Why the layout of a structure is unknown.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error(
         "failed to find type information at {path:?}: the kernel was built without CONFIG_DEBUG_INFO_BTF"
     )]
@@ -40,7 +40,7 @@ pub enum Error {
 }
 
 /// Type information of the running kernel.
-pub struct KernelTypes {
+pub(crate) struct KernelTypes {
     btf: Btf,
     /// Structures found so far, since each look-up by name walks the whole table.
     structures: RefCell<HashMap<String, Option<Type>>>,
@@ -48,7 +48,7 @@ pub struct KernelTypes {
 
 /// Where a member lies in its structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
+pub(crate) struct Member {
     /// Offset from the beginning of the structure, in bits.
     pub bit_offset: u32,
     /// Width in bits if it is a bit field.
@@ -60,12 +60,12 @@ pub struct Member {
 
 impl Member {
     /// Offset of the byte in which the member begins.
-    pub fn byte_offset(&self) -> u32 {
+    pub(crate) fn byte_offset(&self) -> u32 {
         self.bit_offset / 8
     }
 
     /// Lowest bit of the member within that byte.
-    pub fn bit_shift(&self) -> u32 {
+    pub(crate) fn bit_shift(&self) -> u32 {
         self.bit_offset % 8
     }
 }
@@ -75,7 +75,7 @@ impl KernelTypes {
     ///
     /// # Errors
     /// There is none, or it is malformed.
-    pub fn read() -> Result<Self, Error> {
+    pub(crate) fn read() -> Result<Self, Error> {
         Self::read_from(Path::new(VMLINUX))
     }
 
@@ -112,7 +112,7 @@ impl KernelTypes {
     ///
     /// # Errors
     /// This kernel's structure has no such member.
-    pub fn offset_of(&self, structure: &str, path: &str) -> Result<u32, Error> {
+    pub(crate) fn offset_of(&self, structure: &str, path: &str) -> Result<u32, Error> {
         self.member(structure, path)
             .map(|member| member.byte_offset())
     }
@@ -121,7 +121,7 @@ impl KernelTypes {
     ///
     /// # Errors
     /// This kernel's structure has no such member.
-    pub fn member(&self, structure: &str, path: &str) -> Result<Member, Error> {
+    pub(crate) fn member(&self, structure: &str, path: &str) -> Result<Member, Error> {
         self.structure(structure)
             .and_then(|outer| self.follow(outer, path))
             .ok_or_else(|| Error::NoMember {
@@ -131,7 +131,7 @@ impl KernelTypes {
     }
 
     /// Size of a structure in bytes; `None` where this kernel has no such structure.
-    pub fn size_of(&self, structure: &str) -> Option<usize> {
+    pub(crate) fn size_of(&self, structure: &str) -> Option<usize> {
         match self.structure(structure)? {
             Type::Struct(body) | Type::Union(body) => Some(body.size()),
             _ => None,
@@ -143,7 +143,7 @@ impl KernelTypes {
     ///
     /// # Errors
     /// This kernel's structure has neither.
-    pub fn vlan_present(&self) -> Result<(u32, u32), Error> {
+    pub(crate) fn vlan_present(&self) -> Result<(u32, u32), Error> {
         match self.member("sk_buff", "vlan_present") {
             Ok(bit) => Ok((bit.byte_offset(), 1 << bit.bit_shift())),
             Err(_) => Ok((self.offset_of("sk_buff", "vlan_proto")?, 0)),
@@ -152,7 +152,7 @@ impl KernelTypes {
 
     /// Names and values of an enum, found by the enum's own name: several enums may share a prefix and their values
     /// (`SKB_DROP_REASON_` since 6.10). Empty where this kernel has no such enum.
-    pub fn enumeration(&self, name: &str) -> Vec<(u32, String)> {
+    pub(crate) fn enumeration(&self, name: &str) -> Vec<(u32, String)> {
         let Some(Type::Enum(found)) = self.find(name, |kind| matches!(kind, Type::Enum(_))) else {
             return Vec::new();
         };
@@ -164,7 +164,7 @@ impl KernelTypes {
     }
 
     /// Number of arguments that a tracepoint hands to its probes; `None` where this kernel has no such tracepoint.
-    pub fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
+    pub(crate) fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
         // `typedef void (*btf_trace_<name>)(void *, <TP_PROTO>)`, made by __DEFINE_EVENT in include/trace/bpf_probe.h.
         let typedef = self.find(&format!("btf_trace_{name}"), |kind| {
             matches!(kind, Type::Typedef(_))
@@ -176,12 +176,6 @@ impl KernelTypes {
             return None;
         };
         prototype.parameters.len().checked_sub(1)
-    }
-
-    /// Whether the kernel itself (not a module) has a function of this name.
-    pub fn has_function(&self, name: &str) -> bool {
-        self.find(name, |kind| matches!(kind, Type::Func(_)))
-            .is_some()
     }
 
     /// The structure or union of this name; a forward declaration does not count.

@@ -11,7 +11,7 @@ use super::{
 
 /// A variant of a program, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
+pub(crate) enum Backend {
     /// Typed tracepoint, plain loads: some ten nanoseconds a packet.
     TypedDirect,
     /// Typed tracepoint, reads by helper: some hundred nanoseconds a packet.
@@ -22,10 +22,10 @@ pub enum Backend {
 
 impl Backend {
     /// All variants, the best first.
-    pub const ALL: [Self; 3] = [Self::TypedDirect, Self::TypedProbed, Self::Raw];
+    pub(crate) const ALL: [Self; 3] = [Self::TypedDirect, Self::TypedProbed, Self::Raw];
 
     /// Its name in reports.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::TypedDirect => "tp_btf",
             Self::TypedProbed => "tp_btf+probe_read",
@@ -36,7 +36,7 @@ impl Backend {
 
 /// What a probe does at one tracepoint: the names of the tracepoint and of a program for each variant.
 #[derive(Debug)]
-pub struct Hook {
+pub(crate) struct Hook {
     /// The tracepoint.
     pub tracepoint: &'static str,
     /// For [`Backend::TypedDirect`].
@@ -49,7 +49,7 @@ pub struct Hook {
 
 impl Hook {
     /// The program of this variant.
-    pub fn program(&self, backend: Backend) -> &'static str {
+    pub(crate) fn program(&self, backend: Backend) -> &'static str {
         match backend {
             Backend::TypedDirect => self.direct,
             Backend::TypedProbed => self.probed,
@@ -59,11 +59,11 @@ impl Hook {
 }
 
 /// Offsets of fields, of the type that a probe's programs read. Whoever loads the probe knows the type.
-pub type AnyLayout = Box<dyn Any + Send + Sync>;
+pub(super) type AnyLayout = Box<dyn Any + Send + Sync>;
 
 /// A probe as the object holds it, and its demands on the kernel.
 #[derive(Debug)]
-pub struct Description {
+pub(crate) struct Description {
     /// Its name in reports.
     pub name: &'static str,
     /// What the names of its maps begin with.
@@ -81,7 +81,7 @@ pub struct Description {
 }
 
 /// A probe's layout as one of any probe.
-pub fn any_layout<L: Plain + Send + Sync>(
+pub(super) fn any_layout<L: Plain + Send + Sync>(
     layout: Result<L, btf::Error>,
 ) -> Result<AnyLayout, btf::Error> {
     layout.map(|layout| Box::new(layout) as AnyLayout)

@@ -19,7 +19,7 @@ use netdiag_abi::drop::{DropKey, DropLayout};
 use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
 
 pub(super) use layout::resolve;
-pub(super) use places::Places;
+pub(super) use places::DropPlaces;
 
 use self::{activity::Activity, fold::Fold, maps::Maps, samples::Samples, support::supported};
 use super::{
@@ -28,13 +28,13 @@ use super::{
     facts::{KernelFacts, Support},
     kallsyms,
     kernel::Kernel,
-    probe::Probe,
+    probe::Registration,
     standing,
     tracepoint::{self, Loaded},
 };
 
 /// Its line in the registry.
-pub(super) const PROBE: Probe = Probe {
+pub(super) const PROBE: Registration = Registration {
     description: &DESCRIPTION,
     standing: Some(|window| {
         let backend = window.drops.value().map(|drops| drops.backend.as_str());
@@ -75,7 +75,7 @@ pub(super) static DESCRIPTION: Description = Description {
 
 /// Counts at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DropSnapshot {
+pub(crate) struct DropSnapshot {
     /// When they were read, nanoseconds of CLOCK_MONOTONIC.
     pub taken_ns: u64,
     /// Drops by key since the probe was attached.
@@ -88,7 +88,7 @@ pub struct DropSnapshot {
 
 /// The four reads that bracket the two reads of the kernel's counters.
 #[derive(Clone, Debug, Default)]
-pub struct Edges {
+pub(crate) struct Edges {
     /// Before the counters at the start; times of the evidence count from here.
     pub m0: DropSnapshot,
     /// After them.
@@ -100,7 +100,7 @@ pub struct Edges {
 }
 
 /// The attached probe, with maps of its own. Dropping it detaches it and frees them.
-pub struct DropProbe {
+pub(crate) struct DropProbe {
     facts: KernelFacts,
     backend: Backend,
     refused: Option<String>,
@@ -114,7 +114,7 @@ impl DropProbe {
     ///
     /// # Errors
     /// The agent was built without eBPF, this process may not load it, or this kernel takes no variant of it.
-    pub fn attach(kernel: &Kernel) -> Result<Self, Error> {
+    pub(crate) fn attach(kernel: &Kernel) -> Result<Self, Error> {
         Self::attach_first_of(kernel, &Backend::ALL)
     }
 
@@ -122,7 +122,7 @@ impl DropProbe {
     ///
     /// # Errors
     /// As [`DropProbe::attach`].
-    pub fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, Error> {
+    pub(crate) fn attach_first_of(kernel: &Kernel, backends: &[Backend]) -> Result<Self, Error> {
         let mut loaded = load(kernel, backends)?;
         Ok(Self {
             facts: kernel.facts.clone(),
@@ -138,17 +138,12 @@ impl DropProbe {
     ///
     /// # Errors
     /// As [`DropProbe::attach`].
-    pub fn try_load(kernel: &Kernel) -> Result<(), Error> {
+    pub(crate) fn try_load(kernel: &Kernel) -> Result<(), Error> {
         load(kernel, &Backend::ALL).map(|_| ())
     }
 
-    /// Which variant counts.
-    pub fn backend(&self) -> Backend {
-        self.backend
-    }
-
     /// What is worse than it could be on this kernel, if anything: a slower variant, or no reasons.
-    pub fn degraded(&self) -> Option<String> {
+    pub(crate) fn degraded(&self) -> Option<String> {
         let slower = self
             .refused
             .as_ref()
@@ -164,7 +159,7 @@ impl DropProbe {
     ///
     /// # Errors
     /// A map could not be read.
-    pub fn read(&mut self) -> Result<DropSnapshot, Error> {
+    pub(crate) fn read(&mut self) -> Result<DropSnapshot, Error> {
         let samples = &mut self.samples;
         self.maps.drain_samples(|record| samples.take(record));
         let snapshot = self.maps.snapshot()?;
@@ -177,7 +172,7 @@ impl DropProbe {
     /// `namespaces` and `links` are those of the node at the start or the end of the window: a drop is told to be on a
     /// device only if it is one of these. First and last times are those of samples, or, between samples, of the reads
     /// that saw a count move: as exact as the reads are frequent.
-    pub fn finish(
+    pub(crate) fn finish(
         self,
         edges: &Edges,
         namespaces: &[Namespace],
@@ -198,7 +193,7 @@ impl DropProbe {
             Ok(locations) => (locations, None),
             Err(error) => (HashMap::new(), Some(error.to_string())),
         };
-        let places = Places::new(
+        let places = DropPlaces::new(
             namespaces,
             links,
             counted.iter().map(|drop| &drop.key),

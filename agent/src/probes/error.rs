@@ -4,13 +4,12 @@ use aya::maps::MapError;
 
 use super::{
     btf,
-    refusal::{Refusal, refusal},
+    refusal::{KernelRefusal, refusal},
 };
 
 /// Why a probe does not read.
 #[derive(Clone, Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum Error {
+pub(crate) enum Error {
     #[error("this agent was built without its eBPF object")]
     NotBuilt,
     #[error("{reason}")]
@@ -34,10 +33,10 @@ pub enum Error {
 
 impl Error {
     /// What the kernel said when it refused a program or a map.
-    pub fn refused(source: &(dyn error::Error + 'static)) -> Self {
+    pub(crate) fn refused(source: &(dyn error::Error + 'static)) -> Self {
         match refusal(source) {
-            Refusal::NotPermitted { why } => Self::NotPermitted { why },
-            Refusal::Refused { reason } => Self::Refused { reason },
+            KernelRefusal::NotPermitted { why } => Self::NotPermitted { why },
+            KernelRefusal::Refused { reason } => Self::Refused { reason },
         }
     }
 }

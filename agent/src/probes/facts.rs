@@ -8,7 +8,7 @@ use super::btf::KernelTypes;
 
 /// Plain facts about a kernel, enough to say which probes work on it. Recorded facts of other kernels test that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KernelFacts {
+pub(crate) struct KernelFacts {
     /// `uname -r`.
     pub release: String,
     /// `uname -m`.
@@ -35,7 +35,7 @@ pub struct KernelFacts {
 
 /// Whether a probe works on a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Support {
+pub(crate) enum Support {
     /// In full.
     Full,
     /// With less than it could give, and what that is.
@@ -89,22 +89,22 @@ impl KernelFacts {
     }
 
     /// Number of arguments of a tracepoint; `None` where the kernel has no such tracepoint.
-    pub fn arguments(&self, tracepoint: &str) -> Option<usize> {
+    pub(crate) fn arguments(&self, tracepoint: &str) -> Option<usize> {
         self.tracepoints.get(tracepoint).copied()
     }
 
     /// Value of a drop reason.
-    pub fn drop_reason(&self, reason: &Reason) -> Option<u32> {
+    pub(crate) fn drop_reason(&self, reason: &Reason) -> Option<u32> {
         value_of(&self.drop_reasons, reason.as_str())
     }
 
     /// Value of a result of generic receive offload by its name without prefix.
-    pub fn gro_result(&self, name: &str) -> Option<u32> {
+    pub(crate) fn gro_result(&self, name: &str) -> Option<u32> {
         value_of(&self.gro_results, name)
     }
 
     /// The drop reason with this value. Reasons of modules are known by their subsystem only, as `OPENVSWITCH:3`.
-    pub fn drop_reason_of(&self, value: u32) -> Reason {
+    pub(crate) fn drop_reason_of(&self, value: u32) -> Reason {
         if self.drop_reasons.is_empty() {
             return Reason::ABSENT;
         }

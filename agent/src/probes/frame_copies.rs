@@ -43,7 +43,7 @@ pub(super) static DESCRIPTION: Description = Description {
 };
 
 /// The loaded probe with maps of its own. Dropping it detaches it.
-pub struct FrameCopiesProbe {
+pub(super) struct FrameCopiesProbe {
     facts: KernelFacts,
     loaded: Loaded,
     counts: PerCpuHashMap<MapData, Wire<CopyKey>, Wire<Copies>>,

@@ -64,7 +64,7 @@ pub(super) static DESCRIPTION: Description = Description {
 };
 
 /// The probe in the kernel. Dropping it detaches it and frees its maps.
-pub struct GroProbe {
+pub(super) struct GroProbe {
     programs: Loaded,
     counts: PerCpuHashMap<MapData, Wire<GroKey>, Wire<GroCounts>>,
     lost: PerCpuArray<MapData, u64>,

@@ -24,7 +24,7 @@ use super::{
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// The loaded iterators. They cost nothing until they are read.
-pub struct Iterators {
+pub(crate) struct Iterators {
     programs: RefCell<Ebpf>,
     packet_sockets: Result<(), Error>,
     net_devices: Result<(), Error>,
@@ -35,7 +35,7 @@ impl Iterators {
     ///
     /// # Errors
     /// The agent was built without eBPF, or this process may load none of it.
-    pub fn load(kernel: &Kernel) -> Result<Self, Error> {
+    pub(crate) fn load(kernel: &Kernel) -> Result<Self, Error> {
         let (sockets, devices) = (&packet_sockets::DESCRIPTION, &net_devices::DESCRIPTION);
         let socket_layout = kernel.layout::<PacketSocketLayout>(sockets).map(Wire);
         let device_layout = kernel.layout::<NetDeviceLayout>(devices).map(Wire);
@@ -72,7 +72,7 @@ impl Iterators {
     ///
     /// # Errors
     /// This kernel refused the program, or the reading failed.
-    pub fn packet_sockets(&self) -> Result<Vec<PacketSocketRecord>, Error> {
+    pub(crate) fn packet_sockets(&self) -> Result<Vec<PacketSocketRecord>, Error> {
         self.packet_sockets.clone()?;
         let bytes = self.read(packet_sockets::PROGRAM)?;
         Ok(records::<Wire<_>>(&bytes).map(|wire| wire.0).collect())
@@ -82,7 +82,7 @@ impl Iterators {
     ///
     /// # Errors
     /// This kernel refused the program, or the reading failed.
-    pub fn net_devices(&self) -> Result<Vec<NetDeviceRecord>, Error> {
+    pub(crate) fn net_devices(&self) -> Result<Vec<NetDeviceRecord>, Error> {
         self.net_devices.clone()?;
         let bytes = self.read(net_devices::PROGRAM)?;
         Ok(records::<Wire<_>>(&bytes).map(|wire| wire.0).collect())

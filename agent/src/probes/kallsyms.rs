@@ -9,7 +9,7 @@ use std::{
     io::{self, BufRead, BufReader},
 };
 
-use crate::privileges::{Need, Restrictions};
+use crate::privileges::{Access, Restrictions};
 
 /// Farther than this behind a symbol an address belongs to no function in the table, such as one of a module that is
 /// gone: the kernel's longest functions are some tens of kilobytes.
@@ -17,8 +17,7 @@ const LONGEST_FUNCTION: u64 = 256 * 1024;
 
 /// Why addresses have no names.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum Error {
+pub(crate) enum Error {
     #[error("failed to read /proc/kallsyms")]
     Read { source: io::Error },
     #[error("{refusal}")]
@@ -27,7 +26,7 @@ pub enum Error {
 
 impl Error {
     fn hidden() -> Self {
-        let refusal = Restrictions::read().refusal(Need::Symbols);
+        let refusal = Restrictions::read().refusal(Access::Symbols);
         Self::Hidden { refusal }
     }
 }
@@ -37,7 +36,7 @@ impl Error {
 ///
 /// # Errors
 /// The table is unreadable or blanked.
-pub fn resolve(addresses: &[u64]) -> Result<HashMap<u64, String>, Error> {
+pub(crate) fn resolve(addresses: &[u64]) -> Result<HashMap<u64, String>, Error> {
     resolve_from(open()?, addresses)
 }
 
@@ -46,7 +45,7 @@ pub fn resolve(addresses: &[u64]) -> Result<HashMap<u64, String>, Error> {
 ///
 /// # Errors
 /// The table is unreadable or blanked.
-pub fn addresses<const N: usize>(names: [&str; N]) -> Result<[Option<u64>; N], Error> {
+pub(crate) fn addresses<const N: usize>(names: [&str; N]) -> Result<[Option<u64>; N], Error> {
     addresses_from(open()?, names)
 }
 

@@ -11,7 +11,7 @@ use super::{
 
 /// The running kernel, as read once when the agent starts.
 #[derive(Debug)]
-pub struct Kernel {
+pub(crate) struct Kernel {
     /// What is known about it.
     pub facts: KernelFacts,
     probes: Vec<Prepared>,

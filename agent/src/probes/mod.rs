@@ -5,38 +5,37 @@
 
 mod btf;
 mod description;
-pub mod drop;
+pub(crate) mod drop;
 mod error;
 mod facts;
 mod frame_copies;
 mod gro;
-pub mod iterators;
-pub mod kallsyms;
+pub(crate) mod iterators;
+pub(crate) mod kallsyms;
 mod kernel;
 mod net_devices;
 mod object;
 mod on_demand;
-pub mod packet_sockets;
+pub(crate) mod packet_sockets;
 mod places;
 mod probe;
-pub mod question;
+pub(crate) mod question;
 mod refusal;
-pub mod registry;
+pub(crate) mod registry;
 mod retransmissions;
-pub mod standing;
+pub(crate) mod standing;
 mod system;
 mod tracepoint;
 mod turn;
 mod watch;
 mod wire;
 
-pub use error::Error;
-pub use facts::KernelFacts;
-pub use kernel::Kernel;
-pub use object::object;
-pub use system::{give_back, monotonic_ns, share_one_heap};
-pub use turn::wait_for_turn;
-pub use watch::ProbeWatch;
+pub(crate) use error::Error;
+pub(crate) use facts::KernelFacts;
+pub(crate) use kernel::Kernel;
+pub(crate) use system::{give_back, monotonic_ns, share_one_heap};
+pub(crate) use turn::wait_for_turn;
+pub(crate) use watch::ProbeWatch;
 
 #[cfg(test)]
 mod tests {

@@ -6,11 +6,11 @@ use super::{
     btf::{Error, KernelTypes},
     description::{Description, any_layout},
     facts::{KernelFacts, Support},
-    probe::Probe,
+    probe::Registration,
 };
 
 /// Its line in the registry. Links lack their flags in force without it, which detectors see.
-pub(super) const PROBE: Probe = Probe {
+pub(super) const PROBE: Registration = Registration {
     description: &DESCRIPTION,
     standing: None,
     counts: |_| Vec::new(),

@@ -8,7 +8,7 @@ use crate::limits;
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netdiag-ebpf"));
 
 /// The eBPF object; `None` when the agent was built without one (`AYA_BUILD_SKIP=1`).
-pub fn object() -> Option<&'static [u8]> {
+pub(crate) fn object() -> Option<&'static [u8]> {
     (!OBJECT.is_empty()).then_some(OBJECT)
 }
 
@@ -17,7 +17,7 @@ pub fn object() -> Option<&'static [u8]> {
 ///
 /// # Errors
 /// The agent was built without eBPF.
-pub fn loader<'a>(
+pub(super) fn loader<'a>(
     kernel: &Kernel,
     own: &[&Description],
 ) -> Result<(EbpfLoader<'a>, &'static [u8]), Error> {

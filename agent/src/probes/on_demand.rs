@@ -8,7 +8,7 @@ use netdiag_diagnosis::{
 use super::{description::Description, error::Error, kernel::Kernel, question::Question};
 
 /// Such a probe in the kernel. Dropping it detaches it and frees its maps.
-pub trait OnDemandProbe: Sized + 'static {
+pub(crate) trait OnDemandProbe: Sized + 'static {
     /// What it sees.
     type Evidence;
     /// What it answers.
@@ -33,7 +33,7 @@ pub trait OnDemandProbe: Sized + 'static {
 }
 
 /// One that the registry has a line of.
-pub trait RegisteredProbe: OnDemandProbe {
+pub(crate) trait RegisteredProbe: OnDemandProbe {
     /// What the object holds of it.
     const DESCRIPTION: &'static Description;
 

@@ -11,12 +11,12 @@ use super::{
     btf::{Error, KernelTypes},
     description::{Description, any_layout},
     facts::{KernelFacts, Support},
-    probe::Probe,
+    probe::Registration,
     standing,
 };
 
 /// Its line in the registry.
-pub(super) const PROBE: Probe = Probe {
+pub(super) const PROBE: Registration = Registration {
     description: &DESCRIPTION,
     standing: Some(|window| {
         let evidence = &window.packet_sockets;
@@ -40,7 +40,7 @@ pub(super) static DESCRIPTION: Description = Description {
 /// Its program in the eBPF object.
 pub(super) const PROGRAM: &str = "packet_sockets";
 /// What is missing begins so where /proc/net/packet had to do.
-pub const WITHOUT_ITERATOR: &str = "which packet sockets ask for promiscuity was not read";
+pub(crate) const WITHOUT_ITERATOR: &str = "which packet sockets ask for promiscuity was not read";
 
 fn backend(evidence: &Observed<Vec<PacketSocket>>) -> &'static str {
     let missing = evidence.missing().unwrap_or_default();

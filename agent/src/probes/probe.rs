@@ -8,7 +8,7 @@ use super::{
     on_demand::RegisteredProbe,
     question::WindowStart,
     standing,
-    watch::{ProbeWatch, Watch},
+    watch::{DemandWatch, ProbeWatch},
 };
 
 /// Makes the watch of a probe from what was read as the window began.
@@ -16,7 +16,7 @@ type MakeWatch = fn(&WindowStart<'_>) -> Box<dyn ProbeWatch>;
 
 /// A line of the registry.
 #[derive(Debug)]
-pub struct Probe {
+pub(crate) struct Registration {
     /// What the object holds of it.
     pub description: &'static Description,
     /// How it stood in a window; `None` when only other evidence shows it.
@@ -27,9 +27,9 @@ pub struct Probe {
     pub watch: Option<MakeWatch>,
 }
 
-impl Probe {
+impl Registration {
     /// A probe that questions attach.
-    pub const fn on_demand<P: RegisteredProbe>() -> Self {
+    pub(crate) const fn on_demand<P: RegisteredProbe>() -> Self {
         Self {
             description: P::DESCRIPTION,
             standing: Some(|window| {
@@ -41,7 +41,7 @@ impl Probe {
                     .map(P::counts)
                     .unwrap_or_default()
             },
-            watch: Some(|start| Box::new(Watch::<P>::new(start))),
+            watch: Some(|start| Box::new(DemandWatch::<P>::new(start))),
         }
     }
 }

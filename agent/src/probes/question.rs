@@ -7,7 +7,7 @@ use netdiag_diagnosis::{
 
 /// Whether a probe is needed at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Demand {
     /// It is, to answer this.
     Question(String),
     /// It is not, for this reason.
@@ -16,7 +16,7 @@ pub enum Need {
 
 /// What was read as the window began.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct WindowStart<'a> {
+pub(crate) struct WindowStart<'a> {
     /// The links of the node.
     pub links: &'a [Link],
     /// Its namespaces.
@@ -27,7 +27,7 @@ pub struct WindowStart<'a> {
 
 /// What a route does with segment routing headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SegmentRoute {
+pub(crate) enum SegmentRoute {
     /// `encap seg6`: adds one.
     Adds,
     /// `encap seg6local`: acts on one.
@@ -36,7 +36,7 @@ pub enum SegmentRoute {
 
 /// Counters of one namespace, IPv4 and IPv6 together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProtocolCounters {
+pub(crate) struct ProtocolCounters {
     /// `Ip.ReasmReqds` and `Ip6.ReasmReqds`: fragments that were to be put together.
     pub fragments: u64,
     /// `Ip.ReasmFails` and `Ip6.ReasmFails`.
@@ -47,7 +47,7 @@ pub struct ProtocolCounters {
 
 /// What rose in a namespace since it was read before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rise {
+pub(crate) struct Rise {
     /// The namespace.
     pub netns: NetnsId,
     /// By how much.
@@ -55,15 +55,15 @@ pub struct Rise {
 }
 
 /// A question that a probe answers.
-pub trait Question {
+pub(crate) trait Question {
     /// The question as the window begins.
     fn of(start: &WindowStart<'_>) -> Self;
 
     /// What is needed after these counters rose.
-    fn after(&self, rises: &[Rise]) -> Need;
+    fn after(&self, rises: &[Rise]) -> Demand;
 }
 
 /// Whether a link takes in packets from outside.
-pub fn receives(link: &Link) -> bool {
+pub(crate) fn receives(link: &Link) -> bool {
     link.is_up() && link.requested_flags & IFF_LOOPBACK == 0
 }

@@ -4,14 +4,14 @@ use std::{error, io};
 
 use netdiag_diagnosis::text::cut;
 
-use crate::privileges::{Need, Restrictions};
+use crate::privileges::{Access, Restrictions};
 
 /// Longer reasons are cut.
 const LONGEST: usize = 300;
 
 /// Why the kernel refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum KernelRefusal {
     /// This process may not load what the probes need, in whatever variant.
     NotPermitted { why: String },
     /// Anything else: the errors, with the last thing the verifier said.
@@ -19,11 +19,11 @@ pub(super) enum Refusal {
 }
 
 /// Concludes from an error of a load, an attachment or a read.
-pub(super) fn refusal(error: &(dyn error::Error + 'static)) -> Refusal {
+pub(super) fn refusal(error: &(dyn error::Error + 'static)) -> KernelRefusal {
     conclude(error, &Restrictions::read())
 }
 
-fn conclude(error: &(dyn error::Error + 'static), restrictions: &Restrictions) -> Refusal {
+fn conclude(error: &(dyn error::Error + 'static), restrictions: &Restrictions) -> KernelRefusal {
     let mut causes = Vec::new();
     let mut number = None;
     let mut lacks_helper = false;
@@ -43,18 +43,18 @@ fn conclude(error: &(dyn error::Error + 'static), restrictions: &Restrictions) -
         is_locked_down,
         ..restrictions.clone()
     }
-    .known(Need::Programs);
+    .known(Access::Programs);
     match (number, known) {
-        (Some(libc::EPERM), Some(why)) => Refusal::NotPermitted { why },
-        (_, Some(why)) if lacks_helper => Refusal::NotPermitted { why },
+        (Some(libc::EPERM), Some(why)) => KernelRefusal::NotPermitted { why },
+        (_, Some(why)) if lacks_helper => KernelRefusal::NotPermitted { why },
         // Security modules answer so, and so does the verifier.
-        (Some(libc::EACCES), Some(why)) => Refusal::Refused {
+        (Some(libc::EACCES), Some(why)) => KernelRefusal::Refused {
             reason: format!("{reason}; {why}"),
         },
-        (Some(libc::EPERM), None) => Refusal::Refused {
-            reason: format!("{reason}; {}", restrictions.why(Need::Programs)),
+        (Some(libc::EPERM), None) => KernelRefusal::Refused {
+            reason: format!("{reason}; {}", restrictions.why(Access::Programs)),
         },
-        _ => Refusal::Refused { reason },
+        _ => KernelRefusal::Refused { reason },
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
         };
         let why = "CAP_PERFMON is missing".to_owned();
         let found = conclude(&load_error(libc::EPERM, ""), &restrictions);
-        assert_eq!(found, Refusal::NotPermitted { why });
+        assert_eq!(found, KernelRefusal::NotPermitted { why });
     }
 
     #[test]
@@ -129,7 +129,8 @@ mod tests {
             missing: vec![Capability::Perfmon],
             ..Restrictions::default()
         };
-        let Refusal::Refused { reason } = conclude(&load_error(libc::ENOSPC, ""), &restrictions)
+        let KernelRefusal::Refused { reason } =
+            conclude(&load_error(libc::ENOSPC, ""), &restrictions)
         else {
             panic!("blamed on a capability");
         };
@@ -145,7 +146,8 @@ mod tests {
             has_seccomp: true,
             ..Restrictions::default()
         };
-        let Refusal::Refused { reason } = conclude(&load_error(libc::EPERM, ""), &restrictions)
+        let KernelRefusal::Refused { reason } =
+            conclude(&load_error(libc::EPERM, ""), &restrictions)
         else {
             panic!("a reason is known");
         };
@@ -162,7 +164,7 @@ mod tests {
             "program of this type cannot use helper bpf_probe_read_kernel#113\nprocessed 12 insns\n",
         ] {
             let found = conclude(&load_error(libc::EINVAL, log), &Restrictions::default());
-            let Refusal::NotPermitted { why } = found else {
+            let KernelRefusal::NotPermitted { why } = found else {
                 panic!("not told: {found:?}");
             };
             assert!(why.contains("lockdown"), "{why}");

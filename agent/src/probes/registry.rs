@@ -10,40 +10,40 @@ use netdiag_diagnosis::EvidenceWindow;
 
 use super::{
     drop, frame_copies::FrameCopiesProbe, gro::GroProbe, kernel::Kernel, net_devices,
-    packet_sockets, probe::Probe, question::WindowStart, retransmissions::RetransmissionProbe,
-    watch::ProbeWatch,
+    packet_sockets, probe::Registration, question::WindowStart,
+    retransmissions::RetransmissionProbe, watch::ProbeWatch,
 };
 
 /// In the order of reports.
-pub static PROBES: [Probe; 6] = [
+pub(crate) static PROBES: [Registration; 6] = [
     drop::PROBE,
     packet_sockets::PROBE,
     net_devices::PROBE,
-    Probe::on_demand::<FrameCopiesProbe>(),
-    Probe::on_demand::<GroProbe>(),
-    Probe::on_demand::<RetransmissionProbe>(),
+    Registration::on_demand::<FrameCopiesProbe>(),
+    Registration::on_demand::<GroProbe>(),
+    Registration::on_demand::<RetransmissionProbe>(),
 ];
 
 impl Kernel {
     /// Reads what the probes need to know. Never fails: what is missing shows when a probe is attached.
-    pub fn load() -> Self {
+    pub(crate) fn load() -> Self {
         Self::read(PROBES.iter().map(|probe| probe.description))
     }
 }
 
 /// The watches of all probes that questions attach, none of them attached yet.
-pub fn watches(start: &WindowStart<'_>) -> Vec<Box<dyn ProbeWatch>> {
+pub(crate) fn watches(start: &WindowStart<'_>) -> Vec<Box<dyn ProbeWatch>> {
     let watches = PROBES.iter().filter_map(|probe| probe.watch);
     watches.map(|watch| watch(start)).collect()
 }
 
 /// How each probe stood in a window.
-pub fn standing(window: &EvidenceWindow) -> impl Iterator<Item = report::Probe> {
+pub(crate) fn standing(window: &EvidenceWindow) -> impl Iterator<Item = report::Probe> {
     let standing = PROBES.iter().filter_map(|probe| probe.standing);
     standing.map(|standing| standing(window))
 }
 
 /// Every count of events that probes saw in a window.
-pub fn counts(window: &EvidenceWindow) -> impl Iterator<Item = u64> {
+pub(crate) fn counts(window: &EvidenceWindow) -> impl Iterator<Item = u64> {
     PROBES.iter().flat_map(|probe| (probe.counts)(window))
 }

@@ -27,7 +27,7 @@ use netdiag_diagnosis::{
 use self::{question::DroppedHere, support::supported};
 use super::{
     description::{Backend, Description, Hook, any_layout},
-    drop::Places,
+    drop::DropPlaces,
     error::Error,
     facts::KernelFacts,
     kallsyms,
@@ -68,7 +68,7 @@ pub(super) static DESCRIPTION: Description = Description {
 };
 
 /// The probe in the kernel. Dropping it detaches it and frees its maps.
-pub struct RetransmissionProbe {
+pub(super) struct RetransmissionProbe {
     facts: KernelFacts,
     programs: Loaded,
     drops: BpfHashMap<MapData, u32, Wire<RememberedDrop>>,
@@ -144,7 +144,7 @@ impl OnDemandProbe for RetransmissionProbe {
         let addresses: Vec<u64> = explained.iter().map(|(place, _)| place.location).collect();
         // Where names are hidden the drop probe says so.
         let locations = kallsyms::resolve(&addresses).unwrap_or_default();
-        let places = Places::new(
+        let places = DropPlaces::new(
             namespaces,
             links,
             explained.iter().map(|(place, _)| place),
@@ -186,7 +186,7 @@ impl RegisteredProbe for RetransmissionProbe {
 /// Counts by name, most frequent first. Several places may have one name: a function has many call sites.
 fn fold(
     explained: &[(DropKey, Retransmitted)],
-    places: &Places,
+    places: &DropPlaces,
     locations: &HashMap<u64, String>,
     facts: &KernelFacts,
 ) -> Vec<ExplainedRetransmissions> {

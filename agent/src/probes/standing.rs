@@ -4,16 +4,20 @@ use netdiag_crds::report::Probe;
 use netdiag_diagnosis::evidence::{Observed, OnDemand};
 
 /// It reads.
-pub const ATTACHED: &str = "Attached";
+pub(crate) const ATTACHED: &str = "Attached";
 /// It could read, and nobody asks.
-pub const IDLE: &str = "Idle";
+pub(crate) const IDLE: &str = "Idle";
 /// It reads less than it could.
-pub const DEGRADED: &str = "Degraded";
+pub(crate) const DEGRADED: &str = "Degraded";
 /// It could not read.
-pub const UNAVAILABLE: &str = "Unavailable";
+pub(crate) const UNAVAILABLE: &str = "Unavailable";
 
 /// A probe that reads in every window, by `backend`.
-pub fn in_every_window<T>(name: &str, backend: Option<&str>, evidence: &Observed<T>) -> Probe {
+pub(crate) fn in_every_window<T>(
+    name: &str,
+    backend: Option<&str>,
+    evidence: &Observed<T>,
+) -> Probe {
     let state = match evidence {
         Observed::Complete { .. } => ATTACHED,
         Observed::Partial { .. } => DEGRADED,
@@ -28,7 +32,11 @@ pub fn in_every_window<T>(name: &str, backend: Option<&str>, evidence: &Observed
 }
 
 /// A probe that only a question attaches: it is idle without one, and says which it was and for how long.
-pub fn on_demand<T>(name: &str, backend: impl Fn(&T) -> &str, evidence: &OnDemand<T>) -> Probe {
+pub(crate) fn on_demand<T>(
+    name: &str,
+    backend: impl Fn(&T) -> &str,
+    evidence: &OnDemand<T>,
+) -> Probe {
     let (state, reason) = match evidence {
         OnDemand::Idle { reason } => (IDLE, reason.clone()),
         OnDemand::Unavailable { reason } => (UNAVAILABLE, reason.clone()),

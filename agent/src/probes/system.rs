@@ -14,7 +14,7 @@ use rustix::{
 ///
 /// # Errors
 /// The kernel has no memory for it.
-pub fn memory_file(bytes: &[u8]) -> io::Result<File> {
+pub(super) fn memory_file(bytes: &[u8]) -> io::Result<File> {
     let mut file = File::from(memfd_create("btf", MemfdFlags::CLOEXEC)?);
     file.write_all(bytes)?;
     Ok(file)
@@ -24,7 +24,7 @@ pub fn memory_file(bytes: &[u8]) -> io::Result<File> {
 /// would keep most of that.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "malloc_trim has no safe wrapper")]
-pub fn give_back() {
+pub(crate) fn give_back() {
     // SAFETY: the call has no preconditions and is safe beside other threads.
     unsafe {
         libc::malloc_trim(0);
@@ -39,7 +39,7 @@ pub fn give_back() {}
 /// that once loaded a probe would keep the megabytes that took. Call it before there are threads.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
-pub fn share_one_heap() {
+pub(crate) fn share_one_heap() {
     // SAFETY: the call has no preconditions; it fails, without effect, for a parameter that is not known.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
@@ -51,7 +51,7 @@ pub fn share_one_heap() {
 pub fn share_one_heap() {}
 
 /// The clock that `bpf_ktime_get_ns` reads: CLOCK_MONOTONIC, in nanoseconds.
-pub fn monotonic_ns() -> u64 {
+pub(crate) fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);

@@ -26,10 +26,10 @@ use super::{
 };
 
 /// A probe in the kernel. Dropping it detaches it.
-pub struct Loaded {
+pub(super) struct Loaded {
     ebpf: Ebpf,
     probe: &'static Description,
-    links: Vec<Link>,
+    links: Vec<AttachedProgram>,
     /// The variant that the kernel took.
     pub backend: Backend,
     /// Why better variants were refused.
@@ -38,7 +38,7 @@ pub struct Loaded {
 
 /// A program at its tracepoint; dropping it detaches the program.
 #[expect(dead_code, reason = "held for their effect")]
-enum Link {
+enum AttachedProgram {
     Typed(BtfTracePointLink),
     Raw(RawTracePointLink),
 }
@@ -47,7 +47,7 @@ enum Link {
 ///
 /// # Errors
 /// The agent was built without eBPF, this process may not load it, or this kernel takes no variant of it.
-pub fn load(
+pub(super) fn load(
     kernel: &Kernel,
     probe: &'static Description,
     layout: impl Plain,
@@ -136,7 +136,7 @@ impl Loaded {
     ///
     /// # Errors
     /// The object has no map of this name, or it was taken.
-    pub fn map_mut(&mut self, name: &'static str) -> Result<&mut Map, Error> {
+    pub(super) fn map_mut(&mut self, name: &'static str) -> Result<&mut Map, Error> {
         self.ebpf.map_mut(name).ok_or(Error::Inconsistent { name })
     }
 
@@ -144,7 +144,7 @@ impl Loaded {
     ///
     /// # Errors
     /// As [`Loaded::map_mut`].
-    pub fn take_map(&mut self, name: &'static str) -> Result<Map, Error> {
+    pub(super) fn take_map(&mut self, name: &'static str) -> Result<Map, Error> {
         self.ebpf.take_map(name).ok_or(Error::Inconsistent { name })
     }
 
@@ -152,7 +152,7 @@ impl Loaded {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn attach(&mut self) -> Result<(), Error> {
+    pub(super) fn attach(&mut self) -> Result<(), Error> {
         self.links.clear();
         for hook in self.probe.hooks {
             let link = attach(&mut self.ebpf, hook, self.backend)?;
@@ -162,13 +162,13 @@ impl Loaded {
     }
 
     /// Detaches every program. Its maps keep what they hold.
-    pub fn detach(&mut self) {
+    pub(super) fn detach(&mut self) {
         self.links.clear();
     }
 
     /// Runs that the kernel left out, because an interrupt hit the tracepoint while a program ran on that CPU. Kernels
     /// before 5.12 do not tell.
-    pub fn recursion_misses(&self) -> u64 {
+    pub(super) fn recursion_misses(&self) -> u64 {
         let programs = self.probe.hooks.iter();
         let programs = programs.filter_map(|hook| self.ebpf.program(hook.program(self.backend)));
         programs
@@ -179,19 +179,20 @@ impl Loaded {
     }
 }
 
-fn attach(ebpf: &mut Ebpf, hook: &Hook, backend: Backend) -> Result<Link, Error> {
+fn attach(ebpf: &mut Ebpf, hook: &Hook, backend: Backend) -> Result<AttachedProgram, Error> {
     let name = hook.program(backend);
     match backend {
         Backend::TypedDirect | Backend::TypedProbed => {
             let program = find::<BtfTracePoint>(ebpf, name)?;
             let link = program.attach();
             link.and_then(|link| program.take_link(link))
-                .map(Link::Typed)
+                .map(AttachedProgram::Typed)
         }
         Backend::Raw => {
             let program = find::<RawTracePoint>(ebpf, name)?;
             let link = program.attach(hook.tracepoint);
-            link.and_then(|link| program.take_link(link)).map(Link::Raw)
+            link.and_then(|link| program.take_link(link))
+                .map(AttachedProgram::Raw)
         }
     }
     .map_err(|source| Error::refused(&source))

@@ -7,7 +7,7 @@ use netdiag_diagnosis::{EvidenceWindow, evidence::OnDemand};
 use super::{
     kernel::Kernel,
     on_demand::{OnDemandProbe, RegisteredProbe},
-    question::{Need, Question as _, Rise, WindowStart},
+    question::{Demand, Question as _, Rise, WindowStart},
     turn::wait_for_turn,
 };
 use crate::causes::causes;
@@ -17,8 +17,8 @@ use crate::causes::causes;
 const QUIET: Duration = Duration::from_secs(10);
 
 /// The watch of some probe, as the collector drives it.
-pub trait ProbeWatch {
-    /// Tells which counters rose as of `now`, about once a second; see [`Watch::update`].
+pub(crate) trait ProbeWatch {
+    /// Tells which counters rose as of `now`, about once a second; see [`DemandWatch::update`].
     fn tick(&mut self, rises: &[Rise], kernel: &Kernel, now: Duration);
 
     /// Detaches the probe and adds to the window what it saw on the window's links.
@@ -26,13 +26,13 @@ pub trait ProbeWatch {
 }
 
 /// A probe within a window, or the reason why there is none. Times are those since the window began.
-pub struct Watch<P: OnDemandProbe> {
+pub(super) struct DemandWatch<P: OnDemandProbe> {
     question: P::Question,
-    state: State<P>,
+    state: WatchState<P>,
     last_asked: Duration,
 }
 
-enum State<P> {
+enum WatchState<P> {
     /// Nobody asked so far.
     Idle { reason: String },
     /// It was attached; `detached` says that it is no more.
@@ -46,7 +46,7 @@ enum State<P> {
     Unavailable { reason: String },
 }
 
-impl<P: RegisteredProbe> ProbeWatch for Watch<P> {
+impl<P: RegisteredProbe> ProbeWatch for DemandWatch<P> {
     fn tick(&mut self, rises: &[Rise], kernel: &Kernel, now: Duration) {
         let need = self.question.after(rises);
         self.update(need, kernel, now);
@@ -57,12 +57,12 @@ impl<P: RegisteredProbe> ProbeWatch for Watch<P> {
     }
 }
 
-impl<P: OnDemandProbe> Watch<P> {
+impl<P: OnDemandProbe> DemandWatch<P> {
     /// Nothing is attached, and nobody asked so far.
-    pub fn new(start: &WindowStart<'_>) -> Self {
+    pub(super) fn new(start: &WindowStart<'_>) -> Self {
         Self {
             question: P::Question::of(start),
-            state: State::Idle {
+            state: WatchState::Idle {
                 reason: "the window ended before anything was read".to_owned(),
             },
             last_asked: Duration::ZERO,
@@ -71,13 +71,13 @@ impl<P: OnDemandProbe> Watch<P> {
 
     /// Tells what is needed as of `now`, about once a second: attaches the probe for a question, and detaches it when
     /// nobody has asked for a while. A probe that could not be attached is not tried again in this window.
-    fn update(&mut self, need: Need, kernel: &Kernel, now: Duration) {
-        if matches!(need, Need::Question(_)) {
+    fn update(&mut self, need: Demand, kernel: &Kernel, now: Duration) {
+        if matches!(need, Demand::Question(_)) {
             self.last_asked = now;
         }
         match (&mut self.state, need) {
-            (State::Idle { reason }, Need::None(why)) => *reason = why,
-            (State::Idle { .. }, Need::Question(question)) => {
+            (WatchState::Idle { reason }, Demand::None(why)) => *reason = why,
+            (WatchState::Idle { .. }, Demand::Question(question)) => {
                 let asked = Instant::now();
                 let turn = wait_for_turn();
                 let attached = P::attach(kernel);
@@ -87,25 +87,25 @@ impl<P: OnDemandProbe> Watch<P> {
                 self.state = match attached {
                     Ok(probe) => {
                         tracing::debug!(question, "Attached a probe");
-                        State::Ran {
+                        WatchState::Ran {
                             probe,
                             question,
                             from,
                             detached: None,
                         }
                     }
-                    Err(error) => State::Unavailable {
+                    Err(error) => WatchState::Unavailable {
                         reason: causes(&error),
                     },
                 };
             }
             (
-                State::Ran {
+                WatchState::Ran {
                     probe, detached, ..
                 },
                 need,
             ) => {
-                let asked = matches!(need, Need::Question(_));
+                let asked = matches!(need, Demand::Question(_));
                 if detached.is_some() && asked {
                     match probe.resume() {
                         Ok(()) => *detached = None,
@@ -119,16 +119,16 @@ impl<P: OnDemandProbe> Watch<P> {
                     *detached = Some(now);
                 }
             }
-            (State::Unavailable { .. }, _) => {}
+            (WatchState::Unavailable { .. }, _) => {}
         }
     }
 
     /// Detaches the probe and tells what it saw on the window's links.
     fn finish(self, now: Duration, window: &EvidenceWindow) -> OnDemand<P::Evidence> {
         match self.state {
-            State::Idle { reason } => OnDemand::Idle { reason },
-            State::Unavailable { reason } => OnDemand::Unavailable { reason },
-            State::Ran {
+            WatchState::Idle { reason } => OnDemand::Idle { reason },
+            WatchState::Unavailable { reason } => OnDemand::Unavailable { reason },
+            WatchState::Ran {
                 mut probe,
                 question,
                 from,
@@ -166,7 +166,7 @@ mod tests {
             Self
         }
 
-        fn after(&self, _: &[Rise]) -> Need {
+        fn after(&self, _: &[Rise]) -> Demand {
             none()
         }
     }
@@ -219,18 +219,18 @@ mod tests {
         fn finish(self, _: &[Namespace], _: &[Link]) {}
     }
 
-    fn question() -> Need {
-        Need::Question("why?".to_owned())
+    fn question() -> Demand {
+        Demand::Question("why?".to_owned())
     }
 
-    fn none() -> Need {
-        Need::None("all is well".to_owned())
+    fn none() -> Demand {
+        Demand::None("all is well".to_owned())
     }
 
     /// The evidence of a window in which these were needed, by the second.
-    fn window<P: OnDemandProbe>(needs: Vec<(u64, Need)>, end: u64) -> OnDemand<P::Evidence> {
+    fn window<P: OnDemandProbe>(needs: Vec<(u64, Demand)>, end: u64) -> OnDemand<P::Evidence> {
         let kernel = Kernel::load();
-        let mut watch = Watch::<P>::new(&WindowStart::default());
+        let mut watch = DemandWatch::<P>::new(&WindowStart::default());
         for (second, need) in needs {
             watch.update(need, &kernel, Duration::from_secs(second));
         }

@@ -73,7 +73,7 @@ impl<'de> Visitor<'de> for Bounded {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
         let mut length = 0;
-        while map.next_key_seed(Name)?.is_some() {
+        while map.next_key_seed(FieldName)?.is_some() {
             map.next_value::<Self>()?;
             length += 1;
             bounded("a list", length, MAX_ENTRIES)?;
@@ -83,9 +83,9 @@ impl<'de> Visitor<'de> for Bounded {
 }
 
 /// The name of a field.
-struct Name;
+struct FieldName;
 
-impl<'de> DeserializeSeed<'de> for Name {
+impl<'de> DeserializeSeed<'de> for FieldName {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -93,7 +93,7 @@ impl<'de> DeserializeSeed<'de> for Name {
     }
 }
 
-impl Visitor<'_> for Name {
+impl Visitor<'_> for FieldName {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -25,7 +25,7 @@ fn told_in_full(severity: Severity) -> usize {
 }
 
 /// All findings, numbered, in the order given.
-pub fn findings(findings: &[Finding], style: Style) -> Vec<String> {
+pub(super) fn findings(findings: &[Finding], style: Style) -> Vec<String> {
     let numbers: BTreeMap<&FindingId, usize> = findings
         .iter()
         .enumerate()

@@ -18,7 +18,7 @@ const ALIGN_AT_MOST: usize = 40;
 const HARMLESS_LINES: usize = 10;
 
 /// One line a counter, those that hurt first.
-pub fn ledger(entries: &[LedgerEntry], style: Style) -> String {
+pub(super) fn ledger(entries: &[LedgerEntry], style: Style) -> String {
     let (mut entries, harmless): (Vec<LedgerEntry>, Vec<LedgerEntry>) =
         entries.iter().cloned().partition(is_open);
     entries.sort_by_key(|entry| {

@@ -24,7 +24,7 @@ const MIN_WIDTH: usize = 60;
 
 /// How the text should look.
 #[derive(Clone, Copy, Debug)]
-pub struct Style {
+pub(crate) struct Style {
     /// Columns.
     width: usize,
     /// Escape sequences for colours. Nothing is lost without them.
@@ -35,7 +35,7 @@ pub struct Style {
 
 impl Style {
     /// A style for an output of `columns` columns, if it has a width.
-    pub fn new(columns: Option<u16>, colour: bool, wide: bool) -> Self {
+    pub(crate) fn new(columns: Option<u16>, colour: bool, wide: bool) -> Self {
         let width = columns.map_or(MAX_WIDTH, usize::from);
         Self {
             width: width.clamp(MIN_WIDTH, MAX_WIDTH),
@@ -46,7 +46,7 @@ impl Style {
 }
 
 /// The whole text, ending with a line break.
-pub fn render(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> String {
+pub(crate) fn render(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> String {
     let mut blocks = vec![headline(window, diagnosis, style)];
     if !diagnosis.ledger.is_empty() {
         blocks.push(ledger::ledger(&diagnosis.ledger, style));

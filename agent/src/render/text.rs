@@ -5,14 +5,14 @@ use netdiag_diagnosis::{finding::Severity, text::printable};
 use textwrap::{Options, WordSplitter};
 
 /// Wraps a text at `width` columns with one prefix for its first line and spaces of the same width for the rest.
-pub fn hang(prefix: &str, text: &str, width: usize) -> String {
+pub(super) fn hang(prefix: &str, text: &str, width: usize) -> String {
     let indent = " ".repeat(textwrap::core::display_width(prefix));
     wrap(prefix, &indent, text, width)
 }
 
 /// Wraps a text at `width` columns. Words are broken only where one is longer than a line, never at a hyphen, since
 /// names hold hyphens.
-pub fn wrap(first: &str, rest: &str, text: &str, width: usize) -> String {
+pub(super) fn wrap(first: &str, rest: &str, text: &str, width: usize) -> String {
     let options = Options::new(width)
         .initial_indent(first)
         .subsequent_indent(rest)
@@ -22,7 +22,7 @@ pub fn wrap(first: &str, rest: &str, text: &str, width: usize) -> String {
 
 /// Breaks a shell command that is too long for a line where it means the same broken: at spaces outside quotes, with a
 /// backslash, and within the quoted rules of nft behind a semicolon, where nft takes a line break for white space.
-pub fn wrap_command(indent: &str, command: &str, width: usize) -> String {
+pub(super) fn wrap_command(indent: &str, command: &str, width: usize) -> String {
     let command = printable(command);
     let room = width.saturating_sub(indent.len());
     let mut lines = Vec::new();
@@ -78,7 +78,7 @@ fn break_points(command: &str) -> Vec<(usize, &'static str)> {
 }
 
 /// The colour of a severity, for terminals.
-pub fn severity_style(severity: Severity) -> Style {
+pub(super) fn severity_style(severity: Severity) -> Style {
     let style = Style::new().bold();
     match severity {
         Severity::Info => style.fg_color(Some(AnsiColor::Cyan.into())),
@@ -88,7 +88,7 @@ pub fn severity_style(severity: Severity) -> Style {
 }
 
 /// Colours the first occurrence of `part` in `text`.
-pub fn paint(text: String, part: &str, style: Style, colour: bool) -> String {
+pub(super) fn paint(text: String, part: &str, style: Style, colour: bool) -> String {
     if !colour {
         return text;
     }
@@ -96,7 +96,7 @@ pub fn paint(text: String, part: &str, style: Style, colour: bool) -> String {
 }
 
 /// `1 counter`, `3 counters`.
-pub fn counted(count: usize, one: &str, many: &str) -> String {
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     if count == 1 {
         format!("1 {one}")
     } else {
@@ -105,7 +105,7 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
 }
 
 /// A duration for people: `35 s`, `0.5 s`. Short ones with one decimal, where it is not 0.
-pub fn seconds(milliseconds: u64) -> String {
+pub(super) fn seconds(milliseconds: u64) -> String {
     let tenths = milliseconds.saturating_add(50) / 100;
     if tenths < 100 && !tenths.is_multiple_of(10) {
         format!("{}.{} s", tenths / 10, tenths % 10)
@@ -115,7 +115,7 @@ pub fn seconds(milliseconds: u64) -> String {
 }
 
 /// The sentence with one full stop at its end.
-pub fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let text = text.trim_end();
     if text.ends_with(['.', '!', '?', ':']) {
         text.to_owned()

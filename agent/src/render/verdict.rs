@@ -12,7 +12,7 @@ use super::text::{counted, sentence};
 const SHORTEST_MS: u64 = 1_000;
 
 /// The verdict, one to three sentences.
-pub fn verdict(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
+pub(super) fn verdict(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
     let worst: Vec<&Finding> = diagnosis
         .findings
         .iter()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    fold::{Alike, fold, shortened, without_evidence},
+    fold::{FindingLikeness, fold, shortened, without_evidence},
     ledger::{fit_ledger, smallest_balanced},
     size::{bytes, largest},
     text::cut,
@@ -207,7 +207,7 @@ fn in_short(findings: &[Finding], budget: usize) -> (Vec<Finding>, HashMap<Strin
         list.extend(folded);
         (list, renamed)
     };
-    Alike::ALL
+    FindingLikeness::ALL
         .into_iter()
         .flat_map(|alike| [(alike, usual), (alike, budget)])
         .find_map(|(alike, budget)| {
@@ -216,7 +216,7 @@ fn in_short(findings: &[Finding], budget: usize) -> (Vec<Finding>, HashMap<Strin
             })
             .map(|kept| folded_after(kept, alike))
         })
-        .unwrap_or_else(|| folded_after(0, Alike::Severity))
+        .unwrap_or_else(|| folded_after(0, FindingLikeness::Severity))
 }
 
 fn rename(id: &mut Option<String>, renamed: &HashMap<String, String>) {

@@ -22,7 +22,7 @@ const REMEDY_LENGTH: usize = 160;
 
 /// What findings have in common that are folded into one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Alike {
+pub(super) enum FindingLikeness {
     /// Check, cause and severity.
     Cause,
     /// Check and severity: for a node with very many kinds of faults.
@@ -31,7 +31,7 @@ pub(super) enum Alike {
     Severity,
 }
 
-impl Alike {
+impl FindingLikeness {
     /// From the finest to the coarsest.
     pub(super) const ALL: [Self; 3] = [Self::Cause, Self::Check, Self::Severity];
 
@@ -74,7 +74,10 @@ pub(super) fn without_evidence(finding: &Finding) -> Finding {
 }
 
 /// Folds alike findings into one each; one that is like no other stays. Says into which each was folded, by id.
-pub(super) fn fold(findings: &[Finding], alike: Alike) -> (Vec<Finding>, HashMap<String, String>) {
+pub(super) fn fold(
+    findings: &[Finding],
+    alike: FindingLikeness,
+) -> (Vec<Finding>, HashMap<String, String>) {
     let mut groups: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         groups.entry(alike.key(finding)).or_default().push(finding);

@@ -16,7 +16,7 @@ const VERDICTS: usize = 3;
 
 /// What bookings have in common that are summed.
 #[derive(Clone, Copy)]
-enum Alike {
+enum RowLikeness {
     /// Reason, protocol and verdict.
     Reason,
     /// The verdict alone.
@@ -35,15 +35,17 @@ pub(super) fn fit_ledger(entries: &mut Vec<LedgerEntry>, budget: usize) {
         shorter.extend(sums(small, alike));
         shorter
     };
-    let fitting = [Alike::Reason, Alike::Verdict].iter().find_map(|alike| {
-        largest(entries.len(), |kept| {
-            bytes(&with_sums(kept, *alike)) <= budget
-        })
-        .map(|kept| with_sums(kept, *alike))
-    });
+    let fitting = [RowLikeness::Reason, RowLikeness::Verdict]
+        .iter()
+        .find_map(|alike| {
+            largest(entries.len(), |kept| {
+                bytes(&with_sums(kept, *alike)) <= budget
+            })
+            .map(|kept| with_sums(kept, *alike))
+        });
     *entries = fitting.unwrap_or_else(|| {
         // Many results share the object: whole counters go, the least important first.
-        let mut sums = with_sums(0, Alike::Verdict);
+        let mut sums = with_sums(0, RowLikeness::Verdict);
         while bytes(&sums) > budget && sums.pop().is_some() {}
         sums
     });
@@ -51,11 +53,11 @@ pub(super) fn fit_ledger(entries: &mut Vec<LedgerEntry>, budget: usize) {
 
 /// Size of the shortest ledger that still has every counter.
 pub(super) fn smallest_balanced(entries: &[LedgerEntry]) -> usize {
-    bytes(&sums(entries, Alike::Verdict))
+    bytes(&sums(entries, RowLikeness::Verdict))
 }
 
 /// One row a counter, most important first.
-fn sums(entries: &[LedgerEntry], alike: Alike) -> Vec<LedgerEntry> {
+fn sums(entries: &[LedgerEntry], alike: RowLikeness) -> Vec<LedgerEntry> {
     let mut counters: BTreeMap<&str, Vec<&LedgerEntry>> = BTreeMap::new();
     for entry in entries {
         counters.entry(&entry.counter).or_default().push(entry);
@@ -68,7 +70,7 @@ fn sums(entries: &[LedgerEntry], alike: Alike) -> Vec<LedgerEntry> {
     sums
 }
 
-fn sum(counter: &str, rows: &[&LedgerEntry], alike: Alike) -> LedgerEntry {
+fn sum(counter: &str, rows: &[&LedgerEntry], alike: RowLikeness) -> LedgerEntry {
     let total = |value: fn(&LedgerEntry) -> i64| {
         rows.iter()
             .fold(0, |sum: i64, row| sum.saturating_add(value(row)))
@@ -87,12 +89,12 @@ fn sum(counter: &str, rows: &[&LedgerEntry], alike: Alike) -> LedgerEntry {
     let mut bookings: BTreeMap<(&str, &str, Option<&str>), i64> = BTreeMap::new();
     for booking in rows.iter().flat_map(|row| &row.explained) {
         let key = match alike {
-            Alike::Reason => (
+            RowLikeness::Reason => (
                 booking.verdict.as_str(),
                 booking.reason.as_str(),
                 booking.protocol.as_deref(),
             ),
-            Alike::Verdict => (booking.verdict.as_str(), SEVERAL_REASONS, None),
+            RowLikeness::Verdict => (booking.verdict.as_str(), SEVERAL_REASONS, None),
         };
         let count = bookings.entry(key).or_default();
         *count = count.saturating_add(booking.count);

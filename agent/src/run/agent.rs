@@ -38,7 +38,7 @@ const BEGINNING: Duration = Duration::from_secs(5);
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Everything that the program knows. Its results and windows change through [`Agent::settle`] alone.
-pub struct Agent {
+pub(super) struct Agent {
     /// What runs.
     pub windows: Windows,
     /// Writes what was found.
@@ -49,7 +49,7 @@ pub struct Agent {
     metrics: Metrics,
     watched: Watched,
     /// The object; `None` while it is not there.
-    seen: Option<Seen>,
+    seen: Option<WrittenReport>,
     /// The list that the watch began with has had our object.
     listed: bool,
     assignments: Vec<Assignment>,
@@ -57,7 +57,7 @@ pub struct Agent {
 }
 
 /// The object as it was seen last, without its assignments.
-struct Seen {
+struct WrittenReport {
     uid: String,
     generation: Option<i64>,
     /// Bytes of its metadata and spec as JSON, which the status must leave room for.
@@ -66,7 +66,7 @@ struct Seen {
 
 impl Agent {
     /// An agent that knows nothing yet.
-    pub fn new(
+    pub(super) fn new(
         api: Api<DeserializeGuard<NodeNetReport>>,
         node: String,
         host_root: PathBuf,
@@ -95,12 +95,12 @@ impl Agent {
     }
 
     /// The node's name.
-    pub fn node(&self) -> &str {
+    pub(super) fn node(&self) -> &str {
         &self.node
     }
 
     /// Takes in what the watch says.
-    pub fn observe(&mut self, step: Step<DeserializeGuard<NodeNetReport>>) {
+    pub(super) fn observe(&mut self, step: Step<DeserializeGuard<NodeNetReport>>) {
         match step {
             Step::Event(event) => self.changed(event),
             Step::Served => self.watched.served(),
@@ -142,7 +142,7 @@ impl Agent {
                 return;
             }
         };
-        let seen = Seen::of(&report);
+        let seen = WrittenReport::of(&report);
         let known = self
             .seen
             .as_ref()
@@ -180,7 +180,7 @@ impl Agent {
     }
 
     /// A window counts from now on, so that its result may say that it runs.
-    pub fn begun(&mut self, key: &RunKey) {
+    pub(super) fn begun(&mut self, key: &RunKey) {
         let mut is_news = false;
         for result in &mut self.results {
             if key.is_of(result)
@@ -198,7 +198,7 @@ impl Agent {
     }
 
     /// Takes in what a window has seen.
-    pub fn ended(&mut self, ended: Ended) {
+    pub(super) fn ended(&mut self, ended: Ended) {
         let Ended {
             key,
             attempts,
@@ -301,7 +301,7 @@ impl Agent {
         }
         self.metrics.set_running(self.windows.keys().len());
         self.results = plan.results;
-        if let Some(Seen {
+        if let Some(WrittenReport {
             generation, rest, ..
         }) = self.seen
         {
@@ -318,7 +318,7 @@ impl Agent {
     }
 
     /// Ends what runs, to be run again by the next agent. A result that waits to be written is written.
-    pub async fn shut_down(&mut self) {
+    pub(super) async fn shut_down(&mut self) {
         let keys = self.windows.keys();
         self.windows.stop(&keys);
         if timeout(FAREWELL, self.writer.write()).await.is_err() {
@@ -329,7 +329,7 @@ impl Agent {
     }
 }
 
-impl Seen {
+impl WrittenReport {
     fn of(report: &NodeNetReport) -> Self {
         let metadata = ObjectMeta {
             managed_fields: None,

@@ -16,32 +16,32 @@ use crate::probes::standing::UNAVAILABLE;
 
 /// What the agent counts of its own work.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics {
-    windows: Family<Ending, Counter>,
-    findings: Family<Finding, Counter>,
-    lost: Family<Lost, Counter>,
-    probe_up: Family<ProbeName, Gauge>,
+pub(super) struct Metrics {
+    windows: Family<EndingLabels, Counter>,
+    findings: Family<FindingLabels, Counter>,
+    lost: Family<LostLabels, Counter>,
+    probe_up: Family<ProbeLabels, Gauge>,
     running: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Ending {
+struct EndingLabels {
     result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Finding {
+struct FindingLabels {
     check: &'static str,
     severity: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Lost {
+struct LostLabels {
     what: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ProbeName {
+struct ProbeLabels {
     probe: String,
 }
 
@@ -52,17 +52,21 @@ const SAMPLES: &str = "samples";
 
 impl Metrics {
     /// Metrics known to `registry`. What counts from the first event on is shown from the start.
-    pub fn new(registry: &mut Registry) -> Self {
+    pub(super) fn new(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         for result in [FINISHED, INTERRUPTED] {
-            drop(metrics.windows.get_or_create(&Ending { result }));
+            drop(metrics.windows.get_or_create(&EndingLabels { result }));
         }
         for what in [COUNTS, SAMPLES] {
-            drop(metrics.lost.get_or_create(&Lost { what }));
+            drop(metrics.lost.get_or_create(&LostLabels { what }));
         }
         for Check { name: check, .. } in CHECKS.iter().copied() {
             for severity in Severity::ALL.map(Severity::as_str) {
-                drop(metrics.findings.get_or_create(&Finding { check, severity }));
+                drop(
+                    metrics
+                        .findings
+                        .get_or_create(&FindingLabels { check, severity }),
+                );
             }
         }
         registry.register(
@@ -94,17 +98,17 @@ impl Metrics {
     }
 
     /// So many windows run.
-    pub fn set_running(&self, windows: usize) {
+    pub(super) fn set_running(&self, windows: usize) {
         self.running.set(i64::try_from(windows).unwrap_or(i64::MAX));
     }
 
     /// A window ended with its evidence, and this is what its probes were like.
-    pub fn saw(&self, window: &EvidenceWindow, probes: &[Probe]) {
+    pub(super) fn saw(&self, window: &EvidenceWindow, probes: &[Probe]) {
         for (what, count) in [(COUNTS, window.lost.counts), (SAMPLES, window.lost.samples)] {
-            self.lost.get_or_create(&Lost { what }).inc_by(count);
+            self.lost.get_or_create(&LostLabels { what }).inc_by(count);
         }
         for probe in probes {
-            let name = ProbeName {
+            let name = ProbeLabels {
                 probe: probe.name.clone(),
             };
             // Older kernels give less than others, and nobody is to be woken for it.
@@ -114,13 +118,15 @@ impl Metrics {
     }
 
     /// A window ended with this result.
-    pub fn ended(&self, result: &RunResult) {
+    pub(super) fn ended(&self, result: &RunResult) {
         let ending = if result.state == state::FINISHED {
             FINISHED
         } else {
             INTERRUPTED
         };
-        self.windows.get_or_create(&Ending { result: ending }).inc();
+        self.windows
+            .get_or_create(&EndingLabels { result: ending })
+            .inc();
         for finding in &result.findings {
             let check = causes::check(&finding.check);
             let severities = Severity::ALL.map(Severity::as_str);
@@ -128,7 +134,7 @@ impl Metrics {
             if let (Some(check), Some(severity)) = (check, severity) {
                 let check = check.name;
                 self.findings
-                    .get_or_create(&Finding { check, severity })
+                    .get_or_create(&FindingLabels { check, severity })
                     .inc();
             }
         }

@@ -8,7 +8,7 @@ use netdiag_diagnosis::{Settings, SettingsError, causes, finding::Severity};
 ///
 /// # Errors
 /// When an interface glob is malformed, or none of the checks is known.
-pub fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
+pub(super) fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
     let mut checks: Vec<String> = assignment
         .checks
         .iter()
@@ -30,7 +30,7 @@ pub fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
 }
 
 /// Checks that a newer controller asks for and this agent does not know.
-pub fn unknown_checks(assignment: &Assignment) -> impl Iterator<Item = Unchecked> {
+pub(super) fn unknown_checks(assignment: &Assignment) -> impl Iterator<Item = Unchecked> {
     assignment
         .checks
         .iter()

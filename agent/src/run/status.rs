@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// What the status says besides the results.
-pub struct About {
+pub(super) struct About {
     agent: AgentInfo,
     /// What the node forbids to the agent, a sentence each.
     forbidden: Vec<String>,
@@ -34,7 +34,7 @@ pub struct About {
 impl About {
     /// This agent on this kernel; nothing is known of its probes before the first window. `forbidden`: what the node
     /// forbids to it, a sentence each.
-    pub fn new(kernel: &KernelFacts, forbidden: Vec<String>) -> Self {
+    pub(super) fn new(kernel: &KernelFacts, forbidden: Vec<String>) -> Self {
         Self {
             forbidden,
             agent: probe_states::agent_info(kernel.release.clone(), kernel.has_types),
@@ -44,7 +44,7 @@ impl About {
     }
 
     /// Remembers how the probes stood in a window.
-    pub fn saw(&mut self, window: &EvidenceWindow) {
+    pub(super) fn saw(&mut self, window: &EvidenceWindow) {
         self.probes = probe_states::of(window);
     }
 
@@ -76,7 +76,7 @@ impl About {
 
 /// The whole status, cut to the schema's limits and to the size of an object. `active`: some window runs. `rest`: bytes
 /// of the object's metadata and spec.
-pub fn build(
+pub(super) fn build(
     about: &About,
     generation: Option<i64>,
     results: &[RunResult],
@@ -109,7 +109,7 @@ pub fn build(
 }
 
 /// The least that the controller needs, for an API server that refuses the rest since a moment.
-pub fn minimal(
+pub(super) fn minimal(
     status: &NodeNetReportStatus,
     reason: &str,
     since: Timestamp,

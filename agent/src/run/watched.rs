@@ -9,24 +9,24 @@ use crate::causes::causes;
 const ASSIGNMENTS: &str = "assignments";
 
 /// What is known of the watch.
-pub struct Watched {
+pub(super) struct Watched {
     health: Health,
 }
 
 impl Watched {
     /// Nothing has been read yet.
-    pub fn new(health: Health) -> Self {
+    pub(super) fn new(health: Health) -> Self {
         health.lacks(ASSIGNMENTS, "the API server has not listed them yet");
         Self { health }
     }
 
     /// The API server serves the watch.
-    pub fn served(&self) {
+    pub(super) fn served(&self) {
         self.health.has(ASSIGNMENTS);
     }
 
     /// The watch was interrupted; it begins anew by itself.
-    pub fn interrupted(&self, error: &Error) {
+    pub(super) fn interrupted(&self, error: &Error) {
         self.health.lacks(ASSIGNMENTS, causes(error));
     }
 }

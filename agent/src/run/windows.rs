@@ -10,12 +10,12 @@ use tokio::{
 
 use super::decide::{RunKey, Start};
 use crate::{
-    collect::{self, Progress, Request, Stop},
+    collect::{self, Request, Stop, WindowProgress},
     probes::{Kernel, give_back},
 };
 
 /// The running windows. One that is told to stop is forgotten at once; its thread ends by itself soon after.
-pub struct Windows {
+pub(super) struct Windows {
     kernel: Arc<Kernel>,
     running: HashMap<Id, Running>,
     threads: JoinSet<Option<EvidenceWindow>>,
@@ -25,7 +25,7 @@ pub struct Windows {
 }
 
 /// What a window has to say.
-pub enum Event {
+pub(super) enum Event {
     /// Its first counters are read: what happens from now on is counted.
     Begun(RunKey),
     /// It has ended.
@@ -40,7 +40,7 @@ struct Running {
 }
 
 /// A window that nobody stopped has ended.
-pub struct Ended {
+pub(super) struct Ended {
     /// Whose it was.
     pub key: RunKey,
     /// How often it was begun.
@@ -51,7 +51,7 @@ pub struct Ended {
 
 /// Why a window saw nothing.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-pub enum Interrupted {
+pub(super) enum Interrupted {
     /// It was told to end before its time.
     #[error("the window was ended early")]
     Stopped,
@@ -62,7 +62,7 @@ pub enum Interrupted {
 
 impl Windows {
     /// No windows yet, on this kernel.
-    pub fn new(kernel: Kernel) -> Self {
+    pub(super) fn new(kernel: Kernel) -> Self {
         let (counting, begun) = unbounded_channel();
         Self {
             kernel: Arc::new(kernel),
@@ -74,7 +74,7 @@ impl Windows {
     }
 
     /// Begins a window.
-    pub fn start(&mut self, start: Start, request: Request) {
+    pub(super) fn start(&mut self, start: Start, request: Request) {
         let stop = Stop::default();
         let thread = {
             let stop = stop.clone();
@@ -82,7 +82,7 @@ impl Windows {
             let counting = self.counting.clone();
             let mut key = Some(start.key.clone());
             self.threads.spawn_blocking(move || {
-                let mut progress = |_: &Progress<'_>| {
+                let mut progress = |_: &WindowProgress<'_>| {
                     // The first word of progress comes when the first counters are read. Nobody listens when the agent
                     // is about to leave.
                     if let Some(key) = key.take() {
@@ -106,7 +106,7 @@ impl Windows {
     }
 
     /// Ends these windows; nothing more is heard of them.
-    pub fn stop(&mut self, keys: &[RunKey]) {
+    pub(super) fn stop(&mut self, keys: &[RunKey]) {
         self.running.retain(|_, running| {
             let stopped = keys.contains(&running.key);
             if stopped {
@@ -117,7 +117,7 @@ impl Windows {
     }
 
     /// Whose windows run.
-    pub fn keys(&self) -> Vec<RunKey> {
+    pub(super) fn keys(&self) -> Vec<RunKey> {
         self.running
             .values()
             .map(|running| running.key.clone())
@@ -125,12 +125,12 @@ impl Windows {
     }
 
     /// Whether a window has not come so far yet that it counts.
-    pub fn is_beginning(&self) -> bool {
+    pub(super) fn is_beginning(&self) -> bool {
         self.running.values().any(|running| !running.counts)
     }
 
     /// Waits for the next window that begins to count or ends by itself; for ever when none runs. Safe to cancel.
-    pub async fn next(&mut self) -> Event {
+    pub(super) async fn next(&mut self) -> Event {
         tokio::select! {
             Some(key) = self.begun.recv() => {
                 for running in self.running.values_mut().filter(|running| running.key == key) {
@@ -143,7 +143,7 @@ impl Windows {
     }
 
     /// Waits until every thread has ended, those of stopped windows too.
-    pub async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         while self.threads.join_next().await.is_some() {}
     }
 }

@@ -29,7 +29,7 @@ const INVALID: [u16; 2] = [400, 422];
 const UNKNOWN_FIELD: &str = "failed to create typed patch object";
 
 /// One object's status, as it should be and as it was last written.
-pub struct Writer {
+pub(super) struct Writer {
     api: Api<DeserializeGuard<NodeNetReport>>,
     name: String,
     wanted: Option<NodeNetReportStatus>,
@@ -44,7 +44,7 @@ pub struct Writer {
 
 impl Writer {
     /// A writer of the report of this name.
-    pub fn new(api: Api<DeserializeGuard<NodeNetReport>>, name: String) -> Self {
+    pub(super) fn new(api: Api<DeserializeGuard<NodeNetReport>>, name: String) -> Self {
         Self {
             api,
             name,
@@ -58,21 +58,21 @@ impl Writer {
     }
 
     /// The object is another one, or was seen for the first time, with this status.
-    pub fn found(&mut self, status: Option<NodeNetReportStatus>) {
+    pub(super) fn found(&mut self, status: Option<NodeNetReportStatus>) {
         self.written = status;
         // What was wanted of the one before is no reason to believe that its write is under way.
         self.wanted = None;
     }
 
     /// The object is gone.
-    pub fn gone(&mut self) {
+    pub(super) fn gone(&mut self) {
         self.written = None;
         self.wanted = None;
         self.nothing_to_write();
     }
 
     /// What the status should be from now on, and how long a change may wait.
-    pub fn want(&mut self, status: NodeNetReportStatus, delay: Duration) {
+    pub(super) fn want(&mut self, status: NodeNetReportStatus, delay: Duration) {
         if self.written.as_ref() == Some(&status) {
             self.nothing_to_write();
         } else if !self.failing && self.wanted.as_ref() != Some(&status) {
@@ -83,14 +83,14 @@ impl Writer {
     }
 
     /// What waits only because it was given time waits no longer.
-    pub fn hurry(&mut self) {
+    pub(super) fn hurry(&mut self) {
         if !self.failing && self.refused_since.is_none() {
             self.due = self.due.map(|due| due.min(Instant::now()));
         }
     }
 
     /// Waits until a write is due; for ever when there is nothing to write. Safe to cancel.
-    pub async fn due(&self) {
+    pub(super) async fn due(&self) {
         match self.due {
             Some(due) => tokio::time::sleep_until(due).await,
             None => std::future::pending().await,
@@ -98,7 +98,7 @@ impl Writer {
     }
 
     /// Writes what is wanted now, if it is not written yet.
-    pub async fn write(&mut self) {
+    pub(super) async fn write(&mut self) {
         let Some(status) = self.wanted.clone() else {
             return;
         };
@@ -111,7 +111,7 @@ impl Writer {
                 self.refused_since = None;
                 self.done(Some(status), None);
             }
-            Err(Refusal::Schema(reason)) => {
+            Err(WriteRefusal::Schema(reason)) => {
                 tracing::warn!(
                     node = self.name,
                     reason,
@@ -141,10 +141,10 @@ impl Writer {
         self.backoff.reset();
     }
 
-    fn try_later(&mut self, refusal: &Refusal) {
+    fn try_later(&mut self, refusal: &WriteRefusal) {
         let (reason, asked) = match refusal {
-            Refusal::Schema(reason) => (reason, None),
-            Refusal::Other { reason, asked } => (reason, *asked),
+            WriteRefusal::Schema(reason) => (reason, None),
+            WriteRefusal::Other { reason, asked } => (reason, *asked),
         };
         let delay = self.backoff.next().unwrap_or(LAST_RETRY);
         let delay = asked.map_or(delay, |asked| asked.max(delay));
@@ -158,7 +158,7 @@ impl Writer {
         self.due = Some(Instant::now() + delay);
     }
 
-    async fn apply(&self, status: &NodeNetReportStatus) -> Result<(), Refusal> {
+    async fn apply(&self, status: &NodeNetReportStatus) -> Result<(), WriteRefusal> {
         let body = json!({
             "apiVersion": format!("{GROUP}/{VERSION}"),
             "kind": "NodeNetReport",
@@ -170,8 +170,8 @@ impl Writer {
         let write = self.api.patch_status(&self.name, &parameters, &patch);
         match write.await {
             Ok(_) => Ok(()),
-            Err(kube::Error::Api(answer)) => Err(Refusal::of(&answer)),
-            Err(error) => Err(Refusal::Other {
+            Err(kube::Error::Api(answer)) => Err(WriteRefusal::of(&answer)),
+            Err(error) => Err(WriteRefusal::Other {
                 reason: causes(&error),
                 asked: None,
             }),
@@ -179,7 +179,7 @@ impl Writer {
     }
 }
 
-enum Refusal {
+enum WriteRefusal {
     /// The object does not fit the schema.
     Schema(String),
     /// Anything that may pass, and how long the API server asks to wait.
@@ -189,7 +189,7 @@ enum Refusal {
     },
 }
 
-impl Refusal {
+impl WriteRefusal {
     fn of(answer: &kube::core::Status) -> Self {
         let message = answer.message.clone();
         if INVALID.contains(&answer.code) || message.starts_with(UNKNOWN_FIELD) {

@@ -173,20 +173,26 @@ async fn a_write_that_is_told_to_wait_is_tried_no_sooner_whatever_changes() {
     assert_eq!(report["status"]["observedGeneration"], 2);
 }
 
-fn refusal(code: u16, message: &str) -> Refusal {
-    Refusal::of(&kube::core::Status::failure(message, "").with_code(code))
+fn refusal(code: u16, message: &str) -> WriteRefusal {
+    WriteRefusal::of(&kube::core::Status::failure(message, "").with_code(code))
 }
 
 #[test]
 fn only_what_the_schema_refuses_is_written_in_short() {
     let unknown = "failed to create typed patch object (/n; netdiag.dev/v1alpha1, Kind=NodeNetReport): \
                    .status.x: field not declared in schema";
-    assert!(matches!(refusal(500, unknown), Refusal::Schema(_)));
-    assert!(matches!(refusal(422, "too long"), Refusal::Schema(_)));
+    assert!(matches!(refusal(500, unknown), WriteRefusal::Schema(_)));
+    assert!(matches!(refusal(422, "too long"), WriteRefusal::Schema(_)));
     assert!(matches!(
         refusal(500, "etcd is away"),
-        Refusal::Other { .. }
+        WriteRefusal::Other { .. }
     ));
-    assert!(matches!(refusal(403, "forbidden"), Refusal::Other { .. }));
-    assert!(matches!(refusal(404, "not found"), Refusal::Other { .. }));
+    assert!(matches!(
+        refusal(403, "forbidden"),
+        WriteRefusal::Other { .. }
+    ));
+    assert!(matches!(
+        refusal(404, "not found"),
+        WriteRefusal::Other { .. }
+    ));
 }

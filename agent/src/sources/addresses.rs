@@ -20,7 +20,7 @@ const MOST_ADDRESSES: usize = 4_096;
 ///
 /// # Errors
 /// The kernel's answer; that the namespace has no id in the agent's own.
-pub fn read(route: &RouteSocket, namespace: &OpenNamespace) -> io::Result<Vec<Address>> {
+pub(super) fn read(route: &RouteSocket, namespace: &OpenNamespace) -> io::Result<Vec<Address>> {
     let mut addresses = Vec::new();
     for family in [libc::AF_INET as u8, libc::AF_INET6 as u8] {
         let mut body = vec![0; IFADDRMSG];

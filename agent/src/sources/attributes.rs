@@ -10,7 +10,7 @@ const HEADER: usize = 4;
 
 /// An attribute: its type without flags, and its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attribute<'a> {
+pub(super) struct Attribute<'a> {
     /// `nla_type`.
     pub kind: u16,
     /// The payload.
@@ -18,7 +18,7 @@ pub struct Attribute<'a> {
 }
 
 /// The attributes in `bytes`. Ends at the first one that does not fit.
-pub fn attributes(bytes: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
+pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let length = usize::from(u16::from_ne_bytes(array(rest, 0)?));
@@ -30,7 +30,7 @@ pub fn attributes(bytes: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
 }
 
 /// Appends an attribute, padded to four bytes.
-pub fn push(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
+pub(super) fn push(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = u16::try_from(HEADER + value.len()).unwrap_or(u16::MAX);
     request.extend_from_slice(&length.to_ne_bytes());
     request.extend_from_slice(&kind.to_ne_bytes());
@@ -40,45 +40,45 @@ pub fn push(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
 
 impl<'a> Attribute<'a> {
     /// An 8-bit number.
-    pub fn u8(&self) -> Option<u8> {
+    pub(super) fn u8(&self) -> Option<u8> {
         self.value.first().copied()
     }
 
     /// A 16-bit number in host order.
-    pub fn u16(&self) -> Option<u16> {
+    pub(super) fn u16(&self) -> Option<u16> {
         array(self.value, 0).map(u16::from_ne_bytes)
     }
 
     /// A 32-bit number in host order.
-    pub fn u32(&self) -> Option<u32> {
+    pub(super) fn u32(&self) -> Option<u32> {
         array(self.value, 0).map(u32::from_ne_bytes)
     }
 
     /// A signed 32-bit number in host order.
-    pub fn i32(&self) -> Option<i32> {
+    pub(super) fn i32(&self) -> Option<i32> {
         array(self.value, 0).map(i32::from_ne_bytes)
     }
 
     /// A string up to its terminating zero.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let end = self.value.iter().position(|byte| *byte == 0);
         let bytes = self.value.get(..end.unwrap_or(self.value.len()));
         String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
     }
 
     /// The attributes within this one.
-    pub fn nested(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+    pub(super) fn nested(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         attributes(self.value)
     }
 }
 
 /// `N` bytes at `at`, if there are as many.
-pub fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at.checked_add(N)?)?.try_into().ok()
 }
 
 /// Rounded up to the four bytes that netlink aligns to.
-pub fn aligned(length: usize) -> usize {
+pub(super) fn aligned(length: usize) -> usize {
     length.next_multiple_of(4)
 }
 

@@ -2,7 +2,7 @@
 
 /// A pod's uid and a container's id, as a cgroup path spells them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodCgroup {
+pub(super) struct PodCgroup {
     /// The pod's uid as the API server writes it; of a static pod the hash of its manifest.
     pub pod_uid: String,
     /// The container's id, absent for a process in the pod's own group.
@@ -19,7 +19,7 @@ const CONTAINER_ID_LENGTH: usize = 64;
 /// The kubelet names groups in two ways (pkg/kubelet/cm/cgroup_manager_linux.go):
 /// `/kubepods/burstable/pod<uid>/<id>`, and with systemd
 /// `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod<uid, '-' as '_'>.slice/cri-containerd-<id>.scope`.
-pub fn parse(text: &str) -> Option<PodCgroup> {
+pub(super) fn parse(text: &str) -> Option<PodCgroup> {
     text.lines().find_map(|line| {
         // hierarchy-ID:controller-list:path; the path itself may contain colons.
         let path = line.splitn(3, ':').nth(2)?;

@@ -7,7 +7,7 @@ use netdiag_diagnosis::text::printable_up_to;
 use super::{namespaces::OpenNamespace, snmp};
 
 /// Counters by name: `Tcp.InCsumErrors`, `Udp6.InErrors`, `TcpExt.TCPTimeouts`, `Conntrack.invalid`.
-pub type Counters = BTreeMap<String, u64>;
+pub(super) type Counters = BTreeMap<String, u64>;
 
 /// A kernel knows about 400 of them; the ICMP ones come by message type.
 const MOST_COUNTERS: usize = 2_048;
@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_FILE: u64 = 256 * 1024;
 
 /// Reads all counters of a namespace; empty when it has no process to read them through.
-pub fn read(namespace: &OpenNamespace) -> Counters {
+pub(super) fn read(namespace: &OpenNamespace) -> Counters {
     let mut counters = Counters::new();
     let text = |file| namespace.read_proc_net(file, LONGEST_FILE);
     for file in ["snmp", "netstat"] {

@@ -14,7 +14,7 @@ const CHECKSUM_FEATURES: u64 = 1 << 1 | 1 << 3 | 1 << 4;
 const RECEIVE_OFFLOAD: u64 = 1 << 14;
 
 /// Cookies of namespaces by number. A number that stands for two namespaces at once (one is ending) has none.
-pub fn cookies(records: &[NetDeviceRecord]) -> HashMap<NetnsId, u64> {
+pub(super) fn cookies(records: &[NetDeviceRecord]) -> HashMap<NetnsId, u64> {
     let mut cookies = HashMap::new();
     for record in records.iter().filter(|record| record.cookie != 0) {
         let known = cookies.entry(NetnsId(record.inum)).or_insert(record.cookie);
@@ -27,7 +27,7 @@ pub fn cookies(records: &[NetDeviceRecord]) -> HashMap<NetnsId, u64> {
 }
 
 /// Fills the links that have a record. `cookie` gives that of a link's namespace, where it is known.
-pub fn fill(
+pub(super) fn fill(
     links: &mut [Link],
     records: &[NetDeviceRecord],
     cookie: impl Fn(NetnsId) -> Option<u64>,
@@ -49,7 +49,7 @@ pub fn fill(
 
 /// Fills the flags in force of the agent's own links from sysfs, which shows those of the namespace in which it was
 /// mounted: a link of the same name and index is the same.
-pub fn fill_own_from_sysfs(links: &mut [Link], own: NetnsId) {
+pub(super) fn fill_own_from_sysfs(links: &mut [Link], own: NetnsId) {
     // A name becomes part of a path here; dev_valid_name() allows no slash, but an escaped or cut name is another one.
     let is_ours = |link: &&mut Link| link.netns == own && !link.name.contains('/');
     for link in links.iter_mut().filter(is_ours) {

@@ -17,7 +17,7 @@ const LONGEST_DRIVER: usize = 32;
 
 /// Fills `driver` and, unless known, the offloads of the links of one namespace. Leaves them alone when no process
 /// there has a socket.
-pub fn fill<'a>(namespace: &OpenNamespace, links: impl Iterator<Item = &'a mut Link>) {
+pub(super) fn fill<'a>(namespace: &OpenNamespace, links: impl Iterator<Item = &'a mut Link>) {
     let Some(socket) = socket_in(namespace) else {
         return;
     };

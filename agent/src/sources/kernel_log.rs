@@ -13,7 +13,7 @@ use netdiag_diagnosis::{
 
 use super::{observed, system_calls};
 use crate::{
-    privileges::{Need, Restrictions},
+    privileges::{Access, Restrictions},
     probes::monotonic_ns,
 };
 
@@ -26,7 +26,7 @@ const LONGEST_RECORD: usize = 8_192;
 const SYSLOG_BUFFER: usize = 1024 * 1024;
 
 /// The log from now on.
-pub struct KernelLog {
+pub(crate) struct KernelLog {
     began_us: u64,
     source: Source,
 }
@@ -43,7 +43,7 @@ enum Source {
 
 impl KernelLog {
     /// Remembers where the log ends now.
-    pub fn from_now() -> Self {
+    pub(crate) fn from_now() -> Self {
         let source = open_kmsg().map(Source::Kmsg).or_else(|error| {
             let lines = read_syslog().map_err(|other| denied_first(error, other))?;
             let last_us = lines.iter().map(|line| line.at_us).max();
@@ -59,7 +59,7 @@ impl KernelLog {
     }
 
     /// The lines written since. Never waits for one.
-    pub fn read(&mut self) -> Observed<Vec<KernelLogLine>> {
+    pub(crate) fn read(&mut self) -> Observed<Vec<KernelLogLine>> {
         let mut missing = Vec::new();
         let lines = match &mut self.source {
             Source::Kmsg(file) => read_kmsg(file, &mut missing),
@@ -96,7 +96,7 @@ fn denied_first(one: io::Error, other: io::Error) -> io::Error {
 
 fn describe(error: &io::Error, restrictions: &Restrictions) -> String {
     if error.kind() == io::ErrorKind::PermissionDenied {
-        restrictions.refusal(Need::KernelLog)
+        restrictions.refusal(Access::KernelLog)
     } else {
         format!("the kernel's log could not be read: {error}")
     }
@@ -104,13 +104,13 @@ fn describe(error: &io::Error, restrictions: &Restrictions) -> String {
 
 /// A line with its time stamp as the kernel wrote it.
 #[derive(Debug, PartialEq)]
-struct Line {
+struct LogRecord {
     at_us: u64,
     level: u8,
     text: String,
 }
 
-impl Line {
+impl LogRecord {
     fn since(self, began_us: u64) -> KernelLogLine {
         KernelLogLine {
             at_ms: self.at_us.saturating_sub(began_us) / 1_000,
@@ -129,7 +129,7 @@ fn open_kmsg() -> io::Result<File> {
     Ok(file)
 }
 
-fn read_kmsg(file: &mut File, missing: &mut Vec<String>) -> io::Result<Vec<Line>> {
+fn read_kmsg(file: &mut File, missing: &mut Vec<String>) -> io::Result<Vec<LogRecord>> {
     let mut lines = Vec::new();
     let mut record = vec![0; LONGEST_RECORD];
     let mut overwritten = false;
@@ -157,7 +157,7 @@ fn read_kmsg(file: &mut File, missing: &mut Vec<String>) -> io::Result<Vec<Line>
 /// `level+facility,sequence,microseconds,flags;text`, then lines of ` KEY=value` (Documentation/ABI/testing/dev-kmsg).
 /// Only the kernel's own facility, 0: others are what programs wrote into the log. No program can write as the kernel:
 /// `devkmsg_write` begins with LOG_USER and takes a facility over only when it is not 0.
-fn parse_kmsg(record: &str) -> Option<Line> {
+fn parse_kmsg(record: &str) -> Option<LogRecord> {
     let (prefix, rest) = record.split_once(';')?;
     let mut fields = prefix.split(',');
     let priority: u32 = fields.next()?.parse().ok()?;
@@ -165,7 +165,7 @@ fn parse_kmsg(record: &str) -> Option<Line> {
     line(priority, at_us, rest.lines().next()?)
 }
 
-fn read_syslog() -> io::Result<Vec<Line>> {
+fn read_syslog() -> io::Result<Vec<LogRecord>> {
     let mut buffer = vec![0; SYSLOG_BUFFER];
     let length = system_calls::read_kernel_log(&mut buffer)?;
     let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
@@ -173,7 +173,7 @@ fn read_syslog() -> io::Result<Vec<Line>> {
 }
 
 /// `<level>[seconds.microseconds] text`, and behind the time stamp possibly the caller (`[ T12] `), which stays.
-fn parse_syslog(text: &str) -> Option<Line> {
+fn parse_syslog(text: &str) -> Option<LogRecord> {
     let (priority, rest) = text.strip_prefix('<')?.split_once('>')?;
     let (stamp, message) = rest.strip_prefix('[')?.split_once(']')?;
     let (seconds, microseconds) = stamp.trim_start().split_once('.')?;
@@ -185,9 +185,9 @@ fn parse_syslog(text: &str) -> Option<Line> {
     line(priority.parse().ok()?, at_us, message.trim_start())
 }
 
-fn line(priority: u32, at_us: u64, text: &str) -> Option<Line> {
+fn line(priority: u32, at_us: u64, text: &str) -> Option<LogRecord> {
     // The lower three bits are the severity, the rest the facility.
-    (priority < 8).then(|| Line {
+    (priority < 8).then(|| LogRecord {
         at_us,
         level: priority as u8,
         text: printable_up_to(text, LONGEST_LINE),
@@ -199,8 +199,8 @@ mod tests {
     use super::*;
     use crate::privileges::Capability;
 
-    fn expected(at_us: u64, level: u8, text: &str) -> Option<Line> {
-        Some(Line {
+    fn expected(at_us: u64, level: u8, text: &str) -> Option<LogRecord> {
+        Some(LogRecord {
             at_us,
             level,
             text: text.to_owned(),

@@ -21,7 +21,7 @@ const IFINFOMSG: usize = 16;
 
 /// A link whose peer is still in the kernel's terms.
 #[derive(Debug, Default, PartialEq)]
-pub struct ParsedLink {
+pub(super) struct ParsedLink {
     /// The link, without `netns` and `peer`.
     pub link: Link,
     /// Where IFLA_LINK points.
@@ -30,16 +30,16 @@ pub struct ParsedLink {
 
 /// IFLA_LINK with IFLA_LINK_NETNSID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParsedPeer {
+pub(super) struct ParsedPeer {
     /// Index of the other device.
     pub ifindex: u32,
     /// Where the other device is.
-    pub place: Place,
+    pub place: PeerPlace,
 }
 
 /// The namespace of a link's peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum PeerPlace {
     /// That of the link itself.
     Same,
     /// The one with this id in the namespace of the socket that asked, also when the dump had a target:
@@ -49,7 +49,7 @@ pub enum Place {
 
 impl ParsedPeer {
     /// The peer with its namespace named; `name` gives the namespace of an id.
-    pub fn resolve(
+    pub(super) fn resolve(
         self,
         same: netdiag_diagnosis::evidence::NetnsId,
         name: impl Fn(i32) -> Option<netdiag_diagnosis::evidence::NetnsId>,
@@ -57,15 +57,15 @@ impl ParsedPeer {
         Peer {
             ifindex: self.ifindex,
             netns: match self.place {
-                Place::Same => Some(same),
-                Place::Other(nsid) => name(nsid),
+                PeerPlace::Same => Some(same),
+                PeerPlace::Other(nsid) => name(nsid),
             },
         }
     }
 }
 
 /// Parses what follows the netlink header. `None` when it is no link (too short, or without a name).
-pub fn parse(message: &[u8]) -> Option<ParsedLink> {
+pub(super) fn parse(message: &[u8]) -> Option<ParsedLink> {
     const IFLA_ADDRESS: u16 = 1;
     const IFLA_IFNAME: u16 = 3;
     const IFLA_MTU: u16 = 4;
@@ -103,7 +103,7 @@ pub fn parse(message: &[u8]) -> Option<ParsedLink> {
             _ => {}
         }
     }
-    let place = peer_nsid.map_or(Place::Same, Place::Other);
+    let place = peer_nsid.map_or(PeerPlace::Same, PeerPlace::Other);
     let peer = peer.map(|ifindex| ParsedPeer { ifindex, place });
     (!link.name.is_empty()).then_some(ParsedLink { link, peer })
 }

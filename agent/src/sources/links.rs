@@ -7,7 +7,7 @@ use std::{
 
 use netdiag_diagnosis::evidence::{Link, NetnsId, Observed};
 
-use crate::privileges::{Need, Restrictions};
+use crate::privileges::{Access, Restrictions};
 
 use super::{
     attributes::push,
@@ -27,7 +27,7 @@ const IFINFOMSG: [u8; 16] = [0; 16];
 
 /// Reads the links of the wanted namespaces, each namespace in one dump, so that a bond and its slaves belong
 /// together. Also gives the namespaces that it could read.
-pub fn read(
+pub(super) fn read(
     route: &RouteSocket,
     discovery: &Discovery,
     wanted: impl Fn(&OpenNamespace) -> bool,
@@ -63,7 +63,7 @@ pub fn read(
         }
     }
     if is_closed {
-        missing.push(Restrictions::read().refusal(Need::Links));
+        missing.push(Restrictions::read().refusal(Access::Links));
     }
     (observed(links, &missing), links_read)
 }
@@ -98,7 +98,7 @@ fn links_of(
 ///
 /// A link that was made within the window starts from nothing: it has another index, its namespace is in `renewed`
 /// (the number means another namespace than it did), or its counters went back. A link that is gone is left out.
-pub fn merge(before: &[Link], after: Vec<Link>, renewed: &HashSet<NetnsId>) -> Vec<Link> {
+pub(super) fn merge(before: &[Link], after: Vec<Link>, renewed: &HashSet<NetnsId>) -> Vec<Link> {
     let earlier: HashMap<_, _> = before
         .iter()
         .filter(|link| !renewed.contains(&link.netns))

@@ -32,12 +32,12 @@ mod packet_sockets;
 mod pods;
 mod processes;
 mod protocol_handlers;
-pub mod pulse;
-pub mod reading;
+pub(crate) mod pulse;
+pub(crate) mod reading;
 mod route_netlink;
 mod segment_routes;
 mod snmp;
-pub mod softnet;
+pub(crate) mod softnet;
 mod system_calls;
 mod tun_holders;
 
@@ -54,9 +54,9 @@ use crate::{
     probes::{Error as ProbeError, Kernel, iterators::Iterators, question::SegmentRoute},
 };
 
-pub use kernel_log::KernelLog;
-pub use namespaces::Discovery;
-pub use reading::Reading;
+pub(crate) use kernel_log::KernelLog;
+pub(crate) use namespaces::Discovery;
+pub(crate) use reading::Reading;
 
 use namespaces::OpenNamespace;
 use pods::Pods;
@@ -66,23 +66,23 @@ use route_netlink::RouteSocket;
 /// Where the host's file system is: `/` on the host, a mount point in a container. Only the kubelet's log folders and
 /// /run/netns are looked for there; /proc is always the agent's, which must share the host's process ids.
 #[derive(Clone, Debug)]
-pub struct HostRoot(PathBuf);
+pub(crate) struct HostRoot(PathBuf);
 
 impl HostRoot {
     /// The host's file system is found at `root`.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
     }
 
     /// Where an absolute path of the host is found.
-    pub fn path(&self, absolute: &str) -> PathBuf {
+    pub(crate) fn path(&self, absolute: &str) -> PathBuf {
         self.0.join(absolute.strip_prefix('/').unwrap_or(absolute))
     }
 }
 
 /// Whose namespaces are looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum NamespaceScope {
     /// The node's own and every other.
     All,
     /// The node's own alone. Others are found all the same, so that peers of the node's links can be named.
@@ -91,7 +91,7 @@ pub enum Scope {
 
 /// Why nothing could be read.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub(crate) enum SourceError {
     /// No netlink.
     #[error("failed to open a netlink socket")]
     Netlink {
@@ -107,10 +107,10 @@ pub enum SourceError {
 }
 
 /// The node, to be asked. Belongs to one thread at a time.
-pub struct Sources {
+pub(crate) struct Sources {
     route: RouteSocket,
     host: HostRoot,
-    scope: Scope,
+    scope: NamespaceScope,
     iterators: Result<Iterators, ProbeError>,
 }
 
@@ -120,7 +120,11 @@ impl Sources {
     ///
     /// # Errors
     /// When the kernel gives no netlink socket.
-    pub fn new(host: HostRoot, scope: Scope, kernel: &Kernel) -> Result<Self, SourceError> {
+    pub(crate) fn new(
+        host: HostRoot,
+        scope: NamespaceScope,
+        kernel: &Kernel,
+    ) -> Result<Self, SourceError> {
         limits::raise_open_files();
         let route = RouteSocket::open().map_err(|source| SourceError::Netlink { source })?;
         Ok(Self {
@@ -135,7 +139,7 @@ impl Sources {
     ///
     /// # Errors
     /// When /proc cannot be read.
-    pub fn discover(&self) -> Result<Discovery, SourceError> {
+    pub(crate) fn discover(&self) -> Result<Discovery, SourceError> {
         let devices = match &self.iterators {
             // Without them links lack their flags in force, which detectors see.
             Ok(iterators) => iterators.net_devices().unwrap_or_default(),
@@ -147,7 +151,7 @@ impl Sources {
     }
 
     /// Reads what changes within a window: links with their counters, and protocol counters. Quick.
-    pub fn read(&self, discovery: &Discovery) -> Reading {
+    pub(crate) fn read(&self, discovery: &Discovery) -> Reading {
         let (mut links, links_read) =
             links::read(&self.route, discovery, |one| self.is_wanted(one));
         if let Observed::Complete { value } | Observed::Partial { value, .. } = &mut links {
@@ -187,7 +191,7 @@ impl Sources {
     }
 
     /// Adds what hardly changes within a window: pods, addresses, receivers of protocols, drivers.
-    pub fn describe(&self, discovery: &Discovery, reading: &mut Reading) {
+    pub(crate) fn describe(&self, discovery: &Discovery, reading: &mut Reading) {
         let pods = Pods::list(&self.host);
         for namespace in &mut reading.namespaces {
             let Some(open) = discovery.get(namespace.id) else {
@@ -216,13 +220,13 @@ impl Sources {
     }
 
     /// Whether the node itself has a route for segment routing headers, and of what kind the first is.
-    pub fn segment_route(&self) -> Option<SegmentRoute> {
+    pub(crate) fn segment_route(&self) -> Option<SegmentRoute> {
         // Only a reason to look closer, so that an error is not worth a word in a report.
         segment_routes::first(&self.route).ok().flatten()
     }
 
     /// Packet sockets of the node's processes, in the namespaces that are looked into.
-    pub fn packet_sockets(&self, discovery: &Discovery) -> Observed<Vec<PacketSocket>> {
+    pub(crate) fn packet_sockets(&self, discovery: &Discovery) -> Observed<Vec<PacketSocket>> {
         let pods = Pods::list(&self.host);
         let records = match &self.iterators {
             Ok(iterators) => iterators.packet_sockets(),
@@ -246,14 +250,18 @@ impl Sources {
 
     /// Processes that hold one of these links open, as far as they are TUN, TAP, macvtap or ipvtap devices. Looks at
     /// every descriptor of every process, so ask only where there is such a device.
-    pub fn tun_holders(&self, discovery: &Discovery, links: &[Link]) -> Observed<Vec<TunHolder>> {
+    pub(crate) fn tun_holders(
+        &self,
+        discovery: &Discovery,
+        links: &[Link],
+    ) -> Observed<Vec<TunHolder>> {
         tun_holders::read(&Pods::list(&self.host), links, |id| {
             discovery.get(id).is_some_and(|open| self.is_wanted(open))
         })
     }
 
     fn is_wanted(&self, namespace: &OpenNamespace) -> bool {
-        self.scope == Scope::All || namespace.is_node
+        self.scope == NamespaceScope::All || namespace.is_node
     }
 }
 
@@ -261,7 +269,7 @@ impl Sources {
 ///
 /// # Errors
 /// When /proc cannot be listed.
-pub fn has_closed_programs() -> io::Result<bool> {
+pub(crate) fn has_closed_programs() -> io::Result<bool> {
     let is_closed = |pid| {
         processes::network_namespace(pid)
             .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)

@@ -14,7 +14,7 @@ const SITE_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0, 2);
 
 /// Groups of more than link-local scope that were joined on some device. Those of link-local scope are the network's
 /// own, and every host has some. `None` where the namespace has no process to read through.
-pub fn read(namespace: &OpenNamespace) -> Option<Vec<IpAddr>> {
+pub(super) fn read(namespace: &OpenNamespace) -> Option<Vec<IpAddr>> {
     let file = |name| namespace.read_proc_net(name, LONGEST_FILE);
     let ipv4 = file("igmp")?;
     // A kernel without IPv6 has no such file.

@@ -20,7 +20,7 @@ use std::{
 use netdiag_abi::net_devices::NetDeviceRecord;
 use netdiag_diagnosis::{evidence::NetnsId, text::printable_up_to};
 
-use crate::privileges::{Need, Restrictions};
+use crate::privileges::{Access, Restrictions};
 
 use super::{
     attributes::{self, attributes},
@@ -32,7 +32,7 @@ use failures::Failures;
 
 /// The most namespaces that are looked at. A node runs some hundred pods; each namespace costs a descriptor while it
 /// is read and about ten system calls.
-pub const MOST_NAMESPACES: usize = 1_024;
+pub(super) const MOST_NAMESPACES: usize = 1_024;
 /// How many processes of a namespace are kept, in case some end before they are asked.
 const CANDIDATES: usize = 8;
 /// The longest file name.
@@ -45,7 +45,7 @@ const RTGENMSG: [u8; 4] = [0; 4];
 
 /// The namespaces as of one moment, held open so that their numbers cannot come to mean others. Drop it soon: a
 /// namespace that its pod has left lives on for as long, and a device that was lent to it does not come back.
-pub struct Discovery {
+pub(crate) struct Discovery {
     /// The node's own first, then by number.
     pub namespaces: Vec<OpenNamespace>,
     /// What could not be looked at, in words; empty when all was.
@@ -55,7 +55,7 @@ pub struct Discovery {
 }
 
 /// A namespace that is held open.
-pub struct OpenNamespace {
+pub(crate) struct OpenNamespace {
     /// Its number.
     pub id: NetnsId,
     /// The agent's own.
@@ -76,7 +76,7 @@ pub struct OpenNamespace {
 
 impl Discovery {
     /// The agent's own namespace.
-    pub fn own(&self) -> NetnsId {
+    pub(crate) fn own(&self) -> NetnsId {
         self.namespaces
             .first()
             .map(|namespace| namespace.id)
@@ -84,12 +84,12 @@ impl Discovery {
     }
 
     /// The namespace with this number.
-    pub fn get(&self, id: NetnsId) -> Option<&OpenNamespace> {
+    pub(crate) fn get(&self, id: NetnsId) -> Option<&OpenNamespace> {
         self.namespaces.iter().find(|namespace| namespace.id == id)
     }
 
     /// The namespace that an id in the agent's own namespace stands for.
-    pub fn by_nsid(&self) -> HashMap<i32, NetnsId> {
+    pub(crate) fn by_nsid(&self) -> HashMap<i32, NetnsId> {
         self.namespaces
             .iter()
             .filter_map(|namespace| Some((namespace.nsid?, namespace.id)))
@@ -98,18 +98,9 @@ impl Discovery {
 }
 
 impl OpenNamespace {
-    /// A process that is still in the namespace. Its number cannot mean another namespace while this is held.
-    pub fn process(&self) -> Option<u32> {
-        self.pids.iter().copied().find(|pid| self.holds(*pid))
-    }
-
     /// A file below /proc/net as a process of this namespace sees it; see [`processes::read_proc_net`].
-    pub fn read_proc_net(&self, file: &str, limit: u64) -> Option<String> {
+    pub(crate) fn read_proc_net(&self, file: &str, limit: u64) -> Option<String> {
         processes::read_proc_net(&self.pids, self.id, file, limit)
-    }
-
-    fn holds(&self, pid: u32) -> bool {
-        processes::network_namespace(pid).is_ok_and(|id| id == self.id)
     }
 }
 
@@ -117,7 +108,7 @@ impl OpenNamespace {
 ///
 /// # Errors
 /// When /proc cannot be read at all, or the agent's own namespace cannot be opened.
-pub fn discover(
+pub(super) fn discover(
     route: &RouteSocket,
     run_netns: &Path,
     devices: Vec<NetDeviceRecord>,
@@ -127,7 +118,7 @@ pub fn discover(
     let mut failed = Failures::default();
     let mut found = others(own_id, run_netns, &mut failed)?;
     if failed.refused > 0 {
-        failed.why_refused = Restrictions::read().known(Need::Processes);
+        failed.why_refused = Restrictions::read().known(Access::Processes);
         let is_restricted = failed.why_refused.is_some();
         let is_seen = |id: &NetnsId| {
             let of_others = found.get(id);

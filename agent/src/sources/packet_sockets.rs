@@ -19,7 +19,7 @@ const LONGEST_FILE: u64 = 256 * 1024;
 
 /// Sockets out of the iterator's records: one for each socket, owned by the lowest-numbered process that holds it
 /// (a child inherits its parent's). Only those in a namespace that is wanted.
-pub fn from_records(
+pub(super) fn from_records(
     records: &[PacketSocketRecord],
     pods: &Pods,
     wanted: impl Fn(NetnsId, Option<u64>) -> bool,
@@ -90,7 +90,7 @@ fn memberships(record: &PacketSocketRecord) -> Vec<Membership> {
 
 /// Sockets as /proc/net/packet lists them, for kernels without the iterator: neither memberships nor, on kernels
 /// before 5.14 (no `ino:` in fdinfo), owners. `why` says why it had to be so.
-pub fn from_procfs(
+pub(super) fn from_procfs(
     discovery: &Discovery,
     pods: &Pods,
     wanted: impl Fn(&OpenNamespace) -> bool,
@@ -127,16 +127,16 @@ pub fn from_procfs(
 }
 
 #[derive(Debug, PartialEq)]
-struct Line {
+struct ListedSocket {
     ethertype: u16,
     ifindex: u32,
     inode: u64,
 }
 
 /// `packet_seq_show` (net/packet/af_packet.c): sk RefCnt Type Proto Iface R Rmem User Inode, Proto in hexadecimal.
-fn parse_line(line: &str) -> Option<Line> {
+fn parse_line(line: &str) -> Option<ListedSocket> {
     let mut words = line.split_whitespace().skip(3);
-    Some(Line {
+    Some(ListedSocket {
         ethertype: u16::from_str_radix(words.next()?, 16).ok()?,
         ifindex: words.next()?.parse().ok()?,
         inode: words.nth(3)?.parse().ok()?,
@@ -235,7 +235,7 @@ mod tests {
     fn lines_of_procfs_are_read() {
         assert_eq!(
             parse_line("ffff8881 3      3    88cc   12    1 0      0      54321"),
-            Some(Line {
+            Some(ListedSocket {
                 ethertype: 0x88cc,
                 ifindex: 12,
                 inode: 54_321,

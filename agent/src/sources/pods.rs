@@ -13,7 +13,7 @@ const LONGEST_DNS_SUBDOMAIN: usize = 253;
 
 /// The pods and containers that have logs, as of the moment that they were listed.
 #[derive(Debug, Default)]
-pub struct Pods {
+pub(super) struct Pods {
     by_uid: HashMap<String, Pod>,
     /// Container id to (pod's name, pod's namespace, container's name).
     containers: HashMap<String, (String, String, String)>,
@@ -21,7 +21,7 @@ pub struct Pods {
 
 impl Pods {
     /// Lists the log folders under the host's root. A host without a kubelet has none.
-    pub fn list(host: &HostRoot) -> Self {
+    pub(super) fn list(host: &HostRoot) -> Self {
         let pods = names_in(&host.path("/var/log/pods"));
         let containers = names_in(&host.path("/var/log/containers"));
         Self {
@@ -39,7 +39,7 @@ impl Pods {
 
     /// The pod of a namespace, by the first of its processes that runs in one. The node's own is never a pod's: pods
     /// with hostNetwork share it.
-    pub fn of_namespace(&self, namespace: &OpenNamespace) -> Option<Pod> {
+    pub(super) fn of_namespace(&self, namespace: &OpenNamespace) -> Option<Pod> {
         if namespace.is_node {
             return None;
         }
@@ -51,7 +51,7 @@ impl Pods {
     }
 
     /// Who a process is, as far as can be told.
-    pub fn owner(&self, pid: u32) -> Owner {
+    pub(super) fn owner(&self, pid: u32) -> Owner {
         let (pod, container) = self.of_process(pid);
         Owner {
             pid,

@@ -14,17 +14,17 @@ use std::{
 use netdiag_diagnosis::{evidence::NetnsId, text::printable_up_to};
 
 use super::system_calls;
-use crate::privileges::Need;
+use crate::privileges::Access;
 
 /// The most processes that one walk looks at; a node's default `pid_max` is 32,768 per 1,024 CPUs.
-pub const MOST_PROCESSES: usize = 65_536;
+pub(super) const MOST_PROCESSES: usize = 65_536;
 /// How many descriptors of a process are tried in search of a socket.
 const MOST_DESCRIPTORS_TRIED: usize = 64;
 /// `comm` has at most 15 bytes; escaping may lengthen it.
 const LONGEST_COMM: usize = 15;
 
 /// A file of a process.
-pub fn path(pid: u32, file: &str) -> PathBuf {
+pub(super) fn path(pid: u32, file: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/{file}"))
 }
 
@@ -32,7 +32,7 @@ pub fn path(pid: u32, file: &str) -> PathBuf {
 ///
 /// # Errors
 /// When /proc cannot be listed.
-pub fn all() -> io::Result<Vec<u32>> {
+pub(super) fn all() -> io::Result<Vec<u32>> {
     let mut pids: Vec<u32> = fs::read_dir("/proc")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .take(MOST_PROCESSES)
@@ -45,7 +45,7 @@ pub fn all() -> io::Result<Vec<u32>> {
 ///
 /// # Errors
 /// `ENOENT` and `ESRCH` when it has ended, `EACCES` without SYS_PTRACE or where an AppArmor profile forbids it.
-pub fn network_namespace(pid: u32) -> io::Result<NetnsId> {
+pub(super) fn network_namespace(pid: u32) -> io::Result<NetnsId> {
     let metadata = fs::metadata(path(pid, "ns/net")).map_err(|error| {
         // `proc_ns_get_link` (fs/proc/namespaces.c) answers EACCES for a process that ends meanwhile, too.
         if error.kind() == io::ErrorKind::PermissionDenied && !path(pid, "stat").exists() {
@@ -58,14 +58,19 @@ pub fn network_namespace(pid: u32) -> io::Result<NetnsId> {
 }
 
 /// Says that the files of some programs were refused, and why. `None`: no restriction of the agent explains it.
-pub fn closed(why: Option<&str>) -> String {
+pub(super) fn closed(why: Option<&str>) -> String {
     let why = why.unwrap_or("some protect theirs, though the agent has CAP_SYS_PTRACE");
-    format!("{}: {why}", Need::Processes.refused())
+    format!("{}: {why}", Access::Processes.refused())
 }
 
 /// A file below /proc/net as one of these processes sees it in this namespace, at most `limit` bytes of it. `None` when
 /// none of them is there any more: procfs shows a namespace only through a process, and entering it takes SYS_ADMIN.
-pub fn read_proc_net(pids: &[u32], namespace: NetnsId, file: &str, limit: u64) -> Option<String> {
+pub(super) fn read_proc_net(
+    pids: &[u32],
+    namespace: NetnsId,
+    file: &str,
+    limit: u64,
+) -> Option<String> {
     pids.iter().copied().find_map(|pid| {
         let mut bytes = Vec::new();
         File::open(path(pid, &format!("net/{file}")))
@@ -81,7 +86,7 @@ pub fn read_proc_net(pids: &[u32], namespace: NetnsId, file: &str, limit: u64) -
 ///
 /// # Errors
 /// When it is none of a namespace.
-pub fn inode(metadata: &fs::Metadata) -> io::Result<NetnsId> {
+pub(super) fn inode(metadata: &fs::Metadata) -> io::Result<NetnsId> {
     // proc_alloc_inum hands out 32-bit numbers.
     u32::try_from(metadata.ino())
         .map(NetnsId)
@@ -89,14 +94,14 @@ pub fn inode(metadata: &fs::Metadata) -> io::Result<NetnsId> {
 }
 
 /// The name of a process, escaped; empty when it has ended.
-pub fn comm(pid: u32) -> String {
+pub(super) fn comm(pid: u32) -> String {
     let comm = fs::read(path(pid, "comm")).unwrap_or_default();
     printable_up_to(String::from_utf8_lossy(&comm).trim_end(), LONGEST_COMM)
 }
 
 /// The open descriptors of a process. /proc/<pid>/fd of another user is closed to the agent (it has no
 /// DAC_READ_SEARCH), fdinfo is not.
-pub fn descriptors(pid: u32) -> impl Iterator<Item = i32> {
+pub(super) fn descriptors(pid: u32) -> impl Iterator<Item = i32> {
     fs::read_dir(path(pid, "fdinfo"))
         .into_iter()
         .flatten()
@@ -105,7 +110,7 @@ pub fn descriptors(pid: u32) -> impl Iterator<Item = i32> {
 
 /// A duplicate of some socket that a process holds in this namespace; through it the namespace's devices answer
 /// ioctls. Close it at once: meanwhile the process cannot really close it.
-pub fn borrow_socket(pid: u32, namespace: NetnsId) -> Option<OwnedFd> {
+pub(super) fn borrow_socket(pid: u32, namespace: NetnsId) -> Option<OwnedFd> {
     let process = system_calls::open_process(pid).ok()?;
     descriptors(pid)
         .take(MOST_DESCRIPTORS_TRIED)
@@ -119,7 +124,7 @@ pub fn borrow_socket(pid: u32, namespace: NetnsId) -> Option<OwnedFd> {
 
 /// Which process holds each of these sockets, by inode number. Looks at the descriptors of every process until all are
 /// found.
-pub fn holders_of_sockets(inodes: &[u64]) -> HashMap<u64, u32> {
+pub(super) fn holders_of_sockets(inodes: &[u64]) -> HashMap<u64, u32> {
     let mut holders = HashMap::new();
     for pid in all().unwrap_or_default() {
         for descriptor in descriptors(pid) {

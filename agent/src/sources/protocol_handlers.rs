@@ -13,7 +13,7 @@ const LONGEST_FUNCTION: usize = 128;
 const LONGEST_DEVICE: usize = 15;
 
 /// The receivers of a namespace; `None` when it has no process to read them through.
-pub fn read(namespace: &OpenNamespace) -> Option<Vec<ProtocolHandler>> {
+pub(super) fn read(namespace: &OpenNamespace) -> Option<Vec<ProtocolHandler>> {
     Some(parse(&namespace.read_proc_net("ptype", LONGEST_FILE)?))
 }
 

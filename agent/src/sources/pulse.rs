@@ -14,7 +14,7 @@ const LONGEST_FILE: u64 = 64 * 1024;
 
 /// The namespaces whose counters are followed: those that were there when the window began and have a process.
 #[derive(Debug, Default)]
-pub struct Pulse {
+pub(crate) struct CounterWatch {
     followed: Vec<Followed>,
     next: usize,
 }
@@ -26,9 +26,9 @@ struct Followed {
     last: ProtocolCounters,
 }
 
-impl Pulse {
+impl CounterWatch {
     /// Follows the namespaces of a reading from its counters on.
-    pub fn from(reading: &Reading) -> Self {
+    pub(crate) fn from(reading: &Reading) -> Self {
         let follow = |namespace: &Namespace| {
             let identity = reading.identities.get(&namespace.id)?;
             (!namespace.counters.is_empty()).then(|| Followed {
@@ -44,7 +44,7 @@ impl Pulse {
     }
 
     /// What has risen since each namespace was read before: of all namespaces, or of the next few where there are many.
-    pub fn read(&mut self) -> Vec<Rise> {
+    pub(crate) fn read(&mut self) -> Vec<Rise> {
         let began = Instant::now();
         let mut rises = Vec::new();
         for _ in 0..self.followed.len() {
@@ -166,11 +166,11 @@ mod tests {
             ..Reading::default()
         };
         // A namespace whose counters could not be read has no beginning to count from.
-        assert_eq!(Pulse::from(&reading(Counters::new())).read(), []);
+        assert_eq!(CounterWatch::from(&reading(Counters::new())).read(), []);
 
         let far_ahead = [("Tcp.RetransSegs", u64::MAX), ("Ip.ReasmReqds", u64::MAX)]
             .map(|(name, value)| (name.to_owned(), value));
-        let mut pulse = Pulse::from(&reading(Counters::from(far_ahead)));
+        let mut pulse = CounterWatch::from(&reading(Counters::from(far_ahead)));
         assert_eq!(pulse.followed.len(), 1);
         let first = pulse.read();
         assert!(

@@ -11,7 +11,7 @@ use super::{links, namespaces::OpenNamespace, observed};
 
 /// Namespaces, their counters and links as of one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// The node's own first. `counters` is filled, `counters_before` is not.
     pub namespaces: Vec<Namespace>,
     /// Links of those namespaces. `stats` is filled, `stats_before` is not.
@@ -81,7 +81,7 @@ fn union(one: Option<Vec<IpAddr>>, other: Option<Vec<IpAddr>>) -> Option<Vec<IpA
 ///
 /// A namespace or link that was made within the window counts from nothing. One that was there before, but could not
 /// be read then, is left out, since its whole past would look like the window's.
-pub fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observed<Vec<Link>>) {
+pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observed<Vec<Link>>) {
     let mut missing: Vec<String> = [before.links.missing(), after.links.missing()]
         .into_iter()
         .flatten()

@@ -14,22 +14,22 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 const DUMP_ATTEMPTS: usize = 4;
 
 /// A message as it came in: its type and what follows the header.
-pub type Message<'a> = (u16, &'a [u8]);
+pub(super) type Message<'a> = (u16, &'a [u8]);
 
 /// The socket. One request at a time.
-pub struct RouteSocket {
+pub(super) struct RouteSocket {
     socket: Socket,
-    state: RefCell<State>,
+    state: RefCell<DumpState>,
 }
 
-struct State {
+struct DumpState {
     sequence: u32,
     buffer: Vec<u8>,
 }
 
 /// Whether a dump saw one state of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consistency {
+pub(super) enum Consistency {
     /// Nothing changed while it was read.
     Consistent,
     /// The kernel's list changed under way each time that it was tried (NLM_F_DUMP_INTR).
@@ -41,7 +41,7 @@ impl RouteSocket {
     ///
     /// # Errors
     /// When the kernel has no netlink, or no descriptor is left.
-    pub fn open() -> io::Result<Self> {
+    pub(super) fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -49,7 +49,7 @@ impl RouteSocket {
         socket.set_netlink_get_strict_chk(true)?;
         Ok(Self {
             socket,
-            state: RefCell::new(State {
+            state: RefCell::new(DumpState {
                 sequence: 0,
                 buffer: Vec::with_capacity(RECEIVE_BUFFER),
             }),
@@ -60,7 +60,7 @@ impl RouteSocket {
     ///
     /// # Errors
     /// The error that the kernel answered with, or that of the socket.
-    pub fn request(
+    pub(super) fn request(
         &self,
         message_type: u16,
         body: &[u8],
@@ -76,7 +76,7 @@ impl RouteSocket {
     ///
     /// # Errors
     /// The error that the kernel answered with, or that of the socket.
-    pub fn dump<T>(
+    pub(super) fn dump<T>(
         &self,
         message_type: u16,
         body: &[u8],

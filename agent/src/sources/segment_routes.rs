@@ -20,7 +20,7 @@ const RTNEXTHOP: usize = 8;
 ///
 /// # Errors
 /// The kernel's answer.
-pub fn first(route: &RouteSocket) -> io::Result<Option<SegmentRoute>> {
+pub(super) fn first(route: &RouteSocket) -> io::Result<Option<SegmentRoute>> {
     let mut body = [0; RTMSG];
     body[0] = libc::AF_INET6 as u8;
     let (found, _) = route.dump(libc::RTM_GETROUTE, &body, |(message_type, message)| {

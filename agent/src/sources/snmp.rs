@@ -4,7 +4,7 @@ use std::iter;
 
 /// Protocol, name and value of each counter of `snmp` and `netstat`: a line of names, then a line of values, both with
 /// the protocol in front. What is no unsigned number (`Tcp.MaxConn` is -1) counts nothing and is left out.
-pub fn pairs_of_lines(text: &str) -> impl Iterator<Item = (&str, &str, u64)> {
+pub(super) fn pairs_of_lines(text: &str) -> impl Iterator<Item = (&str, &str, u64)> {
     let mut lines = text.lines();
     let pairs = iter::from_fn(move || Some((lines.next()?, lines.next()?)));
     // Where the protocols differ, it is not the format that this was written for.
@@ -20,7 +20,7 @@ pub fn pairs_of_lines(text: &str) -> impl Iterator<Item = (&str, &str, u64)> {
 }
 
 /// The same of `snmp6`: `Udp6InErrors   0`.
-pub fn lines(text: &str) -> impl Iterator<Item = (&str, &str, u64)> {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (&str, &str, u64)> {
     text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         let (key, value) = (words.next()?, words.next()?);

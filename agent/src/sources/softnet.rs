@@ -20,12 +20,11 @@ const CPU_COLUMN: usize = 12;
 
 /// Every online CPU's counters as of one moment.
 #[derive(Debug, Default)]
-pub struct Backlogs(BTreeMap<u32, SoftnetCounters>);
+pub(crate) struct Backlogs(BTreeMap<u32, SoftnetCounters>);
 
 /// Why the counters are unknown.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum Error {
+pub(crate) enum Error {
     #[error("failed to read {STATISTICS:?}")]
     Read { source: io::Error },
     #[error("failed to parse {STATISTICS:?}")]
@@ -36,7 +35,7 @@ pub enum Error {
 ///
 /// # Errors
 /// /proc/net/softnet_stat cannot be read.
-pub fn read() -> Result<Backlogs, Error> {
+pub(crate) fn read() -> Result<Backlogs, Error> {
     let failed = |source| Error::Read { source };
     let file = File::open(STATISTICS).map_err(failed)?;
     let mut text = String::new();
@@ -51,7 +50,7 @@ pub fn read() -> Result<Backlogs, Error> {
 }
 
 /// Both ends of a window together.
-pub fn between(
+pub(crate) fn between(
     before: Result<Backlogs, Error>,
     after: Result<Backlogs, Error>,
 ) -> Observed<Softnet> {

@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 ///
 /// # Errors
 /// `EPERM` without SYS_PTRACE, `ESRCH` and `EBADF` when the process or its descriptor is gone, `ENOSYS` before 5.6.
-pub fn duplicate_of(pidfd: BorrowedFd<'_>, descriptor: i32) -> io::Result<OwnedFd> {
+pub(super) fn duplicate_of(pidfd: BorrowedFd<'_>, descriptor: i32) -> io::Result<OwnedFd> {
     Ok(pidfd_getfd(pidfd, descriptor, PidfdGetfdFlags::empty())?)
 }
 
@@ -21,7 +21,7 @@ pub fn duplicate_of(pidfd: BorrowedFd<'_>, descriptor: i32) -> io::Result<OwnedF
 ///
 /// # Errors
 /// `ESRCH` when there is no such process, `ENOSYS` before 5.3.
-pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
+pub(super) fn open_process(pid: u32) -> io::Result<OwnedFd> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
@@ -35,7 +35,7 @@ pub fn open_process(pid: u32) -> io::Result<OwnedFd> {
     unsafe_code,
     reason = "an ioctl has no safe face, and its descriptor must be adopted"
 )]
-pub fn namespace_of_socket(socket: BorrowedFd<'_>) -> io::Result<File> {
+pub(super) fn namespace_of_socket(socket: BorrowedFd<'_>) -> io::Result<File> {
     // SAFETY: SIOCGSKNS (`sock_ioctl`, net/socket.c) reads no argument and returns a new descriptor.
     let descriptor = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGSKNS as libc::Ioctl) };
     if descriptor < 0 {
@@ -50,7 +50,7 @@ pub fn namespace_of_socket(socket: BorrowedFd<'_>) -> io::Result<File> {
 /// # Errors
 /// `ENOPROTOOPT` on older kernels, `ENOTSOCK` when it is no socket.
 #[expect(unsafe_code, reason = "libc has no safe getsockopt")]
-pub fn namespace_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
+pub(super) fn namespace_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
     let mut cookie = 0_u64;
     let mut length = size_of::<u64>() as libc::socklen_t;
     // SAFETY: both pointers are to locals that outlive the call, and `length` is the size of `cookie`.
@@ -72,7 +72,7 @@ pub fn namespace_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
 
 /// Whether a descriptor is a network namespace: any file may lie under /run/netns.
 #[expect(unsafe_code, reason = "an ioctl has no safe face")]
-pub fn is_network_namespace(file: BorrowedFd<'_>) -> bool {
+pub(super) fn is_network_namespace(file: BorrowedFd<'_>) -> bool {
     // SAFETY: NS_GET_NSTYPE (`ns_ioctl`, fs/nsfs.c) reads no argument; other files refuse the number with ENOTTY.
     let kind = unsafe { libc::ioctl(file.as_raw_fd(), libc::NS_GET_NSTYPE) };
     kind == libc::CLONE_NEWNET
@@ -83,7 +83,7 @@ pub fn is_network_namespace(file: BorrowedFd<'_>) -> bool {
 /// # Errors
 /// `EPERM` without SYSLOG where `kernel.dmesg_restrict` is set.
 #[expect(unsafe_code, reason = "libc has no safe klogctl")]
-pub fn read_kernel_log(buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_kernel_log(buffer: &mut [u8]) -> io::Result<usize> {
     const SYSLOG_ACTION_READ_ALL: libc::c_int = 3;
     let length = libc::c_int::try_from(buffer.len()).unwrap_or(libc::c_int::MAX);
     // SAFETY: the pointer and the length describe `buffer`, which outlives the call.
@@ -111,7 +111,7 @@ struct EthtoolValue {
 ///
 /// # Errors
 /// `ENODEV` when there is no such device, `EOPNOTSUPP` when it has no driver.
-pub fn driver_of(socket: BorrowedFd<'_>, device: &str) -> io::Result<String> {
+pub(super) fn driver_of(socket: BorrowedFd<'_>, device: &str) -> io::Result<String> {
     const ETHTOOL_GDRVINFO: u32 = 3;
     let mut info = DriverInfo {
         command: ETHTOOL_GDRVINFO,
@@ -128,7 +128,7 @@ pub fn driver_of(socket: BorrowedFd<'_>, device: &str) -> io::Result<String> {
 ///
 /// # Errors
 /// `ENODEV` when there is no such device.
-pub fn transmit_checksum(socket: BorrowedFd<'_>, device: &str) -> io::Result<bool> {
+pub(super) fn transmit_checksum(socket: BorrowedFd<'_>, device: &str) -> io::Result<bool> {
     const ETHTOOL_GTXCSUM: u32 = 0x16;
     feature(socket, device, ETHTOOL_GTXCSUM)
 }
@@ -138,7 +138,7 @@ pub fn transmit_checksum(socket: BorrowedFd<'_>, device: &str) -> io::Result<boo
 ///
 /// # Errors
 /// `ENODEV` when there is no such device.
-pub fn receive_offload(socket: BorrowedFd<'_>, device: &str) -> io::Result<bool> {
+pub(super) fn receive_offload(socket: BorrowedFd<'_>, device: &str) -> io::Result<bool> {
     const ETHTOOL_GGRO: u32 = 0x2b;
     feature(socket, device, ETHTOOL_GGRO)
 }

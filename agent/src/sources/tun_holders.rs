@@ -13,7 +13,7 @@ use netdiag_diagnosis::{
     text::printable_up_to,
 };
 
-use crate::privileges::{Need, Restrictions};
+use crate::privileges::{Access, Restrictions};
 
 use super::{
     observed,
@@ -30,7 +30,7 @@ const LONGEST_DEVICE: usize = 15;
 const LONGEST_FDINFO: u64 = 4_096;
 
 /// Reads the descriptors of every process in one of the namespaces. `links` tell which /dev/tapN is which device.
-pub fn read(
+pub(super) fn read(
     pods: &Pods,
     links: &[Link],
     is_ours: impl Fn(NetnsId) -> bool,
@@ -78,7 +78,7 @@ pub fn read(
         }
     }
     if is_refused {
-        let why = Restrictions::read().known(Need::Processes);
+        let why = Restrictions::read().known(Access::Processes);
         missing.push(processes::closed(why.as_deref()));
     }
     holders.dedup(); // a device with several queues has a descriptor for each

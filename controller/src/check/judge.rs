@@ -6,7 +6,7 @@ use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace};
 
 use super::{
     agents,
-    seen::{ReadError, Seen},
+    seen::{LookError, Seen},
 };
 use crate::cli::CheckArgs;
 
@@ -79,7 +79,7 @@ pub fn judge(seen: &Seen, args: &CheckArgs) -> Vec<Statement> {
 }
 
 /// The same sentence for whatever could not be looked at.
-pub fn unread(what: &str, error: &ReadError) -> Statement {
+pub fn unread(what: &str, error: &LookError) -> Statement {
     Statement::wrong(format!("{what} cannot be read: {error}"))
 }
 

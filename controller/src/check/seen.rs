@@ -20,16 +20,16 @@ use crate::{cli::CheckArgs, stores};
 const PAGE: u32 = 50;
 
 /// What was read, or why it could not be.
-pub type Read<T> = Result<T, ReadError>;
+pub type Read<T> = Result<T, LookError>;
 
 /// Why something could not be read: the API server's answer, or why there is none.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", message(.source))]
-pub struct ReadError {
+pub struct LookError {
     source: kube::Error,
 }
 
-impl From<kube::Error> for ReadError {
+impl From<kube::Error> for LookError {
     fn from(source: kube::Error) -> Self {
         Self { source }
     }
@@ -67,7 +67,7 @@ impl Seen {
         let agents = Api::namespaced(client.clone(), namespace)
             .get_opt(&args.agents)
             .await
-            .map_err(ReadError::from);
+            .map_err(LookError::from);
         let pods = match &agents {
             Ok(Some(agents)) => pods(client, namespace, agents).await,
             _ => Ok(Vec::new()),
@@ -78,11 +78,11 @@ impl Seen {
             namespace: Api::all(client.clone())
                 .get_opt(namespace)
                 .await
-                .map_err(ReadError::from),
+                .map_err(LookError::from),
             controller: Api::namespaced(client.clone(), namespace)
                 .get_opt(&args.controller)
                 .await
-                .map_err(ReadError::from),
+                .map_err(LookError::from),
             agents,
             pods,
             nodes: all(
@@ -91,7 +91,7 @@ impl Seen {
                 stores::shrink_node,
             )
             .await
-            .map_err(ReadError::from),
+            .map_err(LookError::from),
             reports: served(
                 all(
                     Api::all(client.clone()),
@@ -115,7 +115,7 @@ async fn pods(client: &Client, namespace: &str, agents: &DaemonSet) -> Read<Vec<
         .collect();
     let ours = ListParams::default().labels(&labels.join(","));
     let api = Api::namespaced(client.clone(), namespace);
-    all(api, ours, shrink_pod).await.map_err(ReadError::from)
+    all(api, ours, shrink_pod).await.map_err(LookError::from)
 }
 
 /// All objects of a kind, page by page, each without what `tidy` takes away.

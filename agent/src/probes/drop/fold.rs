@@ -8,7 +8,7 @@ use netdiag_diagnosis::{
     kernel::{Function, Reason},
 };
 
-use super::{Edges, activity::Activity, places::Places, samples::Sampled};
+use super::{Edges, activity::Activity, places::DropPlaces, samples::Sampled};
 use crate::probes::facts::KernelFacts;
 
 /// A key's drops within the window.
@@ -45,11 +45,11 @@ pub(super) fn within_window(edges: &Edges, activity: &Activity) -> Vec<Counted> 
 
 /// What makes one entry of the evidence. Several keys may: a function has many call sites, a namespace many cookies.
 /// The first number is the device's, then come the protocol's number and its subtype.
-type Name = (Option<NetnsId>, u32, u16, u8, Reason, Function);
+type CountName = (Option<NetnsId>, u32, u16, u8, Reason, Function);
 
 /// What names are found by, and the window.
 pub(super) struct Fold<'a> {
-    pub places: &'a Places,
+    pub places: &'a DropPlaces,
     pub locations: &'a HashMap<u64, String>,
     pub facts: &'a KernelFacts,
     pub start_ns: u64,
@@ -63,7 +63,7 @@ impl Fold<'_> {
         counted: &[Counted],
         mut samples: HashMap<DropKey, VecDeque<Sampled>>,
     ) -> (Vec<DropCount>, Vec<PacketSample>) {
-        let mut named: BTreeMap<Name, (DropCount, Vec<Sampled>)> = BTreeMap::new();
+        let mut named: BTreeMap<CountName, (DropCount, Vec<Sampled>)> = BTreeMap::new();
         for drop in counted {
             let mut packets: Vec<Sampled> = samples
                 .remove(&drop.key)
@@ -110,7 +110,7 @@ impl Fold<'_> {
         (counts, packets)
     }
 
-    fn name(&self, key: &DropKey) -> Name {
+    fn name(&self, key: &DropKey) -> CountName {
         let location = self.locations.get(&key.location);
         let location = location.map_or_else(Function::default, |name| name.as_str().into());
         let device = self.places.device(key, &location);

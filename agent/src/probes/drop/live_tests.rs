@@ -1,6 +1,6 @@
 //! The drop probe against the running kernel, in namespaces that the tests make and remove.
 
-pub mod lab;
+pub(crate) mod lab;
 
 use std::{thread, time::Duration};
 

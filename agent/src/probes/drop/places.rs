@@ -9,9 +9,9 @@ use netdiag_diagnosis::{
 use crate::probes::places::{self, SeenNamespace};
 
 /// The node's devices, for drops whose namespace and device come from more or less certain places.
-pub(in crate::probes) struct Places(places::Places);
+pub(in crate::probes) struct DropPlaces(places::Places);
 
-impl Places {
+impl DropPlaces {
     /// `keys` are all that were counted in the window.
     pub(in crate::probes) fn new<'a>(
         namespaces: &[Namespace],
@@ -81,7 +81,7 @@ mod tests {
     }
 
     fn believed(key: &DropKey, location: &str) -> bool {
-        Places::new(&namespaces(), &links(), [*key].iter(), true)
+        DropPlaces::new(&namespaces(), &links(), [*key].iter(), true)
             .device(key, &location.into())
             .is_some()
     }

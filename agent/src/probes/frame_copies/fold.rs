@@ -15,7 +15,7 @@ use netdiag_diagnosis::{
 use crate::probes::places::{Places, SeenNamespace};
 
 /// What makes one entry of the evidence.
-type Name = (LinkId, u32, u16, Option<IpAddr>, Option<IpAddr>, bool);
+type CopyName = (LinkId, u32, u16, Option<IpAddr>, Option<IpAddr>, bool);
 
 /// Copies of one entry by the device and VLAN where they came in first.
 type ByFirst = BTreeMap<(u32, u16), Copies>;
@@ -30,7 +30,7 @@ pub(super) fn fold(
     let seen = copies.iter().map(|(key, _)| namespace(key));
     let places = Places::new(namespaces, links, seen, has_cookies);
     let topology = Topology::of(links);
-    let mut named: BTreeMap<Name, ByFirst> = BTreeMap::new();
+    let mut named: BTreeMap<CopyName, ByFirst> = BTreeMap::new();
     for (key, copies) in copies {
         let receiver = |ifindex, vlan| {
             let device = places.device(namespace(&key), ifindex)?;
@@ -78,7 +78,7 @@ fn receiver(topology: &Topology<'_>, device: LinkId, vlan: u16) -> Option<LinkId
     Some(topology.top(device))
 }
 
-fn entry((name, by_first): (Name, ByFirst)) -> FrameCopy {
+fn entry((name, by_first): (CopyName, ByFirst)) -> FrameCopy {
     let count = by_first
         .values()
         .fold(0, |sum: u64, one| sum.saturating_add(one.count));

@@ -12,7 +12,7 @@ use crate::{
         drop::live_tests::lab::{self, TestNamespace},
         on_demand::OnDemandProbe as _,
     },
-    sources::{HostRoot, Scope, Sources},
+    sources::{HostRoot, NamespaceScope, Sources},
 };
 
 /// How many frames of a kind are sent.
@@ -80,7 +80,7 @@ impl Lab {
         }
         thread::sleep(Duration::from_millis(200)); // receive processing runs in softirqs
         probe.detach();
-        let sources = Sources::new(HostRoot::new("/"), Scope::All, &kernel).unwrap();
+        let sources = Sources::new(HostRoot::new("/"), NamespaceScope::All, &kernel).unwrap();
         let reading = sources.read(&sources.discover().unwrap());
         probe.finish(&reading.namespaces, reading.links.value().unwrap())
     }

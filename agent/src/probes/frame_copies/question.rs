@@ -7,14 +7,14 @@ use netdiag_diagnosis::{
     topology::Topology,
 };
 
-use crate::probes::question::{Need, Question, Rise, WindowStart, receives};
+use crate::probes::question::{Demand, Question, Rise, WindowStart, receives};
 
 /// Whether frames may come in twice, on two interfaces of one namespace in one broadcast domain.
 ///
 /// Where two interfaces take in what is not addressed to them, any multicast frame may. Elsewhere it is what a program
 /// receives from a group. What gets harmed is fragments, which the kernel counts.
 #[derive(Debug, Default)]
-pub struct ReceivedTwice {
+pub(crate) struct ReceivedTwice {
     /// The reason that stands for the whole window.
     standing: Option<String>,
     /// Namespaces with two interfaces that do not hand each other's frames on, with the names of the first two.
@@ -31,22 +31,22 @@ impl Question for ReceivedTwice {
         Self::on(start.links, &receiving.map(|one| one.id).collect())
     }
 
-    fn after(&self, rises: &[Rise]) -> Need {
+    fn after(&self, rises: &[Rise]) -> Demand {
         if let Some(question) = &self.standing {
-            return Need::Question(question.clone());
+            return Demand::Question(question.clone());
         }
         let fragmented = rises.iter().find_map(|rise| {
             let names = self.pairs.get(&rise.netns)?;
             (rise.by.fragments > 0 || rise.by.failed_reassemblies > 0).then_some(names)
         });
         match fragmented {
-            Some(names) => Need::Question(format!(
+            Some(names) => Demand::Question(format!(
                 "fragments came in where there are several interfaces ({names}): did they come in on two of them?"
             )),
             None if self.pairs.is_empty() => {
-                Need::None("no namespace is known to have two interfaces that receive by themselves".to_owned())
+                Demand::None("no namespace is known to have two interfaces that receive by themselves".to_owned())
             }
-            None => Need::None(
+            None => Demand::None(
                 "where a namespace has two interfaces, they take in only what they asked for, no program receives from \
                  a multicast group, and no fragments came in"
                     .to_owned(),
@@ -166,8 +166,8 @@ mod tests {
 
     fn asked(links: &[Link], rises: &[Rise]) -> Option<String> {
         match ReceivedTwice::on(links, &HashSet::new()).after(rises) {
-            Need::Question(question) => Some(question),
-            Need::None(_) => None,
+            Demand::Question(question) => Some(question),
+            Demand::None(_) => None,
         }
     }
 
@@ -234,8 +234,8 @@ mod tests {
     fn a_group_raises_it_at_once_where_there_are_two_interfaces() {
         let links = [link(2, "eth0"), link(3, "eth1")];
         let need = |netns| ReceivedTwice::on(&links, &HashSet::from([netns])).after(&[]);
-        assert!(matches!(need(POD), Need::None(_)));
-        let Need::Question(question) = need(NODE) else {
+        assert!(matches!(need(POD), Demand::None(_)));
+        let Demand::Question(question) = need(NODE) else {
             panic!("nobody asks");
         };
         assert!(question.contains("(eth0 and eth1)"), "{question}");
@@ -252,7 +252,7 @@ mod tests {
             ..promiscuous(link(3, "eth1"))
         };
         let links = [loopback, promiscuous(link(2, "eth0")), down];
-        let Need::None(reason) =
+        let Demand::None(reason) =
             ReceivedTwice::on(&links, &HashSet::new()).after(&[fragments_in(NODE)])
         else {
             panic!("asked");

@@ -12,7 +12,7 @@ use crate::{
         drop::live_tests::lab::{Lab, TestNamespace},
         on_demand::OnDemandProbe as _,
     },
-    sources::{HostRoot, Scope, Sources},
+    sources::{HostRoot, NamespaceScope, Sources},
 };
 
 /// How many frames of a kind are sent.
@@ -48,7 +48,7 @@ fn watch(backends: &[Backend], frames: &[Vec<u8>]) -> GroReceive {
     for frame in frames {
         lab.send(frame, FRAMES); // nobody looks any more
     }
-    let sources = Sources::new(HostRoot::new("/"), Scope::All, &kernel).unwrap();
+    let sources = Sources::new(HostRoot::new("/"), NamespaceScope::All, &kernel).unwrap();
     let reading = sources.read(&sources.discover().unwrap());
     let far = lab.receiving_link();
     let mut seen = probe.finish(&reading.namespaces, reading.links.value().unwrap());

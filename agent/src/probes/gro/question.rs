@@ -2,28 +2,28 @@
 
 use netdiag_diagnosis::evidence::Link;
 
-use crate::probes::question::{Need, Question, Rise, SegmentRoute, WindowStart, receives};
+use crate::probes::question::{Demand, Question, Rise, SegmentRoute, WindowStart, receives};
 
 /// Whether packets with a segment routing header are joined: asked where such packets may come in. Neither setting nor
 /// route says that they do, so it stands for the whole window.
-pub struct SegmentRoutingJoined(Need);
+pub(crate) struct SegmentRoutingJoined(Demand);
 
 impl Question for SegmentRoutingJoined {
     fn of(start: &WindowStart<'_>) -> Self {
         Self(need(start.links, start.segment_route))
     }
 
-    fn after(&self, _: &[Rise]) -> Need {
+    fn after(&self, _: &[Rise]) -> Demand {
         self.0.clone()
     }
 }
 
-fn need(links: &[Link], route: Option<SegmentRoute>) -> Need {
+fn need(links: &[Link], route: Option<SegmentRoute>) -> Demand {
     let is_set = |link: &&Link| {
         link.segment_routing == Some(true) && link.receive_offload != Some(false) && receives(link)
     };
     if let Some(link) = links.iter().find(is_set) {
-        return Need::Question(format!(
+        return Demand::Question(format!(
             "{} takes segment routing headers (seg6_enabled): does receive offload join such packets?",
             link.name
         ));
@@ -32,14 +32,14 @@ fn need(links: &[Link], route: Option<SegmentRoute>) -> Need {
         Some(SegmentRoute::Adds) => "seg6",
         Some(SegmentRoute::ActsOn) => "seg6local",
         None => {
-            return Need::None(
+            return Demand::None(
                 "no interface with receive offload takes segment routing headers (seg6_enabled), and no route of the \
                  node has to do with them"
                     .to_owned(),
             );
         }
     };
-    Need::Question(format!(
+    Demand::Question(format!(
         "the node has a route with encap {kind}: does receive offload join packets with a segment routing header?"
     ))
 }
@@ -65,7 +65,7 @@ mod tests {
             receive_offload: Some(true),
             ..eth0()
         };
-        let Need::Question(question) = need(std::slice::from_ref(&eth0), None) else {
+        let Demand::Question(question) = need(std::slice::from_ref(&eth0), None) else {
             panic!("nobody asks");
         };
         assert!(question.starts_with("eth0 takes"), "{question}");
@@ -79,7 +79,7 @@ mod tests {
                 requested_flags,
                 ..eth0.clone()
             };
-            assert!(matches!(need(&[other], None), Need::None(_)));
+            assert!(matches!(need(&[other], None), Demand::None(_)));
         }
     }
 
@@ -90,11 +90,11 @@ mod tests {
             (SegmentRoute::Adds, "encap seg6:"),
             (SegmentRoute::ActsOn, "encap seg6local:"),
         ] {
-            let Need::Question(question) = need(&plain, Some(route)) else {
+            let Demand::Question(question) = need(&plain, Some(route)) else {
                 panic!("nobody asks");
             };
             assert!(question.contains(named), "{question}");
         }
-        assert!(matches!(need(&plain, None), Need::None(_)));
+        assert!(matches!(need(&plain, None), Demand::None(_)));
     }
 }

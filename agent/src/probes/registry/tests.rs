@@ -54,7 +54,7 @@ fn every_large_map_is_made_small_for_other_probes() {
 #[test]
 fn every_probe_owns_its_large_maps_by_their_names() {
     for probe in &PROBES {
-        let Probe { description, .. } = probe;
+        let Registration { description, .. } = probe;
         let is_own = |name: &&str| name.starts_with(description.maps);
         assert!(description.large_maps.iter().all(is_own), "{description:?}");
     }
@@ -64,8 +64,8 @@ fn every_probe_owns_its_large_maps_by_their_names() {
 #[test]
 fn no_two_probes_have_a_name_or_a_layout_in_common() {
     for of in [
-        |one: &Probe| one.description.name,
-        |one: &Probe| one.description.layout,
+        |one: &Registration| one.description.name,
+        |one: &Registration| one.description.layout,
     ] {
         let mut names: Vec<_> = PROBES.iter().map(of).collect();
         names.sort_unstable();

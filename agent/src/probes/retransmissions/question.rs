@@ -1,22 +1,22 @@
 //! When retransmissions are to be joined to drops.
 
-use crate::probes::question::{Need, Question, Rise, WindowStart};
+use crate::probes::question::{Demand, Question, Rise, WindowStart};
 
 /// Whether what TCP sends again was dropped on this node.
-pub struct DroppedHere;
+pub(crate) struct DroppedHere;
 
 impl Question for DroppedHere {
     fn of(_: &WindowStart<'_>) -> Self {
         Self
     }
 
-    fn after(&self, rises: &[Rise]) -> Need {
+    fn after(&self, rises: &[Rise]) -> Demand {
         if rises.iter().any(|rise| rise.by.retransmitted_segments > 0) {
-            Need::Question(
+            Demand::Question(
                 "Tcp.RetransSegs rose: were these segments dropped on this node?".to_owned(),
             )
         } else {
-            Need::None("Tcp.RetransSegs rose in no namespace".to_owned())
+            Demand::None("Tcp.RetransSegs rose in no namespace".to_owned())
         }
     }
 }
@@ -45,7 +45,7 @@ mod tests {
             fragments: 6,
             ..ProtocolCounters::default()
         });
-        let asked = |rises: &[Rise]| matches!(DroppedHere.after(rises), Need::Question(_));
+        let asked = |rises: &[Rise]| matches!(DroppedHere.after(rises), Demand::Question(_));
         assert!(asked(&[fragments.clone(), resent]));
         assert!(!asked(&[fragments]));
     }

@@ -38,7 +38,7 @@ fn call_sites_of_one_function_are_one_place_and_unknown_devices_none() {
     ];
     let locations = [0x10, 0x20].map(|address| (address, "tap_handle_frame".to_owned()));
     let keys = explained.iter().map(|(place, _)| place);
-    let places = Places::new(&[namespace], &[link], keys, true);
+    let places = DropPlaces::new(&[namespace], &[link], keys, true);
     let rows = fold(
         &explained,
         &places,

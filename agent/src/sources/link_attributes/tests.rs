@@ -105,7 +105,7 @@ fn the_peer_is_in_the_same_namespace_unless_an_id_says_otherwise() {
         peer(&[(3, b"a\0"), (5, &4_u32.to_ne_bytes())]),
         Some(ParsedPeer {
             ifindex: 4,
-            place: Place::Same,
+            place: PeerPlace::Same,
         })
     );
     let other = peer(&[
@@ -113,7 +113,7 @@ fn the_peer_is_in_the_same_namespace_unless_an_id_says_otherwise() {
         (3, b"a\0"),
         (5, &4_u32.to_ne_bytes()),
     ]);
-    assert_eq!(other.unwrap().place, Place::Other(2));
+    assert_eq!(other.unwrap().place, PeerPlace::Other(2));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use netdiag_diagnosis::evidence::{MembershipKind, NetnsId, Observed};
 use super::{TestNamespace, packet_sockets::Capture};
 use crate::{
     probes::Kernel,
-    sources::{HostRoot, KernelLog, Scope, Sources},
+    sources::{HostRoot, KernelLog, NamespaceScope, Sources},
 };
 
 const CAPABILITIES: &str = "-all,+bpf,+perfmon,+net_admin,+sys_ptrace,+syslog";
@@ -49,7 +49,7 @@ fn run_with_five_capabilities() {
     assert!(status.contains("CapEff:\t000000c400081000"), "{status}");
 
     let id = NetnsId(namespace);
-    let sources = Sources::new(HostRoot::new("/"), Scope::All, &Kernel::load()).unwrap();
+    let sources = Sources::new(HostRoot::new("/"), NamespaceScope::All, &Kernel::load()).unwrap();
     let discovery = sources.discover().unwrap();
     let mut reading = sources.read(&discovery);
     sources.describe(&discovery, &mut reading);

@@ -13,14 +13,14 @@ use std::{
 use super::TestNamespace;
 use crate::{
     probes::Kernel,
-    sources::{HostRoot, Scope, Sources, reading},
+    sources::{HostRoot, NamespaceScope, Sources, reading},
 };
 
 /// The tests of this file take numbers from each other.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn sources() -> Sources {
-    Sources::new(HostRoot::new("/"), Scope::All, &Kernel::load()).unwrap()
+    Sources::new(HostRoot::new("/"), NamespaceScope::All, &Kernel::load()).unwrap()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use netdiag_diagnosis::evidence::{Namespace, Observed, Pod};
 use super::{TestNamespace, run, wait_for};
 use crate::{
     probes::Kernel,
-    sources::{HostRoot, KernelLog, Reading, Scope, Sources, reading},
+    sources::{HostRoot, KernelLog, NamespaceScope, Reading, Sources, reading},
 };
 
 const UID: &str = "0f3c2d1e-aaaa-bbbb-cccc-123456789abc";
@@ -23,7 +23,7 @@ fn read(sources: &Sources) -> Reading {
 }
 
 fn host_sources() -> Sources {
-    Sources::new(HostRoot::new("/"), Scope::All, &Kernel::load()).unwrap()
+    Sources::new(HostRoot::new("/"), NamespaceScope::All, &Kernel::load()).unwrap()
 }
 
 fn find<'a>(namespaces: &'a [Namespace], wanted: &TestNamespace) -> &'a Namespace {
@@ -104,7 +104,7 @@ fn a_namespace_without_processes_has_links_and_no_counters() {
 #[ignore = "needs root and namespaces"]
 fn with_the_scope_of_the_node_other_namespaces_are_only_named() {
     let a = TestNamespace::new();
-    let sources = Sources::new(HostRoot::new("/"), Scope::Node, &Kernel::load()).unwrap();
+    let sources = Sources::new(HostRoot::new("/"), NamespaceScope::Node, &Kernel::load()).unwrap();
     let reading = read(&sources);
     let namespace = find(&reading.namespaces, &a);
     assert!(namespace.counters.is_empty() && namespace.addresses.is_empty());
@@ -179,7 +179,8 @@ fn a_pod_is_named_by_its_control_group_and_log_folders() {
     )
     .unwrap();
 
-    let sources = Sources::new(HostRoot::new(&root.0), Scope::All, &Kernel::load()).unwrap();
+    let sources =
+        Sources::new(HostRoot::new(&root.0), NamespaceScope::All, &Kernel::load()).unwrap();
     let reading = read(&sources);
     let owner = crate::sources::pods::Pods::list(&HostRoot::new(&root.0)).owner(host_network.id());
     host_network.kill().unwrap();

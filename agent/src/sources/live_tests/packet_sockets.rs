@@ -8,7 +8,7 @@ use netdiag_diagnosis::evidence::{Link, Membership, MembershipKind, Observed, Pa
 use super::TestNamespace;
 use crate::{
     probes::Kernel,
-    sources::{HostRoot, Scope, Sources, ethtool, packet_sockets, pods::Pods},
+    sources::{HostRoot, NamespaceScope, Sources, ethtool, packet_sockets, pods::Pods},
 };
 
 /// Opens a packet socket for LLDP with promiscuous membership of one device, twice, and an ordinary one of another.
@@ -55,7 +55,7 @@ impl Drop for Capture {
 }
 
 fn sources() -> Sources {
-    Sources::new(HostRoot::new("/"), Scope::All, &Kernel::load()).unwrap()
+    Sources::new(HostRoot::new("/"), NamespaceScope::All, &Kernel::load()).unwrap()
 }
 
 fn find(sockets: &Observed<Vec<PacketSocket>>, pid: u32) -> &PacketSocket {

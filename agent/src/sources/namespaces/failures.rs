@@ -6,7 +6,7 @@ use super::{MOST_NAMESPACES, processes};
 
 /// Counts of what was left out, by why.
 #[derive(Default)]
-pub struct Failures {
+pub(super) struct Failures {
     /// Processes whose namespace is closed to the agent.
     pub refused: usize,
     /// Why, where that is known.
@@ -19,13 +19,13 @@ pub struct Failures {
 
 impl Failures {
     /// Notes a namespace that could not be opened.
-    pub fn open(&mut self, error: &io::Error) {
+    pub(super) fn open(&mut self, error: &io::Error) {
         self.not_opened += 1;
         self.no_descriptors |= error.raw_os_error() == Some(libc::EMFILE);
     }
 
     /// What is missing, in words.
-    pub fn describe(&self) -> Vec<String> {
+    pub(super) fn describe(&self) -> Vec<String> {
         let mut missing = Vec::new();
         if self.refused > 0 {
             let closed = processes::closed(self.why_refused.as_deref());

@@ -65,7 +65,7 @@ fn fold(
         (0x20, "__netif_receive_skb_core".to_owned()),
         (0x30, "ip_rcv_core".to_owned()),
     ]);
-    let places = Places::new(
+    let places = DropPlaces::new(
         &[namespace],
         &[link],
         counted.iter().map(|drop| &drop.key),

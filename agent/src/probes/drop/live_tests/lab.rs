@@ -20,7 +20,7 @@ use std::{
 
 use netdiag_diagnosis::evidence::{Link, NetnsId};
 
-pub const UDP_PORT: u16 = 5353;
+pub(crate) const UDP_PORT: u16 = 5353;
 
 const SENDER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const RECEIVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
@@ -30,18 +30,18 @@ const RECEIVER_ADDRESS: [u8; 4] = [10, 99, 0, 2];
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A named namespace, removed with this value.
-pub struct TestNamespace {
+pub(crate) struct TestNamespace {
     name: String,
 }
 
 /// A sender and a receiver.
-pub struct Lab {
+pub(crate) struct Lab {
     pub sender: TestNamespace,
     pub receiver: TestNamespace,
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let lab = Self {
             sender: TestNamespace::new(),
             receiver: TestNamespace::new(),
@@ -71,29 +71,29 @@ impl Lab {
     }
 
     /// The device that frames arrive on.
-    pub fn receiving_link(&self) -> Link {
+    pub(crate) fn receiving_link(&self) -> Link {
         self.receiver.link(c"far")
     }
 
     /// The device that frames are sent on.
-    pub fn sending_link(&self) -> Link {
+    pub(crate) fn sending_link(&self) -> Link {
         self.sender.link(c"near")
     }
 
     /// Sends a whole frame so many times.
-    pub fn send(&self, frame: &[u8], times: u32) {
+    pub(crate) fn send(&self, frame: &[u8], times: u32) {
         self.send_all((0..times).map(|_| frame.to_vec()));
     }
 
     /// Sends whole frames.
-    pub fn send_all(&self, frames: impl Iterator<Item = Vec<u8>> + Send) {
+    pub(crate) fn send_all(&self, frames: impl Iterator<Item = Vec<u8>> + Send) {
         self.sender.send_all(c"near", frames);
     }
 }
 
 impl TestNamespace {
     /// A namespace with nothing in it.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ndd-{}-{number}", std::process::id());
         run(&["netns", "add", &name]);
@@ -101,17 +101,17 @@ impl TestNamespace {
     }
 
     /// Its name under /run/netns.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The index of one of its devices.
-    pub fn index_of(&self, device: &CStr) -> u32 {
+    pub(crate) fn index_of(&self, device: &CStr) -> u32 {
         self.within(|| index_of(device))
     }
 
     /// Sends whole frames out of one of its devices.
-    pub fn send_all(&self, device: &CStr, frames: impl Iterator<Item = Vec<u8>> + Send) {
+    pub(crate) fn send_all(&self, device: &CStr, frames: impl Iterator<Item = Vec<u8>> + Send) {
         self.within(|| {
             // SAFETY: plain system calls; the address outlives its use.
             unsafe {
@@ -137,19 +137,19 @@ impl TestNamespace {
     }
 
     /// Its number, as evidence has it.
-    pub fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         std::fs::metadata(self.path()).unwrap().ino() as u32
     }
 
     /// A UDP socket in it that does not wait.
-    pub fn udp_socket(&self, port: u16) -> UdpSocket {
+    pub(crate) fn udp_socket(&self, port: u16) -> UdpSocket {
         let socket = self.within(|| UdpSocket::bind(("10.99.0.2", port)).unwrap());
         socket.set_nonblocking(true).unwrap();
         socket
     }
 
     /// Runs `ip` in it.
-    pub fn ip(&self, arguments: &str) {
+    pub(crate) fn ip(&self, arguments: &str) {
         let mut all = vec!["-n", &self.name];
         all.extend(arguments.split(' '));
         run(&all);
@@ -165,7 +165,7 @@ impl TestNamespace {
     }
 
     /// Sets a queueing discipline of a device.
-    pub fn discipline(&self, device: &str, discipline: &str) {
+    pub(crate) fn discipline(&self, device: &str, discipline: &str) {
         let mut tc = Command::new("tc");
         tc.args(["-n", &self.name, "qdisc", "add", "dev", device, "root"]);
         tc.args(discipline.split(' '));
@@ -173,13 +173,13 @@ impl TestNamespace {
     }
 
     /// Adds a rule that translates addresses of what the namespace sends.
-    pub fn translate(&self, rule: &str) {
+    pub(crate) fn translate(&self, rule: &str) {
         let chain = "add table ip n; add chain ip n o { type nat hook output priority -100; }";
         self.nft(&format!("{chain}; add rule ip n o {rule}"));
     }
 
     /// Adds a rule of nftables to what the namespace receives.
-    pub fn filter(&self, rule: &str) {
+    pub(crate) fn filter(&self, rule: &str) {
         let chain = "add table inet t; add chain inet t i { type filter hook input priority 0; }";
         self.nft(&format!("{chain}; add rule inet t i {rule}"));
     }
@@ -195,7 +195,7 @@ impl TestNamespace {
     }
 
     /// Runs something in the namespace, on a thread of its own.
-    pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let file = File::open(self.path()).unwrap();
         thread::scope(|scope| {
             scope
@@ -220,7 +220,7 @@ impl Drop for TestNamespace {
 }
 
 /// Runs something with these capabilities and no others, on a thread of its own.
-pub fn with_only<T: Send>(capabilities: &[u32], work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn with_only<T: Send>(capabilities: &[u32], work: impl FnOnce() -> T + Send) -> T {
     const VERSION_3: u32 = 0x2008_0522; // _LINUX_CAPABILITY_VERSION_3: two words a set
     let set = capabilities
         .iter()
@@ -253,7 +253,7 @@ fn index_of(name: &CStr) -> u32 {
 }
 
 /// Chassis id (MAC), port id (`Gi0/24`), TTL 120, system name `sw01`, end.
-pub fn lldp_frame() -> Vec<u8> {
+pub(crate) fn lldp_frame() -> Vec<u8> {
     let mut frame = vec![0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e];
     frame.extend(SENDER_MAC);
     frame.extend([0x88, 0xcc]);
@@ -269,7 +269,7 @@ pub fn lldp_frame() -> Vec<u8> {
 }
 
 /// A frame of a protocol that nobody receives.
-pub fn frame_of(ethertype: u16) -> Vec<u8> {
+pub(crate) fn frame_of(ethertype: u16) -> Vec<u8> {
     let mut frame = RECEIVER_MAC.to_vec();
     frame.extend(SENDER_MAC);
     frame.extend(ethertype.to_be_bytes());
@@ -278,7 +278,7 @@ pub fn frame_of(ethertype: u16) -> Vec<u8> {
 }
 
 /// A SYN whose checksum is wrong.
-pub fn tcp_frame_with_bad_checksum() -> Vec<u8> {
+pub(crate) fn tcp_frame_with_bad_checksum() -> Vec<u8> {
     let mut tcp = vec![0x30, 0x39, 0x00, 0x50]; // ports 12345 and 80
     tcp.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff]);
     tcp.extend([0xde, 0xad, 0, 0]); // checksum, urgent pointer
@@ -287,7 +287,7 @@ pub fn tcp_frame_with_bad_checksum() -> Vec<u8> {
 
 /// A datagram whose checksum is wrong. The kernel looks at it only when the socket is read, if it is longer than 76
 /// bytes (`CHECKSUM_BREAK`).
-pub fn udp_frame_with_bad_checksum(payload: u16) -> Vec<u8> {
+pub(crate) fn udp_frame_with_bad_checksum(payload: u16) -> Vec<u8> {
     let mut udp = vec![0x30, 0x39];
     udp.extend(UDP_PORT.to_be_bytes());
     udp.extend((payload + 8).to_be_bytes());
@@ -314,7 +314,7 @@ fn ipv4_frame(protocol: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The checksum of an IPv4 header whose own is 0.
-pub fn internet_checksum(bytes: &[u8]) -> u16 {
+pub(crate) fn internet_checksum(bytes: &[u8]) -> u16 {
     let mut sum: u32 = bytes
         .chunks(2)
         .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))

@@ -4,7 +4,7 @@ use super::Capability;
 
 /// Something that takes privileges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Access {
     /// To load eBPF programs that read kernel memory.
     Programs,
     /// To list the links of other network namespaces.
@@ -17,9 +17,10 @@ pub enum Need {
     KernelLog,
 }
 
-impl Need {
+impl Access {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 5] = [
         Self::Programs,
         Self::Links,
         Self::Processes,
@@ -28,7 +29,7 @@ impl Need {
     ];
 
     /// The capabilities that it takes.
-    pub fn capabilities(self) -> &'static [Capability] {
+    pub(crate) fn capabilities(self) -> &'static [Capability] {
         match self {
             Self::Programs => &[Capability::Bpf, Capability::Perfmon],
             Self::Links => &[Capability::NetAdmin],
@@ -38,7 +39,7 @@ impl Need {
     }
 
     /// What is so when it is refused.
-    pub fn refused(self) -> &'static str {
+    pub(crate) fn refused(self) -> &'static str {
         match self {
             Self::Programs => "eBPF programs cannot be loaded",
             Self::Links => "the links of other network namespaces are closed",
@@ -49,7 +50,7 @@ impl Need {
     }
 
     /// What a diagnosis lacks then.
-    pub fn lost(self) -> &'static str {
+    pub(crate) fn lost(self) -> &'static str {
         match self {
             Self::Programs => {
                 "no drop is seen: counters tell how many packets were lost, but not which and why"
@@ -72,12 +73,13 @@ impl Need {
 }
 
 /// What a diagnosis lacks without a capability.
-pub fn lost_without(capability: Capability) -> String {
-    let takes_it = |need: &Need| need.capabilities().contains(&capability);
-    let lost: Vec<_> = Need::ALL
+#[cfg(test)]
+pub(super) fn lost_without(capability: Capability) -> String {
+    let takes_it = |need: &Access| need.capabilities().contains(&capability);
+    let lost: Vec<_> = Access::ALL
         .into_iter()
         .filter(takes_it)
-        .map(Need::lost)
+        .map(Access::lost)
         .collect();
     lost.join("; ")
 }
