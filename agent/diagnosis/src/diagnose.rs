@@ -1,6 +1,9 @@
 //! Runs the detectors over a window, balances the ledger and keeps what was asked for.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use crate::{
     Window,
@@ -42,7 +45,8 @@ pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
     let mut findings = keep_wanted(outcome.findings, settings);
     ledger.retain(|entry| settings.wants_entry(entry));
     forget_unreported(&mut ledger, &findings);
-    findings.sort_by_cached_key(|finding| reading_order(finding, &ledger));
+    let booked: HashSet<&FindingId> = booked(&ledger).collect();
+    findings.sort_by_cached_key(|finding| reading_order(finding, &booked));
     let mut unchecked: Vec<Unchecked> = outcome
         .unchecked
         .into_iter()
@@ -77,7 +81,7 @@ fn outside(settings: &Settings) -> impl Iterator<Item = Unchecked> {
 /// check knew comes last.
 fn reading_order(
     finding: &Finding,
-    ledger: &[LedgerEntry],
+    booked: &HashSet<&FindingId>,
 ) -> (
     Reverse<(Severity, Confidence)>,
     bool,
@@ -85,81 +89,72 @@ fn reading_order(
     &'static Check,
     FindingId,
 ) {
-    let mut booked = ledger.iter().flat_map(|entry| &entry.explained);
-    let explains = booked.any(|booking| booking.finding.as_ref() == Some(&finding.id));
     let is_left_over = *finding.check() == OTHER_DROP;
     (
         Reverse((finding.severity, finding.confidence)),
-        !explains,
+        !booked.contains(&finding.id),
         is_left_over,
         finding.check(),
         finding.id.clone(),
     )
 }
 
+/// The findings that explain a counter.
+fn booked(ledger: &[LedgerEntry]) -> impl Iterator<Item = &FindingId> {
+    let bookings = ledger.iter().flat_map(|entry| &entry.explained);
+    bookings.filter_map(|booking| booking.finding.as_ref())
+}
+
+/// The places of findings in a list.
+fn places(findings: &[Finding]) -> HashMap<FindingId, usize> {
+    let ids = findings.iter().map(|finding| finding.id.clone());
+    ids.zip(0..).collect()
+}
+
 /// A finding that another names in `caused_by` takes the worst severity of what it causes, along the whole chain.
 fn raise_causes(findings: &mut [Finding]) {
-    // Each pass carries severities one link further; a chain is never longer than the list.
-    for _ in 0..findings.len() {
-        let raised: Vec<(FindingId, Severity)> = findings
-            .iter()
-            .flat_map(|finding| {
-                finding
-                    .caused_by
-                    .iter()
-                    .map(|cause| (cause.clone(), finding.severity))
-            })
-            .collect();
-        let mut changed = false;
-        for finding in findings.iter_mut() {
-            let worst = raised
-                .iter()
-                .filter(|(id, _)| *id == finding.id)
-                .map(|(_, severity)| *severity)
-                .max();
-            if let Some(severity) = worst.filter(|severity| *severity > finding.severity) {
-                finding.severity = severity;
-                changed = true;
+    let places = places(findings);
+    let mut waiting: Vec<usize> = (0..findings.len()).collect();
+    while let Some(effect) = waiting.pop() {
+        let (severity, causes) = (
+            findings[effect].severity,
+            findings[effect].caused_by.clone(),
+        );
+        for place in causes.iter().filter_map(|cause| places.get(cause)) {
+            let cause = &mut findings[*place];
+            if cause.severity < severity {
+                cause.severity = severity;
+                waiting.push(*place);
             }
-        }
-        if !changed {
-            break;
         }
     }
 }
 
 /// A booking points at no finding that the reader cannot look up.
 fn forget_unreported(ledger: &mut [LedgerEntry], findings: &[Finding]) {
-    let reported: BTreeSet<&FindingId> = findings.iter().map(|finding| &finding.id).collect();
+    let reported: HashSet<&FindingId> = findings.iter().map(|finding| &finding.id).collect();
     for booking in ledger.iter_mut().flat_map(|entry| &mut entry.explained) {
         booking.finding = booking.finding.take().filter(|id| reported.contains(id));
     }
 }
 
 /// What was asked for, and the causes of it, however far back.
-fn keep_wanted(findings: Vec<Finding>, settings: &Settings) -> Vec<Finding> {
-    let mut kept: Vec<FindingId> = findings
-        .iter()
-        .filter(|finding| settings.wants(finding))
-        .map(|finding| finding.id.clone())
-        .collect();
-    let mut next = 0;
-    while let Some(id) = kept.get(next).cloned() {
-        next += 1;
-        let causes = findings
-            .iter()
-            .filter(|finding| finding.id == id)
-            .flat_map(|finding| &finding.caused_by);
-        for cause in causes {
-            if !kept.contains(cause) {
-                kept.push(cause.clone());
-            }
+fn keep_wanted(mut findings: Vec<Finding>, settings: &Settings) -> Vec<Finding> {
+    let places = places(&findings);
+    let mut is_kept = vec![false; findings.len()];
+    let wanted = findings.iter().enumerate();
+    let wanted = wanted.filter(|(_, finding)| settings.wants(finding));
+    let mut waiting: Vec<usize> = wanted.map(|(place, _)| place).collect();
+    while let Some(place) = waiting.pop() {
+        if !is_kept[place] {
+            is_kept[place] = true;
+            let causes = findings[place].caused_by.iter();
+            waiting.extend(causes.filter_map(|cause| places.get(cause)));
         }
     }
+    let mut is_kept = is_kept.into_iter();
+    findings.retain(|_| is_kept.next() == Some(true));
     findings
-        .into_iter()
-        .filter(|finding| kept.contains(&finding.id))
-        .collect()
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! knows how many retransmissions they caused, at least: what was translated on its way, or dropped before the probe
 //! was attached, is not recognised.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::{
     Window,
-    evidence::{DropCount, ExplainedRetransmissions, OnDemand, Retransmissions},
-    finding::{Claim, Outcome, Proof, Verdict},
-    kernel::hook,
+    evidence::{DropCount, ExplainedRetransmissions, NetnsId, OnDemand, Retransmissions},
+    finding::{FindingId, Outcome, Proof, Verdict},
+    kernel::{Function, Reason, hook},
 };
 
 /// What some drops explain.
@@ -70,33 +72,49 @@ impl Explained {
     }
 }
 
+/// What packets of a drop key and of a row have in common.
+type Packets<'a> = (Option<NetnsId>, u32, u16, &'a Reason, &'a Function);
+
 /// Rows about the same packets as some of these drop keys.
 fn rows_of<'a>(
     seen: &'a Retransmissions,
     counts: &'a [DropCount],
     drops: &'a [usize],
 ) -> impl Iterator<Item = &'a ExplainedRetransmissions> {
-    let is_same = |row: &ExplainedRetransmissions, key: &DropCount| {
-        (row.netns, row.ifindex, row.ethertype) == (key.netns, key.ifindex, key.ethertype)
-            && (&row.reason, &row.location) == (&key.reason, &key.location)
-    };
+    let keys = drops.iter().filter_map(|drop| counts.get(*drop));
+    let dropped: HashSet<Packets<'_>> = keys
+        .map(|key| {
+            (
+                key.netns,
+                key.ifindex,
+                key.ethertype,
+                &key.reason,
+                &key.location,
+            )
+        })
+        .collect();
     seen.explained.iter().filter(move |row| {
-        let mut keys = drops.iter().filter_map(|drop| counts.get(*drop));
-        keys.any(|key| is_same(row, key))
+        dropped.contains(&(
+            row.netns,
+            row.ifindex,
+            row.ethertype,
+            &row.reason,
+            &row.location,
+        ))
     })
 }
 
 /// Adds to each finding how many retransmissions the lost packets explain that it claims.
 pub(crate) fn prove(window: &Window<'_>, outcome: &mut Outcome) {
-    let Outcome {
-        findings, claims, ..
-    } = outcome;
-    for finding in findings {
-        let of_loss =
-            |claim: &&Claim| claim.finding == finding.id && claim.verdict == Verdict::Harmful;
-        let claimed = claims.iter().filter(of_loss).map(|claim| claim.drop);
-        let drops: Vec<usize> = claimed.collect();
-        if let Some(explained) = Explained::by(window, &drops) {
+    let mut lost: HashMap<&FindingId, Vec<usize>> = HashMap::new();
+    for claim in outcome.claims.iter() {
+        if claim.verdict == Verdict::Harmful {
+            lost.entry(&claim.finding).or_default().push(claim.drop);
+        }
+    }
+    for finding in &mut outcome.findings {
+        let drops = lost.get(&finding.id);
+        if let Some(explained) = drops.and_then(|drops| Explained::by(window, drops)) {
             finding.evidence.extend(explained.proofs());
         }
     }
@@ -108,7 +126,7 @@ mod tests {
     use crate::{
         EvidenceWindow,
         causes::Mechanism,
-        finding::{Finding, Severity, Subject},
+        finding::{Claim, Finding, Severity, Subject},
         testing::{NODE, POD, ipv4_drops, proofs, text, window},
     };
 
@@ -153,12 +171,14 @@ mod tests {
             text(),
         );
         Outcome {
-            claims: vec![Claim {
+            claims: [Claim {
                 drop: 0,
                 verdict,
                 protocol: None,
                 finding: finding.id.clone(),
-            }],
+            }]
+            .into_iter()
+            .collect(),
             findings: vec![finding],
             ..Outcome::default()
         }

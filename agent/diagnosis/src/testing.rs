@@ -181,12 +181,14 @@ pub(crate) fn first_drop_claimed() -> Outcome {
         text(),
     );
     Outcome {
-        claims: vec![Claim {
+        claims: [Claim {
             drop: 0,
             verdict: Verdict::Harmful,
             protocol: None,
             finding: explained.id,
-        }],
+        }]
+        .into_iter()
+        .collect(),
         ..Outcome::default()
     }
 }

@@ -1,6 +1,7 @@
 //! Automation of this repository. CI and the README run exactly these commands.
 
 mod agent;
+mod bench;
 mod build;
 mod cluster;
 mod codegen;
@@ -53,6 +54,8 @@ enum Command {
     Codegen(codegen::CodegenArgs),
     /// Replay every recording with two builds of the agent and show what they find differently
     Compare(compare::CompareArgs),
+    /// Measure how the time of a diagnosis grows with its window
+    Bench(bench::BenchArgs),
     /// Check the formatting and run clippy
     Lint,
 }
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
             Command::TestCluster(args) => cluster::test_cluster(workspace, &args),
             Command::Codegen(args) => codegen::codegen(&workspace, &args),
             Command::Compare(args) => compare::compare(&workspace, &args),
+            Command::Bench(args) => bench::bench(&workspace, &args),
             Command::Lint => lint::lint(&workspace),
         }
     });

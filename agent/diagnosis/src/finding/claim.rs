@@ -1,5 +1,7 @@
 //! A detector's claim on dropped packets, which the ledger books.
 
+use std::{collections::HashSet, ops::Deref};
+
 use super::FindingId;
 
 /// Whether a drop hurts.
@@ -24,4 +26,51 @@ pub struct Claim {
     pub protocol: Option<String>,
     /// The finding that explains it.
     pub finding: FindingId,
+}
+
+/// Claims on drops. A drop is claimed once: the first claim stands.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    list: Vec<Claim>,
+    drops: HashSet<usize>,
+}
+
+impl Claims {
+    /// Some detector has explained this drop key.
+    pub fn has(&self, drop: usize) -> bool {
+        self.drops.contains(&drop)
+    }
+}
+
+impl Deref for Claims {
+    type Target = [Claim];
+
+    fn deref(&self) -> &[Claim] {
+        &self.list
+    }
+}
+
+impl Extend<Claim> for Claims {
+    fn extend<I: IntoIterator<Item = Claim>>(&mut self, claims: I) {
+        let drops = &mut self.drops;
+        let first = claims.into_iter().filter(|claim| drops.insert(claim.drop));
+        self.list.extend(first);
+    }
+}
+
+impl FromIterator<Claim> for Claims {
+    fn from_iter<I: IntoIterator<Item = Claim>>(claims: I) -> Self {
+        let mut all = Self::default();
+        all.extend(claims);
+        all
+    }
+}
+
+impl IntoIterator for Claims {
+    type Item = Claim;
+    type IntoIter = std::vec::IntoIter<Claim>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
 }

@@ -11,7 +11,7 @@ mod subject;
 mod text;
 mod unchecked;
 
-pub use claim::{Claim, Verdict};
+pub use claim::{Claim, Claims, Verdict};
 pub use confidence::Confidence;
 pub use id::FindingId;
 pub use outcome::Outcome;

@@ -1,24 +1,19 @@
 //! Everything that detectors conclude from a window.
 
-use super::{Claim, Finding, FindingId, Unchecked, Verdict};
+use super::{Claim, Claims, Finding, FindingId, Unchecked, Verdict};
 
 /// The conclusions of one detector, or of all detectors so far.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Proved symptoms.
     pub findings: Vec<Finding>,
-    /// Which drops they explain. A drop is claimed once; the first claim stands.
-    pub claims: Vec<Claim>,
+    /// The drops that they explain.
+    pub claims: Claims,
     /// What could not be checked.
     pub unchecked: Vec<Unchecked>,
 }
 
 impl Outcome {
-    /// Whether some detector has explained this drop key.
-    pub fn is_claimed(&self, drop: usize) -> bool {
-        self.claims.iter().any(|claim| claim.drop == drop)
-    }
-
     /// The finding with this id.
     pub fn finding(&self, id: &FindingId) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.id == *id)
@@ -55,11 +50,7 @@ impl Outcome {
             claims,
             unchecked,
         } = other;
-        for claim in claims {
-            if !self.is_claimed(claim.drop) {
-                self.claims.push(claim);
-            }
-        }
+        self.claims.extend(claims);
         self.findings.extend(findings);
         self.unchecked.extend(unchecked);
     }

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     Window,
-    detectors::promiscuity,
+    detectors::promiscuity::Openers,
     evidence::{FrameCopy, Link},
-    finding::{Confidence, FindingId, Outcome, Severity, Verdict},
+    finding::{Confidence, FindingId, Severity, Verdict},
 };
 
 /// As many devices as one list of commands deals with.
@@ -42,7 +42,7 @@ pub(super) enum Unplaced {
 impl<'a> Shared<'a> {
     pub(super) fn of(
         window: &Window<'_>,
-        so_far: &Outcome,
+        openers: &Openers<'_>,
         domain: &'a Domain<'a>,
         collisions: &'a Collisions<'a>,
     ) -> Self {
@@ -67,12 +67,12 @@ impl<'a> Shared<'a> {
             count,
             caused_by: Vec::new(),
         };
-        shared.caused_by = shared.opened_by(window, so_far);
+        shared.caused_by = shared.opened_by(window, openers);
         shared
     }
 
     /// The findings by which interfaces that filter addresses let in frames of groups that nobody there has joined.
-    fn opened_by(&self, window: &Window<'_>, so_far: &Outcome) -> Vec<FindingId> {
+    fn opened_by(&self, window: &Window<'_>, openers: &Openers<'_>) -> Vec<FindingId> {
         // A broadcast needs no open filter.
         let is_filtered = |copy: &FrameCopy| match copy.destination {
             Some(IpAddr::V4(address)) => !address.is_broadcast(),
@@ -85,7 +85,7 @@ impl<'a> Shared<'a> {
         let devices = self
             .entrances()
             .flat_map(|link| window.topology.stack_below(link));
-        promiscuity::opened_by(window, so_far, devices, |device| {
+        openers.of_devices(devices, |device| {
             device.is_promiscuous() || device.is_all_multicast()
         })
     }

@@ -23,6 +23,7 @@ use self::{
 use super::{
     Detector,
     kit::{Evidence, Need},
+    promiscuity::Openers,
 };
 use crate::{
     Window,
@@ -62,12 +63,13 @@ impl Detector for FragmentReassembly {
 
     fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let drops = fragments::of_fragments(window, so_far);
+        let openers = Openers::of(window, so_far);
         let domains = domains::shared(window, &drops);
         let collide = |domain| Collisions::of(domain, &drops);
         let collisions: Vec<Collisions<'_>> = domains.iter().map(collide).collect();
         let mut outcome = Outcome::default();
         for (domain, collisions) in domains.iter().zip(&collisions) {
-            let shared = Shared::of(window, so_far, domain, collisions);
+            let shared = Shared::of(window, &openers, domain, collisions);
             let finding = shared_finding(window, &shared);
             outcome.extend(Outcome::explained(finding, shared.verdicts()));
         }

@@ -95,15 +95,8 @@ pub(crate) fn unclaimed<'a>(
     so_far: &Outcome,
 ) -> impl Iterator<Item = (usize, &'a DropCount)> {
     let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
-    let mut is_claimed = vec![false; counts.len()];
-    for claim in &so_far.claims {
-        if let Some(mark) = is_claimed.get_mut(claim.drop) {
-            *mark = true;
-        }
-    }
-    let keys = counts.iter().enumerate().zip(is_claimed);
-    keys.filter(|((_, key), is_claimed)| !is_claimed && key.count > 0)
-        .map(|(key, _)| key)
+    let keys = counts.iter().enumerate();
+    keys.filter(|(index, key)| key.count > 0 && !so_far.claims.has(*index))
 }
 
 #[cfg(test)]

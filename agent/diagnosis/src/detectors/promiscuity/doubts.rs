@@ -1,5 +1,7 @@
 //! Reasons for promiscuity that may be there without being seen: a doubt keeps the unexplained from being an alarm.
 
+use std::collections::HashSet;
+
 use crate::{
     Window,
     evidence::{Link, LinkKind},
@@ -57,7 +59,11 @@ pub(super) enum Doubt<'a> {
 }
 
 /// The reasons why the sum of users may not be the whole truth.
-pub(super) fn doubts<'a>(window: &'a Window<'_>, link: &Link) -> Vec<Doubt<'a>> {
+pub(super) fn doubts<'a>(
+    window: &'a Window<'_>,
+    link: &Link,
+    changed: &HashSet<&str>,
+) -> Vec<Doubt<'a>> {
     let mut doubts = Vec::new();
     // Why they could not be read is said once for the whole check (`unchecked`).
     if window.packet_sockets.missing().is_some() {
@@ -71,7 +77,7 @@ pub(super) fn doubts<'a>(window: &'a Window<'_>, link: &Link) -> Vec<Doubt<'a>> 
     }
     match link.promiscuity_before {
         Some(before) if before == link.promiscuity => {
-            if changed_by_the_log(window, link) {
+            if changed.contains(link.name.as_str()) {
                 doubts.push(Doubt::ChangeLogged);
             }
         }
@@ -82,22 +88,19 @@ pub(super) fn doubts<'a>(window: &'a Window<'_>, link: &Link) -> Vec<Doubt<'a>> 
     doubts
 }
 
-/// The kernel logged a change (`__dev_set_promiscuity`: `eth0: left promiscuous mode`, until 6.4 `device eth0 left
-/// promiscuous mode`). A capture that begins and ends again and again may show in the count and not among the sockets,
-/// because the two are not read at one instant.
-fn changed_by_the_log(window: &Window<'_>, link: &Link) -> bool {
-    let about = |text: &str| {
-        let Some((device, _)) = text
+/// The names of devices whose change the kernel logged (`__dev_set_promiscuity`: `eth0: left promiscuous mode`, until 6.4
+/// `device eth0 left promiscuous mode`). A capture that begins and ends again and again may show in the count and not
+/// among the sockets, since the two are not read at one instant.
+pub(super) fn changed_by_the_log<'a>(window: &'a Window<'_>) -> HashSet<&'a str> {
+    let device = |text: &'a str| {
+        let (device, _) = text
             .split_once(" entered promiscuous mode")
-            .or_else(|| text.split_once(" left promiscuous mode"))
-        else {
-            return false;
-        };
+            .or_else(|| text.split_once(" left promiscuous mode"))?;
         let device = device.strip_prefix("device ").unwrap_or(device);
-        device.strip_suffix(':').unwrap_or(device) == link.name
+        Some(device.strip_suffix(':').unwrap_or(device))
     };
-    let mut lines = window.kernel_log.value().into_iter().flatten();
-    lines.any(|line| about(&line.text))
+    let lines = window.kernel_log.value().into_iter().flatten();
+    lines.filter_map(|line| device(&line.text)).collect()
 }
 
 /// Devices above `link` whose share cannot be told.

@@ -14,7 +14,7 @@ mod tests;
 mod text;
 mod users;
 
-pub(super) use self::opened_by::opened_by;
+pub(super) use self::opened_by::Openers;
 
 use self::{
     all_multicast::AllMulticast,
@@ -52,11 +52,12 @@ impl Detector for Promiscuity {
     }
 
     fn judge(&self, window: &Window<'_>, _so_far: &Outcome) -> Outcome {
+        let changed = doubts::changed_by_the_log(window);
         let mut ports = Ports::default();
         let mut findings = Vec::new();
         for link in window.links() {
             if link.promiscuity > 0 {
-                let users = Users::of(window, link);
+                let users = Users::of(window, link, &changed);
                 let causes = judge::causes(window, link, &users);
                 findings.extend(causes.map(|found| device_finding(window, &found)));
                 ports.add(window, link, users);

@@ -1,6 +1,8 @@
 //! The users of promiscuity: the kernel keeps only a count (`net_device.promiscuity`), so its users are told
 //! one by one and what is left over is unexplained.
 
+use std::collections::HashSet;
+
 use super::{
     doubts::{Doubt, doubts},
     ports,
@@ -45,8 +47,8 @@ pub(super) struct BridgeUse<'a> {
 }
 
 impl<'a> Users<'a> {
-    /// Counts the users of `link`.
-    pub(super) fn of(window: &'a Window<'_>, link: &'a Link) -> Self {
+    /// Counts the users of `link`; `changed` are the names of devices whose promiscuity changed by the log.
+    pub(super) fn of(window: &'a Window<'_>, link: &'a Link, changed: &HashSet<&str>) -> Self {
         let mut users = Self {
             requested: link.promiscuity_requested(),
             open_vswitch: open_vswitch_of(window, link),
@@ -72,7 +74,7 @@ impl<'a> Users<'a> {
             && link.promiscuity == users.count(link).saturating_add(1);
         users.unexplained = link.promiscuity.saturating_sub(users.count(link));
         if users.unexplained > 0 {
-            users.doubts = doubts(window, link);
+            users.doubts = doubts(window, link, changed);
         }
         users
     }

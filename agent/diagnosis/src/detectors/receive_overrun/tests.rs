@@ -122,7 +122,7 @@ fn what_a_nic_had_no_room_for_is_named_and_stays_out_of_the_ledger() {
         finding.remedies[0].command.as_deref(),
         Some("ethtool -g eth0")
     );
-    assert_eq!(outcome.claims, []);
+    assert!(outcome.claims.is_empty());
     let ledger = crate::diagnose(&window, &Settings::default()).ledger;
     assert_eq!(ledger, []);
 }

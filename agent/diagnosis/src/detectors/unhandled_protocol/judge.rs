@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::{frames::Frames, opened_by};
 use crate::{
     Window,
-    detectors::kit::{Tally, unclaimed},
+    detectors::{
+        kit::{Tally, unclaimed},
+        promiscuity::Openers,
+    },
     evidence::{DropCount, Drops, Link, LinkKind, LinkStats, Namespace, NetnsId},
     finding::{Claim, Confidence, FindingId, Outcome, Severity, Verdict},
     kernel::{Reason, site},
@@ -70,10 +73,11 @@ pub(super) fn unreceived<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Un
         group.tally.add(index, key);
         group.frames.extend(frames);
     }
+    let openers = Openers::of(window, so_far);
     let mut groups: Vec<Unreceived<'a>> = groups.into_values().collect();
     for group in &mut groups {
         if let Some(link) = group.link {
-            group.caused_by = opened_by::findings(window, so_far, link, &group.frames);
+            group.caused_by = opened_by::findings(window, &openers, link, &group.frames);
         }
     }
     groups

@@ -3,9 +3,9 @@
 use super::frames::Frames;
 use crate::{
     Window,
-    detectors::promiscuity,
+    detectors::promiscuity::Openers,
     evidence::{Link, LinkKind},
-    finding::{FindingId, Outcome},
+    finding::FindingId,
     packets::frame::Mac,
 };
 
@@ -24,14 +24,14 @@ enum Passage {
 /// The findings by which these frames came in.
 pub(super) fn findings(
     window: &Window<'_>,
-    so_far: &Outcome,
+    openers: &Openers<'_>,
     link: &Link,
     frames: &Frames<'_>,
 ) -> Vec<FindingId> {
     let Some(passage) = passage(window, link, frames) else {
         return Vec::new();
     };
-    promiscuity::opened_by(window, so_far, entrances(window, link), |device| {
+    openers.of_devices(entrances(window, link), |device| {
         device.is_promiscuous() || (passage == Passage::Multicast && device.is_all_multicast())
     })
 }

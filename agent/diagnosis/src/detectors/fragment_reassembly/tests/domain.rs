@@ -173,7 +173,7 @@ fn other_packets_that_die_at_the_same_place_make_the_number_a_lower_bound() {
     let finding = only(&outcome);
     assert_eq!((finding.severity, finding.count), (Severity::Critical, 4));
     assert!(finding.text.headline.contains("at least 4 datagrams"));
-    assert!(!outcome.is_claimed(2), "not all of them are explained");
+    assert!(!outcome.claims.has(2), "not all of them are explained");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn what_dies_on_a_device_of_another_node_is_not_counted() {
     });
     drops.samples.extend(fragments(1, MEMBER, FIRST));
     let outcome = diagnose(&window);
-    assert!(outcome.is_claimed(0) && !outcome.is_claimed(1));
+    assert!(outcome.claims.has(0) && !outcome.claims.has(1));
     let commands = only(&outcome).remedies.iter();
     let mut commands = commands.filter_map(|remedy| remedy.command.as_deref());
     assert!(commands.any(|command| command.contains("device \"lan1\"")));
