@@ -19,8 +19,6 @@ const PORT: u16 = 5001;
 const ROUND_SECONDS: u64 = 3;
 /// Rounds after which it gives up.
 const MOST_ROUNDS: u32 = 30;
-/// Retransmissions that a probe sees before the client stops: enough that drops explain some of them.
-const ENOUGH: u64 = 12;
 
 /// How the machine is plugged into the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,9 +204,14 @@ impl<'a> TapQueue<'a> {
         bail!("that was not enough: {made:?}")
     }
 
-    /// The client asks until enough is sent again of what a probe could see, which netdiag attaches some time after the
-    /// first retransmission.
-    pub fn ask_until_seen(&self, pace: Pace, is_seen: impl Fn() -> bool) -> Result<Requests> {
+    /// The client asks until that many segments were sent again which a probe could see: netdiag attaches it some time
+    /// after the first retransmission.
+    pub fn ask_until_seen(
+        &self,
+        pace: Pace,
+        enough: u64,
+        is_seen: impl Fn() -> bool,
+    ) -> Result<Requests> {
         let begin = self.counters()?;
         let mut made = Requests::default();
         let mut unseen = None;
@@ -217,7 +220,7 @@ impl<'a> TapQueue<'a> {
             if unseen.is_none() && is_seen() {
                 unseen = Some(made.retransmitted);
             }
-            if unseen.is_some_and(|unseen| made.retransmitted >= unseen + ENOUGH) {
+            if unseen.is_some_and(|unseen| made.retransmitted >= unseen + enough) {
                 return Ok(made);
             }
         }
