@@ -1,6 +1,6 @@
 //! The node agent: gathers evidence, hands it to the pure detectors, and reports what they say.
 
-#![warn(unreachable_pub)]
+#![warn(unreachable_pub, clippy::self_named_module_files)]
 
 pub mod causes;
 pub mod cli;

@@ -41,6 +41,8 @@ pub(crate) use watch::ProbeWatch;
 mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
 
+    use super::*;
+
     /// Modules of a folder, by their files.
     fn modules(folder: &str, without: &[&str]) -> BTreeSet<String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -55,13 +57,11 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_is_three_files_of_one_name() {
+    fn a_probe_has_one_name_in_the_kernel_in_the_shared_types_and_in_the_registry() {
         let shared = modules("../ebpf/abi/src", &["lib", "plain"]);
         assert_eq!(modules("../ebpf/src", &["main", "read"]), shared);
-        let agent = modules("src/probes", &[]);
-        assert!(
-            agent.is_superset(&shared),
-            "{agent:?} lacks some of {shared:?}"
-        );
+        let names = registry::PROBES.iter().map(|probe| probe.description.name);
+        let registered: BTreeSet<_> = names.map(|name| name.replace('-', "_")).collect();
+        assert_eq!(registered, shared);
     }
 }

@@ -198,5 +198,4 @@ pub fn interrupted(
 }
 
 #[cfg(test)]
-#[path = "decide_tests.rs"]
 mod tests;

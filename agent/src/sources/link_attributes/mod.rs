@@ -315,5 +315,4 @@ fn is_set(attribute: Attribute<'_>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "link_attributes/tests.rs"]
 mod tests;

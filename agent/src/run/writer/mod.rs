@@ -204,5 +204,4 @@ impl WriteRefusal {
 }
 
 #[cfg(test)]
-#[path = "writer_tests.rs"]
 mod tests;
