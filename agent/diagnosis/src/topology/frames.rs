@@ -1,6 +1,6 @@
 //! Which links hand each other's frames on: a bridge and its ports, a VLAN device and what it runs over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
 use super::Topology;
 use crate::evidence::{Link, LinkId, LinkKind};
@@ -88,8 +88,8 @@ pub(super) fn groups(links: &[Link]) -> HashMap<LinkId, usize> {
     for (group, start) in neighbours.keys().enumerate() {
         let mut pending = vec![*start];
         while let Some(link) = pending.pop() {
-            if !groups.contains_key(&link) {
-                groups.insert(link, group);
+            if let Entry::Vacant(entry) = groups.entry(link) {
+                entry.insert(group);
                 pending.extend(neighbours.get(&link).into_iter().flatten());
             }
         }
