@@ -1,6 +1,9 @@
 //! The path between the sender and the receiver of a packet: their links, and the process that hands frames on.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use crate::{
     Window,
@@ -72,27 +75,22 @@ pub(super) fn forwarders(
             .map(|link| window.topology.segment(link))
             .unwrap_or_default(),
     });
-    let mut processes: Vec<(Owner, BTreeSet<Device>)> = Vec::new();
+    let mut processes: BTreeMap<u32, (&Owner, BTreeSet<Device>)> = BTreeMap::new();
     for (owner, device) in held_devices(window) {
-        match processes
-            .iter_mut()
-            .find(|(known, _)| known.pid == owner.pid)
-        {
-            Some((_, devices)) => {
-                devices.insert(device);
-            }
-            None => processes.push((owner.clone(), BTreeSet::from([device]))),
-        }
+        let (_, devices) = processes
+            .entry(owner.pid)
+            .or_insert_with(|| (owner, BTreeSet::new()));
+        devices.insert(device);
     }
     let mut found: Vec<Forwarder> = processes
-        .into_iter()
+        .into_values()
         .filter_map(|(owner, devices)| {
             let reach = reach(window, &devices, &ends, lost)?;
             let (tuns, sockets): (Vec<Device>, Vec<Device>) =
                 devices.into_iter().partition(|device| device.is_tun);
             let names = |devices: Vec<Device>| devices.into_iter().map(|device| device.name);
             Some(Forwarder {
-                owner,
+                owner: owner.clone(),
                 sockets: names(sockets).collect(),
                 tuns: names(tuns).collect(),
                 reach,
@@ -101,7 +99,6 @@ pub(super) fn forwarders(
         .collect();
     let furthest = found.iter().map(|forwarder| forwarder.reach).max();
     found.retain(|forwarder| Some(forwarder.reach) == furthest);
-    found.sort_by_key(|forwarder| forwarder.owner.pid);
     found
 }
 
