@@ -174,7 +174,7 @@ fn links_of(unit: u32) -> [Link; 8] {
         })
     };
     let switch = unit - unit % UNITS_A_BRIDGE;
-    let is_bridge = switch / UNITS_A_BRIDGE % 2 == 0;
+    let is_bridge = (switch / UNITS_A_BRIDGE).is_multiple_of(2);
     let slave_kind = if is_bridge {
         LinkKind::Bridge
     } else {
@@ -258,13 +258,17 @@ fn capture(unit: u32) -> PacketSocket {
 fn tap_holder(unit: u32) -> TunHolder {
     TunHolder {
         device: format!("tap{unit}"),
-        netns: if unit % 2 == 0 { NODE } else { inside(unit) },
+        netns: if unit.is_multiple_of(2) {
+            NODE
+        } else {
+            inside(unit)
+        },
         owner: owner(unit),
     }
 }
 
 fn log_line(unit: u32) -> KernelLogLine {
-    let text = if unit % 2 == 0 {
+    let text = if unit.is_multiple_of(2) {
         format!("vlan{unit}: left promiscuous mode")
     } else {
         format!("ixgbe 0000:03:00.0 ens{unit}: partial checksum but l4 proto=2b!")
