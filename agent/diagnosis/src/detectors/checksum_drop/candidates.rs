@@ -1,6 +1,6 @@
 //! Drops that may be about a checksum, gathered by the place of the drop.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     path,
@@ -70,6 +70,7 @@ pub(super) fn by_place<'a>(window: &'a Window<'_>) -> Vec<Candidates<'a>> {
         return Vec::new();
     };
     let mut places: Vec<Candidates<'_>> = Vec::new();
+    let mut known: HashMap<(Option<NetnsId>, u32, Trigger), usize> = HashMap::new();
     for (index, drop) in drops.counts.iter().enumerate() {
         let Some(trigger) = trigger::of(window, drop) else {
             continue;
@@ -81,10 +82,7 @@ pub(super) fn by_place<'a>(window: &'a Window<'_>) -> Vec<Candidates<'a>> {
         let Some((netns, ifindex)) = place(window, drop, &packets) else {
             continue;
         };
-        let at = places.iter().position(|place| {
-            (place.netns, place.ifindex, place.trigger) == (netns, ifindex, trigger)
-        });
-        let at = at.unwrap_or_else(|| {
+        let at = *known.entry((netns, ifindex, trigger)).or_insert_with(|| {
             places.push(Candidates::empty(netns, ifindex, trigger));
             places.len() - 1
         });

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use super::{
     candidates::{self, Candidates},
     path::{self, Forwarder},
+    processes::Processes,
     sender::{Sender, senders},
     signature::ENOUGH,
     trigger::{self, Trigger},
@@ -23,7 +24,7 @@ pub(super) struct Lost<'a> {
     pub(super) tally: Tally,
     pub(super) senders: Vec<Sender<'a>>,
     /// Programs that may have passed the packets on.
-    pub(super) forwarders: Vec<Forwarder>,
+    pub(super) forwarders: Vec<Forwarder<'a>>,
     /// Of packets that are all longer than their sender's device sends, the MTU of that device: they were to be cut
     /// into segments.
     pub(super) exceeded_mtu: Option<u32>,
@@ -61,7 +62,11 @@ pub(super) struct Unseen<'a> {
 }
 
 impl<'a> Lost<'a> {
-    pub(super) fn of(window: &'a Window<'_>, candidates: &'a Candidates<'a>) -> Option<Self> {
+    pub(super) fn of(
+        window: &'a Window<'_>,
+        processes: &'a Processes<'a>,
+        candidates: &'a Candidates<'a>,
+    ) -> Option<Self> {
         let confidence = candidates.loss()?;
         let tally = candidates.lost_tally();
         let senders = senders(window, candidates);
@@ -69,7 +74,7 @@ impl<'a> Lost<'a> {
         let last_link = end_of_path(window, candidates);
         Some(Self {
             candidates,
-            forwarders: path::forwarders(window, first_link, last_link, tally.count),
+            forwarders: path::forwarders(window, processes, first_link, last_link, tally.count),
             exceeded_mtu: exceeded_mtu(&senders, candidates),
             tally,
             senders,
@@ -86,7 +91,7 @@ impl<'a> Lost<'a> {
     }
 
     /// The forwarder that must have passed the packets on, if there is only one.
-    pub(super) fn responsible(&self) -> Option<&Forwarder> {
+    pub(super) fn responsible(&self) -> Option<&Forwarder<'a>> {
         path::responsible(&self.forwarders)
     }
 }

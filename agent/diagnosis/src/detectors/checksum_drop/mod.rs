@@ -6,6 +6,7 @@ mod candidates;
 mod fixtures;
 mod judge;
 mod path;
+mod processes;
 mod sender;
 mod signature;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod trigger;
 
 use self::{
     judge::{Broken, Lost},
+    processes::Processes,
     text::corruption,
 };
 use super::{
@@ -53,8 +55,13 @@ impl Detector for ChecksumDrop {
         let unchecked = |reason: String| Unchecked::in_part(&CHECKSUM_DROP, reason);
         let unseen = judge::unseen(window).map(|found| unchecked(text::unseen(&found)));
         outcome.unchecked.extend(unseen);
-        for candidates in candidates::by_place(window) {
-            if let Some(lost) = Lost::of(window, &candidates) {
+        let places = candidates::by_place(window);
+        if places.is_empty() {
+            return outcome;
+        }
+        let processes = Processes::of(window);
+        for candidates in places {
+            if let Some(lost) = Lost::of(window, &processes, &candidates) {
                 let finding = lost_finding(window, &lost);
                 outcome.extend(Outcome::of_loss(finding, &candidates.lost_keys()));
             }
@@ -76,8 +83,8 @@ fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
     let mut finding = Finding::new(&PARTIAL_CHECKSUM_LOST, lost.severity(), subject, text);
     if let Some(forwarder) = lost.responsible() {
         // Not part of its identity: the program may be started anew.
-        finding.subject.process = Some(say::process(&forwarder.owner));
-        finding.subject.container = forwarder.owner.container.clone();
+        finding.subject.process = Some(say::process(forwarder.process.owner));
+        finding.subject.container = forwarder.process.owner.container.clone();
     }
     finding.confidence = lost.confidence;
     lost.tally.measure(&mut finding);

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use super::{
     candidates::{self, Candidates, Key},
     judge::{Lost, Unseen},
-    path::{Forwarder, Reach},
+    path::Reach,
+    processes::Process,
     sender::{Origin, Sender},
     trigger::Trigger,
 };
@@ -48,8 +49,11 @@ pub(super) fn lost(found: &Lost<'_>, subject: &Subject) -> Text {
          {} the bytes on without the note that the checksum is unfinished, so nobody finishes it. {dropped_by}",
         match found.responsible() {
             Some(forwarder) if forwarder.reach == Reach::BothEnds =>
-                format!("{} passes", say::process(&forwarder.owner)),
-            Some(forwarder) => format!("Most likely {} passes", say::process(&forwarder.owner)),
+                format!("{} passes", say::process(forwarder.process.owner)),
+            Some(forwarder) => format!(
+                "Most likely {} passes",
+                say::process(forwarder.process.owner)
+            ),
             None => "A program between sender and receiver passes".to_owned(),
         },
     );
@@ -117,20 +121,28 @@ pub(super) fn details(window: &Window<'_>, found: &Lost<'_>) -> Vec<(&'static st
     });
     let is_told = found.responsible().is_some();
     let between = found.forwarders.iter().take(MOST_NAMED).map(|forwarder| {
-        let process = say::process_of_pod(&forwarder.owner);
+        let process = say::process_of_pod(forwarder.process.owner);
         let sure = match forwarder.reach {
             Reach::BothEnds if is_told => "",
             Reach::Routed if is_told => " (most likely)",
             _ => " (possibly)",
         };
-        ("Between", format!("{process}: {}{sure}", holds(forwarder)))
+        (
+            "Between",
+            format!("{process}: {}{sure}", holds(forwarder.process)),
+        )
     });
-    senders.chain(between).collect()
+    let more = found.forwarders.len().saturating_sub(MOST_NAMED) as u64;
+    let more = (more > 0).then(|| {
+        let processes = say::count(more, "more process");
+        ("Between", format!("{processes} (possibly)"))
+    });
+    senders.chain(between).chain(more).collect()
 }
 
 /// `packet sockets on m0, m1 and TUN device tun0`.
-fn holds(forwarder: &Forwarder) -> String {
-    let Forwarder { sockets, tuns, .. } = forwarder;
+fn holds(process: &Process<'_>) -> String {
+    let Process { sockets, tuns, .. } = process;
     let mut parts = Vec::new();
     if !sockets.is_empty() {
         parts.push(format!("packet sockets on {}", sockets.join(", ")));
@@ -158,9 +170,15 @@ pub(super) fn evidence(window: &Window<'_>, found: &Lost<'_>) -> Vec<Proof> {
         is_on.then(|| Proof::new(what, "on", "", "ethtool"))
     });
     proofs.extend(offloads);
-    proofs.extend(found.forwarders.iter().map(|forwarder| {
-        let process = say::process(&forwarder.owner);
-        Proof::new(process, holds(forwarder), "", "BPF iterator task_file")
+    let named = found.forwarders.iter().take(MOST_NAMED);
+    proofs.extend(named.map(|forwarder| {
+        let process = say::process(forwarder.process.owner);
+        Proof::new(
+            process,
+            holds(forwarder.process),
+            "",
+            "BPF iterator task_file",
+        )
     }));
     proofs
 }
@@ -210,7 +228,7 @@ pub(super) fn remedies(found: &Lost<'_>) -> Vec<Remedy> {
     let mut remedies: Vec<Remedy> = found.senders.iter().filter_map(offload_off).collect();
     let program = found.responsible().map_or_else(
         || "the program on the path".to_owned(),
-        |forwarder| say::process(&forwarder.owner),
+        |forwarder| say::process(forwarder.process.owner),
     );
     remedies.push(Remedy::advice(format!(
         "Fix {program}: read and write the frames with their virtio-net header (PACKET_VNET_HDR on a packet socket, \

@@ -46,7 +46,7 @@ const MISDIRECTED: [Reason; 4] = [
 ];
 
 /// The judge of the packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Trigger {
     /// The kernel verified the checksum and dropped the packet for it.
     Checksum,

@@ -73,6 +73,11 @@ fn a_program_before_a_router_that_carried_the_packets_most_likely_lost_them() {
             .contains("Most likely service (pid 400) passes")
     );
     assert!(between(finding)[0].ends_with("(most likely)"));
+    // What came in on one socket went out on the same one: another program sent it.
+    for link in links_of(&mut window) {
+        link.stats.tx_packets = link.stats.rx_packets;
+    }
+    assert_eq!(diagnose(&window).findings[0].subject.process, None);
 }
 
 #[test]
@@ -141,4 +146,26 @@ fn of_two_alike_none_is_blamed() {
             .iter()
             .all(|text| text.ends_with("(possibly)"))
     );
+}
+
+#[test]
+fn programs_beyond_the_fifth_are_counted() {
+    let mut window = tun_window();
+    for nth in 0..7 {
+        add_tun(
+            &mut window,
+            500 + nth,
+            20 + nth,
+            &format!("tun{nth}"),
+            (4, 4),
+        );
+    }
+    let outcome = diagnose(&window);
+    let finding = &outcome.findings[0];
+    let between = between(finding);
+    assert_eq!(between.len(), 6);
+    assert_eq!(between[5], "2 more processes (possibly)");
+    let named = finding.evidence.iter();
+    let named = named.filter(|proof| proof.name.starts_with("service (pid"));
+    assert_eq!(named.count(), 5);
 }
