@@ -1,6 +1,9 @@
 //! The protocols that drivers complain about, and the devices that they are about.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use super::line::{Complaint, Refused};
 use crate::{
@@ -41,12 +44,13 @@ impl Complaints<'_> {
 
 /// The complaints of the window's log, the most frequent first.
 pub(super) fn groups<'a>(window: &'a Window<'_>) -> Vec<Complaints<'a>> {
+    let nics = Nics::of(window);
     let mut groups: BTreeMap<(Option<LinkId>, Refused), Complaints<'_>> = BTreeMap::new();
     for entry in window.kernel_log.value().into_iter().flatten() {
         let Some(complaint) = Complaint::parse(&entry.text) else {
             continue;
         };
-        let (link, confidence) = device(window, &complaint);
+        let (link, confidence) = nics.meant(&complaint);
         let key = link.map(|link| (link.netns, link.ifindex));
         let group = groups
             .entry((key, complaint.refused))
@@ -68,29 +72,60 @@ pub(super) fn groups<'a>(window: &'a Window<'_>) -> Vec<Complaints<'a>> {
     groups
 }
 
-/// The NIC of this node that a line is about. The log belongs to the kernel, which several nodes may share: a device
-/// that is none of ours may be another's.
-fn device<'a>(window: &'a Window<'_>, complaint: &Complaint<'_>) -> (Option<&'a Link>, Confidence) {
-    let fits = |link: &&Link| {
-        let driver = link.driver.as_deref();
-        link.kind.is_none() && driver.is_none_or(|driver| complaint.driver == Some(driver))
-    };
-    let nics = || window.links().iter().filter(fits);
-    let mut named = nics().filter(|link| complaint.names(&link.name));
-    if let Some(link) = named.next() {
-        // Names may repeat in namespaces; drivers with hardware seldom do.
-        let is_sure = link.driver.is_some() && named.next().is_none();
-        let confidence = if is_sure {
-            Confidence::Likely
-        } else {
-            Confidence::Possible
-        };
-        return (Some(link), confidence);
+/// The NICs of this node, by what a line may name.
+struct Nics<'a> {
+    all: Vec<&'a Link>,
+    /// Places in the list above.
+    by_name: HashMap<&'a str, Vec<usize>>,
+    by_driver: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Nics<'a> {
+    fn of(window: &'a Window<'_>) -> Self {
+        let links = window.links().iter();
+        let all: Vec<&Link> = links.filter(|link| link.kind.is_none()).collect();
+        let (mut by_name, mut by_driver): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) =
+            Default::default();
+        for (at, link) in all.iter().enumerate() {
+            by_name.entry(link.name.as_str()).or_default().push(at);
+            if let Some(driver) = link.driver.as_deref() {
+                by_driver.entry(driver).or_default().push(at);
+            }
+        }
+        Self {
+            all,
+            by_name,
+            by_driver,
+        }
     }
-    // A line with only the bus address: the driver's only NIC.
-    let mut of_driver = nics().filter(|link| link.driver.is_some());
-    match (of_driver.next(), of_driver.next()) {
-        (Some(link), None) if !complaint.has_interface => (Some(link), Confidence::Likely),
-        _ => (None, Confidence::Possible),
+
+    /// The NIC that a line is about. The log belongs to the kernel, which several nodes may share: a device that is
+    /// none of ours may be another's.
+    fn meant(&self, complaint: &Complaint<'_>) -> (Option<&'a Link>, Confidence) {
+        let fits = |link: &&Link| {
+            let driver = link.driver.as_deref();
+            driver.is_none_or(|driver| complaint.driver == Some(driver))
+        };
+        let named = complaint.words().filter_map(|word| self.by_name.get(word));
+        let named: BTreeSet<usize> = named.flatten().copied().collect();
+        let mut named = named.into_iter().map(|at| self.all[at]).filter(fits);
+        if let Some(link) = named.next() {
+            // Names may repeat in namespaces; drivers with hardware seldom do.
+            let is_sure = link.driver.is_some() && named.next().is_none();
+            let confidence = if is_sure {
+                Confidence::Likely
+            } else {
+                Confidence::Possible
+            };
+            return (Some(link), confidence);
+        }
+        // A line with only the bus address: the driver's only NIC.
+        let of_driver = complaint
+            .driver
+            .and_then(|driver| self.by_driver.get(driver));
+        match of_driver.map(Vec::as_slice) {
+            Some([only]) if !complaint.has_interface => (Some(self.all[*only]), Confidence::Likely),
+            _ => (None, Confidence::Possible),
+        }
     }
 }

@@ -73,10 +73,10 @@ impl<'a> Complaint<'a> {
         })
     }
 
-    /// A word of the prefix is this interface's name.
-    pub(super) fn names(&self, interface: &str) -> bool {
-        let mut words = self.source.split(' ');
-        words.any(|word| word.trim_end_matches(':') == interface)
+    /// The words of the prefix, one of which may be an interface's name.
+    pub(super) fn words(&self) -> impl Iterator<Item = &'a str> {
+        let words = self.source.split(' ');
+        words.map(|word| word.trim_end_matches(':'))
     }
 }
 
