@@ -8,9 +8,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     Window,
-    evidence::{DropCount, ExplainedRetransmissions, NetnsId, OnDemand, Retransmissions},
+    evidence::{DropCount, DropPlace, OnDemand},
     finding::{FindingId, Outcome, Proof, Verdict},
-    kernel::{Function, Reason, hook},
+    kernel::hook,
 };
 
 /// What some drops explain.
@@ -39,8 +39,13 @@ impl Explained {
             return None;
         };
         let counts = &window.drops.value()?.counts;
+        let keys = drops.iter().filter_map(|drop| counts.get(*drop));
+        let places: HashSet<DropPlace<'_>> = keys.map(DropCount::place).collect();
         let (mut segments, mut late) = (0_u64, 0_u64);
-        for row in rows_of(value, counts, drops) {
+        for row in places
+            .iter()
+            .flat_map(|place| window.retransmitted_after(place))
+        {
             segments = segments.saturating_add(row.segments);
             late = late.saturating_add(row.late);
         }
@@ -72,38 +77,6 @@ impl Explained {
     }
 }
 
-/// What packets of a drop key and of a row have in common.
-type Packets<'a> = (Option<NetnsId>, u32, u16, &'a Reason, &'a Function);
-
-/// Rows about the same packets as some of these drop keys.
-fn rows_of<'a>(
-    seen: &'a Retransmissions,
-    counts: &'a [DropCount],
-    drops: &'a [usize],
-) -> impl Iterator<Item = &'a ExplainedRetransmissions> {
-    let keys = drops.iter().filter_map(|drop| counts.get(*drop));
-    let dropped: HashSet<Packets<'_>> = keys
-        .map(|key| {
-            (
-                key.netns,
-                key.ifindex,
-                key.ethertype,
-                &key.reason,
-                &key.location,
-            )
-        })
-        .collect();
-    seen.explained.iter().filter(move |row| {
-        dropped.contains(&(
-            row.netns,
-            row.ifindex,
-            row.ethertype,
-            &row.reason,
-            &row.location,
-        ))
-    })
-}
-
 /// Adds to each finding how many retransmissions the lost packets explain that it claims.
 pub(crate) fn prove(window: &Window<'_>, outcome: &mut Outcome) {
     let mut lost: HashMap<&FindingId, Vec<usize>> = HashMap::new();
@@ -126,6 +99,7 @@ mod tests {
     use crate::{
         EvidenceWindow,
         causes::Mechanism,
+        evidence::{ExplainedRetransmissions, Retransmissions},
         finding::{Claim, Finding, Severity, Subject},
         testing::{NODE, POD, ipv4_drops, proofs, text, window},
     };

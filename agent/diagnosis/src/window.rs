@@ -3,7 +3,10 @@
 use std::{collections::HashMap, net::IpAddr, ops::Deref};
 
 use crate::{
-    evidence::{EvidenceWindow, Link, LinkId, Namespace, NetnsId, PacketSample, PacketSocket},
+    evidence::{
+        DropPlace, EvidenceWindow, ExplainedRetransmissions, Link, LinkId, Namespace, NetnsId,
+        PacketSample, PacketSocket, TunHolder,
+    },
     topology::Topology,
 };
 
@@ -16,7 +19,9 @@ pub struct Window<'e> {
     addresses: HashMap<IpAddr, Vec<(&'e Namespace, u32)>>,
     drops: HashMap<LinkId, Vec<usize>>,
     samples: HashMap<usize, Vec<&'e PacketSample>>,
+    retransmitted: HashMap<DropPlace<'e>, Vec<&'e ExplainedRetransmissions>>,
     sockets: HashMap<LinkId, Vec<&'e PacketSocket>>,
+    tun_holders: HashMap<&'e str, Vec<&'e TunHolder>>,
 }
 
 impl<'e> Window<'e> {
@@ -29,7 +34,9 @@ impl<'e> Window<'e> {
             addresses: HashMap::new(),
             drops: HashMap::new(),
             samples: HashMap::new(),
+            retransmitted: HashMap::new(),
             sockets: HashMap::new(),
+            tun_holders: HashMap::new(),
         };
         for namespace in &evidence.namespaces {
             window.namespaces.entry(namespace.id).or_insert(namespace);
@@ -54,6 +61,11 @@ impl<'e> Window<'e> {
                 window.samples.entry(sample.key).or_default().push(sample);
             }
         }
+        let retransmissions = evidence.retransmissions.value().into_iter();
+        for row in retransmissions.flat_map(|seen| &seen.explained) {
+            let after = window.retransmitted.entry(row.place()).or_default();
+            after.push(row);
+        }
         for socket in evidence.packet_sockets.value().into_iter().flatten() {
             for membership in &socket.memberships {
                 let link = (socket.netns, membership.ifindex);
@@ -65,6 +77,10 @@ impl<'e> Window<'e> {
                     members.push(socket);
                 }
             }
+        }
+        for holder in evidence.tun_holders.value().into_iter().flatten() {
+            let of_name = window.tun_holders.entry(&holder.device).or_default();
+            of_name.push(holder);
         }
         window
     }
@@ -89,9 +105,24 @@ impl<'e> Window<'e> {
         self.samples.get(&drop).into_iter().flatten().copied()
     }
 
+    /// Retransmissions of what was dropped at this place.
+    pub(crate) fn retransmitted_after<'a>(
+        &'a self,
+        place: &DropPlace<'a>,
+    ) -> &'a [&'e ExplainedRetransmissions] {
+        self.retransmitted.get(place).map_or(&[], Vec::as_slice)
+    }
+
     /// The packet sockets with a membership on this link.
     pub fn sockets_on(&self, link: &Link) -> impl Iterator<Item = &'e PacketSocket> {
         self.sockets.get(&link.id()).into_iter().flatten().copied()
+    }
+
+    /// The processes that hold this TUN, TAP, macvtap or ipvtap device open.
+    pub(crate) fn tun_holders_of(&self, link: &Link) -> Vec<&'e TunHolder> {
+        let of_name = self.tun_holders.get(link.name.as_str());
+        let of_name = of_name.map_or(&[][..], Vec::as_slice);
+        self.topology.holders(link, of_name)
     }
 }
 

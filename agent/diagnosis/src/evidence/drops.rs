@@ -43,6 +43,21 @@ pub struct DropCount {
     pub last_ms: u64,
 }
 
+/// Where and why packets were dropped: what tells one drop key from another.
+pub(crate) type DropPlace<'a> = (Option<NetnsId>, u32, u16, &'a Reason, &'a Function);
+
+impl DropCount {
+    pub(crate) fn place(&self) -> DropPlace<'_> {
+        (
+            self.netns,
+            self.ifindex,
+            self.ethertype,
+            &self.reason,
+            &self.location,
+        )
+    }
+}
+
 /// One dropped packet, copied in part.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PacketSample {

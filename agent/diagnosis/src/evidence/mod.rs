@@ -14,6 +14,7 @@ mod on_demand;
 mod retransmissions;
 mod softnet;
 
+pub(crate) use drops::DropPlace;
 pub use drops::{DropCount, Drops, PacketSample};
 pub use frame_copies::{FrameCopies, FrameCopy};
 pub use gro::{GroCount, GroKind, GroReceive};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::NetnsId;
+use super::{NetnsId, drops::DropPlace};
 use crate::kernel::{Function, Reason};
 
 /// What the retransmission probe saw while it was attached.
@@ -37,4 +37,16 @@ pub struct ExplainedRetransmissions {
     pub segments: u64,
     /// Of those, sent again 200 ms or more after the drop: a retransmission timeout, the tail that a user feels.
     pub late: u64,
+}
+
+impl ExplainedRetransmissions {
+    pub(crate) fn place(&self) -> DropPlace<'_> {
+        (
+            self.netns,
+            self.ifindex,
+            self.ethertype,
+            &self.reason,
+            &self.location,
+        )
+    }
 }

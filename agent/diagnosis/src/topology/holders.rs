@@ -17,14 +17,10 @@ impl<'e> Topology<'e> {
             .copied()
     }
 
-    /// Those of these processes that hold this device.
-    pub(crate) fn holders<'h>(
-        &self,
-        link: &Link,
-        all: impl Iterator<Item = &'h TunHolder>,
-    ) -> Vec<&'h TunHolder> {
-        let (here, elsewhere): (Vec<_>, Vec<_>) = all
-            .filter(|holder| holder.device == link.name)
+    /// Those that hold this device, of the processes that hold one of its name.
+    pub(crate) fn holders<'h>(&self, link: &Link, of_name: &[&'h TunHolder]) -> Vec<&'h TunHolder> {
+        let (here, elsewhere): (Vec<_>, Vec<_>) = of_name
+            .iter()
             .partition(|holder| holder.netns == link.netns);
         let alike = self.named(&link.name).iter();
         let is_only_one = alike.filter(|other| other.kind == link.kind).count() == 1;

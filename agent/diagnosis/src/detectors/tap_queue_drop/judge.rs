@@ -1,6 +1,9 @@
 //! Devices with full queues, their readers, and the senders whose packets had to be sent again.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+};
 
 use super::race;
 use crate::{
@@ -188,33 +191,34 @@ impl<'a> FullQueue<'a> {
 }
 
 fn readers<'a>(window: &'a Window<'_>, link: &Link) -> Vec<&'a Owner> {
-    let all = window.tun_holders.value().into_iter().flatten();
-    let found = window.topology.holders(link, all);
-    found.into_iter().map(|holder| &holder.owner).collect()
+    let holders = window.tun_holders_of(link).into_iter();
+    holders.map(|holder| &holder.owner).collect()
 }
 
 fn retransmitting<'a>(window: &'a Window<'_>, tally: &Tally) -> Vec<&'a Namespace> {
-    let (sources, destinations): (Vec<IpAddr>, Vec<IpAddr>) = tally
+    let packets: Vec<IpPacket<'_>> = tally
         .samples(window)
         .filter_map(IpPacket::of_sample)
         .filter(|packet| packet.protocol == TCP)
-        .map(|packet| (packet.source, packet.final_destination))
-        .unzip();
-    let holds = |namespace: &Namespace, ends: &[IpAddr]| {
-        let mut addresses = namespace.addresses.iter();
-        addresses.any(|address| ends.contains(&address.address))
-    };
-    let sent_again = |namespace: &Namespace| {
-        let segments = namespace.increase("Tcp.RetransSegs");
-        segments.is_some_and(|segments| segments > 0)
-    };
-    let mut found: Vec<&Namespace> = window
-        .namespaces
-        .iter()
-        .filter(|namespace| holds(namespace, &sources) || holds(namespace, &destinations))
-        .filter(|namespace| sent_again(namespace))
         .collect();
-    found.sort_by_key(|namespace| !holds(namespace, &sources));
-    found.truncate(SENDERS_SHOWN);
-    found
+    let holders = |address: IpAddr| window.holders_of(address).iter();
+    let sources = packets.iter().flat_map(|packet| holders(packet.source));
+    let destinations = packets
+        .iter()
+        .flat_map(|packet| holders(packet.final_destination));
+    // The node's own namespace before those of its pods.
+    let key =
+        |is_source: bool, namespace: &Namespace| (!is_source, !namespace.is_node, namespace.id);
+    let sources = sources.map(|(namespace, _)| (key(true, namespace), *namespace));
+    let destinations = destinations.map(|(namespace, _)| (key(false, namespace), *namespace));
+    let ends: BTreeMap<_, &Namespace> = sources.chain(destinations).collect();
+    let mut seen = HashSet::new();
+    ends.into_values()
+        .filter(|namespace| seen.insert(namespace.id))
+        .filter(|namespace| {
+            let segments = namespace.increase("Tcp.RetransSegs");
+            segments.is_some_and(|segments| segments > 0)
+        })
+        .take(SENDERS_SHOWN)
+        .collect()
 }
