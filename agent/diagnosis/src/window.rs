@@ -4,8 +4,8 @@ use std::{collections::HashMap, net::IpAddr, ops::Deref};
 
 use crate::{
     evidence::{
-        DropPlace, EvidenceWindow, ExplainedRetransmissions, Link, LinkId, Namespace, NetnsId,
-        PacketSample, PacketSocket, TunHolder,
+        DropCount, DropPlace, EvidenceWindow, ExplainedRetransmissions, Link, LinkId, Namespace,
+        NetnsId, PacketSample, PacketSocket, TunHolder,
     },
     topology::Topology,
 };
@@ -18,6 +18,7 @@ pub struct Window<'e> {
     namespaces: HashMap<NetnsId, &'e Namespace>,
     addresses: HashMap<IpAddr, Vec<(&'e Namespace, u32)>>,
     drops: HashMap<LinkId, Vec<usize>>,
+    drops_in: HashMap<Option<NetnsId>, Vec<&'e DropCount>>,
     samples: HashMap<usize, Vec<&'e PacketSample>>,
     retransmitted: HashMap<DropPlace<'e>, Vec<&'e ExplainedRetransmissions>>,
     sockets: HashMap<LinkId, Vec<&'e PacketSocket>>,
@@ -33,6 +34,7 @@ impl<'e> Window<'e> {
             namespaces: HashMap::new(),
             addresses: HashMap::new(),
             drops: HashMap::new(),
+            drops_in: HashMap::new(),
             samples: HashMap::new(),
             retransmitted: HashMap::new(),
             sockets: HashMap::new(),
@@ -52,6 +54,7 @@ impl<'e> Window<'e> {
         }
         if let Some(drops) = evidence.drops.value() {
             for (drop, key) in drops.counts.iter().enumerate() {
+                window.drops_in.entry(key.netns).or_default().push(key);
                 if let Some(netns) = key.netns {
                     let of_link = window.drops.entry((netns, key.ifindex)).or_default();
                     of_link.push(drop);
@@ -98,6 +101,11 @@ impl<'e> Window<'e> {
     /// The drop keys of this link.
     pub fn drops_on(&self, link: &Link) -> &[usize] {
         self.drops.get(&link.id()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The drop keys of this namespace, or those of which none is known.
+    pub(crate) fn drops_in(&self, netns: Option<NetnsId>) -> &[&'e DropCount] {
+        self.drops_in.get(&netns).map_or(&[], Vec::as_slice)
     }
 
     /// The sampled packets of a drop key.

@@ -2,7 +2,7 @@
 
 use crate::{
     Window,
-    evidence::{DropCount, Namespace},
+    evidence::{DropCount, Namespace, NetnsId},
     kernel::{NamespaceCounter, Reason, Site, site},
 };
 
@@ -109,32 +109,29 @@ fn only_checksums(window: &Window<'_>, drop: &DropCount) -> bool {
     };
     let namespace = drop.netns.and_then(|netns| window.namespace(netns));
     let increase = namespace.and_then(|namespace| namespace.increase(verified.counter.name()));
-    let freed = |sites: &[&Site], is_here: &dyn Fn(&DropCount) -> bool| {
-        let drops = window.drops.value().into_iter();
+    let freed = |sites: &[&Site], netns: Option<NetnsId>| {
+        let drops = window.drops_in(netns).iter();
         drops
-            .flat_map(|drops| &drops.counts)
-            .filter(|other| other.location.is_of_any(sites) && is_here(other))
+            .filter(|other| other.location.is_of_any(sites))
             .fold(0_u64, |sum, other| sum.saturating_add(other.at_least))
     };
-    let on_arrival = freed(verified.sites, &|other| other.netns == drop.netns);
+    let on_arrival = freed(verified.sites, drop.netns);
     // What is verified late has lost its device, and may be of any namespace.
-    let later = freed(verified.later, &|other| {
-        other.netns.is_none() || other.netns == drop.netns
-    });
+    let elsewhere = drop.netns.map_or(0, |_| freed(verified.later, None));
+    let later = freed(verified.later, drop.netns).saturating_add(elsewhere);
     increase.is_some_and(|rose| rose > later && rose - later >= on_arrival - on_arrival / 10)
 }
 
 /// The number of segments with a wrong checksum that TCP freed in this namespace without an event: before 5.17
 /// `tcp_drop` so frees what an open connection refuses.
 pub(super) fn unseen(window: &Window<'_>, namespace: &Namespace) -> u64 {
-    let Some(drops) = window.drops.value().filter(|drops| !drops.has_reasons) else {
+    if window.drops.value().is_none_or(|drops| drops.has_reasons) {
         return 0;
-    };
+    }
     let [tcp, ..] = &ON_ARRIVAL;
-    let seen = drops
-        .counts
+    let seen = window
+        .drops_in(Some(namespace.id))
         .iter()
-        .filter(|drop| drop.netns == Some(namespace.id))
         .filter(|drop| drop.location.is_of_any(tcp.sites))
         .filter(|drop| of(window, drop).is_some())
         .fold(0_u64, |sum, drop| sum.saturating_add(drop.count));
