@@ -120,14 +120,18 @@ impl<'a> ControlFrames<'a> {
         let inside = node.namespace();
         inside.ip(&format!("link add bond0 type bond mode {mode} miimon 100"))?;
         let scenario = Self::below(node, "bond0")?;
+        if mode == "active-backup" {
+            // Else the port whose carrier the bond sees first is the active one.
+            inside.ip("link set bond0 type bond primary eth1")?;
+        }
         // Until it has picked the active port, each port drops by itself. LACP waits some seconds for a partner first.
         let picked = wait::until("bond0's active port", wait::LIMIT, || {
             let states =
                 ["eth1", "eth2"].map(|port| format!("/sys/class/net/{port}/bonding_slave/state"));
             let states = inside.run("cat", &states.each_ref().map(String::as_str))?;
-            let active = states.lines().filter(|state| *state == "active").count();
             let carrier = inside.run("cat", &["/sys/class/net/bond0/carrier"])?;
-            Ok((carrier.trim() == "1" && active == 1).then_some(()))
+            let is_picked = states.lines().eq(["active", "backup"]);
+            Ok((carrier.trim() == "1" && is_picked).then_some(()))
         });
         picked.with_context(|| {
             let state = inside.run("cat", &["/proc/net/bonding/bond0"]);
@@ -158,7 +162,8 @@ impl<'a> ControlFrames<'a> {
         ))
     }
 
-    /// Takes the kernel's 802.2 code away, some moments after other scenarios' namespaces have gone, which bridges and VLANs load, and which receives 802.2 frames of any device.
+    /// Takes the kernel's 802.2 code away, some moments after other scenarios' namespaces have gone, which bridges and
+    /// VLANs load, and which receives 802.2 frames of any device.
     pub fn unload_802_2(&self) -> Result<()> {
         let inside = self.node.namespace();
         wait::until("the kernel's 802.2 code to go", wait::LIMIT, || {
