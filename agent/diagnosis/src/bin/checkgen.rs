@@ -82,7 +82,9 @@ fn index() -> String {
     );
     for cause in causes() {
         let (check, name) = (cause.check.name, cause.name);
-        let words = cause.headlines.join("; ").replace("{protocol}", "PROTOCOL");
+        let mut headlines = cause.headlines.to_vec();
+        headlines.dedup();
+        let words = headlines.join("; ").replace("{protocol}", "PROTOCOL");
         let _ = writeln!(text, "| [{check}/{name}]({check}.md) | {words} |");
     }
     text
