@@ -43,7 +43,7 @@ impl Default for Deadlines {
 #[error("no answer in {0:?}")]
 pub struct NoAnswer(pub Duration);
 
-/// How long the API server asks to wait before the next attempt; the error, or what caused it, is its refusal.
+/// The time that the API server asks to wait before the next attempt; the error, or what caused it, is its refusal.
 pub fn retry_after(error: &(dyn Error + 'static)) -> Option<Duration> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,4 +1,4 @@
-//! How both programs speak to the API server.
+//! The way both programs speak to the API server.
 //!
 //! - [`connect`] finds it and makes a client of which each request has a deadline ([`bounded`]);
 //! - [`retry_after`] tells how long a refusal asks to wait, from the header that kube does not pass on;

@@ -34,23 +34,23 @@ pub struct Request {
     pub method: String,
     /// The path without the query.
     pub path: String,
-    /// What follows the question mark.
+    /// The text after the question mark.
     pub query: String,
     /// `Content-Type`.
     pub content_type: String,
     /// The body; null where there is none.
     pub body: Value,
-    /// When it came.
+    /// The moment of its arrival.
     pub at: Instant,
 }
 
 impl Request {
-    /// Whether it is a watch.
+    /// True for a watch.
     pub fn is_watch(&self) -> bool {
         self.query.split('&').any(|pair| pair == "watch=true")
     }
 
-    /// Whether it writes an object of this collection.
+    /// True for a write of an object of this collection.
     pub fn writes(&self, collection: &str) -> bool {
         self.method == "PATCH" && self.path.starts_with(collection)
     }
@@ -64,7 +64,7 @@ impl Request {
     }
 }
 
-/// What the server does instead of its work.
+/// A fault that the server makes instead of its work.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
     /// Refuses with this status, in plain text as API priority and fairness does.
@@ -112,7 +112,7 @@ impl Server {
     /// Serves on a free port of the loopback device, until the runtime ends.
     ///
     /// # Errors
-    /// When there is no port.
+    /// If there is no port.
     pub async fn start() -> io::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -140,7 +140,7 @@ impl Server {
     /// A client of this server.
     ///
     /// # Errors
-    /// When the client cannot be built.
+    /// If the client cannot be built.
     pub fn client(&self, deadlines: Deadlines) -> Result<Client, connect::Error> {
         let url = http::Uri::builder()
             .scheme("http")

@@ -36,7 +36,7 @@ const LIFETIME: std::ops::Range<u64> = 240..290;
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
 
-/// What a watch brings.
+/// A step of a watch.
 #[derive(Debug)]
 pub enum Step<K> {
     /// A change of the objects.
@@ -140,7 +140,7 @@ enum Phase<K> {
     },
 }
 
-/// What follows the objects of a page.
+/// The steps after the objects of a page.
 enum Next {
     Page(Option<String>),
     Watch(String),
@@ -292,7 +292,7 @@ where
 }
 
 impl<K> Phase<K> {
-    /// What an interrupted watch goes on with. `is_gone`: the API server no longer knows the version.
+    /// The next step of an interrupted watch. `is_gone`: the API server no longer knows the version.
     fn after(version: String, is_gone: bool) -> Self {
         if is_gone {
             Self::Unlisted

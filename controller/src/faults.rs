@@ -136,7 +136,7 @@ impl Cluster {
         message.unwrap_or_default().to_owned()
     }
 
-    /// When each write of this node's report came.
+    /// The moments at which this node's report was written.
     fn writes(&self, node: &str) -> Vec<Instant> {
         let requests = self.server.requests();
         let own = requests.iter().filter(|request| is_write_of(request, node));
@@ -144,7 +144,7 @@ impl Cluster {
     }
 }
 
-/// What an agent does that has an assignment and no result.
+/// Reports the result of an assignment that has none yet, as an agent does.
 fn finish(report: &mut Value) {
     let assignment = &report["spec"]["assignments"][0];
     if assignment.is_null() || !report["status"].is_null() {

@@ -35,7 +35,7 @@ const ROUND: Duration = Duration::from_secs(15);
 /// Longer than the slowest pass: a status and a handful of Events, each of which has a deadline.
 pub const HANGS_AFTER: Duration = Duration::from_secs(120);
 
-/// What one controller works on.
+/// The work of one controller.
 pub struct Controller<K: kube::Resource<DynamicType = ()> + 'static, S> {
     /// Its name.
     pub name: &'static str,

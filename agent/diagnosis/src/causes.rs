@@ -177,7 +177,7 @@ impl Mechanism {
         }
     }
 
-    /// Whether it is this cause.
+    /// True for this cause.
     pub fn is(&self, cause: &'static Cause) -> bool {
         matches!(self, Self::Listed(own) if *own == cause)
     }

@@ -13,7 +13,7 @@ use crate::{
 /// The evidence, and indexes of what detectors look up in it: no look-up walks a list.
 pub struct Window<'e> {
     evidence: &'e EvidenceWindow,
-    /// How the links are connected.
+    /// The connections between the links.
     pub topology: Topology<'e>,
     namespaces: HashMap<NetnsId, &'e Namespace>,
     addresses: HashMap<IpAddr, Vec<(&'e Namespace, u32)>>,

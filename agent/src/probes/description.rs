@@ -34,7 +34,7 @@ impl Backend {
     }
 }
 
-/// What a probe does at one tracepoint: the names of the tracepoint and of a program for each variant.
+/// A probe's work at one tracepoint: the names of the tracepoint and of a program for each variant.
 #[derive(Debug)]
 pub(crate) struct Hook {
     /// The tracepoint.
@@ -66,15 +66,15 @@ pub(super) type AnyLayout = Box<dyn Any + Send + Sync>;
 pub(crate) struct Description {
     /// Its name in reports.
     pub name: &'static str,
-    /// What the names of its maps begin with.
+    /// The beginning of the names of its maps.
     pub maps: &'static str,
     /// Those of its maps that take more than some kilobytes.
     pub large_maps: &'static [&'static str],
     /// The global that holds the offsets of the fields that it reads.
     pub layout: &'static str,
-    /// Where it is attached; nowhere when it is an iterator.
+    /// The hooks that it is attached to; nowhere when it is an iterator.
     pub hooks: &'static [Hook],
-    /// Whether and how well it works on a kernel with these facts.
+    /// Its support on a kernel with these facts.
     pub supported: fn(&KernelFacts) -> Support,
     /// Looks up every offset.
     pub resolve: fn(&KernelTypes, &KernelFacts) -> Result<AnyLayout, btf::Error>,

@@ -32,7 +32,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// What the kernel said when it refused a program or a map.
+    /// The message of the kernel when it refused a program or a map.
     pub(crate) fn refused(source: &(dyn error::Error + 'static)) -> Self {
         match refusal(source) {
             KernelRefusal::NotPermitted { why } => Self::NotPermitted { why },

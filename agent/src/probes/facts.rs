@@ -33,7 +33,7 @@ pub(crate) struct KernelFacts {
     pub has_sock_from_file: bool,
 }
 
-/// Whether a probe works on a kernel.
+/// The support of a probe on a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Support {
     /// In full.
@@ -45,7 +45,7 @@ pub(crate) enum Support {
 }
 
 impl KernelFacts {
-    /// What is known without the kernel's types.
+    /// The facts that are known without the kernel's types.
     pub(super) fn read() -> Self {
         Self {
             release: read_line("/proc/sys/kernel/osrelease"),

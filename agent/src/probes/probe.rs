@@ -17,13 +17,13 @@ type MakeWatch = fn(&WindowStart<'_>) -> Box<dyn ProbeWatch>;
 /// A line of the registry.
 #[derive(Debug)]
 pub(crate) struct Registration {
-    /// What the object holds of it.
+    /// Its part of the object.
     pub description: &'static Description,
-    /// How it stood in a window; `None` when only other evidence shows it.
+    /// Its state in a window; `None` when only other evidence shows it.
     pub standing: Option<fn(&EvidenceWindow) -> report::Probe>,
     /// Every count of events in its evidence.
     pub counts: fn(&EvidenceWindow) -> Vec<u64>,
-    /// How it is driven within a window; `None` when it reads in every window.
+    /// Its control within a window; `None` when it reads in every window.
     pub watch: Option<MakeWatch>,
 }
 

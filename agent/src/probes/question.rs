@@ -5,7 +5,7 @@ use netdiag_diagnosis::{
     uapi::flags::IFF_LOOPBACK,
 };
 
-/// Whether a probe is needed at this moment.
+/// The need for a probe at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
     /// It is, to answer this.
@@ -14,7 +14,7 @@ pub(crate) enum Demand {
     None(String),
 }
 
-/// What was read as the window began.
+/// The facts that were read as the window began.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WindowStart<'a> {
     /// The links of the node.
@@ -25,7 +25,7 @@ pub(crate) struct WindowStart<'a> {
     pub segment_route: Option<SegmentRoute>,
 }
 
-/// What a route does with segment routing headers.
+/// A route's treatment of segment routing headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SegmentRoute {
     /// `encap seg6`: adds one.
@@ -45,7 +45,7 @@ pub(crate) struct ProtocolCounters {
     pub retransmitted_segments: u64,
 }
 
-/// What rose in a namespace since it was read before.
+/// The counters of a namespace that rose since the reading before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rise {
     /// The namespace.
@@ -59,11 +59,11 @@ pub(crate) trait Question {
     /// The question as the window begins.
     fn of(start: &WindowStart<'_>) -> Self;
 
-    /// What is needed after these counters rose.
+    /// The need after these counters rose.
     fn after(&self, rises: &[Rise]) -> Demand;
 }
 
-/// Whether a link takes in packets from outside.
+/// True for a link that takes in packets from outside.
 pub(crate) fn receives(link: &Link) -> bool {
     link.is_up() && link.requested_flags & IFF_LOOPBACK == 0
 }

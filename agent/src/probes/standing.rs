@@ -1,4 +1,4 @@
-//! How a probe stood in a window, as a report says it.
+//! The state of a probe in a window, as a report has it.
 
 use netdiag_crds::report::Probe;
 use netdiag_diagnosis::evidence::{Observed, OnDemand};

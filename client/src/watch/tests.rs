@@ -15,7 +15,7 @@ fn node(name: &str) -> serde_json::Value {
     json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
 }
 
-/// What a step is, for comparison.
+/// The name of a step, for comparison.
 fn told(step: &Step<Node>) -> String {
     match step {
         Step::Event(Event::Init) => "init".to_owned(),

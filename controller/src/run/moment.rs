@@ -15,7 +15,7 @@ use super::{
     time::{GRACE_AFTER_RETURN, RunningTime},
 };
 
-/// What a decision about one diagnosis knows of time.
+/// The time, as far as a decision about one diagnosis needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// This machine's clock, in whole seconds as the API keeps them. It is shown, and no deadline is computed from it.
@@ -43,7 +43,7 @@ pub struct Moments {
     runs: Mutex<HashMap<String, Progress>>,
 }
 
-/// How far a run is. It leaves with its diagnosis.
+/// The progress of a run. It leaves with its diagnosis.
 #[derive(Debug)]
 struct Progress {
     uid: Option<String>,

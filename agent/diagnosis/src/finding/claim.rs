@@ -4,7 +4,7 @@ use std::{collections::HashSet, ops::Deref};
 
 use super::FindingId;
 
-/// Whether a drop hurts.
+/// The verdict on a drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// Nobody misses the packet.
@@ -20,7 +20,7 @@ pub enum Verdict {
 pub struct Claim {
     /// Index into [`crate::evidence::Drops::counts`].
     pub drop: usize,
-    /// Whether it hurts.
+    /// The verdict on the drop.
     pub verdict: Verdict,
     /// Protocol by name, when known: `LLDP`.
     pub protocol: Option<String>,

@@ -1,4 +1,4 @@
-//! What a detector says: a symptom (`check`), its proved cause, whom it hurts, and what ends it.
+//! The result of a detector: a symptom (`check`), its proved cause, whom it hurts, and what ends it.
 
 mod claim;
 mod confidence;
@@ -29,13 +29,13 @@ use crate::causes::{Check, Mechanism};
 pub struct Finding {
     /// Stable identity.
     pub id: FindingId,
-    /// What was proved.
+    /// The cause that was proved.
     pub cause: Mechanism,
-    /// How bad.
+    /// The urgency.
     pub severity: Severity,
-    /// How sure.
+    /// The certainty of the cause.
     pub confidence: Confidence,
-    /// What it is about.
+    /// The device, pod or process that the finding is about.
     pub subject: Subject,
     /// Its sentences.
     pub text: Text,
@@ -47,7 +47,7 @@ pub struct Finding {
     pub neighbours: Vec<String>,
     /// Findings that make this one happen.
     pub caused_by: Vec<FindingId>,
-    /// What this finding does to another that names it in `caused_by`, as a clause that follows "Because [n]".
+    /// The effect of this finding on another that names it in `caused_by`, as a clause that follows "Because [n]".
     pub consequence: String,
     /// Ordered, best first.
     pub remedies: Vec<Remedy>,

@@ -9,7 +9,7 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// The drops that they explain.
     pub claims: Claims,
-    /// What could not be checked.
+    /// The checks that could not be made.
     pub unchecked: Vec<Unchecked>,
 }
 

@@ -3,13 +3,13 @@
 /// One fact that supports a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// What was counted or read, readable on its own: `UNHANDLED_PROTO at __netif_receive_skb_core, dev bond0`.
+    /// The name of the fact, readable on its own: `UNHANDLED_PROTO at __netif_receive_skb_core, dev bond0`.
     pub name: String,
     /// The value as text.
     pub value: String,
     /// Its unit (`frames`, `bytes`); empty for none.
     pub unit: &'static str,
-    /// Where it was read: `kfree_skb`, `netlink`, `/proc/net/ptype`.
+    /// The place that it was read from: `kfree_skb`, `netlink`, `/proc/net/ptype`.
     pub source: String,
 }
 

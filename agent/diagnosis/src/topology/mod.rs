@@ -1,4 +1,4 @@
-//! How the links of a node are connected.
+//! The connections between the links of a node.
 
 mod filters;
 mod frames;

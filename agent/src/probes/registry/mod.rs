@@ -37,7 +37,7 @@ pub(crate) fn watches(start: &WindowStart<'_>) -> Vec<Box<dyn ProbeWatch>> {
     watches.map(|watch| watch(start)).collect()
 }
 
-/// How each probe stood in a window.
+/// The state of each probe in a window.
 pub(crate) fn standing(window: &EvidenceWindow) -> impl Iterator<Item = report::Probe> {
     let standing = PROBES.iter().filter_map(|probe| probe.standing);
     standing.map(|standing| standing(window))

@@ -1,4 +1,4 @@
-//! When retransmissions are to be joined to drops.
+//! The conditions for joining retransmissions to drops.
 
 use crate::probes::question::{Demand, Question, Rise, WindowStart};
 

@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! Tests of the requests that go over the wire.
 
 use netdiag_client::{
     bounded::Deadlines,

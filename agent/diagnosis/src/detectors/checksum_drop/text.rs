@@ -194,7 +194,7 @@ fn signatures<'a>(
     }
     let line =
         |what: &str, count: usize| proof::of_drop(what, format!("{count} of {judged} sampled"));
-    let half = "checksum field holds the pseudo-header's sum alone";
+    let half = "checksum field holds the pseudo-header's sum only";
     let translated = "it misses that sum by one value, whatever the packet's bytes are";
     let mut proofs = vec![line(half, candidates.pseudo_header.len())];
     if !candidates.translated.is_empty() {

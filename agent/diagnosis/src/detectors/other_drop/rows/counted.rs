@@ -62,7 +62,7 @@ pub(super) static ROWS: &[Row] = &[
         },
         meaning: "the reverse path filter refused them: no route leads back to their source through this interface",
         advice: Some(look(
-            "Mend the route back, or let the filter accept any route back (rp_filter=2, loose mode).",
+            "Fix the route back, or let the filter accept any route back (rp_filter=2, loose mode).",
             &["ip", "route", "show", "table", "all"],
         )),
     },

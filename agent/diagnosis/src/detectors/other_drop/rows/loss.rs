@@ -77,7 +77,7 @@ pub(super) static ROWS: &[Row] = &[
         },
         meaning: "the reverse path filter refused them: no route leads back to their source through this interface",
         advice: Some(Advice {
-            text: "Mend the route back, or let the filter accept any route back (loose mode).",
+            text: "Fix the route back, or let the filter accept any route back (loose mode).",
             command: &["sysctl", "-w", "net/ipv4/conf/{device}/rp_filter=2"],
             scope: Scope::Namespace,
             effect: "Forged sources that have a route through another interface are no longer refused here.",
