@@ -41,7 +41,6 @@ pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
     }
     explained_retransmissions::prove(window, &mut outcome);
     let mut ledger = ledger::balance(window, &outcome.claims);
-    raise_causes(&mut outcome.findings);
     let mut findings = keep_wanted(outcome.findings, settings);
     ledger.retain(|entry| settings.wants_entry(entry));
     forget_unreported(&mut ledger, &findings);
@@ -91,7 +90,7 @@ fn reading_order(
 ) {
     let is_left_over = *finding.check() == OTHER_DROP;
     (
-        Reverse((finding.severity, finding.confidence)),
+        Reverse((finding.severity(), finding.confidence)),
         !booked.contains(&finding.id),
         is_left_over,
         finding.check(),
@@ -109,25 +108,6 @@ fn booked(ledger: &[LedgerEntry]) -> impl Iterator<Item = &FindingId> {
 fn places(findings: &[Finding]) -> HashMap<FindingId, usize> {
     let ids = findings.iter().map(|finding| finding.id.clone());
     ids.zip(0..).collect()
-}
-
-/// A finding that another names in `caused_by` takes the worst severity of what it causes, along the whole chain.
-fn raise_causes(findings: &mut [Finding]) {
-    let places = places(findings);
-    let mut waiting: Vec<usize> = (0..findings.len()).collect();
-    while let Some(effect) = waiting.pop() {
-        let (severity, causes) = (
-            findings[effect].severity,
-            findings[effect].caused_by.clone(),
-        );
-        for place in causes.iter().filter_map(|cause| places.get(cause)) {
-            let cause = &mut findings[*place];
-            if cause.severity < severity {
-                cause.severity = severity;
-                waiting.push(*place);
-            }
-        }
-    }
 }
 
 /// A booking points at no finding that the reader cannot look up.

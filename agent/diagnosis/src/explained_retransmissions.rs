@@ -100,7 +100,7 @@ mod tests {
         EvidenceWindow,
         causes::Mechanism,
         evidence::{ExplainedRetransmissions, Retransmissions},
-        finding::{Claim, Finding, Severity, Subject},
+        finding::{Assessment, Claim, Finding, Subject},
         testing::{NODE, POD, ipv4_drops, proofs, text, window},
     };
 
@@ -140,7 +140,7 @@ mod tests {
     fn claimed(verdict: Verdict) -> Outcome {
         let finding = Finding::new(
             Mechanism::Kernel("X".to_owned()),
-            Severity::Info,
+            Assessment::none(),
             Subject::default(),
             text(),
         );

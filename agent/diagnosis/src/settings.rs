@@ -116,7 +116,7 @@ impl Settings {
             (None, Some(interface)) => self.wants_interface(interface),
             (None, None) => true,
         };
-        in_scope && self.wants_check(finding.check()) && finding.severity >= self.min_severity
+        in_scope && self.wants_check(finding.check()) && finding.severity() >= self.min_severity
     }
 
     /// Whether a ledger entry is asked for. Checks and severities do not narrow the ledger: half of it would not

@@ -7,7 +7,9 @@ use crate::{
         DropCount, Drops, Link, LinkKind, Namespace, NetnsId, Observed, Owner, PacketSocket, Peer,
         Pod,
     },
-    finding::{Claim, Finding, Outcome, Severity, Subject, Text, Verdict},
+    finding::{
+        Assessment, Claim, Culprit, Finding, Harm, Outcome, Severity, Subject, Text, Verdict,
+    },
     uapi::{
         ethertype::{ETH_P_ALL, ETH_P_IP},
         flags::{IFF_BROADCAST, IFF_MULTICAST, IFF_UP},
@@ -172,11 +174,20 @@ pub(crate) fn text() -> Text {
     }
 }
 
+/// An assessment that gives this severity.
+pub(crate) fn assessed(severity: Severity) -> Assessment {
+    match severity {
+        Severity::Info => Assessment::none(),
+        Severity::Warning => Assessment::of(Harm::Loss),
+        Severity::Critical => Assessment::of(Harm::Outage).by(Culprit::Here),
+    }
+}
+
 /// What an earlier check says that explains the first drop key.
 pub(crate) fn first_drop_claimed() -> Outcome {
     let explained = Finding::new(
         Mechanism::Kernel("Cause".to_owned()),
-        Severity::Info,
+        Assessment::none(),
         Subject::default(),
         text(),
     );

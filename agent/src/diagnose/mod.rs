@@ -198,7 +198,7 @@ fn judge(diagnosis: &Diagnosis, fail_on: Option<Severity>) -> Gate {
     let worst = diagnosis
         .findings
         .iter()
-        .map(|finding| finding.severity)
+        .map(|finding| finding.severity())
         .max();
     match fail_on {
         Some(limit) if worst >= Some(limit) => Gate::Failed,

@@ -44,7 +44,7 @@ impl ExpectedFinding {
         Self {
             check: finding.check().name.to_owned(),
             cause: finding.cause.to_string(),
-            severity: finding.severity.as_str().to_owned(),
+            severity: finding.severity().as_str().to_owned(),
             subject: finding.id.subject().to_owned(),
             count: finding.count,
         }

@@ -36,10 +36,14 @@ pub(super) fn findings(findings: &[Finding], style: Style) -> Vec<String> {
     let mut last_was_short = false;
     for (index, finding) in findings.iter().enumerate() {
         let told = told
-            .entry((finding.check().name, finding.cause.name(), finding.severity))
+            .entry((
+                finding.check().name,
+                finding.cause.name(),
+                finding.severity(),
+            ))
             .or_default();
         *told += 1;
-        let short = !style.wide && *told > told_in_full(finding.severity);
+        let short = !style.wide && *told > told_in_full(finding.severity());
         let block = if short {
             in_short(index + 1, finding, style)
         } else {
@@ -60,7 +64,7 @@ pub(super) fn findings(findings: &[Finding], style: Style) -> Vec<String> {
 fn heading(number: usize, finding: &Finding) -> String {
     let subject = &finding.subject;
     let mut parts = vec![
-        format!("[{number}] {}", finding.severity.as_str()),
+        format!("[{number}] {}", finding.severity().as_str()),
         format!("{}/{}", finding.check().name, finding.cause),
     ];
     parts.extend(
@@ -81,7 +85,7 @@ fn heading(number: usize, finding: &Finding) -> String {
 }
 
 fn painted(text: String, finding: &Finding, style: Style) -> String {
-    let severity = finding.severity;
+    let severity = finding.severity();
     paint(
         text,
         severity.as_str(),
@@ -101,7 +105,7 @@ fn in_short(number: usize, finding: &Finding, style: Style) -> String {
         .remedies
         .first()
         .and_then(|remedy| remedy.command.as_deref())
-        .filter(|_| finding.severity > Severity::Info);
+        .filter(|_| finding.severity() > Severity::Info);
     if let Some(command) = command {
         text.push('\n');
         text.push_str(&wrap_command("       ", command, style.width));

@@ -66,7 +66,7 @@ fn headline(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> Str
     match diagnosis
         .findings
         .iter()
-        .map(|finding| finding.severity)
+        .map(|finding| finding.severity())
         .max()
     {
         Some(severity) if severity > Severity::Info => paint(

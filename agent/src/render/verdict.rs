@@ -16,7 +16,7 @@ pub(super) fn verdict(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String 
     let worst: Vec<&Finding> = diagnosis
         .findings
         .iter()
-        .filter(|finding| finding.severity > Severity::Info)
+        .filter(|finding| finding.severity() > Severity::Info)
         .collect();
     if let Some(first) = worst.first() {
         return with_problems(first, &worst);
@@ -48,7 +48,7 @@ fn with_problems(first: &Finding, worst: &[&Finding]) -> String {
     };
     let mut text = format!(
         "{what}. {}: {}",
-        first.severity.as_str(),
+        first.severity().as_str(),
         sentence(&first.text.headline)
     );
     if let Some(remedy) = first.remedies.first() {

@@ -90,7 +90,7 @@ fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
         id: escaped(finding.id.as_str()),
         check: finding.check().name.to_owned(),
         cause: escaped(finding.cause.name()),
-        severity: finding.severity.as_str().to_owned(),
+        severity: finding.severity().as_str().to_owned(),
         confidence: finding.confidence.as_str().to_owned(),
         subject: convert_subject(&finding.subject),
         summary: escaped(&finding.text.headline),

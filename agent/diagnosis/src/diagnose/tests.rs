@@ -1,15 +1,15 @@
-//! Severities along the chain, what was asked for, and the order to read in.
+//! What was asked for, and the order to read in.
 
-use super::{diagnose, keep_wanted, raise_causes};
+use super::{diagnose, keep_wanted};
 use crate::{
-    causes::{Check, LINK_MTU, OTHER_DROP, PROMISCUITY, UNHANDLED_PROTOCOL},
+    causes::{Check, LINK_MTU, PROMISCUITY},
     evidence::{
         DropCount, Drops, EvidenceWindow, Link, LinkStats, Namespace, NetnsId, Observed, Pod,
     },
     finding::{Finding, Severity, Subject},
     kernel::Reason,
     settings::Settings,
-    testing::text,
+    testing::{assessed, text},
 };
 
 /// A finding of this check; which of its causes does not matter.
@@ -18,7 +18,7 @@ fn finding(check: &'static Check, interface: &str, severity: Severity) -> Findin
         interface: Some(interface.to_owned()),
         ..Subject::default()
     };
-    Finding::new(check.causes[0], severity, subject, text())
+    Finding::new(check.causes[0], assessed(severity), subject, text())
 }
 
 fn caused_by(mut effect: Finding, cause: &Finding) -> Finding {
@@ -35,27 +35,8 @@ fn settings(checks: &[&str], include: &[&str], min_severity: Severity) -> Settin
 fn names(findings: &[Finding]) -> Vec<(&str, Severity)> {
     findings
         .iter()
-        .map(|finding| (finding.check().name, finding.severity))
+        .map(|finding| (finding.check().name, finding.severity()))
         .collect()
-}
-
-#[test]
-fn a_cause_takes_the_worst_severity_along_the_chain() {
-    let root = finding(&PROMISCUITY, "br0", Severity::Info);
-    let middle = caused_by(finding(&UNHANDLED_PROTOCOL, "br0", Severity::Info), &root);
-    let effect = caused_by(finding(&LINK_MTU, "br0", Severity::Critical), &middle);
-    let other = caused_by(finding(&OTHER_DROP, "br0", Severity::Warning), &root);
-    let mut findings = vec![root, middle, effect, other];
-    raise_causes(&mut findings);
-    assert_eq!(
-        names(&findings),
-        [
-            ("Promiscuity", Severity::Critical),
-            ("UnhandledProtocol", Severity::Critical),
-            ("LinkMtu", Severity::Critical),
-            ("OtherDrop", Severity::Warning),
-        ]
-    );
 }
 
 #[test]
@@ -86,13 +67,18 @@ fn a_pattern_that_fits_no_interface_is_said() {
 }
 
 #[test]
-fn causes_that_name_each_other_end_in_one_severity() {
-    let a = finding(&PROMISCUITY, "br0", Severity::Info);
-    let b = caused_by(finding(&OTHER_DROP, "br0", Severity::Warning), &a);
-    let a = caused_by(a, &b);
-    let mut findings = vec![a, b];
-    raise_causes(&mut findings);
-    assert!(findings.iter().all(|one| one.severity == Severity::Warning));
+fn a_cause_keeps_its_own_severity() {
+    let cause = finding(&PROMISCUITY, "br0", Severity::Info);
+    let effect = caused_by(finding(&LINK_MTU, "br0", Severity::Critical), &cause);
+    let again = caused_by(cause, &effect);
+    let kept = keep_wanted(vec![again, effect], &settings(&[], &[], Severity::Critical));
+    assert_eq!(
+        names(&kept),
+        [
+            ("Promiscuity", Severity::Info),
+            ("LinkMtu", Severity::Critical)
+        ]
+    );
 }
 
 #[test]
@@ -196,7 +182,7 @@ fn every_counter_that_rose_is_explained_by_a_reported_finding() {
         diagnosis
             .findings
             .iter()
-            .all(|finding| finding.severity == Severity::Warning)
+            .all(|finding| finding.severity() == Severity::Warning)
     );
 }
 

@@ -1,23 +1,29 @@
 //! The result of a detector: a symptom (`check`), its proved cause, whom it hurts, and what ends it.
 
+mod assessment;
 mod claim;
 mod confidence;
+mod harm;
 mod id;
 mod outcome;
 mod proof;
 mod remedy;
 mod severity;
+mod share;
 mod subject;
 mod text;
 mod unchecked;
 
+pub use assessment::Assessment;
 pub use claim::{Claim, Claims, Verdict};
 pub use confidence::Confidence;
+pub use harm::{Culprit, Harm};
 pub use id::FindingId;
 pub use outcome::Outcome;
 pub use proof::Proof;
-pub use remedy::Remedy;
+pub use remedy::{Acts, Change, Remedy};
 pub use severity::Severity;
+pub use share::Share;
 pub use subject::Subject;
 pub use text::Text;
 pub use unchecked::Unchecked;
@@ -31,8 +37,8 @@ pub struct Finding {
     pub id: FindingId,
     /// The cause that was proved.
     pub cause: Mechanism,
-    /// The urgency.
-    pub severity: Severity,
+    /// The harm, whether it was meant so, and who can end it.
+    pub assessment: Assessment,
     /// The certainty of the cause.
     pub confidence: Confidence,
     /// The device, pod or process that the finding is about.
@@ -63,7 +69,7 @@ impl Finding {
     /// A finding with its identity and its sentences; the detector adds facts and remedies.
     pub fn new(
         cause: impl Into<Mechanism>,
-        severity: Severity,
+        assessment: Assessment,
         subject: Subject,
         text: Text,
     ) -> Self {
@@ -71,7 +77,7 @@ impl Finding {
         Self {
             id: FindingId::new(&cause, &subject),
             cause,
-            severity,
+            assessment,
             confidence: Confidence::Certain,
             subject,
             text,
@@ -85,6 +91,11 @@ impl Finding {
             first_ms: 0,
             last_ms: 0,
         }
+    }
+
+    /// The urgency, which follows from the assessment.
+    pub fn severity(&self) -> Severity {
+        self.assessment.severity()
     }
 
     /// The check that it belongs to.

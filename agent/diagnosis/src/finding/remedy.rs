@@ -2,6 +2,42 @@
 
 use crate::evidence::Namespace;
 
+/// The moment from which a change acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acts {
+    /// At once.
+    Now,
+    /// For sockets that are opened from then on: the program must be restarted.
+    NextSocket,
+    /// When the program calls listen() again.
+    NextListen,
+    /// On another host, named.
+    Elsewhere(String),
+}
+
+impl Acts {
+    /// The word that resources use.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Now => "Now",
+            Self::NextSocket => "NextSocket",
+            Self::NextListen => "NextListen",
+            Self::Elsewhere(_) => "Elsewhere",
+        }
+    }
+}
+
+/// A command that changes something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The moment from which it acts.
+    pub acts: Acts,
+    /// The command that restores what was set before. Absent where a name in it could not be trusted.
+    pub undo: Option<String>,
+    /// The file or field that keeps the change across a reboot, for one node and for a fleet.
+    pub lasting: Option<String>,
+}
+
 /// One way to end it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remedy {
@@ -11,6 +47,8 @@ pub struct Remedy {
     pub command: Option<String>,
     /// What changes by it, side effects first.
     pub effect: Option<String>,
+    /// The change that the command makes; absent for a command that only looks.
+    pub change: Option<Change>,
 }
 
 impl Remedy {
@@ -35,7 +73,7 @@ impl Remedy {
         Self {
             text: text.into(),
             command,
-            effect: None,
+            ..Self::default()
         }
     }
 
@@ -66,6 +104,32 @@ impl Remedy {
             }
             (None, None) => Self::advice(text),
         }
+    }
+
+    /// The same as a change at once. `undo`: the remedy whose command restores what was set before.
+    pub fn undone_by(mut self, undo: Self) -> Self {
+        self.change = Some(Change {
+            acts: Acts::Now,
+            undo: undo.command,
+            lasting: None,
+        });
+        self
+    }
+
+    /// The same, acting from this moment on; for a change only.
+    pub fn acting(mut self, acts: Acts) -> Self {
+        if let Some(change) = &mut self.change {
+            change.acts = acts;
+        }
+        self
+    }
+
+    /// The same with the file or field that keeps it; for a change only.
+    pub fn lasting(mut self, lasting: impl Into<String>) -> Self {
+        if let Some(change) = &mut self.change {
+            change.lasting = Some(lasting.into());
+        }
+        self
     }
 
     /// The same with what it changes.

@@ -9,7 +9,7 @@ use crate::{
     causes::{CORRUPTION, NO_RECEIVER},
     detectors::recorded,
     evidence::{DropCount, EvidenceWindow, Link, LinkStats, Namespace, NetnsId},
-    finding::{Claim, Finding, Severity, Subject, Verdict},
+    finding::{Assessment, Claim, Finding, Subject, Verdict},
     kernel::Reason,
     testing::{self, complete, ipv4_drops, named_drops, node_namespace, text, veth},
 };
@@ -107,7 +107,7 @@ fn unhandled(ifindex: u32, ethertype: u16, count: u64) -> DropCount {
 fn claim(drop: usize, protocol: &str) -> Claim {
     let finding = Finding::new(
         &NO_RECEIVER,
-        Severity::Info,
+        Assessment::none(),
         Subject::default().with_protocol(protocol),
         text(),
     );
@@ -205,7 +205,7 @@ fn without_reasons_tcp_books_what_a_check_found_to_be_a_wrong_checksum() {
     let counts = vec![drops(NODE, 1, 0x0800, "", "tcp_v4_rcv", 12)];
     let window = with_counter(window(vec![], counts), "Tcp.InCsumErrors", 12);
     assert_eq!(balance(&window, &[])[0].unexplained, 12);
-    let found = Finding::new(&CORRUPTION, Severity::Warning, Subject::default(), text());
+    let found = Finding::new(&CORRUPTION, Assessment::none(), Subject::default(), text());
     let claim = Claim {
         drop: 0,
         verdict: Verdict::Harmful,

@@ -75,6 +75,17 @@ pub(crate) struct Transport {
     pub tcp_flags: u8,
 }
 
+/// The part of a TCP segment that tells it from others of its flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// The sequence number of its first byte.
+    pub sequence: u32,
+    /// It opens a connection.
+    pub is_syn: bool,
+    /// It carries data.
+    pub has_payload: bool,
+}
+
 impl<'a> IpPacket<'a> {
     /// The packet in a sample, by the network header's offset where the kernel had set it.
     pub(crate) fn of_sample(sample: &'a PacketSample) -> Option<Self> {
@@ -150,6 +161,23 @@ impl<'a> IpPacket<'a> {
                 transport_length,
                 extensions.fragment,
             ),
+        })
+    }
+
+    /// The TCP segment; `None` when the packet is none, is a later fragment, or the sample ends before its flags.
+    pub(crate) fn segment(&self) -> Option<Segment> {
+        const SYN: u8 = 2;
+        if self.protocol != TCP {
+            return None;
+        }
+        let bytes = self.transport_bytes;
+        let header = usize::from(u8_at(bytes, 12)? >> 4) * 4;
+        // A super-frame's length field may be 0; it carries data.
+        let has_payload = self.transport_length.is_none_or(|length| length > header);
+        Some(Segment {
+            sequence: u32_at(bytes, 4)?,
+            is_syn: u8_at(bytes, 13)? & SYN != 0,
+            has_payload,
         })
     }
 

@@ -86,7 +86,7 @@ impl Numbers {
         );
         diagnosis
             .findings
-            .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+            .sort_by_key(|finding| std::cmp::Reverse(finding.severity()));
         diagnosis.unchecked = (0..self.index(6))
             .map(|_| Unchecked {
                 check: &OTHER_DROP,

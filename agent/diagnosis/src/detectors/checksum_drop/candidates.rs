@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Window,
-    detectors::kit::Tally,
+    detectors::kit::{Tally, harm},
     evidence::{DropCount, NetnsId, PacketSample},
     finding::{Confidence, Subject},
     packets::ip::{IpPacket, TCP, UDP},
@@ -265,6 +265,26 @@ impl<'a> Candidates<'a> {
         let lost = self.loss().is_some();
         let is_explained = move |key: &Key<'_>| lost && self.is_wholly_lost(key);
         self.keys.iter().filter(move |key| !is_explained(key))
+    }
+
+    /// The packets of the same protocols that the namespace received beside the lost ones; `None` for what a filter
+    /// dropped on its way.
+    pub(super) fn carried(&self, window: &Window<'_>, lost: u64) -> Option<u64> {
+        let namespace = window.namespace(self.netns?)?;
+        let has = |protocol| self.keys.iter().any(|key| key.protocol == Some(protocol));
+        let (tcp, udp) = (has(TCP), has(UDP));
+        if self.trigger == Trigger::Elsewhere || !(tcp || udp) {
+            return None;
+        }
+        let tcp = match tcp {
+            true => harm::tcp_received_beside(namespace, lost)?,
+            false => 0,
+        };
+        let udp = match udp {
+            true => harm::udp_received(namespace)?,
+            false => 0,
+        };
+        Some(tcp.saturating_add(udp))
     }
 
     pub(super) fn subject(&self, window: &Window<'_>) -> Subject {

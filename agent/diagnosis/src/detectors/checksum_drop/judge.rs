@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     Window,
-    detectors::kit::Tally,
+    detectors::kit::{Tally, harm},
     evidence::{Link, Namespace},
-    finding::{Confidence, Severity},
+    finding::{Assessment, Confidence, Culprit},
     packets::ip::IpPacket,
 };
 
@@ -82,12 +82,10 @@ impl<'a> Lost<'a> {
         })
     }
 
-    pub(super) fn severity(&self) -> Severity {
-        // One packet is no reason to wake somebody.
-        match self.confidence {
-            Confidence::Possible => Severity::Warning,
-            _ => Severity::Critical,
-        }
+    /// An outage where the samples prove a dead flow, else loss out of what the namespace received of that protocol.
+    pub(super) fn assessment(&self, window: &Window<'_>) -> Assessment {
+        let carried = self.candidates.carried(window, self.tally.count);
+        harm::loss(window, &self.tally, Culprit::Here, carried)
     }
 
     /// The forwarder that must have passed the packets on, if there is only one.
@@ -147,6 +145,14 @@ impl<'a> Broken<'a> {
                 Confidence::Possible
             },
         })
+    }
+}
+
+impl Broken<'_> {
+    /// Loss out of what the namespace received of that protocol.
+    pub(super) fn assessment(&self, window: &Window<'_>) -> Assessment {
+        let carried = self.candidates.carried(window, self.tally.count);
+        harm::loss(window, &self.tally, Culprit::Unknown, carried)
     }
 }
 

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     Window,
     causes::{CHECKSUM_DROP, CORRUPTION, Check, PARTIAL_CHECKSUM_LOST},
-    finding::{Finding, Outcome, Severity, Unchecked},
+    finding::{Finding, Outcome, Unchecked},
 };
 
 const NEEDS: &[Need] = &[
@@ -80,7 +80,8 @@ impl Detector for ChecksumDrop {
 fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
     let subject = lost.candidates.subject(window);
     let text = text::lost(lost, &subject);
-    let mut finding = Finding::new(&PARTIAL_CHECKSUM_LOST, lost.severity(), subject, text);
+    let assessment = lost.assessment(window);
+    let mut finding = Finding::new(&PARTIAL_CHECKSUM_LOST, assessment, subject, text);
     if let Some(forwarder) = lost.responsible() {
         // Not part of its identity: the program may be started anew.
         finding.subject.process = Some(say::process(forwarder.process.owner));
@@ -97,7 +98,8 @@ fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
 fn broken_finding(window: &Window<'_>, broken: &Broken<'_>) -> Finding {
     let subject = broken.candidates.subject(window);
     let text = corruption::text(broken, &subject);
-    let mut finding = Finding::new(&CORRUPTION, Severity::Warning, subject, text);
+    let assessment = broken.assessment(window);
+    let mut finding = Finding::new(&CORRUPTION, assessment, subject, text);
     finding.confidence = broken.confidence;
     broken.tally.measure(&mut finding);
     finding.evidence = corruption::evidence(window, broken);

@@ -8,7 +8,7 @@ use super::{fixtures::*, *};
 use crate::{
     Window,
     evidence::*,
-    finding::{Confidence, Verdict},
+    finding::{Confidence, Severity, Verdict},
     testing::{
         NODE, complete, drops_of, ipv4_drops, link, links_of, named_drops, node_namespace, owner,
         packet_socket, pod_namespace, veth,
@@ -91,7 +91,7 @@ fn a_lost_partial_checksum_names_sender_receiver_and_the_program_between() {
     let finding = &outcome.findings[0];
     assert_eq!(outcome.findings.len(), 1);
     assert_eq!(
-        (finding.cause.name(), finding.severity),
+        (finding.cause.name(), finding.severity()),
         ("PartialChecksumLost", Severity::Critical)
     );
     assert_eq!(finding.count, 4);

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Window,
     causes::{Check, DRIVER_CHECKSUM, UNSUPPORTED_PROTOCOL},
-    finding::{Finding, Outcome, Severity, Subject, Unchecked},
+    finding::{Assessment, Culprit, Finding, Harm, Outcome, Subject, Unchecked},
 };
 
 const NEEDS: &[Need] = &[Need::all(Evidence::KernelLog, "kernel log")];
@@ -49,7 +49,9 @@ fn finding(window: &Window<'_>, group: &Complaints<'_>) -> Finding {
     let namespace = group.link.and_then(|link| window.namespace(link.netns));
     let subject = Subject::of_place(group.link, namespace).with_protocol(group.refused.to_string());
     let text = text::text(group);
-    let mut finding = Finding::new(&UNSUPPORTED_PROTOCOL, Severity::Warning, subject, text);
+    // The log tells that the driver could not finish them, and not what became of the packets.
+    let assessment = Assessment::of(Harm::Unknown).by(Culprit::Here);
+    let mut finding = Finding::new(&UNSUPPORTED_PROTOCOL, assessment, subject, text);
     finding.confidence = group.confidence;
     group.tally.measure(&mut finding);
     finding.evidence = text::proofs(group);

@@ -60,7 +60,7 @@ fn a_routing_header_is_named_with_driver_and_device() {
         "driver ixgbe of eth0 cannot finish checksums of packets with IPv6 routing header"
     );
     assert_eq!(
-        (finding.severity, finding.confidence, finding.count),
+        (finding.severity(), finding.confidence, finding.count),
         (Severity::Warning, Confidence::Likely, 2)
     );
     assert_eq!((finding.first_ms, finding.last_ms), (5, 7));
@@ -101,7 +101,7 @@ fn every_driver_has_its_own_words() {
         let complaint = Complaint::parse(line).unwrap_or_else(|| panic!("{line}"));
         assert_eq!(complaint.refused, refused, "{line}");
         let outcome = diagnose(&window(&[line]));
-        assert_eq!(only(&outcome).severity, Severity::Warning);
+        assert_eq!(only(&outcome).severity(), Severity::Warning);
     }
 }
 

@@ -10,11 +10,8 @@ use crate::{
     Window,
     detectors::kit::Tally,
     evidence::{Link, Namespace},
-    finding::{Confidence, Severity},
+    finding::{Assessment, Confidence},
 };
-
-/// Incomplete datagrams a minute from which it is a warning: a packet may get lost on any network.
-const WARN_PER_MINUTE: u64 = 6;
 
 /// Incomplete datagrams of one namespace and IP version.
 pub(super) struct Incomplete<'a> {
@@ -32,7 +29,6 @@ pub(super) struct Incomplete<'a> {
     pub(super) flows: BTreeSet<Ends>,
     /// The fragments that were given up, of which the datagrams count.
     pub(super) tally: Tally,
-    pub(super) severity: Severity,
     pub(super) confidence: Confidence,
 }
 
@@ -50,6 +46,12 @@ pub(super) fn incomplete<'a>(
 }
 
 impl<'a> Incomplete<'a> {
+    /// Loss out of the datagrams of that IP version that were completed.
+    pub(super) fn assessment(&self) -> Assessment {
+        let completed = self.version.increase(self.namespace, "ReasmOKs");
+        Assessment::loss(self.datagrams, Some(completed))
+    }
+
     /// `None` when nothing failed there, or nothing but what copies explain.
     fn of(
         window: &'a Window<'_>,
@@ -104,11 +106,6 @@ impl<'a> Incomplete<'a> {
             duplicates,
             flows: sampled.collect(),
             tally: Tally::from_iter(keys).with_count(datagrams),
-            severity: if window.reaches_rate(datagrams, WARN_PER_MINUTE) {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
             confidence: if duplicates == 0 {
                 Confidence::Certain
             } else {

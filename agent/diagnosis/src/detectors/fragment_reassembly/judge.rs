@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use super::{
     collisions::{Collisions, Range},
     domains::Domain,
-    fragments::{FragmentDrops, Place},
+    fragments::{FragmentDrops, Place, Version},
 };
 use crate::{
     Window,
     detectors::promiscuity::Openers,
     evidence::{FrameCopy, Link},
-    finding::{Confidence, FindingId, Severity, Verdict},
+    finding::{Assessment, Confidence, Culprit, FindingId, Harm, Verdict},
 };
 
 /// As many devices as one list of commands deals with.
@@ -23,11 +23,22 @@ pub(super) struct Shared<'a> {
     pub(super) collisions: &'a Collisions<'a>,
     /// Datagrams that nobody got.
     pub(super) lost: Range,
-    pub(super) severity: Severity,
+    pub(super) state: State,
     pub(super) confidence: Confidence,
     pub(super) count: u64,
     /// The findings by which interfaces let the copies in.
     pub(super) caused_by: Vec<FindingId>,
+}
+
+/// The state of a shared domain, as far as it is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Frames come in twice, and nothing collides.
+    Copied,
+    /// Fragments met their copies; no datagram was proved to be lost.
+    Collided,
+    /// Datagrams were lost.
+    Lost,
 }
 
 /// The reason why it is not known on which interfaces fragments came twice.
@@ -47,18 +58,18 @@ impl<'a> Shared<'a> {
         collisions: &'a Collisions<'a>,
     ) -> Self {
         let lost = collisions.lost(domain);
-        let (severity, count) = if lost.at_least > 0 {
-            (Severity::Critical, lost.at_least)
+        let (state, count) = if lost.at_least > 0 {
+            (State::Lost, lost.at_least)
         } else if collisions.collides() && domain.has_receiver() != Some(false) {
-            (Severity::Warning, collisions.duplicates.at_most)
+            (State::Collided, collisions.duplicates.at_most)
         } else {
-            (Severity::Info, domain.copied())
+            (State::Copied, domain.copied())
         };
         let mut shared = Self {
             domain,
             collisions,
             lost,
-            severity,
+            state,
             confidence: if domain.is_proved() {
                 Confidence::Certain
             } else {
@@ -69,6 +80,18 @@ impl<'a> Shared<'a> {
         };
         shared.caused_by = shared.opened_by(window, openers);
         shared
+    }
+
+    /// The harm: proved losses count against the datagrams that were completed.
+    pub(super) fn assessment(&self) -> Assessment {
+        match self.state {
+            State::Lost => {
+                let completed = Version::V4.increase(self.domain.namespace, "ReasmOKs");
+                Assessment::loss(self.lost.at_least, Some(completed)).by(Culprit::Here)
+            }
+            State::Collided if self.lost.at_most > 0 => Assessment::of(Harm::Unknown),
+            State::Collided | State::Copied => Assessment::none(),
+        }
     }
 
     /// The findings by which interfaces that filter addresses let in frames of groups that nobody there has joined.

@@ -90,7 +90,7 @@ fn shared_finding(window: &Window<'_>, shared: &Shared<'_>) -> Finding {
     // One device of the domain, always the same one, gives the finding its place and identity.
     let subject = Subject::of_link(domain.links[0], Some(domain.namespace));
     let text = text::text(shared);
-    let mut finding = Finding::new(&SHARED_BROADCAST_DOMAIN, shared.severity, subject, text);
+    let mut finding = Finding::new(&SHARED_BROADCAST_DOMAIN, shared.assessment(), subject, text);
     finding.confidence = shared.confidence;
     shared.collisions.tally().measure(&mut finding);
     finding.count = shared.count;
@@ -105,7 +105,7 @@ fn incomplete_finding(found: &Incomplete<'_>) -> Finding {
     let subject = Subject::of_place(found.link, Some(found.namespace));
     let subject = subject.with_protocol(found.version.name());
     let text = incomplete_text::text(found);
-    let mut finding = Finding::new(&FRAGMENT_LOSS, found.severity, subject, text);
+    let mut finding = Finding::new(&FRAGMENT_LOSS, found.assessment(), subject, text);
     finding.confidence = found.confidence;
     found.tally.measure(&mut finding);
     finding.evidence = incomplete_text::proofs(found);

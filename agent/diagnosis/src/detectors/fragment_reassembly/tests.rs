@@ -182,7 +182,7 @@ fn diagnose(window: &EvidenceWindow) -> Outcome {
 fn severities(outcome: &Outcome) -> Vec<(&str, Severity)> {
     let findings = outcome.findings.iter();
     findings
-        .map(|finding| (finding.cause.name(), finding.severity))
+        .map(|finding| (finding.cause.name(), finding.severity()))
         .collect()
 }
 
@@ -191,7 +191,7 @@ fn datagrams_that_die_on_the_wrong_interface_are_counted_and_both_interfaces_nam
     let outcome = diagnose(&conflict());
     let finding = only(&outcome);
     assert_eq!(finding.cause.name(), "SharedBroadcastDomain");
-    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!(finding.severity(), Severity::Critical);
     assert_eq!(finding.count, 20);
     assert_eq!(
         finding.text.headline,

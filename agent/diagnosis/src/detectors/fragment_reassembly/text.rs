@@ -9,13 +9,13 @@ use super::{
     collisions::Range,
     domains::{Domain, Seen},
     fragments::{Ends, FragmentDrops, Place, Version},
-    judge::{Shared, Unplaced},
+    judge::{Shared, State, Unplaced},
 };
 use crate::{
     Window,
     detectors::kit::{proof, say},
     evidence::{Link, Namespace},
-    finding::{Proof, Severity, Text},
+    finding::{Proof, Text},
     kernel::hook,
 };
 
@@ -34,13 +34,13 @@ pub(super) fn text(shared: &Shared<'_>) -> Text {
         [(source, group)] => format!(" from {source} to {group}"),
         _ => String::new(),
     };
-    let happens = match shared.severity {
-        Severity::Critical => format!("{} lost{of_whom}", range(shared.lost, "datagram")),
-        Severity::Warning => {
+    let happens = match shared.state {
+        State::Lost => format!("{} lost{of_whom}", range(shared.lost, "datagram")),
+        State::Collided => {
             let fragments = range(collisions.duplicates, "fragment");
             format!("{fragments} collided{of_whom}")
         }
-        Severity::Info => "frames come in twice, nothing is lost".to_owned(),
+        State::Copied => "frames come in twice, nothing is lost".to_owned(),
     };
     Text {
         headline: format!("{names} are in one broadcast domain: {happens}"),
@@ -77,7 +77,7 @@ fn what(shared: &Shared<'_>, names: &str) -> String {
              on another: they seem to be connected to one network segment."
         ),
     };
-    if shared.severity == Severity::Info {
+    if shared.state == State::Copied {
         let strays = if collisions.strays.at_most > 0 {
             " Copies on an interface where no program has joined the group are dropped one by one, before reassembly."
         } else {
@@ -102,28 +102,28 @@ fn what(shared: &Shared<'_>, names: &str) -> String {
 fn hurts(shared: &Shared<'_>) -> String {
     let lost = shared.lost;
     let datagrams = range(lost, "datagram");
-    match shared.severity {
-        Severity::Critical if lost.at_least == lost.at_most => {
+    match shared.state {
+        State::Lost if lost.at_least == lost.at_most => {
             format!("{datagrams} of programs on this node never arrived.")
         }
-        Severity::Critical => format!(
+        State::Lost => format!(
             "{datagrams} of programs on this node never arrived; of up to {} that died whole, some may have had a copy \
              that came through.",
             lost.at_most
         ),
-        Severity::Warning if lost.at_most > 0 => format!(
+        State::Collided if lost.at_most > 0 => format!(
             "{datagrams} may be lost: so many died whole, and how many of them had a copy that came through is not \
              known. Ip.ReasmFails counts what is left of copies and says nothing about loss."
         ),
-        Severity::Warning => {
+        State::Collided => {
             "No datagram was seen to be lost. Which copy completes a datagram is chance: when it is the one on the \
              interface without a member, the datagram is lost. Ip.ReasmFails counts what is left of copies."
                 .to_owned()
         }
-        Severity::Info if shared.domain.has_receiver() == Some(false) => {
+        State::Copied if shared.domain.has_receiver() == Some(false) => {
             "None: no program here has joined the group, so nobody misses what dies of it.".to_owned()
         }
-        Severity::Info => "None now. Fragmented datagrams to a group get lost here once connection tracking is \
+        State::Copied => "None now. Fragmented datagrams to a group get lost here once connection tracking is \
                            switched on, or collide once a program joins the group on both interfaces."
             .to_owned(),
     }

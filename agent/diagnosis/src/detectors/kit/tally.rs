@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::{
         causes::RING_FULL,
-        finding::{Severity, Subject},
+        finding::{Assessment, Subject},
         testing::{NODE, drops_of, first_drop_claimed, ipv4_drops, text, window},
     };
 
@@ -123,7 +123,7 @@ mod tests {
         let other: Tally = [(7, &keys[1])].into_iter().collect();
         tally.merge(&other);
         tally.merge(&Tally::default());
-        let mut finding = Finding::new(&RING_FULL, Severity::Info, Subject::default(), text());
+        let mut finding = Finding::new(&RING_FULL, Assessment::none(), Subject::default(), text());
         tally.measure(&mut finding);
         assert_eq!(tally.keys, [4, 7]);
         assert_eq!(

@@ -2,9 +2,9 @@
 
 use crate::{
     Window,
-    detectors::kit::Tally,
+    detectors::kit::{Tally, harm},
     evidence::{DropCount, Link, Namespace, PacketSample},
-    finding::Confidence,
+    finding::{Assessment, Confidence, Culprit, Harm},
     kernel::site,
 };
 
@@ -44,6 +44,21 @@ pub(super) fn losses<'a>(window: &'a Window<'_>) -> impl Iterator<Item = Loss<'a
         }
         Loss::between(window, End::of(window, link)?, End::of(window, peer)?)
     })
+}
+
+/// Nothing that is longer than the smaller MTU gets through, however often it is sent. Where no packet shows its length,
+/// the receiver may have refused them for being down.
+pub(super) fn assessment(window: &Window<'_>, loss: &Loss<'_>) -> Assessment {
+    let harm = match loss.confidence {
+        Confidence::Possible => {
+            return Assessment::loss(loss.tally.count, Some(harm::sent(loss.sender.link)));
+        }
+        _ => Harm::Outage,
+    };
+    Assessment::of(harm)
+        .by(Culprit::Here)
+        .with_packets(loss.tally.count)
+        .with_flows(harm::flows(window, &loss.tally))
 }
 
 impl<'a> End<'a> {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Window,
     causes::{Check, LINK_MTU, PEER_MTU_SMALLER},
-    finding::{Finding, Outcome, Severity, Subject},
+    finding::{Finding, Outcome, Subject},
 };
 
 const NEEDS: &[Need] = &[
@@ -45,7 +45,12 @@ impl Detector for LinkMtu {
 fn finding(window: &Window<'_>, loss: &Loss<'_>) -> Finding {
     let subject = Subject::of_link(loss.sender.link, Some(loss.sender.namespace));
     let text = text::text(loss);
-    let mut finding = Finding::new(&PEER_MTU_SMALLER, Severity::Critical, subject, text);
+    let mut finding = Finding::new(
+        &PEER_MTU_SMALLER,
+        judge::assessment(window, loss),
+        subject,
+        text,
+    );
     finding.confidence = loss.confidence;
     loss.tally.measure(&mut finding);
     finding.evidence = text::proofs(window, loss);

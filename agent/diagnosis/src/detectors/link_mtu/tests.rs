@@ -59,7 +59,7 @@ fn packets_above_the_peers_mtu_are_a_critical_loss() {
         finding.text.headline,
         "a0 of pod shop/cart-0 (MTU 9000) sends packets that its veth peer b0 (MTU 1500) refuses: 119 packets lost"
     );
-    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!(finding.severity(), Severity::Critical);
     assert_eq!(finding.confidence, Confidence::Certain);
     assert_eq!(
         (finding.count, finding.first_ms, finding.last_ms),

@@ -7,7 +7,7 @@ use crate::{
     Window,
     detectors::kit::{Tally, unclaimed},
     evidence::{DropCount, Link, Namespace, NetnsId},
-    finding::{Confidence, Finding, Outcome, Severity, Verdict},
+    finding::{Assessment, Confidence, Finding, Harm, Outcome, Severity, Verdict},
     kernel::Reason,
 };
 
@@ -54,7 +54,7 @@ impl Drops {
         self.tally.add(index, key);
         self.verdicts.push(match row.map(|row| row.class) {
             Some(Class::NotLoss) => Verdict::Benign,
-            Some(Class::Loss { .. }) => Verdict::Harmful,
+            Some(Class::Loss) => Verdict::Harmful,
             Some(Class::Decision) | None => Verdict::Unknown,
         });
         let rank = |row: Option<&'static Row>| row.map(|row| row.class.rank());
@@ -73,11 +73,12 @@ impl Drops {
         sum
     }
 
-    pub(super) fn severity(&self, window: &Window<'_>) -> Severity {
-        let class = self.row.map(|row| row.class);
-        match class.is_some_and(|class| class.warns(self.tally.count, window.duration_ms)) {
-            true => Severity::Warning,
-            false => Severity::Info,
+    pub(super) fn assessment(&self) -> Assessment {
+        match self.row.map(|row| row.class) {
+            Some(Class::NotLoss) => Assessment::none(),
+            Some(Class::Decision) => Assessment::decision(Harm::Unknown, self.tally.count),
+            Some(Class::Loss) => Assessment::loss(self.tally.count, None),
+            None => Assessment::of(Harm::Unknown).with_packets(self.tally.count),
         }
     }
 
@@ -131,14 +132,14 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
             .drops
             .add(index, key, row);
     }
-    leftovers.list(window, groups.into_values());
+    leftovers.list(groups.into_values());
     leftovers
 }
 
 impl<'a> Leftovers<'a> {
     /// Lists every warning and the most frequent of the others. Names break ties, so that two windows list the same.
-    fn list(&mut self, window: &Window<'_>, groups: impl Iterator<Item = Group<'a>>) {
-        let warns = |group: &Group<'_>| group.drops.severity(window) == Severity::Warning;
+    fn list(&mut self, groups: impl Iterator<Item = Group<'a>>) {
+        let warns = |group: &Group<'_>| group.drops.assessment().severity() > Severity::Info;
         let (mut listed, mut others): (Vec<Group<'a>>, Vec<Group<'a>>) = groups.partition(warns);
         others.sort_by(|a, b| {
             let name = |group: &Group<'_>| (group.namespace.id, group.link.map(|l| l.ifindex));

@@ -1,11 +1,10 @@
 //! Connections that listeners refuse without a drop event: only a counter of their namespace tells.
 
-use super::table::Class;
 use crate::{
     Window,
     detectors::kit::Tally,
     evidence::{DropCount, Namespace},
-    finding::Severity,
+    finding::{Assessment, Culprit, Harm},
     kernel::{NamespaceCounter, Reason, Site, site},
 };
 
@@ -18,17 +17,21 @@ static AS_EVENTS: [(Reason, &[&Site]); 2] = [
     (Reason::TCP_LISTEN_OVERFLOW, &[]),
     (Reason::NO_SOCKET, site::COOKIE_CHECKS),
 ];
-/// A listener should never refuse; see the table's rows.
-const CLASS: Class = Class::Loss {
-    warn_per_minute: Some(6),
-};
-
 /// A namespace in which listening programs do not accept.
 pub(super) struct ListenOverflow<'a> {
     pub(super) namespace: &'a Namespace,
     /// Packets to open a connection that were refused without an event.
     pub(super) refused: Tally,
-    pub(super) severity: Severity,
+}
+
+impl ListenOverflow<'_> {
+    /// A client asks again after a second: late, beside the connections that were accepted meanwhile.
+    pub(super) fn assessment(&self) -> Assessment {
+        Assessment::of(Harm::Delay)
+            .by(Culprit::Here)
+            .with_packets(self.refused.count)
+            .out_of(self.namespace.increase("Tcp.PassiveOpens"))
+    }
 }
 
 /// The namespaces where listeners refused connections.
@@ -39,10 +42,6 @@ pub(super) fn overflows<'a>(window: &'a Window<'_>) -> impl Iterator<Item = List
         (refused > 0).then(|| ListenOverflow {
             namespace,
             refused: Tally::of_counter(refused, (0, window.duration_ms)),
-            severity: match CLASS.warns(refused, window.duration_ms) {
-                true => Severity::Warning,
-                false => Severity::Info,
-            },
         })
     })
 }

@@ -25,7 +25,7 @@ use crate::{
     causes::{
         Cause, Check, LISTEN_OVERFLOWS, Mechanism, NO_DEVICE, NOT_LOSS, OTHER_DROP, REMAINDER,
     },
-    finding::{Finding, Outcome, Severity, Subject, Text},
+    finding::{Assessment, Finding, Harm, Outcome, Subject, Text},
 };
 
 const NEEDS: &[Need] = &[
@@ -62,7 +62,7 @@ impl Detector for OtherDrop {
         if !leftovers.folded.is_empty() {
             let drops = Drops::of(&leftovers.folded);
             let text = text::remainder(leftovers.folded.len(), &drops);
-            let finding = of_node(window, &REMAINDER, &drops, text);
+            let finding = of_node(window, &REMAINDER, unknown(drops.tally.count), &drops, text);
             outcome.extend(drops.explained_by(finding));
         }
         let nowhere = &leftovers.nowhere;
@@ -71,7 +71,7 @@ impl Detector for OtherDrop {
         }
         if let Some(drops) = leftovers.frequent_not_loss(window) {
             let text = text::not_loss(window, drops);
-            let finding = of_node(window, &NOT_LOSS, drops, text);
+            let finding = of_node(window, &NOT_LOSS, Assessment::none(), drops, text);
             outcome.extend(drops.explained_by(finding));
         }
         outcome
@@ -80,11 +80,11 @@ impl Detector for OtherDrop {
 
 fn of_group(window: &Window<'_>, group: &Group<'_>) -> Finding {
     let subject = Subject::of_place(group.link, Some(group.namespace));
-    let severity = group.drops.severity(window);
-    let text = text::group(group, &subject, severity);
+    let assessment = group.drops.assessment();
+    let text = text::group(group, &subject, assessment.severity());
     let mut finding = Finding::new(
         Mechanism::Kernel(group.cause.to_owned()),
-        severity,
+        assessment,
         subject,
         text,
     );
@@ -96,9 +96,20 @@ fn of_group(window: &Window<'_>, group: &Group<'_>) -> Finding {
     finding
 }
 
+/// Packets of which nothing tells whether anybody misses them.
+fn unknown(packets: u64) -> Assessment {
+    Assessment::of(Harm::Unknown).with_packets(packets)
+}
+
 /// A finding about drops of the whole node.
-fn of_node(window: &Window<'_>, cause: &'static Cause, drops: &Drops, text: Text) -> Finding {
-    let mut finding = Finding::new(cause, Severity::Info, Subject::default(), text);
+fn of_node(
+    window: &Window<'_>,
+    cause: &'static Cause,
+    assessment: Assessment,
+    drops: &Drops,
+    text: Text,
+) -> Finding {
+    let mut finding = Finding::new(cause, assessment, Subject::default(), text);
     drops.tally.measure(&mut finding);
     finding.evidence = proof::drops(window, &drops.tally);
     finding
@@ -108,7 +119,7 @@ fn of_node(window: &Window<'_>, cause: &'static Cause, drops: &Drops, text: Text
 fn no_device(window: &Window<'_>, drops: &Drops) -> Finding {
     let count = drops.tally.count.saturating_add(window.lost.counts);
     let text = text::no_device(window, drops, count);
-    let mut finding = of_node(window, &NO_DEVICE, drops, text);
+    let mut finding = of_node(window, &NO_DEVICE, unknown(count), drops, text);
     finding.count = count;
     finding.details = say::flows(window, &drops.tally).collect();
     finding.evidence.extend(text::lost_counts(window));
@@ -118,7 +129,7 @@ fn no_device(window: &Window<'_>, drops: &Drops) -> Finding {
 fn listen_overflow(found: &ListenOverflow<'_>) -> Finding {
     let subject = Subject::of_namespace(found.namespace);
     let text = text::listen_overflow(found, &subject);
-    let mut finding = Finding::new(&LISTEN_OVERFLOWS, found.severity, subject, text);
+    let mut finding = Finding::new(&LISTEN_OVERFLOWS, found.assessment(), subject, text);
     found.refused.measure(&mut finding);
     finding.evidence = text::listen_overflow_proof(found).into_iter().collect();
     finding.remedies = vec![text::listen_overflow_remedy(found)];

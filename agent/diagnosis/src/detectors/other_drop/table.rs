@@ -1,4 +1,4 @@
-//! The meaning of drop reasons and locations, as data: the class, the rate from which it is a warning, and the advice.
+//! The meaning of drop reasons and locations, as data: the class and the advice.
 
 use super::rows;
 use crate::{
@@ -71,10 +71,7 @@ pub(super) enum Class {
     /// Somebody decided so, by rules or by not listening. Whether rightly is not netdiag's to say.
     Decision,
     /// Somebody wanted the packet.
-    Loss {
-        /// Packets a minute from which it is a warning; never where absent.
-        warn_per_minute: Option<u64>,
-    },
+    Loss,
 }
 
 /// Advice for a person.
@@ -138,23 +135,12 @@ pub(super) fn is_told_by_site(key: &DropCount) -> bool {
 }
 
 impl Class {
-    /// This many packets within a window of `duration_ms` are worth a warning.
-    pub(super) fn warns(self, count: u64, duration_ms: u64) -> bool {
-        let Self::Loss {
-            warn_per_minute: Some(limit),
-        } = self
-        else {
-            return false;
-        };
-        u128::from(count) * 60_000 >= u128::from(limit) * u128::from(duration_ms.max(1))
-    }
-
     /// The order of badness: the worst of several rows speaks for a finding.
-    pub(super) fn rank(self) -> (u8, u64) {
+    pub(super) fn rank(self) -> u8 {
         match self {
-            Self::NotLoss => (0, 0),
-            Self::Decision => (1, 0),
-            Self::Loss { warn_per_minute } => (2, u64::MAX - warn_per_minute.unwrap_or(u64::MAX)),
+            Self::NotLoss => 0,
+            Self::Decision => 1,
+            Self::Loss => 2,
         }
     }
 }
@@ -215,7 +201,7 @@ mod tests {
                 let is_told = told.into_iter().flatten().any(|ends| match row.class {
                     Class::NotLoss => ends == Ends::Unmissed,
                     Class::Decision => ends == Ends::Refused,
-                    Class::Loss { .. } => [Ends::Wanted, Ends::Either].contains(&ends),
+                    Class::Loss => [Ends::Wanted, Ends::Either].contains(&ends),
                 });
                 assert!(
                     is_told,
@@ -273,7 +259,7 @@ mod tests {
             ..NOTHING
         };
         let full = lookup(&dropped, &around).map(|row| row.class);
-        assert!(matches!(full, Some(Class::Loss { .. })));
+        assert!(matches!(full, Some(Class::Loss)));
     }
 
     #[test]
@@ -326,7 +312,7 @@ mod tests {
         let class =
             |location| lookup(&key("NO_TX_TARGET", location), &NOTHING).map(|row| row.class);
         assert_eq!(class("br_handle_frame_finish"), Some(Class::Decision));
-        assert!(matches!(class("vxlan_xmit"), Some(Class::Loss { .. })));
+        assert!(matches!(class("vxlan_xmit"), Some(Class::Loss)));
     }
 
     #[test]
@@ -357,17 +343,5 @@ mod tests {
         };
         assert!(meaning(0x1003).contains("no carrier"));
         assert!(meaning(0x1_1043).contains("queue was full"));
-    }
-
-    #[test]
-    fn a_rate_decides_about_a_warning() {
-        let class = Class::Loss {
-            warn_per_minute: Some(60),
-        };
-        assert!(!class.warns(34, 35_000));
-        assert!(class.warns(35, 35_000));
-        assert!(class.warns(1, 0));
-        assert!(class.warns(u64::MAX, u64::MAX));
-        assert!(!Class::Decision.warns(u64::MAX, 1));
     }
 }

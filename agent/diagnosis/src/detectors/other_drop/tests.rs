@@ -63,7 +63,7 @@ fn much_of_what_nobody_misses_is_one_harmless_finding() {
     let outcome = diagnose(&window(counts));
     let finding = only(&outcome);
     assert_eq!(finding.id.as_str(), "OtherDrop/NotLoss");
-    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.severity(), Severity::Info);
     assert_eq!(
         finding.text.headline,
         "3501 packets freed as dropped that nobody misses: QUEUE_PURGE 3000, OTHERHOST 500, \
@@ -86,7 +86,7 @@ fn a_full_neighbour_queue_is_a_warning_with_a_command_for_its_namespace() {
         30,
     )]));
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(finding.severity(), Severity::Warning);
     assert_eq!(finding.confidence, Confidence::Certain);
     assert_eq!(finding.cause.name(), "NEIGH_QUEUEFULL");
     assert_eq!(
@@ -109,7 +109,7 @@ fn the_same_reason_below_its_rate_is_no_warning() {
         "__udp_queue_rcv_skb",
         34,
     )]));
-    assert_eq!(only(&outcome).severity, Severity::Info);
+    assert_eq!(only(&outcome).severity(), Severity::Info);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn connections_that_a_listener_refused_are_told_by_the_counter_alone() {
     let outcome = diagnose(&window);
     let finding = &outcome.findings[0];
     assert_eq!(finding.id.as_str(), "OtherDrop/ListenOverflows/shop.cart-0");
-    assert_eq!((finding.count, finding.severity), (20, Severity::Warning));
+    assert_eq!((finding.count, finding.severity()), (20, Severity::Warning));
     assert_eq!(
         finding.remedies[0].command.as_deref(),
         Some("nsenter --target 4711 --net ss -ltnp")
@@ -145,7 +145,7 @@ fn a_function_that_tells_more_than_the_reason_is_a_cause_of_its_own() {
     let mut found: Vec<(&str, Severity, u64)> = outcome
         .findings
         .iter()
-        .map(|finding| (finding.cause.name(), finding.severity, finding.count))
+        .map(|finding| (finding.cause.name(), finding.severity(), finding.count))
         .collect();
     found.sort();
     assert_eq!(
@@ -166,7 +166,7 @@ fn a_filters_decision_is_never_a_warning() {
         "nft_do_chain",
         1_000_000,
     )]));
-    assert_eq!(only(&outcome).severity, Severity::Info);
+    assert_eq!(only(&outcome).severity(), Severity::Info);
     assert_eq!(outcome.claims[0].verdict, Verdict::Unknown);
 }
 
@@ -185,7 +185,7 @@ fn a_full_connection_table_is_a_possible_warning() {
     }]);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(finding.severity(), Severity::Warning);
     assert_eq!(finding.confidence, Confidence::Possible);
     assert!(finding.text.headline.contains("tracked connections"));
 }
@@ -203,7 +203,7 @@ fn an_unnamed_drop_is_named_by_its_function_and_stays_unknown() {
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(finding.id.as_str(), "OtherDrop/foo_rcv/eth0");
-    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.severity(), Severity::Info);
     assert_eq!(finding.confidence, Confidence::Possible);
     assert_eq!(
         finding.details,
@@ -225,7 +225,7 @@ fn a_reason_newer_than_the_table_is_shown_as_the_kernel_spells_it() {
         finding.text.headline,
         "500000 packets dropped on eth0: QUIC_SPIN_DROP"
     );
-    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.severity(), Severity::Info);
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn drops_without_a_device_are_one_finding_with_what_was_lost() {
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(finding.id.as_str(), "OtherDrop/NoDevice");
-    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.severity(), Severity::Info);
     assert_eq!(finding.count, 9_016);
     assert_eq!(finding.evidence[2].value, "11");
 }
@@ -298,7 +298,7 @@ fn small_findings_are_folded_and_warnings_never() {
     let warnings = outcome
         .findings
         .iter()
-        .filter(|finding| finding.severity == Severity::Warning)
+        .filter(|finding| finding.severity() == Severity::Warning)
         .count();
     assert_eq!((outcome.findings.len(), warnings), (14, 1));
     let rest = outcome.findings.last().expect("a remainder");
@@ -324,7 +324,7 @@ fn recorded_queues_that_overflow_are_warnings_and_their_counter_balances() {
     let found: Vec<(&str, Severity, u64)> = diagnosis
         .findings
         .iter()
-        .map(|finding| (finding.id.as_str(), finding.severity, finding.count))
+        .map(|finding| (finding.id.as_str(), finding.severity(), finding.count))
         .collect();
     assert_eq!(
         found,

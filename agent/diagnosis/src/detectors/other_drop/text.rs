@@ -29,10 +29,10 @@ pub(super) fn group(group: &Group<'_>, subject: &Subject, severity: Severity) ->
         };
     };
     let hurts = match (row.class, severity) {
-        (Class::Loss { .. }, Severity::Info) => {
+        (Class::Loss, Severity::Info) => {
             "Little: these packets are lost, but they are few. TCP sends them again."
         }
-        (Class::Loss { .. }, _) => {
+        (Class::Loss, _) => {
             "These packets are lost. TCP sends them again and gets slower; UDP does not."
         }
         (Class::Decision, _) => "None, if the decision is the wanted one.",

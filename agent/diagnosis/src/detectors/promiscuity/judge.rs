@@ -5,7 +5,7 @@ use crate::{
     Window,
     causes::{self, MACVLAN_PASSTHRU, PACKET_SOCKET, UNEXPLAINED, UNICAST_FILTER, USER_REQUEST},
     evidence::{Link, Owner, PacketSocket},
-    finding::{Confidence, Severity},
+    finding::Confidence,
 };
 
 /// A promiscuous device, and a cause that lies at it.
@@ -82,13 +82,6 @@ impl Promiscuous<'_> {
     /// Nothing may explain a device that has users left over without a doubt.
     fn is_sure(&self) -> bool {
         self.users.doubts.is_empty()
-    }
-
-    pub(super) fn severity(&self) -> Severity {
-        match self.cause {
-            Cause::Unexplained if self.is_sure() => Severity::Warning,
-            _ => Severity::Info,
-        }
     }
 
     pub(super) fn confidence(&self) -> Confidence {

@@ -31,7 +31,7 @@ use crate::{
     Window,
     causes::{ALL_MULTICAST, Check, PROMISCUITY},
     evidence::Link,
-    finding::{Finding, Outcome, Severity, Subject, Unchecked},
+    finding::{Assessment, Finding, Outcome, Subject, Unchecked},
 };
 
 const NEEDS: &[Need] = &[
@@ -87,7 +87,7 @@ fn device_finding(window: &Window<'_>, found: &Promiscuous<'_>) -> Finding {
         subject.container.clone_from(&owner.container);
     }
     let text = text::text(window, found);
-    let mut finding = Finding::new(found.cause(), found.severity(), subject, text);
+    let mut finding = Finding::new(found.cause(), Assessment::none(), subject, text);
     finding.confidence = found.confidence();
     finding.evidence = text::proofs(found);
     finding.details = text::details(window, found);
@@ -104,7 +104,7 @@ fn port_finding(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> Fin
     };
     let subject = Subject::of_link(about, window.namespace(about.netns));
     let text = port_text::text(window, group, first);
-    let mut finding = Finding::new(first.cause, Severity::Info, subject, text);
+    let mut finding = Finding::new(first.cause, Assessment::none(), subject, text);
     finding.confidence = group.confidence();
     finding.evidence = port_text::proofs(group, first);
     finding.consequence = port_text::consequence(window, group, first);
@@ -115,7 +115,7 @@ fn port_finding(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> Fin
 fn multicast_finding(window: &Window<'_>, found: &AllMulticast<'_>) -> Finding {
     let subject = Subject::of_link(found.link, window.namespace(found.link.netns));
     let text = multicast_text::text(window, found);
-    let mut finding = Finding::new(&ALL_MULTICAST, Severity::Info, subject, text);
+    let mut finding = Finding::new(&ALL_MULTICAST, Assessment::none(), subject, text);
     finding.evidence = vec![multicast_text::proof(found)];
     finding.consequence = multicast_text::consequence(found);
     finding

@@ -108,7 +108,7 @@ fn check(window: &EvidenceWindow, expected: &[(&str, &str, Severity)]) -> Vec<Fi
         .iter()
         .map(|finding| {
             let interface = finding.subject.interface.as_deref().unwrap_or("");
-            (finding.cause.name(), interface, finding.severity)
+            (finding.cause.name(), interface, finding.severity())
         })
         .collect();
     assert_eq!(short, expected);

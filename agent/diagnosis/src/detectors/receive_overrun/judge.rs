@@ -4,14 +4,11 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::{
     Window,
-    detectors::kit::{Tally, unclaimed},
+    detectors::kit::{Tally, harm, unclaimed},
     evidence::{CpuBacklog, DropCount, Link, LinkStats, Namespace, NetnsId, Softnet},
-    finding::{Confidence, Outcome, Severity},
+    finding::{Assessment, Confidence, Culprit, Outcome},
     kernel::{Reason, site},
 };
-
-/// Losses a minute from which it is a warning: a burst at start-up costs a few.
-const WARN_PER_MINUTE: u64 = 6;
 
 /// A counter's name in the kernel, and where it is.
 type Counter = (&'static str, fn(&LinkStats) -> u64);
@@ -52,12 +49,21 @@ pub(super) struct FullBacklog<'a> {
     pub(super) confidence: Confidence,
 }
 
-pub(super) fn severity(window: &Window<'_>, lost: &Tally) -> Severity {
-    if window.reaches_rate(lost.count, WARN_PER_MINUTE) {
-        Severity::Warning
-    } else {
-        Severity::Info
-    }
+/// The ring's loss by its share: rx_packets has no packet for which the ring had no room.
+pub(super) fn ring_assessment(ring: &FullRing<'_>) -> Assessment {
+    let received = harm::received_beside(ring.nic, 0);
+    Assessment::loss(ring.tally.count, Some(received)).by(Culprit::Here)
+}
+
+/// The backlogs' loss by its share of what all CPUs received.
+pub(super) fn backlog_assessment(window: &Window<'_>, backlog: &FullBacklog<'_>) -> Assessment {
+    let softnet = window.softnet.value();
+    let received = softnet.map(|softnet| {
+        let cpus = softnet.cpus.iter();
+        let processed = cpus.map(|cpu| u64::from(cpu.increase(|counters| counters.processed)));
+        processed.fold(0, u64::saturating_add)
+    });
+    harm::loss(window, &backlog.tally, Culprit::Here, received)
 }
 
 pub(super) fn full_rings<'a>(window: &'a Window<'_>) -> impl Iterator<Item = FullRing<'a>> {

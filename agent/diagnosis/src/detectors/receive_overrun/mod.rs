@@ -39,7 +39,7 @@ impl Detector for ReceiveOverrun {
     fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let mut outcome = Outcome::default();
         let rings = judge::full_rings(window);
-        let findings = rings.map(|ring| ring_finding(window, &ring));
+        let findings = rings.map(|ring| ring_finding(&ring));
         outcome.findings.extend(findings);
         if let Some(backlog) = judge::full_backlog(window, so_far) {
             let finding = backlog_finding(window, &backlog);
@@ -49,10 +49,14 @@ impl Detector for ReceiveOverrun {
     }
 }
 
-fn ring_finding(window: &Window<'_>, ring: &FullRing<'_>) -> Finding {
+fn ring_finding(ring: &FullRing<'_>) -> Finding {
     let subject = Subject::of_link(ring.nic, Some(ring.namespace));
-    let severity = judge::severity(window, &ring.tally);
-    let mut finding = Finding::new(&RING_FULL, severity, subject, text::ring(ring));
+    let mut finding = Finding::new(
+        &RING_FULL,
+        judge::ring_assessment(ring),
+        subject,
+        text::ring(ring),
+    );
     ring.tally.measure(&mut finding);
     finding.evidence = text::ring_proofs(ring);
     finding.remedies = text::ring_remedies(ring);
@@ -60,9 +64,9 @@ fn ring_finding(window: &Window<'_>, ring: &FullRing<'_>) -> Finding {
 }
 
 fn backlog_finding(window: &Window<'_>, backlog: &FullBacklog<'_>) -> Finding {
-    let severity = judge::severity(window, &backlog.tally);
+    let assessment = judge::backlog_assessment(window, backlog);
     let text = text::backlog(backlog);
-    let mut finding = Finding::new(&BACKLOG_FULL, severity, Subject::default(), text);
+    let mut finding = Finding::new(&BACKLOG_FULL, assessment, Subject::default(), text);
     finding.confidence = backlog.confidence;
     backlog.tally.measure(&mut finding);
     finding.evidence = text::backlog_proofs(window, backlog);

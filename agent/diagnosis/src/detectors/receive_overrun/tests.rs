@@ -103,7 +103,7 @@ fn what_a_nic_had_no_room_for_is_named_and_stays_out_of_the_ledger() {
     let finding = only(&outcome);
     assert_eq!(finding.id.as_str(), "ReceiveOverrun/RingFull/eth0");
     assert_eq!(
-        (finding.severity, finding.confidence),
+        (finding.severity(), finding.confidence),
         (Severity::Warning, Confidence::Certain)
     );
     // Some drivers count a packet in both.
@@ -143,9 +143,9 @@ fn other_errors_and_devices_of_software_are_no_full_ring() {
 fn a_few_lost_packets_are_no_warning() {
     let mut window = healthy();
     link(&mut window).stats.rx_over_errors = 3;
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Info);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Info);
     link(&mut window).stats.rx_over_errors = 4;
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Warning);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_full_backlog_names_the_cpu_the_device_and_a_longer_queue() {
         "300 packets lost because the backlog of CPU 1 was full"
     );
     assert_eq!(
-        (finding.severity, finding.confidence),
+        (finding.severity(), finding.confidence),
         (Severity::Warning, Confidence::Certain)
     );
     assert_eq!(

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     Window,
-    detectors::kit::{Tally, unclaimed},
+    detectors::kit::{Tally, harm, unclaimed},
     evidence::{GroCount, GroKind, GroReceive, Link, LinkId, Namespace, OnDemand, PacketSample},
-    finding::{Confidence, Outcome},
+    finding::{Assessment, Confidence, Culprit, Outcome},
     kernel::Reason,
     packets::ip::{IpPacket, SEGMENT_ROUTING, TCP},
 };
@@ -150,6 +150,19 @@ pub(super) fn bad_super_frames<'a>(
         frames.tally.add(index, key);
     }
     devices.into_values()
+}
+
+/// TCP may go on with small packets: then the super-frames are a share of what the device sent.
+pub(super) fn super_frame_assessment(
+    window: &Window<'_>,
+    found: &BadSuperFrames<'_>,
+) -> Assessment {
+    harm::loss(
+        window,
+        &found.tally,
+        Culprit::Here,
+        Some(harm::sent(found.link)),
+    )
 }
 
 /// Every sampled packet of this key is TCP behind an inline segment routing header. What was not sampled may be

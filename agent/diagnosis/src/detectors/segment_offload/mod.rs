@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Window,
     causes::{Check, SEGMENT_OFFLOAD, SEGMENT_ROUTING_GRO, SEGMENT_ROUTING_GSO},
-    finding::{Finding, Outcome, Severity, Subject},
+    finding::{Assessment, Culprit, Finding, Harm, Outcome, Subject},
 };
 
 const NEEDS: &[Need] = &[
@@ -59,7 +59,8 @@ impl Detector for SegmentOffload {
 fn unmerged_finding(window: &Window<'_>, found: &Unmerged<'_>) -> Finding {
     let subject = Subject::of_link(found.link, Some(found.namespace));
     let text = text::unmerged(window, found);
-    let mut finding = Finding::new(&SEGMENT_ROUTING_GRO, Severity::Warning, subject, text);
+    let assessment = Assessment::of(Harm::Cost).by(Culprit::Here);
+    let mut finding = Finding::new(&SEGMENT_ROUTING_GRO, assessment, subject, text);
     finding.confidence = found.confidence;
     found.tally.measure(&mut finding);
     finding.evidence = text::unmerged_proofs(window, found);
@@ -70,7 +71,8 @@ fn unmerged_finding(window: &Window<'_>, found: &Unmerged<'_>) -> Finding {
 fn super_frame_finding(window: &Window<'_>, found: &BadSuperFrames<'_>) -> Finding {
     let subject = Subject::of_link(found.link, Some(found.namespace));
     let text = text::super_frames(window, found);
-    let mut finding = Finding::new(&SEGMENT_ROUTING_GSO, Severity::Critical, subject, text);
+    let assessment = judge::super_frame_assessment(window, found);
+    let mut finding = Finding::new(&SEGMENT_ROUTING_GSO, assessment, subject, text);
     found.tally.measure(&mut finding);
     finding.evidence = text::super_frame_proofs(window, found);
     finding.details = say::flows(window, &found.tally).collect();

@@ -68,7 +68,7 @@ mod receive {
             finding.text.headline,
             "eth0 joins none of 78000 packets with an inline segment routing header, but 95 % of other traffic"
         );
-        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(finding.severity(), Severity::Warning);
         assert_eq!(finding.confidence, Confidence::Certain);
         assert_eq!(
             (finding.count, finding.first_ms, finding.last_ms),
@@ -259,7 +259,7 @@ mod transmit {
             finding.text.headline,
             "eth0 drops TCP super-frames with an inline segment routing header: 38 packets lost on the way out"
         );
-        assert_eq!(finding.severity, Severity::Critical);
+        assert_eq!(finding.severity(), Severity::Critical);
         assert_eq!(finding.confidence, Confidence::Certain);
         assert_eq!(
             (finding.count, finding.first_ms, finding.last_ms),

@@ -9,17 +9,13 @@ use super::race;
 use crate::{
     Window,
     causes::{Cause, QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL},
-    detectors::kit::{Tally, unclaimed},
+    detectors::kit::{Tally, harm, unclaimed},
     evidence::{DropCount, Link, LinkId, LinkKind, Namespace, Owner},
     explained_retransmissions::Explained,
-    finding::{Confidence, Outcome, Severity},
+    finding::{Assessment, Confidence, Culprit, Outcome},
     kernel::{Reason, site},
     packets::ip::{IpPacket, TCP},
 };
-
-/// Drops a minute from which it is a warning, and retransmissions a minute from which it is critical: TCP that probes
-/// for bandwidth fills any queue once in a while.
-const WARN_PER_MINUTE: u64 = 6;
 
 /// Shortest queue worth setting, packets: half a second of 2,000 packets a second.
 const ENOUGH_LENGTH: u32 = 1_000;
@@ -55,6 +51,15 @@ impl Direction {
         }
     }
 
+    /// Packets that found room meanwhile.
+    fn carried(self, link: &Link, lost: u64) -> u64 {
+        match self {
+            // macvlan_handle_frame counts a packet before tap_handle_frame looks for room.
+            Self::Receive => harm::received_beside(link, lost),
+            Self::Transmit => harm::sent(link),
+        }
+    }
+
     pub(super) fn increase(self, link: &Link) -> u64 {
         link.increase(|stats| match self {
             Self::Receive => stats.rx_dropped,
@@ -70,7 +75,7 @@ pub(super) struct FullQueue<'a> {
     pub(super) link: &'a Link,
     pub(super) namespace: &'a Namespace,
     pub(super) tally: Tally,
-    pub(super) severity: Severity,
+    pub(super) assessment: Assessment,
     pub(super) confidence: Confidence,
     /// The processes that have the device open, as far as it could be seen.
     pub(super) readers: Vec<&'a Owner>,
@@ -157,21 +162,18 @@ impl<'a> FullQueue<'a> {
         let cause = direction.cause(&window.node.kernel);
         let may_race = *cause == QUEUE_CHECK_RACE;
         let explained = Explained::by(window, &tally.keys);
-        let resent = explained.map_or(0, |explained| explained.segments);
-        let is_frequent = window.reaches_rate(tally.count, WARN_PER_MINUTE);
         let length = link.tx_queue_length;
         Self {
             direction,
             cause,
             link,
             namespace,
-            severity: if window.reaches_rate(resent, WARN_PER_MINUTE) || (may_race && is_frequent) {
-                Severity::Critical
-            } else if is_frequent {
-                Severity::Warning
-            } else {
-                Severity::Info
-            },
+            assessment: harm::loss(
+                window,
+                &tally,
+                Culprit::Unknown,
+                Some(direction.carried(link, tally.count)),
+            ),
             confidence: if may_race {
                 // A queue that was really full looks the same there.
                 Confidence::Possible

@@ -51,7 +51,7 @@ impl Detector for TapQueueDrop {
 fn finding(window: &Window<'_>, queue: &FullQueue<'_>) -> Finding {
     let subject = Subject::of_link(queue.link, Some(queue.namespace));
     let text = text::text(window, queue);
-    let mut finding = Finding::new(queue.cause, queue.severity, subject, text);
+    let mut finding = Finding::new(queue.cause, queue.assessment.clone(), subject, text);
     // Not part of its identity: who reads may be started anew.
     finding.subject.process = queue.readers.first().copied().map(say::process);
     finding.confidence = queue.confidence;

@@ -119,7 +119,7 @@ fn before_4_16_a_macvtap_may_have_dropped_with_room_in_its_queue() {
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(finding.id.as_str(), "TapQueueDrop/QueueCheckRace/macvtap0");
-    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!(finding.severity(), Severity::Critical);
     assert_eq!(finding.confidence, Confidence::Possible);
     assert!(
         finding.text.headline.contains("perhaps"),
@@ -153,7 +153,7 @@ fn a_full_macvtap_queue_names_its_reader_and_a_longer_queue() {
         "macvtap0 dropped 223 packets for qemu-system-x86 (pid 4711): its queue of 500 was full"
     );
     assert_eq!(
-        (finding.severity, finding.confidence),
+        (finding.severity(), finding.confidence),
         (Severity::Warning, Confidence::Certain)
     );
     assert_eq!(
@@ -196,7 +196,7 @@ fn retransmissions_of_an_end_on_this_node_are_likely_from_it_and_no_proof() {
     sender.counters = names.map(|name| (name.to_owned(), 62)).into();
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(finding.severity(), Severity::Warning);
     assert_eq!(
         finding.evidence[3].name,
         "Tcp.RetransSegs of pod vms/client-0, an end of the sampled flows"
@@ -217,7 +217,7 @@ fn retransmissions_that_drops_here_explain_make_it_critical() {
     explain(&mut window, 61, 20);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!(finding.severity(), Severity::Critical);
     assert!(
         (finding.text.hurts).contains("Drops here explain at least 61 of 64 retransmissions"),
         "{}",
@@ -226,9 +226,9 @@ fn retransmissions_that_drops_here_explain_make_it_critical() {
     assert!(finding.text.hurts.contains("20 of these 200 ms or more"));
     // Four in 35 s are 6 a minute; TCP that probes for bandwidth loses one now and then.
     explain(&mut window, 3, 0);
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Warning);
     explain(&mut window, 4, 0);
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Critical);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Critical);
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn retransmissions_that_drops_elsewhere_explain_leave_it_a_warning() {
         panic!("it ran");
     };
     value.explained[0].ifindex = 6;
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Warning);
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn retransmissions_that_could_not_be_watched_are_unchecked() {
     let reason = "the kernel refuses".to_owned();
     window.retransmissions = OnDemand::Unavailable { reason };
     let outcome = diagnose(&window);
-    assert_eq!(only(&outcome).severity, Severity::Warning);
+    assert_eq!(only(&outcome).severity(), Severity::Warning);
     assert_eq!(
         outcome.unchecked[0].reason,
         "retransmissions: the kernel refuses"
@@ -318,11 +318,11 @@ fn stalls_that_the_queue_holds_are_silent() {
 fn a_seldom_drop_is_no_warning() {
     let mut window = macvtap();
     key(&mut window).count = 3;
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Info);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Info);
     key(&mut window).count = 4;
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Warning);
     window.duration_ms = 0;
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Warning);
 }
 
 #[test]

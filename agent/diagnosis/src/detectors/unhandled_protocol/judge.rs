@@ -6,11 +6,11 @@ use super::{frames::Frames, opened_by};
 use crate::{
     Window,
     detectors::{
-        kit::{Tally, unclaimed},
+        kit::{Tally, harm, unclaimed},
         promiscuity::Openers,
     },
     evidence::{DropCount, Drops, Link, LinkKind, LinkStats, Namespace, NetnsId},
-    finding::{Claim, Confidence, FindingId, Outcome, Severity, Verdict},
+    finding::{Assessment, Claim, Confidence, FindingId, Outcome, Verdict},
     kernel::{Reason, site},
     packets::protocols,
     uapi::ethertype::ETH_P_802_2,
@@ -154,12 +154,16 @@ impl<'a> Unreceived<'a> {
         self.verdict() != Verdict::Benign && self.frames.for_us > 0
     }
 
-    pub(super) fn severity(&self) -> Severity {
-        if self.is_for_us() {
-            Severity::Warning
-        } else {
-            Severity::Info
+    /// Nobody misses them, except those that were sent to this node: these are lost, as far as they were sampled.
+    pub(super) fn assessment(&self) -> Assessment {
+        if !self.is_for_us() {
+            return Assessment::none();
         }
+        let all_seen = self.frames.for_us == self.frames.seen;
+        let sampled = u64::try_from(self.frames.for_us).unwrap_or(u64::MAX);
+        let lost = if all_seen { self.tally.count } else { sampled };
+        let received = self.link.map(|link| harm::received_beside(link, lost));
+        Assessment::loss(lost, received)
     }
 
     pub(super) fn confidence(&self) -> Confidence {

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Window,
     causes::{Check, NO_RECEIVER, UNHANDLED_PROTOCOL},
-    finding::{Finding, Outcome, Severity, Subject},
+    finding::{Assessment, Finding, Outcome, Subject},
 };
 
 const NEEDS: &[Need] = &[
@@ -73,7 +73,7 @@ fn one_finding(window: &Window<'_>, found: &Unreceived<'_>) -> Finding {
         subject.protocol = Some(found.frames.name());
     }
     let text = text::text(window, found);
-    let mut finding = Finding::new(&NO_RECEIVER, found.severity(), subject, text);
+    let mut finding = Finding::new(&NO_RECEIVER, found.assessment(), subject, text);
     finding.confidence = found.confidence();
     finding.caused_by.clone_from(&found.caused_by);
     found.tally.measure(&mut finding);
@@ -88,7 +88,7 @@ fn alike_finding(window: &Window<'_>, protocol: &str, all: &[Unreceived<'_>]) ->
     let subject = Subject::default().with_protocol(protocol);
     let tally = alike::tally(all);
     let text = alike_text::text(protocol, all.len(), &tally);
-    let mut finding = Finding::new(&NO_RECEIVER, Severity::Info, subject, text);
+    let mut finding = Finding::new(&NO_RECEIVER, Assessment::none(), subject, text);
     finding.confidence = alike::confidence(all);
     tally.measure(&mut finding);
     finding.evidence = alike_text::all_proofs(window, protocol, all);

@@ -12,7 +12,7 @@ use crate::{
         BondSettings, BondSlave, BridgeSettings, DropCount, Drops, EvidenceWindow, Link, LinkStats,
         MacvlanSettings, Namespace, NetnsId, PacketSample, Peer, ProtocolHandler, VlanSettings,
     },
-    finding::{Confidence, Verdict},
+    finding::{Confidence, Severity, Verdict},
     packets::{cdp, lldp},
     testing::{
         NODE, complete, drops_of, ipv4_drops, named_drops, node_namespace, proofs, unavailable,

@@ -10,7 +10,7 @@ fn broken_bytes_are_corruption() {
     let outcome = diagnose(&window("TCP_CSUM", "tcp_v4_rcv", &broken, 2));
     let finding = &outcome.findings[0];
     assert_eq!(
-        (finding.cause.name(), finding.severity),
+        (finding.cause.name(), finding.severity()),
         ("Corruption", Severity::Warning)
     );
     assert_eq!(finding.confidence, Confidence::Likely);
@@ -32,7 +32,7 @@ fn the_fewer_packets_match_the_less_sure_is_a_lost_checksum() {
             ("PartialChecksumLost", confidence)
         );
         let is_possible = confidence == Confidence::Possible;
-        assert_eq!(finding.severity == Severity::Warning, is_possible);
+        assert_eq!(finding.severity() == Severity::Warning, is_possible);
     }
 }
 

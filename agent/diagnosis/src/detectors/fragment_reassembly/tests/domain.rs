@@ -52,12 +52,12 @@ fn collisions_that_cost_no_datagram_are_a_warning() {
 fn what_no_program_has_joined_nobody_misses() {
     let mut window = conflict();
     window.namespaces[0].multicast_groups = Some(vec![IpAddr::V4(group())]);
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Critical);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Critical);
 
     window.namespaces[0].multicast_groups = Some(vec!["239.1.1.1".parse().unwrap()]);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.severity(), Severity::Info);
     assert!(
         finding.text.hurts.contains("no program here"),
         "{}",
@@ -84,7 +84,7 @@ fn a_datagram_that_dies_beside_a_copy_that_lived_is_not_lost() {
     let mut window = node(vec![unwanted(STRANGER, 20)], &[wholes(0, STRANGER, 8_028)]);
     count(&mut window.namespaces[0], 40, 0);
     window.frame_copies = watched(vec![copies_of_fragments(120)]);
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Info);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Info);
 
     // Batches that are cut now and then: 50 datagrams, 40 read, 17 of 27 that died had a copy that lived.
     let counts = vec![
@@ -104,7 +104,7 @@ fn a_datagram_that_dies_beside_a_copy_that_lived_is_not_lost() {
     window.frame_copies = watched(vec![copies_of_fragments(300)]);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!((finding.severity, finding.count), (Severity::Critical, 8));
+    assert_eq!((finding.severity(), finding.count), (Severity::Critical, 8));
     assert!(finding.text.headline.contains("at least 8 datagrams lost"));
     assert!(
         finding.text.hurts.contains("up to 27"),
@@ -121,7 +121,10 @@ fn duplicates_tell_of_the_loss_before_reassembly_is_given_up() {
     drops_of(&mut window).counts[1].count = 0;
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!((finding.severity, finding.count), (Severity::Critical, 18));
+    assert_eq!(
+        (finding.severity(), finding.count),
+        (Severity::Critical, 18)
+    );
     assert!(finding.text.headline.contains("at least 18 datagrams lost"));
 }
 
@@ -152,14 +155,14 @@ fn a_datagram_smaller_than_a_frame_is_known_by_the_identification_of_its_fragmen
     let drops = drops_of(&mut window);
     drops.samples.retain(|sample| sample.key != 2);
     drops.samples.extend(wholes(2, STRANGER, 1_400));
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Critical);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Critical);
 
     // The same, of a datagram that never was fragmented: a stray copy.
     let drops = drops_of(&mut window);
     for sample in drops.samples.iter_mut().filter(|sample| sample.key == 2) {
         sample.bytes[18] = 0x77;
     }
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Warning);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Warning);
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn other_packets_that_die_at_the_same_place_make_the_number_a_lower_bound() {
     drops.samples.push(sample(2, STRANGER, 300, stranger));
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!((finding.severity, finding.count), (Severity::Critical, 4));
+    assert_eq!((finding.severity(), finding.count), (Severity::Critical, 4));
     assert!(finding.text.headline.contains("at least 4 datagrams"));
     assert!(!outcome.claims.has(2), "not all of them are explained");
 }
@@ -202,7 +205,7 @@ fn without_reasons_the_functions_tell() {
         key.reason = Reason::ABSENT;
     }
     let outcome = diagnose(&window);
-    assert_eq!(only(&outcome).severity, Severity::Critical);
+    assert_eq!(only(&outcome).severity(), Severity::Critical);
     assert_eq!(only(&outcome).count, 20);
 }
 
@@ -213,7 +216,7 @@ fn what_the_counters_do_not_confirm_is_no_certain_loss() {
     window.namespaces[0].counters_before.clear();
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(finding.severity(), Severity::Warning);
     assert!(
         finding
             .text
@@ -255,7 +258,7 @@ fn arp_alone_makes_a_domain_likely() {
     window.frame_copies = watched(vec![arp.clone()]);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.severity(), Severity::Info);
     assert_eq!(finding.confidence, Confidence::Likely);
     assert_eq!(finding.count, 7);
 
@@ -352,7 +355,10 @@ fn a_flow_that_dies_on_both_interfaces_makes_a_domain_likely() {
     }
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!((finding.severity, finding.count), (Severity::Critical, 20));
+    assert_eq!(
+        (finding.severity(), finding.count),
+        (Severity::Critical, 20)
+    );
     assert_eq!(finding.confidence, Confidence::Likely);
     assert!(
         finding

@@ -36,7 +36,7 @@ fn datagrams_that_stay_incomplete_are_counted_on_their_interface() {
     let outcome = diagnose(&loss());
     let finding = only(&outcome);
     assert_eq!(finding.cause.name(), "FragmentLoss");
-    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(finding.severity(), Severity::Warning);
     assert_eq!(finding.confidence, Confidence::Certain);
     assert_eq!(finding.count, 10);
     assert_eq!(
@@ -50,7 +50,7 @@ fn datagrams_that_stay_incomplete_are_counted_on_their_interface() {
 fn a_single_lost_fragment_is_no_warning() {
     let mut window = loss();
     count(&mut window.namespaces[0], 19, 1);
-    assert_eq!(only(&diagnose(&window)).severity, Severity::Info);
+    assert_eq!(only(&diagnose(&window)).severity(), Severity::Info);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn more_failures_than_duplicates_explain_are_loss() {
     count(&mut window.namespaces[0], 60, 40);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!((finding.severity, finding.count), (Severity::Warning, 40));
+    assert_eq!((finding.severity(), finding.count), (Severity::Warning, 40));
     assert_eq!(finding.confidence, Confidence::Likely);
 }
 

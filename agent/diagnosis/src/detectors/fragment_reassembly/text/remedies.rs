@@ -7,10 +7,10 @@ use crate::{
     detectors::fragment_reassembly::{
         fragments::{Ends, Version},
         incomplete::Incomplete,
-        judge::Shared,
+        judge::{Shared, State},
     },
     evidence::Link,
-    finding::{Remedy, Severity},
+    finding::Remedy,
 };
 
 /// As many groups as one command deals with.
@@ -20,7 +20,7 @@ const GROUPS_SHOWN: usize = 4;
 pub(crate) fn of_domain(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Remedy> {
     let domain = shared.domain;
     let mut remedies = Vec::new();
-    if shared.severity == Severity::Info {
+    if shared.state == State::Copied {
         remedies.push(Remedy::advice(
             "Nothing to fix while nothing collides. Two interfaces in one segment are seldom meant, though.",
         ));

@@ -1,6 +1,6 @@
 //! Functions that a counter of the namespace speaks for: where the kernel gives no reason, or one for several things.
 
-use super::{AT_ONCE, UNDER_LOAD, look};
+use super::look;
 use crate::{
     detectors::other_drop::table::{
         Advice,
@@ -23,9 +23,7 @@ pub(super) static ROWS: &[Row] = &[
             sites: &[&site::NF_HOOK_SLOW],
             counter: NamespaceCounter::ConntrackInsertFailed,
         },
-        class: Loss {
-            warn_per_minute: UNDER_LOAD,
-        },
+        class: Loss,
         meaning: "two packets that open one connection raced, and connection tracking could keep the first only",
         advice: Some(look(
             "Resolvers that ask for A and AAAA at once do so: see the counters, and let them ask one after the other.",
@@ -39,9 +37,7 @@ pub(super) static ROWS: &[Row] = &[
             sites: &[&site::NF_HOOK_SLOW],
             counter: NamespaceCounter::ConntrackDrop,
         },
-        class: Loss {
-            warn_per_minute: AT_ONCE,
-        },
+        class: Loss,
         meaning: "the table of tracked connections was full, so new connections were refused",
         advice: Some(Advice {
             text: "Raise the size of the table, or find who opens so many connections.",
@@ -57,9 +53,7 @@ pub(super) static ROWS: &[Row] = &[
             sites: &[&site::IP_RCV_FINISH_CORE],
             counter: NamespaceCounter::ReversePathFilter,
         },
-        class: Loss {
-            warn_per_minute: AT_ONCE,
-        },
+        class: Loss,
         meaning: "the reverse path filter refused them: no route leads back to their source through this interface",
         advice: Some(look(
             "Fix the route back, or let the filter accept any route back (rp_filter=2, loose mode).",
@@ -73,9 +67,7 @@ pub(super) static ROWS: &[Row] = &[
             sites: &[&site::IP_ERROR],
             counter: NamespaceCounter::InNoRoutes,
         },
-        class: Loss {
-            warn_per_minute: UNDER_LOAD,
-        },
+        class: Loss,
         meaning: "there is no route to their destination",
         advice: Some(look(
             "Compare the flow's destination with the routes.",
@@ -89,9 +81,7 @@ pub(super) static ROWS: &[Row] = &[
             sites: &[&site::UDP_QUEUE_RCV_ONE_SKB, &site::UDP_QUEUE_RCV_SKB],
             counter: NamespaceCounter::UdpRcvbufErrors,
         },
-        class: Loss {
-            warn_per_minute: UNDER_LOAD,
-        },
+        class: Loss,
         meaning: "the socket's receive buffer was full: its program reads too slowly",
         advice: Some(SOCKET_ADVICE),
     },
@@ -101,9 +91,7 @@ pub(super) static ROWS: &[Row] = &[
             sites: &[&site::UDPV6_QUEUE_RCV_ONE_SKB, &site::UDPV6_QUEUE_RCV_SKB],
             counter: NamespaceCounter::Udp6RcvbufErrors,
         },
-        class: Loss {
-            warn_per_minute: UNDER_LOAD,
-        },
+        class: Loss,
         meaning: "the socket's receive buffer was full: its program reads too slowly",
         advice: Some(SOCKET_ADVICE),
     },

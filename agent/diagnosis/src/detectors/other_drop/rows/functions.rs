@@ -1,6 +1,6 @@
 //! Reasons that mean something else, or something narrower, in some functions.
 
-use super::{AT_ONCE, OF_A_QUEUE, look};
+use super::look;
 use crate::{
     detectors::other_drop::table::{
         Class::{Decision, Loss},
@@ -14,9 +14,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         // tcp_get_cookie_sock finds no room in the listener's queue: ListenOverflows rises.
         matches: ReasonAt(Reason::NO_SOCKET, site::COOKIE_CHECKS),
-        class: Loss {
-            warn_per_minute: AT_ONCE,
-        },
+        class: Loss,
         meaning: "the listening socket's queue of connections to accept was full, also for those by SYN cookie",
         advice: Some(look(
             "Find the listener whose Recv-Q reaches its Send-Q; let it accept faster or listen with a larger backlog.",
@@ -25,9 +23,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         matches: ReasonAt(Reason::IP_INHDR, &[&site::IP_FORWARD, &site::IP6_FORWARD]),
-        class: Loss {
-            warn_per_minute: OF_A_QUEUE,
-        },
+        class: Loss,
         meaning: "their hop limit (TTL) ran out here: traceroute means it so, and many of one flow go in a circle",
         advice: Some(look(
             "If they are not traceroute's, see whether the next hop sends them back (ip -6 route get for IPv6).",

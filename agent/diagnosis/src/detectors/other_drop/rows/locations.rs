@@ -1,6 +1,6 @@
 //! Functions, for kernels or drops that come without a reason.
 
-use super::{AT_ONCE, NEVER, OF_A_QUEUE, UNDER_LOAD, look};
+use super::look;
 use crate::{
     detectors::other_drop::table::{
         Class::{Decision, Loss, NotLoss},
@@ -14,9 +14,7 @@ use crate::{
 pub(super) static ROWS: &[Row] = &[
     Row {
         matches: Sites(&[&site::DEV_FORWARD_SKB, &site::VETH_XMIT]),
-        class: Loss {
-            warn_per_minute: AT_ONCE,
-        },
+        class: Loss,
         meaning: "the other end of the veth took none: it is down, gone, or its MTU is smaller",
         advice: Some(look(
             "Compare state and MTU with the other end.",
@@ -25,33 +23,25 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         matches: Sites(&[&site::ENQUEUE_TO_BACKLOG]),
-        class: Loss {
-            warn_per_minute: AT_ONCE,
-        },
+        class: Loss,
         meaning: "the queue of packets waiting for a CPU was full, or the device was down",
         advice: None,
     },
     Row {
         matches: Sites(&[&site::TAP_HANDLE_FRAME, &site::TUN_NET_XMIT]),
-        class: Loss {
-            warn_per_minute: AT_ONCE,
-        },
+        class: Loss,
         meaning: "the queue to the program or guest behind the device was full, or nobody read it",
         advice: None,
     },
     Row {
         matches: Sites(&[&site::VALIDATE_XMIT_SKB]),
-        class: Loss {
-            warn_per_minute: AT_ONCE,
-        },
+        class: Loss,
         meaning: "they could not be segmented or given a checksum on the way out",
         advice: None,
     },
     Row {
         matches: Sites(&[&site::NEIGH_EVENT_SEND]),
-        class: Loss {
-            warn_per_minute: UNDER_LOAD,
-        },
+        class: Loss,
         meaning: "the neighbour did not answer, or too many packets waited for it",
         advice: Some(look(
             "See which addresses do not answer.",
@@ -62,9 +52,7 @@ pub(super) static ROWS: &[Row] = &[
         // Frees a packet when __neigh_create has failed, which it does when the table is full. (ip6_finish_output2
         // frees multicasts without hops left as well.)
         matches: Sites(&[&site::IP_FINISH_OUTPUT2]),
-        class: Loss {
-            warn_per_minute: AT_ONCE,
-        },
+        class: Loss,
         meaning: "no entry could be made for the neighbour: the neighbour table is full",
         advice: Some(look(
             "Count the neighbours, and compare with net.ipv4.neigh.default.gc_thresh3 of the node.",
@@ -76,27 +64,21 @@ pub(super) static ROWS: &[Row] = &[
             &site::MACVLAN_BROADCAST_ENQUEUE,
             &site::IPVLAN_MULTICAST_ENQUEUE,
         ]),
-        class: Loss {
-            warn_per_minute: UNDER_LOAD,
-        },
+        class: Loss,
         meaning: "the queue of broadcasts for macvlan or ipvlan devices was full",
         advice: None,
     },
     Row {
         // Frees a packet itself only with "don't fragment", after icmp_send(ICMP_FRAG_NEEDED).
         matches: Sites(&[&site::IP_FRAGMENT]),
-        class: Loss {
-            warn_per_minute: OF_A_QUEUE,
-        },
+        class: Loss,
         meaning: "they were longer than the MTU of the way onward and must not be cut; the kernel tells the sender by \
                   ICMP",
         advice: None,
     },
     Row {
         matches: Sites(&[&site::INET_FRAG_RBTREE_PURGE, &site::IP_EXPIRE]),
-        class: Loss {
-            warn_per_minute: NEVER,
-        },
+        class: Loss,
         meaning: "fragments of a datagram were given up; a copied last fragment ends so as well, and nothing is lost \
                   then",
         advice: None,

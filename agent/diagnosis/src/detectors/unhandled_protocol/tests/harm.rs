@@ -11,7 +11,7 @@ fn lldp_on_a_bridged_bond_names_its_senders_and_its_cause() {
     );
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.severity(), Severity::Info);
     assert_eq!(finding.confidence, Confidence::Certain);
     assert_eq!(
         finding.id.as_str(),
@@ -140,7 +140,7 @@ fn frames_for_this_node_alone_are_a_warning() {
     );
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(finding.severity(), Severity::Warning);
     // 1 of 20 was looked at; the others may be for somebody else.
     assert_eq!(finding.confidence, Confidence::Likely);
     assert!(finding.text.hurts.contains("1 of 1 sampled"));
@@ -178,7 +178,7 @@ fn frames_to_a_bonds_slave_are_for_this_node() {
     links[1].address = Some("02:00:00:00:00:22".to_owned());
     let frame = frame([2, 0, 0, 0, 0, 0x22], &[0x88, 0xb5, 1, 2]);
     let outcome = diagnose(&window(links, vec![dropped(4, 0x88b5, 3, &[frame])]));
-    assert_eq!(only(&outcome).severity, Severity::Warning);
+    assert_eq!(only(&outcome).severity(), Severity::Warning);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn frames_for_another_host_are_harmless_and_let_in_by_promiscuity() {
         bridged_bond("802.3ad"),
         vec![dropped(4, 0x8847, 3, &[frame])],
     ));
-    assert_eq!(only(&outcome).severity, Severity::Info);
+    assert_eq!(only(&outcome).severity(), Severity::Info);
     assert_eq!(causes(&outcome), ["Promiscuity/BridgePort/bond0"]);
 }
 
@@ -200,7 +200,7 @@ fn a_wake_up_call_to_this_node_is_harmless() {
         vec![dropped(2, 0x0842, 0, &[frame])],
     );
     let outcome = diagnose(&window);
-    assert_eq!(only(&outcome).severity, Severity::Info);
+    assert_eq!(only(&outcome).severity(), Severity::Info);
     assert_eq!(outcome.claims[0].verdict, Verdict::Benign);
 }
 
@@ -212,7 +212,7 @@ fn without_a_sample_only_group_protocols_are_called_harmless() {
             vec![dropped(2, ethertype, 0, &[])],
         );
         let outcome = diagnose(&window);
-        assert_eq!(only(&outcome).severity, Severity::Info);
+        assert_eq!(only(&outcome).severity(), Severity::Info);
         assert_eq!(outcome.claims[0].verdict, verdict);
     };
     check(0x88cc, Verdict::Benign);

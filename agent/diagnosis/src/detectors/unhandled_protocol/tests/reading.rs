@@ -76,7 +76,7 @@ fn an_inactive_slave_drops_by_design() {
     );
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity, Severity::Info);
+    assert_eq!(finding.severity(), Severity::Info);
     assert_eq!(finding.subject.protocol, None);
     assert!(finding.text.headline.contains("inactive slave of bond0"));
     let claimed: Vec<Option<&str>> = outcome

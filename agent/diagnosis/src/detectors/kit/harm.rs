@@ -1,0 +1,143 @@
+//! The harm that drops prove, and the traffic beside them by which it is judged.
+
+use std::collections::BTreeMap;
+
+use super::Tally;
+use crate::{
+    Window,
+    evidence::{Link, Namespace},
+    finding::{Assessment, Culprit, Harm},
+    packets::{
+        flow::{Flow, frequent_flows},
+        ip::IpPacket,
+    },
+};
+
+/// As many flows as a finding names.
+const FLOWS: usize = 4;
+/// The same segment dropped so often proves that nothing of its flow gets through.
+const TRIES: usize = 3;
+
+/// The flows of the sampled packets, the most frequent first.
+pub(crate) fn flows(window: &Window<'_>, tally: &Tally) -> Vec<String> {
+    let flows = frequent_flows(tally.samples(window), FLOWS);
+    flows.iter().map(Flow::to_string).collect()
+}
+
+/// The flows of which the same segment died three times: TCP sends a segment again only while nothing answers it. A FIN,
+/// a RST or a bare ACK proves nothing.
+pub(crate) fn dead_flows(window: &Window<'_>, tally: &Tally) -> Vec<String> {
+    let mut tries: BTreeMap<(Flow, u32), usize> = BTreeMap::new();
+    for sample in tally.samples(window) {
+        let segment = IpPacket::of_sample(sample).and_then(|packet| packet.segment());
+        let segment = segment.filter(|segment| segment.is_syn || segment.has_payload);
+        if let Some((segment, flow)) = segment.zip(Flow::of_sample(sample)) {
+            *tries.entry((flow, segment.sequence)).or_default() += 1;
+        }
+    }
+    let dead = tries.into_iter().filter(|(_, tries)| *tries >= TRIES);
+    let mut flows: Vec<String> = dead.map(|((flow, _), _)| flow.to_string()).collect();
+    flows.dedup();
+    flows.truncate(FLOWS);
+    flows
+}
+
+/// An outage of the flows that the samples prove dead; `None` where they prove none.
+pub(crate) fn outage(window: &Window<'_>, tally: &Tally, culprit: Culprit) -> Option<Assessment> {
+    let dead = dead_flows(window, tally);
+    let outage = Assessment::of(Harm::Outage)
+        .by(culprit)
+        .with_packets(tally.count);
+    (!dead.is_empty()).then(|| outage.with_flows(dead))
+}
+
+/// Wanted packets that died: an outage where the samples prove one, else loss by the share of what was carried.
+pub(crate) fn loss(
+    window: &Window<'_>,
+    tally: &Tally,
+    culprit: Culprit,
+    carried: Option<u64>,
+) -> Assessment {
+    outage(window, tally, culprit).unwrap_or_else(|| {
+        Assessment::loss(tally.count, carried)
+            .by(culprit)
+            .with_flows(flows(window, tally))
+    })
+}
+
+/// The packets that the link received within the window beside `lost` ones, which its driver has counted as well.
+pub(crate) fn received_beside(link: &Link, lost: u64) -> u64 {
+    link.increase(|stats| stats.rx_packets).saturating_sub(lost)
+}
+
+/// The packets that the link sent within the window. Those that it refused are not among them.
+pub(crate) fn sent(link: &Link) -> u64 {
+    link.increase(|stats| stats.tx_packets)
+}
+
+/// TCP segments that the namespace received beside `lost` ones: `tcp_v4_rcv` counts each before it looks at it.
+pub(crate) fn tcp_received_beside(namespace: &Namespace, lost: u64) -> Option<u64> {
+    Some(namespace.increase("Tcp.InSegs")?.saturating_sub(lost))
+}
+
+/// UDP datagrams of both IP versions that programs of the namespace received.
+pub(crate) fn udp_received(namespace: &Namespace) -> Option<u64> {
+    let v4 = namespace.increase("Udp.InDatagrams")?;
+    let v6 = namespace.increase("Udp6.InDatagrams").unwrap_or_default();
+    Some(v4.saturating_add(v6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        evidence::PacketSample,
+        testing::{NODE, drops_of, ipv4_drops, window},
+    };
+
+    const SYN: u8 = 2;
+    const ACK: u8 = 16;
+
+    /// A TCP segment of 10.0.0.1:40000 to 10.0.0.2:80.
+    fn segment(sequence: u32, flags: u8, payload: &[u8]) -> PacketSample {
+        let length = u8::try_from(40 + payload.len()).expect("short");
+        let mut bytes = vec![
+            0x45, 0, 0, length, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x9c, 0x40, 0,
+            80,
+        ];
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend([0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0]);
+        bytes.extend(payload);
+        PacketSample {
+            bytes,
+            ..PacketSample::default()
+        }
+    }
+
+    fn dead(samples: Vec<PacketSample>) -> Vec<String> {
+        let keys = vec![ipv4_drops(NODE, 2, "TCP_CSUM", "tcp_v4_rcv", 9)];
+        let mut window = window(Vec::new(), keys);
+        drops_of(&mut window).samples = samples;
+        let window = Window::of(&window);
+        let counts = &window.drops.value().expect("drops").counts;
+        let tally = counts.iter().enumerate().collect();
+        dead_flows(&window, &tally)
+    }
+
+    #[test]
+    fn a_segment_that_died_three_times_proves_a_dead_flow() {
+        let flow = ["10.0.0.1:40000 -> 10.0.0.2:80 TCP"];
+        assert_eq!(dead(vec![segment(7, ACK, b"x"); 3]), flow);
+        assert_eq!(dead(vec![segment(7, SYN, b""); 3]), flow);
+        assert!(dead(vec![segment(7, ACK, b"x"); 2]).is_empty());
+    }
+
+    #[test]
+    fn bare_acks_and_different_segments_prove_nothing() {
+        assert!(dead(vec![segment(7, ACK, b""); 5]).is_empty());
+        assert!(dead(vec![segment(7, ACK | 1, b""); 5]).is_empty());
+        assert!(dead(vec![segment(7, ACK | 4, b""); 5]).is_empty());
+        let different = (0..5).map(|number| segment(number, ACK, b"x")).collect();
+        assert!(dead(different).is_empty());
+    }
+}
