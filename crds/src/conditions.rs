@@ -57,6 +57,8 @@ pub mod reasons {
     pub const TOO_MANY_DIAGNOSES: &str = "TooManyDiagnoses";
     /// Ready: the agent watches its assignments.
     pub const AGENT_RUNNING: &str = "AgentRunning";
+    /// Ready: the API server's CRD is older than the agent; fields that it does not have are left out.
+    pub const SCHEMA_OLDER: &str = "SchemaOlder";
     /// Ready: the API server refused the full status, since its CRD is older than the agent.
     pub const SCHEMA_MISMATCH: &str = "SchemaMismatch";
 }

@@ -8,6 +8,7 @@
 pub mod checks;
 pub mod conditions;
 pub mod diagnosis;
+pub mod harm;
 pub mod interfaces;
 pub mod limits;
 pub mod managers;

@@ -57,6 +57,8 @@ pub const FINDINGS: usize = 256;
 pub const EVIDENCE: usize = 32;
 /// Names of neighbours in one finding.
 pub const NEIGHBOURS: usize = 16;
+/// Flows that one finding names.
+pub const FLOWS: usize = 4;
 /// Causes of one finding.
 pub const CAUSES: usize = 16;
 /// Remedies of one finding.
@@ -65,6 +67,10 @@ pub const REMEDIES: usize = 8;
 pub const LEDGER: usize = 256;
 /// Bookings of one counter.
 pub const EXPLAINED: usize = 32;
+/// Findings of one result that are over.
+pub const RESOLVED: usize = 16;
+/// Facts of one node.
+pub const FACTS: usize = 24;
 /// Entries of one result's `unchecked`.
 pub const UNCHECKED: usize = 64;
 

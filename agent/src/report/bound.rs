@@ -2,7 +2,10 @@
 
 use netdiag_crds::{
     NodeNetReportStatus, limits,
-    report::{Evidence, Explained, Finding, LedgerEntry, Omitted, Remedy, RunResult, Subject},
+    report::{
+        Evidence, Explained, Finding, LedgerEntry, Omitted, Remedy, ResolvedFinding, RunResult,
+        Subject,
+    },
 };
 
 use super::{
@@ -23,6 +26,11 @@ pub fn bound(status: &mut NodeNetReportStatus) {
         cut_option(&mut probe.backend, limits::WORD);
         cut_option(&mut probe.reason, limits::LINE);
     }
+    status.facts.truncate(limits::FACTS);
+    for fact in &mut status.facts {
+        cut(&mut fact.name, limits::WORD);
+        cut(&mut fact.value, limits::LINE);
+    }
     status.results.iter_mut().for_each(bound_result);
 }
 
@@ -35,12 +43,18 @@ fn bound_result(result: &mut RunResult) {
             omitted.evidence = omitted.evidence.saturating_add(left_out);
         }
     }
+    result.resolved.truncate(limits::RESOLVED);
+    result.resolved.iter_mut().for_each(bound_resolved);
     result.ledger.iter_mut().for_each(bound_entry);
     result.unchecked.truncate(limits::UNCHECKED);
     for unchecked in &mut result.unchecked {
         cut(&mut unchecked.check, limits::WORD);
         cut(&mut unchecked.reason, limits::PARAGRAPH);
     }
+}
+
+fn bound_resolved(resolved: &mut ResolvedFinding) {
+    cut(&mut resolved.id, limits::FINDING_ID);
 }
 
 /// Cuts a finding; says how many facts were left out.
@@ -53,6 +67,12 @@ fn bound_finding(finding: &mut Finding) -> i64 {
         &mut finding.confidence,
     ] {
         cut(word, limits::WORD);
+    }
+    cut_option(&mut finding.harm, limits::WORD);
+    cut_option(&mut finding.culprit, limits::WORD);
+    finding.flows.truncate(limits::FLOWS);
+    for flow in &mut finding.flows {
+        cut(flow, limits::LINE);
     }
     bound_subject(&mut finding.subject);
     cut(&mut finding.summary, limits::LINE);
@@ -98,14 +118,20 @@ fn bound_evidence(evidence: &mut Evidence) {
 fn bound_remedy(remedy: &mut Remedy) {
     cut(&mut remedy.text, limits::PARAGRAPH);
     cut_option(&mut remedy.effect, limits::PARAGRAPH);
-    // Half a command is a wrong one.
-    if remedy
-        .command
-        .as_ref()
-        .is_some_and(|command| command.chars().nth(limits::COMMAND).is_some())
-    {
+    cut_option(&mut remedy.lasting, limits::PARAGRAPH);
+    cut_option(&mut remedy.place, limits::LINE);
+    cut_option(&mut remedy.kind, limits::WORD);
+    cut_option(&mut remedy.acts, limits::WORD);
+    // Half a command is a wrong one, and nobody runs one that cannot be taken back.
+    if is_too_long(&remedy.command) || is_too_long(&remedy.undo) {
         remedy.command = None;
+        remedy.undo = None;
     }
+}
+
+fn is_too_long(command: &Option<String>) -> bool {
+    let beyond = |command: &String| command.chars().nth(limits::COMMAND).is_some();
+    command.as_ref().is_some_and(beyond)
 }
 
 fn bound_entry(entry: &mut LedgerEntry) {

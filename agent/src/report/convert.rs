@@ -31,7 +31,6 @@ pub fn run_result(diagnosis: &Diagnosis, window: &EvidenceWindow, run: &Run<'_>)
         diagnosis_uid: run.uid.map(str::to_owned),
         run_generation: run.generation,
         state: state::FINISHED.to_owned(),
-        message: None,
         window: Some(watched(window, run.attempts)),
         findings: diagnosis
             .findings
@@ -41,7 +40,7 @@ pub fn run_result(diagnosis: &Diagnosis, window: &EvidenceWindow, run: &Run<'_>)
         ledger: diagnosis.ledger.iter().map(convert_entry).collect(),
         unchecked: diagnosis.unchecked.iter().map(convert_unchecked).collect(),
         lost: convert_lost(diagnosis.lost),
-        omitted: None,
+        ..RunResult::default()
     }
 }
 
@@ -110,11 +109,11 @@ fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
             .map(|id| escaped(id.as_str()))
             .collect(),
         remedies: finding.remedies.iter().map(convert_remedy).collect(),
-        folded: None,
         count: signed(finding.count),
         first_seen: at(finding.first_ms),
         last_seen: at(finding.last_ms),
         docs: Some(finding.check().docs()),
+        ..Finding::default()
     }
 }
 
@@ -155,6 +154,7 @@ fn convert_remedy(remedy: &finding::Remedy) -> Remedy {
         text: escaped(&remedy.text),
         command: remedy.command.as_deref().map(escaped),
         effect: remedy.effect.as_deref().map(escaped),
+        ..Remedy::default()
     }
 }
 

@@ -32,6 +32,8 @@ mod managed {
 
 /// apiVersion, kind and the names of the object's parts, with digits to spare for the columns.
 const ENVELOPE: usize = 120;
+/// What the node's facts may take: eight results may share what is left.
+const FACTS_BYTES: usize = 2 * 1024;
 /// What a result may always take. Only assignments with very long lists of globs leave less.
 const RESULT_BYTES: usize = 600;
 
@@ -42,6 +44,7 @@ const RESULT_BYTES: usize = 600;
 /// folded into one finding a check, cause and severity. Nothing of Warning or worse goes missing, and the ledger
 /// balances.
 pub fn fit(status: &mut NodeNetReportStatus, rest: usize) {
+    while bytes(&status.facts) > FACTS_BYTES && status.facts.pop().is_some() {}
     let mut results = std::mem::take(&mut status.results);
     let fixed = rest + ENVELOPE + bytes(status) + managed_fields(status, &results);
     let mut left = OBJECT_BYTES.saturating_sub(fixed);
@@ -80,6 +83,7 @@ fn fit_result(result: &mut RunResult, budget: usize) {
         return;
     }
     fit_unchecked(result, budget / 8);
+    while bytes(&result.resolved) > budget / 8 && result.resolved.pop().is_some() {}
     let mut findings = std::mem::take(&mut result.findings);
     let mut ledger = std::mem::take(&mut result.ledger);
     let rows = ledger.len();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use netdiag_crds::{
+    harm::{Culprit, Harm},
     limits,
     report::{Finding, Remedy, Subject},
     severity::Severity,
@@ -61,6 +62,7 @@ pub(super) fn shortened(finding: &Finding) -> Finding {
     for remedy in &mut short.remedies {
         cut(&mut remedy.text, REMEDY_LENGTH);
         remedy.effect = None;
+        remedy.lasting = None;
     }
     short
 }
@@ -105,6 +107,13 @@ fn fold_group(severity: &str, check: &str, cause: &str, group: &[&Finding]) -> F
         id: format!("{check}/{cause}/{severity} (folded)"),
         check: check.to_owned(),
         cause: cause.to_owned(),
+        harm: worst_harm(group).map(|harm| harm.as_str().to_owned()),
+        decision: group.iter().all(|finding| finding.decision),
+        culprit: common_culprit(group).map(|culprit| culprit.as_str().to_owned()),
+        packets: group
+            .iter()
+            .map(|finding| finding.packets)
+            .try_fold(0, |sum: i64, packets| Some(sum.saturating_add(packets?))),
         severity: severity.to_owned(),
         confidence: least_confidence(group).to_owned(),
         subject: Subject::default(),
@@ -169,6 +178,27 @@ fn example(finding: &Finding, check: &str) -> String {
 /// How many findings this one stands for.
 pub(super) fn stands_for(finding: &Finding) -> i64 {
     finding.folded.unwrap_or(1)
+}
+
+/// The worst harm of all, where all say what they did.
+fn worst_harm(group: &[&Finding]) -> Option<Harm> {
+    let mut said = group.iter().map(|finding| finding.harm.as_ref());
+    said.all(|harm| harm.is_some())
+        .then(|| group.iter().map(|finding| finding.harm()).max())?
+}
+
+/// The culprit of all, where all have the same.
+fn common_culprit(group: &[&Finding]) -> Option<Culprit> {
+    let (first, rest) = group.split_first()?;
+    first.culprit.as_ref()?;
+    let same = rest
+        .iter()
+        .all(|finding| finding.culprit() == first.culprit());
+    Some(if same {
+        first.culprit()
+    } else {
+        Culprit::Unknown
+    })
 }
 
 fn least_confidence<'a>(group: &[&'a Finding]) -> &'a str {

@@ -7,7 +7,7 @@ use k8s_openapi::{
 use netdiag_crds::{
     NodeNetReportStatus,
     conditions::{READY, Status, condition, reasons},
-    report::{AgentInfo, Probe, RunResult},
+    report::{AgentInfo, Probe, ReportSummary, RunResult},
 };
 use netdiag_diagnosis::{EvidenceWindow, text::cut};
 
@@ -98,13 +98,19 @@ pub(super) fn build(
         agent: Some(about.agent.clone()),
         probes: about.probes(active),
         results: results.to_vec(),
-        summary: None,
+        ..NodeNetReportStatus::default()
     };
     report::bound(&mut status);
-    // Before, for its place in the object, and after, since it counts what the object holds.
-    status.summary = Some(report::summary(&status));
+    // Before, for its place in the object and since what goes for want of room was lost all the same; and after, since the
+    // rest counts what the object holds.
+    let whole = report::summary(&status);
+    status.summary = Some(whole.clone());
     report::fit(&mut status, rest);
-    status.summary = Some(report::summary(&status));
+    status.summary = Some(ReportSummary {
+        harm: whole.harm,
+        lost: whole.lost,
+        ..report::summary(&status)
+    });
     status
 }
 

@@ -162,6 +162,8 @@ fn shorten(finding: &Finding, all: &[Finding]) -> NodeFinding {
     NodeFinding {
         check: finding.check.clone(),
         cause: finding.cause.clone(),
+        harm: Some(finding.harm().as_str().to_owned()),
+        decision: finding.decision,
         severity: finding.severity.clone(),
         interface: subject.interface.clone(),
         pod: subject

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use netdiag_crds::{
     diagnosis::{CommonFactor, FleetCounter, FleetFinding},
+    harm::Harm,
     limits,
     report::{Finding, LedgerEntry, verdict},
     severity::Severity,
@@ -79,6 +80,9 @@ impl<'a> From<&'a Finding> for Kind<'a> {
 #[derive(Default)]
 struct Group<'a> {
     nodes: BTreeSet<&'a str>,
+    harm: Harm,
+    /// Some of them nobody decided.
+    undecided: bool,
     events: i64,
     /// Of each counter, how much these findings explain.
     booked: BTreeMap<&'a str, i64>,
@@ -96,6 +100,8 @@ pub fn findings(
         for finding in reporter.findings(least) {
             let group = groups.entry(finding.into()).or_default();
             group.nodes.insert(reporter.name);
+            group.harm = group.harm.max(finding.harm());
+            group.undecided |= !finding.decision;
             add(&mut group.events, finding.count);
             for (counter, count) in booked_to(ledger, &finding.id) {
                 add(group.booked.entry(counter).or_default(), count);
@@ -149,6 +155,8 @@ impl Group<'_> {
         FleetFinding {
             check: kind.check.to_owned(),
             cause: kind.cause.to_owned(),
+            harm: Some(self.harm.as_str().to_owned()),
+            decision: !self.undecided,
             severity: kind.severity.as_str().to_owned(),
             protocol: kind.protocol.map(str::to_owned),
             nodes: i32::try_from(self.nodes.len()).unwrap_or(i32::MAX),

@@ -23,29 +23,51 @@ use crate::{checks, interfaces::Interfaces, limits, selector::NodeSelector, seve
     status = "NodeNetDiagnosisStatus",
     derive = "PartialEq",
     doc = "Explains packet loss inside the network stack of the selected nodes: apply one, read its status.",
-    printcolumn(name = "Mode", type_ = "string", json_path = ".status.summary.mode"),
-    printcolumn(name = "Status", type_ = "string", json_path = ".status.summary.state"),
-    printcolumn(name = "Nodes", type_ = "string", json_path = ".status.summary.nodes"),
+    printcolumn(
+        name = "Mode",
+        type_ = "string",
+        json_path = ".status.summary.mode",
+        description = "Once (one window, then done) or Continuous."
+    ),
+    printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.summary.state",
+        description = "How the run stands: Running, Suspended, Complete or Degraded (some nodes were not looked at, or in part)."
+    ),
+    printcolumn(
+        name = "Nodes",
+        type_ = "string",
+        json_path = ".status.summary.nodes",
+        description = "Nodes that reported, of those selected."
+    ),
     printcolumn(
         name = "Affected",
         type_ = "string",
-        json_path = ".status.summary.affected"
+        json_path = ".status.summary.affected",
+        description = "Nodes with a finding of Warning or worse."
     ),
     printcolumn(
         name = "Severity",
         type_ = "string",
-        json_path = ".status.summary.severity"
+        json_path = ".status.summary.severity",
+        description = "Worst severity found; empty without a finding. Warning and Critical ask for an act."
     ),
     printcolumn(
         name = "Top Finding",
         type_ = "string",
-        json_path = ".status.summary.topFinding"
+        json_path = ".status.summary.topFinding",
+        description = "The worst finding in a few words; status.findings and status.nodeFindings have them all."
     ),
     printcolumn(
         name = "Age",
         type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+        json_path = ".metadata.creationTimestamp",
+        description = "Time since the diagnosis was applied."
+    ),
+    selectable = ".status.summary.mode",
+    selectable = ".status.summary.state",
+    selectable = ".status.summary.severity"
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{conditions, limits};
+use crate::{conditions, limits, report::is_false};
 
 /// What was found on the selected nodes. Written by the controller alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -112,6 +112,13 @@ pub struct NodeCounts {
     /// Could not be given their part by the controller.
     #[serde(default)]
     pub not_assigned: i32,
+    /// Match the spec but can have no agent, and are not selected: no Linux, or not covered by the DaemonSet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_covered: i32,
+}
+
+fn is_zero(count: &i32) -> bool {
+    *count == 0
 }
 
 /// A counter over all nodes: `increase` is the sum of the four parts.
@@ -143,6 +150,13 @@ pub struct FleetFinding {
     /// What was proved about it.
     #[schemars(length(max = limits::WORD))]
     pub cause: String,
+    /// What becomes of the packets: `None`, `Cost`, `Delay`, `Loss`, `Outage` or `Unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub harm: Option<String>,
+    /// True for what somebody decided: a rule, a policy, a closed port, a shaper.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub decision: bool,
     /// How bad.
     #[schemars(length(max = limits::WORD))]
     pub severity: String,
@@ -201,6 +215,13 @@ pub struct NodeFinding {
     /// What was proved about it.
     #[schemars(length(max = limits::WORD))]
     pub cause: String,
+    /// What becomes of the packets: `None`, `Cost`, `Delay`, `Loss`, `Outage` or `Unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub harm: Option<String>,
+    /// True for what somebody decided: a rule, a policy, a closed port, a shaper.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub decision: bool,
     /// How bad.
     #[schemars(length(max = limits::WORD))]
     pub severity: String,

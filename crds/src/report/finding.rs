@@ -4,7 +4,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
+use crate::{
+    harm::{Culprit, Harm},
+    limits,
+    severity::Severity,
+};
 
 /// One proved symptom.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +23,26 @@ pub struct Finding {
     /// What was proved about it.
     #[schemars(length(max = limits::WORD))]
     pub cause: String,
+    /// What becomes of the packets: `None` (nobody misses them), `Cost` (they arrive, with more CPU or less
+    /// throughput), `Delay` (they arrive late), `Loss`, `Outage` (of a flow, a service or a device nothing gets
+    /// through), or `Unknown`. Absent: an agent before this field wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub harm: Option<String>,
+    /// True for what somebody decided: a rule, a policy, a closed port, a shaper. Always `Info`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub decision: bool,
+    /// Where a change would end it: `Here`, `Elsewhere` (another host, the peer, the wire) or `Unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub culprit: Option<String>,
+    /// The packets that `harm` is about, within the window; absent: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets: Option<i64>,
+    /// Some of the flows that it was seen to hit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::FLOWS), inner(length(max = limits::LINE)))]
+    pub flows: Vec<String>,
     /// `Info`, `Warning` or `Critical`.
     #[schemars(length(max = limits::WORD))]
     pub severity: String,
@@ -71,6 +95,29 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::LINE))]
     pub docs: Option<String>,
+}
+
+impl Finding {
+    /// Whom it hurts. A report without `harm` is an older agent's: `Loss` where its severity is Warning or worse, else
+    /// `Unknown`.
+    pub fn harm(&self) -> Harm {
+        match &self.harm {
+            Some(word) => Harm::from_status(word),
+            None if Severity::from_status(&self.severity) > Severity::Info => Harm::Loss,
+            None => Harm::Unknown,
+        }
+    }
+
+    /// Where a change would end it.
+    pub fn culprit(&self) -> Culprit {
+        let known = self.culprit.as_deref().map(Culprit::from_status);
+        known.unwrap_or_default()
+    }
+}
+
+/// Whether a flag that is left out when it is not set can be left out.
+pub(crate) fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What a finding is about; each part when it is known.
@@ -144,6 +191,10 @@ pub struct Evidence {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Remedy {
+    /// `Look` (changes nothing) or `Change`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub kind: Option<String>,
     /// What to do, a sentence.
     #[schemars(length(max = limits::PARAGRAPH))]
     pub text: String,
@@ -151,8 +202,56 @@ pub struct Remedy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::COMMAND))]
     pub command: Option<String>,
+    /// Where to do it: this node, or another host by name.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::LINE))]
+    pub place: Option<String>,
+    /// When it acts: `Now`, `NextSocket` (for sockets opened from then on), `NextListen` (after the next listen() of the
+    /// program) or `Elsewhere` (it is done on another host).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub acts: Option<String>,
+    /// The command that takes it back, with the values that are set now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::COMMAND))]
+    pub undo: Option<String>,
     /// What changes by it, side effects first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::PARAGRAPH))]
     pub effect: Option<String>,
+    /// The file or field that keeps it, on one node and on a fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::PARAGRAPH))]
+    pub lasting: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_agents_finding_has_the_harm_that_its_severity_says() {
+        let finding = |harm: Option<&str>, severity: &str| Finding {
+            harm: harm.map(str::to_owned),
+            severity: severity.to_owned(),
+            ..Finding::default()
+        };
+        assert_eq!(finding(None, "Critical").harm(), Harm::Loss);
+        assert_eq!(finding(None, "Warning").harm(), Harm::Loss);
+        assert_eq!(finding(None, "Info").harm(), Harm::Unknown);
+        assert_eq!(finding(Some("Outage"), "Info").harm(), Harm::Outage);
+        assert_eq!(finding(Some("None"), "Warning").harm(), Harm::None);
+        assert_eq!(finding(None, "Info").culprit(), Culprit::Unknown);
+    }
+
+    #[test]
+    fn a_finding_of_the_first_release_reads_and_writes_unchanged() {
+        let old = serde_json::json!({
+            "id": "a", "check": "LinkMtu", "cause": "PeerMtuSmaller", "severity": "Critical", "confidence": "Certain",
+            "subject": {}, "summary": "s", "count": 1, "remedies": [{"text": "t", "command": "c", "effect": "e"}],
+        });
+        let finding: Finding = serde_json::from_value(old.clone()).unwrap();
+        assert!(!finding.decision && finding.packets.is_none());
+        assert_eq!(serde_json::to_value(&finding).unwrap(), old);
+    }
 }

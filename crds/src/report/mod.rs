@@ -6,11 +6,12 @@ mod spec;
 mod status;
 mod words;
 
+pub(crate) use finding::is_false;
 pub use finding::{Evidence, Finding, Pod, Remedy, Subject};
 pub use ledger::{Explained, LedgerEntry};
 pub use spec::{Assignment, Mode, NodeNetReport, NodeNetReportSpec, Refusal};
 pub use status::{
-    AgentInfo, Lost, NodeNetReportStatus, Omitted, Probe, ReportSummary, RunResult, Unchecked,
-    Window,
+    AgentInfo, Fact, Lost, NodeNetReportStatus, Omitted, Probe, ReportSummary, ResolvedFinding,
+    RunResult, Unchecked, Window,
 };
-pub use words::{state, verdict};
+pub use words::{acts, remedy_kind, state, verdict};

@@ -25,38 +25,64 @@ use crate::{interfaces::Interfaces, limits, severity::Severity};
     status = "NodeNetReportStatus",
     derive = "PartialEq",
     doc = "What one node is to look for and what its agent found. Named after the node; made by the controller.",
-    printcolumn(name = "Agent", type_ = "string", json_path = ".status.agent.version"),
-    printcolumn(name = "Kernel", type_ = "string", json_path = ".status.agent.kernel"),
+    printcolumn(
+        name = "Agent",
+        type_ = "string",
+        json_path = ".status.agent.version",
+        description = "Version of the agent that wrote the report."
+    ),
+    printcolumn(
+        name = "Kernel",
+        type_ = "string",
+        json_path = ".status.agent.kernel",
+        description = "The node's kernel (uname -r)."
+    ),
     printcolumn(
         name = "Probes",
         type_ = "string",
-        json_path = ".status.summary.probes"
+        json_path = ".status.summary.probes",
+        description = "Probes that work, of all; status.probes names the others and what they lack."
+    ),
+    printcolumn(
+        name = "Harm",
+        type_ = "string",
+        json_path = ".status.summary.harm",
+        description = "Worst harm found: Outage, Loss, Delay, Unknown, Cost or None; empty without a finding."
     ),
     printcolumn(
         name = "Severity",
         type_ = "string",
-        json_path = ".status.summary.severity"
+        json_path = ".status.summary.severity",
+        description = "Worst severity found; empty without a finding. Warning and Critical ask for an act."
     ),
     printcolumn(
-        name = "Findings",
+        name = "Lost",
         type_ = "integer",
-        json_path = ".status.summary.findings"
+        json_path = ".status.summary.lost",
+        description = "Packets that were lost in the last window and were wanted; nobody decided to drop them."
     ),
     printcolumn(
         name = "Unexplained",
         type_ = "integer",
-        json_path = ".status.summary.unexplained"
+        json_path = ".status.summary.unexplained",
+        description = "Packets of the last window that counters have and no known cause explains."
     ),
     printcolumn(
         name = "Last Window",
         type_ = "date",
-        json_path = ".status.summary.lastWindow"
+        json_path = ".status.summary.lastWindow",
+        description = "Time since the last window ended."
     ),
     printcolumn(
         name = "Age",
         type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+        json_path = ".metadata.creationTimestamp",
+        description = "Time since the node was first assigned a diagnosis."
+    ),
+    selectable = ".status.summary.harm",
+    selectable = ".status.summary.severity",
+    selectable = ".status.agent.version",
+    selectable = ".status.agent.kernel"
 )]
 #[serde(rename_all = "camelCase")]
 pub struct NodeNetReportSpec {

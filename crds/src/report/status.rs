@@ -32,6 +32,11 @@ pub struct NodeNetReportStatus {
     #[schemars(length(max = limits::PROBES))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub probes: Vec<Probe>,
+    /// What the node is and runs, most telling first: kernel, OS image, drivers, firmware, MTU, bond mode, switch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::FACTS))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub facts: Vec<Fact>,
     /// One for each assigned diagnosis.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::ASSIGNMENTS))]
@@ -57,16 +62,35 @@ pub struct ReportSummary {
     /// Probes that work (attached, or idle until a question needs them), of all: `4/5`.
     #[schemars(length(max = limits::WORD))]
     pub probes: String,
+    /// Worst harm among the findings of Warning or worse, else among all; decisions aside. Empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub harm: Option<String>,
     /// Worst severity; empty for none.
     #[schemars(length(max = limits::WORD))]
     pub severity: String,
     /// Findings of all results, those left out too.
     pub findings: i64,
+    /// Packets of the last window that were lost (harm `Loss` or `Outage`), decisions aside; absent: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<i64>,
     /// Packets of the last window whose verdict is unknown or that are not explained at all.
     pub unexplained: i64,
     /// When the last window ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_window: Option<Time>,
+}
+
+/// Something that the node is or runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fact {
+    /// What it is: `kernel`, `driver eth0`, `switch`.
+    #[schemars(length(max = limits::WORD))]
+    pub name: String,
+    /// Its value.
+    #[schemars(length(max = limits::LINE))]
+    pub value: String,
 }
 
 /// The agent and its kernel.
@@ -135,6 +159,10 @@ pub struct RunResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::FINDINGS))]
     pub findings: Vec<Finding>,
+    /// Findings of earlier windows that are over, the newest first; kept for three windows or an hour.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::RESOLVED))]
+    pub resolved: Vec<ResolvedFinding>,
     /// Counters that rose, and where each increase went.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::LEDGER))]
@@ -151,6 +179,24 @@ pub struct RunResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = StructMerge::Atomic)]
     pub omitted: Option<Omitted>,
+}
+
+/// A finding that is over.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResolvedFinding {
+    /// Its identity.
+    #[schemars(length(max = limits::FINDING_ID))]
+    pub id: String,
+    /// Its first event of all windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Time>,
+    /// Its last event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Time>,
+    /// The end of the first window without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved_time: Option<Time>,
 }
 
 /// When the agent watched, by the node's clock.

@@ -10,6 +10,26 @@ pub mod state {
     pub const FAILED: &str = "Failed";
 }
 
+/// Kinds of a remedy.
+pub mod remedy_kind {
+    /// Changes nothing.
+    pub const LOOK: &str = "Look";
+    /// Changes something.
+    pub const CHANGE: &str = "Change";
+}
+
+/// When a remedy acts.
+pub mod acts {
+    /// At once.
+    pub const NOW: &str = "Now";
+    /// For sockets that are opened from then on.
+    pub const NEXT_SOCKET: &str = "NextSocket";
+    /// After the next listen() of the program.
+    pub const NEXT_LISTEN: &str = "NextListen";
+    /// On another host.
+    pub const ELSEWHERE: &str = "Elsewhere";
+}
+
 /// What a booking of the ledger means for those whose packets they were.
 pub mod verdict {
     /// Nobody misses them.
