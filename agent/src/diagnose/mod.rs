@@ -211,7 +211,7 @@ mod tests {
     use netdiag_diagnosis::{
         causes::Mechanism,
         evidence::Lost,
-        finding::{Finding, Subject, Text},
+        finding::{Assessment, Culprit, Finding, Harm, Subject, Text},
     };
 
     use super::*;
@@ -225,7 +225,11 @@ mod tests {
             };
             Finding::new(
                 Mechanism::Kernel("X".to_owned()),
-                *severity,
+                match severity {
+                    Severity::Info => Assessment::none(),
+                    Severity::Warning => Assessment::of(Harm::Loss),
+                    Severity::Critical => Assessment::of(Harm::Outage).by(Culprit::Here),
+                },
                 Subject::default(),
                 text,
             )

@@ -275,7 +275,10 @@ fn seen(finding: &Finding) -> String {
 mod tests {
     use super::*;
     use crate::render::tests::text;
-    use netdiag_diagnosis::{causes::PEER_MTU_SMALLER, finding::Subject};
+    use netdiag_diagnosis::{
+        causes::PEER_MTU_SMALLER,
+        finding::{Assessment, Culprit, Harm, Subject},
+    };
 
     #[test]
     fn one_is_not_many() {
@@ -287,7 +290,7 @@ mod tests {
 
         let mut finding = Finding::new(
             &PEER_MTU_SMALLER,
-            Severity::Critical,
+            Assessment::of(Harm::Outage).by(Culprit::Here),
             Subject::default(),
             text("veth1 loses packets", "Its peer takes less.", "Everybody."),
         );

@@ -9,7 +9,7 @@ fn many_alike_findings_are_told_in_short_and_keep_their_numbers() {
         .map(|index| {
             let name = format!("veth{index}");
             let text = text(&format!("{name} is a port of br0"), "", "By design");
-            Finding::new(&BRIDGE_PORT, Severity::Info, on(&name), text)
+            Finding::new(&BRIDGE_PORT, Assessment::none(), on(&name), text)
         })
         .collect();
     let text = render(&window("n"), &diagnosis, plain(110));
@@ -72,6 +72,7 @@ fn no_line_is_wider_than_the_terminal_and_nothing_hostile_gets_through() {
             text: hostile.clone(),
             command: Some(format!("ip link show {hostile}")),
             effect: Some(hostile.clone()),
+            ..Remedy::default()
         });
     }
     diagnosis.ledger = vec![entry(&hostile, 1, Vec::new(), 1)];

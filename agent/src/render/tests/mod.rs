@@ -8,7 +8,10 @@ use netdiag_diagnosis::{
         PROMISCUITY,
     },
     evidence::{Drops, Lost, NetnsId, NodeFacts, Observed},
-    finding::{Confidence, Finding, Proof, Remedy, Subject, Text, Unchecked, Verdict},
+    finding::{
+        Assessment, Confidence, Culprit, Finding, Harm, Proof, Remedy, Subject, Text, Unchecked,
+        Verdict,
+    },
     ledger::{Booking, LedgerEntry},
 };
 
@@ -84,13 +87,13 @@ fn lldp_on_a_bridged_bond() -> Diagnosis {
         "eth0 and eth1 are promiscuous because br0 enslaved bond0:  eth0, eth1 <- bond0 <- br0",
         "By design: br0 must see frames for MAC addresses behind its ports",
     );
-    let mut promiscuity = Finding::new(&BRIDGE_PORT, Severity::Info, on("bond0"), bridged);
+    let mut promiscuity = Finding::new(&BRIDGE_PORT, Assessment::none(), on("bond0"), bridged);
     promiscuity.consequence =
         "br0 makes the NICs take frames that they would filter out".to_owned();
     promiscuity.remedies = vec![Remedy::advice("None needed")];
     let mut lldp = Finding::new(
         &NO_RECEIVER,
-        Severity::Info,
+        Assessment::none(),
         on("bond0").with_protocol("LLDP"),
         text(
             "",
@@ -255,7 +258,7 @@ fn loss_is_the_first_thing_said_with_what_to_do() {
     let mut diagnosis = diagnosis();
     let mut finding = Finding::new(
         &PEER_MTU_SMALLER,
-        Severity::Critical,
+        Assessment::of(Harm::Outage).by(Culprit::Here),
         on("veth1"),
         text("veth1 sends up to 9000 bytes, its peer takes 1500", "", ""),
     );
@@ -268,7 +271,7 @@ fn loss_is_the_first_thing_said_with_what_to_do() {
     )];
     let other = Finding::new(
         Mechanism::Kernel("NoSocket".to_owned()),
-        Severity::Warning,
+        Assessment::of(Harm::Loss),
         Subject::default(),
         text("x", "", ""),
     );

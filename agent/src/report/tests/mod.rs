@@ -14,7 +14,7 @@ use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     causes::Mechanism,
     evidence::{Lost, NetnsId, Pod},
-    finding::{self, Proof, Remedy, Severity, Subject, Verdict},
+    finding::{self, Assessment, Culprit, Harm, Proof, Remedy, Severity, Subject, Verdict},
     ledger::{self, Booking},
 };
 
@@ -44,7 +44,12 @@ fn fault(cause: impl Into<Mechanism>, severity: Severity, subject: Subject) -> f
         what: "The sender's device lets larger frames out than the receiver's lets in. ".repeat(3),
         hurts: "Large packets vanish; connections hang after their handshake.".to_owned(),
     };
-    let mut finding = finding::Finding::new(cause, severity, subject, text);
+    let assessment = match severity {
+        Severity::Info => Assessment::none(),
+        Severity::Warning => Assessment::of(Harm::Loss),
+        Severity::Critical => Assessment::of(Harm::Outage).by(Culprit::Here),
+    };
+    let mut finding = finding::Finding::new(cause, assessment, subject, text);
     finding.evidence = (0..6)
         .map(|number| {
             Proof::new(

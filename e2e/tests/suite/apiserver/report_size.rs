@@ -9,7 +9,7 @@ use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     causes::PEER_MTU_SMALLER,
     evidence::{Lost, NetnsId},
-    finding::{Finding, Proof, Remedy, Severity, Subject, Text, Verdict},
+    finding::{Assessment, Culprit, Finding, Harm, Proof, Remedy, Subject, Text, Verdict},
     ledger::{Booking, LedgerEntry},
 };
 use serde_json::{Value, json};
@@ -148,7 +148,12 @@ fn fault(number: usize) -> Finding {
         what: "The sender lets larger frames out than the receiver lets in. ".repeat(4),
         hurts: String::new(),
     };
-    let mut finding = Finding::new(&PEER_MTU_SMALLER, Severity::Critical, subject, text);
+    let mut finding = Finding::new(
+        &PEER_MTU_SMALLER,
+        Assessment::of(Harm::Outage).by(Culprit::Here),
+        subject,
+        text,
+    );
     finding.evidence = (0..5)
         .map(|size| {
             Proof::new(

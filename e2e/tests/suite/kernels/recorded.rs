@@ -25,7 +25,7 @@ pub fn keep(scenario: &Scenario, watched: &Watched, counters: BTreeMap<String, u
     let diagnosis = diagnose(&recording.evidence, &Settings::default());
     let replayed = diagnosis.findings.iter();
     let replayed: Vec<_> = replayed
-        .map(|one| (one.id.as_str(), one.severity.as_str(), one.count))
+        .map(|one| (one.id.as_str(), one.severity().as_str(), one.count))
         .collect();
     let result = &watched.report["status"]["results"][0];
     assert_eq!(replayed, said(result), "a replay finds the same");
