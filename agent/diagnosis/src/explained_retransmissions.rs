@@ -13,7 +13,7 @@ use crate::{
     kernel::hook,
 };
 
-/// What some drops explain.
+/// The retransmissions that some drops explain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Explained {
     /// Segments sent again.
@@ -22,12 +22,12 @@ pub(crate) struct Explained {
     pub(crate) late: u64,
     /// All segments that were sent again meanwhile, for whatever reason.
     pub(crate) of: u64,
-    /// When the probe watched, milliseconds since the window began.
+    /// The time in which the probe watched, milliseconds after the start of the window.
     watched: (u64, u64),
 }
 
 impl Explained {
-    /// What these drop keys explain; `None` where the probe saw nothing of the kind or did not run.
+    /// Finds what these drop keys explain; `None` where the probe saw nothing of the kind or did not run.
     pub(crate) fn by(window: &Window<'_>, drops: &[usize]) -> Option<Self> {
         let OnDemand::Ran {
             from_ms,

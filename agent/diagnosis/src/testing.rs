@@ -183,7 +183,7 @@ pub(crate) fn assessed(severity: Severity) -> Assessment {
     }
 }
 
-/// What an earlier check says that explains the first drop key.
+/// The outcome of an earlier check that explains the first drop key.
 pub(crate) fn first_drop_claimed() -> Outcome {
     let explained = Finding::new(
         Mechanism::Kernel("Cause".to_owned()),

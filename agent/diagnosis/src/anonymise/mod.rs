@@ -22,7 +22,8 @@ use crate::evidence::{
 use addresses::Addresses;
 use names::Names;
 
-/// What lines of the kernel log hold that detectors look for. Others may say anything about the node and are blanked.
+/// The text that detectors look for in lines of the kernel log. Other lines may contain anything about the node and are
+/// blanked.
 const TELLING: [&str; 5] = [
     "promiscuous mode",
     "checksum",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::evidence::LinkKind;
 
-/// How interfaces begin whose names the kernel, or a program that many nodes run, has made up. A number follows.
+/// The beginnings of interface names that the kernel, or a program that many nodes run, makes up. A number follows.
 const USUAL: [&str; 25] = [
     "bond", "br", "cni", "docker", "dummy", "eno", "ens", "erspan", "eth", "gre", "gretap", "ifb",
     "ip6tnl", "ipvlan", "ipvtap", "macvlan", "macvtap", "sit", "tap", "team", "tun", "tunl",
@@ -18,7 +18,7 @@ const LONGEST_KIND: usize = 9;
 pub(super) struct Names {
     /// By what is named and its name.
     new: BTreeMap<(&'static str, String), String>,
-    /// How many of each kind there are.
+    /// The number of names of each kind.
     counts: BTreeMap<String, u32>,
     /// By the name alone, for texts.
     in_texts: BTreeMap<String, String>,

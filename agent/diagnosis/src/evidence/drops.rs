@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::NetnsId;
 use crate::kernel::{Function, Reason};
 
-/// What the drop probe counted and sampled.
+/// The drops that the drop probe counted and sampled.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drops {
     /// Which backend counted: `tp_btf`, `raw_tracepoint`.
@@ -20,7 +20,7 @@ pub struct Drops {
     pub samples: Vec<PacketSample>,
 }
 
-/// How often packets of one key were dropped.
+/// The number of dropped packets of one key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DropCount {
     /// Namespace of the device; `None` when no device of this node could be told.
@@ -43,7 +43,7 @@ pub struct DropCount {
     pub last_ms: u64,
 }
 
-/// Where and why packets were dropped: what tells one drop key from another.
+/// The place and the reason of a drop: the part of a drop key that tells one key from another.
 pub(crate) type DropPlace<'a> = (Option<NetnsId>, u32, u16, &'a Reason, &'a Function);
 
 impl DropCount {
@@ -67,7 +67,7 @@ pub struct PacketSample {
     pub at_ms: u64,
     /// Full length of the packet from the first copied byte, in bytes.
     pub length: u32,
-    /// Where the copy ends before the packet does (not linear, or longer than the sample).
+    /// True if the copy ends before the packet does (not linear, or longer than the sample).
     pub truncated: bool,
     /// Offset of the network header in `bytes`; `None` when the kernel had not set it.
     pub network_offset: Option<u16>,

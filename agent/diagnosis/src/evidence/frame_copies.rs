@@ -29,7 +29,7 @@ pub struct FrameCopies {
     pub copies: Vec<FrameCopy>,
 }
 
-/// How often frames of one flow came in on two interfaces.
+/// The number of frames of one flow that came in on two interfaces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrameCopy {
     /// Namespace of both interfaces.

@@ -1,4 +1,4 @@
-//! What generic receive offload made of the packets of an interface, as the probe on `napi_gro_receive` counts it.
+//! The work of generic receive offload on the packets of an interface, as the probe on `napi_gro_receive` counts it.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,14 +21,14 @@ pub struct GroReceive {
     pub counts: Vec<GroCount>,
 }
 
-/// What became of the packets of one kind.
+/// The results of generic receive offload for the packets of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroCount {
     /// Namespace of the interface.
     pub netns: NetnsId,
     /// Its index.
     pub ifindex: u32,
-    /// What the packets carried.
+    /// The content of the packets.
     pub kind: GroKind,
     /// Packets that were handed to GRO and that it could join.
     pub offered: u64,
@@ -38,7 +38,7 @@ pub struct GroCount {
     pub held: u64,
 }
 
-/// What a packet carries, as far as it decides whether GRO can join it.
+/// The content of a packet, as far as it decides whether GRO can join the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum GroKind {

@@ -71,7 +71,7 @@ pub struct Link {
     pub stats: LinkStats,
 }
 
-/// Where IFLA_LINK points.
+/// The device that IFLA_LINK points to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     /// Index of the other device.
@@ -212,7 +212,7 @@ impl Link {
             && self.increase(|stats| stats.rx_dropped) == 0
     }
 
-    /// How much a counter rose within the window. A link that appeared within it counts from 0, and a counter that
+    /// The increase of a counter within the window. A link that appeared within it counts from 0, and a counter that
     /// went back (the device was replaced under its name) counts as 0.
     pub fn increase(&self, counter: impl Fn(&LinkStats) -> u64) -> u64 {
         let before = self.stats_before.as_ref().map_or(0, &counter);

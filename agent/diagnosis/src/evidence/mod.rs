@@ -1,4 +1,4 @@
-//! What the agent saw in one window, as plain data.
+//! The evidence of one window, as plain data.
 //!
 //! The agent's sources and probes fill these types; detectors only read them. They are also the recording format, so
 //! every field is serialised under its own name and absent evidence is explicit ([`Observed`]).
@@ -39,9 +39,9 @@ use serde::{Deserialize, Serialize};
 pub struct EvidenceWindow {
     /// The node and its kernel.
     pub node: NodeFacts,
-    /// When the window began, Unix time in milliseconds, by the node's wall clock. For display only.
+    /// The start of the window, Unix time in milliseconds, by the node's wall clock. For display only.
     pub start_unix_ms: i64,
-    /// How long the window really lasted, in milliseconds, by the monotonic clock.
+    /// The real length of the window, in milliseconds, by the monotonic clock.
     pub duration_ms: u64,
     /// Every network namespace of this node that was seen at the start or the end, the node's own first.
     pub namespaces: Vec<Namespace>,
@@ -61,7 +61,7 @@ pub struct EvidenceWindow {
     /// Frames that came in on two interfaces.
     #[serde(default)]
     pub frame_copies: OnDemand<FrameCopies>,
-    /// What generic receive offload made of segment routing traffic.
+    /// The work of generic receive offload on segment routing traffic.
     #[serde(default)]
     pub gro: OnDemand<GroReceive>,
     /// TCP retransmissions joined to drops.
@@ -93,7 +93,7 @@ pub struct KernelLogLine {
     pub text: String,
 }
 
-/// What a full map or ring lost within the window.
+/// The records that a full map or ring lost within the window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// Drops that could not be counted under their key, because the counting map was full.
@@ -103,7 +103,7 @@ pub struct Lost {
 }
 
 impl EvidenceWindow {
-    /// Whether so many events within the window are at least `per_minute` a minute.
+    /// True if this number of events within the window is at least `per_minute` a minute.
     pub fn reaches_rate(&self, count: u64, per_minute: u64) -> bool {
         u128::from(count) * 60_000 >= u128::from(per_minute) * u128::from(self.duration_ms.max(1))
     }

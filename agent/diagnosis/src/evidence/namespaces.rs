@@ -51,7 +51,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// How much a protocol counter rose within the window; `None` when it was not read at both ends. A namespace that
+    /// The increase of a protocol counter within the window; `None` when it was not read at both ends. A namespace that
     /// appeared within the window has no start, so its counters count from 0 only when `counters_before` is empty.
     pub fn increase(&self, counter: &str) -> Option<u64> {
         let after = self.counters.get(counter)?;
@@ -126,9 +126,9 @@ pub struct PacketSocket {
 pub struct Membership {
     /// The device.
     pub ifindex: u32,
-    /// What it asks for.
+    /// The mode that it asks for.
     pub kind: MembershipKind,
-    /// How many times (`packet_mclist.count`).
+    /// The number of requests (`packet_mclist.count`).
     pub count: u32,
 }
 

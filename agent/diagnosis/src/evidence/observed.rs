@@ -14,9 +14,9 @@ pub enum Observed<T> {
     },
     /// Some of it was read.
     Partial {
-        /// What was read.
+        /// The part that was read.
         value: T,
-        /// What is missing and why.
+        /// The missing part and the reason.
         missing: String,
     },
     /// None of it was read.
@@ -27,7 +27,7 @@ pub enum Observed<T> {
 }
 
 impl<T> Observed<T> {
-    /// What was read, complete or not.
+    /// The value that was read, complete or not.
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Complete { value } | Self::Partial { value, .. } => Some(value),

@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 pub enum OnDemand<T> {
     /// No question came up within the window.
     Idle {
-        /// What would have raised one, such as "no two interfaces are promiscuous and no reassembly failed".
+        /// The events that would have raised one, such as "no two interfaces are promiscuous and no reassembly failed".
         reason: String,
     },
     /// It was attached for part of the window or all of it.
     Ran {
-        /// What raised the question.
+        /// The observation that raised the question.
         question: String,
-        /// When it was attached, milliseconds since the window began.
+        /// The time at which it was attached, milliseconds after the start of the window.
         from_ms: u64,
-        /// When it was detached, milliseconds since the window began.
+        /// The time at which it was detached, milliseconds after the start of the window.
         until_ms: u64,
         /// The evidence.
         value: T,
@@ -30,7 +30,7 @@ pub enum OnDemand<T> {
 }
 
 impl<T> OnDemand<T> {
-    /// What was seen while it was attached.
+    /// The evidence that was taken while it was attached.
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Ran { value, .. } => Some(value),
@@ -47,7 +47,7 @@ impl<T> OnDemand<T> {
     }
 }
 
-/// What recordings of releases without the probe have: nobody asked.
+/// The value for recordings of releases without the probe: nobody asked.
 impl<T> Default for OnDemand<T> {
     fn default() -> Self {
         Self::Idle {

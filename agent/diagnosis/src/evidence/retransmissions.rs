@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{NetnsId, drops::DropPlace};
 use crate::kernel::{Function, Reason};
 
-/// What the retransmission probe saw while it was attached.
+/// The evidence that the retransmission probe took while it was attached.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Retransmissions {
     /// Which backend watched: `tp_btf`, `raw_tracepoint`.

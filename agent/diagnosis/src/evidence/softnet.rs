@@ -30,12 +30,12 @@ pub struct SoftnetCounters {
     pub processed: u32,
     /// Packets that found its backlog full (`enqueue_to_backlog`).
     pub dropped: u32,
-    /// How often it stopped with work left, its budget or time used up (`net_rx_action`).
+    /// The number of times that it stopped with work left, its budget or time used up (`net_rx_action`).
     pub time_squeeze: u32,
 }
 
 impl CpuBacklog {
-    /// How much a counter rose within the window; 0 for a CPU without a start.
+    /// The increase of a counter within the window; 0 for a CPU without a start.
     pub fn increase(&self, counter: impl Fn(&SoftnetCounters) -> u32) -> u32 {
         let before = self.before.as_ref().map(&counter);
         before.map_or(0, |before| counter(&self.after).wrapping_sub(before))

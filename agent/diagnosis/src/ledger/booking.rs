@@ -106,8 +106,8 @@ fn device_counters(
     }
 }
 
-/// Whether these frames were left to listeners of that very device (RX_HANDLER_EXACT), so that a frame without one
-/// counts as `rx_nohandler`.
+/// True if these frames were left to listeners of that very device (RX_HANDLER_EXACT), so that a frame without a
+/// listener counts as `rx_nohandler`.
 ///
 /// A frame that still has the port of a bond or team as its device was not passed up: `bond_handle_frame` and
 /// `team_handle_frame` answer RX_HANDLER_EXACT for an inactive port, but RX_HANDLER_PASS for link-local groups. A team's

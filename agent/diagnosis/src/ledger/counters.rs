@@ -20,7 +20,7 @@ pub(super) enum CounterOf {
 }
 
 impl DeviceCounter {
-    /// How much it rose on this link within the window.
+    /// The increase of this counter on a link within the window.
     pub(super) fn increase(self, link: &Link) -> u64 {
         link.increase(|stats| match self {
             Self::RxDropped => stats.rx_dropped,
@@ -40,7 +40,7 @@ impl DeviceCounter {
 }
 
 impl NamespaceCounter {
-    /// How much it rose in this namespace within the window; 0 where it was not read.
+    /// The increase of this counter in a namespace within the window; 0 where it was not read.
     pub(super) fn increase(self, namespace: &Namespace) -> u64 {
         namespace.increase(self.name()).unwrap_or(0)
     }

@@ -1,6 +1,7 @@
-//! How much of a counter's increase each drop key explains, when neither was read at the same instant.
+//! The share of a counter's increase that each drop key explains, although counter and drops are read at different
+//! instants.
 
-/// How many packets of one drop key the counter can have seen within its window.
+/// The number of packets of one drop key that the counter can have seen within its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) at_least: u64,
@@ -38,7 +39,7 @@ pub(super) fn fit(increase: u64, ranges: &[Range]) -> Vec<u64> {
         .collect()
 }
 
-/// How far the booking of these keys can be off.
+/// The largest possible error in the booking of these keys.
 pub(super) fn uncertainty(ranges: &[Range]) -> u64 {
     ranges.iter().fold(0, |width, range| {
         width.saturating_add(range.at_most.saturating_sub(range.at_least))

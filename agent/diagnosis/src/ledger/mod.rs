@@ -35,13 +35,13 @@ pub struct LedgerEntry {
     pub place: Option<String>,
     /// The counter in the kernel's spelling: `rx_dropped`, `Tcp.InCsumErrors`.
     pub counter: &'static str,
-    /// How much it rose.
+    /// The increase of the counter.
     pub increase: u64,
-    /// What it was booked to, most first.
+    /// The drops that the increase was booked to, most first.
     pub explained: Vec<Booking>,
-    /// What nothing was found for.
+    /// The part of the increase that nothing explains.
     pub unexplained: u64,
-    /// How far the booking can be off, since counters and drops are not read at one instant.
+    /// The largest possible error of the booking, because counters and drops are not read at one instant.
     pub uncertainty: u64,
 }
 
@@ -54,7 +54,7 @@ pub struct Booking {
     pub protocol: Option<String>,
     /// Packets.
     pub count: u64,
-    /// Whether they hurt.
+    /// The judgement whether these drops hurt.
     pub verdict: Verdict,
     /// The finding that explains them.
     pub finding: Option<FindingId>,

@@ -16,7 +16,7 @@ const ELEMENT_HEADER: usize = 4;
 /// An announcement has about fifteen elements.
 const MOST_ELEMENTS: usize = 64;
 
-/// What a CDP announcement says, as far as its sample reaches.
+/// The content of a CDP announcement, as far as its sample reaches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cdp {
     /// The sending device's name.

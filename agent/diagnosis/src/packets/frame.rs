@@ -48,7 +48,7 @@ impl fmt::Display for Mac {
     }
 }
 
-/// What a frame carries.
+/// The payload type of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Carried {
     /// An EtherType.
@@ -68,9 +68,9 @@ pub(crate) struct Frame<'a> {
     pub source: Mac,
     /// VLAN of the first tag that is still in the frame.
     pub vlan: Option<u16>,
-    /// What it carries.
+    /// The payload type.
     pub carried: Carried,
-    /// Where the payload begins: behind tags, LLC and SNAP.
+    /// The offset of the payload: behind tags, LLC and SNAP.
     pub payload_at: usize,
     /// The payload.
     pub payload: &'a [u8],

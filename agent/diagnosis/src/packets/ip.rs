@@ -33,8 +33,8 @@ pub(crate) struct IpPacket<'a> {
     pub source: IpAddr,
     /// Destination address of the IP header: with a routing header only the next stop.
     pub destination: IpAddr,
-    /// Where the packet ends up, as the transport's pseudo-header has it: the last segment of a routing header with
-    /// segments left, else `destination`.
+    /// The address at which the packet ends, as the transport's pseudo-header has it: the last segment of a routing
+    /// header with segments left, else `destination`.
     pub final_destination: IpAddr,
     /// Transport protocol (the header behind the last extension header).
     pub protocol: u8,
@@ -212,7 +212,7 @@ fn transport_part(
     length.map_or(rest, |length| head(rest, length))
 }
 
-/// What the chain of IPv6 extension headers says.
+/// The content of the chain of IPv6 extension headers.
 struct Extensions {
     protocol: u8,
     end: usize,

@@ -18,7 +18,7 @@ const SYSTEM_NAME: u16 = 5;
 /// An announcement has about ten elements; a sample holds no more than this.
 const MOST_ELEMENTS: usize = 64;
 
-/// What an LLDP announcement says, as far as its sample reaches.
+/// The content of an LLDP announcement, as far as its sample reaches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Lldp {
     /// The sending system.
@@ -29,7 +29,7 @@ pub(crate) struct Lldp {
     pub port_description: Option<String>,
     /// The system's name.
     pub system: Option<String>,
-    /// How long the announcement holds, seconds.
+    /// The validity of the announcement, in seconds.
     pub time_to_live: Option<u16>,
 }
 

@@ -10,7 +10,7 @@ use crate::uapi::ethertype::{
 pub(crate) struct Protocol {
     /// Its usual name: `LLDP`; the number where it has none.
     pub name: String,
-    /// What its frames are, a noun phrase in the plural.
+    /// The name of its frames, a noun phrase in the plural.
     pub meaning: &'static str,
     /// EtherType, SNAP or 802.2 number as people write it: `0x88CC`, `SNAP 00000c:2000`.
     pub number: String,
@@ -202,7 +202,7 @@ const SLOW_SUBTYPES: &[(u8, &str, &str)] = &[
     (10, "ESMC", "clock quality announcements of the switch"),
 ];
 
-/// Whether frames of this EtherType are sent to groups alone, by their standards.
+/// True if frames of this EtherType are sent only to groups, by their standards.
 pub(crate) fn is_group_only(ethertype: u16) -> bool {
     matches!(ethertype, ETH_P_LLDP | ETH_P_SLOW)
 }

@@ -2,7 +2,7 @@
 
 use crate::text::printable_up_to;
 
-/// What a name in an announcement may take of a line; LLDP allows 255 bytes.
+/// The longest name from an announcement in a line; LLDP allows 255 bytes.
 const LONGEST: usize = 64;
 
 /// Bytes as text: invalid UTF-8 replaced, hidden characters escaped, at most 64 characters. Trailing NULs, which some

@@ -10,9 +10,9 @@ use crate::evidence::{Link, LinkId, LinkKind};
 const SEGMENT_LIMIT: usize = 1_024;
 
 impl<'e> Topology<'e> {
-    /// Whether a frame that came in on one of the two comes in on the other by design: they are a master and its port,
-    /// a device and one that runs over it (VLAN, macvlan, ipvlan, tunnels), or the two ends of a veth that never leaves
-    /// its namespace, however indirectly.
+    /// True if a frame that came in on one of the two comes in on the other by design: they are a master and its port,
+    /// a device and another that runs over it (VLAN, macvlan, ipvlan, tunnels), or the two ends of a veth that never
+    /// leaves its namespace, however indirectly.
     pub fn are_joined(&self, one: LinkId, other: LinkId) -> bool {
         let group = |link| self.groups.get(&link);
         one == other || group(one).is_some_and(|of_one| group(other) == Some(of_one))

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::evidence::{Link, LinkId, LinkKind, NetnsId};
 
-/// Where lower devices are that live in a namespace which could not be named; no real namespace has this number.
+/// The namespace of lower devices that live in a namespace which could not be named; no real namespace has this number.
 const UNNAMED: NetnsId = NetnsId(0);
 
 /// Devices stacked on each other; deeper is a recording that lies.
