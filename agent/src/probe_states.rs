@@ -1,4 +1,4 @@
-//! What the agent is, and how its probes stood in a window: the `agent` and `probes` of a report.
+//! The agent's own facts, and the state of its probes in a window: the `agent` and `probes` of a report.
 
 use netdiag_crds::report::{AgentInfo, Probe};
 use netdiag_diagnosis::EvidenceWindow;
@@ -14,7 +14,7 @@ pub(crate) fn agent_info(kernel: String, btf: bool) -> AgentInfo {
     }
 }
 
-/// How each probe stood while this window ran, and what else was read.
+/// The state of each probe and of each other reading while this window ran.
 pub(crate) fn of(window: &EvidenceWindow) -> Vec<Probe> {
     let sources = [
         in_every_window("links", Some("netlink"), &window.links),

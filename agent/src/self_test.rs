@@ -1,5 +1,5 @@
-//! What every diagnosis needs, tried once when the agent starts, so that what the node forbids is said before anybody
-//! asks.
+//! A test of what every diagnosis needs, run once when the agent starts, so that what the node forbids is reported
+//! before anybody asks.
 
 use netdiag_diagnosis::evidence::Observed;
 
@@ -10,7 +10,7 @@ use crate::{
     sources::{self, KernelLog},
 };
 
-/// What the kernel refused, in words, of what was tried.
+/// The accesses that the kernel refused among those that were tried, in words.
 struct Forbidden {
     programs: Option<String>,
     /// Some program does not let the agent see its network namespace.
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::privileges::Confinement;
 
-    /// What a process with these restrictions is refused.
+    /// Lists the accesses that a process with these restrictions is refused.
     fn tried(restrictions: &Restrictions, refused: &[Access]) -> Vec<String> {
         let try_it = |need: Access| {
             let is_refused = refused.contains(&need);

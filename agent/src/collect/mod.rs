@@ -29,23 +29,23 @@ use on_demand::OnDemandProbes;
 use snapshot::{BothEnds, WindowEnd};
 pub(crate) use stop::Stop;
 
-/// How often samples are taken out of their ring, so that it does not fill up, and progress is told.
+/// The interval at which samples are taken out of their ring, so that it does not fill up, and progress is reported.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What to watch and for how long.
+/// The subject and the length of a window.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// The node's name.
     pub node: String,
-    /// Where the host's root is mounted.
+    /// The mount point of the host's root.
     pub host_root: PathBuf,
-    /// How long.
+    /// The length of the window.
     pub duration: Duration,
     /// Look into the namespaces of pods, and into every other but the node's own.
     pub pods: bool,
 }
 
-/// How far a window is.
+/// The progress of a window.
 pub(crate) struct WindowProgress<'a> {
     /// The node.
     pub node: &'a NodeFacts,
@@ -53,11 +53,11 @@ pub(crate) struct WindowProgress<'a> {
     pub interfaces: Option<usize>,
     /// Time since the window began.
     pub elapsed: Duration,
-    /// How long it is to last.
+    /// The planned length of the window.
     pub duration: Duration,
 }
 
-/// What a window has seen.
+/// The evidence of a window that has ended.
 pub(crate) struct Collected {
     /// The evidence.
     pub window: EvidenceWindow,

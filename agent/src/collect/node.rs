@@ -12,7 +12,7 @@ pub(crate) fn host_name() -> String {
     }
 }
 
-/// What is known of the node of this name.
+/// Reads the facts of the node of this name.
 pub(crate) fn node_facts(name: String) -> NodeFacts {
     NodeFacts {
         name,

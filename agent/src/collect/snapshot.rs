@@ -26,7 +26,7 @@ pub(super) struct WindowEnd {
     pub drops_after: DropSnapshot,
 }
 
-/// What the sources said.
+/// The answers of the sources.
 struct Answers {
     reading: Reading,
     packet_sockets: Observed<Vec<PacketSocket>>,
@@ -97,7 +97,7 @@ fn has_held_devices(reading: &Reading) -> bool {
         .is_some_and(|links| links.iter().any(is_held))
 }
 
-/// What both ends say together.
+/// The combined readings of both ends.
 pub(super) struct BothEnds {
     /// The node's namespaces.
     pub namespaces: Vec<Namespace>,

@@ -1,4 +1,4 @@
-//! What the agent asks of the kernel and may be refused.
+//! Each access that the agent asks of the kernel and may be refused.
 
 use super::Capability;
 
@@ -38,7 +38,7 @@ impl Access {
         }
     }
 
-    /// What is so when it is refused.
+    /// The sentence for an access that is refused.
     pub(crate) fn refused(self) -> &'static str {
         match self {
             Self::Programs => "eBPF programs cannot be loaded",
@@ -49,7 +49,7 @@ impl Access {
         }
     }
 
-    /// What a diagnosis lacks then.
+    /// The loss to a diagnosis without this access.
     pub(crate) fn lost(self) -> &'static str {
         match self {
             Self::Programs => {
@@ -72,7 +72,7 @@ impl Access {
     }
 }
 
-/// What a diagnosis lacks without a capability.
+/// The loss to a diagnosis without a capability.
 #[cfg(test)]
 pub(super) fn lost_without(capability: Capability) -> String {
     let takes_it = |need: &Access| need.capabilities().contains(&capability);

@@ -36,7 +36,7 @@ impl Capability {
         }
     }
 
-    /// What it is for, as the chart and docs/security.md say.
+    /// The purpose of the capability, in the words of the chart and docs/security.md.
     #[cfg(test)]
     pub(crate) fn purpose(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What this process may do, what takes the rest away, and what a diagnosis lacks without it.
+//! The privileges of this process, the settings that take the others away, and the loss to a diagnosis without them.
 
 mod access;
 mod capability;

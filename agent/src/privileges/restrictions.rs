@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{Access, Capability, capability::missing_from, confinement::Confinement};
 
-/// What restricts this process, as far as the kernel lets it see that.
+/// The restrictions of this process, as far as the kernel shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Restrictions {
     /// Capabilities of the agent that it lacks.

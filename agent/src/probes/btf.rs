@@ -15,10 +15,10 @@ use btf_rs::{Backend, Btf, BtfType, Type};
 
 use super::system;
 
-/// Where the kernel shows its own type information.
+/// The file in which the kernel shows its own type information.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
-/// How deep structures are searched and types followed; real ones stay far below.
+/// The greatest depth to which structures are searched and types followed; real ones stay far below.
 const MAX_DEPTH: usize = 16;
 
 /// Why the layout of a structure is unknown.
@@ -46,7 +46,7 @@ pub(crate) struct KernelTypes {
     structures: RefCell<HashMap<String, Option<Type>>>,
 }
 
-/// Where a member lies in its structure.
+/// The place of a member in its structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     /// Offset from the beginning of the structure, in bits.
@@ -117,7 +117,7 @@ impl KernelTypes {
             .map(|member| member.byte_offset())
     }
 
-    /// Where a member lies, for bit fields and for asking whether it exists.
+    /// Finds the place of a member, for bit fields and to learn whether the member exists.
     ///
     /// # Errors
     /// This kernel's structure has no such member.
@@ -138,8 +138,9 @@ impl KernelTypes {
         }
     }
 
-    /// Where `struct sk_buff` says that the device took a VLAN tag out of the frame: a byte, and the bits of it that
-    /// say so. It was a bit of its own until 6.1 (mask); since then protocol and tag together are not 0 (no mask).
+    /// Finds the bits in which `struct sk_buff` says that the device took a VLAN tag out of the frame: a byte, and the
+    /// bits of it that say so. It was a bit of its own until 6.1 (mask); in later kernels protocol and tag together are
+    /// not 0 (no mask).
     ///
     /// # Errors
     /// This kernel's structure has neither.

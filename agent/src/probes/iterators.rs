@@ -20,7 +20,7 @@ use super::{
     error::Error, kernel::Kernel, net_devices, object::loader, packet_sockets, system, wire::Wire,
 };
 
-/// What a reading may give at most; a node with more is not read to its end.
+/// The most bytes that a reading may give; a node with more is not read to its end.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// The loaded iterators. They cost nothing until they are read.

@@ -1,4 +1,4 @@
-//! What the running kernel offers to the probes.
+//! The features of the running kernel that the probes use.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
 /// The running kernel, as read once when the agent starts.
 #[derive(Debug)]
 pub(crate) struct Kernel {
-    /// What is known about it.
+    /// The facts that are known about the kernel.
     pub facts: KernelFacts,
     probes: Vec<Prepared>,
 }
@@ -46,7 +46,7 @@ impl Kernel {
         }
     }
 
-    /// Where a probe finds its fields.
+    /// The offsets at which a probe finds its fields.
     ///
     /// # Errors
     /// The probe does not work on this kernel.

@@ -17,7 +17,7 @@ pub(super) const PROBE: Registration = Registration {
     watch: None,
 };
 
-/// What the object holds of it.
+/// The programs and maps of this reading in the object.
 pub(super) static DESCRIPTION: Description = Description {
     name: "net-devices",
     maps: "NET_DEVICES_",
@@ -31,7 +31,7 @@ pub(super) static DESCRIPTION: Description = Description {
 /// Its program in the eBPF object.
 pub(super) const PROGRAM: &str = "net_devices";
 
-/// Whether devices can be read on a kernel with these facts.
+/// Decides whether devices can be read on a kernel with these facts.
 fn supported(facts: &KernelFacts) -> Support {
     if facts.has_types {
         Support::Full

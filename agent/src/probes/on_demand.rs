@@ -9,9 +9,9 @@ use super::{description::Description, error::Error, kernel::Kernel, question::Qu
 
 /// Such a probe in the kernel. Dropping it detaches it and frees its maps.
 pub(crate) trait OnDemandProbe: Sized + 'static {
-    /// What it sees.
+    /// The evidence that the probe takes.
     type Evidence;
-    /// What it answers.
+    /// The question that the probe answers.
     type Question: Question;
     /// Loads it with empty maps and attaches it.
     ///
@@ -28,13 +28,13 @@ pub(crate) trait OnDemandProbe: Sized + 'static {
     /// Detaches it. What it saw stays in its maps.
     fn detach(&mut self);
 
-    /// What it saw. Told are only devices that are among `links`.
+    /// Ends the watch and returns the evidence, which names only devices that are among `links`.
     fn finish(self, namespaces: &[Namespace], links: &[Link]) -> Self::Evidence;
 }
 
 /// One that the registry has a line of.
 pub(crate) trait RegisteredProbe: OnDemandProbe {
-    /// What the object holds of it.
+    /// The programs and maps of this probe in the object.
     const DESCRIPTION: &'static Description;
 
     /// Its place in a window.

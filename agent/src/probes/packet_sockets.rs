@@ -26,7 +26,7 @@ pub(super) const PROBE: Registration = Registration {
     watch: None,
 };
 
-/// What the object holds of it.
+/// The programs and maps of this reading in the object.
 pub(super) static DESCRIPTION: Description = Description {
     name: "packet-sockets",
     maps: "PACKET_SOCKET_",
@@ -39,7 +39,7 @@ pub(super) static DESCRIPTION: Description = Description {
 
 /// Its program in the eBPF object.
 pub(super) const PROGRAM: &str = "packet_sockets";
-/// What is missing begins so where /proc/net/packet had to do.
+/// The beginning of the text of what is missing where /proc/net/packet had to do.
 pub(crate) const WITHOUT_ITERATOR: &str = "which packet sockets ask for promiscuity was not read";
 
 fn backend(evidence: &Observed<Vec<PacketSocket>>) -> &'static str {
@@ -51,7 +51,7 @@ fn backend(evidence: &Observed<Vec<PacketSocket>>) -> &'static str {
     }
 }
 
-/// Whether packet sockets can be read on a kernel with these facts.
+/// Decides whether packet sockets can be read on a kernel with these facts.
 fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_types {
         Support::No("the kernel carries no type information (CONFIG_DEBUG_INFO_BTF)".to_owned())

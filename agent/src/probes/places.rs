@@ -87,7 +87,7 @@ mod tests {
         SeenNamespace { inum, net }
     }
 
-    /// Whether device 2 of a namespace is believed, in a window that saw all of `all`.
+    /// True if device 2 of a namespace is believed, in a window that saw all of `all`.
     fn believed(namespaces: &[Namespace], all: &[SeenNamespace], one: SeenNamespace) -> bool {
         Places::new(namespaces, &[link(100, 2)], all.iter().copied(), true)
             .device(one, 2)

@@ -1,4 +1,4 @@
-//! When a probe on the path of every packet is needed: what a question looks at, and its answers.
+//! The condition under which a probe on the path of every packet is needed: the input of a question, and its answers.
 
 use netdiag_diagnosis::{
     evidence::{Link, Namespace, NetnsId},

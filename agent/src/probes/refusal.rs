@@ -1,4 +1,4 @@
-//! What the kernel says when it refuses a program or a map, in words for a report.
+//! The kernel's refusal of a program or a map, in words for a report.
 
 use std::{error, io};
 

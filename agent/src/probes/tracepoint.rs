@@ -72,7 +72,7 @@ pub(super) fn load(
     })
 }
 
-/// What the programs use, the kernel keeps for them.
+/// Closes the maps of other probes; the kernel keeps those that the programs use.
 fn drop_maps_of_others(ebpf: &mut Ebpf, own: &str) {
     let of_others: Vec<_> = ebpf
         .maps()

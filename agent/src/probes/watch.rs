@@ -12,8 +12,8 @@ use super::{
 };
 use crate::causes::causes;
 
-/// How long a probe stays attached after its question was last asked. Counters that rise in bursts, and namespaces that
-/// are looked at in turn, would otherwise attach and detach it all the time.
+/// The time for which a probe stays attached after its question was last asked. Counters that rise in bursts, and
+/// namespaces that are looked at in turn, would otherwise attach and detach it all the time.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// The watch of some probe, as the collector drives it.

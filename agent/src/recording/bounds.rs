@@ -1,4 +1,4 @@
-//! What a recording may hold at most, whatever it is about.
+//! The limits of a recording, whatever it is about.
 
 use std::fmt;
 
@@ -114,7 +114,7 @@ fn bounded<E: Error>(what: &str, length: usize, most: usize) -> Result<(), E> {
     }
 }
 
-/// What would make sums of counts overflow, or rates meaningless.
+/// Finds a value that would make sums of counts overflow, or rates meaningless.
 pub(super) fn out_of_bounds(window: &EvidenceWindow) -> Option<String> {
     if window.duration_ms > MAX_DURATION_MS {
         return Some(format!(

@@ -23,7 +23,7 @@ pub use write::{WriteError, check_writable, write};
 use netdiag_diagnosis::EvidenceWindow;
 use serde::{Deserialize, Serialize};
 
-/// What the file says it is.
+/// The name of the format in the file.
 const FORMAT: &str = "netdiag-recording";
 /// Goes up when an older reader would misread a newer file.
 const VERSION: u32 = 1;
@@ -36,7 +36,7 @@ const MAX_BYTES: usize = 64 << 20;
 pub struct Recording {
     /// Whence it comes.
     pub header: Header,
-    /// What was seen.
+    /// The evidence of the window.
     pub evidence: EvidenceWindow,
 }
 

@@ -14,7 +14,7 @@ use super::{
     bounds::{self, Bounded},
 };
 
-/// How a gzip file begins (RFC 1952).
+/// The first bytes of a gzip file (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Why a recording could not be read.
@@ -57,7 +57,7 @@ pub enum ReadError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where and how.
+        /// The decoder's error.
         source: Box<dyn Error + Send + Sync>,
     },
     /// Well formed, but nothing that a node can show.
@@ -65,12 +65,12 @@ pub enum ReadError {
     Implausible {
         /// The file.
         path: PathBuf,
-        /// What is out of bounds.
+        /// The value that is out of bounds.
         what: String,
     },
 }
 
-/// What is read first, from files of any version.
+/// The part of a recording that is read first, from files of any version.
 #[derive(Deserialize)]
 struct Prelude {
     format: String,

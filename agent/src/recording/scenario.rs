@@ -1,4 +1,4 @@
-//! What a recording of one of the project's own scenarios tells about the fault that was made.
+//! The part of a recording of one of the project's own scenarios that describes the fault that was made.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct Scenario {
     /// The test that made it: `bonds::lldp_on_an_active_backup_bond_under_a_bridge`.
     pub name: String,
-    /// How much the kernel's own counters rose around it, read by the test and not by the agent:
-    /// `node bond0 rx_dropped`, `shop/server Tcp.InCsumErrors`.
+    /// The increases of the kernel's own counters around the fault, read by the test and not by the agent: `node bond0
+    /// rx_dropped`, `shop/server Tcp.InCsumErrors`.
     pub counters: BTreeMap<String, u64>,
-    /// What the agent found, which the test approved of.
+    /// The agent's findings, which the test approved of.
     pub findings: Vec<ExpectedFinding>,
 }
 
@@ -22,11 +22,11 @@ pub struct Scenario {
 pub struct ExpectedFinding {
     /// The symptom.
     pub check: String,
-    /// What was proved about it.
+    /// The cause that was proved.
     pub cause: String,
-    /// How bad.
+    /// The severity.
     pub severity: String,
-    /// What it is about: the last part of the finding's id, empty when it is about the node as a whole.
+    /// The subject: the last part of the finding's id, empty when it is about the node as a whole.
     pub subject: String,
     /// Events within the window.
     pub count: u64,

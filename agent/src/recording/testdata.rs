@@ -51,7 +51,7 @@ pub(super) fn findings(evidence: &EvidenceWindow) -> Vec<ExpectedFinding> {
     ExpectedFinding::all_of(&diagnose(evidence, &Settings::default()))
 }
 
-/// What a recording of a scenario lacks to be one.
+/// Names the part that a recording of a scenario lacks, if any.
 fn lacks(file: &Path, header: &Header) -> Option<String> {
     let name = |path: Option<&Path>| {
         let name = path.and_then(Path::file_name).unwrap_or_default();

@@ -31,15 +31,16 @@ use crate::{
 /// With `continuous`, reports of many nodes are spread over this part of the interval, but no longer than the other.
 const JITTER_PART: u32 = 10;
 const JITTER_AT_MOST: Duration = Duration::from_secs(15);
-/// How long the news that a window runs waits for it to count, so that `Running` is no promise but a fact. Loading the
-/// probes takes about 0.3 s; on a machine that is much slower the node is not kept waiting for its acknowledgement.
+/// The time for which the report that a window runs waits until the window counts, so that `Running` is no promise but
+/// a fact. Loading the probes takes about 0.3 s; on a machine that is much slower the node is not kept waiting for its
+/// acknowledgement.
 const BEGINNING: Duration = Duration::from_secs(5);
-/// How long leaving waits for a last write, and then for threads that still read.
+/// The time that the agent's end waits for a last write, and then for threads that still read.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Everything that the program knows. Its results and windows change through [`Agent::settle`] alone.
 pub(super) struct Agent {
-    /// What runs.
+    /// The running windows.
     pub windows: Windows,
     /// Writes what was found.
     pub writer: Writer,

@@ -14,7 +14,7 @@ use prometheus_client::{
 
 use crate::probes::standing::UNAVAILABLE;
 
-/// What the agent counts of its own work.
+/// The agent's counts of its own work.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metrics {
     windows: Family<EndingLabels, Counter>,

@@ -20,12 +20,12 @@ use crate::{
     report,
 };
 
-/// What the status says besides the results.
+/// The parts of the status besides the results.
 pub(super) struct About {
     agent: AgentInfo,
-    /// What the node forbids to the agent, a sentence each.
+    /// The privileges that the node takes from the agent, a sentence each.
     forbidden: Vec<String>,
-    /// How the probes stood at the end of the last window.
+    /// The state of the probes at the end of the last window.
     pub probes: Vec<Probe>,
     /// The conditions as they were written last, for their times of transition.
     pub conditions: Vec<Condition>,

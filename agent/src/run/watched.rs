@@ -1,14 +1,14 @@
-//! Whether the assignments are watched, for `/readyz`.
+//! The state of the watch on the assignments, for `/readyz`.
 
 use netdiag_client::watch::Error;
 use netdiag_telemetry::health::Health;
 
 use crate::causes::causes;
 
-/// What the work depends on, in the words of `/readyz`.
+/// The name of the resource that the work depends on, in the words of `/readyz`.
 const ASSIGNMENTS: &str = "assignments";
 
-/// What is known of the watch.
+/// The known state of the watch.
 pub(super) struct Watched {
     health: Health,
 }

@@ -24,7 +24,7 @@ pub(super) struct Windows {
     begun: UnboundedReceiver<RunKey>,
 }
 
-/// What a window has to say.
+/// The reports of a window to its owner.
 pub(super) enum Event {
     /// Its first counters are read: what happens from now on is counted.
     Begun(RunKey),
@@ -43,9 +43,9 @@ struct Running {
 pub(super) struct Ended {
     /// Whose it was.
     pub key: RunKey,
-    /// How often it was begun.
+    /// The number of times that it was begun.
     pub attempts: i32,
-    /// What was seen, or why nothing was.
+    /// The evidence, or the reason why there is none.
     pub evidence: Result<EvidenceWindow, Interrupted>,
 }
 
@@ -124,7 +124,7 @@ impl Windows {
             .collect()
     }
 
-    /// Whether a window has not come so far yet that it counts.
+    /// True if a window has not come so far yet that it counts.
     pub(super) fn is_beginning(&self) -> bool {
         self.running.values().any(|running| !running.counts)
     }

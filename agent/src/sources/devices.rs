@@ -1,5 +1,5 @@
-//! What only the kernel's own structures tell about a device: flags in force, why it is promiscuous, its features, and
-//! the cookie of its namespace. Pure, but for the agent's own sysfs.
+//! The facts of a device that only the kernel's own structures show: flags in force, why it is promiscuous, its
+//! features, and the cookie of its namespace. Pure, except for the agent's own sysfs.
 
 use std::{collections::HashMap, fs};
 

@@ -17,7 +17,7 @@ use crate::{
     probes::monotonic_ns,
 };
 
-/// How many lines are kept, and how many characters of each.
+/// The number of lines that are kept, and of characters of each.
 const MOST_LINES: usize = 1_000;
 const LONGEST_LINE: usize = 512;
 /// PRINTK_MESSAGE_MAX: a record of /dev/kmsg is never longer, and a shorter buffer would lose it.

@@ -117,7 +117,7 @@ pub(super) fn merge(before: &[Link], after: Vec<Link>, renewed: &HashSet<NetnsId
         .collect()
 }
 
-/// Whether it is the same device. It may have been renamed, but it cannot change its kind, and its packet counters
+/// True if both are the same device. It may have been renamed, but it cannot change its kind, and its packet counters
 /// never fall. (A driver that resets its counters with the device down looks like a new device, which is the safe
 /// reading: what came before is not in the counters any more.)
 fn is_same(before: &Link, after: &Link) -> bool {

@@ -63,8 +63,8 @@ use pods::Pods;
 use reading::Identity;
 use route_netlink::RouteSocket;
 
-/// Where the host's file system is: `/` on the host, a mount point in a container. Only the kubelet's log folders and
-/// /run/netns are looked for there; /proc is always the agent's, which must share the host's process ids.
+/// The root of the host's file system: `/` on the host, a mount point in a container. Only the kubelet's log folders
+/// and /run/netns are looked for there; /proc is always the agent's, which must share the host's process ids.
 #[derive(Clone, Debug)]
 pub(crate) struct HostRoot(PathBuf);
 
@@ -74,7 +74,7 @@ impl HostRoot {
         Self(root.into())
     }
 
-    /// Where an absolute path of the host is found.
+    /// Finds an absolute path of the host.
     pub(crate) fn path(&self, absolute: &str) -> PathBuf {
         self.0.join(absolute.strip_prefix('/').unwrap_or(absolute))
     }
@@ -95,13 +95,13 @@ pub(crate) enum SourceError {
     /// No netlink.
     #[error("failed to open a netlink socket")]
     Netlink {
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// No /proc.
     #[error("failed to read the network namespaces of this node from /proc")]
     Namespaces {
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
 }
@@ -219,7 +219,7 @@ impl Sources {
         }
     }
 
-    /// Whether the node itself has a route for segment routing headers, and of what kind the first is.
+    /// Finds the kind of the first route for segment routing headers that the node itself has, if any.
     pub(crate) fn segment_route(&self) -> Option<SegmentRoute> {
         // Only a reason to look closer, so that an error is not worth a word in a report.
         segment_routes::first(&self.route).ok().flatten()
@@ -265,7 +265,7 @@ impl Sources {
     }
 }
 
-/// Whether some program of this node does not let the agent see its network namespace.
+/// True if some program of this node does not let the agent see its network namespace.
 ///
 /// # Errors
 /// When /proc cannot be listed.

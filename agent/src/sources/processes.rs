@@ -18,7 +18,7 @@ use crate::privileges::Access;
 
 /// The most processes that one walk looks at; a node's default `pid_max` is 32,768 per 1,024 CPUs.
 pub(super) const MOST_PROCESSES: usize = 65_536;
-/// How many descriptors of a process are tried in search of a socket.
+/// The number of descriptors of a process that are tried in search of a socket.
 const MOST_DESCRIPTORS_TRIED: usize = 64;
 /// `comm` has at most 15 bytes; escaping may lengthen it.
 const LONGEST_COMM: usize = 15;

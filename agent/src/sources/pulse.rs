@@ -8,7 +8,7 @@ use netdiag_diagnosis::evidence::{Namespace, NetnsId};
 use super::{counters::Counters, processes, reading::Reading, snmp};
 use crate::probes::question::{ProtocolCounters, Rise};
 
-/// What one read may take. A node with many pods is read in turn, so that this costs a few thousandths of a CPU.
+/// The longest time of one read. A node with many pods is read in turn, so that this costs a few thousandths of a CPU.
 const MOST_TIME: Duration = Duration::from_millis(3);
 const LONGEST_FILE: u64 = 64 * 1024;
 
@@ -43,7 +43,8 @@ impl CounterWatch {
         }
     }
 
-    /// What has risen since each namespace was read before: of all namespaces, or of the next few where there are many.
+    /// Reads the counters that have risen after the previous reading of each namespace: of all namespaces, or of the
+    /// next few where there are many.
     pub(crate) fn read(&mut self) -> Vec<Rise> {
         let began = Instant::now();
         let mut rises = Vec::new();

@@ -1,4 +1,4 @@
-//! What was read at one end of a window, and two ends made into one window. Pure.
+//! The readings at one end of a window, and two ends made into one window. Pure.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -10,7 +10,7 @@ use super::attributes::{aligned, array};
 const HEADER: usize = 16;
 /// A dump's messages come in blocks of at most 32 KiB (`netlink_dump`, net/netlink/af_netlink.c).
 const RECEIVE_BUFFER: usize = 64 * 1024;
-/// How often a dump that changed under way is repeated.
+/// The number of times that a dump is repeated which changed under way.
 const DUMP_ATTEMPTS: usize = 4;
 
 /// A message as it came in: its type and what follows the header.
@@ -27,7 +27,7 @@ struct DumpState {
     buffer: Vec<u8>,
 }
 
-/// Whether a dump saw one state of the kernel.
+/// The answer whether a dump saw one state of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consistency {
     /// Nothing changed while it was read.

@@ -16,7 +16,7 @@ const RTMSG: usize = 12;
 /// `struct rtnexthop`.
 const RTNEXTHOP: usize = 8;
 
-/// Whether the agent's own namespace has such a route, and the first one's kind.
+/// Finds the kind of the first such route that the agent's own namespace has, if any.
 ///
 /// # Errors
 /// The kernel's answer.

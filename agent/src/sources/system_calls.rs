@@ -70,7 +70,7 @@ pub(super) fn namespace_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
     }
 }
 
-/// Whether a descriptor is a network namespace: any file may lie under /run/netns.
+/// True if a descriptor is a network namespace: any file may lie under /run/netns.
 #[expect(unsafe_code, reason = "an ioctl has no safe face")]
 pub(super) fn is_network_namespace(file: BorrowedFd<'_>) -> bool {
     // SAFETY: NS_GET_NSTYPE (`ns_ioctl`, fs/nsfs.c) reads no argument; other files refuse the number with ENOTTY.
@@ -123,8 +123,8 @@ pub(super) fn driver_of(socket: BorrowedFd<'_>, device: &str) -> io::Result<Stri
     Ok(String::from_utf8_lossy(driver.unwrap_or_default()).into_owned())
 }
 
-/// Whether a device in the namespace of `socket` may be left to compute checksums (ETHTOOL_GTXCSUM: any of the
-/// features `tx-checksum-*`).
+/// True if a device in the namespace of `socket` may be left to compute checksums (ETHTOOL_GTXCSUM: any of the features
+/// `tx-checksum-*`).
 ///
 /// # Errors
 /// `ENODEV` when there is no such device.
@@ -133,7 +133,7 @@ pub(super) fn transmit_checksum(socket: BorrowedFd<'_>, device: &str) -> io::Res
     feature(socket, device, ETHTOOL_GTXCSUM)
 }
 
-/// Whether packets that come in on a device in the namespace of `socket` may be joined (ETHTOOL_GGRO: the feature
+/// True if packets that come in on a device in the namespace of `socket` may be joined (ETHTOOL_GGRO: the feature
 /// `generic-receive-offload`).
 ///
 /// # Errors

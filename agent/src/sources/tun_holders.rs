@@ -21,7 +21,7 @@ use super::{
     processes::{self, MOST_PROCESSES},
 };
 
-/// How many descriptors of all processes are looked at; each costs three system calls.
+/// The number of descriptors of all processes that are looked at; each costs three system calls.
 const MOST_DESCRIPTORS: usize = 262_144;
 const MOST_HOLDERS: usize = 1_024;
 /// IFNAMSIZ without its zero.

@@ -1,4 +1,4 @@
-//! When each key was active, as far as the reads tell.
+//! The time in which each key was active, as far as the reads show.
 
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ impl Activity {
         }
     }
 
-    /// When a key was active.
+    /// The time in which a key was active.
     pub(super) fn span(&self, key: &DropKey) -> Option<Span> {
         self.seen.get(key).map(|(_, span)| *span)
     }

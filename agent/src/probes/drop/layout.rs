@@ -1,4 +1,4 @@
-//! Where the drop program finds the fields that it reads.
+//! The offsets at which the drop program finds the fields that it reads.
 
 use netdiag_abi::drop::DropLayout;
 use netdiag_diagnosis::kernel::Reason;

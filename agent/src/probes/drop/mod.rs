@@ -50,7 +50,7 @@ pub(super) const PROBE: Registration = Registration {
     watch: None,
 };
 
-/// What the object holds of it.
+/// The programs and maps of this probe in the object.
 pub(super) static DESCRIPTION: Description = Description {
     name: "drop",
     maps: "DROP_",
@@ -76,7 +76,7 @@ pub(super) static DESCRIPTION: Description = Description {
 /// Counts at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DropSnapshot {
-    /// When they were read, nanoseconds of CLOCK_MONOTONIC.
+    /// The time of the reading, nanoseconds of CLOCK_MONOTONIC.
     pub taken_ns: u64,
     /// Drops by key since the probe was attached.
     pub(in crate::probes) counts: HashMap<DropKey, u64>,
@@ -142,7 +142,7 @@ impl DropProbe {
         load(kernel, &Backend::ALL).map(|_| ())
     }
 
-    /// What is worse than it could be on this kernel, if anything: a slower variant, or no reasons.
+    /// The disadvantage on this kernel, if any: a slower variant, or no reasons.
     pub(crate) fn degraded(&self) -> Option<String> {
         let slower = self
             .refused
@@ -228,7 +228,7 @@ fn load(kernel: &Kernel, backends: &[Backend]) -> Result<Loaded, Error> {
     tracepoint::load(kernel, &DESCRIPTION, layout, backends)
 }
 
-/// What this kernel gives less of than others do.
+/// The information that this kernel lacks and others give.
 fn lesser(facts: &KernelFacts) -> Option<String> {
     match supported(facts) {
         Support::Degraded(reason) => Some(reason),

@@ -61,7 +61,7 @@ impl Sampled {
         (value != ABSENT).then_some(value)
     }
 
-    /// Whether a flag of [`sample_flags`] is set.
+    /// True if a flag of [`sample_flags`] is set.
     pub(super) fn has(&self, flag: u16) -> bool {
         self.header.flags & flag != 0
     }

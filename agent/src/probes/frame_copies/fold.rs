@@ -14,7 +14,7 @@ use netdiag_diagnosis::{
 
 use crate::probes::places::{Places, SeenNamespace};
 
-/// What makes one entry of the evidence.
+/// The key of one entry of the evidence.
 type CopyName = (LinkId, u32, u16, Option<IpAddr>, Option<IpAddr>, bool);
 
 /// Copies of one entry by the device and VLAN where they came in first.

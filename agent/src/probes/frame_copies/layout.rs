@@ -1,4 +1,4 @@
-//! Where the frame copies program finds the fields that it reads.
+//! The offsets at which the frame copies program finds the fields that it reads.
 
 use netdiag_abi::frame_copies::FrameCopiesLayout;
 

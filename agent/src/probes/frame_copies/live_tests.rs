@@ -15,7 +15,7 @@ use crate::{
     sources::{HostRoot, NamespaceScope, Sources},
 };
 
-/// How many frames of a kind are sent.
+/// The number of frames that are sent of each kind.
 const FRAMES: u32 = 20;
 
 const GROUP: [u8; 4] = [239, 1, 2, 3];

@@ -1,4 +1,4 @@
-//! When frames are to be compared across interfaces.
+//! The condition under which frames are to be compared across interfaces.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,7 +9,7 @@ use netdiag_diagnosis::{
 
 use crate::probes::question::{Demand, Question, Rise, WindowStart, receives};
 
-/// Whether frames may come in twice, on two interfaces of one namespace in one broadcast domain.
+/// The question whether frames may come in twice, on two interfaces of one namespace in one broadcast domain.
 ///
 /// Where two interfaces take in what is not addressed to them, any multicast frame may. Elsewhere it is what a program
 /// receives from a group. What gets harmed is fragments, which the kernel counts.
@@ -56,7 +56,7 @@ impl Question for ReceivedTwice {
 }
 
 impl ReceivedTwice {
-    /// What the links are like, and in which namespaces programs receive multicast groups.
+    /// Asks about these links, and the namespaces in which programs receive multicast groups.
     fn on(links: &[Link], receiving_groups: &HashSet<NetnsId>) -> Self {
         let topology = Topology::of(links);
         let mut by_namespace: BTreeMap<NetnsId, Vec<&Link>> = BTreeMap::new();

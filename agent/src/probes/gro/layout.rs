@@ -1,4 +1,4 @@
-//! Where the GRO program finds the fields that it reads.
+//! The offsets at which the GRO program finds the fields that it reads.
 
 use netdiag_abi::gro::GroLayout;
 
@@ -41,8 +41,8 @@ pub(super) fn resolve(types: &KernelTypes, facts: &KernelFacts) -> Result<GroLay
     })
 }
 
-/// Where the kernel has its pages, so that the program can follow a packet's fragment to its bytes. Leaves the layout
-/// alone where that is not known; packets whose headers lie in a page are then counted as unread.
+/// Finds the address of the kernel's pages, so that the program can follow a packet's fragment to its bytes. Leaves the
+/// layout alone where that is not known; packets whose headers lie in a page are then counted as unread.
 pub(super) fn find_pages(layout: &mut GroLayout, facts: &KernelFacts) {
     if !has_array_of_pages(facts) {
         return;
@@ -54,7 +54,7 @@ pub(super) fn find_pages(layout: &mut GroLayout, facts: &KernelFacts) {
     }
 }
 
-/// Whether pages are found as the program does it: as on x86-64, where each is described by 64 bytes.
+/// True if pages are found as the program does it: as on x86-64, where each is described by 64 bytes.
 pub(super) fn has_array_of_pages(facts: &KernelFacts) -> bool {
     facts.architecture == "x86_64" && facts.page_description_bytes == Some(64)
 }

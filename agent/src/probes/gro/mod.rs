@@ -93,7 +93,7 @@ impl GroProbe {
         values.map_or(0, |values| values.iter().sum())
     }
 
-    /// What was counted, over all CPUs.
+    /// The counts, summed over all CPUs.
     fn counted(&self) -> Vec<(GroKey, GroCounts)> {
         let entries = self.counts.iter().filter_map(Result::ok);
         entries

@@ -1,11 +1,11 @@
-//! When the joining of segment routing packets is to be watched.
+//! The condition under which the joining of segment routing packets is to be watched.
 
 use netdiag_diagnosis::evidence::Link;
 
 use crate::probes::question::{Demand, Question, Rise, SegmentRoute, WindowStart, receives};
 
-/// Whether packets with a segment routing header are joined: asked where such packets may come in. Neither setting nor
-/// route says that they do, so it stands for the whole window.
+/// The question whether packets with a segment routing header are joined, raised where such packets may come in.
+/// Neither setting nor route says that they do, so it stands for the whole window.
 pub(crate) struct SegmentRoutingJoined(Demand);
 
 impl Question for SegmentRoutingJoined {

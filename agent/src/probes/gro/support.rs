@@ -6,7 +6,7 @@ use crate::probes::facts::{KernelFacts, Support};
 /// The ends of receive offload; the tracepoints at its beginnings are older.
 const EXITS: [&str; 2] = ["napi_gro_receive_exit", "napi_gro_frags_exit"];
 
-/// Whether and how well the probe works on a kernel with these facts.
+/// Decides whether and how well the probe works on a kernel with these facts.
 pub(super) fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_types {
         return Support::No(

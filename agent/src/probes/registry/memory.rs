@@ -1,5 +1,5 @@
-//! What a window's maps take, against the memory limit that the chart gives the agent's container: the kernel charges
-//! maps to it (5.11 on), and some grow with the number of processors.
+//! The memory of a window's maps, against the memory limit that the chart gives the agent's container: the kernel
+//! charges maps to it (5.11 and later), and some grow with the number of processors.
 
 use std::{
     fs,
@@ -21,15 +21,15 @@ use crate::{
 /// As many processors as the limit is made for.
 const PROCESSORS: u64 = 128;
 const MEBIBYTE: u64 = 1024 * 1024;
-/// What a control group was charged at most while an agent on 6.18 loaded its probes was 51 MiB: 31 of them the
-/// kernel's, whose verifier keeps states of a program, the rest the agent's, which parses the kernel's types. Loads
-/// take turns, so that this comes once, however many windows begin.
+/// The memory for loading the probes. The most that a control group was charged while an agent on 6.18 loaded them was
+/// 51 MiB: 31 of them the kernel's, whose verifier keeps states of a program, the rest the agent's, which parses the
+/// kernel's types. Loads take turns, so that this comes once, however many windows begin.
 const LOAD_BYTES: u64 = 56 * MEBIBYTE;
-/// What the agent keeps for a window: loaded objects, samples, links, findings. A test measures 2 MiB; a node with more
-/// links and drops takes more.
+/// The memory that the agent keeps for a window: loaded objects, samples, links, findings. A test measures 2 MiB; a
+/// node with more links and drops takes more.
 const WINDOW_BYTES: u64 = 6 * MEBIBYTE;
 
-/// What the maps' names of each loaded object begin with.
+/// The beginnings of the names of the maps of each loaded object.
 fn kept() -> impl Iterator<Item = &'static str> {
     PROBES.iter().map(|probe| probe.description.maps)
 }
@@ -176,7 +176,7 @@ fn anonymous_bytes() -> u64 {
     1024 * field(&status, "RssAnon:").unwrap()
 }
 
-/// What the kernel says of the maps that this process holds (`bpf_map_show_fdinfo`; exact since 6.4).
+/// The memory of the maps that this process holds, as the kernel reports it (`bpf_map_show_fdinfo`; exact from 6.4 on).
 fn bytes_of_open_maps() -> u64 {
     let files = fs::read_dir("/proc/self/fdinfo").unwrap();
     let texts = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());

@@ -1,4 +1,4 @@
-//! What the eBPF object must look like to be loaded so.
+//! Tests that the eBPF object has the form which the loader expects.
 
 use super::*;
 use crate::probes::{description::Backend, object::object};

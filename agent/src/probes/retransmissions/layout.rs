@@ -1,4 +1,4 @@
-//! Where the retransmission programs find the fields that they read.
+//! The offsets at which the retransmission programs find the fields that they read.
 
 use netdiag_abi::retransmissions::RetransmissionLayout;
 use netdiag_diagnosis::kernel::Reason;

@@ -13,7 +13,7 @@ const SERVER: &str = "10.99.0.2:5001";
 /// The same to an IPv6 socket.
 const MAPPED_SERVER: &str = "[::ffff:10.99.0.2]:5001";
 
-/// What the probe saw, and what the kernel counted meanwhile.
+/// The evidence of the probe, and the kernel's counts over the same time.
 struct Seen {
     value: Retransmissions,
     /// Increase of Tcp.RetransSegs of the end that sends again.
@@ -128,7 +128,7 @@ fn segments_of_dropped_super_frames_are_found_one_by_one() {
     seen.assert_explained(&lab.receiving_link(), 20);
 }
 
-/// What goes down the stack again is dropped there before the kernel tells that it was sent again.
+/// A segment that goes down the stack again is dropped there before the kernel reports that it was sent again.
 #[test]
 #[ignore = "needs root and a BPF-capable kernel"]
 fn retransmissions_that_are_dropped_at_once_explain_those_after_them() {

@@ -2,7 +2,7 @@
 
 use crate::probes::question::{Demand, Question, Rise, WindowStart};
 
-/// Whether what TCP sends again was dropped on this node.
+/// The question whether segments that TCP sends again were dropped on this node.
 pub(crate) struct DroppedHere;
 
 impl Question for DroppedHere {

@@ -2,7 +2,7 @@
 
 use crate::probes::facts::{KernelFacts, Support};
 
-/// Whether the probe works on a kernel with these facts.
+/// Decides whether the probe works on a kernel with these facts.
 pub(super) fn supported(facts: &KernelFacts) -> Support {
     if !facts.has_types {
         return Support::No(

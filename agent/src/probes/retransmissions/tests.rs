@@ -1,4 +1,4 @@
-//! What is made of the counts.
+//! Tests of the evidence that is made of the counts.
 
 use netdiag_abi::drop::origin;
 

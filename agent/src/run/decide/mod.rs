@@ -1,4 +1,4 @@
-//! What the agent does next, from its assignments, its results and the windows that run. Pure.
+//! The agent's next step, from its assignments, its results and the windows that run. Pure.
 //!
 //! The results carry all that survives a restart of the agent: a result in state `Running` without a running window
 //! is a window that was interrupted.
@@ -33,7 +33,7 @@ impl RunKey {
         }
     }
 
-    /// Whether a result is of this run.
+    /// True if a result is of this run.
     pub fn is_of(&self, result: &RunResult) -> bool {
         self.name == result.diagnosis
             && Some(&self.uid) == result.diagnosis_uid.as_ref()
@@ -46,13 +46,13 @@ impl RunKey {
 pub struct Start {
     /// Whose window it is.
     pub key: RunKey,
-    /// How long it lasts, in seconds.
+    /// The length in seconds.
     pub seconds: i32,
-    /// How often it was begun, this time included.
+    /// The number of times that it was begun, this time included.
     pub attempts: i32,
 }
 
-/// What to do now.
+/// The steps to take now.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// Windows to end without a result.

@@ -20,12 +20,12 @@ use crate::causes::causes;
 
 /// Should the backoff ever end; kube's goes on with 30 s.
 const LAST_RETRY: Duration = Duration::from_secs(30);
-/// How often a status that the schema refused is tried again in full: the CRD may have been updated.
+/// The interval at which a status that the schema refused is tried again in full: the CRD may have been updated.
 const RETRY_REFUSED: Duration = Duration::from_secs(300);
 
-/// What an API server answers to a value that its schema does not allow.
+/// The API server's answers to a value that its schema does not allow.
 const INVALID: [u16; 2] = [400, 422];
-/// What it answers, with status 500, to a field that its schema does not have.
+/// The API server's answer, with status 500, to a field that its schema does not have.
 const UNKNOWN_FIELD: &str = "failed to create typed patch object";
 
 /// One object's status, as it should be and as it was last written.
@@ -71,7 +71,7 @@ impl Writer {
         self.nothing_to_write();
     }
 
-    /// What the status should be from now on, and how long a change may wait.
+    /// Sets the status to write from now on, and the time that a change may wait.
     pub(super) fn want(&mut self, status: NodeNetReportStatus, delay: Duration) {
         if self.written.as_ref() == Some(&status) {
             self.nothing_to_write();
@@ -82,7 +82,7 @@ impl Writer {
         self.wanted = Some(status);
     }
 
-    /// What waits only because it was given time waits no longer.
+    /// Makes a write due at once if it waits only because it was given time.
     pub(super) fn hurry(&mut self) {
         if !self.failing && self.refused_since.is_none() {
             self.due = self.due.map(|due| due.min(Instant::now()));

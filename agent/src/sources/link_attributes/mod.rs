@@ -24,7 +24,7 @@ const IFINFOMSG: usize = 16;
 pub(super) struct ParsedLink {
     /// The link, without `netns` and `peer`.
     pub link: Link,
-    /// Where IFLA_LINK points.
+    /// The device that IFLA_LINK points to.
     pub peer: Option<ParsedPeer>,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct ParsedLink {
 pub(super) struct ParsedPeer {
     /// Index of the other device.
     pub ifindex: u32,
-    /// Where the other device is.
+    /// The place of the other device.
     pub place: PeerPlace,
 }
 

@@ -1,4 +1,4 @@
-//! What a walk over the namespaces had to leave out.
+//! The parts that a walk over the namespaces had to leave out.
 
 use std::io;
 
@@ -24,7 +24,7 @@ impl Failures {
         self.no_descriptors |= error.raw_os_error() == Some(libc::EMFILE);
     }
 
-    /// What is missing, in words.
+    /// Describes the missing parts in words.
     pub(super) fn describe(&self) -> Vec<String> {
         let mut missing = Vec::new();
         if self.refused > 0 {

@@ -33,7 +33,7 @@ use failures::Failures;
 /// The most namespaces that are looked at. A node runs some hundred pods; each namespace costs a descriptor while it
 /// is read and about ten system calls.
 pub(super) const MOST_NAMESPACES: usize = 1_024;
-/// How many processes of a namespace are kept, in case some end before they are asked.
+/// The number of processes of a namespace that are kept, in case some end before they are asked.
 const CANDIDATES: usize = 8;
 /// The longest file name.
 const LONGEST_NAME: usize = 255;
@@ -48,7 +48,7 @@ const RTGENMSG: [u8; 4] = [0; 4];
 pub(crate) struct Discovery {
     /// The node's own first, then by number.
     pub namespaces: Vec<OpenNamespace>,
-    /// What could not be looked at, in words; empty when all was.
+    /// The parts that could not be looked at, in words; empty when all was.
     pub missing: Vec<String>,
     /// Devices of all namespaces as the kernel's own structures have them; empty without BPF.
     pub(super) devices: Vec<NetDeviceRecord>,
@@ -68,7 +68,7 @@ pub(crate) struct OpenNamespace {
     pub cookie: Option<u64>,
     /// Its id in the agent's namespace.
     pub nsid: Option<i32>,
-    /// When its inode was made, which changes when the number is reused.
+    /// The time at which its inode was made, which changes when the number is reused.
     pub inode_changed: (i64, i64),
     /// Keeps the number from being given to another namespace.
     _held: File,

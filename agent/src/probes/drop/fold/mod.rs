@@ -43,11 +43,11 @@ pub(super) fn within_window(edges: &Edges, activity: &Activity) -> Vec<Counted> 
         .collect()
 }
 
-/// What makes one entry of the evidence. Several keys may: a function has many call sites, a namespace many cookies.
-/// The first number is the device's, then come the protocol's number and its subtype.
+/// The key of one entry of the evidence. Several keys of the map may share it: a function has many call sites, a
+/// namespace many cookies. The first number is the device's, then come the protocol's number and its subtype.
 type CountName = (Option<NetnsId>, u32, u16, u8, Reason, Function);
 
-/// What names are found by, and the window.
+/// The indexes by which names are found, and the window.
 pub(super) struct Fold<'a> {
     pub places: &'a DropPlaces,
     pub locations: &'a HashMap<u64, String>,
