@@ -42,7 +42,7 @@ macro_rules! layout {
 }
 use layout;
 
-/// Where each frame came in first.
+/// The place at which each frame came in first.
 #[map]
 static FRAME_COPIES_FRAMES: LruHashMap<FrameKey, Sight> =
     LruHashMap::with_max_entries(MAX_FRAMES, 0);
@@ -151,7 +151,7 @@ fn observe<R: Read>(skb: *const u8) -> i32 {
     )
 }
 
-/// Whether the device hands what comes in on to another, which then receives it anew: a port of a bridge, the lower
+/// True if the device hands what comes in on to another, which then receives it anew: a port of a bridge, the lower
 /// device of a macvlan. What a bond's or a team's port takes in goes on as the bond's without being received anew
 /// (RX_HANDLER_ANOTHER), so the port stands for it here.
 ///

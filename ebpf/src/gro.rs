@@ -154,7 +154,7 @@ fn leave(result: u64) -> i32 {
     0
 }
 
-/// Where counting begins. Made on the stack, it would be cleared by `memset`, a subprogram.
+/// The value at which counting begins. Made on the stack, it would be cleared by `memset`, a subprogram.
 static NOTHING_YET: GroCounts = GroCounts {
     offered: 0,
     merged: 0,

@@ -74,7 +74,7 @@ extern "C" fn net_devices(context: *const Context) -> i32 {
     0
 }
 
-/// Whether all devices were written.
+/// Writes the devices of a namespace; true if all were written.
 ///
 /// # Safety
 /// `net` must be a namespace and `meta` the iterator's.

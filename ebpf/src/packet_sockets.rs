@@ -41,7 +41,7 @@ const SOCKFS_MAGIC: u64 = 0x534f_434b;
 /// The beginning of `struct bpf_iter_meta`.
 #[repr(C)]
 pub struct IteratorMeta {
-    /// Where the records go.
+    /// The file that the records go to.
     pub seq: *mut seq_file,
     /// Number of the reading, unique until reboot.
     pub session_id: u64,

@@ -1,5 +1,5 @@
-//! What a program is called with, and two ways to read kernel memory at an offset that is known only when the
-//! program is loaded.
+//! The arguments of a program, and two ways to read kernel memory at an offset that is known only when the program is
+//! loaded.
 
 #![expect(
     unsafe_code,

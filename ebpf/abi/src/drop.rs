@@ -1,4 +1,4 @@
-//! What the `drop` probe counts by, and what it samples.
+//! The key by which the `drop` probe counts, and the samples that it takes.
 
 use crate::plain::plain;
 
@@ -31,7 +31,7 @@ pub const LONG_SAMPLE_BYTES: usize = 512;
 /// Offset of a header that the kernel had not set.
 pub const ABSENT: u16 = u16::MAX;
 
-/// What drops are counted by.
+/// The key by which drops are counted.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DropKey {
@@ -47,10 +47,10 @@ pub struct DropKey {
     pub reason: u32,
     /// `skb->protocol` in host order.
     pub protocol: u16,
-    /// Where `net` and `ifindex` come from: one of the `origin` constants.
+    /// The source of `net` and `ifindex`: one of the `origin` constants.
     pub origin: u8,
-    /// What tells protocols of one `protocol` apart: the subtype of a slow protocol, a mix of the numbers in an 802.2
-    /// header. 0 for every other protocol.
+    /// The number that tells protocols of one `protocol` apart: the subtype of a slow protocol, a mix of the numbers in
+    /// an 802.2 header. 0 for every other protocol.
     pub subtype: u8,
 }
 
@@ -86,7 +86,7 @@ impl DropKey {
     }
 }
 
-/// Where a key's namespace and device come from.
+/// The sources of a key's namespace and device.
 pub mod origin {
     /// Nowhere: there was no believable device, and `net`, `inum` and `ifindex` are 0.
     pub const NONE: u8 = 0;
@@ -112,7 +112,7 @@ pub struct CacheSlot {
     pub reserved: u32,
 }
 
-/// What precedes the packet's bytes in a sample.
+/// The header that precedes the packet's bytes in a sample.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SampleHeader {
@@ -124,7 +124,7 @@ pub struct SampleHeader {
     pub length: u32,
     /// `skb->skb_iif`.
     pub skb_iif: u32,
-    /// How many of the bytes that follow are the packet's.
+    /// The number of the bytes that follow which are the packet's.
     pub copied: u16,
     /// Offset of the network header from the first copied byte, or [`ABSENT`].
     pub network_offset: u16,
@@ -152,7 +152,7 @@ pub mod sample_flags {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// What is known about the packet.
+    /// The known facts about the packet.
     pub header: SampleHeader,
     /// Its first bytes.
     pub bytes: [u8; SAMPLE_BYTES],
@@ -162,7 +162,7 @@ pub struct Sample {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct LongSample {
-    /// What is known about the packet.
+    /// The known facts about the packet.
     pub header: SampleHeader,
     /// Its first bytes.
     pub bytes: [u8; LONG_SAMPLE_BYTES],

@@ -1,4 +1,4 @@
-//! What the `frame_copies` probe knows frames again by, and what it counts copies by.
+//! The key by which the `frame_copies` probe recognises frames, and the key by which it counts copies.
 
 use crate::plain::plain;
 
@@ -10,13 +10,14 @@ pub const MAX_FRAMES: u32 = 4096;
 /// Most kinds of copies that are counted apart; further ones are lost.
 pub const MAX_COPIES: u32 = 512;
 
-/// How long after the first a second sight counts as a copy, nanoseconds.
+/// The longest time between the first and a second sight that counts as a copy, in nanoseconds.
 pub const LONGEST_GAP_NS: u64 = 100_000_000;
 
 /// Words that the beginning of a packet takes: the IPv6 header and the eight bytes that follow it.
 pub const BEGINNING_WORDS: usize = 6;
 
-/// What a frame is known again by. The same frame is the same to the last bit wherever it comes in, but for VLAN tags.
+/// The key by which a frame is recognised. The same frame is the same to the last bit wherever it comes in, except for
+/// VLAN tags.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameKey {
@@ -28,7 +29,7 @@ pub struct FrameKey {
     pub beginning: [u64; BEGINNING_WORDS],
 }
 
-/// Where and when a frame came in.
+/// The place and the time at which a frame came in.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sight {
@@ -40,7 +41,7 @@ pub struct Sight {
     pub vlan: u32,
 }
 
-/// What copies are counted by.
+/// The key by which copies are counted.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CopyKey {
@@ -68,7 +69,7 @@ pub struct CopyKey {
     pub reserved: u32,
 }
 
-/// What is known of one kind of copies.
+/// The counts of one kind of copies.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Copies {
@@ -86,7 +87,7 @@ pub mod total {
     pub const UNREADABLE: u32 = 1;
     /// Frames that could not be remembered and copies that could not be counted, because a map was full.
     pub const LOST: u32 = 2;
-    /// How many there are.
+    /// The number of elements.
     pub const ELEMENTS: u32 = 3;
 }
 

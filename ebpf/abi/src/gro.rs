@@ -1,4 +1,4 @@
-//! What the `gro` probe counts by.
+//! The key by which the `gro` probe counts.
 
 use crate::plain::plain;
 
@@ -11,7 +11,7 @@ pub const MAX_KEYS: u32 = 512;
 /// header on.
 pub const LEAST_LENGTH: u32 = 128;
 
-/// What packets are counted by.
+/// The key by which packets are counted.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct GroKey {
@@ -27,7 +27,7 @@ pub struct GroKey {
     pub reserved: u32,
 }
 
-/// What a packet carries.
+/// The content of a packet.
 pub mod kind {
     /// Nothing that is counted.
     pub const OTHER: u32 = 0;
@@ -57,7 +57,7 @@ pub mod lost {
     pub const NO_ROOM: u32 = 0;
     /// Their headers were out of reach.
     pub const UNREAD: u32 = 1;
-    /// How many elements there are.
+    /// The number of elements.
     pub const ELEMENTS: u32 = 2;
 }
 

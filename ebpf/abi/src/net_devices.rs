@@ -1,4 +1,4 @@
-//! What the iterator over network devices writes, and what it needs to know.
+//! The records that the iterator over network devices writes, and the layout that it needs.
 
 use crate::plain::plain;
 

@@ -1,4 +1,4 @@
-//! What the iterator over packet sockets writes, and what it needs to know.
+//! The records that the iterator over packet sockets writes, and the layout that it needs.
 
 use crate::plain::plain;
 
@@ -23,7 +23,7 @@ pub struct PacketSocketRecord {
     pub ifindex: i32,
     /// `packet_sock.num` in network order.
     pub protocol: u16,
-    /// How many memberships it has; at most [`MAX_MEMBERSHIPS`] follow, and one more counts all further ones.
+    /// The number of its memberships; at most [`MAX_MEMBERSHIPS`] follow, and one more counts all further ones.
     pub memberships: u16,
     /// `struct packet_mclist` entries.
     pub list: [MembershipRecord; MAX_MEMBERSHIPS],
@@ -35,7 +35,7 @@ pub struct PacketSocketRecord {
 pub struct MembershipRecord {
     /// The device.
     pub ifindex: u32,
-    /// How many times.
+    /// The number of requests.
     pub count: u32,
     /// PACKET_MR_*.
     pub kind: u32,

@@ -1,4 +1,4 @@
-//! What the `retransmissions` probe remembers of dropped TCP segments, and what it counts.
+//! The record that the `retransmissions` probe keeps of dropped TCP segments, and its counts.
 
 use crate::drop::{DropKey, DropLayout};
 use crate::plain::plain;
@@ -33,7 +33,7 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Whether both may be of one connection: a translation (NAT) on the way changes one end and leaves the other.
+    /// True if both may be of one connection: a translation (NAT) on the way changes one end and leaves the other.
     #[inline(always)]
     pub const fn share_an_end(&self, other: &Self) -> bool {
         (same(&self.source, &other.source) && self.source_port == other.source_port)
@@ -53,11 +53,11 @@ const fn same(one: &[u32; 4], other: &[u32; 4]) -> bool {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RememberedDrop {
-    /// Where, as the `drop` probe counts it.
+    /// The place, as the `drop` probe counts it.
     pub place: DropKey,
-    /// When, CLOCK_MONOTONIC in nanoseconds.
+    /// The time, CLOCK_MONOTONIC in nanoseconds.
     pub at_ns: u64,
-    /// When its next copy was dropped, before the first was known to be sent again; 0 if none was.
+    /// The time at which its next copy was dropped, before the first was known to be sent again; 0 if none was.
     ///
     /// The kernel tells of a retransmission after the packet has gone down the stack, where it may be dropped at once:
     /// that drop explains the retransmission after this one.
@@ -88,7 +88,7 @@ pub mod total {
     pub const ANSWERED: u32 = 2;
     /// Dropped segments, and retransmissions of such, that a map had no room for.
     pub const LOST: u32 = 3;
-    /// How many elements there are.
+    /// The number of elements.
     pub const ELEMENTS: u32 = 4;
 }
 
@@ -96,7 +96,7 @@ pub mod total {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RetransmissionLayout {
-    /// What it shares with the `drop` probe.
+    /// The part of the layout that it shares with the `drop` probe.
     pub drop: DropLayout,
     /// `sk_buff.end`, an offset from `head`, where `struct skb_shared_info` begins.
     pub skb_end: u32,

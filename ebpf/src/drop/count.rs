@@ -25,7 +25,7 @@ static DROP_FREE: Queue<u32> = Queue::with_max_entries(MAX_KEYS, 0);
 #[map]
 static DROP_COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(MAX_KEYS, 0);
 
-/// How many of a key's first samples were taken, by number.
+/// The number of a key's first samples that were taken, by the key's number.
 #[map]
 static DROP_SAMPLED: Array<u32> = Array::with_max_entries(MAX_KEYS, 0);
 
@@ -71,7 +71,7 @@ pub fn add_one(index: u32) -> u64 {
     }
 }
 
-/// Whether the drop just counted is to be sampled: the first few of a key on the node, then one in many on each CPU.
+/// True if the drop just counted is to be sampled: the first few of a key on the node, then one in many on each CPU.
 #[inline(always)]
 pub fn wants_sample(index: u32, seen: u64) -> bool {
     if seen % SAMPLE_EVERY == 0 {
@@ -113,7 +113,7 @@ fn number(key: &DropKey) -> u32 {
     unsafe { DROP_KEYS.get(key) }.copied().unwrap_or(OVERFLOW)
 }
 
-/// Whether two keys are the same, word by word: comparing arrays would call `memcmp`, a loop over bytes here.
+/// True if two keys are the same, compared word by word: comparing arrays would call `memcmp`, a loop over bytes here.
 #[inline(always)]
 fn same(one: &[u64; 4], other: &[u64; 4]) -> bool {
     one[0] == other[0] && one[1] == other[1] && one[2] == other[2] && one[3] == other[3]

@@ -28,7 +28,7 @@ const ETH_P_LLDP: u16 = 0x88cc;
 /// Least length of a link layer header: Ethernet's.
 const LINK_HEADER_BYTES: u32 = 14;
 
-/// Where the packet's bytes are.
+/// The place of the packet's bytes.
 struct Extent {
     /// Offsets from `skb->head`: of the first byte to copy, and of the end of the linear part.
     start: u32,

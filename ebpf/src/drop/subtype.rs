@@ -7,13 +7,14 @@ use crate::read::{Probed, Read};
 
 /// Link control between neighbours: LACP, OAM and others (802.3 annex 57A).
 const ETH_P_SLOW: u16 = 0x8809;
-/// What the kernel calls all frames with an 802.2 header: CDP, spanning tree and others.
+/// The kernel's number for all frames with an 802.2 header: CDP, spanning tree and others.
 const ETH_P_802_2: u16 = 0x0004;
 /// SNAP's destination access point: the protocol's numbers follow.
 const SNAP: u64 = 0xaa;
 
-/// What follows the link layer header, in so far as it names a protocol: the subtype of a slow protocol; of 802.2 the
-/// access point, or the exclusive or of all bytes of a SNAP header, which differs for the protocols that are in use.
+/// Reads what follows the link layer header, in so far as it names a protocol: the subtype of a slow protocol; of 802.2
+/// the access point, or the exclusive or of all bytes of a SNAP header, which differs for the protocols that are in
+/// use.
 #[inline(always)]
 pub fn of_packet<R: Read>(skb: *const u8, protocol: u16) -> u8 {
     if protocol != ETH_P_SLOW && protocol != ETH_P_802_2 {

@@ -38,7 +38,7 @@ const LINK_HEADER: u64 = 14;
 const VLAN_TAG: u32 = 4;
 const VLAN_ID: u16 = 0x0fff;
 
-/// What a frame is to the probe.
+/// The kinds of frames that the probe tells apart.
 pub enum Frame {
     /// It may be compared.
     Comparable(Description),
@@ -48,7 +48,7 @@ pub enum Frame {
     Other,
 }
 
-/// What is known of a frame.
+/// The known facts about a frame.
 pub struct Description {
     /// The sender's link layer address with the EtherType above it.
     pub sender: u64,

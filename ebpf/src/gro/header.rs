@@ -1,4 +1,4 @@
-//! What a packet carries, by its first headers, wherever the driver put them.
+//! The content of a packet, by its first headers, wherever the driver put them.
 
 use netdiag_abi::gro::{LEAST_LENGTH, kind, lost};
 
@@ -105,7 +105,7 @@ pub unsafe fn kind_of<R: Read>(skb: *const u8) -> u32 {
     }
 }
 
-/// Whether the TCP segment carries data and does not end a burst.
+/// True if the TCP segment carries data and does not end a burst.
 #[inline(always)]
 fn is_joinable(piece: Piece, transport: u32, length: u32) -> bool {
     if transport + TCP_HEADER > piece.length {
