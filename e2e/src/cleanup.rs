@@ -117,7 +117,7 @@ fn end_on_signal() -> io::Result<()> {
     process::exit(code)
 }
 
-/// What a harness's namespaces and folders are called: unique, and telling who made them.
+/// Makes a name for a harness's namespaces and folders: unique, and with its maker's process in it.
 pub(crate) fn unique_name(label: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -175,7 +175,7 @@ impl TemporaryFolder {
         Ok(Self { path, _undo: undo })
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }

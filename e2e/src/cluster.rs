@@ -49,7 +49,7 @@ pub fn wait_until_complete(kubectl: &Kubectl, name: &str, limit: Duration) -> Re
     })
 }
 
-/// What a node's agent reported for a diagnosis.
+/// Reads the result of a node's agent for a diagnosis.
 pub fn result(kubectl: &Kubectl, name: &str, node: &str) -> Result<Value> {
     let report = kubectl.get(&["nnr", node])?;
     let results = report["status"]["results"]

@@ -42,7 +42,7 @@ impl Helm {
     }
 }
 
-/// What helm says about the chart without a cluster: `lint`, `template`.
+/// Asks helm about the chart without a cluster: `lint`, `template`.
 pub fn about_chart(verb: &str, arguments: &[&str]) -> Result<String> {
     process::run(command(None).args([verb, CHART]).args(arguments))
 }

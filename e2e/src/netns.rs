@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use crate::cleanup::{Undo, left_behind, made_here, unique_name};
 use crate::process::run;
 
-/// Where `ip netns` keeps named namespaces.
+/// The folder in which `ip netns` keeps named namespaces.
 pub(crate) const NAMED: &str = "/run/netns";
 
 /// A named network namespace that goes with this value, with all devices and processes in it.

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cleanup::Undo;
 
-/// What a program gets to end by itself before it is killed.
+/// The time that a program gets to end by itself before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 const SHOWN_LINES: usize = 30;
 

@@ -1,4 +1,4 @@
-//! Where the programs under test and the control plane's are.
+//! The paths of the programs under test and of the control plane's.
 //!
 //! `cargo xtask` sets these variables; by hand they are as easily set.
 

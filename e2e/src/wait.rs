@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// What takes a moment has this long, on any machine: only a test that fails waits for it.
+/// The time for whatever takes a moment, on any machine: only a test that fails waits for it.
 pub const LIMIT: Duration = Duration::from_secs(180);
 
 const POLL: Duration = Duration::from_millis(200);

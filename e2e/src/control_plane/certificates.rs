@@ -26,7 +26,7 @@ pub struct Certificates {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// What a certificate says of its holder; the API server takes user and group from it.
+/// The holder of a certificate; the API server takes user and group from it.
 #[derive(Clone, Copy, Debug)]
 pub enum Who<'a> {
     /// A client of this name, in this group if any.

@@ -31,7 +31,7 @@ pub struct ControlPlane {
     folder: TemporaryFolder,
 }
 
-/// Where the API server is reached.
+/// The network from which the API server is reached.
 #[derive(Clone, Debug)]
 enum Place {
     /// By this host alone.
@@ -122,7 +122,7 @@ impl ControlPlane {
         &self.certificates
     }
 
-    /// Where its files are, and room for those of programs that go with it.
+    /// The folder of its files, with room for those of programs that go with it.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

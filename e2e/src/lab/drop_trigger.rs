@@ -25,7 +25,7 @@ pub struct DropTrigger {
     _undo: Undo,
 }
 
-/// What tells drops apart.
+/// The fields that tell drops apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DropSite {
     /// The kernel's reason without its prefix; empty where only events can be listed.
@@ -63,7 +63,7 @@ impl DropTrigger {
         })
     }
 
-    /// Whether reason and function are told, and not the protocol alone.
+    /// True if reason and function are known, and not only the protocol.
     pub fn has_sites(&self) -> bool {
         self.reasons.is_some()
     }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::cleanup::{self, TemporaryFolder, Undo};
 use crate::wait;
 
-/// How long a control group may still hold processes that were killed.
+/// The time for which a control group may still hold processes that were killed.
 const EMPTY_LIMIT: Duration = Duration::from_secs(5);
 
 /// A folder with a node's log folders, and a control group with its pods'.
@@ -47,7 +47,7 @@ impl HostRoot {
         })
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

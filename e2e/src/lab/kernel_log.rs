@@ -31,7 +31,7 @@ impl KernelLog {
         })
     }
 
-    /// Where it is.
+    /// The file's path.
     pub(super) fn path(&self) -> &Path {
         &self.file
     }

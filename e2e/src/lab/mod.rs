@@ -1,4 +1,4 @@
-//! What a fault needs: a namespace that plays the node, pods, wires to hosts beyond, and traffic.
+//! The parts of a fault: a namespace that plays the node, pods, wires to hosts beyond, and traffic.
 
 mod cable;
 mod drop_counters;

@@ -15,7 +15,7 @@ use crate::netns::Namespace;
 use crate::process::{self, Process};
 use crate::programs;
 
-/// Where an agent serves health and metrics: on the loopback device of its node.
+/// The address on which an agent serves health and metrics: on the loopback device of its node.
 const AGENT_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// A node: its network namespace, its file system, its name in the cluster.
@@ -159,7 +159,7 @@ impl Node {
         self.start(command, plane)
     }
 
-    /// What the agent answers on its port for health and metrics.
+    /// Reads the agent's answer on its port for health and metrics.
     pub fn ask_agent(&self, path: &str) -> Result<String> {
         self.namespace.enter(|| http::get(AGENT_PORT, path))?
     }

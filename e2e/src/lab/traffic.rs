@@ -11,7 +11,7 @@ use crate::netns::Namespace;
 use crate::process::{self, Process};
 use crate::{programs, wait};
 
-/// What a traffic program said it did: `sent=20 connected=1`.
+/// The facts that a traffic program printed about its work: `sent=20 connected=1`.
 pub struct Facts(BTreeMap<String, u64>);
 
 impl Facts {

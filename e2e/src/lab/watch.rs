@@ -17,13 +17,15 @@ use crate::wait;
 /// Before Linux 5.11 locked memory counts what eBPF maps take, and container runtimes commonly leave 8 MiB of it; later
 /// kernels do not look.
 const LOCKED_MEMORY: [&str; 3] = ["prlimit", "--memlock=8388608:8388608", "--"];
-/// What a fault may take beyond its window, for machines that are slow: the agent is stopped when the fault is over.
+/// The time that a fault may take beyond its window, for machines that are slow: the agent is stopped when the fault is
+/// over.
 const SPARE_SECONDS: u64 = 120;
 
 /// The capabilities of the chart's container.
 pub const CAPABILITIES: [&str; 5] = ["BPF", "PERFMON", "NET_ADMIN", "SYS_PTRACE", "SYSLOG"];
 
-/// What runs a program with the chart's locked memory and its capabilities, without one of them where that is asked.
+/// The command that runs a program with the chart's locked memory and its capabilities, without one of them where that
+/// is asked.
 pub(super) fn privileges(without: Option<&str>) -> Vec<String> {
     let mut set = "--bounding-set=-all".to_owned();
     let given = |capability: &&str| Some(*capability) != without;
@@ -46,7 +48,7 @@ pub struct Watch {
     seconds: u64,
 }
 
-/// What a window left.
+/// The result of a window.
 pub struct Watched {
     /// The NodeNetReport.
     pub report: Value,

@@ -11,7 +11,7 @@ use crate::process::run;
 use crate::wait;
 
 const HIERARCHIES: &str = "/sys/fs/cgroup";
-/// How long a group may still hold processes that were killed.
+/// The time for which a group may still hold processes that were killed.
 const EMPTY_LIMIT: Duration = Duration::from_secs(10);
 
 /// The groups of one node. They go with this value, and what runs in them.

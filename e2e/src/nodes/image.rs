@@ -12,7 +12,7 @@ use tar::{Builder, EntryType, Header};
 
 use crate::process::run;
 
-/// What goes into an image.
+/// The content of an image.
 pub struct Image<'a> {
     /// Its name with tag, such as `localhost/pause:1`.
     pub name: &'a str,

@@ -123,7 +123,7 @@ impl RealCluster {
     }
 }
 
-/// What makes pods of deployments, puts them on nodes, and collects the children of deleted owners.
+/// Starts the programs that make pods of deployments, put them on nodes, and collect the children of deleted owners.
 fn start_controllers(plane: &ControlPlane, network: &Network) -> Result<Vec<Process>> {
     let accounts = plane.certificates();
     let file = |path: &PathBuf| path.display().to_string();

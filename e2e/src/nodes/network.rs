@@ -42,7 +42,7 @@ impl Network {
         Ok(Self { nodes, cluster })
     }
 
-    /// Where the control plane runs.
+    /// The namespace in which the control plane runs.
     pub fn cluster(&self) -> &Namespace {
         &self.cluster
     }

@@ -15,7 +15,7 @@ use crate::netns::Namespace;
 use crate::process::{Process, run};
 use crate::{programs, wait};
 
-/// What a node keeps for itself of the paths that its daemons write: from its folder to where they expect it.
+/// The paths, of those that its daemons write, which a node keeps for itself: from its folder to where they expect it.
 const OWN_FOLDERS: [(&str, &str); 7] = [
     ("containerd", "/var/lib/containerd"),
     ("run-containerd", "/run/containerd"),

@@ -1,4 +1,4 @@
-//! What a cluster is made of that outlives a process which is killed: names in the file system.
+//! The parts of a cluster that outlive a process which is killed: names in the file system.
 //!
 //! Processes end with the one that started them, mounts and links with the namespaces that they are in.
 
@@ -12,13 +12,13 @@ use super::groups;
 use crate::cleanup::{made_by, remove_folder};
 use crate::{netns, process};
 
-/// What the cluster of one process has made and is there.
+/// The parts that the cluster of one process has made and that are still there.
 #[derive(Debug)]
 pub struct Remains {
     namespaces: BTreeSet<String>,
     groups: BTreeSet<PathBuf>,
     folders: BTreeSet<PathBuf>,
-    /// How many processes run in the namespaces.
+    /// The number of processes that run in the namespaces.
     processes: usize,
 }
 
@@ -44,7 +44,7 @@ impl Remains {
         }
     }
 
-    /// Whether nothing is there.
+    /// True if nothing is there.
     pub fn is_empty(&self) -> bool {
         self.namespaces.is_empty() && self.groups.is_empty() && self.folders.is_empty()
     }

@@ -6,7 +6,7 @@ use super::reassembly::{Family, PORT, Received, SIZE};
 use crate::lab::{Cable, Container, Node};
 use crate::process::Process;
 
-/// What is wrong with the cable.
+/// The fault of the cable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// Every 7th fragment is lost: each time another one of a datagram's 6.

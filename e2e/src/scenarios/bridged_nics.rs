@@ -11,7 +11,7 @@ pub struct BridgedNics<'a> {
     plain: (Wire, &'static str),
 }
 
-/// What the kernel counted while the switches announced themselves.
+/// The kernel's counts while the switches announced themselves.
 pub struct Announcements {
     /// Frames sent on each wire.
     pub sent: u64,

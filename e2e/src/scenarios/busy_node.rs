@@ -21,7 +21,7 @@ pub struct BusyNode<'a> {
     _server: Pod,
 }
 
-/// What was done.
+/// The work that was done.
 #[derive(Debug)]
 pub struct Work {
     /// Requests sent.

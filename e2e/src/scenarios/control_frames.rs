@@ -17,7 +17,7 @@ pub struct ControlFrames<'a> {
     tools: Container,
 }
 
-/// Where the host is.
+/// The place of the host.
 enum Host<'a> {
     /// On the segment of a guest, with up to three NICs of the node.
     Segment(Segment<'a>),

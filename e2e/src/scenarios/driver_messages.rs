@@ -12,7 +12,8 @@ use crate::lab::{KernelLog, Node, Pod};
 const USER: u32 = 1;
 const WARNING: u32 = 4;
 
-/// What drivers print (`netdev_warn` and `dev_warn` put driver, bus address and device in front), and what it means.
+/// The complaints that drivers print (`netdev_warn` and `dev_warn` put driver, bus address and device in front), and
+/// their meaning.
 pub const COMPLAINTS: [(&str, &str); 6] = [
     (
         "ixgbe 0000:03:00.0: partial checksum but l4 proto=2b!",
@@ -40,7 +41,7 @@ pub const COMPLAINTS: [(&str, &str); 6] = [
     ),
 ];
 
-/// What others print, or what quotes a driver.
+/// The look-alikes: lines that others print, or that quote a driver.
 const LOOK_ALIKES: [&str; 9] = [
     "ixgbe 0000:03:00.0: partial checksum but l4 proto=!",
     "ixgbe 0000:03:00.0: partial checksum but l4 proto=2b! and more",

@@ -20,7 +20,7 @@ pub struct HungProgram<'a> {
     client: Container,
 }
 
-/// What the pod's namespace counted.
+/// The counts of the pod's namespace.
 #[derive(Debug)]
 pub struct Overflowed {
     /// Increase of Udp.RcvbufErrors.

@@ -12,7 +12,7 @@ use crate::process::Process;
 use crate::wait;
 use way::{Counters, Way};
 
-/// What goes wrong between the pods. All over IPv4 and IPv6.
+/// The fault between the pods. All over IPv4 and IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The program passes frames on by packet sockets: half-made checksums arrive at the server.
@@ -50,7 +50,7 @@ pub struct LostChecksum<'a> {
     _mesh: Container,
 }
 
-/// What the kernel counted while the client tried.
+/// The kernel's counts while the client tried.
 #[derive(Debug)]
 pub struct WrongChecksums {
     /// Datagrams sent.

@@ -17,7 +17,7 @@ pub struct PromiscuousDevices<'a> {
 }
 
 impl<'a> PromiscuousDevices<'a> {
-    /// What every kernel can do:
+    /// Makes the devices that every kernel can have:
     ///
     /// - `nic0`, a NIC that filters: port of `br0`, set so by a person, and with two captures on it;
     /// - `lower0` with `passthru0` on it, a macvtap device in passthru mode;
@@ -48,7 +48,7 @@ impl<'a> PromiscuousDevices<'a> {
         Ok(scenario)
     }
 
-    /// What takes modules of the kernel:
+    /// Adds the devices that take modules of the kernel:
     ///
     /// - `port0`, a NIC that filters, in the Open vSwitch datapath of `dp0`;
     /// - `dummy0`, a dummy with an address of its own in its forwarding table;

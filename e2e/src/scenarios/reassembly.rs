@@ -15,7 +15,7 @@ pub(super) const PORT: u16 = 7067;
 pub(super) const SIZE: u32 = 8_000;
 /// Seconds after which the node gives up a datagram: the kernel's 30 would make every window long.
 const REASSEMBLY_SECONDS: u64 = 1;
-/// What the last timer may lag, and what the last frame needs to get through an emulated NIC.
+/// The time that the last timer may lag, and that the last frame needs to get through an emulated NIC.
 const LAG: Duration = Duration::from_millis(1_000);
 
 /// An IP version with the addresses that a scenario uses.
@@ -27,7 +27,7 @@ pub enum Family {
     V6,
 }
 
-/// What became of the datagrams.
+/// The fate of the datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
     /// Datagrams that the node's programs have read.

@@ -30,7 +30,7 @@ const SOME_SECONDS: u64 = 4;
 /// Such transfers after which it is given up.
 const MOST_ROUNDS: u32 = 25;
 
-/// What the route does with a packet.
+/// The change that the route makes to a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
     /// Puts the header between IPv6 and TCP.
@@ -41,7 +41,7 @@ pub enum Header {
     None,
 }
 
-/// What the node is plugged in with.
+/// The kind of NIC that the node is plugged in with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nic {
     /// `lan0`, a veth.
@@ -66,10 +66,10 @@ enum Host<'a> {
     Segment(Segment<'a>),
 }
 
-/// How long a veth's receive offload waits for segments to join, nanoseconds.
+/// The time for which a veth's receive offload waits for segments to join, in nanoseconds.
 const JOIN_NS: u32 = 2_000_000;
 
-/// What the kernel counted during one transfer.
+/// The kernel's counts during one transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
     /// Bytes that the sender's socket took.

@@ -18,7 +18,7 @@ pub struct SharedDomain<'a> {
     lan: Lan<'a>,
 }
 
-/// What joins the NICs and the host.
+/// The device that joins the NICs and the host.
 enum Lan<'a> {
     Switch { host: Wire, _switch: Switch },
     Segment(Segment<'a>),

@@ -20,7 +20,7 @@ const ROUND_SECONDS: u64 = 3;
 /// Rounds after which it gives up.
 const MOST_ROUNDS: u32 = 30;
 
-/// How the machine is plugged into the node.
+/// The way in which the machine is plugged into the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plug {
     /// `macvtap0` above `veth-client`.
@@ -80,7 +80,7 @@ pub struct TapQueue<'a> {
     _vm: Container,
 }
 
-/// What the kernel counted while the client asked.
+/// The kernel's counts while the client asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Requests {
     /// Requests that were answered.

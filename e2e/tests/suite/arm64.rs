@@ -49,7 +49,7 @@ fn arm64_image() -> Image {
     Image::read(programs::image("netdiag-agent").unwrap())
 }
 
-/// What both agents print for these arguments.
+/// Returns the output of both agents for these arguments, which must be equal.
 fn said_alike(arm64: &Image, arguments: &[&str]) -> String {
     let here = Command::new(programs::agent().unwrap());
     let mut emulated = Command::new("qemu-aarch64-static");

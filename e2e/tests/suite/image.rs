@@ -52,7 +52,7 @@ impl Image {
     }
 }
 
-/// What an archive holds, by name.
+/// Reads the files of an archive, by name.
 fn files(archive: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut archive = tar::Archive::new(fs::File::open(archive).unwrap());
     let read = |entry: std::io::Result<tar::Entry<'_, fs::File>>| {

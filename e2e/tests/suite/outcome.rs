@@ -1,4 +1,4 @@
-//! What is asked of a report.
+//! The questions that tests ask of a report.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use netdiag_e2e::lab::Watched;
 use serde_json::Value;
 
-/// What came of a diagnosis.
+/// The result of a diagnosis.
 pub struct Outcome {
     /// The NodeNetDiagnosis; null where no cluster asked.
     pub diagnosis: Value,
@@ -146,7 +146,7 @@ pub fn is_nearly(counted: u64, increase: u64) -> bool {
     counted <= increase && (increase - counted) * 50 <= increase
 }
 
-/// What an entry was booked to.
+/// The rows that an entry was booked to.
 pub fn rows(entry: &Value) -> &[Value] {
     entry["explained"].as_array().map_or(&[], Vec::as_slice)
 }

@@ -29,7 +29,7 @@ pub struct Executable {
     pub path: PathBuf,
 }
 
-/// What a build made.
+/// The programs that a build made.
 pub struct Built {
     pub executables: Vec<Executable>,
     pub took: Duration,

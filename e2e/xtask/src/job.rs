@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 const FIRST_PROGRESS: Duration = Duration::from_secs(2);
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
-/// What an ended command gets for its own clean-up before it is killed.
+/// The time that an ended command gets for its own clean-up before it is killed.
 const GRACE: Duration = Duration::from_secs(20);
 const SHOWN_LINES: usize = 40;
 
@@ -29,11 +29,11 @@ pub struct Job<'a> {
     name: &'a str,
     command: Command,
     limit: Duration,
-    /// Where standard output goes; absent: into the log, beside standard error.
+    /// The file for standard output; absent: the log, beside standard error.
     pub output: Option<PathBuf>,
 }
 
-/// How a job ended.
+/// The end of a job.
 pub struct Ended {
     pub success: bool,
     pub over_limit: bool,

@@ -1,4 +1,4 @@
-//! What this machine is and may do, as far as the set-up and the suites need to know.
+//! The facts and permissions of this machine, as far as the set-up and the suites need to know.
 
 use std::fs;
 use std::io::{IsTerminal, stderr, stdin};
@@ -47,7 +47,7 @@ pub fn output_of(command: &mut Command) -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// Whether a folder of PATH holds `program`.
+/// True if a folder of PATH holds `program`.
 pub fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())

@@ -25,7 +25,7 @@ pub enum Slow {
     Busy,
 }
 
-/// What makes this process, and all that it starts, slow. It ends with this value.
+/// The means that make this process, and all that it starts, slow. It ends with this value.
 pub struct Slowed {
     group: Option<Group>,
     ended: Arc<AtomicBool>,
@@ -59,7 +59,7 @@ impl Drop for Slowed {
     }
 }
 
-/// Whether anything was made slow on purpose.
+/// True if anything was made slow on purpose.
 pub fn is_on() -> bool {
     SLOW.load(Ordering::Relaxed)
 }

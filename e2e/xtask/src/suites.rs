@@ -43,7 +43,7 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// What runs when no suite is named: all, the longest last.
+    /// The suites that run when none is named: all, the longest last.
     pub const USUAL: [Self; 9] = [
         Self::Lint,
         Self::Codegen,

@@ -1,6 +1,6 @@
 //! Reads what Rust's test harness prints: counts, failed names, and the tests that skipped themselves.
 
-/// What one or more test programs reported.
+/// The counts that one or more test programs reported.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub passed: usize,

@@ -1,4 +1,4 @@
-//! Where things are: the checkout, the target folder, the cache.
+//! The paths of the checkout, the target folder and the cache.
 
 use std::env;
 use std::ffi::OsStr;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-/// How the folder of a run begins; the process id follows.
+/// The beginning of a run's folder; the process id follows.
 const RUN: &str = "run-";
 
 /// The folders that every command works in.
@@ -18,9 +18,9 @@ pub struct Workspace {
     pub root: PathBuf,
     /// Cargo's target folder.
     pub target: PathBuf,
-    /// What outlives the target folder: control-plane binaries, a Go toolchain.
+    /// The folder that outlives the target folder: control-plane binaries, a Go toolchain.
     pub cache: PathBuf,
-    /// What commands started from here get beside the inherited environment.
+    /// The variables that commands started from here get beside the inherited environment.
     environment: Vec<(&'static str, PathBuf)>,
 }
 

@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 /// Runs a cluster of two real nodes on this machine.
 #[derive(Parser)]
 struct Cli {
-    /// Where the cluster notes what there is of it, and keeps its log
+    /// The folder in which the cluster notes what it has made, and keeps its log
     #[arg(long)]
     folder: PathBuf,
     #[command(subcommand)]

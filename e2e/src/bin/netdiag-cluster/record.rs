@@ -1,4 +1,4 @@
-//! What there is of a cluster, noted in a file before it is made, so that it can be removed whatever happens.
+//! The record of a cluster's parts, noted in a file before they are made, so that they can be removed whatever happens.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -15,17 +15,17 @@ use serde::{Deserialize, Serialize};
 pub struct Record {
     /// The process that holds it.
     pub process: u32,
-    /// When that started, in ticks since boot: the kernel uses numbers of processes again.
+    /// The time at which that process started, in ticks since boot: the kernel uses numbers of processes again.
     started: u64,
     /// Its program, which ends the cluster too.
     program: PathBuf,
     /// Settings of the machine before.
     pub settings: BTreeMap<String, String>,
-    /// How to reach it; absent while it is being made.
+    /// The way to reach it; absent while it is being made.
     pub reach: Option<Reach>,
 }
 
-/// How to reach a cluster.
+/// The way to reach a cluster.
 #[derive(Serialize, Deserialize)]
 pub struct Reach {
     /// The network namespace where the API server is.
@@ -37,7 +37,7 @@ pub struct Reach {
 }
 
 impl Record {
-    /// What is noted in this folder, if a cluster is.
+    /// Reads the record in this folder, if a cluster is noted there.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = path(folder);
         match fs::read(&path) {
@@ -80,12 +80,12 @@ impl Record {
         Ok(draft)
     }
 
-    /// Whether the process that holds the cluster is there.
+    /// True if the process that holds the cluster is there.
     pub fn is_alive(&self) -> bool {
         start_time(self.process) == Some(self.started)
     }
 
-    /// How to reach it, if it is up.
+    /// Finds the way to reach it, if it is up.
     pub fn up(folder: &Path) -> Result<Reach> {
         match Self::read(folder)? {
             Some(record) if record.is_alive() => {
@@ -96,17 +96,17 @@ impl Record {
     }
 }
 
-/// Where a cluster is noted.
+/// The file in which a cluster is noted.
 pub fn path(folder: &Path) -> PathBuf {
     folder.join("cluster.json")
 }
 
-/// What the cluster's process says while it is being started.
+/// The output of the cluster's process while it is being started.
 pub fn log(folder: &Path) -> PathBuf {
     folder.join("cluster.log")
 }
 
-/// When a process started, in ticks since boot; nothing of one that has ended.
+/// Reads the time at which a process started, in ticks since boot; `None` for a process that has ended.
 fn start_time(process: u32) -> Option<u64> {
     // The second field, in parentheses, is the program's name, which may hold anything. proc_pid_stat(5) counts from 1.
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;

@@ -13,7 +13,7 @@ use netdiag_e2e::nodes::{RealCluster, local_images, settings_of_host};
 use crate::record::{self, Reach, Record};
 
 const NODES: u8 = 2;
-/// How often to look whether a node's programs are there.
+/// The interval at which a node's programs are checked.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Makes the cluster and keeps it until SIGTERM, upon which everything is undone, newest first.

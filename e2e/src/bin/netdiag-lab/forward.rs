@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::packet_socket::{ETH_P_ALL, PacketSocket, wait};
 use crate::tun::{CHECKSUMS, SEGMENTATION, Tun};
 
-/// Where the payload of TCP without options begins behind an Ethernet and an IP header. Bytes from here on belong to
+/// The offset of the payload of TCP without options behind an Ethernet and an IP header. Bytes from here on belong to
 /// the transport's payload or options, so breaking one breaks that checksum and no other.
 const BREAKABLE_FROM_IPV4: usize = 14 + 20 + 20;
 const BREAKABLE_FROM_IPV6: usize = 14 + 40 + 20;
@@ -25,10 +25,10 @@ pub(crate) struct Args {
     one: String,
     /// The other device.
     other: String,
-    /// What the frames come through.
+    /// The kind of socket that the frames come through.
     #[arg(long, value_enum, default_value_t = Through::Sockets)]
     through: Through,
-    /// What becomes of the kernel's note that a frame is unfinished, the virtio-net header.
+    /// The treatment of the kernel's note that a frame is unfinished, the virtio-net header.
     #[arg(long, value_enum, default_value_t = Note::Lost)]
     note: Note,
     /// End after this many seconds.
@@ -65,7 +65,7 @@ enum Note {
     Kept,
 }
 
-/// Where frames come in and go out.
+/// The socket or device at which frames come in and go out.
 enum End {
     Socket(PacketSocket),
     Tun(Tun),
@@ -188,7 +188,7 @@ fn is_super_frame(frame: &[u8]) -> bool {
     frame.len() > HEADER && frame[SEGMENTATION_AT] != 0
 }
 
-/// Where TCP or UDP over IP may be broken.
+/// Finds the bytes of TCP or UDP over IP that may be broken.
 fn breakable(frame: &[u8]) -> Option<std::ops::Range<usize>> {
     let (protocol_at, from) = match frame.get(12..14)? {
         [0x08, 0x00] => (14 + 9, BREAKABLE_FROM_IPV4),

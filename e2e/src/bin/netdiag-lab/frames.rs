@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// Device to send from.
     device: String,
     kind: Kind,
-    /// How many.
+    /// The number of frames.
     count: u32,
     /// Milliseconds between two.
     #[arg(long, default_value_t = 5)]

@@ -16,7 +16,7 @@ pub(crate) struct ConnectArgs {
     address: IpAddr,
     /// Port of the server.
     port: u16,
-    /// How many connections to open side by side.
+    /// The number of connections to open side by side.
     count: u32,
     /// Milliseconds to wait for them.
     #[arg(long, default_value_t = 1000)]

@@ -1,4 +1,4 @@
-//! Where a server listens, and for how long.
+//! The addresses of a server, and the time for which it listens.
 
 use std::net::IpAddr;
 use std::thread;

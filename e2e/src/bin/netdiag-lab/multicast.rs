@@ -13,7 +13,7 @@ pub(crate) struct ReceiveArgs {
     group: IpAddr,
     /// Port to receive on.
     port: u16,
-    /// Where to join: an address of the interface for an IPv4 group, the interface's index for an IPv6 group.
+    /// The place to join: an address of the interface for an IPv4 group, the interface's index for an IPv6 group.
     #[arg(long, required = true)]
     on: Vec<String>,
     /// End after this many seconds.

@@ -19,7 +19,7 @@ pub(crate) struct AskArgs {
     address: IpAddr,
     /// Port of the server.
     port: u16,
-    /// How many.
+    /// The number of requests.
     count: u32,
     /// Ask the next address each time.
     #[arg(long)]

@@ -74,7 +74,7 @@ pub(crate) fn ask(args: &AskArgs) -> Result<()> {
     Ok(())
 }
 
-/// How long each answer took; those that came before an error are lost with it.
+/// Measures the time that each answer took; answers before an error are lost with it.
 fn ask_one(server: SocketAddr, end: Instant, gap: Duration) -> Result<Vec<Duration>> {
     let mut stream = TcpStream::connect_timeout(&server, Duration::from_secs(3))?;
     stream.set_nodelay(true)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// What the program tells the kernel that it can finish itself: checksums, and segmentation of TCP.
+/// The work that the program tells the kernel it can finish itself: checksums, and segmentation of TCP.
 pub(crate) const CHECKSUMS: libc::c_uint = libc::TUN_F_CSUM;
 pub(crate) const SEGMENTATION: libc::c_uint = libc::TUN_F_TSO4 | libc::TUN_F_TSO6;
 

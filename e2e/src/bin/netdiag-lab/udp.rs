@@ -17,7 +17,7 @@ pub(crate) struct SendArgs {
     /// Ports of the receiver, separated by commas.
     #[arg(value_delimiter = ',', required = true)]
     ports: Vec<u16>,
-    /// How many of each size to each port.
+    /// The number of datagrams of each size to each port.
     count: u32,
     /// Payload bytes of each; several sizes separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "200")]
@@ -34,7 +34,7 @@ pub(crate) struct ReceiveArgs {
     addresses: Vec<IpAddr>,
     /// Port to receive on.
     port: u16,
-    /// How to wait for a datagram: the kernel verifies its checksum in another function for each.
+    /// The way to wait for a datagram: the kernel verifies its checksum in another function for each.
     #[arg(long, value_enum, default_value_t = Waiting::Recv)]
     with: Waiting,
     /// End after this many seconds.

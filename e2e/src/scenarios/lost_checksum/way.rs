@@ -1,4 +1,4 @@
-//! What lies between the client and the server, for each fault.
+//! The path between the client and the server, for each fault.
 
 use anyhow::Result;
 
@@ -18,14 +18,14 @@ const SERVICE: (&str, &str) = ("10.96.0.10", "fd96::10");
 /// Translated by a rule that writes the address into the packet.
 const STATELESS_SERVICE: (&str, &str) = ("10.96.0.11", "fd96::11");
 
-/// How packets get from one pod to the other.
+/// The way of packets from one pod to the other.
 pub(super) struct Way {
     fault: Fault,
     /// The server's own addresses.
     pub(super) server: (&'static str, &'static str),
     /// Addresses by which the client knows it.
     pub(super) targets: &'static [&'static str],
-    /// What the program in between passes on.
+    /// The devices between which the program passes frames on.
     pub(super) program: &'static str,
 }
 
@@ -81,7 +81,7 @@ impl Way {
         }
     }
 
-    /// What must be there before the program starts.
+    /// Makes what must be there before the program starts.
     pub(super) fn prepare(&self, node: &Node, client: &Pod, server: &Pod) -> Result<()> {
         let inside = node.namespace();
         match self.fault {
@@ -119,7 +119,7 @@ impl Way {
         }
     }
 
-    /// What takes the program's own devices.
+    /// Connects the program's own devices.
     pub(super) fn connect(&self, node: &Node, client: &Pod, server: &Pod) -> Result<()> {
         let inside = node.namespace();
         match self.fault {
@@ -212,7 +212,7 @@ impl Way {
     }
 }
 
-/// What the kernel counts where such packets end.
+/// The kernel's counters where such packets end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Counters {
     pub(super) tcp: u64,

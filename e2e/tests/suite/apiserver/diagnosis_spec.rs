@@ -1,5 +1,4 @@
-//! What a person may ask for. A wrong wish is refused at `kubectl apply`, and the answer says what
-//! is allowed.
+//! The spec that a person may write. A wrong one is refused at `kubectl apply`, and the answer names what is allowed.
 
 use std::fs;
 
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use super::diagnosis;
 use crate::CONTROL_PLANE;
 
-/// What the documents tell people to apply.
+/// The examples that the documents tell people to apply.
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 
 /// A wrong spec, and what the refusal must say.

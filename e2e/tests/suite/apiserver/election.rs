@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::CONTROL_PLANE;
 
 const NAMESPACE: &str = "netdiag-system";
-/// What the chart gives a controller: an account with its permissions, and the lease.
+/// The objects that the chart gives a controller: an account with its permissions, and the lease.
 const GRANTED: [&str; 7] = [
     "--name-template=netdiag",
     "--namespace",
@@ -23,7 +23,7 @@ const GRANTED: [&str; 7] = [
     "--show-only",
     "templates/controller/lease.yaml",
 ];
-/// How long a lease holds that nobody renews.
+/// The time for which a lease holds that nobody renews.
 const LEASE: Duration = Duration::from_secs(15);
 
 /// A controller that takes part in the election.

@@ -1,4 +1,4 @@
-//! What `helm test` reads with, on a real API server where the parts of an installation are played.
+//! The reading by `helm test`, on a real API server where the parts of an installation are played.
 
 use std::path::Path;
 use std::process::Command;
@@ -62,7 +62,7 @@ fn the_test_may_read_what_it_needs_and_nothing_else() {
     }
 }
 
-/// What the program prints, once it may read: the API server takes a moment to know new rights.
+/// Returns the program's output, once it may read: the API server takes a moment to apply new rights.
 fn check(kubeconfig: &Path) -> String {
     wait::until("the new rights", wait::LIMIT, || {
         let mut check = Command::new(programs::controller()?);

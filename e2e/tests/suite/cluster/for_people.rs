@@ -106,7 +106,7 @@ fn links() -> BTreeSet<String> {
     names.map(|name| name.display().to_string()).collect()
 }
 
-/// What a cluster makes has the number of its process in the name.
+/// Asserts that nothing is left of a cluster, whose parts have the number of its process in their names.
 #[track_caller]
 fn assert_nothing_of(process: u32) {
     let remains = Remains::of(process);

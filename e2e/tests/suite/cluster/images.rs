@@ -113,7 +113,7 @@ pub fn image_of(name: &str) -> Image {
     Image::read(programs::image(name).unwrap())
 }
 
-/// Whether a 64-bit ELF program has a segment of type PT_INTERP (elf(5)), which names the loader of its libraries.
+/// True if a 64-bit ELF program has a segment of type PT_INTERP (elf(5)), which names the loader of its libraries.
 fn names_an_interpreter(program: &[u8]) -> bool {
     const PT_INTERP: u32 = 3;
     let number = |at: usize, length: usize| {

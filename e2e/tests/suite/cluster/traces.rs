@@ -1,4 +1,4 @@
-//! What an agent may leave behind in the kernel.
+//! The traces that an agent may leave behind in the kernel.
 
 use std::collections::BTreeSet;
 use std::fs;

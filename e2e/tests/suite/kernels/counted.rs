@@ -1,4 +1,4 @@
-//! What the kernel itself counted while the agent watched, against what the agent says.
+//! The kernel's own counts while the agent watched, against the agent's.
 //!
 //! The agent's window begins and ends at moments of its own. So the kernel is read four times: around the window, and
 //! within it around the fault. What the agent says must lie between the inner and the outer difference.
@@ -15,7 +15,7 @@ use crate::outcome::{Outcome, booked, is_known, rows};
 /// Share of a counter's increase that must be booked: 49 of 50.
 const REMAINDER: u64 = 50;
 
-/// Whether a scenario's ledger may leave something over.
+/// The answer whether a scenario's ledger may leave something over.
 #[derive(Clone, Copy)]
 pub enum Leftover {
     /// Each counter that rose is booked to 98 % at least.
@@ -38,7 +38,7 @@ pub struct Readings {
     pub after: Reading,
 }
 
-/// What a number must lie between.
+/// The limits between which a number must lie.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     at_least: u64,
@@ -153,8 +153,8 @@ impl Readings {
         assert!(wrong.is_empty(), "the ledger is wrong: {wrong:#?}");
     }
 
-    /// How much each counter of the node rose from before the window until after it, and each other that rose at all:
-    /// `node bond0 rx_dropped`, `server Tcp.InCsumErrors`.
+    /// The increase of each counter of the node from before the window until after it, and of each other counter that
+    /// rose at all: `node bond0 rx_dropped`, `server Tcp.InCsumErrors`.
     pub fn increases(&self, node: &Node) -> BTreeMap<String, u64> {
         let mut increases = BTreeMap::new();
         for (counter, bounds) in self.bounds(|reading| &reading.counters) {

@@ -1,4 +1,4 @@
-//! What a node's settings take from the agent, though it has all of its capabilities.
+//! The privileges that a node's settings take from the agent, though it has all of its capabilities.
 
 use netdiag_e2e::lab::{KernelSetting, Node};
 use netdiag_e2e::scenarios::BridgedNics;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::scenarios::Scenario;
 
-/// Where the recordings go; without it none are left.
+/// The variable that names the folder for recordings; without it none are written.
 const FOLDER: &str = "NETDIAG_RECORDINGS";
 
 /// Copies a recording, and writes into its header what made it and how much the kernel's counters rose.

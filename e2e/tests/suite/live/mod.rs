@@ -9,7 +9,7 @@ use crate::scenarios::{Harness, Outlived, Scenario, for_each_scenario};
 
 pub use diagnosed::Diagnosed;
 
-/// How many times longer than usual the windows of one try after the other are.
+/// The factors by which the windows of one try after the other are longer than usual.
 const LONGER: [u64; 3] = [1, 4, 12];
 
 /// Plays a scenario until its windows are long enough for this machine.

@@ -21,14 +21,14 @@ const AT_ONCE: usize = 4;
 /// Scenarios of one boot: enough that booting is a small part, few enough that all guests stay busy until the end.
 const PER_BOOT: usize = 7;
 
-/// What every boot of a run has in common.
+/// The part that every boot of a run has in common.
 pub struct Run<'a> {
     pub workspace: &'a Workspace,
     pub images: &'a Images,
     /// The image with the programs under test.
     pub programs: &'a Path,
     pub folder: &'a Path,
-    /// When the whole run must have ended.
+    /// The time at which the whole run must have ended.
     pub deadline: Instant,
 }
 
@@ -40,7 +40,7 @@ struct Waiting {
     again: bool,
 }
 
-/// What is shared between the threads that boot guests.
+/// The state that is shared between the threads that boot guests.
 struct State {
     waiting: VecDeque<Waiting>,
     outcomes: Vec<Outcome>,

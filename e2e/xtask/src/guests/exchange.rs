@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 /// Room for the recordings of one boot. The file is sparse.
 const SIZE: &str = "64M";
 
-/// What the guest's init gives one scenario.
+/// The time that the guest's init gives one scenario.
 const SCENARIO_LIMIT: Duration = Duration::from_secs(180);
 
 /// The disk of one boot.

@@ -27,9 +27,9 @@ pub struct Guest<'a> {
     pub name: &'a str,
     /// The disk that tells it what to run.
     pub exchange: &'a Path,
-    /// How many scenarios that is.
+    /// The number of scenarios on that disk.
     pub scenarios: usize,
-    /// What is left of the run's time.
+    /// The rest of the run's time.
     pub left: Duration,
 }
 
@@ -44,12 +44,12 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// What dies in the agent's own programs has shown a fault of the agent; emulated kernels die now and then.
+    /// True if it died in the agent's own programs, which is a fault of the agent; emulated kernels die now and then.
     pub fn died_in_ebpf(&self) -> bool {
         self.death.as_ref().is_some_and(|death| death.in_ebpf)
     }
 
-    /// How a guest ended that did not get to its end.
+    /// Describes the end of a guest that did not finish its scenarios.
     pub fn end(&self) -> String {
         match &self.death {
             _ if self.over_limit => format!("over its limit of {} s", self.limit.as_secs()),
@@ -62,10 +62,10 @@ impl Ended {
     }
 }
 
-/// How a kernel died.
+/// The death of a kernel.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Death {
-    /// What it said first.
+    /// The first message about it.
     pub message: String,
     /// An eBPF program was running, and the agent alone loads any.
     pub in_ebpf: bool,

@@ -81,7 +81,7 @@ pub enum Choice<'a> {
     },
 }
 
-/// What one kernel showed.
+/// The result of one kernel.
 pub struct Outcome {
     pub kernel: Kernel,
     /// `uname -r`.
@@ -91,7 +91,7 @@ pub struct Outcome {
     pub recordings: Vec<PathBuf>,
     /// Of its guests together.
     pub took: Duration,
-    /// What people should know, such as a second boot.
+    /// The remark that people should read, such as a second boot.
     pub note: String,
 }
 

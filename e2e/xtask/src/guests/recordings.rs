@@ -10,7 +10,7 @@ use super::results::{Results, Verdict};
 use crate::workspace::Workspace;
 
 const DETECTORS: &str = "agent/diagnosis/src/detectors";
-/// What names of recordings end with. Before it stand module and scenario, joined by a full stop, then a number if the
+/// The ending of a recording's name. Before it stand module and scenario, joined by a full stop, then a number if the
 /// scenario watched more than once.
 const ENDING: &str = ".json.gz";
 

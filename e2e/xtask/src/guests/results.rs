@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::score::Measures;
 
-/// How a scenario ended.
+/// The end of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Passed,
@@ -19,7 +19,7 @@ pub struct Scenario {
     /// Without the module that all have in common.
     pub name: String,
     pub verdict: Verdict,
-    /// What it printed.
+    /// The scenario's output.
     pub output: String,
     /// `Check/Cause` of each finding in the agent's report.
     pub found: BTreeSet<String>,
@@ -91,17 +91,17 @@ impl Results {
         self.scenarios.iter().filter(failed)
     }
 
-    /// What became of the scenario, if the guest got that far.
+    /// The verdict on the scenario, if the guest got that far.
     pub fn verdict(&self, name: &str) -> Option<&Verdict> {
         self.scenario(name).map(|scenario| &scenario.verdict)
     }
 
-    /// How long the scenario's agent took from the begin of the fault to its report.
+    /// The time that the scenario's agent took from the begin of the fault to its report, in seconds.
     pub fn seconds(&self, name: &str) -> Option<f64> {
         self.scenario(name)?.measures.seconds
     }
 
-    /// What the scenario showed, if a guest got to it.
+    /// The result of the scenario, if a guest got to it.
     pub fn scenario(&self, name: &str) -> Option<&Scenario> {
         self.scenarios.iter().find(|scenario| scenario.name == name)
     }

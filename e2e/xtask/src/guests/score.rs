@@ -1,11 +1,11 @@
-//! What the scenarios measured, added up: faults found, false alarms, the ledger, the counts, the time.
+//! The scenarios' measurements, added up: faults found, false alarms, the ledger, the counts, the time.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use super::results::{Scenario, Verdict};
 
-/// What a scenario printed about itself beside its verdict.
+/// The measurements that a scenario printed about itself beside its verdict.
 #[derive(Debug, Default)]
 pub struct Measures {
     /// From the begin of the fault to the agent's report, the rest of its window included.
@@ -18,7 +18,7 @@ pub struct Measures {
     pub counted: Option<[u64; 3]>,
 }
 
-/// What the ledger left over of a counter's increase.
+/// The part of a counter's increase that the ledger left over.
 #[derive(Clone, Debug)]
 pub struct Remainder {
     pub counter: String,
@@ -123,7 +123,7 @@ impl Score {
         score
     }
 
-    /// What was scored, and the score, in words.
+    /// The name of each measurement, and its score, in words.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = vec![(
             "faults found",

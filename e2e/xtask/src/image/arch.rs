@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// What the machine that builds is called, as the builders say it.
+/// The name of the architecture of the machine that builds, in the builders' words.
 pub const HERE: &str = if cfg!(target_arch = "aarch64") {
     "linux/arm64"
 } else {

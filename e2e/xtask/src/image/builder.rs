@@ -43,7 +43,7 @@ pub struct Build<'a> {
     pub builder: Builder,
     pub material: &'a Material,
     pub sources: &'a Sources,
-    /// What the images are for; absent: this machine.
+    /// The architecture that the images are for; absent: this machine's.
     pub arch: Option<Arch>,
     /// Further arguments of the Dockerfile, such as `PROFILE=dev`.
     pub arguments: &'a [&'a str],

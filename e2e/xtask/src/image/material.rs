@@ -1,10 +1,10 @@
-//! What images are built from beside their sources: a base, crates, a linker.
+//! The material of images beside their sources: a base, crates, a linker.
 
 use std::path::PathBuf;
 
 use crate::offline::Offline;
 
-/// What the Dockerfile starts from.
+/// The material that the Dockerfile starts from.
 pub enum Material {
     /// A base from a registry, crates from crates.io.
     Public {
@@ -13,12 +13,12 @@ pub enum Material {
     },
     /// Programs that were built before, below `out` in this folder: only the last stages are built.
     Programs(PathBuf),
-    /// What the set-up put on this machine, without a network.
+    /// The material that the set-up put on this machine, without a network.
     Offline(Offline),
 }
 
 impl Material {
-    /// What tells one from another.
+    /// The inputs that tell one material from another.
     pub fn inputs(&self) -> Vec<String> {
         match self {
             Self::Public { base } => base.iter().cloned().collect(),
@@ -27,7 +27,8 @@ impl Material {
         }
     }
 
-    /// Where nothing may come from a network, there is none; and what buildah mounts goes with it, however it ends.
+    /// The command that builds without a network where nothing may come from one; what buildah mounts goes with it,
+    /// however it ends.
     pub fn inside(&self) -> &'static [&'static str] {
         match self {
             Self::Public { .. } => &[],

@@ -29,9 +29,9 @@ use sources::Sources;
 
 pub use sources::build_changed;
 
-/// What building without a network needs.
+/// The needs of building without a network.
 const NEEDS: [Need; 3] = [Need::Ebpf, Need::Images, Need::ImageBase];
-/// Where the tests' chart looks for images.
+/// The registry in which the tests' chart looks for images.
 const LOCAL: &str = "localhost";
 
 #[derive(Args)]
@@ -58,7 +58,7 @@ pub struct ImageArgs {
     /// Use no network: with buildah, on a Debian tree, with crates and bpf-linker from this machine
     #[arg(long)]
     offline: bool,
-    /// What stands before the images' names
+    /// The registry that stands before the images' names
     #[arg(long, default_value = LOCAL)]
     registry: String,
     /// Their tag; absent: the version of this checkout
@@ -156,7 +156,7 @@ pub enum Kind {
     Arm64,
 }
 
-/// What [`ready`] found or made.
+/// The images that [`ready`] found or made.
 pub struct Ready {
     /// Holds the docker archives `netdiag-agent.tar` and `netdiag-controller.tar`; the end-to-end harness finds them
     /// here by `NETDIAG_IMAGES`. Their images are called `localhost/netdiag-agent` and `localhost/netdiag-controller`,

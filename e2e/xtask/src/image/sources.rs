@@ -1,4 +1,4 @@
-//! What images are built from: the files that .dockerignore lets through, and what git says of them.
+//! The sources of images: the files that .dockerignore lets through, and git's facts about them.
 
 use std::fs;
 use std::path::Path;
@@ -78,11 +78,11 @@ impl Sources {
     }
 }
 
-/// What decides how images are compiled, beside the sources themselves.
+/// The files that decide how images are compiled, beside the sources themselves.
 const BUILD_FILES: [&str; 3] = ["Dockerfile", ".dockerignore", "Cargo.lock"];
 
-/// Whether the last commit, or what is not committed yet, changes how images are compiled; so it is taken to be where
-/// git does not tell.
+/// True if the last commit, or a change that is not committed yet, changes how images are compiled; also where git does
+/// not tell.
 pub fn build_changed(workspace: &Workspace) -> bool {
     let mut git = workspace.command("git");
     git.args(["diff", "--quiet", "HEAD~1", "--"]);

@@ -1,4 +1,4 @@
-//! What images are built on without a registry: a Debian tree as the base, the crates, and this machine's bpf-linker.
+//! The material of images without a registry: a Debian tree as the base, the crates, and this machine's bpf-linker.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ pub struct Base {
     pub name: String,
 }
 
-/// What images are built from where nothing comes from a network.
+/// The material of images where nothing comes from a network.
 pub struct Offline {
     pub base: Base,
     /// The sources of all crates in Cargo.lock, a folder each.
@@ -65,7 +65,7 @@ pub struct Offline {
 }
 
 impl Offline {
-    /// What the set-up made.
+    /// Finds the material that the set-up made.
     pub fn of_this_machine(workspace: &Workspace) -> Result<Self> {
         Ok(Self {
             base: base(workspace)?,
@@ -122,7 +122,7 @@ pub fn no_arm64(workspace: &Workspace) -> Option<String> {
     (!has).then(|| "this machine's package mirror has no standard library of arm64".to_owned())
 }
 
-/// What [`PACKAGES_ARGUMENTS`] say, in that order.
+/// The values of [`PACKAGES_ARGUMENTS`], in that order.
 fn packages(workspace: &Workspace) -> Result<[String; 2]> {
     let dockerfile = text(workspace, "Dockerfile")?;
     let [here, arm64] = PACKAGES_ARGUMENTS.map(|argument| {

@@ -1,5 +1,5 @@
-//! What only a machine without an image registry and without downloads of programs needs. Read it when that is yours;
-//! nothing else of this crate asks you to know it.
+//! The parts that only a machine without an image registry and without downloads of programs needs. Read it when that
+//! is yours; nothing else of this crate asks you to know it.
 //!
 //! Where a registry can be reached, nodes come from a cluster that is there, and images from the Dockerfile as it is:
 //! `cargo xtask image` then uses nothing of this module. Here the programs of nodes are built from Go modules, and

@@ -13,7 +13,7 @@ pub fn folder(workspace: &Workspace, name: &str, inputs: &[String]) -> PathBuf {
     workspace.cache.join(format!("{name}-{key:016x}"))
 }
 
-/// Where a folder is made until it is complete. No two runs share it.
+/// The path at which a folder is made until it is complete. No two runs share it.
 pub fn unfinished(folder: &Path) -> PathBuf {
     let mut name = folder.as_os_str().to_owned();
     name.push(format!("-unfinished-{}", std::process::id()));

@@ -75,7 +75,7 @@ pub fn assets(workspace: &Workspace) -> Result<Option<PathBuf>> {
     Ok(Some(folder))
 }
 
-/// Whether a control plane can be started.
+/// True if a control plane can be started.
 pub fn is_present(workspace: &Workspace) -> bool {
     assets(workspace).is_ok()
 }

@@ -1,5 +1,5 @@
-//! What builds eBPF programs: a compiler that can build `core` for the bpf target, and bpf-linker
-//! with an LLVM no older than the compiler's.
+//! The tools that build eBPF programs: a compiler that can build `core` for the bpf target, and bpf-linker with an LLVM
+//! no older than the compiler's.
 //!
 //! Debian packages both a recent compiler with its sources and the LLVM that goes with it, so on
 //! Debian no nightly is needed. Elsewhere a nightly with rust-src and a bpf-linker do as well.
@@ -70,7 +70,7 @@ pub const LINKER: Step = Step {
     finish: nothing,
 };
 
-/// Whether eBPF programs can be built here. The agent's build.rs looks for the same compilers.
+/// True if eBPF programs can be built here. The agent's build.rs looks for the same compilers.
 pub fn ready(workspace: &Workspace) -> bool {
     has_compiler(workspace) && has_linker(workspace)
 }

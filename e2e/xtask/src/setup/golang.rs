@@ -15,7 +15,7 @@ use super::{Need, Step, control_plane};
 use crate::machine::{on_path, output_of, version_in};
 use crate::workspace::Workspace;
 
-/// What go.mod of the control plane asks for.
+/// The version that go.mod of the control plane asks for.
 const MINIMUM: (u32, u32) = (1, 25);
 const RELEASE: &str = "go1.26.8";
 /// This machine's architecture as Go calls it.

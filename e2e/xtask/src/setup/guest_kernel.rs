@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 
 /// The package that depends on the newest kernel of a suite.
 const NEWEST: &str = "linux-image-cloud-amd64";
-/// What it takes to mount the root.
+/// The modules that mount the root.
 const ROOT_MODULES: [&str; 3] = ["virtio_pci", "virtio_blk", "ext4"];
 
 /// Makes `vmlinuz`, `initrd`, `modules.ext4` and `release` in `folder`, without a change to this machine's own package

@@ -1,4 +1,4 @@
-//! What guests boot from: a root file system, and Debian's kernels.
+//! The images that guests boot from: a root file system, and Debian's kernels.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub const KERNELS: Step = Step {
     },
 };
 
-/// What guests boot from.
+/// The images that guests boot from.
 pub struct Images {
     system: PathBuf,
     kernels: PathBuf,
@@ -73,7 +73,7 @@ impl Images {
     }
 }
 
-/// Where the set-up put them.
+/// Finds the images that the set-up made.
 pub fn images(workspace: &Workspace) -> Result<Images> {
     Ok(Images {
         system: system(workspace)?,

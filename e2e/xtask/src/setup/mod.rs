@@ -32,7 +32,7 @@ pub use guests::{Images, images};
 /// The longest step compiles the control plane: 4 minutes on two idle cores, half an hour on busy ones.
 const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
 
-/// What needs a step.
+/// The use for which a step is needed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Need {
     /// Building the agent with its eBPF programs.
@@ -57,7 +57,7 @@ pub enum Need {
 pub struct Step {
     pub name: &'static str,
     pub need: Need,
-    /// What it is for.
+    /// The purpose, in words for people.
     pub purpose: &'static str,
     /// Why this machine cannot do it, and what to install by hand.
     pub obstacle: fn(&Machine) -> Option<String>,
@@ -65,14 +65,14 @@ pub struct Step {
     pub present: fn(&Workspace) -> bool,
     /// The commands that set it up, to be shown and then run in this order.
     pub commands: fn(&Workspace) -> Result<Vec<Command>>,
-    /// What is left to do after the commands, without a command of its own.
+    /// The work that is left after the commands, without a command of its own.
     pub finish: fn(&Workspace) -> Result<()>,
 }
 
 /// The compiler of Kubernetes' programs. It comes first, since it may be a package, and packages are installed by one
 /// program at a time.
 const GO: [&Step; 1] = [&golang::GO];
-/// What it compiles, beside all the rest.
+/// The steps that this compiler compiles, beside all the rest.
 const COMPILED_BY_GO: [&Step; 2] = [&control_plane::BINARIES, &node_programs::BINARIES];
 const PACKAGES: [&Step; 6] = [
     &packages::NETWORK_TOOLS,
@@ -82,9 +82,9 @@ const PACKAGES: [&Step; 6] = [
     &packages::IMAGE_TOOLS,
     &packages::ARM64_EMULATOR,
 ];
-/// What packages are needed for, and is compiled.
+/// The tools that need packages and are compiled.
 const EBPF_TOOLS: [&Step; 2] = [&ebpf::TOOLCHAIN, &ebpf::LINKER];
-/// What packages are needed for, and mostly waits for a mirror.
+/// The steps that need packages and mostly wait for a mirror.
 const DOWNLOADED: [&Step; 4] = [
     &image_base::CRATES,
     &image_base::BASE,
@@ -92,11 +92,11 @@ const DOWNLOADED: [&Step; 4] = [
     &guests::KERNELS,
 ];
 
-/// What became of the set-up.
+/// The result of the set-up.
 #[derive(Default)]
 pub struct Outcome {
     pub rows: Vec<Row>,
-    /// What cannot be used, with the reason.
+    /// The needs that cannot be met, with the reason.
     pub lacking: Vec<(Need, String)>,
 }
 

@@ -12,7 +12,7 @@ struct Tools {
     need: Need,
     purpose: &'static str,
     programs: &'static [(&'static str, &'static str)],
-    /// What to have elsewhere.
+    /// The replacement to have elsewhere.
     by_hand: &'static str,
 }
 
