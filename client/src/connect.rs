@@ -1,4 +1,4 @@
-//! How to reach the API server.
+//! The connection to the API server.
 
 use std::{
     path::{Path, PathBuf},
@@ -29,7 +29,7 @@ pub enum Error {
     ReadKubeconfig {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error in it.
         #[source]
         source: Box<KubeconfigError>,
     },

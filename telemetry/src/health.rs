@@ -1,4 +1,4 @@
-//! Whether the program lives and whether it can do its work.
+//! The health of the program: does it live, and can it do its work.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What `/healthz` and `/readyz` answer. Clones share it.
+/// The answers of `/healthz` and `/readyz`. Clones share them.
 ///
 /// - **Alive**: each loop that was registered came round within its limit. Where one did not, a restart helps.
 /// - **Ready**: nothing that the work depends on is missing. A restart would not help.
@@ -46,7 +46,7 @@ impl Health {
         }
     }
 
-    /// What the work depends on is missing, with the reason for people.
+    /// Notes that something which the work depends on is missing, with the reason for people.
     pub fn lacks(&self, what: &'static str, reason: impl Into<String>) {
         self.with(|state| state.missing.insert(what, reason.into()));
     }

@@ -5,14 +5,14 @@ use std::io::{self, IsTerminal};
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-/// How and what to log.
+/// The settings of the log.
 #[derive(Clone, Debug, Args)]
 pub struct LogArgs {
     /// Form of the log lines on stderr
     #[arg(long, env = "NETDIAG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     // kube's client logs each failed request; whoever made it logs it too, with what it was for.
-    /// What to log: a level (error, warn, info, debug, trace), or targets with levels
+    /// The level to log (error, warn, info, debug, trace), or targets with levels
     #[arg(
         long,
         env = "NETDIAG_LOG",

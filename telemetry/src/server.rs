@@ -32,7 +32,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Longer than any sensible token; bounds what is read of a file that is none.
 const LONGEST_TOKEN: u64 = 4096;
 
-/// Where to serve, and to whom.
+/// The address to serve on, and the clients to serve.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ServeArgs {
     /// Serve /healthz, /readyz and /metrics here, such as 127.0.0.1:9464 [default: not at all]
