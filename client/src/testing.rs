@@ -1,6 +1,8 @@
 //! An API server for tests: it keeps objects in memory, answers as the real one does as far as both programs need it,
 //! writes down every request, and makes the faults that a test asks for.
 
+mod schema;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
@@ -105,6 +107,8 @@ struct State {
 #[derive(Default)]
 struct Cluster {
     objects: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Schemas of collections; what has none takes every write.
+    schemas: BTreeMap<String, Value>,
     changes: Vec<(String, Value)>,
 }
 
@@ -158,6 +162,12 @@ impl Server {
     /// From now on the watches of a collection bring nothing, those that are open too.
     pub fn deafen(&self, collection: &str) {
         locked(&self.state.deaf).insert(collection.to_owned());
+    }
+
+    /// From now on refuses a write that does not fit this schema of a collection (`openAPIV3Schema`).
+    pub fn declare(&self, collection: &str, schema: Value) {
+        let mut cluster = locked(&self.state.cluster);
+        cluster.schemas.insert(collection.to_owned(), schema);
     }
 
     /// Every request so far.
@@ -380,6 +390,11 @@ impl Cluster {
 
     /// Server-side apply by a writer who owns the whole spec or status.
     fn apply(&mut self, collection: &str, name: &str, body: &Value, status: bool) -> (u16, Value) {
+        let schema = self.schemas.get(collection);
+        if let Some((code, message)) = schema.and_then(|schema| schema::refusal(body, schema, name))
+        {
+            return failure(code, &message);
+        }
         let stored = self.objects.get(collection).and_then(|all| all.get(name));
         let based_on = &body["metadata"]["resourceVersion"];
         let mut object = match stored {

@@ -17,6 +17,8 @@ pub mod report;
 pub mod schema;
 pub mod selector;
 pub mod severity;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use diagnosis::{NodeNetDiagnosis, NodeNetDiagnosisSpec, NodeNetDiagnosisStatus};
 pub use report::{NodeNetReport, NodeNetReportSpec, NodeNetReportStatus};

@@ -4,6 +4,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
 };
+use netdiag_client::Undeclared;
 use netdiag_crds::{
     NodeNetReportStatus,
     conditions::{READY, Status, condition, reasons},
@@ -112,6 +113,21 @@ pub(super) fn build(
         ..report::summary(&status)
     });
     status
+}
+
+/// The status for an API server whose CRD lacks some fields, which the writer takes out: it says which.
+pub(super) fn older(status: &NodeNetReportStatus, undeclared: &Undeclared) -> NodeNetReportStatus {
+    let mut older = status.clone();
+    for ready in &mut older.conditions {
+        reasons::SCHEMA_OLDER.clone_into(&mut ready.reason);
+        let message = format!(
+            "the API server's CRDs are older than this agent: apply those of version {}; {}; left out until then: {undeclared}",
+            env!("CARGO_PKG_VERSION"),
+            cut(&ready.message, MESSAGE / 2),
+        );
+        ready.message = cut(&message, MESSAGE).into_owned();
+    }
+    older
 }
 
 /// The least that the controller needs, for an API server that refuses the rest since a moment.

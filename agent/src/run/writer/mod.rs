@@ -1,5 +1,10 @@
 //! Writes the node's status by server-side apply: when something changed, once, and again with growing delays while
 //! the API server does not take it.
+//!
+//! Under a CRD that is older than this agent the fields go that it does not have; everything else is written. Only what
+//! is refused for another reason is written as the least.
+
+mod refusal;
 
 use std::time::Duration;
 
@@ -10,11 +15,12 @@ use kube::{
     core::DeserializeGuard,
     runtime::{utils::Backoff, watcher::DefaultBackoff},
 };
-use netdiag_client::bounded::retry_after_of;
+use netdiag_client::Undeclared;
 use netdiag_crds::{GROUP, NodeNetReport, NodeNetReportStatus, VERSION, managers};
 use serde_json::json;
 use tokio::time::Instant;
 
+use self::refusal::{OlderSchema, WriteRefusal};
 use super::status;
 use crate::causes::causes;
 
@@ -22,11 +28,8 @@ use crate::causes::causes;
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// The interval at which a status that the schema refused is tried again in full: the CRD may have been updated.
 const RETRY_REFUSED: Duration = Duration::from_secs(300);
-
-/// The API server's answers to a value that its schema does not allow.
-const INVALID: [u16; 2] = [400, 422];
-/// The API server's answer, with status 500, to a field that its schema does not have.
-const UNKNOWN_FIELD: &str = "failed to create typed patch object";
+/// Writes after which a schema that lacks ever more fields is given up. One write learns one level of the schema.
+const MOST_ATTEMPTS: usize = 16;
 
 /// One object's status, as it should be and as it was last written.
 pub(super) struct Writer {
@@ -38,8 +41,8 @@ pub(super) struct Writer {
     /// Writes fail: only the timer tries again, whatever changes meanwhile.
     failing: bool,
     backoff: DefaultBackoff,
-    /// Since when the schema refuses the full status.
-    refused_since: Option<Timestamp>,
+    /// The schema refuses the whole status.
+    older: Option<OlderSchema>,
 }
 
 impl Writer {
@@ -53,7 +56,7 @@ impl Writer {
             due: None,
             failing: false,
             backoff: DefaultBackoff::default(),
-            refused_since: None,
+            older: None,
         }
     }
 
@@ -68,6 +71,7 @@ impl Writer {
     pub(super) fn gone(&mut self) {
         self.written = None;
         self.wanted = None;
+        self.older = None;
         self.nothing_to_write();
     }
 
@@ -84,14 +88,16 @@ impl Writer {
 
     /// Makes a write due at once if it waits only because it was given time.
     pub(super) fn hurry(&mut self) {
-        if !self.failing && self.refused_since.is_none() {
+        if !self.failing {
             self.due = self.due.map(|due| due.min(Instant::now()));
         }
     }
 
     /// Waits until a write is due; for ever when there is nothing to write. Safe to cancel.
     pub(super) async fn due(&self) {
-        match self.due {
+        let in_full = self.older.as_ref().map(|older| older.full_at);
+        let in_full = in_full.filter(|_| self.wanted.is_some() && !self.failing);
+        match self.due.into_iter().chain(in_full).min() {
             Some(due) => tokio::time::sleep_until(due).await,
             None => std::future::pending().await,
         }
@@ -102,26 +108,66 @@ impl Writer {
         let Some(status) = self.wanted.clone() else {
             return;
         };
-        if self.written.as_ref() == Some(&status) {
+        let now = Instant::now();
+        let in_full = self
+            .older
+            .as_ref()
+            .is_some_and(|older| older.full_at <= now);
+        if self.written.as_ref() == Some(&status) && !in_full {
             self.nothing_to_write();
             return;
         }
-        match self.apply(&status).await {
-            Ok(()) => {
-                self.refused_since = None;
-                self.done(Some(status), None);
-            }
-            Err(WriteRefusal::Schema(reason)) => {
-                tracing::warn!(
-                    node = self.name,
-                    reason,
-                    "The API server refused the status, its CRD may be older than this agent; writing the least"
-                );
-                let since = *self.refused_since.get_or_insert_with(Timestamp::now);
-                match self.apply(&status::minimal(&status, &reason, since)).await {
-                    Ok(()) => self.done(None, Some(Instant::now() + RETRY_REFUSED)),
-                    Err(refusal) => self.try_later(&refusal),
+        let known = self.older.as_ref().filter(|_| !in_full);
+        let mut undeclared =
+            known.map_or_else(Undeclared::default, |older| older.undeclared.clone());
+        for _ in 0..MOST_ATTEMPTS {
+            let shape = if undeclared.is_empty() {
+                status.clone()
+            } else {
+                status::older(&status, &undeclared)
+            };
+            match self.apply(&shape, &undeclared).await {
+                Ok(()) => {
+                    self.done(status, undeclared, in_full);
+                    return;
                 }
+                Err(WriteRefusal::Schema {
+                    reason,
+                    undeclared: more,
+                }) => {
+                    if !undeclared.add(more) {
+                        self.write_least(status, undeclared, &reason).await;
+                        return;
+                    }
+                }
+                Err(refusal) => {
+                    self.try_later(&refusal);
+                    return;
+                }
+            }
+        }
+        let reason = "its schema lacks ever more fields";
+        self.write_least(status, undeclared, reason).await;
+    }
+
+    /// Writes the least, since nothing more can be written.
+    async fn write_least(
+        &mut self,
+        status: NodeNetReportStatus,
+        undeclared: Undeclared,
+        reason: &str,
+    ) {
+        tracing::warn!(
+            node = self.name,
+            reason,
+            "The API server refused the status, its CRD may be older than this agent; writing the least"
+        );
+        let since = self.refused_since();
+        let least = status::minimal(&status, reason, since);
+        match self.apply(&least, &undeclared).await {
+            Ok(()) => {
+                self.wrote(status);
+                self.refused(undeclared, true);
             }
             Err(refusal) => self.try_later(&refusal),
         }
@@ -133,17 +179,55 @@ impl Writer {
         self.failing = false;
     }
 
-    fn done(&mut self, written: Option<NodeNetReportStatus>, due: Option<Instant>) {
+    /// Everything is written, but for what the schema does not have.
+    fn done(&mut self, status: NodeNetReportStatus, undeclared: Undeclared, was_in_full: bool) {
+        self.wrote(status);
+        if undeclared.is_empty() {
+            self.older = None;
+            return;
+        }
+        if self.older.is_none() || was_in_full {
+            tracing::warn!(
+                node = self.name,
+                fields = %undeclared,
+                version = env!("CARGO_PKG_VERSION"),
+                "The CRD of the API server lacks fields of this agent, which are left out; apply the CRDs of its version"
+            );
+        }
+        self.refused(undeclared, was_in_full);
+    }
+
+    fn wrote(&mut self, status: NodeNetReportStatus) {
         tracing::debug!(node = self.name, "Wrote the status");
-        self.written = written;
-        self.due = due;
+        self.written = Some(status);
+        self.due = None;
         self.failing = false;
         self.backoff.reset();
     }
 
+    /// Remembers what the schema lacks. The whole status was refused just now, or at the time that is remembered.
+    fn refused(&mut self, undeclared: Undeclared, just_now: bool) {
+        let next = Instant::now() + RETRY_REFUSED;
+        let full_at = self
+            .older
+            .as_ref()
+            .filter(|_| !just_now)
+            .map_or(next, |older| older.full_at);
+        self.older = Some(OlderSchema {
+            undeclared,
+            since: self.refused_since(),
+            full_at,
+        });
+    }
+
+    fn refused_since(&self) -> Timestamp {
+        let since = self.older.as_ref().map(|older| older.since);
+        since.unwrap_or_else(Timestamp::now)
+    }
+
     fn try_later(&mut self, refusal: &WriteRefusal) {
         let (reason, asked) = match refusal {
-            WriteRefusal::Schema(reason) => (reason, None),
+            WriteRefusal::Schema { reason, .. } => (reason, None),
             WriteRefusal::Other { reason, asked } => (reason, *asked),
         };
         let delay = self.backoff.next().unwrap_or(LAST_RETRY);
@@ -158,13 +242,18 @@ impl Writer {
         self.due = Some(Instant::now() + delay);
     }
 
-    async fn apply(&self, status: &NodeNetReportStatus) -> Result<(), WriteRefusal> {
-        let body = json!({
+    async fn apply(
+        &self,
+        status: &NodeNetReportStatus,
+        undeclared: &Undeclared,
+    ) -> Result<(), WriteRefusal> {
+        let mut body = json!({
             "apiVersion": format!("{GROUP}/{VERSION}"),
             "kind": "NodeNetReport",
             "metadata": {"name": self.name},
             "status": status,
         });
+        undeclared.take_from(&mut body);
         let parameters = PatchParams::apply(managers::AGENT).force();
         let patch = Patch::Apply(&body);
         let write = self.api.patch_status(&self.name, &parameters, &patch);
@@ -175,30 +264,6 @@ impl Writer {
                 reason: causes(&error),
                 asked: None,
             }),
-        }
-    }
-}
-
-enum WriteRefusal {
-    /// The object does not fit the schema.
-    Schema(String),
-    /// Anything that may pass, and how long the API server asks to wait.
-    Other {
-        reason: String,
-        asked: Option<Duration>,
-    },
-}
-
-impl WriteRefusal {
-    fn of(answer: &kube::core::Status) -> Self {
-        let message = answer.message.clone();
-        if INVALID.contains(&answer.code) || message.starts_with(UNKNOWN_FIELD) {
-            Self::Schema(message)
-        } else {
-            Self::Other {
-                reason: message,
-                asked: retry_after_of(answer),
-            }
         }
     }
 }

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::*;
 
+mod older;
+
 /// A writer to a server that holds the report and gives these answers in turn: a status, and the seconds that it asks to
 /// wait.
 async fn server(answers: Vec<(u16, Option<u32>)>) -> (Writer, Server) {
@@ -82,8 +84,9 @@ async fn what_the_schema_refuses_is_written_in_short_and_tried_again_much_later(
     let sent = sent(&server);
     assert!(sent[0]["agent"].is_object());
     assert_eq!(sent[1], json!({"observedGeneration": 1}));
-    let due = writer.due.unwrap() - Instant::now();
-    assert!(due > LAST_RETRY && due <= RETRY_REFUSED, "{due:?}");
+    assert!(writer.due.is_none());
+    let again = writer.older.as_ref().unwrap().full_at - Instant::now();
+    assert!(again > LAST_RETRY && again <= RETRY_REFUSED, "{again:?}");
 }
 
 #[tokio::test]
@@ -181,8 +184,11 @@ fn refusal(code: u16, message: &str) -> WriteRefusal {
 fn only_what_the_schema_refuses_is_written_in_short() {
     let unknown = "failed to create typed patch object (/n; netdiag.dev/v1alpha1, Kind=NodeNetReport): \
                    .status.x: field not declared in schema";
-    assert!(matches!(refusal(500, unknown), WriteRefusal::Schema(_)));
-    assert!(matches!(refusal(422, "too long"), WriteRefusal::Schema(_)));
+    assert!(matches!(refusal(500, unknown), WriteRefusal::Schema { .. }));
+    assert!(matches!(
+        refusal(422, "too long"),
+        WriteRefusal::Schema { .. }
+    ));
     assert!(matches!(
         refusal(500, "etcd is away"),
         WriteRefusal::Other { .. }
