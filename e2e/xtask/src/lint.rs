@@ -1,44 +1,102 @@
-//! Formatting and clippy, with warnings as errors.
+//! Formatting, English and clippy, with warnings as errors.
+
+mod english;
+mod prose;
 
 use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 
 use crate::build;
-use crate::job::{Ended, Job};
+use crate::job::Job;
 use crate::setup;
 use crate::workspace::Workspace;
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// The checks by name, in the order they run. `ebpf` must be what the build was told.
-pub fn checks(workspace: &Workspace, ebpf: bool) -> Result<[(&'static str, Command); 2]> {
-    let mut fmt = workspace.cargo();
-    fmt.args(["fmt", "--all", "--check"]);
-    let mut clippy = workspace.cargo();
-    clippy.args(["clippy", "--workspace", "--exclude", "netdiag-ebpf"]);
-    build::agent_setting(workspace, &mut clippy, ebpf)?;
-    clippy.args(["--all-targets", "--locked", "--", "--deny", "warnings"]);
-    Ok([("fmt", fmt), ("clippy", clippy)])
+/// The checks, the fast ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Check {
+    /// rustfmt
+    Fmt,
+    /// Words and doc comments
+    English,
+    /// clippy on all targets
+    Clippy,
 }
 
-/// Runs one check.
-pub fn run(workspace: &Workspace, name: &str, command: Command) -> Result<Ended> {
-    let job = Job::new(workspace, name, command, LIMIT);
-    job.run()
+#[derive(Args)]
+pub struct LintArgs {
+    /// The check to run [default: all]
+    check: Option<Check>,
+}
+
+/// A check that has run.
+pub struct Judged {
+    pub name: &'static str,
+    pub took: Duration,
+    /// The output of a check that failed.
+    pub complaint: Option<String>,
+}
+
+impl Check {
+    pub const ALL: [Self; 3] = [Self::Fmt, Self::English, Self::Clippy];
+
+    /// Runs it. `ebpf` must be what the build was told.
+    pub fn run(self, workspace: &Workspace, ebpf: bool) -> Result<Judged> {
+        match self {
+            Self::Fmt => {
+                let mut fmt = workspace.cargo();
+                fmt.args(["fmt", "--all", "--check"]);
+                run_program(workspace, "fmt", fmt)
+            }
+            Self::English => run_english(workspace),
+            Self::Clippy => {
+                let mut clippy = workspace.cargo();
+                clippy.args(["clippy", "--workspace", "--exclude", "netdiag-ebpf"]);
+                build::agent_setting(workspace, &mut clippy, ebpf)?;
+                clippy.args(["--all-targets", "--locked", "--", "--deny", "warnings"]);
+                run_program(workspace, "clippy", clippy)
+            }
+        }
+    }
+}
+
+fn run_program(workspace: &Workspace, name: &'static str, command: Command) -> Result<Judged> {
+    let ended = Job::new(workspace, name, command, LIMIT).run()?;
+    Ok(Judged {
+        name,
+        took: ended.took,
+        complaint: (!ended.success).then(|| ended.excerpt()),
+    })
+}
+
+fn run_english(workspace: &Workspace) -> Result<Judged> {
+    let begin = Instant::now();
+    let found = english::check_folder(&workspace.root)?;
+    Ok(Judged {
+        name: "english",
+        took: begin.elapsed(),
+        complaint: (!found.is_empty()).then(|| found.join("\n")),
+    })
 }
 
 /// `cargo xtask lint`.
-pub fn lint(workspace: &Workspace) -> Result<ExitCode> {
+pub fn lint(workspace: &Workspace, args: &LintArgs) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
-    for (name, command) in checks(workspace, setup::ebpf_ready(workspace))? {
-        let ended = run(workspace, name, command)?;
-        if ended.success {
-            eprintln!("{name}: ok ({:.1} s)", ended.took.as_secs_f64());
-        } else {
-            eprintln!("{}\n{name}: FAILED", ended.excerpt());
+    for check in Check::ALL {
+        if args.check.is_some_and(|only| only != check) {
+            continue;
+        }
+        let judged = check.run(workspace, setup::ebpf_ready(workspace))?;
+        let name = judged.name;
+        if let Some(complaint) = judged.complaint {
+            eprintln!("{complaint}\n{name}: FAILED");
             code = ExitCode::FAILURE;
+        } else {
+            eprintln!("{name}: ok ({:.1} s)", judged.took.as_secs_f64());
         }
     }
     Ok(code)

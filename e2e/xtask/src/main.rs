@@ -56,8 +56,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Measure how the time of a diagnosis grows with its window
     Bench(bench::BenchArgs),
-    /// Check the formatting and run clippy
-    Lint,
+    /// Check formatting and English, and run clippy
+    Lint(lint::LintArgs),
 }
 
 fn main() -> ExitCode {
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
             Command::Codegen(args) => codegen::codegen(&workspace, &args),
             Command::Compare(args) => compare::compare(&workspace, &args),
             Command::Bench(args) => bench::bench(&workspace, &args),
-            Command::Lint => lint::lint(&workspace),
+            Command::Lint(args) => lint::lint(&workspace, &args),
         }
     });
     result.unwrap_or_else(|error| {

@@ -22,7 +22,7 @@ use crate::workspace::Workspace;
 /// A set of tests that need the same things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Suite {
-    /// Formatting and clippy
+    /// Formatting, English and clippy
     Lint,
     /// Generated files against what generates them
     Codegen,

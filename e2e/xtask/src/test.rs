@@ -223,15 +223,15 @@ fn kernel_rows(workspace: &Workspace, built: &Built) -> Vec<Row> {
 
 fn lint_rows(workspace: &Workspace, ebpf: bool) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for (name, command) in lint::checks(workspace, ebpf)? {
-        let ended = lint::run(workspace, name, command)?;
-        if ended.success {
-            let mut row = Row::made(name, ended.took, "");
+    for check in lint::Check::ALL {
+        let judged = check.run(workspace, ebpf)?;
+        if let Some(complaint) = judged.complaint {
+            eprintln!("{complaint}");
+            rows.push(Row::failed(judged.name, judged.took, "see above"));
+        } else {
+            let mut row = Row::made(judged.name, judged.took, "");
             row.counts.passed = 1;
             rows.push(row);
-        } else {
-            eprintln!("{}", ended.excerpt());
-            rows.push(Row::failed(name, ended.took, "see above"));
         }
     }
     Ok(rows)
