@@ -76,7 +76,7 @@ fn has_library_sources(sysroot: &Path) -> bool {
     sysroot.join("lib/rustlib/src/rust/library/core").is_dir()
 }
 
-/// Settings of the cargo that aya-build runs, which takes them from the environment alone: a stable compiler must
+/// Settings of the cargo that aya-build runs, which takes them only from the environment: a stable compiler must
 /// accept `-Z build-std`, and progress must not turn into a screen of warnings.
 #[expect(
     unsafe_code,

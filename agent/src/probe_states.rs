@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(probe("kernel-log").reason.as_deref(), Some("needs SYSLOG"));
         assert_eq!(probe("frame-copies").state, ATTACHED);
         assert_eq!(probe("frame-copies").backend.as_deref(), Some("tp_btf"));
-        let question = "for 34 s, since eth0 and eth1 take in multicast frames";
+        let question = "for 34 s, because eth0 and eth1 take in multicast frames";
         assert_eq!(probe("frame-copies").reason.as_deref(), Some(question));
         assert_eq!(probe("gro").state, IDLE);
         assert_eq!(probe("gro").backend, None);

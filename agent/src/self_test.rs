@@ -141,7 +141,7 @@ mod tests {
         };
         let said = tried(&restrictions, &[Access::Symbols]);
         let expected = "addresses in /proc/kallsyms are hidden: kernel.kptr_restrict is 2 (1 shows them to the agent), \
-                        so drops are told by";
+                        so drops are known only by";
         assert!(
             said.len() == 1 && said[0].starts_with(expected),
             "{said:#?}"

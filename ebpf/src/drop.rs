@@ -8,7 +8,7 @@
 //! <https://elixir.bootlin.com/linux/v6.12/source/include/trace/events/skb.h>
 //!
 //! The agent loads the first of three programs that this kernel takes. They differ only in how they read memory: they
-//! must not cost more than some tens of nanoseconds a packet, since a flood of drops is when they matter.
+//! must not cost more than some tens of nanoseconds a packet, because a flood of drops is when they matter.
 
 #![expect(
     unsafe_code,

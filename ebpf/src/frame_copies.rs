@@ -6,7 +6,7 @@
 //!
 //! <https://elixir.bootlin.com/linux/v6.12/source/net/core/dev.c>
 //!
-//! Most packets are for one receiver and cost a look at their type alone.
+//! Most packets are for one receiver and cost only a look at their type.
 
 #![expect(
     unsafe_code,

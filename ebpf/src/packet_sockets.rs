@@ -184,8 +184,8 @@ unsafe fn process_of(task: *const u8) -> u32 {
     }
 }
 
-/// A field of a kernel structure; what cannot be read is 0, since the helper clears what it cannot fill. Its result is
-/// not looked at on purpose: a branch for each field would give the verifier more ways through the loop over
+/// A field of a kernel structure; what cannot be read is 0, because the helper clears what it cannot fill. Its result
+/// is not looked at on purpose: a branch for each field would give the verifier more ways through the loop over
 /// memberships than it follows.
 ///
 /// # Safety

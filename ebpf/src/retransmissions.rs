@@ -208,7 +208,8 @@ fn sent_again<R: Read>(arguments: Arguments) {
 fn answered_again<R: Read>(arguments: Arguments) {
     let request: *const u8 = arguments.get(1);
     // SAFETY: request is the tracepoint's argument. The listener's family may be IPv6 where the request's is not, so it
-    // is asked from its operations. It begins a tcp_request_sock, which the verifier does not know: hence the helper.
+    // is asked from its operations. It begins a tcp_request_sock, which the verifier does not know, so a helper reads
+    // it.
     let (ends, sequence) = unsafe {
         let operations = Probed::pointer(request, layout!(request_operations));
         let family: u32 = Probed::field(operations, layout!(operations_family));

@@ -1,6 +1,6 @@
 //! TCP retransmissions that drops on this node explain.
 //!
-//! The probe joins a segment that is sent again to the drop of its earlier copy. A finding that explains drops thereby
+//! The probe joins a segment that is sent again to the drop of its earlier copy. A finding that explains drops
 //! knows how many retransmissions they caused, at least: what was translated on its way, or dropped before the probe
 //! was attached, is not recognised.
 

@@ -56,7 +56,7 @@ impl Access {
                 "no drop is seen: counters tell how many packets were lost, but not which and why"
             }
             Self::Links => {
-                "the node's own links alone are seen: no counter and no drop of a pod's link, and nothing that takes \
+                "only the node's own links are seen: no counter and no drop of a pod's link, and nothing that takes \
                  both ends of a link to see"
             }
             Self::Processes => {
@@ -64,7 +64,7 @@ impl Access {
                  /run/netns has a name for them; programs that hold a TAP device are not found"
             }
             Self::Symbols => {
-                "drops are told by the kernel's reason alone, not by the function that dropped, and booked to no \
+                "drops are known only by the kernel's reason, not by the function that dropped, and booked to no \
                  counter"
             }
             Self::KernelLog => "what drivers print about checksums is not read",

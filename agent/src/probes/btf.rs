@@ -42,7 +42,7 @@ pub(crate) enum Error {
 /// Type information of the running kernel.
 pub(crate) struct KernelTypes {
     btf: Btf,
-    /// Structures found so far, since each look-up by name walks the whole table.
+    /// Structures found so far, because each look-up by name walks the whole table.
     structures: RefCell<HashMap<String, Option<Type>>>,
 }
 
@@ -91,7 +91,7 @@ impl KernelTypes {
             _ => read_error(source),
         })?;
         // Parsed into objects the table takes 40 MB, mapped it takes its own 5. The kernel lets its file be mapped
-        // only since 6.16, hence the copy.
+        // only from 6.16 on, so it is copied.
         let copy = system::memory_file(&bytes).map_err(read_error)?;
         let btf = Btf::from_file_with_backend(
             format!("/proc/self/fd/{}", copy.as_raw_fd()),

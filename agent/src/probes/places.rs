@@ -21,8 +21,8 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// `seen` are all namespaces of the window: where a namespace's cookie is unknown, its number is believed only if it
-    /// meant one namespace throughout, since numbers are given again at once.
+    /// `seen` are all namespaces of the window: where a namespace's cookie is unknown, its number is believed only if
+    /// it meant one namespace throughout, because numbers are given again at once.
     pub(super) fn new(
         namespaces: &[Namespace],
         links: &[Link],

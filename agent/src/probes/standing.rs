@@ -47,7 +47,7 @@ pub(crate) fn on_demand<T>(
             ..
         } => {
             let seconds = until_ms.saturating_sub(*from_ms).div_ceil(1_000);
-            (ATTACHED, format!("for {seconds} s, since {question}"))
+            (ATTACHED, format!("for {seconds} s, because {question}"))
         }
     };
     Probe {

@@ -31,16 +31,16 @@ const VERSION: u32 = 1;
 /// 2 MB.
 const MAX_BYTES: usize = 64 << 20;
 
-/// One window with whence it comes.
+/// One window with its origin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recording {
-    /// Whence it comes.
+    /// The origin of the evidence.
     pub header: Header,
     /// The evidence of the window.
     pub evidence: EvidenceWindow,
 }
 
-/// Whence the evidence comes, for a person who opens the file.
+/// The origin of the evidence, for a person who opens the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Header {

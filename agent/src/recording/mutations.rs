@@ -47,7 +47,7 @@ fn mutate(value: &mut Value, random: &mut Rng) {
         _ => None,
     };
     match inner {
-        // Mostly deeper, since leaves are what detectors read.
+        // Mostly deeper, because leaves are what detectors read.
         Some(inner) if random.u8(..) < 240 => mutate(inner, random),
         _ => *value = changed(value, random),
     }

@@ -56,7 +56,7 @@ pub fn check_writable(path: &Path) -> Result<(), WriteError> {
 }
 
 /// Writes a recording, compressed when the file's name ends with `.gz`. The file appears whole or not at all, readable
-/// by its owner alone, since samples hold parts of packets.
+/// only by its owner, because samples hold parts of packets.
 ///
 /// # Errors
 /// When the file cannot be written or the evidence is too large.

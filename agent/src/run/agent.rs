@@ -38,7 +38,7 @@ const BEGINNING: Duration = Duration::from_secs(5);
 /// The time that the agent's end waits for a last write, and then for threads that still read.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-/// Everything that the program knows. Its results and windows change through [`Agent::settle`] alone.
+/// Everything that the program knows. Its results and windows change only through [`Agent::settle`].
 pub(super) struct Agent {
     /// The running windows.
     pub windows: Windows,

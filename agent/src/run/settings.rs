@@ -16,7 +16,7 @@ pub(super) fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
         .cloned()
         .collect();
     if checks.is_empty() {
-        // An empty list means all checks, so unknown names alone must stay and be refused.
+        // An empty list means all checks, so a list of only unknown names must stay and be refused.
         checks.clone_from(&assignment.checks);
     }
     let globs = assignment.interfaces.clone().unwrap_or_default();

@@ -102,7 +102,7 @@ pub(super) fn build(
         ..NodeNetReportStatus::default()
     };
     report::bound(&mut status);
-    // Before, for its place in the object and since what goes for want of room was lost all the same; and after, since the
+    // Before, for its place in the object and because what does not fit was lost all the same; and after, because the
     // rest counts what the object holds.
     let whole = report::summary(&status);
     status.summary = Some(whole.clone());

@@ -85,7 +85,7 @@ impl HostRoot {
 pub(crate) enum NamespaceScope {
     /// The node's own and every other.
     All,
-    /// The node's own alone. Others are found all the same, so that peers of the node's links can be named.
+    /// Only the node's own. Others are found all the same, so that peers of the node's links can be named.
     Node,
 }
 

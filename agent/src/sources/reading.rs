@@ -80,7 +80,7 @@ fn union(one: Option<Vec<IpAddr>>, other: Option<Vec<IpAddr>>) -> Option<Vec<IpA
 /// The namespaces and links of the window between two readings.
 ///
 /// A namespace or link that was made within the window counts from nothing. One that was there before, but could not
-/// be read then, is left out, since its whole past would look like the window's.
+/// be read then, is left out, because its whole past would look like the window's.
 pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observed<Vec<Link>>) {
     let mut missing: Vec<String> = [before.links.missing(), after.links.missing()]
         .into_iter()

@@ -1,6 +1,6 @@
 //! Routes that put a segment routing header into packets or act on one, by RTM_GETROUTE.
 //!
-//! Of the agent's own namespace alone: the kernel lists routes of the socket's namespace, and unlike links and
+//! Only of the agent's own namespace: the kernel lists routes of the socket's namespace, and unlike links and
 //! addresses they have no attribute for another one.
 
 use std::io;

@@ -19,7 +19,7 @@ pub const RING_BYTES: u32 = 256 * 1024;
 /// The first samples of a key are taken at once, up to this many on the whole node.
 pub const FIRST_SAMPLES: u32 = 4;
 
-/// After the first, every so-manieth drop of a key on one CPU is sampled. A power of two.
+/// After the first, one of so many drops of a key on one CPU is sampled. A power of two.
 pub const SAMPLE_EVERY: u64 = 1024;
 
 /// Bytes of a packet that a sample holds.

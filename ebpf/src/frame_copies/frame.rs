@@ -113,7 +113,7 @@ pub fn read<R: Read>(skb: *const u8) -> Frame {
     let mut beginning = MaybeUninit::<[u64; BEGINNING_WORDS]>::uninit();
     let words = beginning.as_mut_ptr().cast::<u64>();
     for index in 0..BEGINNING_WORDS {
-        // Word by word, since for an array of zeros the compiler calls `memset`, a subprogram: see `Direct`.
+        // Word by word, because for an array of zeros the compiler calls `memset`, a subprogram: see `Direct`.
         // SAFETY: the index is within the array.
         unsafe { words.add(index).write_volatile(0) };
     }

@@ -136,8 +136,9 @@ unsafe fn first_piece<R: Read>(skb: *const u8, length: u32) -> Piece {
     }
 }
 
-/// The first page fragment: drivers such as virtio_net leave there all but the link layer header, and `napi_gro_frags`
-/// is for those that always do. The packet's linear part is then empty, and `skb_gro_reset_offset` looks there, too.
+/// The first page fragment: drivers such as virtio_net leave there everything except the link layer header, and
+/// `napi_gro_frags` is for those that always do. The packet's linear part is then empty, and `skb_gro_reset_offset`
+/// looks there, too.
 ///
 /// # Safety
 /// As [`first_piece`].
@@ -154,7 +155,7 @@ unsafe fn first_fragment<R: Read>(skb: *const u8) -> Piece {
     unsafe {
         let head = R::pointer(skb, layout!(skb_head));
         let end: u32 = R::field(skb, layout!(skb_end));
-        // `skb_shinfo`. As a number, since the verifier need not know where `head` points.
+        // `skb_shinfo`. As a number, because the verifier need not know where `head` points.
         let shared = (head as u64).wrapping_add(u64::from(end)) as *const u8;
         if Probed::field::<u8>(shared, layout!(shared_fragments_count)) == 0 {
             return NONE;

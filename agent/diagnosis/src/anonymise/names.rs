@@ -20,7 +20,7 @@ pub(super) struct Names {
     new: BTreeMap<(&'static str, String), String>,
     /// The number of names of each kind.
     counts: BTreeMap<String, u32>,
-    /// By the name alone, for texts.
+    /// By the name without its namespace, for texts.
     in_texts: BTreeMap<String, String>,
 }
 

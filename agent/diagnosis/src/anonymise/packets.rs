@@ -206,7 +206,7 @@ fn addresses(packet: &IpPacket<'_>) -> u16 {
     fold(u64::from(of(packet.source)) + u64::from(of(packet.final_destination)))
 }
 
-/// Blanks all but the sum, which stands in the first word.
+/// Blanks everything except the sum, which stands in the first word.
 fn keep_sum(bytes: &mut [u8], from: usize, to: usize) {
     let to = to.min(bytes.len());
     let Some(payload) = bytes.get(from..to).filter(|payload| payload.len() >= 2) else {

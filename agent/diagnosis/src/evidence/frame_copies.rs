@@ -9,7 +9,7 @@ use super::NetnsId;
 /// Frames that came in on two interfaces of one namespace within 100 ms: both are in one broadcast domain.
 ///
 /// An interface is where a frame ends up: a bridge or a bond, not its port; a VLAN device for the frames of its VLAN.
-/// Interfaces that hand each other's frames on (`Topology::are_joined`) are no pair, since there every frame comes in
+/// Interfaces that hand each other's frames on (`Topology::are_joined`) are no pair, because there every frame comes in
 /// twice by design.
 ///
 /// Left out is what one sender sends alike into several broadcast domains: control protocols of routers and switches,

@@ -13,7 +13,7 @@ pub struct Retransmissions {
     /// Segments that sockets of this node's kernel sent again (`tcp_retransmit_skb`).
     pub segments: u64,
     /// Those whose earlier copy was dropped on this node: same first sequence number, and same address and port of at
-    /// least one end, since a translation changes the other. A packet of which both ends were translated, or that was
+    /// least one end, because a translation changes the other. A packet of which both ends were translated, or that was
     /// dropped before the probe was attached, is not found again, so these are at least as many.
     pub explained: Vec<ExplainedRetransmissions>,
     /// Drops that could not be remembered, because a map was full.

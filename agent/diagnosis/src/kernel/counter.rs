@@ -35,7 +35,7 @@ pub enum NamespaceCounter {
     ReversePathFilter,
     /// Connections for which a listener's queue had no room. tcp_conn_request frees a refused SYN as one that was read.
     ListenOverflows,
-    /// Packets that connection tracking refused, nearly all for want of room in the table.
+    /// Packets that connection tracking refused, nearly all because the table was full.
     ConntrackDrop,
     /// Connections that connection tracking could not keep; each refused packet is in [`Self::ConntrackDrop`] as well.
     ConntrackInsertFailed,

@@ -56,7 +56,7 @@ fn divide(total: u128, weights: &[u64]) -> Vec<u64> {
     let mut parts: Vec<u64> = weights
         .iter()
         .map(|weight| {
-            // At most `weight`, since total <= all; the product cannot overflow while all < 2^64, else it saturates.
+            // At most `weight`, because total <= all; the product cannot overflow while all < 2^64, else it saturates.
             let part = u128::from(*weight).saturating_mul(total) / all;
             u64::try_from(part).map_or(*weight, |part| part.min(*weight))
         })

@@ -43,7 +43,7 @@ pub(crate) struct Identifier {
 }
 
 impl Lldp {
-    /// Reads the elements behind the EtherType. Elements that the sample cuts off are read as far as they go, since
+    /// Reads the elements behind the EtherType. Elements that the sample cuts off are read as far as they go, because
     /// names come late; `None` when not even a chassis or port can be read.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut found = Self::default();

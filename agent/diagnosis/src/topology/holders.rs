@@ -1,7 +1,7 @@
 //! Which process holds which TUN, TAP, macvtap or ipvtap device open.
 //!
 //! A holder names its device, and the device may have been moved to another namespace after it was opened. So a name
-//! that is not found at home means the device that alone has it on the node.
+//! that is not found at home means the only device that has it on the node.
 
 use super::Topology;
 use crate::evidence::{Link, LinkKind, TunHolder};

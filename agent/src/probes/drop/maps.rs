@@ -35,7 +35,7 @@ impl Maps {
         })
     }
 
-    /// All counts by key. A count lives in one place alone, so reading while the program runs loses and doubles none.
+    /// All counts by key. A count lives in only one place, so reading while the program runs loses and doubles none.
     pub(super) fn snapshot(&self) -> Result<DropSnapshot, Error> {
         let taken_ns = monotonic_ns();
         let mut counts = HashMap::new();

@@ -147,7 +147,7 @@ impl DropProbe {
         let slower = self
             .refused
             .as_ref()
-            .map(|refused| format!("counts by {}, since {refused}", self.backend.name()));
+            .map(|refused| format!("counts by {}, because {refused}", self.backend.name()));
         let lesser = lesser(&self.facts);
         match (slower, lesser) {
             (Some(slower), Some(lesser)) => Some(format!("{slower}; {lesser}")),

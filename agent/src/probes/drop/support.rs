@@ -16,7 +16,7 @@ pub(super) fn supported(facts: &KernelFacts) -> Support {
     match facts.arguments("kfree_skb") {
         Some(3..) => Support::Full,
         Some(2) => Support::Degraded(
-            "the kernel gives no drop reasons (5.17 and later do): drops are told apart by location alone"
+            "the kernel gives no drop reasons (5.17 and later do): drops are told apart only by location"
                 .to_owned(),
         ),
         _ => Support::No("the kernel has no usable tracepoint kfree_skb".to_owned()),

@@ -8,7 +8,7 @@ use crate::probes::{
     kallsyms,
 };
 
-/// Looks every offset and number up, but for the addresses of pages.
+/// Looks every offset and number up, except the addresses of pages.
 ///
 /// # Errors
 /// This kernel lacks a field.

@@ -37,7 +37,7 @@ fn five_capabilities_suffice() {
     assert!(text.contains("everything was read"), "{text}");
 }
 
-/// The restricted half of `five_capabilities_suffice`; alone it has nothing to look into.
+/// The restricted half of `five_capabilities_suffice`; by itself it has nothing to look into.
 #[test]
 #[ignore = "is run by five_capabilities_suffice"]
 fn run_with_five_capabilities() {

@@ -82,7 +82,7 @@ fn run(program: &str, arguments: &[&str]) {
 fn wait_for(condition: impl Fn() -> bool) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while !condition() {
-        assert!(std::time::Instant::now() < end, "waited in vain");
+        assert!(std::time::Instant::now() < end, "the wait was too long");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }

@@ -163,7 +163,7 @@ fn drivers_and_checksum_offloads_of_another_namespace_are_read() {
     assert_eq!(p0.driver.as_deref(), Some("veth"));
     assert_eq!(p0.tx_checksum_offload, Some(true));
 
-    // By the ioctl alone, as on kernels without BPF.
+    // Only by the ioctl, as on kernels without BPF.
     let checksum_by_ioctl = |namespace, name: &str| {
         let mut plain = Link {
             name: name.to_owned(),

@@ -122,7 +122,7 @@ pub(super) fn discover(
         let is_restricted = failed.why_refused.is_some();
         let is_seen = |id: &NetnsId| {
             let of_others = found.get(id);
-            // Of a namespace that is known by its name alone little can be read.
+            // Of a namespace that is known only by its name little can be read.
             *id == own_id || of_others.is_some_and(|one| !is_restricted || !one.pids.is_empty())
         };
         if !devices.is_empty() && devices.iter().all(|one| is_seen(&NetnsId(one.inum))) {
@@ -236,8 +236,8 @@ fn namespaces_of_processes(failed: &mut Failures) -> io::Result<BTreeMap<NetnsId
     Ok(namespaces)
 }
 
-/// Opens the namespace through the first of its processes that is still there. The number is compared once more, since
-/// the process may have ended and its pid be another's by now.
+/// Opens the namespace through the first of its processes that is still there. The number is compared once more,
+/// because the process may have ended and its pid be another's by now.
 fn open_of_process(id: NetnsId, pids: &[u32]) -> io::Result<Option<File>> {
     for pid in pids {
         match File::open(processes::path(*pid, "ns/net")) {

@@ -6,7 +6,7 @@ use crate::kernel::{DeviceCounter, Reason};
 sites! {
     /// The hand-over of a received frame to its protocol; label drop: dev_core_stats_rx_dropped_inc or
     /// _rx_nohandler_inc, then kfree_skb_reason. Seen: 10 LLDP frames on a veth, rx_dropped +10 (6.18); on a bond 40 of
-    /// 40 (6.1, 6.12). tc's ingress verdict is inlined here (TC_INGRESS) and counts nothing on the device, hence the
+    /// 40 (6.1, 6.12). tc's ingress verdict is inlined here (TC_INGRESS) and counts nothing on the device; so the
     /// reasons.
     NETIF_RECEIVE_SKB_CORE = Site::new(Device, &["__netif_receive_skb_core"])
         .raising(&[
@@ -60,7 +60,7 @@ sites! {
     /// The way out. SKB_BAD_GSO is what qdisc_pkt_len_segs_init (inlined) says of a super-frame without a TCP header
     /// where one should be; seen with tx_dropped +38 and +95 (6.12.117). DEV_READY and RECURSION_LIMIT leave by the
     /// last lines, dev_core_stats_tx_dropped_inc and kfree_skb_list_reason. Drops of an inlined qdisc or tc verdict
-    /// carry reasons of their own and are not the device's, but for a device without carrier: noop_enqueue counts
+    /// carry reasons of their own and are not the device's, except for a device without carrier: noop_enqueue counts
     /// there. Seen: 6 QDISC_DROP, tx_dropped +6, on a veth whose peer is down (6.18).
     DEV_QUEUE_XMIT = Site::new(Device, &["__dev_queue_xmit"])
         .raising(&[

@@ -10,7 +10,7 @@ pub enum Reasons {
     Any,
     /// These only. Books nothing on kernels without reasons.
     Only(&'static [Reason]),
-    /// These; and on kernels without reasons the function itself, since it seldom frees for another cause.
+    /// These; and on kernels without reasons the function itself, because it seldom frees for another cause.
     OnlyOrUnnamed(&'static [Reason]),
     /// These; and on kernels without reasons what a check has found to be a wrong checksum.
     OnlyOrFound(&'static [Reason]),
@@ -31,7 +31,7 @@ pub enum Raises {
     Backlog,
     /// A counter of the packet's namespace.
     Namespace(NamespaceCounter),
-    /// UDP's counter of wrong checksums of the packet's own IP version, since an IPv6 socket may receive IPv4.
+    /// UDP's counter of wrong checksums of the packet's own IP version, because an IPv6 socket may receive IPv4.
     UdpByVersion,
 }
 

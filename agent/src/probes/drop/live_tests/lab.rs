@@ -200,7 +200,7 @@ impl TestNamespace {
         thread::scope(|scope| {
             scope
                 .spawn(|| {
-                    // SAFETY: the call moves this thread alone, which ends here.
+                    // SAFETY: the call moves only this thread, which ends here.
                     let result = unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) };
                     assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
                     work()
@@ -231,7 +231,7 @@ pub(crate) fn with_only<T: Send>(capabilities: &[u32], work: impl FnOnce() -> T 
             .spawn(move || {
                 let header = [VERSION_3, 0];
                 let data = [low, low, 0, high, high, 0]; // effective, permitted, inheritable, twice
-                // SAFETY: both arrays have the layout that the call reads; it concerns this thread alone.
+                // SAFETY: both arrays have the layout that the call reads; it concerns only this thread.
                 let result =
                     unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) };
                 assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
