@@ -1,5 +1,6 @@
-//! One watch of one kind. It gives the events of kube's own, and does three things that kube's does not: it notices after
-//! 75 s that nothing comes, it pauses before each new attempt however the last one ended, and it says when it is served.
+//! One watch of one kind. It gives the events of kube's own, and does three things that kube's does not: it notices
+//! after 75 s that nothing comes, it pauses before each new attempt however the last one ended, and it says when it is
+//! served.
 
 use std::{
     collections::VecDeque,
@@ -83,7 +84,7 @@ impl Error {
     }
 }
 
-/// Lists and watches the objects, those alone that the field selector names, for ever.
+/// Lists and watches the objects, only those that the field selector names, for ever.
 pub fn watch<K>(api: Api<K>, fields: Option<String>) -> impl Stream<Item = Step<K>>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,

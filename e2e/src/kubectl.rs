@@ -100,7 +100,7 @@ impl Kubectl {
     fn command(&self) -> Command {
         let mut command = programs::kubernetes_in(self.namespace.as_deref(), "kubectl");
         command.arg("--kubeconfig").arg(&self.kubeconfig);
-        // Its discovery cache is keyed by address alone, and the next control plane may get the same port.
+        // Its discovery cache is keyed only by address, and the next control plane may get the same port.
         command
             .arg("--cache-dir")
             .arg(self.kubeconfig.with_extension("cache"));

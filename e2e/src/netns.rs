@@ -207,7 +207,7 @@ fn set_namespace(namespace: &File) -> io::Result<()> {
         unsafe_code,
         reason = "std cannot change the network namespace of a thread"
     )]
-    // SAFETY: the descriptor is open for the whole call, and setns changes this thread alone.
+    // SAFETY: the descriptor is open for the whole call, and setns changes only this thread.
     match unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

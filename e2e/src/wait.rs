@@ -29,7 +29,10 @@ pub fn until<T>(
         };
         let elapsed = started.elapsed();
         if elapsed > limit {
-            bail!("waited {} s in vain for {what}{last}", limit.as_secs());
+            bail!(
+                "waited {} s without success for {what}{last}",
+                limit.as_secs()
+            );
         }
         if elapsed > next_progress {
             eprintln!("  waiting for {what} ({} s)", elapsed.as_secs());
@@ -65,7 +68,7 @@ mod tests {
     fn tells_what_it_waited_for_and_the_last_error() {
         let never = until::<()>("rain", Duration::ZERO, || bail!("clear sky"));
         let text = never.unwrap_err().to_string();
-        assert_eq!(text, "waited 0 s in vain for rain: clear sky");
+        assert_eq!(text, "waited 0 s without success for rain: clear sky");
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn main() -> Result<()> {
     say("fault 3: switches announce themselves by LLDP, and nobody on the node listens");
     thread::scope(|scope| {
         let announced = scope.spawn(|| nics.announce(20));
-        say("the client talks to the server, in vain");
+        say("the client talks to the server and gets no answer");
         pods.talk(20)?;
         announced
             .join()

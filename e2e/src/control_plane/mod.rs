@@ -34,7 +34,7 @@ pub struct ControlPlane {
 /// The network from which the API server is reached.
 #[derive(Clone, Debug)]
 enum Place {
-    /// By this host alone.
+    /// Only by this host.
     Loopback,
     /// By whoever is in this network namespace or has a route to the address.
     Network {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::netns::Namespace;
 
 /// Listens on the namespace's loopback and passes each connection on to the same port outside. Ends with the process:
-/// the listener keeps no namespace alive that has lost its name and processes, since the thread ends on its error.
+/// the listener keeps no namespace alive that has lost its name and processes, because the thread ends on its error.
 pub(super) fn open(namespace: &Namespace, port: u16) -> Result<()> {
     let listener = namespace
         .enter(|| TcpListener::bind((Ipv4Addr::LOCALHOST, port)))?

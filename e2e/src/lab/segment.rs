@@ -29,7 +29,7 @@ impl<'a> Segment<'a> {
     pub fn new(node: &'a Node) -> Result<Self> {
         ensure!(
             env::var_os("NETDIAG_GUEST").is_some(),
-            "segments are in guests alone, which `cargo xtask test-vm` boots"
+            "segments are only in guests, which `cargo xtask test-vm` boots"
         );
         let wire = Wire::of_nic(&format!("{}-segment", node.name()), FAR_NIC)?;
         move_nic(FAR_NIC, wire.namespace())?;

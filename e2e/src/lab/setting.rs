@@ -18,7 +18,7 @@ impl KernelSetting {
     pub fn set(name: &str, value: &str) -> Result<Self> {
         ensure!(
             env::var_os("NETDIAG_GUEST").is_some(),
-            "{name} is the whole machine's and set in guests alone"
+            "{name} is the whole machine's and set only in guests"
         );
         let file = format!("/proc/sys/{}", name.replace('.', "/"));
         let before = fs::read_to_string(&file).with_context(|| format!("failed to read {file}"))?;

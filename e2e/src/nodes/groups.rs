@@ -58,7 +58,7 @@ impl Groups {
     }
 }
 
-/// Version 1 has a folder for each; where version 2 is alone, it is the folder itself.
+/// Version 1 has a folder for each; where there is only version 2, it is the folder itself.
 pub(super) fn hierarchies() -> Vec<PathBuf> {
     let holds_processes = |folder: &PathBuf| folder.join("cgroup.procs").exists();
     let root = PathBuf::from(HIERARCHIES);

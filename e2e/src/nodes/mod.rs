@@ -3,7 +3,7 @@
 //!
 //! Nodes share the machine's kernel, so the eBPF programs of each agent see the events of all.
 //!
-//! It is made from programs and packages, since it must run on a machine that reaches no image registry: containers'
+//! It is made from programs and packages, because it must run on a machine that reaches no image registry: containers'
 //! images are packed here, and no tool such as kind is at hand. Nothing outside the suite `cluster` and `cargo xtask
 //! cluster` asks you to know how.
 

@@ -1,5 +1,5 @@
-//! Control frames of a link, such as LLDP, on NICs that filter by MAC address: alone, as ports of a bridge, and below
-//! bonds, teams and VLAN devices.
+//! Control frames of a link, such as LLDP, on NICs that filter by MAC address: by themselves, as ports of a bridge, and
+//! below bonds, teams and VLAN devices.
 
 use anyhow::{Context, Result};
 

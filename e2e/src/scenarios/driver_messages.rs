@@ -92,7 +92,7 @@ impl ForgedMessages {
     pub fn new(node: &Node) -> Result<Self> {
         ensure!(
             env::var_os("NETDIAG_GUEST").is_some(),
-            "the whole machine is set to print for every namespace, which is for guests alone"
+            "the whole machine is set to print for every namespace, which is only for guests"
         );
         fs::write("/proc/sys/net/netfilter/nf_log_all_netns", "1")
             .context("failed to let every namespace's rules print")?;

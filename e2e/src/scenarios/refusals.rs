@@ -74,7 +74,7 @@ impl<'a> Refusals<'a> {
             let facts = client.run(&format!("ask {to} {count}"))?;
             facts.get("asked")
         };
-        // First, since the filter refuses forged ARP requests as well: the gateway is known then.
+        // First, because the filter refuses forged ARP requests as well: the gateway is known then.
         let to_closed_port = send("10.81.0.254 5000", TO_CLOSED_PORT)?;
         let forged = send("10.81.9.254 5000", FORGED)?;
         let to_blackhole = send("198.51.100.7 5000", TO_BLACKHOLE)?;

@@ -56,7 +56,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
 }
 
 /// The causes that each recording of a guest shows, by scenario and kernel; of those that the kernel names only the
-/// ones that were worth a warning, since accidents are among the others.
+/// ones that were worth a warning, because accidents are among the others.
 fn shown() -> BTreeMap<(String, String), BTreeSet<String>> {
     let listed = listed();
     let guests: BTreeSet<_> = set().into_values().flatten().collect();

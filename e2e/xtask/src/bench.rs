@@ -19,7 +19,7 @@ enum Subject {
     Diagnose,
 }
 
-/// Builds the benchmark optimised and runs it; it prints a table and judges nothing, since machines differ.
+/// Builds the benchmark optimised and runs it; it prints a table and judges nothing, because machines differ.
 pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<ExitCode> {
     let Subject::Diagnose = args.subject;
     let arguments = "run --quiet --release --package netdiag-diagnosis --example bench";

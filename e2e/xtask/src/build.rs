@@ -79,7 +79,7 @@ pub fn for_guests(workspace: &Workspace) -> Result<Built> {
     run(workspace, cargo, true, "build")
 }
 
-/// Builds the named binaries alone.
+/// Builds only the named binaries.
 pub fn binaries(workspace: &Workspace, packages: &[&str]) -> Result<Built> {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--bins"]);
@@ -98,7 +98,7 @@ pub fn strip(workspace: &Workspace, program: &Path, to: &Path) -> Result<()> {
 
 /// Sets what every cargo command that compiles the agent must agree on, or it compiles twice: whether with eBPF, and
 /// that programs are linked statically, as they are shipped. With the target named, that leaves build scripts and
-/// macros alone.
+/// macros by themselves.
 pub fn agent_setting(workspace: &Workspace, cargo: &mut Command, ebpf: bool) -> Result<()> {
     let rustc = workspace
         .command("rustc")

@@ -73,7 +73,7 @@ pub fn cluster(workspace: &Workspace, args: &ClusterArgs) -> Result<ExitCode> {
     Err(command.exec()).context("failed to run the cluster's program")
 }
 
-/// `cargo xtask test-cluster`: the suite alone, ending with a table.
+/// `cargo xtask test-cluster`: only the suite, ending with a table.
 pub fn test_cluster(workspace: Workspace, args: &TestClusterArgs) -> Result<ExitCode> {
     let filter = args.filter.clone().unwrap_or_default();
     test::test(workspace, &TestArgs::of(Suite::Cluster, filter, args.yes))

@@ -1,4 +1,4 @@
-//! Suites as a slow machine runs them, since no expectation may depend on the machine's speed.
+//! Suites as a slow machine runs them, because no expectation may depend on the machine's speed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,8 @@ static SLOW: AtomicBool = AtomicBool::new(false);
 /// A way to be slow. Limits of time are lifted then, and guests run one after the other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Slow {
-    /// A third of one processor for the tests, what they start, and each guest; pods of real nodes have their own groups
+    /// A third of one processor for the tests, what they start, and each guest; pods of real nodes have their own
+    /// groups
     Third,
     /// Beside a busy loop on each processor
     Busy,

@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(Suite::Unit.arguments(&agent), Some(&[][..]));
     }
 
-    /// Runs a suite of one program that says this the first time, and that when it is asked for one test alone.
+    /// Runs a suite of one program that says this the first time, and that when it is asked for only one test.
     fn run_script(suite: Suite, second: &str) -> Row {
         let folder = std::env::temp_dir().join(format!("netdiag-suite-{}", second.len()));
         fs::create_dir_all(&folder).unwrap();

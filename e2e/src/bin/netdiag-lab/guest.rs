@@ -75,7 +75,7 @@ fn open_in_guest(namespace: &PathBuf) -> Result<Tun> {
             unsafe_code,
             reason = "std cannot change the network namespace of a thread"
         )]
-        // SAFETY: the descriptor is open, and setns changes this thread alone.
+        // SAFETY: the descriptor is open, and setns changes only this thread.
         if unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
             return Err(std::io::Error::last_os_error()).context("failed to enter the guest");
         }

@@ -164,7 +164,7 @@ fn a_stolen_agent_token_writes_its_own_node_s_report_alone() {
     let refused = wait::until("the policy", wait::LIMIT, || Ok(write(&agent, "b").err()));
     let refused = refused.unwrap().to_string();
     assert!(
-        refused.contains("the agent on a may write the report of a alone"),
+        refused.contains("the agent on a may write only the report of a"),
         "{refused}"
     );
     write(&agent, "a").unwrap();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 pub const NAMESPACE: &str = "netdiag-system";
 
-/// The default values, but for where the images are.
+/// The default values, except where the images are.
 const VALUES: [&str; 4] = [
     "--set",
     "image.registry=localhost",
@@ -27,7 +27,7 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// Two nodes, and the chart with its default values but for where its images are.
+    /// Two nodes, and the chart with its default values except where its images are.
     pub fn on_two_nodes() -> Self {
         let folder = TemporaryFolder::new("images").unwrap();
         let images = local_images(folder.path()).unwrap();

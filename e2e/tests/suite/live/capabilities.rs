@@ -22,7 +22,7 @@ const ASKED: [&str; 5] = [
     "kernel-log",
 ];
 
-/// The parts that a report calls missing for want of a capability, and the findings that it has all the same.
+/// The parts that a report calls missing without a capability, and the findings that it has all the same.
 #[derive(Debug, PartialEq)]
 struct Told {
     probes: String,

@@ -51,13 +51,13 @@ fn document(outcomes: &[Outcome], by_no_guest: &[String]) -> Result<String, std:
         writeln!(text, "{line}")?;
     }
     text.push_str(
-        "\n`DriverChecksum` is shown with lines that the scenario writes into the kernel's log, since no driver of a\n\
+        "\n`DriverChecksum` is shown with lines that the scenario writes into the kernel's log, because no driver of a\n\
          guest complains.\n\n## Score\n\n\
          In each scenario the agent's counts of drops are held against a histogram that the kernel keeps by reason,\n\
          function and protocol (5.10 has none: there against its trace of events, by protocol), read around the fault\n\
          and around the window. The ledger is held against the kernel's own counters: at least 98 % of each increase\n\
          must be booked, unless the scenario is there to show what no event tells. A scenario that failed ran once\n\
-         more, and its second run alone is counted; its name is below the table of scenarios.\n\n",
+         more, and only its second run is counted; its name is below the table of scenarios.\n\n",
     );
     header(&mut text, "score", outcomes)?;
     score(&mut text, outcomes)?;

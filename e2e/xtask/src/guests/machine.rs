@@ -67,7 +67,7 @@ impl Ended {
 pub struct Death {
     /// The first message about it.
     pub message: String,
-    /// An eBPF program was running, and the agent alone loads any.
+    /// An eBPF program was running, and only the agent loads any.
     pub in_ebpf: bool,
 }
 

@@ -54,7 +54,7 @@ fn copy(from: &Path, to: &Path, passed: &BTreeSet<&str>) -> Result<usize> {
         if scenario.is_some_and(|scenario| passed.contains(scenario.as_str())) {
             let to = to.join(&name);
             let recording = fs::read(file.path()).context("failed to read a recording")?;
-            // Not as a copy: an agent's recordings are for their owner alone.
+            // Not as a copy: an agent's recordings are only for their owner.
             fs::write(&to, recording).with_context(|| format!("failed to write {to:?}"))?;
             kept += 1;
         }

@@ -33,7 +33,7 @@ const DEBIAN_PACKAGES: [&str; 10] = [
 pub const PACKAGES: Step = Step {
     name: "eBPF packages",
     need: Need::Ebpf,
-    purpose: "a Rust compiler with library sources and an LLVM, both used for eBPF alone",
+    purpose: "a Rust compiler with library sources and an LLVM, both used only for eBPF",
     obstacle: |machine| apt_obstacle(machine, BY_HAND),
     present: |workspace| ready(workspace) || packages_are_installed(workspace),
     commands: |workspace| Ok(apt_install(workspace, &DEBIAN_PACKAGES)),

@@ -69,7 +69,7 @@ pub struct Step {
     pub finish: fn(&Workspace) -> Result<()>,
 }
 
-/// The compiler of Kubernetes' programs. It comes first, since it may be a package, and packages are installed by one
+/// The compiler of Kubernetes' programs. It comes first, because it may be a package, and packages are installed by one
 /// program at a time.
 const GO: [&Step; 1] = [&golang::GO];
 /// The steps that this compiler compiles, beside all the rest.
@@ -125,7 +125,7 @@ pub fn require(
     }
 }
 
-/// Sets up what `needs` asks for. A step that cannot be done is reported in the outcome, since the
+/// Sets up what `needs` asks for. A step that cannot be done is reported in the outcome, because the
 /// rest may go on without it.
 pub fn set_up(
     workspace: &Workspace,
