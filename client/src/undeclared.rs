@@ -36,6 +36,14 @@ impl Undeclared {
         self.0.is_empty()
     }
 
+    /// Whether one of them is this field, given as `status.members`.
+    pub fn has(&self, path: &str) -> bool {
+        self.0.iter().any(|own| {
+            let own = own.iter().map(|name| name.trim_end_matches(LIST));
+            own.eq(path.split('.'))
+        })
+    }
+
     /// Adds others. Whether some of them are new.
     pub fn add(&mut self, others: Self) -> bool {
         let before = self.0.len();

@@ -7,7 +7,13 @@ use kube::{
     runtime::events::{Recorder, Reporter},
 };
 
-use crate::{metrics::Metrics, retry::Failures, run::moment::Moments, stores::Stores};
+use crate::{
+    metrics::Metrics,
+    older::OlderSchema,
+    retry::Failures,
+    run::{moment::Moments, time::RunningTime},
+    stores::Stores,
+};
 
 /// One controller's means.
 pub struct Context {
@@ -17,6 +23,8 @@ pub struct Context {
     pub stores: Stores,
     /// Failures in a row of its own objects.
     pub failures: Failures,
+    /// What the CRD of the objects that it writes lacks.
+    pub older: OlderSchema,
     /// To know how long each run has been going on.
     pub moments: Arc<Moments>,
     /// To make Events with.
@@ -31,12 +39,14 @@ impl Context {
         client: &Client,
         stores: &Stores,
         moments: &Arc<Moments>,
+        time: &RunningTime,
         metrics: &Metrics,
     ) -> Arc<Self> {
         Arc::new(Self {
             client: client.clone(),
             stores: stores.clone(),
             failures: Failures::default(),
+            older: OlderSchema::new(time.clone()),
             moments: Arc::clone(moments),
             recorder: Recorder::new(client.clone(), Reporter::from("netdiag-controller")),
             metrics: metrics.clone(),

@@ -1,5 +1,7 @@
 //! The whole controller against an API server that makes faults.
 
+mod older;
+
 use std::time::Duration;
 
 use netdiag_client::{

@@ -38,6 +38,7 @@ mod gather;
 mod heartbeats;
 mod lease;
 mod metrics;
+mod older;
 mod pace;
 mod passes;
 #[cfg(test)]

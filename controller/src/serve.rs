@@ -174,13 +174,13 @@ impl Work {
         let tracker = TaskTracker::new();
         health.lacks("caches", "the first lists are not read yet");
         let (stores, queues) = Stores::start(&client, &time, &health, &tracker, &shutdown);
-        let moments = Arc::new(Moments::new(time));
+        let moments = Arc::new(Moments::new(time.clone()));
         fleet.count_from(&stores);
         tokio::select! {
             ready = stores.wait_until_ready() => if ready.is_ok() {
                 info!("Caches filled");
                 health.has("caches");
-                let context = || Context::new(&client, &stores, &moments, &metrics);
+                let context = || Context::new(&client, &stores, &moments, &time, &metrics);
                 start_controllers([context(), context()], queues, &health, &tracker, &shutdown);
             },
             () = shutdown.cancelled() => {}

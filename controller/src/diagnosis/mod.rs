@@ -12,6 +12,7 @@ pub mod reconcile;
 pub mod reporter;
 pub mod rollup;
 pub mod status;
+pub mod storing;
 pub mod traits;
 pub mod turning_points;
 pub mod verdicts;

@@ -5,20 +5,19 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::{
     Api, Resource, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
+    api::ListParams,
     runtime::{
         controller,
         events::{Event, EventType, Recorder},
     },
 };
-use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, NodeNetReport, managers};
-use serde_json::json;
+use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, NodeNetReport};
 use tracing::{debug, info, warn};
 
 use super::{
     World,
     decide::{Action, Plan, decide},
-    phrase, turning_points,
+    phrase, storing, turning_points,
 };
 use crate::{
     context::Context,
@@ -88,12 +87,14 @@ pub async fn reconcile(
         unassigned,
         blamed,
     } = decide(&diagnosis, &world, &moment);
+    let waits = !unassigned.is_empty();
     context.moments.unassigned(&diagnosis, &moment, unassigned);
     if !are_as_seen(&diagnosis, blamed, &context).await? {
         debug!(object = name, "Nobody is blamed yet");
         return Ok(controller::Action::requeue(LAG));
     }
-    match apply(action, &diagnosis, &context).await {
+    let is_write = matches!(action, Action::WriteStatus(_));
+    match apply(action, waits, &diagnosis, &context).await {
         Ok(()) => {}
         Err(Error::ApplyStatus { source, .. } | Error::Delete { source, .. })
             if is_outdated(&source) =>
@@ -104,6 +105,9 @@ pub async fn reconcile(
         Err(error) => return Err(error),
     }
     context.failures.forget(&name);
+    // Only a status of which something is left out is decided upon without a change.
+    let retry = context.older.retry().filter(|_| is_write);
+    let next = next.into_iter().chain(retry).min();
     Ok(controller::Action::requeue(
         next.map_or(RESYNC, pace::after),
     ))
@@ -142,9 +146,10 @@ async fn are_as_seen(
     Ok(rest.is_empty() && all.iter().all(|is_as_seen| *is_as_seen))
 }
 
-/// Carries out what was decided.
+/// Carries out what was decided. `waits`: some node of the run has no part in it yet.
 async fn apply(
     action: Action,
+    waits: bool,
     diagnosis: &NodeNetDiagnosis,
     context: &Context,
 ) -> Result<(), Error> {
@@ -153,12 +158,14 @@ async fn apply(
     match action {
         Action::Nothing => {}
         Action::WriteStatus(status) => {
-            let written = apply_status(&api, diagnosis, &status).await;
-            written.map_err(|source| Error::ApplyStatus {
+            let written = storing::store(&api, &context.older, diagnosis, &status, waits).await;
+            let is_written = written.map_err(|source| Error::ApplyStatus {
                 name: name(),
                 source: Box::new(source),
             })?;
-            announce(&context.recorder, diagnosis, &status).await;
+            if is_written {
+                announce(&context.recorder, diagnosis, &status).await;
+            }
         }
         Action::Delete => {
             let deleted = delete(&api, diagnosis).await;
@@ -168,33 +175,6 @@ async fn apply(
             })?;
         }
     }
-    Ok(())
-}
-
-/// Stores the whole status. The resourceVersion makes it a conflict when the decision was made on an old copy.
-async fn apply_status(
-    api: &Api<NodeNetDiagnosis>,
-    diagnosis: &NodeNetDiagnosis,
-    status: &NodeNetDiagnosisStatus,
-) -> Result<(), kube::Error> {
-    let name = diagnosis.name_any();
-    let body = json!({
-        "apiVersion": NodeNetDiagnosis::api_version(&()),
-        "kind": NodeNetDiagnosis::kind(&()),
-        "metadata": {"name": name, "resourceVersion": diagnosis.metadata.resource_version},
-        "status": status,
-    });
-    let params = PatchParams::apply(managers::CONTROLLER_DIAGNOSIS).force();
-    api.patch_status(&name, &params, &Patch::Apply(&body))
-        .await?;
-    let summary = status.summary.clone().unwrap_or_default();
-    info!(
-        object = name,
-        state = summary.state,
-        nodes = summary.nodes,
-        affected = summary.affected,
-        "Status written"
-    );
     Ok(())
 }
 

@@ -157,9 +157,22 @@ fn takes_part(run: &Run, diagnosis: &NodeNetDiagnosis, node: &Node, has_part: bo
             let is_member = run::has_member(members, &node.name_any());
             is_member && (has_part || run.completion.is_none())
         }
-        // A release that remembered no names began the run; the next pass over the diagnosis remembers them.
-        None => has_part,
+        // A release that remembered no names began the run, or the CRD has no field for them: until every node has its
+        // part, those take part that are selected.
+        None => {
+            has_part
+                || is_open(run, diagnosis) && Selected::from(&diagnosis.spec.nodes).contains(node)
+        }
     }
+}
+
+/// Whether nodes can still join a run whose names are not remembered.
+fn is_open(run: &Run, diagnosis: &NodeNetDiagnosis) -> bool {
+    let is_frozen = diagnosis
+        .status
+        .as_ref()
+        .is_some_and(|status| status.nodes_frozen);
+    run.start.is_some() && run.completion.is_none() && !is_frozen
 }
 
 /// Whether windows that were held back are to run now, so that their deadlines count anew.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Node;
 use kube::{
     Api, Resource, ResourceExt,
-    api::{Patch, PatchParams},
     runtime::{controller, reflector::ObjectRef},
 };
 use netdiag_crds::{NodeNetDiagnosis, NodeNetReport, NodeNetReportSpec, managers};
@@ -16,6 +15,7 @@ use tracing::{debug, info};
 use super::decide::decide;
 use crate::{
     context::Context,
+    older::{OlderSchema, Part},
     pace::{LAG, RESYNC},
     stored_report::is_of_former_node,
     versions::{delete_params, is_outdated},
@@ -61,6 +61,7 @@ pub async fn reconcile(
         client,
         stores,
         failures,
+        older,
         moments,
         recorder: _,
         metrics: _,
@@ -73,7 +74,7 @@ pub async fn reconcile(
             let diagnoses = stores.diagnoses.state();
             let moment = |diagnosis: &NodeNetDiagnosis| moments.of(diagnosis);
             match decide(&node, report, &diagnoses, moment) {
-                Some(spec) => apply(&api, &node, report, &spec).await,
+                Some(spec) => apply(&api, older, &node, report, &spec).await,
                 None => Ok(()),
             }
         }
@@ -96,6 +97,7 @@ pub async fn reconcile(
 /// made on an old copy; one that is not there has none, and its first list is corrected by the next pass if need be.
 async fn apply(
     api: &Api<NodeNetReport>,
+    older: &OlderSchema,
     node: &Node,
     report: Option<&NodeNetReport>,
     spec: &NodeNetReportSpec,
@@ -110,8 +112,9 @@ async fn apply(
     if let Some(version) = report.and_then(|report| report.metadata.resource_version.as_deref()) {
         body["metadata"]["resourceVersion"] = json!(version);
     }
-    let params = PatchParams::apply(managers::CONTROLLER_REPORT).force();
-    let applied = api.patch(&name, &params, &Patch::Apply(&body)).await;
+    let writer = (name.as_str(), managers::CONTROLLER_REPORT);
+    let written = older.apply(api, Part::Whole, writer, &body, |_, _| {});
+    let applied = written.await;
     applied.map_err(|source| Error::ApplyAssignments {
         node: name.clone(),
         source: Box::new(source),

@@ -1,0 +1,112 @@
+//! The whole controller under the CRDs of the first release.
+
+use netdiag_crds::{
+    schema::yaml,
+    testing::{RELEASE_0_1, schema},
+};
+
+use super::*;
+
+const KINDS: [(&str, &str); 2] = [(DIAGNOSES, "NodeNetDiagnosis"), (REPORTS, "NodeNetReport")];
+
+fn declare(server: &Server, definitions: &str) {
+    for (collection, kind) in KINDS {
+        server.declare(collection, schema(definitions, kind));
+    }
+}
+
+/// Writes of a diagnosis' status.
+fn status_writes(cluster: &Cluster) -> usize {
+    let requests = cluster.server.requests();
+    let writes = requests.iter().filter(|request| request.writes(DIAGNOSES));
+    writes.count()
+}
+
+fn find(report: &mut Value) {
+    finish(report);
+    report["status"]["results"][0]["findings"] = json!([{
+        "id": "LinkMtu/PeerMtuSmaller/veth1", "check": "LinkMtu", "cause": "PeerMtuSmaller", "severity": "Critical",
+        "confidence": "Certain", "summary": "veth1 takes frames of 1500 bytes at most",
+    }]);
+}
+
+#[tokio::test]
+async fn a_run_ends_under_older_definitions_with_all_that_they_have_a_field_for() {
+    let cluster = Cluster::of(3).await;
+    declare(&cluster.server, RELEASE_0_1);
+    cluster.diagnose();
+    cluster
+        .until("the assignments", |of| of.assigned() == 3)
+        .await;
+    cluster
+        .until("a frozen run", |of| of.status()["nodesFrozen"] == true)
+        .await;
+    cluster.server.edit(REPORTS, "n00", find);
+    cluster.finish();
+    cluster
+        .until("the end", |of| of.columns() == "Complete 3/3")
+        .await;
+    let status = cluster.status();
+    assert_eq!(status["nodes"]["affected"], 1, "{status:#}");
+    assert_eq!(status["findings"][0]["severity"], "Critical");
+    assert!(status.get("members").is_none() && status["findings"][0].get("harm").is_none());
+
+    // What cannot be stored is no reason to write again and again.
+    let before = status_writes(&cluster);
+    cluster.pass_time(1);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(status_writes(&cluster), before);
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_be_assigned_yet_stays_in_a_run_that_remembers_no_names() {
+    let cluster = Cluster::of(2).await;
+    declare(&cluster.server, RELEASE_0_1);
+    cluster.server.fault(|request| {
+        is_write_of(request, "n01").then_some(Fault::Refuse {
+            code: 500,
+            retry_after: None,
+        })
+    });
+    cluster.diagnose();
+    cluster
+        .until("one assignment", |of| of.assigned() == 1)
+        .await;
+    cluster.server.edit(REPORTS, "n00", finish);
+    cluster
+        .until("its result", |of| of.columns() == "Running 1/2")
+        .await;
+    assert_eq!(cluster.status()["nodesFrozen"], false);
+    cluster.server.fault(|_| None);
+    cluster
+        .until("the other assignment", |of| of.assigned() == 2)
+        .await;
+    cluster.finish();
+    cluster
+        .until("the end", |of| of.columns() == "Complete 2/2")
+        .await;
+    assert_eq!(cluster.status()["nodesFrozen"], true);
+}
+
+#[tokio::test]
+async fn definitions_that_are_updated_meanwhile_get_everything() {
+    let cluster = Cluster::of(1).await;
+    declare(&cluster.server, RELEASE_0_1);
+    cluster.diagnose();
+    cluster
+        .until("the assignment", |of| of.assigned() == 1)
+        .await;
+    cluster.server.edit(REPORTS, "n00", find);
+    cluster
+        .until("the end", |of| of.columns() == "Complete 1/1")
+        .await;
+    assert!(cluster.status().get("members").is_none());
+    declare(&cluster.server, &yaml().unwrap());
+    cluster.pass_time(301);
+    cluster
+        .until("the rest", |of| of.status()["members"] == json!(["n00"]))
+        .await;
+    let status = cluster.status();
+    assert_eq!(status["findings"][0]["harm"], "Loss", "{status:#}");
+    assert_eq!(cluster.columns(), "Complete 1/1");
+}
