@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Tally;
 use crate::{
     Window,
-    evidence::{Link, Namespace},
+    evidence::{Link, Namespace, PacketSample},
     finding::{Assessment, Culprit, Harm},
     packets::{
         flow::{Flow, frequent_flows},
@@ -26,9 +26,9 @@ pub(crate) fn flows(window: &Window<'_>, tally: &Tally) -> Vec<String> {
 
 /// The flows of which the same segment died three times: TCP sends a segment again only while nothing answers it. A FIN,
 /// a RST or a bare ACK proves nothing.
-pub(crate) fn dead_flows(window: &Window<'_>, tally: &Tally) -> Vec<String> {
+pub(crate) fn dead_flows<'a>(samples: impl Iterator<Item = &'a PacketSample>) -> Vec<String> {
     let mut tries: BTreeMap<(Flow, u32), usize> = BTreeMap::new();
-    for sample in tally.samples(window) {
+    for sample in samples {
         let segment = IpPacket::of_sample(sample).and_then(|packet| packet.segment());
         let segment = segment.filter(|segment| segment.is_syn || segment.has_payload);
         if let Some((segment, flow)) = segment.zip(Flow::of_sample(sample)) {
@@ -44,25 +44,27 @@ pub(crate) fn dead_flows(window: &Window<'_>, tally: &Tally) -> Vec<String> {
 
 /// An outage of the flows that the samples prove dead; `None` where they prove none.
 pub(crate) fn outage(window: &Window<'_>, tally: &Tally, culprit: Culprit) -> Option<Assessment> {
-    let dead = dead_flows(window, tally);
+    let dead = dead_flows(tally.samples(window));
     let outage = Assessment::of(Harm::Outage)
         .by(culprit)
         .with_packets(tally.count);
     (!dead.is_empty()).then(|| outage.with_flows(dead))
 }
 
-/// Wanted packets that died: an outage where the samples prove one, else loss by the share of what was carried.
+/// Wanted packets that died: an outage where the samples prove one, else loss by the share of what was carried. An
+/// outage whose culprit is not here leaves a loss that is critical by its share as it is.
 pub(crate) fn loss(
     window: &Window<'_>,
     tally: &Tally,
     culprit: Culprit,
     carried: Option<u64>,
 ) -> Assessment {
-    outage(window, tally, culprit).unwrap_or_else(|| {
-        Assessment::loss(tally.count, carried)
-            .by(culprit)
-            .with_flows(flows(window, tally))
-    })
+    let loss = Assessment::loss(tally.count, carried).by(culprit);
+    match outage(window, tally, culprit) {
+        Some(outage) if outage.severity() >= loss.severity() => outage,
+        Some(outage) => loss.with_flows(outage.flows),
+        None => loss.with_flows(flows(window, tally)),
+    }
 }
 
 /// The packets that the link received within the window beside `lost` ones, which its driver has counted as well.
@@ -91,7 +93,7 @@ pub(crate) fn udp_received(namespace: &Namespace) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::{
-        evidence::PacketSample,
+        finding::Severity,
         testing::{NODE, drops_of, ipv4_drops, window},
     };
 
@@ -115,13 +117,31 @@ mod tests {
     }
 
     fn dead(samples: Vec<PacketSample>) -> Vec<String> {
-        let keys = vec![ipv4_drops(NODE, 2, "TCP_CSUM", "tcp_v4_rcv", 9)];
+        dead_flows(samples.iter())
+    }
+
+    /// 100 dropped packets of a flow that died, judged with this culprit.
+    fn judged(culprit: Culprit, carried: Option<u64>) -> (Harm, Severity) {
+        let keys = vec![ipv4_drops(NODE, 2, "TCP_CSUM", "tcp_v4_rcv", 100)];
         let mut window = window(Vec::new(), keys);
-        drops_of(&mut window).samples = samples;
+        drops_of(&mut window).samples = vec![segment(7, ACK, b"x"); 3];
         let window = Window::of(&window);
         let counts = &window.drops.value().expect("drops").counts;
         let tally = counts.iter().enumerate().collect();
-        dead_flows(&window, &tally)
+        let judged = loss(&window, &tally, culprit, carried);
+        assert_eq!(judged.flows, ["10.0.0.1:40000 -> 10.0.0.2:80 TCP"]);
+        (judged.harm, judged.severity())
+    }
+
+    #[test]
+    fn a_dead_flow_never_makes_a_loss_less_urgent() {
+        let outage = (Harm::Outage, Severity::Critical);
+        assert_eq!(judged(Culprit::Here, Some(100)), outage);
+        let by_share = (Harm::Loss, Severity::Critical);
+        assert_eq!(judged(Culprit::Unknown, Some(100)), by_share);
+        let elsewhere = (Harm::Outage, Severity::Warning);
+        assert_eq!(judged(Culprit::Unknown, Some(1_000_000)), elsewhere);
+        assert_eq!(judged(Culprit::Unknown, None), elsewhere);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     Window,
     evidence::{Link, Namespace, Owner},
-    finding::Subject,
+    finding::{Assessment, Subject},
     packets::flow::frequent_flows,
 };
 
@@ -100,6 +100,38 @@ pub(crate) fn place(subject: &Subject) -> String {
     }
 }
 
+/// `155 of 19400 packets (0.7 %)`; `155 packets` where nothing counts the others.
+pub(crate) fn part(assessment: &Assessment, noun: &str) -> String {
+    let lost = assessment.packets.unwrap_or(0);
+    let Some(carried) = assessment.carried else {
+        return count(lost, noun);
+    };
+    let all = lost.saturating_add(carried);
+    let per_mille = u128::from(lost) * 1_000 / u128::from(all.max(1));
+    let share = match per_mille {
+        0 => "less than 0.1".to_owned(),
+        1..100 if per_mille % 10 > 0 => format!("{}.{}", per_mille / 10, per_mille % 10),
+        _ => (per_mille / 10).to_string(),
+    };
+    format!("{lost} of {} ({share} %)", count(all, noun))
+}
+
+/// ` Seen: 10.0.0.1:40000 -> 10.0.0.2:80 TCP and 2 more flows.`, or nothing.
+pub(crate) fn seen(assessment: &Assessment) -> String {
+    match assessment.flows.as_slice() {
+        [] => String::new(),
+        [first, others @ ..] => format!(" Seen: {}.", and_others(first, others.len(), "flow")),
+    }
+}
+
+/// ` in 35 s`; nothing where the window has no length.
+pub(crate) fn within(window: &Window<'_>) -> String {
+    match window.duration_ms / 1_000 {
+        0 => String::new(),
+        seconds => format!(" in {seconds} s"),
+    }
+}
+
 /// `0x88CC`.
 pub(crate) fn ethertype(number: u16) -> String {
     format!("0x{number:04X}")
@@ -118,6 +150,31 @@ pub(crate) fn flows(
 mod tests {
     use super::*;
     use crate::testing::{NODE, POD, link, node_namespace, owner, pod_namespace};
+
+    #[test]
+    fn a_part_is_told_of_the_whole_where_it_is_known() {
+        let part = |lost, carried| part(&Assessment::loss(lost, carried), "packet");
+        assert_eq!(part(155, None), "155 packets");
+        assert_eq!(part(155, Some(19_245)), "155 of 19400 packets (0.7 %)");
+        assert_eq!(
+            part(2, Some(90_209)),
+            "2 of 90211 packets (less than 0.1 %)"
+        );
+        assert_eq!(part(1, Some(9)), "1 of 10 packets (10 %)");
+        assert_eq!(part(1, Some(0)), "1 of 1 packet (100 %)");
+        assert_eq!(part(0, Some(0)), "0 of 0 packets (less than 0.1 %)");
+    }
+
+    #[test]
+    fn the_first_flow_stands_for_the_others() {
+        let seen = |flows: &[&str]| {
+            let flows = flows.iter().map(|flow| (*flow).to_owned()).collect();
+            seen(&Assessment::none().with_flows(flows))
+        };
+        assert_eq!(seen(&[]), "");
+        assert_eq!(seen(&["a -> b TCP"]), " Seen: a -> b TCP.");
+        assert_eq!(seen(&["a", "b", "c"]), " Seen: a and 2 more flows.");
+    }
 
     #[test]
     fn numbers_have_their_nouns() {

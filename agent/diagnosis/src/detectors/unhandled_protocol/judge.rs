@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{frames::Frames, opened_by};
+use super::{frames::Frames, opened_by, waiting::Waiting};
 use crate::{
     Window,
     detectors::{
@@ -10,7 +10,7 @@ use crate::{
         promiscuity::Openers,
     },
     evidence::{DropCount, Drops, Link, LinkKind, LinkStats, Namespace, NetnsId},
-    finding::{Assessment, Claim, Confidence, FindingId, Outcome, Verdict},
+    finding::{Assessment, Claim, Confidence, FindingId, Harm, Outcome, Verdict},
     kernel::{Reason, site},
     packets::protocols,
     uapi::ethertype::ETH_P_802_2,
@@ -46,13 +46,21 @@ pub(super) fn unreceived<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Un
     let Some(drops) = window.drops.value() else {
         return Vec::new();
     };
+    let mut waiting = Waiting::default();
+    let mut found = Vec::new();
     for (index, key) in unclaimed(window, so_far) {
         let Some(netns) = key.netns.filter(|_| is_unreceived(drops, key)) else {
             continue;
         };
         let link = window.topology.link(netns, key.ifindex);
         let frames = Frames::of(window, drops, index, link);
-        let inactive_slave_of = link.and_then(|link| inactive_slave_of(window, link, &frames));
+        if let Some(link) = link.filter(|_| !is_behind_llc(key)) {
+            waiting.add(link, &frames, key.count);
+        }
+        found.push((index, key, netns, link, frames));
+    }
+    for (index, key, netns, link, frames) in found {
+        let inactive_slave_of = link.and_then(|link| waiting.master(window, link, &frames));
         // Several protocols may share a number: LACP and OAM, everything with an 802.2 header.
         let protocol = inactive_slave_of
             .is_none()
@@ -101,26 +109,6 @@ fn is_behind_llc(key: &DropCount) -> bool {
     key.location.is_of_any(site::LLC)
 }
 
-/// The bond or team of a port that only waits for its turn: what it receives is dropped by design, except link-local
-/// frames, which a bond lets pass on every port (`bond_handle_frame`).
-fn inactive_slave_of<'a>(
-    window: &'a Window<'_>,
-    link: &Link,
-    frames: &Frames<'_>,
-) -> Option<&'a Link> {
-    let master = window.topology.master(link)?;
-    if link.is_waiting_team_port() {
-        return Some(master);
-    }
-    let settings = master.bond.as_ref().filter(|_| !frames.is_link_local())?;
-    let is_inactive = match (link.bond_slave, settings.active_slave) {
-        (Some(slave), _) => !slave.active,
-        (None, Some(active)) => settings.mode == "active-backup" && active != link.ifindex,
-        (None, None) => false,
-    };
-    is_inactive.then_some(master)
-}
-
 impl<'a> Unreceived<'a> {
     /// Names of those who announce themselves in the frames.
     pub(super) fn neighbours(&self) -> Vec<String> {
@@ -154,8 +142,16 @@ impl<'a> Unreceived<'a> {
         self.verdict() != Verdict::Benign && self.frames.for_us > 0
     }
 
+    /// No frame was sampled, so nothing tells for whom they were.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.verdict() == Verdict::Unknown && self.frames.seen == 0
+    }
+
     /// Nobody misses them, except those that were sent to this node: these are lost, as far as they were sampled.
     pub(super) fn assessment(&self) -> Assessment {
+        if self.is_unseen() {
+            return Assessment::of(Harm::Unknown).with_packets(self.tally.count);
+        }
         if !self.is_for_us() {
             return Assessment::none();
         }

@@ -8,6 +8,7 @@ mod opened_by;
 #[cfg(test)]
 mod tests;
 mod text;
+mod waiting;
 
 use self::{
     judge::Unreceived,
@@ -72,8 +73,9 @@ fn one_finding(window: &Window<'_>, found: &Unreceived<'_>) -> Finding {
     if found.inactive_slave_of.is_none() {
         subject.protocol = Some(found.frames.name());
     }
-    let text = text::text(window, found);
-    let mut finding = Finding::new(&NO_RECEIVER, found.assessment(), subject, text);
+    let assessment = found.assessment();
+    let text = text::text(window, found, &assessment);
+    let mut finding = Finding::new(&NO_RECEIVER, assessment, subject, text);
     finding.confidence = found.confidence();
     finding.caused_by.clone_from(&found.caused_by);
     found.tally.measure(&mut finding);

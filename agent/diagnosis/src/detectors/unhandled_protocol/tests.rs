@@ -2,6 +2,8 @@
 
 mod harm;
 mod reading;
+mod remedies;
+mod waiting;
 
 use super::*;
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
         BondSettings, BondSlave, BridgeSettings, DropCount, Drops, EvidenceWindow, Link, LinkStats,
         MacvlanSettings, Namespace, NetnsId, PacketSample, Peer, ProtocolHandler, VlanSettings,
     },
-    finding::{Confidence, Severity, Verdict},
+    finding::{Confidence, Harm, Severity, Verdict},
     packets::{cdp, lldp},
     testing::{
         NODE, complete, drops_of, ipv4_drops, named_drops, node_namespace, proofs, unavailable,

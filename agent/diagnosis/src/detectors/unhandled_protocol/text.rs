@@ -8,17 +8,17 @@ use crate::{
     Window,
     detectors::kit::{proof, say},
     evidence::{Link, LinkKind},
-    finding::{Proof, Text},
+    finding::{Assessment, Proof, Text},
 };
 
 /// Columns that the names of neighbours may take of a headline; the details have them in full.
 const LONGEST_SENDERS: usize = 20;
 
-pub(super) fn text(window: &Window<'_>, found: &Unreceived<'_>) -> Text {
+pub(super) fn text(window: &Window<'_>, found: &Unreceived<'_>, assessment: &Assessment) -> Text {
     Text {
         headline: headline(found),
         what: what(window, found),
-        hurts: hurts(window, found),
+        hurts: hurts(window, found, assessment),
     }
 }
 
@@ -47,15 +47,20 @@ fn headline(found: &Unreceived<'_>) -> String {
     let (protocol, device) = (found.frames.name(), device(found));
     if let Some(bond) = found.inactive_slave_of {
         return format!(
-            "frames are dropped on {device}, harmless: it is the inactive slave of {}",
+            "{device} drops frames by design, harmless: it is a waiting port of {}",
             bond.name
         );
     }
     if found.is_for_us() {
-        return format!("{protocol} sent to {device} itself is dropped: nothing listens for it");
+        return format!("{device} drops {protocol} frames sent to it: no program listens for them");
+    }
+    if found.is_unseen() {
+        return format!(
+            "{device} drops {protocol} frames, none was sampled: for whom is not known"
+        );
     }
     format!(
-        "{protocol}{} is dropped on {device}, harmless: nothing listens for it",
+        "{protocol}{} is dropped on {device}, harmless: no program listens for it",
         senders(found)
     )
 }
@@ -77,8 +82,8 @@ fn senders(found: &Unreceived<'_>) -> String {
 fn what(window: &Window<'_>, found: &Unreceived<'_>) -> String {
     if let Some(bond) = found.inactive_slave_of {
         return format!(
-            "{} receives through its active slave only. Copies that reach the waiting one are dropped and counted \
-             in its rx_nohandler, which {}'s own counter includes.",
+            "{} receives through its active ports only. Copies that reach a waiting port are dropped and counted in \
+             its rx_nohandler, which {}'s own counter includes.",
             bond.name, bond.name
         );
     }
@@ -93,12 +98,14 @@ fn what(window: &Window<'_>, found: &Unreceived<'_>) -> String {
         names => format!(" from {}", say::list(names)),
     };
     let mut text = format!(
-        "{}{from} is dropped on {}: no program there listens for it.",
+        "{}{from} is dropped on {}, because no program there listens for it.",
         found.frames.name(),
         device(found)
     );
     if !found.is_counted() {
-        text.push_str(" The kernel's 802.2 code frees them; no counter of the device shows it.");
+        text.push_str(
+            " The kernel's 802.2 code drops the frames; no counter of the device shows it.",
+        );
     }
     if found.handlers(window).is_some_and(|count| count > 0) {
         text.push_str(" A receiver is registered now; it may have started within the window.");
@@ -109,7 +116,7 @@ fn what(window: &Window<'_>, found: &Unreceived<'_>) -> String {
     text
 }
 
-fn hurts(window: &Window<'_>, found: &Unreceived<'_>) -> String {
+fn hurts(window: &Window<'_>, found: &Unreceived<'_>, assessment: &Assessment) -> String {
     let rate = rate(found.tally.count, window.duration_ms);
     let meanings: Vec<&str> = found
         .frames
@@ -118,17 +125,28 @@ fn hurts(window: &Window<'_>, found: &Unreceived<'_>) -> String {
         .map(|protocol| protocol.meaning)
         .collect();
     let meaning = say::list(&meanings);
-    if found.inactive_slave_of.is_some() {
-        return format!("None: {rate}. The active slave receives the same traffic.");
+    if let Some(bond) = found.inactive_slave_of {
+        let name = &bond.name;
+        return format!(
+            "Nobody: {rate}. {name} receives the same traffic through its active port."
+        );
     }
     if found.is_for_us() {
         let (for_us, seen) = (found.frames.for_us, found.frames.seen);
+        let part = say::part(assessment, "frame");
         return format!(
-            "Somebody sends {meaning} to this device's own address ({for_us} of {seen} sampled frames) and gets no \
-             answer: {rate}."
+            "The sender gets no answer: {for_us} of {seen} sampled frames are {meaning} to the address of {} itself. \
+             {part} that came in are lost.",
+            device(found)
         );
     }
-    format!("None. They are {meaning}, nobody's traffic here: {rate}.")
+    if found.is_unseen() {
+        return format!(
+            "Not known: {rate}. Frames to a group or to another host nobody misses; frames to {} itself are lost.",
+            device(found)
+        );
+    }
+    format!("Nobody: {meaning}, not for a program of this node. {rate}.")
 }
 
 pub(super) fn details(found: &Unreceived<'_>) -> Vec<(&'static str, String)> {

@@ -19,7 +19,7 @@ fn lldp_on_a_bridged_bond_names_its_senders_and_its_cause() {
     );
     assert_eq!(
         finding.text.headline,
-        "LLDP from leaf-3a and leaf-3b is dropped on bond0, harmless: nothing listens for it"
+        "LLDP from leaf-3a and leaf-3b is dropped on bond0, harmless: no program listens for it"
     );
     assert_eq!(finding.neighbours, ["leaf-3a", "leaf-3b"]);
     assert_eq!(
@@ -50,23 +50,6 @@ fn lldp_on_a_bridged_bond_names_its_senders_and_its_cause() {
 }
 
 #[test]
-fn the_filter_drops_what_is_dropped_anyway() {
-    let window = window(
-        bridged_bond("802.3ad"),
-        vec![dropped(4, 0x88cc, 2, &[lldp_frame("leaf-3a")])],
-    );
-    let outcome = diagnose(&window);
-    let remedy = only(&outcome).remedies.last().expect("a remedy");
-    assert_eq!(
-        remedy.command.as_deref(),
-        Some(
-            "nft 'table netdev no_lldp_bond0 { chain in { type filter hook ingress device \"bond0\" priority 0; \
-             ether type 0x88cc drop; }; }'"
-        )
-    );
-}
-
-#[test]
 fn a_veth_never_filters_so_its_bridge_is_no_cause() {
     let veth = slave_of(promiscuous(device(2, "veth1", Some("veth"))), 9, "bridge");
     let frames = [lldp_frame("leaf-3a")];
@@ -90,7 +73,7 @@ fn a_macvlan_port_filters_so_its_bridge_is_the_cause() {
 }
 
 #[test]
-fn all_multicast_alone_is_cause_enough() {
+fn all_multicast_is_cause_enough() {
     let mut port = slave_of(device(2, "eth0", None), 9, "bridge");
     port.allmulti = Some(1);
     let mut filtering = bridge();
@@ -132,7 +115,7 @@ fn broadcast_and_joined_groups_need_no_open_filter() {
 }
 
 #[test]
-fn frames_for_this_node_alone_are_a_warning() {
+fn frames_for_this_node_are_a_warning() {
     let frame = frame(OWN, &[0x88, 0xb5, 1, 2]);
     let window = window(
         vec![device(2, "eth0", None)],
@@ -143,9 +126,32 @@ fn frames_for_this_node_alone_are_a_warning() {
     assert_eq!(finding.severity(), Severity::Warning);
     // 1 of 20 was looked at; the others may be for somebody else.
     assert_eq!(finding.confidence, Confidence::Likely);
+    assert_eq!(finding.assessment.harm, Harm::Loss);
     assert!(finding.text.hurts.contains("1 of 1 sampled"));
+    assert!(finding.text.hurts.contains("20 of 20 frames (100 %)"));
     assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
     assert!(causes(&outcome).is_empty());
+}
+
+#[test]
+fn stray_frames_for_this_node_are_judged_by_their_share() {
+    let check = |count, rx_packets, severity| {
+        let mut nic = device(2, "eth0", None);
+        nic.stats.rx_packets = rx_packets;
+        let stray = Dropped {
+            count,
+            ..dropped(2, 0x88b5, 0, &[frame(OWN, &[0x88, 0xb5, 1, 2])])
+        };
+        let outcome = diagnose(&window(vec![nic], vec![stray]));
+        let finding = only(&outcome);
+        assert_eq!(finding.severity(), severity, "{count} of {rx_packets}");
+        assert_eq!(finding.assessment.packets, Some(count));
+    };
+    check(1, 1, Severity::Info);
+    check(2, 2, Severity::Info);
+    check(3, 10, Severity::Warning);
+    check(3, 100_000, Severity::Info);
+    check(40, 1_000, Severity::Critical);
 }
 
 #[test]
@@ -206,17 +212,22 @@ fn a_wake_up_call_to_this_node_is_harmless() {
 
 #[test]
 fn without_a_sample_only_group_protocols_are_called_harmless() {
-    let check = |ethertype, verdict| {
+    let check = |ethertype, harm, verdict| {
         let window = window(
             vec![device(2, "eth0", None)],
             vec![dropped(2, ethertype, 0, &[])],
         );
         let outcome = diagnose(&window);
-        assert_eq!(only(&outcome).severity(), Severity::Info);
+        let finding = only(&outcome);
+        assert_eq!(finding.severity(), Severity::Info);
+        assert_eq!(finding.assessment.harm, harm);
         assert_eq!(outcome.claims[0].verdict, verdict);
+        let is_harmless = harm == Harm::None;
+        assert_eq!(finding.text.headline.contains("harmless"), is_harmless);
+        assert_eq!(finding.text.hurts.starts_with("Nobody"), is_harmless);
     };
-    check(0x88cc, Verdict::Benign);
-    check(0xfafa, Verdict::Unknown);
+    check(0x88cc, Harm::None, Verdict::Benign);
+    check(0xfafa, Harm::Unknown, Verdict::Unknown);
 }
 
 #[test]

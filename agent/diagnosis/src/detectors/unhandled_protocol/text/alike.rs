@@ -15,13 +15,16 @@ pub(crate) fn text(protocol: &str, devices: usize, tally: &Tally) -> Text {
     let count = tally.count;
     Text {
         headline: format!(
-            "{protocol} is dropped on {devices} virtual devices, harmless: nothing listens for it"
+            "{protocol} is dropped on {devices} virtual devices, harmless: no program listens for it"
         ),
         what: format!(
-            "A frame for everybody reaches every pod on its bridge. Nothing in these namespaces registered for \
-             {protocol}, so each of their devices counts the frame as dropped."
+            "A broadcast reaches every pod on its bridge. No program in these namespaces listens for {protocol}, so \
+             each of their devices counts the frame as dropped."
         ),
-        hurts: format!("None: nobody's traffic, {count} drops on {devices} devices in all."),
+        hurts: format!(
+            "Nobody: {} on {devices} devices.",
+            say::count(count, "drop")
+        ),
     }
 }
 
@@ -56,5 +59,5 @@ pub(crate) fn all_proofs(
 }
 
 pub(crate) fn remedy() -> Remedy {
-    Remedy::advice("Nothing to fix: leave Benign drops out of the alert.")
+    Remedy::advice("Nothing to fix: leave benign drops out of the alert.")
 }
