@@ -10,7 +10,7 @@ use crate::{
     Window,
     detectors::kit::Tally,
     evidence::{Link, LinkId},
-    finding::Confidence,
+    finding::{Assessment, Confidence, Culprit, Harm},
 };
 
 /// More protocols than a node's drivers ever complain about at once.
@@ -34,6 +34,16 @@ pub(super) struct Complaints<'a> {
 impl Complaints<'_> {
     pub(super) fn drivers(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().filter_map(|line| line.driver)
+    }
+
+    /// The log says that the driver could not finish them, and not what became of the packets.
+    pub(super) fn assessment(&self) -> Assessment {
+        let harm = if self.are_harmless() {
+            Harm::Cost
+        } else {
+            Harm::Unknown
+        };
+        Assessment::of(harm).by(Culprit::Here)
     }
 
     /// The drivers finish such a checksum in software, so that nothing is lost.

@@ -1,5 +1,5 @@
-//! A driver was asked to finish a checksum and does not know how: it says so in the kernel log and, with most drivers,
-//! sends the packet with the checksum half-made.
+//! A driver was asked to finish a checksum and cannot: it logs that and, with most drivers, sends the packet with the
+//! checksum not filled in.
 
 mod judge;
 mod line;
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Window,
     causes::{Check, DRIVER_CHECKSUM, UNSUPPORTED_PROTOCOL},
-    finding::{Assessment, Culprit, Finding, Harm, Outcome, Subject, Unchecked},
+    finding::{Finding, Outcome, Subject, Unchecked},
 };
 
 const NEEDS: &[Need] = &[Need::all(Evidence::KernelLog, "kernel log")];
@@ -49,9 +49,7 @@ fn finding(window: &Window<'_>, group: &Complaints<'_>) -> Finding {
     let namespace = group.link.and_then(|link| window.namespace(link.netns));
     let subject = Subject::of_place(group.link, namespace).with_protocol(group.refused.to_string());
     let text = text::text(group);
-    // The log tells that the driver could not finish them, and not what became of the packets.
-    let assessment = Assessment::of(Harm::Unknown).by(Culprit::Here);
-    let mut finding = Finding::new(&UNSUPPORTED_PROTOCOL, assessment, subject, text);
+    let mut finding = Finding::new(&UNSUPPORTED_PROTOCOL, group.assessment(), subject, text);
     finding.confidence = group.confidence;
     group.tally.measure(&mut finding);
     finding.evidence = text::proofs(group);

@@ -3,6 +3,7 @@
 use super::{judge::Complaints, line::Refused};
 use crate::{
     Window,
+    detectors::kit::offload,
     finding::{Proof, Remedy, Text},
 };
 
@@ -19,19 +20,20 @@ pub(super) fn text(group: &Complaints<'_>) -> Text {
     };
     let mut what = format!(
         "The stack left the checksum of these packets to the device (CHECKSUM_PARTIAL). The driver looked for TCP or \
-         UDP behind the IP header and found {refused}{number}, which it does not know how to pass over. The kernel \
-         limits how often it says so, so there were more packets than lines."
+         UDP behind the IP header and found {refused}{number}, which it cannot pass over. The kernel limits the rate \
+         of these lines, so there may be more packets than lines."
     );
     if group.link.is_none() {
         what.push_str(
-            " No NIC of this node is surely the one: the kernel's log is shared by every node on this kernel.",
+            " No NIC of this node fits the line for sure: every node on this kernel shares its log.",
         );
     }
     let hurts = if group.are_harmless() {
-        "This driver then finishes the checksum in software: nothing is lost, and each such packet costs CPU time."
+        "This driver finishes the checksum in software: nothing is lost, and each such packet costs CPU time."
     } else {
-        "Such packets leave with a half-made checksum, and whoever receives them drops them: look for ChecksumDrop or \
-         Tcp.InCsumErrors there. Other packets of the device are not affected."
+        "Not known from this node: most drivers send such packets with the checksum not filled in, and then the \
+         receiver drops them. Look for ChecksumDrop or Tcp.InCsumErrors there. Other packets of the device are not \
+         affected."
     };
     Text {
         headline: format!("{whose} cannot finish checksums of packets with {refused}"),
@@ -60,23 +62,16 @@ pub(super) fn details(group: &Complaints<'_>) -> Vec<(&'static str, String)> {
 
 pub(super) fn remedies(window: &Window<'_>, group: &Complaints<'_>) -> Vec<Remedy> {
     const TEXT: &str = "Let the stack finish checksums before the device gets them.";
-    const EFFECT: &str = "At once: costs CPU time for every packet sent, and segmentation by the device (TSO) ends \
-                          with it. Undo with `on`.";
     let namespace = group.link.and_then(|link| window.namespace(link.netns));
     let off = match (group.link, namespace) {
-        (Some(link), Some(namespace)) => {
-            let name = link.name.as_str();
-            let words = ["ethtool", "-K", name, "tx", "off"];
-            Remedy::command_in(namespace, TEXT, &words, &[name]).with_effect(EFFECT)
-        }
-        _ => Remedy::advice(format!("{TEXT} On the device: ethtool -K DEVICE tx off")),
+        (Some(link), Some(namespace)) => offload::off(namespace, link, TEXT),
+        _ => Some(Remedy::advice(format!(
+            "{TEXT} On the device: ethtool -K DEVICE tx off"
+        ))),
     };
-    vec![
-        off,
-        Remedy::advice(
-            "Take a newer kernel, whose driver passes over extension headers or hands such packets back to the stack.",
-        ),
-    ]
+    let newer = "Take a newer kernel, whose driver passes over extension headers or hands such packets back to the \
+                 stack.";
+    off.into_iter().chain([Remedy::advice(newer)]).collect()
 }
 
 pub(super) fn too_many(shown: usize) -> String {

@@ -3,6 +3,7 @@
 
 pub(crate) mod harm;
 pub(crate) mod needs;
+pub(crate) mod offload;
 pub(crate) mod proof;
 pub(crate) mod say;
 mod tally;

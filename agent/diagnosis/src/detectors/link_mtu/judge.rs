@@ -46,16 +46,14 @@ pub(super) fn losses<'a>(window: &'a Window<'_>) -> impl Iterator<Item = Loss<'a
     })
 }
 
-/// Nothing that is longer than the smaller MTU gets through, however often it is sent. Where no packet shows its length,
-/// the receiver may have refused them for being down.
+/// Nothing that is longer than the smaller MTU gets through, however often it is sent. Where no packet showed its
+/// length, the receiver may have refused them for being down, or its CPU's backlog was full: then they are lost, and
+/// nothing tells of an outage.
 pub(super) fn assessment(window: &Window<'_>, loss: &Loss<'_>) -> Assessment {
-    let harm = match loss.confidence {
-        Confidence::Possible => {
-            return Assessment::loss(loss.tally.count, Some(harm::sent(loss.sender.link)));
-        }
-        _ => Harm::Outage,
-    };
-    Assessment::of(harm)
+    if loss.sizes.is_none() {
+        return Assessment::loss(loss.tally.count, Some(harm::sent(loss.sender.link)));
+    }
+    Assessment::of(Harm::Outage)
         .by(Culprit::Here)
         .with_packets(loss.tally.count)
         .with_flows(harm::flows(window, &loss.tally))
@@ -80,8 +78,9 @@ impl<'a> Loss<'a> {
             rx_dropped: receiver.link.increase(|stats| stats.rx_dropped),
             confidence: Confidence::Certain,
         };
-        // `veth_xmit` counts tx_dropped and `____dev_forward_skb` counts rx_dropped for the same packet.
-        let rose_together = loss.tx_dropped > 0 && loss.rx_dropped > 0;
+        // `veth_xmit` counts tx_dropped and `____dev_forward_skb` counts rx_dropped for the same packet. A receiver that
+        // is down refuses every packet alike.
+        let rose_together = loss.tx_dropped > 0 && loss.rx_dropped > 0 && receiver.link.is_up();
         let Some(drops) = window.drops.value() else {
             // A full backlog and a receiver that is down raise the same two counters.
             let lost = loss.tx_dropped.min(loss.rx_dropped);

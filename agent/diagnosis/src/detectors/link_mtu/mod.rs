@@ -44,13 +44,9 @@ impl Detector for LinkMtu {
 
 fn finding(window: &Window<'_>, loss: &Loss<'_>) -> Finding {
     let subject = Subject::of_link(loss.sender.link, Some(loss.sender.namespace));
-    let text = text::text(loss);
-    let mut finding = Finding::new(
-        &PEER_MTU_SMALLER,
-        judge::assessment(window, loss),
-        subject,
-        text,
-    );
+    let assessment = judge::assessment(window, loss);
+    let text = text::text(window, loss, &assessment);
+    let mut finding = Finding::new(&PEER_MTU_SMALLER, assessment, subject, text);
     finding.confidence = loss.confidence;
     loss.tally.measure(&mut finding);
     finding.evidence = text::proofs(window, loss);

@@ -5,11 +5,12 @@ use crate::{
     Settings, Window,
     detectors::{Detector, recorded},
     evidence::{DropCount, EvidenceWindow, Link, LinkStats, NetnsId, PacketSample},
-    finding::{Confidence, Outcome, Severity},
+    finding::{Confidence, Harm, Outcome, Severity},
     kernel::Function,
     testing::{
         NODE, POD, drops_of, ipv4_drops, ledger, link, links_of, only, unavailable, veth, window,
     },
+    uapi::flags::IFF_UP,
 };
 
 const LOST: u64 = 119;
@@ -17,6 +18,7 @@ const LOST: u64 = 119;
 fn end(netns: NetnsId, ifindex: u32, name: &str, mtu: u32, peer: (NetnsId, u32)) -> Link {
     Link {
         mtu,
+        requested_flags: IFF_UP,
         stats_before: Some(LinkStats::default()),
         ..veth(link(netns, ifindex, name), peer)
     }
@@ -83,7 +85,20 @@ fn each_end_is_fixed_in_its_own_namespace() {
         [
             Some("nsenter --target 4711 --net ip link set dev a0 mtu 1500"),
             Some("ip link set dev b0 mtu 9000"),
-            None
+        ]
+    );
+    let changes = outcome.findings[0]
+        .remedies
+        .iter()
+        .map(|remedy| remedy.change.as_ref());
+    let undos: Vec<_> = changes
+        .map(|change| change.and_then(|change| change.undo.as_deref()))
+        .collect();
+    assert_eq!(
+        undos,
+        [
+            Some("nsenter --target 4711 --net ip link set dev a0 mtu 9000"),
+            Some("ip link set dev b0 mtu 1500"),
         ]
     );
 }
@@ -142,9 +157,49 @@ fn without_the_drop_probe_counters_that_rose_together_make_it_possible() {
     let mut window = faulty(&[]);
     window.drops = unavailable("no CAP_BPF");
     let outcome = diagnose(&window);
-    assert_eq!(outcome.findings[0].confidence, Confidence::Possible);
-    assert_eq!(outcome.findings[0].count, LOST);
+    let finding = only(&outcome);
+    assert_eq!(finding.confidence, Confidence::Possible);
+    assert_eq!(finding.count, LOST);
+    assert_eq!(finding.assessment.harm, Harm::Loss);
+    assert!(
+        finding
+            .remedies
+            .iter()
+            .all(|remedy| remedy.change.is_none())
+    );
     assert!(outcome.unchecked[0].partly);
+}
+
+#[test]
+fn an_outage_needs_a_packet_that_was_too_long() {
+    let outcome = diagnose(&faulty(&[]));
+    let finding = only(&outcome);
+    assert_eq!(finding.assessment.harm, Harm::Loss);
+    assert!(finding.text.headline.contains("seems to refuse"));
+    let outcome = diagnose(&faulty(&[8972]));
+    let finding = only(&outcome);
+    assert_eq!(finding.assessment.harm, Harm::Outage);
+    assert!(
+        finding
+            .text
+            .hurts
+            .contains("No packet longer than 1500 bytes")
+    );
+}
+
+#[test]
+fn a_receiver_that_is_down_is_another_fault() {
+    let down = |mut window: EvidenceWindow| {
+        links_of(&mut window)[0].requested_flags = 0;
+        window
+    };
+    assert_eq!(diagnose(&down(faulty(&[]))).findings, []);
+    assert_eq!(diagnose(&down(faulty(&[900]))).findings, []);
+    let mut counters = down(faulty(&[]));
+    counters.drops = unavailable("no CAP_BPF");
+    assert_eq!(diagnose(&counters).findings, []);
+    // Packets that were too long are proof, whatever the receiver is now.
+    assert_eq!(diagnose(&down(faulty(&[8972]))).findings.len(), 1);
 }
 
 #[test]

@@ -4,30 +4,49 @@ use super::judge::{End, Loss};
 use crate::{
     Window,
     detectors::kit::{proof, say},
-    finding::{Proof, Remedy, Text},
+    finding::{Assessment, Harm, Proof, Remedy, Text},
     kernel::hook,
 };
 
-pub(super) fn text(loss: &Loss<'_>) -> Text {
+pub(super) fn text(window: &Window<'_>, loss: &Loss<'_>, assessment: &Assessment) -> Text {
     let (sender, receiver) = (loss.sender, loss.receiver);
+    let lost = say::count(loss.tally.count, "packet");
+    let (verb, doubt) = match loss.sizes {
+        Some(_) => ("refuses", ""),
+        None => (
+            "seems to refuse",
+            " No packet showed its length: a receiver that was down or a full backlog looks the same.",
+        ),
+    };
     Text {
         headline: format!(
-            "{} sends packets that its veth peer {} refuses: {} lost",
+            "{} sends packets that its veth peer {} {verb}: {lost} lost",
             label(sender),
             label(receiver),
-            say::count(loss.tally.count, "packet")
         ),
         what: format!(
             "The two ends of this veth differ in MTU. {} may send up to {} bytes, {} takes up to {} and drops what is \
              longer. The drop happens on the link, so no ICMP error tells the sender and path MTU discovery cannot \
-             help.",
+             help.{doubt}",
             sender.link.name, sender.link.mtu, receiver.link.name, receiver.link.mtu,
         ),
-        hurts: "Every packet above the smaller MTU is lost in this direction, always the same ones when they are sent \
-                again: UDP datagrams fail, TCP between these two ends gets by with the smaller segment size, and TCP \
-                that is forwarded from further away connects and then stalls. Super-frames that are still to be \
-                segmented (GSO) pass."
-            .to_owned(),
+        hurts: match assessment.harm {
+            Harm::Outage => format!(
+                "No packet longer than {} bytes gets from {} to {}, however often it is sent: {lost} lost{}. UDP fails, \
+                 TCP from further away connects and then stalls; shorter packets and super-frames (GSO) pass.{}",
+                receiver.link.mtu,
+                say::device(sender.link, Some(sender.namespace)),
+                say::device(receiver.link, Some(receiver.namespace)),
+                say::within(window),
+                say::seen(assessment),
+            ),
+            _ => format!(
+                "{} from {} to {} were lost; TCP sends its own again.",
+                say::part(assessment, "packet"),
+                say::device(sender.link, Some(sender.namespace)),
+                say::device(receiver.link, Some(receiver.namespace)),
+            ),
+        },
     }
 }
 
@@ -58,33 +77,47 @@ pub(super) fn proofs(window: &Window<'_>, loss: &Loss<'_>) -> Vec<Proof> {
     proofs
 }
 
-/// Lowering the sender is always safe; raising the receiver helps only when the way onward is as wide.
+/// Lowering the sender is always safe; raising the receiver helps only when the way onward is as wide. Where no packet
+/// showed its length, neither is offered.
 pub(super) fn remedies(loss: &Loss<'_>) -> Vec<Remedy> {
     let (sender, receiver) = (loss.sender.link, loss.receiver.link);
+    if loss.sizes.is_none() {
+        let words = ["ip", "-s", "-s", "link", "show", "dev", &receiver.name];
+        let text = "See whether the receiver is up, and whether its `dropped` rises with long packets only \
+                    (ping -M do -s SIZE).";
+        let names = [receiver.name.as_str()];
+        return vec![Remedy::command_in(
+            loss.receiver.namespace,
+            text,
+            &words,
+            &names,
+        )];
+    }
     let lower = format!("Lower {} to the MTU of its peer.", sender.name);
-    let lower = set_mtu(loss.sender, lower, receiver.mtu).with_effect(format!(
-        "Packets above {} bytes are fragmented, or their sender gets an error that it can act on.",
+    let lower = set_mtu(loss.sender, &lower, receiver.mtu).with_effect(format!(
+        "packets above {} bytes are fragmented, or their sender gets an error that it can act on",
         receiver.mtu
     ));
     let raise = format!("Or raise {} to the MTU of its peer.", receiver.name);
-    let raise = set_mtu(loss.receiver, raise, sender.mtu).with_effect(format!(
-        "Ends the loss on this link; do it only where the whole way behind {} carries {} bytes.",
+    let raise = set_mtu(loss.receiver, &raise, sender.mtu).with_effect(format!(
+        "ends the loss on this link; do it only where the whole way behind {} carries {} bytes",
         receiver.name, sender.mtu
     ));
-    let mut remedies = vec![lower, raise];
-    let mut ends = [loss.sender, loss.receiver].into_iter();
-    if ends.any(|end| end.namespace.pod.is_some()) {
-        remedies.push(Remedy::advice(
-            "A pod's link is made anew with the pod: set one MTU for both ends in the configuration of the network \
-             plugin.",
-        ));
-    }
-    remedies
+    vec![lower, raise]
 }
 
 /// The command that gives an end another MTU.
-fn set_mtu(end: End<'_>, text: String, mtu: u32) -> Remedy {
-    let (name, mtu) = (end.link.name.as_str(), mtu.to_string());
-    let words = ["ip", "link", "set", "dev", name, "mtu", &mtu];
-    Remedy::command_in(end.namespace, text, &words, &[name])
+fn set_mtu(end: End<'_>, text: &str, mtu: u32) -> Remedy {
+    let name = end.link.name.as_str();
+    let set = |mtu: u32| {
+        let words = ["ip", "link", "set", "dev", name, "mtu", &mtu.to_string()];
+        Remedy::command_in(end.namespace, text, &words, &[name])
+    };
+    let change = set(mtu).undone_by(set(end.link.mtu));
+    match end.namespace.pod {
+        Some(_) => change.lasting("the MTU in the network plugin's configuration, for both ends"),
+        None => change.lasting(format!(
+            "MTUBytes={mtu} in [Link] of a .link file for this end"
+        )),
+    }
 }

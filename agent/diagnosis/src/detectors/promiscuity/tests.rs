@@ -10,7 +10,7 @@ use crate::{
         BondSettings, BridgePort, BridgeSettings, EvidenceWindow, MacvlanSettings, Membership,
         MembershipKind, PacketSocket, Peer, Pod,
     },
-    finding::{Confidence, Severity},
+    finding::{Confidence, Harm, Severity},
     testing::{
         self, NODE, POD, complete, owner, packet_socket, pod_namespace, unavailable,
         unpromiscuous as device,

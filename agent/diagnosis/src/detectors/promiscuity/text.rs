@@ -37,7 +37,7 @@ pub(super) fn text(window: &Window<'_>, found: &Promiscuous<'_>) -> Text {
             "A macvlan or macvtap device in passthru mode hands the whole device to its owner, a virtual machine as a \
              rule, and raises promiscuity while it is up."
                 .to_owned(),
-            "By design: the owner of the passthru device decides which addresses it uses.",
+            "Nobody, by design: the owner of the passthru device decides which addresses it uses.",
         ),
         Cause::PacketSockets(owners) => (
             match owners.as_slice() {
@@ -54,7 +54,7 @@ pub(super) fn text(window: &Window<'_>, found: &Promiscuous<'_>) -> Text {
             "A packet socket asked for it (PACKET_ADD_MEMBERSHIP, as tcpdump does unless told not to). It ends with \
              the socket."
                 .to_owned(),
-            "None: a capture takes copies. It costs CPU while it runs.",
+            "Nobody: a capture takes copies. It costs CPU time while it runs.",
         ),
         Cause::UserRequest => (
             with_chain(
@@ -62,10 +62,10 @@ pub(super) fn text(window: &Window<'_>, found: &Promiscuous<'_>) -> Text {
                 window,
                 found.link,
             ),
-            "A person or program set IFF_PROMISC (ip link set promisc on, or SIOCSIFFLAGS). It stays until it is taken \
-             back; the kernel does not keep who asked."
+            "A person or program set IFF_PROMISC (ip link set promisc on, or SIOCSIFFLAGS). The flag stays until it is \
+             cleared; the kernel does not store who set it."
                 .to_owned(),
-            "None by itself. It costs CPU for frames that nobody here wants.",
+            "Nobody. It costs CPU time for frames that no program here wants.",
         ),
         Cause::UnicastFilter(uppers) => {
             let whose = match uppers.as_slice() {
@@ -76,9 +76,9 @@ pub(super) fn text(window: &Window<'_>, found: &Promiscuous<'_>) -> Text {
                 format!("{name} is promiscuous because it cannot filter one more unicast address"),
                 format!(
                     "More unicast addresses{whose} were added to it than its filter holds, or it has no such filter, \
-                     as veth and dummy devices. The kernel then turns promiscuity on by itself."
+                     as veth and dummy devices. The kernel then turns promiscuity on."
                 ),
-                "None: this is how the kernel serves several addresses on such a device.",
+                "Nobody: by it the kernel serves several addresses on this device.",
             )
         }
         Cause::Unexplained => unexplained::text(window, found),
@@ -189,23 +189,24 @@ fn vlan_filtering(switch: &Link) -> String {
 pub(super) fn remedies(window: &Window<'_>, found: &Promiscuous<'_>) -> Vec<Remedy> {
     let link = found.link;
     match &found.cause {
-        Cause::Passthru(upper) => vec![filter_again(window, upper)],
+        Cause::Passthru(upper) => vec![filter_again(upper)],
         Cause::PacketSockets(owners) => {
             let pid = owners.first().map_or(0, |owner| owner.pid).to_string();
             vec![Remedy::command(
-                "None needed. See what it is; stop it, or let it capture without promiscuous mode (tcpdump -p):",
+                "None needed. See which program it is; stop it, or let it capture without promiscuous mode (tcpdump -p):",
                 &["ps", "-f", "-p", &pid],
                 &[],
             )]
         }
-        Cause::UserRequest => on_device(
-            window,
-            link,
-            "Take it back, if nobody needs it:",
-            &["ip", "link", "set", "dev", &link.name, "promisc", "off"],
-        )
-        .into_iter()
-        .collect(),
+        Cause::UserRequest => {
+            let text = "Clear the flag, if nobody needs it:";
+            let switched = |state: &str| {
+                let words = ["ip", "link", "set", "dev", &link.name, "promisc", state];
+                on_device(window, link, text, &words)
+            };
+            let off = switched("off").zip(switched("on"));
+            off.map(|(off, on)| off.undone_by(on)).into_iter().collect()
+        }
         Cause::UnicastFilter(_) => vec![Remedy::advice("None needed.")],
         Cause::Unexplained => on_device(
             window,
@@ -218,20 +219,14 @@ pub(super) fn remedies(window: &Window<'_>, found: &Promiscuous<'_>) -> Vec<Reme
     }
 }
 
-fn filter_again(window: &Window<'_>, passthru: &Link) -> Remedy {
+/// No command: iproute2 sets the flag and cannot clear it, so there is no undo but to make the device anew.
+fn filter_again(passthru: &Link) -> Remedy {
     let kind = passthru.kind.as_ref().unwrap_or(&LinkKind::MacVlan);
-    let kind = kind.to_string();
-    let name = passthru.name.as_str();
-    let words = [
-        &["ip", "link", "set", "dev", name, "type", &kind][..],
-        &["mode", "passthru", "nopromisc"],
-    ];
-    let text = "None needed. When its owner uses only the device's own address:";
-    match window.namespace(passthru.netns) {
-        Some(namespace) => Remedy::command_in(namespace, text, &words.concat(), &[name, &kind])
-            .with_effect("the device filters by its own address again"),
-        None => Remedy::advice("None needed."),
-    }
+    Remedy::advice(format!(
+        "None needed. Where the owner of {} uses only the device's own address, make the device with `type {kind} mode \
+         passthru nopromisc`.",
+        passthru.name
+    ))
 }
 
 /// A command on the device itself.

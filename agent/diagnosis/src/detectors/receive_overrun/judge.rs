@@ -51,19 +51,17 @@ pub(super) struct FullBacklog<'a> {
 
 /// The ring's loss by its share: rx_packets has no packet for which the ring had no room.
 pub(super) fn ring_assessment(ring: &FullRing<'_>) -> Assessment {
-    let received = harm::received_beside(ring.nic, 0);
-    Assessment::loss(ring.tally.count, Some(received)).by(Culprit::Here)
+    Assessment::loss(ring.tally.count, Some(harm::received_beside(ring.nic, 0)))
 }
 
-/// The backlogs' loss by its share of what all CPUs received.
+/// The backlogs' loss by its share of what the CPUs received whose backlogs were full. They count packets of every
+/// namespace, and none that they dropped.
 pub(super) fn backlog_assessment(window: &Window<'_>, backlog: &FullBacklog<'_>) -> Assessment {
-    let softnet = window.softnet.value();
-    let received = softnet.map(|softnet| {
-        let cpus = softnet.cpus.iter();
-        let processed = cpus.map(|cpu| u64::from(cpu.increase(|counters| counters.processed)));
-        processed.fold(0, u64::saturating_add)
-    });
-    harm::loss(window, &backlog.tally, Culprit::Here, received)
+    let cpus = backlog.cpus.iter();
+    let processed = cpus.map(|(cpu, _)| u64::from(cpu.increase(|counters| counters.processed)));
+    let received = processed.fold(0, u64::saturating_add);
+    let received = (!backlog.cpus.is_empty()).then_some(received);
+    harm::loss(window, &backlog.tally, Culprit::Unknown, received)
 }
 
 pub(super) fn full_rings<'a>(window: &'a Window<'_>) -> impl Iterator<Item = FullRing<'a>> {

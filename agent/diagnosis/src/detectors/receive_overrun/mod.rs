@@ -51,12 +51,9 @@ impl Detector for ReceiveOverrun {
 
 fn ring_finding(ring: &FullRing<'_>) -> Finding {
     let subject = Subject::of_link(ring.nic, Some(ring.namespace));
-    let mut finding = Finding::new(
-        &RING_FULL,
-        judge::ring_assessment(ring),
-        subject,
-        text::ring(ring),
-    );
+    let assessment = judge::ring_assessment(ring);
+    let text = text::ring(ring, &assessment);
+    let mut finding = Finding::new(&RING_FULL, assessment, subject, text);
     ring.tally.measure(&mut finding);
     finding.evidence = text::ring_proofs(ring);
     finding.remedies = text::ring_remedies(ring);
@@ -65,7 +62,7 @@ fn ring_finding(ring: &FullRing<'_>) -> Finding {
 
 fn backlog_finding(window: &Window<'_>, backlog: &FullBacklog<'_>) -> Finding {
     let assessment = judge::backlog_assessment(window, backlog);
-    let text = text::backlog(backlog);
+    let text = text::backlog(backlog, &assessment);
     let mut finding = Finding::new(&BACKLOG_FULL, assessment, Subject::default(), text);
     finding.confidence = backlog.confidence;
     backlog.tally.measure(&mut finding);

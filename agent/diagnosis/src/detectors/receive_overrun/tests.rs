@@ -117,7 +117,7 @@ fn what_a_nic_had_no_room_for_is_named_and_stays_out_of_the_ledger() {
             ("driver of eth0", "virtio_net"),
         ]
     );
-    assert!(finding.text.what.contains("no packet visible"));
+    assert!(finding.text.what.contains("no packet is visible"));
     assert_eq!(
         finding.remedies[0].command.as_deref(),
         Some("ethtool -g eth0")
@@ -140,12 +140,21 @@ fn other_errors_and_devices_of_software_are_no_full_ring() {
 }
 
 #[test]
-fn a_few_lost_packets_are_no_warning() {
+fn loss_at_a_ring_is_judged_by_its_share() {
     let mut window = healthy();
-    link(&mut window).stats.rx_over_errors = 3;
-    assert_eq!(only(&diagnose(&window)).severity(), Severity::Info);
-    link(&mut window).stats.rx_over_errors = 4;
-    assert_eq!(only(&diagnose(&window)).severity(), Severity::Warning);
+    for (lost, severity) in [
+        (4, Severity::Info),
+        (300, Severity::Warning),
+        (2_000, Severity::Critical),
+    ] {
+        link(&mut window).stats.rx_over_errors = lost;
+        let outcome = diagnose(&window);
+        assert_eq!(only(&outcome).severity(), severity, "{lost} of 70000");
+    }
+    link(&mut window).stats.rx_over_errors = 300;
+    let outcome = diagnose(&window);
+    let hurts = &only(&outcome).text.hurts;
+    assert!(hurts.contains("300 of 70300 packets (0.4 %)"), "{hurts}");
 }
 
 #[test]
@@ -181,12 +190,18 @@ fn a_full_backlog_names_the_cpu_the_device_and_a_longer_queue() {
         finding.remedies[0].command.as_deref(),
         Some("sysctl -w net.core.netdev_max_backlog=4000")
     );
+    let change = finding.remedies[0].change.as_ref().expect("a change");
+    let undo = "sysctl -w net.core.netdev_max_backlog=1000";
+    assert_eq!(change.undo.as_deref(), Some(undo));
+    // Of the packets that CPU 1 took, not of those of every CPU.
+    let hurts = &finding.text.hurts;
+    assert!(hurts.contains("300 of 65836 packets (0.4 %)"), "{hurts}");
     assert_eq!((finding.first_ms, finding.last_ms), (7, 900));
     assert_eq!(outcome.claims.len(), 1);
 }
 
 #[test]
-fn without_the_drop_probe_the_counter_alone_makes_it_likely() {
+fn without_the_drop_probe_the_counter_makes_it_likely() {
     let mut window = full_backlog();
     window.drops = unavailable("no CAP_BPF");
     let outcome = diagnose(&window);
@@ -251,6 +266,10 @@ fn what_could_not_be_read_is_unchecked() {
         only(&outcome).text.headline,
         "300 packets lost because a CPU's backlog was full"
     );
+    let look = &only(&outcome).remedies[0];
+    let command = "sysctl net.core.netdev_max_backlog";
+    assert_eq!(look.command.as_deref(), Some(command));
+    assert_eq!(look.change, None);
     assert_eq!(outcome.unchecked[0].reason, "CPU backlogs: not read");
     assert!(outcome.unchecked[0].partly);
     window.links = Observed::default();

@@ -6,14 +6,16 @@ use super::judge::{FullBacklog, FullRing};
 use crate::{
     Window,
     detectors::kit::{proof, say},
-    finding::{Proof, Remedy, Text},
+    finding::{Assessment, Proof, Remedy, Text},
     kernel::hook,
 };
 
+/// The most packets that wait for a CPU.
+const MAX_BACKLOG: &str = "net.core.netdev_max_backlog";
 /// As many CPUs and devices as a person reads.
 const SHOWN: usize = 4;
 
-pub(super) fn ring(ring: &FullRing<'_>) -> Text {
+pub(super) fn ring(ring: &FullRing<'_>, assessment: &Assessment) -> Text {
     let name = &ring.nic.name;
     Text {
         headline: format!(
@@ -22,12 +24,14 @@ pub(super) fn ring(ring: &FullRing<'_>) -> Text {
         ),
         what: format!(
             "The NIC had no free buffer for what came in, because the CPUs that serve its queues did not take packets \
-             out of them fast enough, or its own memory was full. This is counted by the driver, no packet visible: \
-             which flows lost packets cannot be told, and {name}'s ledger does not have them."
+             out of them fast enough, or its own memory was full. The driver counts them, and no packet is visible: \
+             which flows lost packets is not known, and the ledger of {name} does not have them."
         ),
-        hurts: "These packets are lost for whomever they were, TCP sends its own again. Bursts hit all flows of a \
-                queue alike."
-            .to_owned(),
+        hurts: format!(
+            "Every flow that comes in by {name} can be hit: {} that came to it were lost. TCP sends its own again, UDP \
+             does not.",
+            say::part(assessment, "packet")
+        ),
     }
 }
 
@@ -50,18 +54,14 @@ pub(super) fn ring_remedies(ring: &FullRing<'_>) -> Vec<Remedy> {
     let look = |text: &str, option: &str| {
         Remedy::command_in(ring.namespace, text, &["ethtool", option, name], &[name])
     };
-    let lengthen = "Lengthen the ring: see its maximum, then `ethtool -G DEVICE rx N`.";
+    let lengthen = "See the ring's length and its maximum. Where it is shorter, `ethtool -G DEVICE rx N` lengthens it: \
+                    many drivers take the link down for a moment; then longer bursts fit, and packets wait longer.";
     let spread = "See which queue loses them, and spread the load: more queues (ethtool -L), their interrupts on CPUs \
                   that have time.";
-    vec![
-        look(lengthen, "-g").with_effect(
-            "Of -G: many drivers take the link down for a moment; then longer bursts fit, and packets wait longer.",
-        ),
-        look(spread, "-S"),
-    ]
+    vec![look(lengthen, "-g"), look(spread, "-S")]
 }
 
-pub(super) fn backlog(backlog: &FullBacklog<'_>) -> Text {
+pub(super) fn backlog(backlog: &FullBacklog<'_>, assessment: &Assessment) -> Text {
     let lost = say::count(backlog.tally.count, "packet");
     let whose = match backlog.cpus.as_slice() {
         [] => "a CPU's backlog was full".to_owned(),
@@ -77,9 +77,12 @@ pub(super) fn backlog(backlog: &FullBacklog<'_>) -> Text {
                had too much to do for too long, its queue reached net.core.netdev_max_backlog, and the kernel dropped \
                what came next."
             .to_owned(),
-        hurts: "These packets are lost, whosever they are; TCP sends its own again. The CPU is at its limit, so that \
-                everything else it receives is late as well."
-            .to_owned(),
+        hurts: format!(
+            "Every flow that such a CPU serves can be hit: {} that came to it were lost. TCP sends its own again, UDP \
+             does not; the CPU is at its limit, so that what it still receives is late.{}",
+            say::part(assessment, "packet"),
+            say::seen(assessment)
+        ),
     }
 }
 
@@ -105,8 +108,7 @@ pub(super) fn backlog_proofs(window: &Window<'_>, backlog: &FullBacklog<'_>) -> 
         ));
     }
     if let Some(limit) = backlog.limit {
-        let what = "net.core.netdev_max_backlog";
-        proofs.push(Proof::new(what, limit, "packets", "/proc/sys"));
+        proofs.push(Proof::new(MAX_BACKLOG, limit, "packets", "/proc/sys"));
     }
     proofs
 }
@@ -119,7 +121,7 @@ pub(super) fn devices(
     let name = |device: Option<_>| {
         let link = device.and_then(|(netns, ifindex)| window.topology.link(netns, ifindex));
         link.map_or_else(
-            || "a device that is not known".to_owned(),
+            || "an unknown device".to_owned(),
             |link| say::device(link, window.namespace(link.netns)),
         )
     };
@@ -136,21 +138,33 @@ pub(super) fn devices(
 
 pub(super) fn backlog_remedies(backlog: &FullBacklog<'_>) -> Vec<Remedy> {
     let mut remedies = Vec::new();
-    if let Some(limit) = backlog.higher_limit {
-        let setting = format!("net.core.netdev_max_backlog={limit}");
-        let raise = Remedy::command(
-            "Raise the queue's length.",
-            &["sysctl", "-w", &setting],
+    remedies.extend(backlog.higher_limit.map(|higher| match backlog.limit {
+        Some(limit) => raise(limit, higher),
+        None => Remedy::command(
+            "See the queue's length, and raise it (sysctl -w).",
+            &["sysctl", MAX_BACKLOG],
             &[],
-        );
-        remedies.push(raise.with_effect(
-            "At once, for every CPU and namespace: bursts are bridged, and packets wait longer. It does not help where \
-             the CPU is busy all the time.",
-        ));
-    }
+        ),
+    }));
     remedies.push(Remedy::advice(
         "Spread the load: if only one CPU loses packets, give the NIC more queues, or set rps_cpus of its queues \
          (/sys/class/net/DEVICE/queues/rx-0/rps_cpus) to more CPUs; see with `top` what else keeps it busy.",
     ));
     remedies
+}
+
+/// The command that lets the backlogs hold more packets than now.
+fn raise(limit: u32, higher: u32) -> Remedy {
+    let setting = |limit: u32| format!("{MAX_BACKLOG}={limit}");
+    let set = |limit| {
+        let text = "Raise the queue's length.";
+        Remedy::command(text, &["sysctl", "-w", &setting(limit)], &[])
+    };
+    set(higher)
+        .with_effect(
+            "for every CPU and namespace: longer bursts fit, and packets wait longer; it does not help where the CPU \
+             is busy all the time",
+        )
+        .undone_by(set(limit))
+        .lasting(format!("{} in /etc/sysctl.d/", setting(higher)))
 }

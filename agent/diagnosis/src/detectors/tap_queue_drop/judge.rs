@@ -86,6 +86,8 @@ pub(super) struct FullQueue<'a> {
     pub(super) senders: Vec<&'a Namespace>,
     /// A length of the queue that is worth setting, where there is one.
     pub(super) longer: Option<u32>,
+    /// Not one packet found room meanwhile: the reader took nothing, and no length helps.
+    pub(super) is_stopped: bool,
 }
 
 /// Drops at one device.
@@ -163,17 +165,15 @@ impl<'a> FullQueue<'a> {
         let may_race = *cause == QUEUE_CHECK_RACE;
         let explained = Explained::by(window, &tally.keys);
         let length = link.tx_queue_length;
+        let carried = direction.carried(link, tally.count);
+        let is_stopped = carried == 0;
+        let longer = length.saturating_mul(4).clamp(ENOUGH_LENGTH, LONG_QUEUE);
         Self {
             direction,
             cause,
             link,
             namespace,
-            assessment: harm::loss(
-                window,
-                &tally,
-                Culprit::Unknown,
-                Some(direction.carried(link, tally.count)),
-            ),
+            assessment: harm::loss(window, &tally, Culprit::Unknown, Some(carried)),
             confidence: if may_race {
                 // A queue that was really full looks the same there.
                 Confidence::Possible
@@ -185,8 +185,8 @@ impl<'a> FullQueue<'a> {
             readers: readers(window, link),
             explained,
             senders: retransmitting(window, &tally),
-            longer: (length < LONG_QUEUE)
-                .then(|| length.saturating_mul(4).clamp(ENOUGH_LENGTH, LONG_QUEUE)),
+            longer: (length < LONG_QUEUE && !is_stopped).then_some(longer),
+            is_stopped,
             tally,
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     causes::QUEUE_CHECK_RACE,
     detectors::kit::{proof, say},
     explained_retransmissions::Explained,
-    finding::{Proof, Remedy, Text},
+    finding::{Harm, Proof, Remedy, Text},
 };
 
 /// As many readers as a person reads.
@@ -41,17 +41,22 @@ pub(super) fn text(window: &Window<'_>, queue: &FullQueue<'_>) -> Text {
 fn overflow(queue: &FullQueue<'_>) -> String {
     let name = &queue.link.name;
     let who = match queue.readers.as_slice() {
-        [] => "The guest or program behind it (which process that is could not be told)".to_owned(),
+        [] => "The guest or program behind it (its process is not known)".to_owned(),
         [first, others @ ..] => say::and_others(&say::process(first), others.len(), "process"),
     };
     let way = match queue.direction {
         Direction::Receive => "What comes in for the guest",
         Direction::Transmit => "What the stack sends to it",
     };
+    let why = if queue.is_stopped {
+        "Not one packet was taken meanwhile: the reader is stopped, or reads another queue."
+    } else {
+        "The reader is too slow or was stopped for a moment: no CPU time for it or for the guest, or a burst longer \
+         than the queue."
+    };
     format!(
         "{way} waits in a queue of {} packets until it is read. {who} did not read {name} in time, the queue was full, \
-         and the kernel dropped what came next. The reader is too slow or was stopped for a moment: no CPU time for it \
-         or for the guest, or a burst longer than the queue.",
+         and the kernel dropped what came next. {why}",
         queue.link.tx_queue_length
     )
 }
@@ -60,15 +65,18 @@ fn race(window: &Window<'_>, queue: &FullQueue<'_>) -> String {
     format!(
         "Before Linux 4.16 the kernel asks without a lock whether the queue of {name} is full, and can see a slot as \
          taken that is being emptied: then it drops though there is room. This node runs {kernel}. A queue that was \
-         really full looks the same, so look first whether {name} still drops with a queue that is far longer than any \
-         burst.",
+         full looks the same, so look first whether {name} still drops with a queue that is far longer than any burst.",
         name = queue.link.name,
         kernel = window.node.kernel,
     )
 }
 
 fn hurts(queue: &FullQueue<'_>) -> String {
-    let proof = match queue.explained {
+    let whom = match queue.direction {
+        Direction::Receive => "What is sent to the guest",
+        Direction::Transmit => "What this node sends to the guest or program",
+    };
+    let again = match queue.explained {
         Some(Explained {
             segments, late, of, ..
         }) => format!(
@@ -80,14 +88,22 @@ fn hurts(queue: &FullQueue<'_>) -> String {
              did not see which segment followed which drop."
                 .to_owned()
         }
-        None => "netdiag saw no end of the sampled flows on this node send TCP segments again; a sender elsewhere, or \
-                 one whose counters could not be read, may have."
+        None => "No end of the sampled flows on this node was seen to send TCP segments again; a sender elsewhere, or \
+                 one whose counters were not read, may have."
             .to_owned(),
     };
-    format!(
-        "These packets are lost. TCP sends them again: the last segments of an answer only after a timeout of 200 ms \
-         or more, so that a few requests take that much longer while the rest is fast. {proof}"
-    )
+    let part = say::part(&queue.assessment, "packet");
+    let lost = match queue.assessment.harm {
+        Harm::Outage => format!(
+            "{whom}: {part} lost, and the same segments of a connection three times or more, so nothing of it gets \
+             through."
+        ),
+        _ => format!(
+            "{whom}: {part} lost. TCP sends its own again, the last segments of an answer only after 200 ms or more; \
+             UDP does not."
+        ),
+    };
+    format!("{lost}{} {again}", say::seen(&queue.assessment))
 }
 
 pub(super) fn proofs(window: &Window<'_>, queue: &FullQueue<'_>) -> Vec<Proof> {
@@ -132,40 +148,55 @@ pub(super) fn details(window: &Window<'_>, queue: &FullQueue<'_>) -> Vec<(&'stat
 }
 
 pub(super) fn remedies(queue: &FullQueue<'_>) -> Vec<Remedy> {
-    let name = queue.link.name.as_str();
-    let mut remedies = Vec::new();
-    let length = queue.link.tx_queue_length;
-    if let Some(longer) = queue.longer {
-        let words = longer.to_string();
-        let words = ["ip", "link", "set", "dev", name, "txqueuelen", &words];
-        remedies.push(
-            Remedy::command_in(queue.namespace, "Lengthen the queue.", &words, &[name]).with_effect(
-                format!(
-                    "At once, without a restart: each queue of the device holds {longer} packets instead of {length}. \
-                     Packets wait through a stall instead of being lost, and take memory meanwhile."
-                ),
-            ),
-        );
-    }
+    let mut remedies: Vec<Remedy> = queue
+        .longer
+        .map(|longer| lengthen(queue, longer))
+        .into_iter()
+        .collect();
     if *queue.cause == QUEUE_CHECK_RACE {
         let text = "Where it still drops then: run a kernel from 4.16 on, which has no such check.";
         remedies.push(Remedy::advice(text));
     }
-    remedies.push(Remedy::advice(
+    remedies.push(Remedy::advice(if queue.is_stopped {
+        "Let the guest or program read the device: start it, or end what stops it. A longer queue does not help."
+    } else {
         "Let the reader keep up: CPU time for the guest and its vhost thread or for the program, more than one queue, \
-         fewer packets.",
-    ));
-    let text = "See whether TCP waits for it, where the sender is: TCPTimeouts rises, and `ss -ti` shows retrans and \
+         fewer packets."
+    }));
+    let text = "See on the sender whether TCP waits because of it: TCPTimeouts rises, and `ss -ti` shows retrans and \
                 an rto of 200 or more. Answers that take 200 to 260 ms while most are quick come from this.";
     let look = ["nstat", "-azs", "TcpRetransSegs", "TcpExtTCPTimeouts"];
     remedies.push(match queue.senders.first() {
         Some(sender) => Remedy::command_in(sender, text, &look, &[]),
         None => Remedy::advice(text),
     });
-    if queue.namespace.pod.is_some() {
-        remedies.push(Remedy::advice(
-            "A pod's device is made anew with the pod: set the length where the device is made.",
-        ));
-    }
     remedies
+}
+
+fn lengthen(queue: &FullQueue<'_>, longer: u32) -> Remedy {
+    let name = queue.link.name.as_str();
+    let length = queue.link.tx_queue_length;
+    let set = |length: u32| {
+        let words = [
+            "ip",
+            "link",
+            "set",
+            "dev",
+            name,
+            "txqueuelen",
+            &length.to_string(),
+        ];
+        Remedy::command_in(queue.namespace, "Lengthen the queue.", &words, &[name])
+    };
+    let effect = format!(
+        "each queue of the device holds {longer} packets instead of {length}: packets wait through a stall, and take \
+         memory meanwhile"
+    );
+    let change = set(longer).undone_by(set(length));
+    match queue.namespace.pod {
+        Some(_) => change.with_effect(format!("{effect}; it ends with the pod")),
+        None => change.with_effect(effect).lasting(format!(
+            "TransmitQueueLength={longer} in [Link] of a .link file for the device (/etc/systemd/network/)"
+        )),
+    }
 }

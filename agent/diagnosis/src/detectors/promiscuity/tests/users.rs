@@ -121,6 +121,9 @@ fn a_user_request_is_told_from_the_kernels() {
         found[0].remedies[0].command.as_deref(),
         Some("ip link set dev eth0 promisc off")
     );
+    let change = found[0].remedies[0].change.as_ref().expect("a change");
+    let undo = "ip link set dev eth0 promisc on";
+    assert_eq!(change.undo.as_deref(), Some(undo));
 }
 
 #[test]
@@ -196,11 +199,13 @@ fn several_causes_are_several_findings() {
 }
 
 #[test]
-fn what_nobody_accounts_for_is_a_warning() {
+fn what_nobody_accounts_for_is_likely_so_and_no_loss() {
     let found = check(
         &window(vec![nic(2, "eth0").promiscuous(2, 0)]),
-        &[("Unexplained", "eth0", Severity::Warning)],
+        &[("Unexplained", "eth0", Severity::Info)],
     );
+    assert_eq!(found[0].confidence, Confidence::Likely);
+    assert_eq!(found[0].assessment.harm, Harm::None);
     assert_eq!(
         found[0].evidence[0].value,
         "2 = 0 bridge + 0 user + 0 sockets + 2 unexplained; allmulti 0"
@@ -209,10 +214,10 @@ fn what_nobody_accounts_for_is_a_warning() {
 
 #[test]
 fn a_change_in_the_kernel_log_is_a_doubt() {
-    for (text, severity) in [
-        ("eth0: left promiscuous mode", Severity::Info),
-        ("device eth0 entered promiscuous mode", Severity::Info),
-        ("eth01: entered promiscuous mode", Severity::Warning),
+    for (text, confidence) in [
+        ("eth0: left promiscuous mode", Confidence::Possible),
+        ("device eth0 entered promiscuous mode", Confidence::Possible),
+        ("eth01: entered promiscuous mode", Confidence::Likely),
     ] {
         let mut window = window(vec![nic(2, "eth0").promiscuous(1, 0)]);
         window.kernel_log = complete(vec![crate::evidence::KernelLogLine {
@@ -220,7 +225,8 @@ fn a_change_in_the_kernel_log_is_a_doubt() {
             level: 6,
             text: text.to_owned(),
         }]);
-        check(&window, &[("Unexplained", "eth0", severity)]);
+        let found = check(&window, &[("Unexplained", "eth0", Severity::Info)]);
+        assert_eq!(found[0].confidence, confidence, "{text}");
     }
 }
 
@@ -267,10 +273,11 @@ fn a_device_is_no_doubt_about_itself() {
         ifindex: 2,
         netns: None,
     });
-    check(
+    let found = check(
         &window(vec![link]),
-        &[("Unexplained", "eth0", Severity::Warning)],
+        &[("Unexplained", "eth0", Severity::Info)],
     );
+    assert_eq!(found[0].confidence, Confidence::Likely);
 }
 
 #[test]

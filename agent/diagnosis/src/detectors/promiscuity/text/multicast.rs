@@ -18,11 +18,11 @@ pub(crate) fn text(window: &Window<'_>, found: &AllMulticast<'_>) -> Text {
         AskedBy::Socket(owner) => format!("{} asked for it", say::process_of_pod(owner)),
     };
     let mut chain = chain(window, found.link, Link::is_all_multicast);
-    let mut hurts = "None by itself. It costs CPU for frames that nobody here wants.".to_owned();
+    let mut hurts = "Nobody. It costs CPU time for frames that no program here wants.".to_owned();
     if let AskedBy::Bridge(bridge) = found.asked_by {
         let name = &bridge.name;
         chain.push_str(&format!(" <- {name}"));
-        hurts = format!("By design: {name} must see multicast for hosts behind its ports.");
+        hurts = format!("Nobody, by design: {name} must see multicast for hosts behind its ports.");
     }
     let name = &found.link.name;
     let headline = format!("{name} takes every multicast frame because {who}: {chain}");
@@ -56,20 +56,27 @@ pub(crate) fn proof(found: &AllMulticast<'_>) -> Proof {
 
 pub(crate) fn remedy(window: &Window<'_>, found: &AllMulticast<'_>) -> Option<Remedy> {
     let link = found.link;
-    let off = [
-        "ip",
-        "link",
-        "set",
-        "dev",
-        &link.name,
-        "allmulticast",
-        "off",
-    ];
     match found.asked_by {
         AskedBy::Bridge(_) => Some(Remedy::advice(
             "None needed: a bridge must see the groups behind its other ports.",
         )),
-        AskedBy::User => on_device(window, link, "Take it back, if nobody needs it:", &off),
+        AskedBy::User => {
+            let text = "Clear the flag, if nobody needs it:";
+            let switched = |state: &str| {
+                let words = [
+                    "ip",
+                    "link",
+                    "set",
+                    "dev",
+                    &link.name,
+                    "allmulticast",
+                    state,
+                ];
+                on_device(window, link, text, &words)
+            };
+            let off = switched("off").zip(switched("on"));
+            off.map(|(off, on)| off.undone_by(on))
+        }
         AskedBy::Socket(_) => Some(Remedy::advice("None needed. It ends with the socket.")),
     }
 }

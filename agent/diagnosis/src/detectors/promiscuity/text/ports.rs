@@ -23,7 +23,7 @@ pub(crate) fn text(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> 
             "Open vSwitch makes every port promiscuous when it is added, whatever its flows do. The port takes every \
              frame on its wire, also those for other MAC addresses."
                 .to_owned(),
-            "By design: the datapath forwards by its flows, not by the port's address.".to_owned(),
+            "Nobody, by design: the datapath forwards by its flows, not by the port's address.".to_owned(),
         )
     } else {
         let doubt = match group.confidence() {
@@ -38,7 +38,9 @@ pub(crate) fn text(window: &Window<'_>, group: &Group<'_>, first: &Port<'_>) -> 
                 "The port takes every frame on its wire, also those for other MAC addresses, and every multicast \
                  frame.{doubt}"
             ),
-            format!("By design: {name} must see frames for MAC addresses behind its ports."),
+            format!(
+                "Nobody, by design: {name} must see frames for MAC addresses behind its ports."
+            ),
         )
     };
     Text {

@@ -25,7 +25,7 @@ pub(super) fn text(window: &Window<'_>, found: &Promiscuous<'_>) -> (String, Str
             .collect();
         (
             "who asked for it is not known",
-            format!("One may be hidden: {}.", doubts.join("; ")),
+            format!("A user may be hidden: {}.", doubts.join("; ")),
         )
     };
     let headline = format!("{} is promiscuous and {verb}", link.name);
@@ -36,7 +36,7 @@ pub(super) fn text(window: &Window<'_>, found: &Promiscuous<'_>) -> (String, Str
              full filter was found for {}. {rest}",
             link.promiscuity, users.unexplained
         ),
-        "No packet is lost by it. Somebody may be listening to traffic that is not for this node.",
+        "No packet is dropped by it. A program may be reading traffic that is not for this node.",
     )
 }
 
