@@ -237,6 +237,7 @@ impl Anonymiser {
             address,
             mtu: _,
             tx_queue_length: _,
+            gso_max_segments: _,
             requested_flags: _,
             effective_flags: _,
             promiscuity: _,

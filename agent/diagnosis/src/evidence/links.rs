@@ -31,6 +31,8 @@ pub struct Link {
     pub mtu: u32,
     /// IFLA_TXQLEN, packets.
     pub tx_queue_length: u32,
+    /// IFLA_GSO_MAX_SEGS: the most segments of a super-frame. Absent in older recordings.
+    pub gso_max_segments: Option<u32>,
     /// `ifi_flags`: IFF_PROMISC and IFF_ALLMULTI here are a user's request (`dev->gflags`), never a
     /// bridge's.
     pub requested_flags: u32,

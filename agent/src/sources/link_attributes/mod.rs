@@ -77,6 +77,7 @@ pub(super) fn parse(message: &[u8]) -> Option<ParsedLink> {
     const IFLA_AF_SPEC: u16 = 26;
     const IFLA_PROMISCUITY: u16 = 30;
     const IFLA_LINK_NETNSID: u16 = 37;
+    const IFLA_GSO_MAX_SEGS: u16 = 40;
     const IFLA_ALLMULTI: u16 = 61;
 
     let mut link = Link {
@@ -99,6 +100,7 @@ pub(super) fn parse(message: &[u8]) -> Option<ParsedLink> {
             IFLA_STATS64 => link.stats = stats(attribute.value),
             IFLA_AF_SPEC => link.segment_routing = segment_routing(attribute),
             IFLA_PROMISCUITY => link.promiscuity = attribute.u32().unwrap_or_default(),
+            IFLA_GSO_MAX_SEGS => link.gso_max_segments = attribute.u32(),
             IFLA_ALLMULTI => link.allmulti = attribute.u32(),
             _ => {}
         }

@@ -100,6 +100,14 @@ impl<'a> Collisions<'a> {
         }
     }
 
+    /// At least as many datagrams were completed as copies met or reassembly failed: each collision left one copy whole.
+    pub(super) fn left_a_copy(&self, namespace: &Namespace) -> bool {
+        let failed = Version::V4.increase(namespace, "ReasmFails");
+        let collided = self.collided(namespace).max(failed);
+        let completed = namespace.increase("Ip.ReasmOKs");
+        completed.is_some_and(|completed| completed > 0 && completed >= collided)
+    }
+
     /// Datagrams whose copies met, at least: each fails once when something is left of its second copy, though much
     /// later, and has no more duplicates than fragments. A failure without a duplicate is no collision's.
     fn collided(&self, namespace: &Namespace) -> u64 {

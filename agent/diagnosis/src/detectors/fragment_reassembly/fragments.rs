@@ -74,6 +74,22 @@ impl Version {
         }
     }
 
+    /// The sysctl after which an incomplete datagram is given up.
+    pub(super) fn timeout(self) -> &'static str {
+        match self {
+            Self::V4 => "net.ipv4.ipfrag_time",
+            Self::V6 => "net.ipv6.ip6frag_time",
+        }
+    }
+
+    /// Its default, milliseconds (IP_FRAG_TIME, IPV6_FRAG_TIMEOUT).
+    pub(super) const fn timeout_ms(self) -> u64 {
+        match self {
+            Self::V4 => 30_000,
+            Self::V6 => 60_000,
+        }
+    }
+
     /// The increase of such a counter; 0 where it was not read.
     pub(super) fn increase(self, namespace: &Namespace, name: &str) -> u64 {
         namespace.increase(&self.counter(name)).unwrap_or(0)

@@ -32,6 +32,12 @@ pub(super) struct Incomplete<'a> {
     pub(super) confidence: Confidence,
 }
 
+/// Fragments of IPv6 came, and the window is too short to see that their datagrams stay incomplete.
+pub(super) fn may_be_open(window: &Window<'_>) -> bool {
+    let came = |namespace: &Namespace| Version::V6.increase(namespace, "ReasmReqds") > 0;
+    window.duration_ms < Version::V6.timeout_ms() && window.namespaces.iter().any(came)
+}
+
 /// The namespaces and IP versions that gave up datagrams for want of fragments.
 pub(super) fn incomplete<'a>(
     window: &'a Window<'_>,
@@ -48,8 +54,8 @@ pub(super) fn incomplete<'a>(
 impl<'a> Incomplete<'a> {
     /// Loss out of the datagrams of that IP version that were completed.
     pub(super) fn assessment(&self) -> Assessment {
-        let completed = self.version.increase(self.namespace, "ReasmOKs");
-        Assessment::loss(self.datagrams, Some(completed))
+        let completed = self.namespace.increase(&self.version.counter("ReasmOKs"));
+        Assessment::loss(self.datagrams, completed)
     }
 
     /// `None` when nothing failed there, or nothing but what copies explain.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{
     collisions::{Collisions, Range},
     domains::Domain,
-    fragments::{FragmentDrops, Place, Version},
+    fragments::{FragmentDrops, Place},
 };
 use crate::{
     Window,
@@ -35,8 +35,10 @@ pub(super) struct Shared<'a> {
 pub(super) enum State {
     /// Frames come in twice, and nothing collides.
     Copied,
-    /// Fragments met their copies; no datagram was proved to be lost.
+    /// Fragments met their copies, and one copy of each datagram was completed.
     Collided,
+    /// Fragments met their copies, and nothing tells whether one copy of each datagram arrived.
+    Uncertain,
     /// Datagrams were lost.
     Lost,
 }
@@ -61,7 +63,13 @@ impl<'a> Shared<'a> {
         let (state, count) = if lost.at_least > 0 {
             (State::Lost, lost.at_least)
         } else if collisions.collides() && domain.has_receiver() != Some(false) {
-            (State::Collided, collisions.duplicates.at_most)
+            let is_whole = lost.at_most == 0 && collisions.left_a_copy(domain.namespace);
+            let state = if is_whole {
+                State::Collided
+            } else {
+                State::Uncertain
+            };
+            (state, collisions.duplicates.at_most)
         } else {
             (State::Copied, domain.copied())
         };
@@ -82,14 +90,25 @@ impl<'a> Shared<'a> {
         shared
     }
 
-    /// The harm: proved losses count against the datagrams that were completed.
+    /// The harm: datagrams that nobody got against those that reached somebody. A whole datagram that died on an
+    /// interface without a member is among the completed ones too.
     pub(super) fn assessment(&self) -> Assessment {
+        let culprit = if self.caused_by.is_empty() && self.only_unjoined().is_none() {
+            Culprit::Unknown
+        } else {
+            Culprit::Here
+        };
         match self.state {
             State::Lost => {
-                let completed = Version::V4.increase(self.domain.namespace, "ReasmOKs");
-                Assessment::loss(self.lost.at_least, Some(completed)).by(Culprit::Here)
+                let completed = self.domain.namespace.increase("Ip.ReasmOKs");
+                let died = self.collisions.wholes.at_least;
+                let arrived = completed.map(|completed| completed.saturating_sub(died));
+                Assessment::loss(self.lost.at_least, arrived).by(culprit)
             }
-            State::Collided if self.lost.at_most > 0 => Assessment::of(Harm::Unknown),
+            State::Uncertain => Assessment {
+                packets: Some(self.lost.at_most).filter(|most| *most > 0),
+                ..Assessment::of(Harm::Unknown).by(culprit)
+            },
             State::Collided | State::Copied => Assessment::none(),
         }
     }

@@ -16,6 +16,7 @@ mod text;
 
 use self::{
     collisions::Collisions,
+    fragments::Version,
     incomplete::Incomplete,
     judge::Shared,
     text::{incomplete as incomplete_text, remedies},
@@ -31,9 +32,6 @@ use crate::{
     finding::{Finding, Outcome, Subject, Unchecked},
 };
 
-/// `IP_FRAG_TIME`, the default of net.ipv4.ipfrag_time, in milliseconds.
-const DEFAULT_REASSEMBLY_MS: u64 = 30_000;
-
 const NEEDS: &[Need] = &[
     // What became of fragments is told by the functions that free them.
     Need::all(Evidence::FunctionNames, "what became of fragments"),
@@ -44,8 +42,8 @@ const NEEDS: &[Need] = &[
         "whether two interfaces share a broadcast domain",
     ),
     Need::part(
-        Evidence::Duration(DEFAULT_REASSEMBLY_MS),
-        "a datagram that stays incomplete is given up after net.ipv4.ipfrag_time (30 s unless changed)",
+        Evidence::Duration(Version::V4.timeout_ms()),
+        "an incomplete IPv4 datagram is given up after net.ipv4.ipfrag_time (30 s unless changed)",
     ),
 ];
 
@@ -81,6 +79,10 @@ impl Detector for FragmentReassembly {
         let unplaced =
             unplaced.map(|found| Unchecked::in_part(&FRAGMENT_REASSEMBLY, text::unplaced(found)));
         outcome.unchecked.extend(unplaced);
+        let may_be_open = incomplete::may_be_open(window);
+        let open = may_be_open.then(|| incomplete_text::may_be_open(window));
+        let open = open.map(|reason| Unchecked::in_part(&FRAGMENT_REASSEMBLY, reason));
+        outcome.unchecked.extend(open);
         outcome
     }
 }
@@ -89,8 +91,9 @@ fn shared_finding(window: &Window<'_>, shared: &Shared<'_>) -> Finding {
     let domain = shared.domain;
     // One device of the domain, always the same one, gives the finding its place and identity.
     let subject = Subject::of_link(domain.links[0], Some(domain.namespace));
-    let text = text::text(shared);
-    let mut finding = Finding::new(&SHARED_BROADCAST_DOMAIN, shared.assessment(), subject, text);
+    let assessment = shared.assessment();
+    let text = text::text(shared, &assessment);
+    let mut finding = Finding::new(&SHARED_BROADCAST_DOMAIN, assessment, subject, text);
     finding.confidence = shared.confidence;
     shared.collisions.tally().measure(&mut finding);
     finding.count = shared.count;
@@ -104,8 +107,9 @@ fn shared_finding(window: &Window<'_>, shared: &Shared<'_>) -> Finding {
 fn incomplete_finding(found: &Incomplete<'_>) -> Finding {
     let subject = Subject::of_place(found.link, Some(found.namespace));
     let subject = subject.with_protocol(found.version.name());
-    let text = incomplete_text::text(found);
-    let mut finding = Finding::new(&FRAGMENT_LOSS, found.assessment(), subject, text);
+    let assessment = found.assessment();
+    let text = incomplete_text::text(found, &assessment);
+    let mut finding = Finding::new(&FRAGMENT_LOSS, assessment, subject, text);
     finding.confidence = found.confidence;
     found.tally.measure(&mut finding);
     finding.evidence = incomplete_text::proofs(found);

@@ -15,7 +15,7 @@ use crate::{
     Window,
     detectors::kit::{proof, say},
     evidence::{Link, Namespace},
-    finding::{Proof, Text},
+    finding::{Assessment, Proof, Text},
     kernel::hook,
 };
 
@@ -24,7 +24,7 @@ const SHOWN: usize = 3;
 
 const COUNTERS: [&str; 4] = ["ReasmReqds", "ReasmOKs", "ReasmFails", "ReasmTimeout"];
 
-pub(super) fn text(shared: &Shared<'_>) -> Text {
+pub(super) fn text(shared: &Shared<'_>, assessment: &Assessment) -> Text {
     let Shared {
         domain, collisions, ..
     } = shared;
@@ -36,16 +36,16 @@ pub(super) fn text(shared: &Shared<'_>) -> Text {
     };
     let happens = match shared.state {
         State::Lost => format!("{} lost{of_whom}", range(shared.lost, "datagram")),
-        State::Collided => {
+        State::Collided | State::Uncertain => {
             let fragments = range(collisions.duplicates, "fragment");
             format!("{fragments} collided{of_whom}")
         }
-        State::Copied => "frames come in twice, nothing is lost".to_owned(),
+        State::Copied => "frames come in twice, harmless".to_owned(),
     };
     Text {
         headline: format!("{names} are in one broadcast domain: {happens}"),
         what: what(shared, &names),
-        hurts: hurts(shared),
+        hurts: hurts(shared, assessment),
     }
 }
 
@@ -74,7 +74,7 @@ fn what(shared: &Shared<'_>, names: &str) -> String {
         }
         Seen::Dropped => format!(
             "Fragments were dropped on one of {names} because their copy was there, and other parts of the same flow \
-             on another: they seem to be connected to one network segment."
+             on another: these devices seem to be connected to one network segment."
         ),
     };
     if shared.state == State::Copied {
@@ -86,7 +86,7 @@ fn what(shared: &Shared<'_>, names: &str) -> String {
         return format!("{copies}{strays}");
     }
     let queue = "The kernel puts the fragments of one datagram together in one queue, whatever interface they came in \
-                 on. So the two copies of a datagram meet there: the fragment that completes it decides on which \
+                 on. The two copies of a datagram meet there: the fragment that completes it decides on which \
                  interface the datagram arrives, and what is left of the other copy opens a queue that never \
                  completes.";
     let early = if collisions.wholes.at_most > 0 {
@@ -99,32 +99,36 @@ fn what(shared: &Shared<'_>, names: &str) -> String {
     format!("{copies} {queue}{early}")
 }
 
-fn hurts(shared: &Shared<'_>) -> String {
+fn hurts(shared: &Shared<'_>, assessment: &Assessment) -> String {
     let lost = shared.lost;
-    let datagrams = range(lost, "datagram");
+    let part = say::part(assessment, "datagram");
+    let whose = "The programs of this node that joined the group";
     match shared.state {
         State::Lost if lost.at_least == lost.at_most => {
-            format!("{datagrams} of programs on this node never arrived.")
+            format!("{whose}: {part} never arrived.")
         }
         State::Lost => format!(
-            "{datagrams} of programs on this node never arrived; of up to {} that died whole, some may have had a copy \
-             that came through.",
+            "{whose}: {part} at least never arrived; of up to {} that died whole, some may have had a copy that came \
+             through.",
             lost.at_most
         ),
-        State::Collided if lost.at_most > 0 => format!(
-            "{datagrams} may be lost: so many died whole, and how many of them had a copy that came through is not \
-             known. Ip.ReasmFails counts what is left of copies and says nothing about loss."
+        State::Uncertain if lost.at_most > 0 => format!(
+            "Not known: {} may be missed. So many died whole, and how many of them had a copy that came through is not \
+             known. Ip.ReasmFails counts what is left of copies and does not tell.",
+            range(lost, "datagram")
         ),
-        State::Collided => {
-            "No datagram was seen to be lost. Which copy completes a datagram is chance: when it is the one on the \
-             interface without a member, the datagram is lost. Ip.ReasmFails counts what is left of copies."
-                .to_owned()
-        }
+        State::Uncertain => "Not known: fewer datagrams were completed than collided, or the counter was not read. \
+                             Ip.ReasmFails counts what is left of copies and does not tell."
+            .to_owned(),
+        State::Collided => "Nobody so far: no fewer datagrams were completed than collided. Which copy completes a \
+                            datagram is chance; the programs miss it when that is the copy on the interface without a \
+                            member. Ip.ReasmFails counts what is left of copies."
+            .to_owned(),
         State::Copied if shared.domain.has_receiver() == Some(false) => {
-            "None: no program here has joined the group, so nobody misses what dies of it.".to_owned()
+            "Nobody: no program here has joined the group.".to_owned()
         }
-        State::Copied => "None now. Fragmented datagrams to a group get lost here once connection tracking is \
-                           switched on, or collide once a program joins the group on both interfaces."
+        State::Copied => "Nobody now. Fragmented datagrams to a group collide here once connection tracking is \
+                           switched on, or once a program joins the group on both interfaces."
             .to_owned(),
     }
 }

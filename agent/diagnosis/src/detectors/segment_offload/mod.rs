@@ -70,8 +70,8 @@ fn unmerged_finding(window: &Window<'_>, found: &Unmerged<'_>) -> Finding {
 
 fn super_frame_finding(window: &Window<'_>, found: &BadSuperFrames<'_>) -> Finding {
     let subject = Subject::of_link(found.link, Some(found.namespace));
-    let text = text::super_frames(window, found);
     let assessment = judge::super_frame_assessment(window, found);
+    let text = text::super_frames(window, found, &assessment);
     let mut finding = Finding::new(&SEGMENT_ROUTING_GSO, assessment, subject, text);
     found.tally.measure(&mut finding);
     finding.evidence = text::super_frame_proofs(window, found);

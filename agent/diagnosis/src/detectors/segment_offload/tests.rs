@@ -6,7 +6,7 @@ use crate::{
         DropCount, EvidenceWindow, GroCount, GroKind, GroReceive, Link, LinkStats, OnDemand,
         PacketSample,
     },
-    finding::{Confidence, Outcome, Severity, Verdict},
+    finding::{Confidence, Harm, Outcome, Severity, Verdict},
     testing::{NODE, POD, drops_of, link, links_of, only, proofs, unavailable, window},
 };
 
@@ -68,7 +68,8 @@ mod receive {
             finding.text.headline,
             "eth0 joins none of 78000 packets with an inline segment routing header, but 95 % of other traffic"
         );
-        assert_eq!(finding.severity(), Severity::Warning);
+        assert_eq!(finding.severity(), Severity::Info);
+        assert_eq!(finding.assessment.harm, Harm::Cost);
         assert_eq!(finding.confidence, Confidence::Certain);
         assert_eq!(
             (finding.count, finding.first_ms, finding.last_ms),
@@ -224,6 +225,7 @@ mod transmit {
     fn sent(reason: &str, samples: Vec<PacketSample>) -> EvidenceWindow {
         let eth0 = Link {
             mtu: 1500,
+            gso_max_segments: Some(65_535),
             stats_before: Some(LinkStats::default()),
             stats: LinkStats {
                 tx_dropped: DROPPED,
@@ -274,6 +276,34 @@ mod transmit {
             finding.remedies[0].command.as_deref(),
             Some("ip link set dev eth0 gso_max_segs 1")
         );
+        let change = finding.remedies[0].change.as_ref().expect("a change");
+        let undo = "ip link set dev eth0 gso_max_segs 65535";
+        assert_eq!(change.undo.as_deref(), Some(undo));
+    }
+
+    #[test]
+    fn an_old_value_that_was_not_read_is_looked_at_first() {
+        let mut window = sent("SKB_BAD_GSO", inline());
+        links_of(&mut window)[0].gso_max_segments = None;
+        let outcome = diagnose(&window);
+        let look = &only(&outcome).remedies[0];
+        let command = "ip -details link show dev eth0";
+        assert_eq!(look.command.as_deref(), Some(command));
+        assert_eq!(look.change, None);
+    }
+
+    #[test]
+    fn super_frames_are_judged_by_their_share() {
+        let mut window = sent("SKB_BAD_GSO", inline());
+        for (tx_packets, severity) in [
+            (1_000, Severity::Critical),
+            (10_000, Severity::Warning),
+            (1_000_000, Severity::Info),
+        ] {
+            links_of(&mut window)[0].stats.tx_packets = tx_packets;
+            let outcome = diagnose(&window);
+            assert_eq!(only(&outcome).severity(), severity, "{tx_packets}");
+        }
     }
 
     #[test]

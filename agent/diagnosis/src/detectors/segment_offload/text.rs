@@ -4,7 +4,7 @@ use super::judge::{BadSuperFrames, Share, Unmerged};
 use crate::{
     Window,
     detectors::kit::{proof, say},
-    finding::{Proof, Remedy, Text},
+    finding::{Acts, Assessment, Proof, Remedy, Text},
     kernel::hook,
 };
 
@@ -28,13 +28,15 @@ pub(super) fn unmerged(window: &Window<'_>, found: &Unmerged<'_>) -> Text {
             "Generic receive offload (GRO) joins TCP segments of a flow before the stack handles them, if their \
              checksums are right. It checks them against the destination in the IPv6 header. On the way that is \
              the next segment of the route, while the sender computed the checksum for the last one, so that every \
-             segment looks wrong to GRO and goes up the stack alone. The stack handles the routing header before \
-             TCP looks, and then the checksum is right. So it is on Linux {}.",
+             segment looks wrong to GRO and goes up the stack as a packet of its own. The stack handles the routing \
+             header before TCP looks, and then the checksum is right. This is so on Linux {}.",
             window.node.kernel
         ),
-        hurts: "Nothing is lost. Each segment costs the CPU that serves the interface what many together cost \
-                elsewhere, which limits how fast such flows can be."
-            .to_owned(),
+        hurts: format!(
+            "TCP behind such a header is slower than it must be on {name}, and nothing is lost: each of {} costs the CPU \
+             as much as many joined ones.",
+            say::count(found.tally.count, "segment")
+        ),
     }
 }
 
@@ -66,7 +68,11 @@ pub(super) fn unmerged_remedies() -> Vec<Remedy> {
     ]
 }
 
-pub(super) fn super_frames(window: &Window<'_>, found: &BadSuperFrames<'_>) -> Text {
+pub(super) fn super_frames(
+    window: &Window<'_>,
+    found: &BadSuperFrames<'_>,
+    assessment: &Assessment,
+) -> Text {
     let name = &found.link.name;
     Text {
         headline: format!(
@@ -81,9 +87,13 @@ pub(super) fn super_frames(window: &Window<'_>, found: &BadSuperFrames<'_>) -> T
              releases of 2026, the wrong length did no harm.",
             window.node.kernel
         ),
-        hurts: "Connections come about and small transfers pass, because single segments do. Once TCP sends more at \
-                a time its data is lost, again and again, and the transfer stalls."
-            .to_owned(),
+        hurts: format!(
+            "Bulk transfers behind such a header stall: {} lost{}, because super-frames are dropped each time. \
+             Connections open and small transfers pass, because single segments do.{}",
+            say::part(assessment, "packet"),
+            say::within(window),
+            say::seen(assessment)
+        ),
     }
 }
 
@@ -109,14 +119,30 @@ pub(super) fn super_frame_proofs(window: &Window<'_>, found: &BadSuperFrames<'_>
 }
 
 pub(super) fn super_frame_remedies(found: &BadSuperFrames<'_>) -> Vec<Remedy> {
+    vec![single_segments(found), encapsulate()]
+}
+
+fn single_segments(found: &BadSuperFrames<'_>) -> Remedy {
     let name = found.link.name.as_str();
-    let words = ["ip", "link", "set", "dev", name, "gso_max_segs", "1"];
-    let text = format!("Let {name} take only single segments.");
-    let single = Remedy::command_in(found.namespace, text, &words, &[name]).with_effect(
-        "Costs CPU time for all traffic that leaves by it. Connections that are open keep what they had: open them \
-         anew.",
-    );
-    vec![single, encapsulate()]
+    let set = |segments: u32| {
+        let segments = segments.to_string();
+        let words = ["ip", "link", "set", "dev", name, "gso_max_segs", &segments];
+        let text = format!("Let {name} take single segments only.");
+        Remedy::command_in(found.namespace, text, &words, &[name])
+    };
+    let Some(before) = found.link.gso_max_segments else {
+        let words = ["ip", "-details", "link", "show", "dev", name];
+        let text = "See gso_max_segs and note it; `ip link set dev DEVICE gso_max_segs 1` lets the device take single \
+                    segments only.";
+        return Remedy::command_in(found.namespace, text, &words, &[name]);
+    };
+    set(1)
+        .with_effect(
+            "CPU time for all traffic that leaves by it; connections that are open keep what they had, so open them \
+             anew",
+        )
+        .undone_by(set(before))
+        .acting(Acts::NextSocket)
 }
 
 /// The remedy for both: the header's other mode, which is chosen where the route is.
@@ -126,7 +152,7 @@ fn encapsulate() -> Remedy {
          segs SEGMENTS dev DEVICE`.",
     )
     .with_effect(
-        "Packets grow by another IPv6 header: lower the route's MTU by as much. The last segment must take the inner \
-         packet out again.",
+        "packets grow by another IPv6 header: lower the route's MTU by as much; the last segment must take the inner \
+         packet out again",
     )
 }

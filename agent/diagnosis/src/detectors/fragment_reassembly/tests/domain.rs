@@ -5,7 +5,7 @@ use crate::{
     Window,
     detectors::promiscuity::Promiscuity,
     evidence::{LinkKind, Observed, Peer, VlanSettings},
-    finding::{Confidence, Finding, Verdict},
+    finding::{Confidence, Finding, Harm, Verdict},
     kernel::Reason,
     testing::{links_of, proofs},
 };
@@ -32,19 +32,42 @@ fn strays() -> EvidenceWindow {
 }
 
 #[test]
-fn collisions_that_cost_no_datagram_are_a_warning() {
-    let outcome = diagnose(&harmless_collisions());
-    assert_eq!(
-        severities(&outcome),
-        [("SharedBroadcastDomain", Severity::Warning)]
-    );
+fn collisions_beside_as_many_completed_datagrams_cost_none() {
+    let mut window = harmless_collisions();
+    let outcome = diagnose(&window);
     let finding = only(&outcome);
+    assert_eq!(finding.assessment.harm, Harm::None);
     assert_eq!(finding.count, 100);
-    assert!(
-        finding
-            .text
-            .hurts
-            .starts_with("No datagram was seen to be lost")
+    assert!(finding.text.hurts.starts_with("Nobody so far"));
+
+    // One datagram fewer was completed than failed: that one had no copy that lived.
+    count(&mut window.namespaces[0], 19, 20);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.assessment.harm, Harm::Unknown);
+    assert_eq!(finding.severity(), Severity::Info);
+    assert!(finding.text.hurts.starts_with("Not known"));
+}
+
+#[test]
+fn many_lost_datagrams_are_critical_by_their_share() {
+    let mut window = conflict();
+    drops_of(&mut window).counts[2].count = 40;
+    count(&mut window.namespaces[0], 40, 40);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(
+        (finding.severity(), finding.count),
+        (Severity::Critical, 40)
+    );
+    assert_eq!(finding.assessment.carried, Some(0));
+    // So many more were completed that each of the 40 may have had a copy that lived.
+    count(&mut window.namespaces[0], 20_040, 40);
+    let outcome = diagnose(&window);
+    let assessment = &only(&outcome).assessment;
+    assert_eq!(
+        (assessment.harm, assessment.packets),
+        (Harm::Unknown, Some(40))
     );
 }
 
@@ -52,12 +75,12 @@ fn collisions_that_cost_no_datagram_are_a_warning() {
 fn what_no_program_has_joined_nobody_misses() {
     let mut window = conflict();
     window.namespaces[0].multicast_groups = Some(vec![IpAddr::V4(group())]);
-    assert_eq!(only(&diagnose(&window)).severity(), Severity::Critical);
+    assert_eq!(only(&diagnose(&window)).assessment.harm, Harm::Loss);
 
     window.namespaces[0].multicast_groups = Some(vec!["239.1.1.1".parse().unwrap()]);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity(), Severity::Info);
+    assert_eq!(finding.assessment.harm, Harm::None);
     assert!(
         finding.text.hurts.contains("no program here"),
         "{}",
@@ -104,7 +127,9 @@ fn a_datagram_that_dies_beside_a_copy_that_lived_is_not_lost() {
     window.frame_copies = watched(vec![copies_of_fragments(300)]);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!((finding.severity(), finding.count), (Severity::Critical, 8));
+    assert_eq!((finding.severity(), finding.count), (Severity::Warning, 8));
+    // 40 of the 67 that were completed arrived.
+    assert_eq!(finding.assessment.carried, Some(40));
     assert!(finding.text.headline.contains("at least 8 datagrams lost"));
     assert!(
         finding.text.hurts.contains("up to 27"),
@@ -121,10 +146,7 @@ fn duplicates_tell_of_the_loss_before_reassembly_is_given_up() {
     drops_of(&mut window).counts[1].count = 0;
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(
-        (finding.severity(), finding.count),
-        (Severity::Critical, 18)
-    );
+    assert_eq!((finding.severity(), finding.count), (Severity::Warning, 18));
     assert!(finding.text.headline.contains("at least 18 datagrams lost"));
 }
 
@@ -155,14 +177,14 @@ fn a_datagram_smaller_than_a_frame_is_known_by_the_identification_of_its_fragmen
     let drops = drops_of(&mut window);
     drops.samples.retain(|sample| sample.key != 2);
     drops.samples.extend(wholes(2, STRANGER, 1_400));
-    assert_eq!(only(&diagnose(&window)).severity(), Severity::Critical);
+    assert_eq!(only(&diagnose(&window)).assessment.harm, Harm::Loss);
 
     // The same, of a datagram that never was fragmented: a stray copy.
     let drops = drops_of(&mut window);
     for sample in drops.samples.iter_mut().filter(|sample| sample.key == 2) {
         sample.bytes[18] = 0x77;
     }
-    assert_eq!(only(&diagnose(&window)).severity(), Severity::Warning);
+    assert_eq!(only(&diagnose(&window)).assessment.harm, Harm::None);
 }
 
 #[test]
@@ -174,7 +196,7 @@ fn other_packets_that_die_at_the_same_place_make_the_number_a_lower_bound() {
     drops.samples.push(sample(2, STRANGER, 300, stranger));
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!((finding.severity(), finding.count), (Severity::Critical, 4));
+    assert_eq!((finding.severity(), finding.count), (Severity::Warning, 4));
     assert!(finding.text.headline.contains("at least 4 datagrams"));
     assert!(!outcome.claims.has(2), "not all of them are explained");
 }
@@ -205,7 +227,7 @@ fn without_reasons_the_functions_tell() {
         key.reason = Reason::ABSENT;
     }
     let outcome = diagnose(&window);
-    assert_eq!(only(&outcome).severity(), Severity::Critical);
+    assert_eq!(only(&outcome).assessment.harm, Harm::Loss);
     assert_eq!(only(&outcome).count, 20);
 }
 
@@ -216,12 +238,12 @@ fn what_the_counters_do_not_confirm_is_no_certain_loss() {
     window.namespaces[0].counters_before.clear();
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(finding.severity(), Severity::Warning);
+    assert_eq!(finding.assessment.harm, Harm::Unknown);
+    assert_eq!(finding.assessment.packets, Some(20));
+    let hurts = &finding.text.hurts;
     assert!(
-        finding
-            .text
-            .hurts
-            .starts_with("up to 20 datagrams may be lost")
+        hurts.contains("up to 20 datagrams may be missed"),
+        "{hurts}"
     );
 }
 
@@ -246,7 +268,7 @@ fn three_interfaces_are_one_domain() {
 }
 
 #[test]
-fn arp_alone_makes_a_domain_likely() {
+fn arp_makes_a_domain_likely() {
     let mut window = node(Vec::new(), &[]);
     let arp = FrameCopy {
         ethertype: 0x0806,
@@ -298,6 +320,9 @@ fn only_the_promiscuity_of_an_interface_that_filters_is_a_cause() {
             .collect()
     };
     assert_eq!(commands(&finding)[0], "ip link set dev lan1 promisc off");
+    let change = finding.remedies[0].change.as_ref().expect("a change");
+    let undo = "ip link set dev lan1 promisc on";
+    assert_eq!(change.undo.as_deref(), Some(undo));
 
     let finding = opened(Some("veth"));
     assert_eq!(finding.caused_by, []);
@@ -355,10 +380,7 @@ fn a_flow_that_dies_on_both_interfaces_makes_a_domain_likely() {
     }
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!(
-        (finding.severity(), finding.count),
-        (Severity::Critical, 20)
-    );
+    assert_eq!((finding.assessment.harm, finding.count), (Harm::Loss, 20));
     assert_eq!(finding.confidence, Confidence::Likely);
     assert!(
         finding

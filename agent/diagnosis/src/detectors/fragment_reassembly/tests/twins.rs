@@ -44,6 +44,33 @@ fn datagrams_that_stay_incomplete_are_counted_on_their_interface() {
         "10 datagrams from 10.84.0.73 to 239.77.0.15 stayed incomplete on lan0: fragments were lost on the way"
     );
     assert_eq!(outcome.claims.len(), 2);
+    let hurts = &finding.text.hurts;
+    assert!(
+        hurts.starts_with("10 of 20 fragmented datagrams (50 %)"),
+        "{hurts}"
+    );
+    assert!(finding.text.what.contains("net.ipv4.ipfrag_time, 30 s"));
+}
+
+/// IPv6 waits twice as long as IPv4.
+#[test]
+fn a_window_shorter_than_ipv6_waits_is_said_where_fragments_came() {
+    let reasons = |window: &EvidenceWindow| -> Vec<String> {
+        let unchecked = diagnose(window).unchecked.into_iter();
+        unchecked.map(|entry| entry.reason).collect()
+    };
+    let mut window = loss();
+    assert!(reasons(&window).is_empty(), "no fragment of IPv6 came");
+    let reqds = "Ip6.ReasmReqds".to_owned();
+    window.namespaces[0]
+        .counters_before
+        .insert(reqds.clone(), 0);
+    window.namespaces[0].counters.insert(reqds, 12);
+    let said = "IPv6 fragments came, and an incomplete datagram is given up after net.ipv6.ip6frag_time (60 s unless \
+                changed): 35 s can miss it";
+    assert_eq!(reasons(&window), [said]);
+    window.duration_ms = 60_000;
+    assert!(reasons(&window).is_empty());
 }
 
 #[test]
@@ -76,7 +103,11 @@ fn more_failures_than_duplicates_explain_are_loss() {
     count(&mut window.namespaces[0], 60, 40);
     let outcome = diagnose(&window);
     let finding = only(&outcome);
-    assert_eq!((finding.severity(), finding.count), (Severity::Warning, 40));
+    // 40 of 100.
+    assert_eq!(
+        (finding.severity(), finding.count),
+        (Severity::Critical, 40)
+    );
     assert_eq!(finding.confidence, Confidence::Likely);
 }
 

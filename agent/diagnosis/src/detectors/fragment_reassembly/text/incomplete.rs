@@ -2,14 +2,15 @@
 
 use super::{SHOWN, counters};
 use crate::{
+    Window,
     detectors::{
-        fragment_reassembly::incomplete::Incomplete,
+        fragment_reassembly::{fragments::Version, incomplete::Incomplete},
         kit::{proof, say},
     },
-    finding::{Proof, Text},
+    finding::{Assessment, Proof, Text},
 };
 
-pub(crate) fn text(found: &Incomplete<'_>) -> Text {
+pub(crate) fn text(found: &Incomplete<'_>, assessment: &Assessment) -> Text {
     let Incomplete {
         datagrams,
         fragments,
@@ -34,16 +35,28 @@ pub(crate) fn text(found: &Incomplete<'_>) -> Text {
     Text {
         headline: format!("{count}{flow} stayed incomplete{place}: fragments were lost on the way"),
         what: format!(
-            "The kernel waited for the missing fragments (net.ipv4.ipfrag_time, 30 s unless changed), then gave the \
-             datagrams up with the {fragments} fragments that had come. {copies} The missing ones were lost before \
-             this node's reassembly: on the network, at the sender, or at a filter that refuses fragments without \
-             ports."
+            "The kernel waited for the missing fragments ({}, {} s unless changed), then gave the datagrams up with the \
+             {fragments} fragments that had come. {copies} The missing ones were lost before this node's reassembly: on \
+             the network, at the sender, or at a filter that refuses fragments without ports.",
+            found.version.timeout(),
+            found.version.timeout_ms() / 1_000
         ),
         hurts: format!(
-            "{count} never arrived. One lost fragment costs its whole datagram, so large datagrams suffer many times \
-             the loss of small ones."
+            "{} never arrived. One lost fragment costs its whole datagram, so large datagrams suffer many times the \
+             loss of small ones.",
+            say::part(assessment, "fragmented datagram")
         ),
     }
+}
+
+pub(crate) fn may_be_open(window: &Window<'_>) -> String {
+    let version = Version::V6;
+    format!(
+        "IPv6 fragments came, and an incomplete datagram is given up after {} ({} s unless changed): {} s can miss it",
+        version.timeout(),
+        version.timeout_ms() / 1_000,
+        window.duration_ms / 1_000
+    )
 }
 
 pub(crate) fn proofs(found: &Incomplete<'_>) -> Vec<Proof> {

@@ -48,16 +48,20 @@ fn filters(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Remedy> {
     let opened = shared.opened_by_users(window);
     if opened.is_empty() {
         return vec![Remedy::advice(
-            "End what makes the interfaces promiscuous, see its own finding: they filter out groups that nobody there \
-             has joined.",
+            "End what makes the interfaces promiscuous, see its own finding: then they filter out groups that no \
+             program there has joined.",
         )];
     }
     let close = |device: &&Link| {
         let name = device.name.as_str();
-        let words = ["ip", "link", "set", "dev", name, "promisc", "off"];
-        let text = format!("Let {name} filter again, if nobody needs it promiscuous.");
-        Remedy::command_in(shared.domain.namespace, text, &words, &[name])
+        let switched = |state: &str| {
+            let words = ["ip", "link", "set", "dev", name, "promisc", state];
+            let text = format!("Let {name} filter again, if nobody needs it promiscuous.");
+            Remedy::command_in(shared.domain.namespace, text, &words, &[name])
+        };
+        switched("off")
             .with_effect("it takes its own frames, broadcasts and the groups that are joined on it")
+            .undone_by(switched("on"))
     };
     opened.iter().map(close).collect()
 }
@@ -84,18 +88,16 @@ fn keep_out(shared: &Shared<'_>) -> Option<Remedy> {
          }} drop; }}; }}",
         link.name
     );
-    let undo = if domain.namespace.is_node {
-        "undo"
-    } else {
-        "undo in the same namespace"
-    };
+    let names = [link.name.as_str()];
     let text = format!(
-        "Or keep the group's frames out of {}, where nobody has joined it ({undo}: nft delete table netdev no_copies):",
+        "Or keep the group's frames out of {}, where no program has joined it:",
         link.name
     );
+    let delete = ["nft", "delete", "table", "netdev", "no_copies"];
     Some(
-        Remedy::command_in(domain.namespace, text, &["nft", &rules], &[&link.name])
-            .with_effect("a program that joins the group on this interface later gets nothing"),
+        Remedy::command_in(domain.namespace, text, &["nft", &rules], &names)
+            .with_effect("a program that joins the group on this interface later gets nothing")
+            .undone_by(Remedy::command_in(domain.namespace, "", &delete, &names)),
     )
 }
 
