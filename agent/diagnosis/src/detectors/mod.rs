@@ -23,8 +23,8 @@ pub use detector::Detector;
 /// Every detector, causes before their effects; the one for what is left over comes last.
 pub static ALL: &[&dyn Detector] = &[
     &promiscuity::Promiscuity,
-    &unhandled_protocol::UnhandledProtocol,
     &checksum_drop::ChecksumDrop,
+    &unhandled_protocol::UnhandledProtocol,
     &driver_checksum::DriverChecksum,
     &fragment_reassembly::FragmentReassembly,
     &tap_queue_drop::TapQueueDrop,

@@ -208,6 +208,11 @@ pub(crate) fn is_group_only(ethertype: u16) -> bool {
 }
 
 impl Protocol {
+    /// The protocol has a name.
+    pub(crate) fn is_known(&self) -> bool {
+        self.meaning != UNKNOWN
+    }
+
     /// The protocol of a frame, by what it carries and the first byte of its payload.
     pub(crate) fn of(carried: Carried, payload: &[u8]) -> Self {
         let subtype = u8_at(payload, 0);

@@ -223,6 +223,21 @@ impl<'a> Candidates<'a> {
         self.keys.iter().filter(|key| key.has_lost())
     }
 
+    /// Samples of the packets that died of a half-made checksum: of keys that hold other packets too only those that
+    /// show it.
+    pub(super) fn lost_samples<'w>(&self, window: &'w Window<'_>) -> Vec<&'w PacketSample> {
+        let of_key = |key: &Key<'_>| {
+            let is_whole = self.is_wholly_lost(key);
+            let samples = window.samples_of(key.index);
+            let shows = move |sample: &&PacketSample| {
+                let packet = IpPacket::of_sample(sample);
+                is_whole || packet.is_some_and(|packet| signature::is_half_made(&packet))
+            };
+            samples.filter(shows).collect::<Vec<_>>()
+        };
+        self.lost().flat_map(of_key).collect()
+    }
+
     /// Keys to claim for a lost partial checksum: not those that hold other packets too.
     pub(super) fn lost_keys(&self) -> Vec<usize> {
         let whole = |key: &&Key<'_>| self.is_wholly_lost(key);
@@ -265,6 +280,11 @@ impl<'a> Candidates<'a> {
         let lost = self.loss().is_some();
         let is_explained = move |key: &Key<'_>| lost && self.is_wholly_lost(key);
         self.keys.iter().filter(move |key| !is_explained(key))
+    }
+
+    /// The sampled packets of the keys that no lost checksum explains.
+    pub(super) fn broken_packets(&self) -> impl Iterator<Item = &IpPacket<'a>> {
+        self.broken().flat_map(|key| &key.packets)
     }
 
     /// The packets of the same protocols that the namespace received beside the lost ones; `None` for what a filter

@@ -4,11 +4,13 @@ use std::cmp::Reverse;
 
 use super::{
     candidates::{self, Candidates},
+    flips,
     path::{self, Forwarder},
     processes::Processes,
     sender::{Sender, senders},
     signature::ENOUGH,
     trigger::{self, Trigger},
+    way::{self, Way},
 };
 use crate::{
     Window,
@@ -34,8 +36,12 @@ pub(super) struct Lost<'a> {
 /// Packets whose bytes changed, as far as their checksums show.
 pub(super) struct Broken<'a> {
     pub(super) candidates: &'a Candidates<'a>,
+    /// The packets, and frames whose EtherType a flipped bit made unknown.
     pub(super) tally: Tally,
+    /// The frames among them.
+    pub(super) flipped: u64,
     pub(super) shows: Shows,
+    pub(super) way: Way<'a>,
     pub(super) confidence: Confidence,
 }
 
@@ -85,7 +91,8 @@ impl<'a> Lost<'a> {
     /// An outage where the samples prove a dead flow, else loss out of what the namespace received of that protocol.
     pub(super) fn assessment(&self, window: &Window<'_>) -> Assessment {
         let carried = self.candidates.carried(window, self.tally.count);
-        harm::loss(window, &self.tally, Culprit::Here, carried)
+        let samples = self.candidates.lost_samples(window);
+        harm::loss_of(&samples, self.tally.count, Culprit::Here, carried)
     }
 
     /// The forwarder that must have passed the packets on, if there is only one.
@@ -126,7 +133,7 @@ fn exceeded_mtu(senders: &[Sender<'_>], candidates: &Candidates<'_>) -> Option<u
 impl<'a> Broken<'a> {
     /// Both proofs of a lost partial checksum fail for at least some of the packets that the kernel dropped for their
     /// checksum. A filter's drop says nothing of the kind.
-    pub(super) fn of(candidates: &'a Candidates<'a>) -> Option<Self> {
+    pub(super) fn of(window: &'a Window<'_>, candidates: &'a Candidates<'a>) -> Option<Self> {
         // Beside a proved loss a few packets that fit neither proof are no second fault (other flows' few samples).
         let is_explained = candidates.loss().is_some()
             && !(candidates.translated.is_empty() && candidates.other >= ENOUGH);
@@ -135,10 +142,18 @@ impl<'a> Broken<'a> {
         }
         let proofs_failed = candidates.half_made().next().is_none();
         let is_sure = candidates.only_other_checksums() || candidates.other >= ENOUGH;
+        let shows = Shows::of(candidates);
+        let mut tally = candidates.broken_tally();
+        // A sender that writes one value flips no bits.
+        let flips = flips::of(window, candidates).filter(|_| shows != Shows::FixedValue);
+        let flips: Tally = flips.collect();
+        tally.merge(&flips);
         Some(Self {
             candidates,
-            tally: candidates.broken_tally(),
-            shows: Shows::of(candidates),
+            tally,
+            flipped: flips.count,
+            shows,
+            way: way::of(window, candidates),
             confidence: if proofs_failed && is_sure {
                 Confidence::Likely
             } else {
@@ -149,9 +164,16 @@ impl<'a> Broken<'a> {
 }
 
 impl Broken<'_> {
-    /// Loss out of what the namespace received of that protocol.
+    /// Loss out of what the namespace received of that protocol; of headers and frames out of what the device did.
     pub(super) fn assessment(&self, window: &Window<'_>) -> Assessment {
-        let carried = self.candidates.carried(window, self.tally.count);
+        let lost = self.tally.count;
+        let of_protocol = self.candidates.carried(window, lost);
+        let carried = of_protocol.filter(|_| self.flipped == 0).or_else(|| {
+            let link = window
+                .topology
+                .link(self.candidates.netns?, self.candidates.ifindex)?;
+            Some(harm::received_beside(link, lost))
+        });
         harm::loss(window, &self.tally, Culprit::Unknown, carried)
     }
 }

@@ -1,9 +1,10 @@
-//! Packets dropped for a wrong checksum: half-made ones that a program between sender and receiver passed on, or
-//! bytes that really broke.
+//! Packets dropped for a wrong checksum: one that was not filled in, and that a program between sender and receiver
+//! passed on so, or broken bytes.
 
 mod candidates;
 #[cfg(test)]
 mod fixtures;
+mod flips;
 mod judge;
 mod path;
 mod processes;
@@ -14,6 +15,7 @@ mod tests;
 mod text;
 mod translation;
 mod trigger;
+mod way;
 
 use self::{
     judge::{Broken, Lost},
@@ -68,7 +70,7 @@ impl Detector for ChecksumDrop {
             let uncounted = judge::uncounted(window, &candidates);
             let uncounted = uncounted.map(|namespace| unchecked(text::uncounted(namespace)));
             outcome.unchecked.extend(uncounted);
-            if let Some(broken) = Broken::of(&candidates) {
+            if let Some(broken) = Broken::of(window, &candidates) {
                 let finding = broken_finding(window, &broken);
                 outcome.extend(Outcome::of_loss(finding, &broken.tally.keys));
             }
@@ -79,8 +81,8 @@ impl Detector for ChecksumDrop {
 
 fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
     let subject = lost.candidates.subject(window);
-    let text = text::lost(lost, &subject);
     let assessment = lost.assessment(window);
+    let text = text::lost(lost, &subject, &assessment);
     let mut finding = Finding::new(&PARTIAL_CHECKSUM_LOST, assessment, subject, text);
     if let Some(forwarder) = lost.responsible() {
         // Not part of its identity: the program may be started anew.
@@ -97,12 +99,12 @@ fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
 
 fn broken_finding(window: &Window<'_>, broken: &Broken<'_>) -> Finding {
     let subject = broken.candidates.subject(window);
-    let text = corruption::text(broken, &subject);
     let assessment = broken.assessment(window);
+    let text = corruption::text(broken, &subject, &assessment);
     let mut finding = Finding::new(&CORRUPTION, assessment, subject, text);
     finding.confidence = broken.confidence;
     broken.tally.measure(&mut finding);
     finding.evidence = corruption::evidence(window, broken);
-    finding.remedies = corruption::remedies();
+    finding.remedies = corruption::remedies(window, broken);
     finding
 }

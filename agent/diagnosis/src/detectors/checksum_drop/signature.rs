@@ -53,6 +53,11 @@ pub(super) fn classify(packet: &IpPacket<'_>) -> Option<Field> {
     })
 }
 
+/// The field holds the sender's half of an offloaded checksum.
+pub(super) fn is_half_made(packet: &IpPacket<'_>) -> bool {
+    classify(packet) == Some(Field::PseudoHeader)
+}
+
 fn sum_addresses(packet: &IpPacket<'_>) -> u32 {
     sum_address(packet.source) + sum_address(packet.final_destination) + u32::from(packet.protocol)
 }

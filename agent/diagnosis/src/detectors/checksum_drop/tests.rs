@@ -1,5 +1,6 @@
 //! Whole windows: two pods, a program with packet sockets between them, and what the kernel dropped.
 
+mod broken;
 mod forwarders;
 mod proofs;
 mod without_reasons;
@@ -8,7 +9,7 @@ use super::{fixtures::*, *};
 use crate::{
     Window,
     evidence::*,
-    finding::{Confidence, Severity, Verdict},
+    finding::{Confidence, Culprit, Harm, Severity, Verdict},
     testing::{
         NODE, complete, drops_of, ipv4_drops, link, links_of, named_drops, node_namespace, owner,
         packet_socket, pod_namespace, veth,
@@ -102,12 +103,27 @@ fn a_lost_partial_checksum_names_sender_receiver_and_the_program_between() {
     );
     assert_eq!(
         finding.text.headline,
-        "4 TCP packets from a0 of pod shop/client lost half-made checksums on the way to pod shop/server"
+        "4 TCP packets from a0 of pod shop/client to pod shop/server died of checksums that were not filled in"
+    );
+    let assessment = &finding.assessment;
+    assert_eq!(
+        (assessment.harm, assessment.culprit),
+        (Harm::Outage, Culprit::Here)
+    );
+    assert_eq!(assessment.flows, ["10.5.0.1:40000 -> 10.5.0.2:8080 TCP"]);
+    assert!(
+        finding
+            .text
+            .hurts
+            .starts_with("Connections from a0 of pod shop/client")
     );
     assert_eq!(
         finding.remedies[0].command.as_deref(),
         Some("nsenter --target 102 --net ethtool -K a0 tx off")
     );
+    let change = finding.remedies[0].change.as_ref().expect("a change");
+    let undo = "nsenter --target 102 --net ethtool -K a0 tx on";
+    assert_eq!(change.undo.as_deref(), Some(undo));
     assert_eq!(outcome.claims.len(), 1);
     assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
 }
@@ -124,8 +140,8 @@ fn further_senders_are_counted() {
             .headline
             .clone();
         let more = match packets.len() {
-            4 => "client and 1 more sender lost",
-            _ => "client and 2 more senders lost",
+            4 => "client and 1 more sender to",
+            _ => "client and 2 more senders to",
         };
         assert!(summary.contains(more), "{summary}");
     }

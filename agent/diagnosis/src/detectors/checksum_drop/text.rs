@@ -1,4 +1,4 @@
-//! The words about half-made checksums that were lost on the way.
+//! The words about checksums that were not filled in.
 
 pub(super) mod corruption;
 
@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     Window,
-    detectors::kit::{proof, say},
+    detectors::kit::{offload, proof, say},
     evidence::Namespace,
-    finding::{Proof, Remedy, Subject, Text},
+    finding::{Assessment, Harm, Proof, Remedy, Subject, Text},
     kernel::NamespaceCounter,
     packets::ip_protocols,
 };
@@ -24,7 +24,7 @@ use crate::{
 /// Forwarders beyond these are counted, not named.
 const MOST_NAMED: usize = 5;
 
-pub(super) fn lost(found: &Lost<'_>, subject: &Subject) -> Text {
+pub(super) fn lost(found: &Lost<'_>, subject: &Subject, assessment: &Assessment) -> Text {
     let candidates = found.candidates;
     let at = subject.place().unwrap_or_else(|| "the node".to_owned());
     let protocols = protocols(candidates);
@@ -46,7 +46,7 @@ pub(super) fn lost(found: &Lost<'_>, subject: &Subject) -> Text {
     };
     let mut what = format!(
         "The sender leaves its checksums to the device (CHECKSUM_PARTIAL) and stores only the pseudo-header's sum. \
-         {} the bytes on without the note that the checksum is unfinished, so nobody finishes it. {dropped_by}",
+         {} the bytes on without the note that the checksum is not filled in, so nobody fills it in. {dropped_by}",
         match found.responsible() {
             Some(forwarder) if forwarder.reach == Reach::BothEnds =>
                 format!("{} passes", say::process(forwarder.process.owner)),
@@ -63,17 +63,25 @@ pub(super) fn lost(found: &Lost<'_>, subject: &Subject) -> Text {
          one wrong value for every packet would look the same.",
         );
     }
-    let hurts = if found.exceeded_mtu.is_some() {
-        "Frames that the sender leaves to the device to cut into segments (TSO) are lost, those that fit the wire \
-         arrive. So connections open and bulk data crawls: each such frame waits for a timeout, and then goes in \
-         pieces."
-        .to_owned()
-    } else {
-        format!("Every {protocols}packet from {from} to {at} that takes this path is lost.")
+    let seen = say::seen(assessment);
+    let part = say::part(assessment, &format!("{protocols}packet"));
+    let hurts = match assessment.harm {
+        _ if found.exceeded_mtu.is_some() => format!(
+            "Connections from {from} to {at} open and bulk data crawls: {part} died. Frames that the sender leaves to \
+             the device to cut into segments (TSO) are lost, frames that fit the wire arrive; each lost one waits for a \
+             timeout, and then goes in pieces.{seen}"
+        ),
+        Harm::Outage => format!(
+            "Connections from {from} to {at} fail: {part} died, the same segment three times or more.{seen}"
+        ),
+        _ => format!(
+            "{part} from {from} to {at} died, as does every packet on this path whose checksum is left to the \
+             device.{seen}"
+        ),
     };
     Text {
         headline: format!(
-            "{least}{packets} from {from} lost half-made checksums on the way to {at}"
+            "{least}{packets} from {from} to {at} died of checksums that were not filled in"
         ),
         what,
         hurts,
@@ -243,16 +251,8 @@ pub(super) fn remedies(found: &Lost<'_>) -> Vec<Remedy> {
 }
 
 fn offload_off(sender: &Sender<'_>) -> Option<Remedy> {
-    let (namespace, link) = (sender.namespace?, sender.link?);
-    let device = link.name.as_str();
-    let set = ["ethtool", "-K", device, "tx", "off"];
-    let text = format!("Let the sender finish its checksums: {}.", name(sender));
-    let remedy = Remedy::command_in(namespace, text, &set, &[device]);
-    Some(
-        remedy.with_effect(
-            "Takes effect at once, costs that sender some CPU, and ends with its pod.",
-        ),
-    )
+    let text = format!("Let the sender fill its checksums in: {}.", name(sender));
+    offload::off(sender.namespace?, sender.link?, &text)
 }
 
 pub(super) fn uncounted(namespace: &Namespace) -> String {
@@ -277,6 +277,6 @@ pub(super) fn unseen(found: &Unseen<'_>) -> String {
     };
     format!(
         "TCP found {count} with a wrong checksum in {places} that this kernel freed without an event (tcp_drop, before \
-         5.17): whether half-made or broken is not known"
+         5.17): whether not filled in or broken is not known"
     )
 }

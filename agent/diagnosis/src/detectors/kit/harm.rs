@@ -24,6 +24,15 @@ pub(crate) fn flows(window: &Window<'_>, tally: &Tally) -> Vec<String> {
     flows.iter().map(Flow::to_string).collect()
 }
 
+/// An outage of the flows that the samples prove dead; `None` where they prove none.
+pub(crate) fn outage(window: &Window<'_>, tally: &Tally, culprit: Culprit) -> Option<Assessment> {
+    let dead = dead_flows(tally.samples(window));
+    let outage = Assessment::of(Harm::Outage)
+        .by(culprit)
+        .with_packets(tally.count);
+    (!dead.is_empty()).then(|| outage.with_flows(dead))
+}
+
 /// The flows of which the same segment died three times: TCP sends a segment again only while nothing answers it. A FIN,
 /// a RST or a bare ACK proves nothing.
 pub(crate) fn dead_flows<'a>(samples: impl Iterator<Item = &'a PacketSample>) -> Vec<String> {
@@ -42,29 +51,38 @@ pub(crate) fn dead_flows<'a>(samples: impl Iterator<Item = &'a PacketSample>) ->
     flows
 }
 
-/// An outage of the flows that the samples prove dead; `None` where they prove none.
-pub(crate) fn outage(window: &Window<'_>, tally: &Tally, culprit: Culprit) -> Option<Assessment> {
-    let dead = dead_flows(tally.samples(window));
-    let outage = Assessment::of(Harm::Outage)
-        .by(culprit)
-        .with_packets(tally.count);
-    (!dead.is_empty()).then(|| outage.with_flows(dead))
-}
-
-/// Wanted packets that died: an outage where the samples prove one, else loss by the share of what was carried. An
-/// outage whose culprit is not here leaves a loss that is critical by its share as it is.
+/// Wanted packets that died: an outage where the samples prove one, else loss by the share of what was carried.
 pub(crate) fn loss(
     window: &Window<'_>,
     tally: &Tally,
     culprit: Culprit,
     carried: Option<u64>,
 ) -> Assessment {
-    let loss = Assessment::loss(tally.count, carried).by(culprit);
-    match outage(window, tally, culprit) {
-        Some(outage) if outage.severity() >= loss.severity() => outage,
-        Some(outage) => loss.with_flows(outage.flows),
-        None => loss.with_flows(flows(window, tally)),
+    let samples: Vec<&PacketSample> = tally.samples(window).collect();
+    loss_of(&samples, tally.count, culprit, carried)
+}
+
+/// The same for these samples of the lost packets. An outage whose culprit is not here leaves a loss that is critical
+/// by its share as it is.
+pub(crate) fn loss_of(
+    samples: &[&PacketSample],
+    lost: u64,
+    culprit: Culprit,
+    carried: Option<u64>,
+) -> Assessment {
+    let loss = Assessment::loss(lost, carried).by(culprit);
+    let dead = dead_flows(samples.iter().copied());
+    if dead.is_empty() {
+        let flows = frequent_flows(samples.iter().copied(), FLOWS);
+        return loss.with_flows(flows.iter().map(Flow::to_string).collect());
     }
+    let outage = Assessment::of(Harm::Outage).by(culprit).with_packets(lost);
+    let judged = if outage.severity() < loss.severity() {
+        loss
+    } else {
+        outage
+    };
+    judged.with_flows(dead)
 }
 
 /// The packets that the link received within the window beside `lost` ones, which its driver has counted as well.
