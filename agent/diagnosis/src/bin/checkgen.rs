@@ -73,6 +73,7 @@ fn index() -> String {
         "# Checks\n\n\
          Written by `cargo xtask codegen` from agent/diagnosis/src/causes.rs.\n\n\
          {}\n\
+         What no check can see, and what to use instead: [limits.md](../limits.md).\n\n\
          ## Causes\n\n\
          A finding is named by check and cause. {} has the kernel's own drop reasons as causes beside these.\n\n\
          | finding | in a roll-up |\n\
