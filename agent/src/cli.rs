@@ -33,7 +33,7 @@ pub enum Command {
 Examples:
   netdiag-agent diagnose                                      everything, for 35 s
   netdiag-agent diagnose --duration 2m --interfaces 'eth*,bond0'
-  netdiag-agent diagnose -o yaml --fail-on warning            for scripts
+  netdiag-agent diagnose -o yaml --fail-on warning            for scripts: 3 found, 4 could not look
   netdiag-agent diagnose --record node-17.json.gz             keep the evidence
   netdiag-agent diagnose --record public.json.gz --anonymise  keep it without names and addresses
   netdiag-agent diagnose --replay node-17.json.gz -o wide     the same elsewhere, without root
@@ -42,7 +42,14 @@ A window lasts 35 s because LLDP comes every 30 s, and a failed reassembly shows
 Ctrl-C ends it early. A recording holds addresses and parts of packets, unless --anonymise replaces them.
 Results go to stdout, progress to stderr.
 
-Exit status: 0 it ran, 1 it could not run, 2 wrong usage, 3 it ran and --fail-on was met.")]
+Exit status:
+  0  it ran, and --fail-on was not asked or not met
+  1  it could not run
+  2  wrong usage
+  3  --fail-on was met: a finding is that bad or worse
+  4  --fail-on was not met, but the run gives no verdict: no interface matched --interfaces, the drop
+     probe could not be loaded, or the window was ended early
+Without --fail-on a run without a verdict ends with 0, and the first sentence says why there is none.")]
 pub struct DiagnoseArgs {
     /// How long to watch: 35, 35s or 2m; at most 1h
     #[arg(long, default_value = "35s", value_parser = parse_duration, value_name = "TIME")]
@@ -71,7 +78,7 @@ pub struct DiagnoseArgs {
     /// Diagnose this recording instead of the host
     #[arg(long, value_name = "FILE", conflicts_with_all = ["duration", "host_root"])]
     pub replay: Option<PathBuf>,
-    /// Exit with status 3 when a finding is this bad or worse
+    /// Exit with status 3 when a finding is this bad or worse, with 4 when the run gives no verdict
     #[arg(long, value_enum, ignore_case = true, value_name = "SEVERITY")]
     pub fail_on: Option<SeverityName>,
 }

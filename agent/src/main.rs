@@ -14,6 +14,8 @@ use netdiag_diagnosis::text::printable;
 
 /// `--fail-on` was met. (2 is clap's, for wrong usage.)
 const FAIL_ON_MET: u8 = 3;
+/// `--fail-on` was asked and not met, and the diagnosis could not look.
+const COULD_NOT_LOOK: u8 = 4;
 
 fn main() -> ExitCode {
     match start(Cli::parse().command) {
@@ -35,6 +37,7 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
         Command::Diagnose(args) => Ok(match runtime.block_on(diagnose::run(args))? {
             Gate::Passed => ExitCode::SUCCESS,
             Gate::Failed => ExitCode::from(FAIL_ON_MET),
+            Gate::Blind => ExitCode::from(COULD_NOT_LOOK),
         }),
         Command::Run(args) => {
             args.logs.start()?;

@@ -11,13 +11,14 @@ use crate::{
     detectors,
     evidence::{EvidenceWindow, Lost},
     explained_retransmissions,
-    finding::{Confidence, Finding, FindingId, Outcome, Severity, Unchecked},
+    finding::{Confidence, Finding, FindingId, Harm, Outcome, Severity, Unchecked},
     ledger::{self, LedgerEntry},
     settings::Settings,
+    verdict::Unmatched,
 };
 
 /// Everything that is to be said about one window.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Diagnosis {
     /// Worst first; the causes that one names may stand before or behind it and are found by id.
     pub findings: Vec<Finding>,
@@ -29,6 +30,10 @@ pub struct Diagnosis {
     pub lost: Lost,
     /// The checks that were asked for.
     pub checks: Vec<&'static Check>,
+    /// The interfaces that were asked for, when the node has none of them.
+    pub unmatched: Option<Unmatched>,
+    /// The end that the window should have had, in milliseconds, when a person ended it before.
+    pub ended_before_ms: Option<u64>,
 }
 
 /// Turns a window's evidence into a diagnosis. Pure: the same window gives the same answer.
@@ -51,7 +56,8 @@ pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
         .into_iter()
         .filter(|entry| settings.wants_check(entry.check))
         .collect();
-    if !settings.any_interface_wanted(window) {
+    let unmatched = Unmatched::of(settings, window);
+    if unmatched.is_some() {
         unchecked.extend(outside(settings));
     }
     unchecked.sort();
@@ -63,34 +69,41 @@ pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
         unchecked,
         lost: window.lost,
         checks,
+        unmatched,
+        ended_before_ms: None,
     }
 }
 
-/// A pattern that fits no interface must not read as "nothing found there".
+/// A pattern that fits no interface must not read as "nothing found there": no check was made of what was asked for.
 fn outside(settings: &Settings) -> impl Iterator<Item = Unchecked> {
-    settings.checks().map(|check| {
-        Unchecked::in_part(
-            check,
-            "no interface of the node has a name that was asked for",
-        )
+    settings.checks().map(|check| Unchecked {
+        check,
+        partly: false,
+        reason: "no interface of the node has a name that was asked for".to_owned(),
     })
 }
 
-/// Worst first and surest first; of equals, what explains a counter comes before what is context for it, and what no
-/// check knew comes last.
+/// What asks for an act first, by harm and severity, and the surest first; of equals, what explains a counter comes
+/// before what is context for it, and what no check knew comes last.
 fn reading_order(
     finding: &Finding,
     booked: &HashSet<&FindingId>,
 ) -> (
-    Reverse<(Severity, Confidence)>,
+    Reverse<(bool, Harm, Severity, Confidence)>,
     bool,
     bool,
     &'static Check,
     FindingId,
 ) {
     let is_left_over = *finding.check() == OTHER_DROP;
+    let severity = finding.severity();
+    let harm = match finding.assessment.is_decision {
+        true => Harm::None,
+        false => finding.assessment.harm,
+    };
+    let asks = severity > Severity::Info;
     (
-        Reverse((finding.severity(), finding.confidence)),
+        Reverse((asks, harm, severity, finding.confidence)),
         !booked.contains(&finding.id),
         is_left_over,
         finding.check(),

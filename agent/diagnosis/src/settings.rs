@@ -93,6 +93,16 @@ impl Settings {
         self.checks.is_empty() || self.checks.contains(&check)
     }
 
+    /// The globs of the interfaces that are asked for; none for every interface.
+    pub(crate) fn included(&self) -> impl Iterator<Item = &str> {
+        self.include.iter().map(|glob| glob.glob().glob())
+    }
+
+    /// The globs of the interfaces that are not.
+    pub(crate) fn excluded(&self) -> impl Iterator<Item = &str> {
+        self.exclude.iter().map(|glob| glob.glob().glob())
+    }
+
     /// Whether this interface of the node's own namespace is asked for.
     pub fn wants_interface(&self, name: &str) -> bool {
         let matches = |globs: &[GlobMatcher]| globs.iter().any(|glob| glob.is_match(name));

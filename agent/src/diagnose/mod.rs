@@ -9,6 +9,7 @@ use std::{
 
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow, Settings, SettingsError, finding::Severity, text::printable,
+    verdict::Blind,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -48,10 +49,12 @@ pub enum Error {
 /// How a run ended that could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Nothing as bad as `--fail-on` was found.
+    /// Nothing as bad as `--fail-on` was found, or it was not asked.
     Passed,
     /// `--fail-on` was met.
     Failed,
+    /// `--fail-on` was asked and not met, but the diagnosis could not look.
+    Blind,
 }
 
 /// Watches or replays, and prints what was found.
@@ -74,6 +77,7 @@ pub async fn run(args: DiagnoseArgs) -> Result<Gate, Error> {
     } = args;
     let settings = Settings::new(checks, &interfaces, &[], true, min_severity.into())
         .map_err(|source| Error::Settings { source })?;
+    let mut ended_before_ms = None;
     let window = match &replay {
         Some(path) => {
             let recording = recording::read(path).map_err(|source| Error::Replay { source })?;
@@ -92,20 +96,29 @@ pub async fn run(args: DiagnoseArgs) -> Result<Gate, Error> {
                 duration,
                 pods: settings.pods,
             };
-            watch(request).await?
+            let Collected { window, complete } = watch(request).await?;
+            if !complete {
+                eprintln!("netdiag: interrupted, this is what was seen until then");
+                ended_before_ms = u64::try_from(duration.as_millis()).ok();
+            }
+            window
         }
     };
-    let diagnosis = netdiag_diagnosis::diagnose(&window, &settings);
+    let diagnosis = Diagnosis {
+        ended_before_ms,
+        ..netdiag_diagnosis::diagnose(&window, &settings)
+    };
     print(&in_form(output, &window, &diagnosis)?)?;
+    let gate = judge(&diagnosis, &window, fail_on.map(Severity::from));
     // Afterwards, so that a full disk does not cost the result.
     if let Some(path) = &record {
         keep(path, window, anonymise)?;
     }
-    Ok(judge(&diagnosis, fail_on.map(Severity::from)))
+    Ok(gate)
 }
 
 /// Watches this host. The first Ctrl-C ends the window early; its findings are worth having.
-async fn watch(request: Request) -> Result<EvidenceWindow, Error> {
+async fn watch(request: Request) -> Result<Collected, Error> {
     let mut interrupt =
         signal(SignalKind::interrupt()).map_err(|source| Error::Signals { source })?;
     let stop = Stop::default();
@@ -132,11 +145,7 @@ async fn watch(request: Request) -> Result<EvidenceWindow, Error> {
             }
         }
     };
-    let Collected { window, complete } = joined.map_err(|source| Error::Watch { source })?;
-    if !complete {
-        eprintln!("netdiag: interrupted, this is what was seen until then");
-    }
-    Ok(window)
+    joined.map_err(|source| Error::Watch { source })
 }
 
 fn keep(path: &Path, window: EvidenceWindow, anonymise: bool) -> Result<(), Error> {
@@ -194,14 +203,19 @@ fn print(text: &str) -> Result<(), Error> {
     }
 }
 
-fn judge(diagnosis: &Diagnosis, fail_on: Option<Severity>) -> Gate {
+fn judge(diagnosis: &Diagnosis, window: &EvidenceWindow, fail_on: Option<Severity>) -> Gate {
     let worst = diagnosis
         .findings
         .iter()
         .map(|finding| finding.severity())
         .max();
+    let is_blind = || {
+        let blind = Blind::of(diagnosis, window);
+        blind.is_some_and(|blind| blind.is_of_the_whole_run())
+    };
     match fail_on {
         Some(limit) if worst >= Some(limit) => Gate::Failed,
+        Some(_) if is_blind() => Gate::Blind,
         _ => Gate::Passed,
     }
 }
@@ -209,9 +223,10 @@ fn judge(diagnosis: &Diagnosis, fail_on: Option<Severity>) -> Gate {
 #[cfg(test)]
 mod tests {
     use netdiag_diagnosis::{
-        causes::Mechanism,
-        evidence::Lost,
-        finding::{Assessment, Culprit, Finding, Harm, Subject, Text},
+        causes::{LINK_MTU, Mechanism, PROMISCUITY},
+        evidence::{Drops, Observed},
+        finding::{Assessment, Culprit, Finding, Harm, Subject, Text, Unchecked},
+        verdict::Unmatched,
     };
 
     use super::*;
@@ -236,23 +251,85 @@ mod tests {
         };
         Diagnosis {
             findings: severities.iter().map(finding).collect(),
-            ledger: Vec::new(),
-            unchecked: Vec::new(),
-            lost: Lost::default(),
-            checks: Vec::new(),
+            ..Diagnosis::default()
+        }
+    }
+
+    /// A window that saw everything.
+    fn whole() -> EvidenceWindow {
+        EvidenceWindow {
+            duration_ms: 35_000,
+            links: Observed::Complete { value: Vec::new() },
+            drops: Observed::Complete {
+                value: Drops::default(),
+            },
+            ..EvidenceWindow::default()
         }
     }
 
     #[test]
     fn fail_on_is_met_by_what_is_as_bad_or_worse() {
         use Severity::{Critical, Info, Warning};
-        let judged = |found: &[Severity], limit| judge(&with(found), limit);
+        let judged = |found: &[Severity], limit| judge(&with(found), &whole(), limit);
         assert_eq!(judged(&[], Some(Info)), Gate::Passed);
         assert_eq!(judged(&[Info], Some(Info)), Gate::Failed);
         assert_eq!(judged(&[Info], Some(Warning)), Gate::Passed);
         assert_eq!(judged(&[Info, Critical], Some(Warning)), Gate::Failed);
         assert_eq!(judged(&[Warning], Some(Critical)), Gate::Passed);
         assert_eq!(judged(&[Critical], None), Gate::Passed);
+    }
+
+    #[test]
+    fn a_run_that_could_not_look_passes_no_gate() {
+        let limit = Some(Severity::Warning);
+        let unmatched = Diagnosis {
+            unmatched: Some(Unmatched::default()),
+            ..with(&[])
+        };
+        assert_eq!(judge(&unmatched, &whole(), limit), Gate::Blind);
+        assert_eq!(judge(&unmatched, &whole(), None), Gate::Passed, "not asked");
+        let interrupted = Diagnosis {
+            ended_before_ms: Some(60_000),
+            ..with(&[])
+        };
+        assert_eq!(judge(&interrupted, &whole(), limit), Gate::Blind);
+        let met = Diagnosis {
+            unmatched: Some(Unmatched::default()),
+            ..with(&[Severity::Critical])
+        };
+        assert_eq!(
+            judge(&met, &whole(), limit),
+            Gate::Failed,
+            "met all the same"
+        );
+    }
+
+    #[test]
+    fn a_refused_drop_probe_passes_no_gate_and_one_missing_check_does() {
+        let limit = Some(Severity::Warning);
+        let unmade = Diagnosis {
+            unchecked: vec![Unchecked {
+                check: &LINK_MTU,
+                partly: false,
+                reason: "needs the drop probe".to_owned(),
+            }],
+            checks: vec![&LINK_MTU, &PROMISCUITY],
+            ..with(&[])
+        };
+        assert_eq!(judge(&unmade, &whole(), limit), Gate::Passed);
+        let refused = EvidenceWindow {
+            drops: Observed::Unavailable {
+                reason: "EPERM".to_owned(),
+            },
+            ..whole()
+        };
+        assert_eq!(judge(&unmade, &refused, limit), Gate::Blind);
+        let unneeded = with(&[]);
+        assert_eq!(
+            judge(&unneeded, &refused, limit),
+            Gate::Passed,
+            "no check needs it"
+        );
     }
 
     #[test]

@@ -1,22 +1,24 @@
-//! One block a finding: what, whether it hurts, the proof, why, and what ends it.
+//! One block a finding: what, whom it hurts, what ends it, the proof, why.
 
 use std::collections::BTreeMap;
 
 use netdiag_diagnosis::{
-    finding::{Finding, FindingId, Proof, Remedy, Severity},
+    finding::{Finding, FindingId, Proof, Severity},
     text::printable,
 };
 
 use super::{
-    Style,
+    Style, remedies,
     text::{hang, paint, seconds, sentence, severity_style, wrap, wrap_command},
 };
 
-/// Columns of the labels (`Impact`, `Because`) with their indentation.
+/// Columns of the labels (`What`, `Because`) with their indentation.
 const LABEL: usize = 13;
 const INDENT: &str = "    ";
+/// Proofs of a finding without `-o wide`.
+const PROOFS: usize = 2;
 
-/// How many of one kind are told in full; the others repeat what these say, for another device.
+/// The number of findings of one kind that are told in full; the others repeat what these say, for another device.
 fn told_in_full(severity: Severity) -> usize {
     match severity {
         Severity::Info => 2,
@@ -24,13 +26,29 @@ fn told_in_full(severity: Severity) -> usize {
     }
 }
 
-/// All findings, numbered, in the order given.
-pub(super) fn findings(findings: &[Finding], style: Style) -> Vec<String> {
-    let numbers: BTreeMap<&FindingId, usize> = findings
+/// The findings that are shown, by id, with their numbers.
+type Numbered<'a> = BTreeMap<&'a FindingId, (usize, &'a Finding)>;
+
+/// What the blocks of findings have in common.
+struct Context<'a> {
+    numbers: Numbered<'a>,
+    /// Their headlines stand in the first sentence.
+    named: &'a [&'a FindingId],
+    style: Style,
+}
+
+/// All these findings, numbered, in the order given. The headlines of the `named` stand in the first sentence.
+pub(super) fn findings(findings: &[&Finding], named: &[&FindingId], style: Style) -> Vec<String> {
+    let numbers: Numbered<'_> = findings
         .iter()
         .enumerate()
-        .map(|(index, finding)| (&finding.id, index + 1))
+        .map(|(index, finding)| (&finding.id, (index + 1, *finding)))
         .collect();
+    let context = Context {
+        numbers,
+        named,
+        style,
+    };
     let mut told: BTreeMap<(&str, &str, Severity), usize> = BTreeMap::new();
     let mut blocks: Vec<String> = Vec::new();
     let mut last_was_short = false;
@@ -47,7 +65,7 @@ pub(super) fn findings(findings: &[Finding], style: Style) -> Vec<String> {
         let block = if short {
             in_short(index + 1, finding, style)
         } else {
-            in_full(index + 1, finding, &numbers, findings, style)
+            in_full(index + 1, finding, &context)
         };
         match blocks.last_mut() {
             Some(last) if short && last_was_short => {
@@ -113,33 +131,25 @@ fn in_short(number: usize, finding: &Finding, style: Style) -> String {
     text
 }
 
-fn in_full(
-    number: usize,
-    finding: &Finding,
-    numbers: &BTreeMap<&FindingId, usize>,
-    all: &[Finding],
-    style: Style,
-) -> String {
-    let width = style.width;
-    let title = format!(
+fn in_full(number: usize, finding: &Finding, context: &Context<'_>) -> String {
+    let Style { width, wide, .. } = context.style;
+    let mut title = format!(
         "{}  ({})",
         heading(number, finding),
         finding.confidence.as_str().to_lowercase()
     );
-    let mut lines = vec![painted(wrap("", INDENT, &title, width), finding, style)];
-    let explanation = if finding.text.what.is_empty() {
-        &finding.text.headline
-    } else {
-        &finding.text.what
-    };
-    lines.push(wrap(INDENT, INDENT, &sentence(explanation), width));
+    title.push_str(&effects(finding, &context.numbers));
+    let mut lines = vec![painted(
+        wrap("", INDENT, &title, width),
+        finding,
+        context.style,
+    )];
+    lines.push(hang(&label("What"), &what(finding, context), width));
     if !finding.text.hurts.is_empty() {
-        lines.push(hang(
-            &label("Impact"),
-            &sentence(&finding.text.hurts),
-            width,
-        ));
+        lines.push(hang(&label("Hurts"), &sentence(&finding.text.hurts), width));
     }
+    lines.extend(remedies::remedies(&finding.remedies, &label("Do"), width));
+    lines.extend(proofs(finding, context.style));
     let mut previous = "";
     for (name, text) in &finding.details {
         let name = if *name == previous { "" } else { *name };
@@ -148,21 +158,59 @@ fn in_full(
             previous = name;
         }
     }
-    lines.extend(proofs(finding, width));
     for cause in &finding.caused_by {
-        lines.push(hang(
-            &label("Because"),
-            &because(cause, numbers, all),
-            width,
-        ));
+        let because = because(cause, &context.numbers);
+        lines.push(hang(&label("Because"), &because, width));
     }
-    lines.extend(remedies(&finding.remedies, width));
-    if style.wide {
+    if wide {
         lines.push(hang(&label("Id"), finding.id.as_str(), width));
         lines.push(hang(&label("Seen"), &seen(finding), width));
         lines.push(hang(&label("Docs"), &finding.check().docs(), width));
     }
     lines.join("\n")
+}
+
+/// The mechanism, behind the headline where that has not been said.
+fn what(finding: &Finding, context: &Context<'_>) -> String {
+    let headline = finding.text.headline.trim_end_matches('.');
+    let what = &finding.text.what;
+    let is_said = context.named.contains(&&finding.id) || begin_alike(headline, what);
+    match (is_said, what.is_empty()) {
+        (true, false) => sentence(what),
+        (_, true) => sentence(headline),
+        (false, false) if headline.is_empty() => sentence(what),
+        (false, false) => format!("{} {}", sentence(headline), sentence(what)),
+    }
+}
+
+/// The first words from which two sentences are taken to say the same.
+const WORDS_ALIKE: usize = 4;
+
+fn begin_alike(one: &str, other: &str) -> bool {
+    let begin = |text: &str| {
+        let words = text.split_whitespace().take(WORDS_ALIKE);
+        words.map(str::to_owned).collect::<Vec<String>>()
+    };
+    begin(one) == begin(other)
+}
+
+/// `, causes [1] (Critical)`: the findings that name this one and are worse.
+fn effects(finding: &Finding, numbers: &Numbered<'_>) -> String {
+    let mut worse: Vec<(usize, Severity)> = numbers
+        .values()
+        .filter(|(_, other)| other.caused_by.contains(&finding.id))
+        .map(|(number, other)| (*number, other.severity()))
+        .filter(|(_, severity)| *severity > finding.severity())
+        .collect();
+    worse.sort_unstable();
+    let worse: Vec<String> = worse
+        .iter()
+        .map(|(number, severity)| format!("[{number}] ({})", severity.as_str()))
+        .collect();
+    match worse.is_empty() {
+        true => String::new(),
+        false => format!("  causes {}", worse.join(", ")),
+    }
 }
 
 fn label(name: &str) -> String {
@@ -175,10 +223,16 @@ fn label(name: &str) -> String {
 }
 
 /// The facts, with where each was read in a column of its own.
-fn proofs(finding: &Finding, width: usize) -> Vec<String> {
+fn proofs(finding: &Finding, style: Style) -> Vec<String> {
+    let width = style.width;
+    let shown = match style.wide {
+        true => finding.evidence.len(),
+        false => PROOFS,
+    };
     let rows: Vec<(String, String)> = finding
         .evidence
         .iter()
+        .take(shown)
         .map(|proof| {
             let fact = format!("{}: {}{}", proof.name, proof.value, unit(proof));
             (
@@ -215,11 +269,8 @@ fn unit(proof: &Proof) -> String {
     }
 }
 
-fn because(cause: &FindingId, numbers: &BTreeMap<&FindingId, usize>, all: &[Finding]) -> String {
-    let found = numbers
-        .get(cause)
-        .and_then(|number| all.get(number - 1).map(|finding| (number, finding)));
-    match found {
+fn because(cause: &FindingId, numbers: &Numbered<'_>) -> String {
+    match numbers.get(cause) {
         Some((number, finding)) => {
             let why = if finding.consequence.is_empty() {
                 &finding.text.headline
@@ -232,28 +283,12 @@ fn because(cause: &FindingId, numbers: &BTreeMap<&FindingId, usize>, all: &[Find
     }
 }
 
-fn remedies(remedies: &[Remedy], width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (index, remedy) in remedies.iter().enumerate() {
-        let name = if index == 0 { "Remedy" } else { "" };
-        let number = if remedies.len() > 1 {
-            format!("{}. ", index + 1)
-        } else {
-            String::new()
-        };
-        let prefix = format!("{}{number}", label(name));
-        let end = if remedy.command.is_some() { ":" } else { "." };
-        let text = remedy.text.trim_end_matches(['.', ':']);
-        lines.push(hang(&prefix, &format!("{text}{end}"), width));
-        let indent = " ".repeat(prefix.len());
-        if let Some(command) = &remedy.command {
-            lines.push(wrap_command(&indent, command, width));
-        }
-        if let Some(effect) = &remedy.effect {
-            lines.push(hang(&format!("{indent}Effect: "), &sentence(effect), width));
-        }
-    }
-    lines
+/// Proofs that are left out of the blocks of these findings.
+pub(super) fn proofs_left_out(findings: &[&Finding], style: Style) -> bool {
+    !style.wide
+        && findings
+            .iter()
+            .any(|finding| finding.evidence.len() > PROOFS)
 }
 
 fn seen(finding: &Finding) -> String {

@@ -17,42 +17,57 @@ const ALIGN_AT_MOST: usize = 40;
 /// Of harmless counters so many get a line of their own; the rest is summed, but for `-o wide`.
 const HARMLESS_LINES: usize = 10;
 
-/// One line a counter, those that hurt first.
-pub(super) fn ledger(entries: &[LedgerEntry], style: Style) -> String {
-    let (mut entries, harmless): (Vec<LedgerEntry>, Vec<LedgerEntry>) =
-        entries.iter().cloned().partition(is_open);
-    entries.sort_by_key(|entry| {
-        let unknown = total(entry, Verdict::Unknown).saturating_add(entry.unexplained);
-        Reverse((total(entry, Verdict::Harmful), unknown))
-    });
-    let own_lines = if style.wide || harmless.len() <= HARMLESS_LINES + 1 {
-        harmless.len()
-    } else {
-        HARMLESS_LINES
-    };
-    let (own, summed) = harmless.split_at(own_lines);
-    entries.extend_from_slice(own);
-    entries.extend(sums(summed));
-    let names: Vec<String> = entries.iter().map(name).collect();
-    let column = names
-        .iter()
-        .map(|name| textwrap::core::display_width(name))
-        .filter(|width| *width <= ALIGN_AT_MOST)
-        .max()
-        .unwrap_or(0);
-    let lines: Vec<String> = names
-        .iter()
-        .zip(&entries)
-        .map(|(name, entry)| {
-            let line = format!("{name:<column$}  {}", sum(entry));
-            wrap("  ", "      ", &line, style.width)
-        })
-        .collect();
-    lines.join("\n")
+/// The rows of a ledger: those with a line of their own, what hurts first, and those that are summed.
+pub(super) struct Rows<'a> {
+    /// One line each.
+    pub own: Vec<&'a LedgerEntry>,
+    summed: Vec<&'a LedgerEntry>,
+}
+
+impl<'a> Rows<'a> {
+    /// The rows of this ledger; `-o wide` sums none.
+    pub(super) fn of(entries: &'a [LedgerEntry], wide: bool) -> Self {
+        let (mut own, mut harmless): (Vec<&LedgerEntry>, Vec<&LedgerEntry>) =
+            entries.iter().partition(|entry| is_open(entry));
+        own.sort_by_key(|entry| {
+            let unknown = total(entry, Verdict::Unknown).saturating_add(entry.unexplained);
+            Reverse((total(entry, Verdict::Harmful), unknown))
+        });
+        let lines = if wide || harmless.len() <= HARMLESS_LINES + 1 {
+            harmless.len()
+        } else {
+            HARMLESS_LINES
+        };
+        let summed = harmless.split_off(lines);
+        own.extend(harmless);
+        Self { own, summed }
+    }
+
+    /// One line a row, and one a counter for the summed ones.
+    pub(super) fn text(&self, style: Style) -> String {
+        let sums = sums(&self.summed);
+        let entries: Vec<&LedgerEntry> = self.own.iter().copied().chain(&sums).collect();
+        let names: Vec<String> = entries.iter().map(|entry| name(entry)).collect();
+        let column = names
+            .iter()
+            .map(|name| textwrap::core::display_width(name))
+            .filter(|width| *width <= ALIGN_AT_MOST)
+            .max()
+            .unwrap_or(0);
+        let lines: Vec<String> = names
+            .iter()
+            .zip(&entries)
+            .map(|(name, entry)| {
+                let line = format!("{name:<column$}  {}", sum(entry));
+                wrap("  ", "      ", &line, style.width)
+            })
+            .collect();
+        lines.join("\n")
+    }
 }
 
 /// Somebody may miss some of these packets.
-fn is_open(entry: &LedgerEntry) -> bool {
+pub(super) fn is_open(entry: &LedgerEntry) -> bool {
     entry.unexplained > 0
         || entry
             .explained
@@ -61,9 +76,9 @@ fn is_open(entry: &LedgerEntry) -> bool {
 }
 
 /// One entry a counter for those that get no line of their own.
-fn sums(entries: &[LedgerEntry]) -> Vec<LedgerEntry> {
+fn sums(entries: &[&LedgerEntry]) -> Vec<LedgerEntry> {
     let mut by_counter: BTreeMap<&'static str, Vec<&LedgerEntry>> = BTreeMap::new();
-    for entry in entries {
+    for entry in entries.iter().copied() {
         by_counter.entry(entry.counter).or_default().push(entry);
     }
     let add = |values: &mut dyn Iterator<Item = u64>| values.fold(0, u64::saturating_add);

@@ -1,7 +1,11 @@
 //! A diagnosis as text for people: verdict, ledger, findings, what was not checked. Pure.
 
+mod act;
+mod also;
+mod choice;
 mod findings;
 mod ledger;
+mod remedies;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -13,9 +17,12 @@ use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     causes::{CHECKS, Check, UNHANDLED_PROTOCOL},
     finding::Severity,
+    verdict::Verdict,
 };
 
-use text::{paint, seconds, severity_style, wrap};
+use choice::Choice;
+use ledger::Rows;
+use text::{hang, paint, seconds, severity_style, wrap};
 
 /// More columns than this are hard to read, whatever the terminal's width.
 const MAX_WIDTH: usize = 110;
@@ -47,36 +54,89 @@ impl Style {
 
 /// The whole text, ending with a line break.
 pub(crate) fn render(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> String {
-    let mut blocks = vec![headline(window, diagnosis, style)];
-    if !diagnosis.ledger.is_empty() {
-        blocks.push(ledger::ledger(&diagnosis.ledger, style));
+    let verdict = &Verdict::of(diagnosis, window);
+    let rows = Rows::of(&diagnosis.ledger, style.wide);
+    let choice = match style.wide {
+        true => Choice::all(&diagnosis.findings),
+        false => Choice::of(&diagnosis.findings, verdict, &rows.own),
+    };
+    let node = &window.node.name;
+    let mut acts = act::act(verdict, &diagnosis.ledger, node, style.width);
+    let (first, count) = headline(verdict, window, diagnosis, lines_of(&acts), style);
+    let also = also::also(&choice.folded);
+    if !also.is_empty() {
+        acts.push(hang(&act::label("Also"), &also, style.width));
     }
-    blocks.extend(findings::findings(&diagnosis.findings, style));
+    let mut blocks = vec![first];
+    if !acts.is_empty() {
+        blocks.push(acts.join("\n"));
+    }
+    if !diagnosis.ledger.is_empty() {
+        blocks.push(rows.text(style));
+    }
+    let named = verdict::named(verdict, count);
+    blocks.extend(findings::findings(&choice.shown, &named, style));
     blocks.extend(not_checked(window, diagnosis, style));
-    blocks.push(wrap("", "", &checked(window, diagnosis), style.width));
+    let mut last = checked(window, diagnosis);
+    if findings::proofs_left_out(&choice.shown, style) {
+        last.push_str(" More proofs, ids and times: -o wide.");
+    }
+    blocks.push(wrap("", "", &last, style.width));
     let mut text = blocks.join("\n\n");
     text.push('\n');
     text
 }
 
-fn headline(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> String {
-    let verdict = verdict::verdict(window, diagnosis);
-    let line = format!("{}: {verdict}", window.node.name);
-    let text = wrap("", "", &line, style.width);
-    match diagnosis
-        .findings
-        .iter()
-        .map(|finding| finding.severity())
-        .max()
-    {
-        Some(severity) if severity > Severity::Info => paint(
-            text,
-            severity.as_str(),
+/// The lines that a reader sees first: the sentence, a blank line, the command and its undo.
+const FIRST_LINES: usize = 6;
+
+fn lines_of(texts: &[String]) -> usize {
+    texts.iter().map(|text| text.lines().count()).sum()
+}
+
+/// The first sentence, and how many findings it names: as many as leave the command within the first lines.
+fn headline(
+    verdict: &Verdict<'_>,
+    window: &EvidenceWindow,
+    diagnosis: &Diagnosis,
+    acts: usize,
+    style: Style,
+) -> (String, usize) {
+    let with = |named: usize| {
+        let sentences = verdict::sentences(verdict, diagnosis, window, named);
+        wrap(
+            "",
+            "",
+            &format!("{}: {sentences}", window.node.name),
+            style.width,
+        )
+    };
+    let room = FIRST_LINES.saturating_sub(1 + acts);
+    let fitting = (2..=verdict::NAMED)
+        .rev()
+        .map(|named| (with(named), named))
+        .find(|(text, _)| text.lines().count() <= room);
+    let (text, named) = fitting.unwrap_or_else(|| (with(1), 1));
+    let severity = verdict.severity();
+    let text = match severity > Severity::Info {
+        true => paint_all(&text, severity, style),
+        false => text,
+    };
+    (text, named)
+}
+
+/// Every line in the colour of a severity, so that no escape sequence spans a line break.
+fn paint_all(text: &str, severity: Severity, style: Style) -> String {
+    let lines = text.lines();
+    let painted = lines.map(|line| {
+        paint(
+            line.to_owned(),
+            line,
             severity_style(severity),
             style.colour,
-        ),
-        _ => text,
-    }
+        )
+    });
+    painted.collect::<Vec<_>>().join("\n")
 }
 
 /// What helps where the kernel refused for want of a capability.

@@ -1,160 +1,394 @@
-//! The first sentence: is there packet loss, whose, and is the answer known at all.
+//! The words of the verdict: the first sentence, and what stands beside it.
 
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
-    finding::{Finding, Severity, Verdict},
+    finding::{Finding, FindingId, Harm},
     ledger::LedgerEntry,
+    verdict::{Aside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict},
 };
 
-use super::text::{counted, sentence};
+use super::text::{counted, seconds, sentence};
 
-/// A window shorter than this was interrupted, and nothing that it did not see is healthy for that.
-const SHORTEST_MS: u64 = 1_000;
+/// The most problems that the first sentence names.
+pub(super) const NAMED: usize = 2;
 
-/// The verdict, one to three sentences.
-pub(super) fn verdict(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
-    let worst: Vec<&Finding> = diagnosis
-        .findings
-        .iter()
-        .filter(|finding| finding.severity() > Severity::Info)
-        .collect();
-    if let Some(first) = worst.first() {
-        return with_problems(first, &worst);
+/// The sentences of a verdict; of several problems it names so many.
+pub(super) fn sentences(
+    verdict: &Verdict<'_>,
+    diagnosis: &Diagnosis,
+    window: &EvidenceWindow,
+    named: usize,
+) -> String {
+    let aside = &Aside::of(diagnosis);
+    match verdict {
+        Verdict::Affected(problems) => affected(problems, named, Blind::of(diagnosis, window)),
+        Verdict::Withheld(blind @ Blind::NoCounters { .. }) => {
+            format!("no verdict: {}.", why_blind(blind))
+        }
+        Verdict::Withheld(blind) => join([
+            format!("no verdict: {}.", why_blind(blind)),
+            rose(diagnosis, aside),
+            decided(aside.decisions),
+        ]),
+        Verdict::Slight(findings) => join([
+            format!("{}, too few to act on.", slight(findings)),
+            unexplained(diagnosis, aside.unexplained),
+            decided(aside.decisions),
+        ]),
+        Verdict::Unserved(findings) => join([
+            format!("no fault of this node found. {}", headlines(findings)),
+            unexplained(diagnosis, aside.unexplained),
+            decided(aside.decisions),
+        ]),
+        Verdict::Open(findings) => join([
+            "no proven loss.".to_owned(),
+            not_told_apart(findings, window),
+            unexplained(diagnosis, aside.unexplained),
+            decided(aside.decisions),
+        ]),
+        Verdict::Costly(findings) => join([
+            format!("no packets lost, but {}", headlines(findings)),
+            decided(aside.decisions),
+        ]),
+        Verdict::Clear => clear(diagnosis, aside),
     }
-    if let Some(reason) = window.links.missing()
-        && window.links.value().is_none()
-    {
-        return format!("no verdict: the drop counters could not be read: {reason}.");
-    }
-    let totals = Totals::of(&diagnosis.ledger);
-    if totals.harmful > 0 {
-        return format!(
-            "packet loss found, {} packets, but its finding is not among those asked for.",
-            totals.harmful
-        );
-    }
-    if totals.unknown > 0 {
-        return with_unknown(window, diagnosis, &totals);
-    }
-    without_loss(window, diagnosis)
 }
 
-/// Something of severity Warning or worse was found.
-fn with_problems(first: &Finding, worst: &[&Finding]) -> String {
-    let what = if worst.iter().any(|finding| finding.count > 0) {
-        "packet loss found"
-    } else {
-        "no loss yet, but something that needs a look"
+/// The findings whose headlines those sentences hold.
+pub(super) fn named<'a>(verdict: &Verdict<'a>, named: usize) -> Vec<&'a FindingId> {
+    let named = match verdict {
+        Verdict::Affected(_) => named,
+        Verdict::Unserved(_) | Verdict::Costly(_) => 1,
+        _ => 0,
     };
-    let mut text = format!(
-        "{what}. {}: {}",
-        first.severity().as_str(),
-        sentence(&first.text.headline)
-    );
-    if let Some(remedy) = first.remedies.first() {
-        text.push_str(" To do: ");
-        text.push_str(&sentence(&remedy.text));
+    let findings = verdict.findings().into_iter().take(named);
+    findings.map(|finding| &finding.id).collect()
+}
+
+fn join<const N: usize>(parts: [String; N]) -> String {
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
+}
+
+/// `connections fail: A; and 9 of 700 packets are lost: B.`
+fn affected(problems: &[Problem<'_>], named: usize, blind: Option<Blind<'_>>) -> String {
+    let shown = problems.get(..named.max(1)).unwrap_or(problems);
+    let mut clauses: Vec<String> = Vec::new();
+    for harm in Harm::ALL.into_iter().rev() {
+        let of_harm: Vec<&Problem<'_>> = shown.iter().filter(|one| one.harm() == harm).collect();
+        match of_harm.as_slice() {
+            [] => {}
+            [only] => clauses.push(format!("{}: {}", opening(only), headline(only))),
+            several => {
+                let headlines: Vec<String> = several.iter().map(|one| headline(one)).collect();
+                let headlines = headlines.join(", and ");
+                clauses.push(format!("{}: {headlines}", together(harm, several.len())));
+            }
+        }
     }
-    if worst.len() > 1 {
-        let others = worst.len() - 1;
-        let (noun, verb) = if others == 1 {
-            ("finding", "needs")
-        } else {
-            ("findings", "need")
-        };
-        text.push_str(&format!(" {others} more {noun} {verb} attention."));
+    let mut text = sentence(&clauses.join("; and "));
+    let more = problems.len().saturating_sub(shown.len());
+    if more > 0 {
+        let verb = if more == 1 { "needs" } else { "need" };
+        text.push_str(&format!(" {more} more {verb} attention, below."));
+    }
+    if let Some(blind) = blind.filter(Blind::is_of_the_whole_run) {
+        text.push_str(&format!(
+            " There may be more than was seen: {}.",
+            why_blind(&blind)
+        ));
     }
     text
 }
 
-/// Nothing harmful is proved, but not every packet is accounted for.
-fn with_unknown(window: &EvidenceWindow, diagnosis: &Diagnosis, totals: &Totals) -> String {
-    let because = if window.drops.value().is_none() {
-        " The drop probe could not look."
-    } else {
-        ""
-    };
-    let what = match diagnosis.ledger.as_slice() {
-        [only] => format!(
-            "{} {} rose by {}",
-            device(only),
-            only.counter,
-            only.increase
-        ),
-        many => format!("{} counters rose by {} in all", many.len(), totals.increase),
-    };
-    if totals.unknown == totals.increase {
-        format!("{what}; harmful or harmless is not known.{because}")
-    } else {
-        format!(
-            "{what}; of {} packets it is not known whether they were harmful, the rest was harmless.{because}",
-            totals.unknown
-        )
+/// The harm of one problem as a clause.
+fn opening(problem: &Problem<'_>) -> String {
+    match problem.harm() {
+        Harm::Outage => "connections fail".to_owned(),
+        Harm::Delay => format!("{} arrive late", packets_of_share(problem.finding)),
+        _ => format!("{} are lost", packets_of_share(problem.finding)),
     }
 }
 
-/// No harm and nothing unknown; whether that is a verdict of health depends on what could be checked.
-fn without_loss(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
-    let rose = match diagnosis.ledger.len() {
-        0 => "No drop counter rose.".to_owned(),
-        1 => "One counter rose; harmless frames explain all of it.".to_owned(),
-        many => format!("{many} counters rose; harmless frames explain all of them."),
-    };
-    let whole = diagnosis
-        .unchecked
+/// `12 of 700 packets`, or `packets` where a share is not known: the headline has the number.
+fn packets_of_share(finding: &Finding) -> String {
+    match finding.assessment.share() {
+        Some(_) => numbers(&[finding]),
+        None => "packets".to_owned(),
+    }
+}
+
+/// Several problems of one harm as a clause.
+fn together(harm: Harm, count: usize) -> String {
+    let count = in_words(count);
+    match harm {
+        Harm::Outage => format!("{count} things fail"),
+        Harm::Delay => format!("packets arrive late for {count} reasons"),
+        _ => format!("packets are lost for {count} reasons"),
+    }
+}
+
+fn in_words(number: usize) -> String {
+    const WORDS: [&str; 10] = [
+        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    ];
+    WORDS
+        .get(number)
+        .map_or_else(|| number.to_string(), |word| (*word).to_owned())
+}
+
+fn headline(problem: &Problem<'_>) -> String {
+    let headline = problem.finding.text.headline.trim_end_matches('.');
+    match problem.alike {
+        0 => headline.to_owned(),
+        alike => format!("{headline} ({alike} more like it)"),
+    }
+}
+
+/// `2 of 90211 packets`; the total only of a single finding that knows it.
+fn numbers(findings: &[&Finding]) -> String {
+    let packets = findings
         .iter()
-        .filter(|entry| !entry.partly)
-        .map(|entry| entry.check)
-        .collect::<std::collections::BTreeSet<_>>()
-        .len();
-    if window.duration_ms < SHORTEST_MS {
-        format!("no verdict: it ended within its first second. {rose}")
-    } else if whole > 0 {
-        format!(
-            "no verdict: {} of {} could not be made. {rose}",
-            whole,
-            counted(diagnosis.checks.len(), "check", "checks")
-        )
-    } else if diagnosis.unchecked.is_empty() {
-        format!("no packet loss found. {rose}")
-    } else {
-        format!("no packet loss found in what could be checked. {rose}")
+        .filter_map(|finding| finding.assessment.packets)
+        .fold(0, u64::saturating_add);
+    let all = match findings {
+        [only] => only.assessment.carried,
+        _ => None,
+    };
+    match all {
+        Some(carried) => format!("{packets} of {} packets", packets.saturating_add(carried)),
+        None => packets_of(packets),
     }
 }
 
-fn device(entry: &LedgerEntry) -> String {
-    let name = entry.interface.as_deref();
-    match (&entry.place, name) {
-        (Some(place), Some(name)) => format!("{place} {name}"),
-        (Some(place), None) => place.clone(),
-        (None, Some(name)) => name.to_owned(),
-        (None, None) => "the node's".to_owned(),
+fn packets_of(packets: u64) -> String {
+    match packets {
+        1 => "1 packet".to_owned(),
+        packets => format!("{packets} packets"),
     }
 }
 
-/// What all counters say together, each packet as often as it was counted.
-struct Totals {
-    increase: u64,
-    harmful: u64,
-    /// Booked as unknown, or not explained at all.
-    unknown: u64,
+/// `2 of 90211 packets were lost on eth0 and 1 packet was late in pod shop/web`.
+fn slight(findings: &[&Finding]) -> String {
+    let is_late = |finding: &&&Finding| finding.assessment.harm == Harm::Delay;
+    let (late, lost): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(is_late);
+    let clause = |findings: &[&Finding], word: &str| {
+        let numbers = numbers(findings);
+        let verb = if numbers == "1 packet" { "was" } else { "were" };
+        format!("{numbers} {verb} {word} {}", place(findings))
+    };
+    let clauses = [(lost, "lost"), (late, "late")];
+    let clauses = clauses.iter().filter(|(findings, _)| !findings.is_empty());
+    let clauses: Vec<String> = clauses.map(|(all, word)| clause(all, word)).collect();
+    clauses.join(" and ")
 }
 
-impl Totals {
-    fn of(ledger: &[LedgerEntry]) -> Self {
-        let sum = |values: &mut dyn Iterator<Item = u64>| values.fold(0, u64::saturating_add);
-        let booked = |verdict: Verdict| {
-            sum(&mut ledger
-                .iter()
-                .flat_map(|entry| &entry.explained)
-                .filter(|booking| booking.verdict == verdict)
-                .map(|booking| booking.count))
-        };
-        Self {
-            increase: sum(&mut ledger.iter().map(|entry| entry.increase)),
-            harmful: booked(Verdict::Harmful),
-            unknown: booked(Verdict::Unknown)
-                .saturating_add(sum(&mut ledger.iter().map(|entry| entry.unexplained))),
+/// `on eth0`, `on eth0 of pod shop/web`, `in 3 places`.
+fn place(findings: &[&Finding]) -> String {
+    let mut places: Vec<String> = findings.iter().map(|finding| place_of(finding)).collect();
+    places.sort();
+    places.dedup();
+    match places.as_slice() {
+        [only] => only.clone(),
+        several => format!("in {} places", several.len()),
+    }
+}
+
+fn place_of(finding: &Finding) -> String {
+    let subject = &finding.subject;
+    match (&subject.interface, subject.place()) {
+        (Some(interface), Some(place)) => format!("on {interface} of {place}"),
+        (Some(interface), None) => format!("on {interface}"),
+        (None, Some(place)) => format!("in {place}"),
+        (None, None) => "on this node".to_owned(),
+    }
+}
+
+/// The headline of the first, and how many more there are.
+fn headlines(findings: &[&Finding]) -> String {
+    let Some((first, rest)) = findings.split_first() else {
+        return String::new();
+    };
+    let headline = first.text.headline.trim_end_matches('.');
+    match rest.len() {
+        0 => format!("{headline}."),
+        more => format!("{headline}; and {more} more, below."),
+    }
+}
+
+/// `412 drops on eth0: wanted or unwanted cannot be told apart on Linux 5.10.`
+fn not_told_apart(findings: &[&Finding], window: &EvidenceWindow) -> String {
+    let packets = findings
+        .iter()
+        .filter_map(|finding| finding.assessment.packets)
+        .fold(0, u64::saturating_add);
+    match (packets, findings) {
+        (_, []) => String::new(),
+        (0, [first, ..]) => format!("Not known: {}", sentence(&first.text.headline)),
+        (packets, findings) => {
+            let drops = if packets == 1 { "drop" } else { "drops" };
+            let kernel = without_reasons(window)
+                .map(|kernel| format!(" on Linux {kernel}"))
+                .unwrap_or_default();
+            format!(
+                "{packets} {drops} {}: wanted or unwanted cannot be told apart{kernel}.",
+                place(findings)
+            )
         }
     }
+}
+
+/// The version of a kernel that gives no drop reasons: `5.10`.
+fn without_reasons(window: &EvidenceWindow) -> Option<String> {
+    window.drops.value().filter(|drops| !drops.has_reasons)?;
+    let mut parts = window.node.kernel.split(['.', '-']);
+    Some(format!("{}.{}", parts.next()?, parts.next()?))
+}
+
+/// What the ledger has beyond the findings, as a sentence; empty for nothing.
+fn unexplained(diagnosis: &Diagnosis, unexplained: Unexplained) -> String {
+    let Unexplained { packets, counters } = unexplained;
+    match (packets, counters, diagnosis.ledger.as_slice()) {
+        (0, ..) => String::new(),
+        (_, _, [only]) if only.increase == packets => format!(
+            "{} rose by {packets}, and nothing explains it.",
+            counter(only)
+        ),
+        (_, _, [only]) => format!(
+            "{} rose by {}; {packets} of these are not explained.",
+            counter(only),
+            only.increase
+        ),
+        (_, counters, _) => format!(
+            "{} of {} not explained.",
+            packets_of(packets),
+            counted(counters, "counter is", "counters are")
+        ),
+    }
+}
+
+/// `40 packets of 3 flows` as a sentence; empty for nothing.
+fn decided(decisions: Decisions) -> String {
+    let Decisions { packets, flows } = decisions;
+    let flows = match flows {
+        0 => String::new(),
+        flows => format!(" of {}", counted(flows, "flow", "flows")),
+    };
+    match packets {
+        0 => String::new(),
+        1 => format!("A rule or closed port refused 1 packet{flows}, as it is meant to."),
+        packets => {
+            format!("Rules or closed ports refused {packets} packets{flows}, as they are meant to.")
+        }
+    }
+}
+
+/// Why there is no verdict, as a clause.
+fn why_blind(blind: &Blind<'_>) -> String {
+    match blind {
+        Blind::NoInterface(unmatched) => no_interface(unmatched),
+        Blind::Interrupted { after_ms, asked_ms } => match asked_ms {
+            Some(asked) => format!(
+                "it was ended after {} of {}",
+                seconds(*after_ms),
+                seconds(*asked)
+            ),
+            None => "it ended within its first second".to_owned(),
+        },
+        Blind::NoCounters { reason } => format!("the drop counters could not be read: {reason}"),
+        Blind::NoDropProbe { .. } => "the drop probe could not be loaded".to_owned(),
+        Blind::Checks { unmade, asked } => format!(
+            "{unmade} of {} could not be made",
+            counted(*asked, "check", "checks")
+        ),
+    }
+}
+
+fn no_interface(unmatched: &Unmatched) -> String {
+    let quoted = |globs: &[String]| {
+        let globs: Vec<String> = globs.iter().map(|glob| format!("'{glob}'")).collect();
+        globs.join(" or ")
+    };
+    let Unmatched { include, exclude } = unmatched;
+    match (include.is_empty(), exclude.is_empty()) {
+        (true, _) => format!("{} excludes every interface of this node", quoted(exclude)),
+        (false, true) => format!("no interface of this node matches {}", quoted(include)),
+        (false, false) => format!(
+            "no interface of this node matches {} and is not excluded by {}",
+            quoted(include),
+            quoted(exclude)
+        ),
+    }
+}
+
+/// The counters that rose while nothing could judge them.
+fn rose(diagnosis: &Diagnosis, aside: &Aside) -> String {
+    match diagnosis.ledger.as_slice() {
+        [] => "No drop counter rose.".to_owned(),
+        _ if aside.unexplained.packets == 0 => explained(diagnosis),
+        [only] => format!(
+            "{} rose by {}, harmful or harmless is not known.",
+            counter(only),
+            only.increase
+        ),
+        several => format!(
+            "{} counters rose, harmful or harmless is not known.",
+            several.len()
+        ),
+    }
+}
+
+/// Nobody misses anything that was found.
+fn clear(diagnosis: &Diagnosis, aside: &Aside) -> String {
+    let decided = decided(aside.decisions);
+    if aside.not_asked > 0 {
+        let verb = if aside.not_asked == 1 { "was" } else { "were" };
+        let found = format!(
+            "nothing found of what was asked for, but {} {verb} lost to other causes.",
+            packets_of(aside.not_asked)
+        );
+        return join([found, decided]);
+    }
+    let found = if aside.is_in_part {
+        "no packet loss found in what could be checked."
+    } else {
+        "no packet loss found."
+    };
+    let rose = match decided.is_empty() {
+        true => explained(diagnosis),
+        false => String::new(),
+    };
+    join([found.to_owned(), decided, rose])
+}
+
+fn explained(diagnosis: &Diagnosis) -> String {
+    let benign = protocols(&diagnosis.ledger);
+    match (diagnosis.ledger.len(), benign) {
+        (0, _) => "No drop counter rose.".to_owned(),
+        (1, Some(protocol)) => format!("One counter rose, and {protocol} explains all of it."),
+        (many, Some(protocol)) => {
+            format!("{many} counters rose, and {protocol} explains all of them.")
+        }
+        (1, None) => "One counter rose, and the findings explain all of it.".to_owned(),
+        (many, None) => format!("{many} counters rose, and the findings explain all of them."),
+    }
+}
+
+/// The one protocol to which all is booked.
+fn protocols(ledger: &[LedgerEntry]) -> Option<&str> {
+    let mut bookings = ledger.iter().flat_map(|entry| &entry.explained);
+    let first = bookings.next()?.protocol.as_deref()?;
+    bookings
+        .all(|booking| booking.protocol.as_deref() == Some(first))
+        .then_some(first)
+}
+
+fn counter(entry: &LedgerEntry) -> String {
+    let parts = [
+        entry.place.as_deref(),
+        entry.interface.as_deref(),
+        Some(entry.counter),
+    ];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    parts.join(" ")
 }

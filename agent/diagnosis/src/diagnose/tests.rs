@@ -59,11 +59,21 @@ fn a_pattern_that_fits_no_interface_is_said() {
         packet_sockets: Observed::Complete { value: Vec::new() },
         ..EvidenceWindow::default()
     };
-    let unchecked = |pattern| {
+    let with = |pattern| {
         let settings = settings(&["LinkMtu", "OtherDrop"], &[pattern], Severity::Info);
-        diagnose(&window, &settings).unchecked.len()
+        diagnose(&window, &settings)
     };
-    assert_eq!((unchecked("eth*"), unchecked("ens*")), (0, 2));
+    let there = with("eth*");
+    assert_eq!((there.unchecked.len(), there.unmatched), (0, None));
+    let absent = with("ens*");
+    let unmatched = absent.unmatched.expect("no interface");
+    assert_eq!(unmatched.include, ["ens*"]);
+    let unmade: Vec<(&str, bool)> = absent
+        .unchecked
+        .iter()
+        .map(|entry| (entry.check.name, entry.partly))
+        .collect();
+    assert_eq!(unmade, [("LinkMtu", false), ("OtherDrop", false)]);
 }
 
 #[test]

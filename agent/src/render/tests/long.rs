@@ -8,20 +8,25 @@ fn many_alike_findings_are_told_in_short_and_keep_their_numbers() {
     diagnosis.findings = (0..40)
         .map(|index| {
             let name = format!("veth{index}");
-            let text = text(&format!("{name} is a port of br0"), "", "By design");
-            Finding::new(&BRIDGE_PORT, Assessment::none(), on(&name), text)
+            let text = text(&format!("{name} refuses packets"), "", "Everybody");
+            Finding::new(
+                &PEER_MTU_SMALLER,
+                Assessment::of(Harm::Loss),
+                on(&name),
+                text,
+            )
         })
         .collect();
     let text = render(&window("n"), &diagnosis, plain(110));
-    assert_eq!(text.matches("    Impact").count(), 2);
+    assert_eq!(text.matches("    Hurts").count(), 5);
     assert!(
-        text.contains("\n[40] Info  Promiscuity/BridgePort  veth39: veth39 is a port of br0.\n"),
+        text.contains("\n[40] Warning  LinkMtu/PeerMtuSmaller  veth39: veth39 refuses packets.\n"),
         "{text}"
     );
     let wide = render(&window("n"), &diagnosis, Style::new(None, false, true));
-    assert_eq!(wide.matches("    Impact").count(), 40);
+    assert_eq!(wide.matches("    Hurts").count(), 40);
     assert!(
-        wide.contains("    Docs     docs/checks/Promiscuity.md"),
+        wide.contains("    Docs     docs/checks/LinkMtu.md"),
         "{wide}"
     );
 }
@@ -39,7 +44,10 @@ fn many_harmless_counters_are_summed_and_those_that_hurt_come_first() {
     diagnosis.ledger.push(entry("eth0", 7, vec![lost], 0));
     let lines = |wide| {
         let text = render(&window("n"), &diagnosis, Style::new(None, false, wide));
-        let ledger = text.lines().skip(2).take_while(|line| !line.is_empty());
+        let ledger = text
+            .lines()
+            .skip_while(|line| !line.starts_with("  eth0 rx_dropped"))
+            .take_while(|line| !line.is_empty());
         ledger.map(str::to_owned).collect::<Vec<_>>()
     };
     let short = lines(false);

@@ -1,5 +1,7 @@
 //! What a person reads, word by word.
 
+mod acts;
+mod first;
 mod long;
 
 use netdiag_diagnosis::{
@@ -7,10 +9,9 @@ use netdiag_diagnosis::{
         BRIDGE_PORT, CHECKS, CHECKSUM_DROP, LINK_MTU, Mechanism, NO_RECEIVER, PEER_MTU_SMALLER,
         PROMISCUITY,
     },
-    evidence::{Drops, Lost, NetnsId, NodeFacts, Observed},
+    evidence::{Drops, NetnsId, NodeFacts, Observed},
     finding::{
-        Assessment, Confidence, Culprit, Finding, Harm, Proof, Remedy, Subject, Text, Unchecked,
-        Verdict,
+        Assessment, Culprit, Finding, Harm, Proof, Remedy, Subject, Text, Unchecked, Verdict,
     },
     ledger::{Booking, LedgerEntry},
 };
@@ -34,11 +35,8 @@ fn window(node: &str) -> EvidenceWindow {
 
 fn diagnosis() -> Diagnosis {
     Diagnosis {
-        findings: Vec::new(),
-        ledger: Vec::new(),
-        unchecked: Vec::new(),
-        lost: Lost::default(),
         checks: CHECKS.to_vec(),
+        ..Diagnosis::default()
     }
 }
 
@@ -114,27 +112,36 @@ fn lldp_on_a_bridged_bond() -> Diagnosis {
         ),
         Proof::new("bond0 rx_dropped", "+3", "", "netlink"),
     ];
+    lldp.evidence
+        .push(Proof::new("handlers for 0x88CC", 0, "", "/proc/net/ptype"));
     lldp.caused_by = vec![promiscuity.id.clone()];
     lldp.remedies = vec![
-        Remedy::advice("Nothing to mend: leave Benign drops out of the alert."),
+        Remedy::advice("Nothing to fix: leave Benign drops out of the alert."),
         Remedy::command(
             "Drop them before they are counted",
             &["nft", "add", "table", "netdev", "lldp"],
             &[],
         )
-        .with_effect("undo with nft delete table netdev lldp"),
+        .with_effect("a listener would get none")
+        .undone_by(Remedy::command(
+            "",
+            &["nft", "delete", "table", "netdev", "lldp"],
+            &[],
+        )),
     ];
     lldp.count = 3;
     lldp.first_ms = 1200;
     lldp.last_ms = 31_000;
+    let mut row = entry(
+        "bond0",
+        3,
+        vec![booking(3, "LLDP", "UNHANDLED_PROTO", Verdict::Benign)],
+        0,
+    );
+    row.explained[0].finding = Some(lldp.id.clone());
     Diagnosis {
         findings: vec![lldp, promiscuity],
-        ledger: vec![entry(
-            "bond0",
-            3,
-            vec![booking(3, "LLDP", "UNHANDLED_PROTO", Verdict::Benign)],
-            0,
-        )],
+        ledger: vec![row],
         ..diagnosis()
     }
 }
@@ -155,31 +162,34 @@ fn all_checked() -> String {
 fn harmless_frames_are_called_harmless_and_explained_in_full() {
     let text = render(&window("node-17"), &lldp_on_a_bridged_bond(), plain(110));
     let expected = "\
-node-17: no packet loss found. One counter rose; harmless frames explain all of it.
+node-17: no packet loss found. One counter rose, and LLDP explains all of it.
+
+  Do     nothing; leave benign drops out of the alert on rx_dropped
 
   bond0 rx_dropped  +3 = 3 LLDP (benign) + 0 unexplained
 
 [1] Info  UnhandledProtocol/NoReceiver  bond0  LLDP  (certain)
-    LLDP from leaf-3a and leaf-3b is dropped on bond0: no program on this node listens for it.
-    Impact   None. Announcements of the switches, nobody's traffic; 1 frame in 30 s from each.
-    Sender   leaf-3a  port Ethernet17  on eth0
-             leaf-3b  port Ethernet17  on eth1
+    What     LLDP from leaf-3a and leaf-3b is dropped on bond0: no program on this node listens for it.
+    Hurts    None. Announcements of the switches, nobody's traffic; 1 frame in 30 s from each.
+    Do       1. Nothing to fix: leave Benign drops out of the alert.
+             2. Drop them before they are counted (change):
+                nft add table netdev lldp
+                undo: nft delete table netdev lldp
+                effect: a listener would get none.
     Proof    UNHANDLED_PROTO at __netif_receive_skb_core, dev bond0, 0x88CC: 3  kfree_skb
              bond0 rx_dropped: +3                                               netlink
+    Sender   leaf-3a  port Ethernet17  on eth0
+             leaf-3b  port Ethernet17  on eth1
     Because  [2] br0 makes the NICs take frames that they would filter out.
-    Remedy   1. Nothing to mend: leave Benign drops out of the alert.
-             2. Drop them before they are counted:
-                nft add table netdev lldp
-                Effect: undo with nft delete table netdev lldp.
 
 [2] Info  Promiscuity/BridgePort  bond0  (certain)
-    eth0 and eth1 are promiscuous because br0 enslaved bond0:  eth0, eth1 <- bond0 <- br0.
-    Impact   By design: br0 must see frames for MAC addresses behind its ports.
-    Remedy   None needed.
+    What     eth0 and eth1 are promiscuous because br0 enslaved bond0:  eth0, eth1 <- bond0 <- br0.
+    Hurts    By design: br0 must see frames for MAC addresses behind its ports.
+    Do       None needed.
 
 "
     .to_owned()
-        + &all_checked();
+        + &all_checked().replace("60 s).\n", "60 s).\nMore proofs, ids and times: -o wide.\n");
     assert_eq!(text, expected);
 }
 
@@ -223,14 +233,15 @@ Checked: 0 of 3 checks, 1 in part (Promiscuity), 35 s.
     assert_eq!(
         render(&window, &diagnosis, plain(110)),
         format!(
-            "node-204: no verdict: 2 of 3 checks could not be made. No drop counter rose.\n{last}"
+            "node-204: no verdict: the drop probe could not be loaded. No drop counter rose.\n{last}"
         )
     );
     diagnosis.ledger = vec![entry("eth0", 37, Vec::new(), 37)];
     assert_eq!(
         render(&window, &diagnosis, plain(110)),
         format!(
-            "node-204: eth0 rx_dropped rose by 37; harmful or harmless is not known. The drop probe could not look.
+            "node-204: no verdict: the drop probe could not be loaded. eth0 rx_dropped rose by 37, harmful or harmless is
+not known.
 
   eth0 rx_dropped  +37 = 0 explained + 37 unexplained
 {last}"
@@ -253,43 +264,6 @@ fn unreadable_counters_are_not_counters_that_did_not_rise() {
     );
 }
 
-#[test]
-fn loss_is_the_first_thing_said_with_what_to_do() {
-    let mut diagnosis = diagnosis();
-    let mut finding = Finding::new(
-        &PEER_MTU_SMALLER,
-        Assessment::of(Harm::Outage).by(Culprit::Here),
-        on("veth1"),
-        text("veth1 sends up to 9000 bytes, its peer takes 1500", "", ""),
-    );
-    finding.count = 12;
-    finding.confidence = Confidence::Certain;
-    finding.remedies = vec![Remedy::command(
-        "Give both ends the same MTU",
-        &["ip", "link", "set", "dev", "veth1", "mtu", "1500"],
-        &["veth1"],
-    )];
-    let other = Finding::new(
-        Mechanism::Kernel("NoSocket".to_owned()),
-        Assessment::of(Harm::Loss),
-        Subject::default(),
-        text("x", "", ""),
-    );
-    diagnosis.findings = vec![finding, other];
-    let text = render(&window("n"), &diagnosis, plain(110));
-    assert_eq!(
-        text.lines().take(3).collect::<Vec<_>>(),
-        [
-            "n: packet loss found. Critical: veth1 sends up to 9000 bytes, its peer takes 1500. To do: Give both ends the",
-            "same MTU. 1 more finding needs attention.",
-            ""
-        ]
-    );
-    let coloured = render(&window("n"), &diagnosis, Style::new(None, true, false));
-    assert!(coloured.contains("\x1b["), "{coloured}");
-    assert_eq!(without_escapes(&coloured), text);
-}
-
 fn without_escapes(text: &str) -> String {
     let mut plain = String::new();
     let mut in_escape = false;
@@ -302,26 +276,6 @@ fn without_escapes(text: &str) -> String {
         }
     }
     plain
-}
-
-#[test]
-fn what_one_diagnosis_leaves_out_is_not_called_healthy() {
-    let mut diagnosis = diagnosis();
-    diagnosis.ledger = vec![entry(
-        "eth0",
-        7,
-        vec![booking(7, "TCP", "TCP_CSUM", Verdict::Harmful)],
-        0,
-    )];
-    let text = render(&window("n"), &diagnosis, plain(110));
-    assert!(
-        text.starts_with("n: packet loss found, 7 packets, but"),
-        "{text}"
-    );
-    assert!(
-        text.contains("+7 = 7 TCP_CSUM (harmful) + 0 unexplained"),
-        "{text}"
-    );
 }
 
 #[test]

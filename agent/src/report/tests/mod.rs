@@ -13,7 +13,7 @@ use netdiag_crds::{
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     causes::Mechanism,
-    evidence::{Lost, NetnsId, Pod},
+    evidence::{NetnsId, Pod},
     finding::{self, Assessment, Culprit, Harm, Proof, Remedy, Severity, Subject, Verdict},
     ledger::{self, Booking},
 };
@@ -102,9 +102,7 @@ fn diagnosis(findings: Vec<finding::Finding>, ledger: Vec<ledger::LedgerEntry>) 
     Diagnosis {
         findings,
         ledger,
-        unchecked: Vec::new(),
-        lost: Lost::default(),
-        checks: Vec::new(),
+        ..Diagnosis::default()
     }
 }
 

@@ -8,7 +8,7 @@ use netdiag_crds::{
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     causes::PEER_MTU_SMALLER,
-    evidence::{Lost, NetnsId},
+    evidence::NetnsId,
     finding::{Assessment, Culprit, Finding, Harm, Proof, Remedy, Subject, Text, Verdict},
     ledger::{Booking, LedgerEntry},
 };
@@ -100,9 +100,7 @@ fn fitted(names: &[String], rest: usize) -> NodeNetReportStatus {
     let found = Diagnosis {
         findings: (0..FAULTS).map(fault).collect(),
         ledger: (0..FAULTS).map(row).collect(),
-        unchecked: Vec::new(),
-        lost: Lost::default(),
-        checks: Vec::new(),
+        ..Diagnosis::default()
     };
     let window = EvidenceWindow {
         start_unix_ms: 1_772_420_650_400,

@@ -1,0 +1,114 @@
+//! The first lines under the verdict: what to type and where, and how to take it back.
+
+use netdiag_diagnosis::{
+    finding::{Acts, Change, Finding, Remedy},
+    ledger::LedgerEntry,
+    verdict::Verdict,
+};
+
+use super::{
+    ledger::is_open,
+    text::{hang, sentence, wrap_command},
+};
+
+/// Columns of the labels with their indentation.
+const LABEL: usize = 9;
+/// The room between a command and the note beside it.
+const GAP: usize = 4;
+
+/// The lines `Do` and `Undo`; none where nothing is to be done.
+pub(super) fn act(
+    verdict: &Verdict<'_>,
+    ledger: &[LedgerEntry],
+    node: &str,
+    width: usize,
+) -> Vec<String> {
+    let findings = verdict.findings();
+    let Some(finding) = findings.first() else {
+        return match verdict {
+            Verdict::Clear if !ledger.is_empty() && !ledger.iter().any(is_open) => {
+                vec![nothing(ledger, width)]
+            }
+            _ => Vec::new(),
+        };
+    };
+    match best(finding) {
+        Some(remedy) => lines(remedy, finding, node, width),
+        None => Vec::new(),
+    }
+}
+
+/// The first remedy with a command, else the first.
+fn best(finding: &Finding) -> Option<&Remedy> {
+    let with_command = finding
+        .remedies
+        .iter()
+        .find(|remedy| remedy.command.is_some());
+    with_command.or_else(|| finding.remedies.first())
+}
+
+fn lines(remedy: &Remedy, finding: &Finding, node: &str, width: usize) -> Vec<String> {
+    let Some(command) = &remedy.command else {
+        return vec![hang(&label("Do"), &sentence(&remedy.text), width)];
+    };
+    let indent = " ".repeat(LABEL);
+    let labelled = |name: &str, command: &str| {
+        let wrapped = wrap_command(&indent, command, width);
+        let rest = wrapped.get(LABEL..).unwrap_or_default();
+        format!("{}{rest}", label(name))
+    };
+    let mut lines = vec![labelled("Do", command)];
+    let undo = remedy
+        .change
+        .as_ref()
+        .and_then(|change| change.undo.as_ref());
+    lines.extend(undo.map(|undo| labelled("Undo", undo)));
+    let note = note(remedy, finding, node);
+    // Beside the first command that leaves room.
+    let measure = textwrap::core::display_width;
+    let fits =
+        |line: &&mut String| !line.contains('\n') && measure(line) + GAP + measure(&note) <= width;
+    match lines.iter_mut().find(fits) {
+        Some(line) => line.push_str(&format!("{}{note}", " ".repeat(GAP))),
+        None => lines.push(hang(&indent, &note, width)),
+    }
+    lines
+}
+
+/// Where it must run, and until when it lasts.
+fn note(remedy: &Remedy, finding: &Finding, node: &str) -> String {
+    let Some(change) = &remedy.change else {
+        return format!("on {node}");
+    };
+    let lasts = match finding.subject.netns {
+        Some(_) => "until reboot or until its pod ends",
+        None => "until reboot",
+    };
+    let mut note = match &change.acts {
+        Acts::Now => format!("on {node}, {lasts}"),
+        Acts::NextSocket => format!("on {node}, {lasts}; then restart the program"),
+        Acts::NextListen => format!("on {node}, {lasts}; then restart the program that listens"),
+        Acts::Elsewhere(host) => format!("on {host}"),
+    };
+    if let Change { undo: None, .. } = change {
+        note.push_str("; no command takes it back");
+    }
+    note
+}
+
+/// What to do where nobody misses what the counters have.
+fn nothing(ledger: &[LedgerEntry], width: usize) -> String {
+    let mut counters: Vec<&str> = ledger.iter().map(|entry| entry.counter).collect();
+    counters.sort_unstable();
+    counters.dedup();
+    let text = format!(
+        "nothing; leave benign drops out of the alert on {}",
+        counters.join(", ")
+    );
+    hang(&label("Do"), &text, width)
+}
+
+/// A label with its indentation.
+pub(super) fn label(name: &str) -> String {
+    format!("  {name:<room$}", room = LABEL - 2)
+}

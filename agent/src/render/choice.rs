@@ -1,0 +1,57 @@
+//! The findings that get a block of their own. The others are counted in one line, `Also`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netdiag_diagnosis::{
+    finding::{Finding, FindingId, Severity},
+    ledger::LedgerEntry,
+    verdict::Verdict,
+};
+
+/// What is shown in full, in reading order with the numbers, and what is folded.
+pub(super) struct Choice<'a> {
+    /// The findings with a block.
+    pub shown: Vec<&'a Finding>,
+    /// The findings of the line `Also`.
+    pub folded: Vec<&'a Finding>,
+}
+
+impl<'a> Choice<'a> {
+    /// All of them.
+    pub(super) fn all(findings: &'a [Finding]) -> Self {
+        Self {
+            shown: findings.iter().collect(),
+            folded: Vec::new(),
+        }
+    }
+
+    /// What the verdict is about, what asks for an act, what explains a row of the ledger that has a line, and the causes
+    /// of all these.
+    pub(super) fn of(
+        findings: &'a [Finding],
+        verdict: &Verdict<'_>,
+        rows: &[&LedgerEntry],
+    ) -> Self {
+        let by_id: BTreeMap<&FindingId, &Finding> =
+            findings.iter().map(|one| (&one.id, one)).collect();
+        let asking = findings
+            .iter()
+            .filter(|finding| finding.severity() > Severity::Info)
+            .map(|finding| &finding.id);
+        let bookings = rows.iter().flat_map(|row| &row.explained);
+        let booked = bookings.filter_map(|booking| booking.finding.as_ref());
+        let about = verdict.findings();
+        let about = about.iter().map(|finding| &finding.id);
+        let mut waiting: Vec<&FindingId> = asking.chain(booked).chain(about).collect();
+        let mut kept: BTreeSet<&FindingId> = BTreeSet::new();
+        while let Some(id) = waiting.pop() {
+            if let Some(finding) = by_id.get(id)
+                && kept.insert(&finding.id)
+            {
+                waiting.extend(&finding.caused_by);
+            }
+        }
+        let (shown, folded) = findings.iter().partition(|one| kept.contains(&one.id));
+        Self { shown, folded }
+    }
+}

@@ -1,0 +1,76 @@
+//! The remedies of a finding: what each does, from when on and until when, and how to take it back.
+
+use netdiag_diagnosis::finding::{Acts, Change, Remedy};
+
+use super::text::{hang, sentence, wrap_command};
+
+/// The remedies behind their label, numbered where there are several.
+pub(super) fn remedies(remedies: &[Remedy], label: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, remedy) in remedies.iter().enumerate() {
+        let label = if index == 0 {
+            label.to_owned()
+        } else {
+            " ".repeat(label.len())
+        };
+        let number = if remedies.len() > 1 {
+            format!("{}. ", index + 1)
+        } else {
+            String::new()
+        };
+        lines.extend(one(remedy, &format!("{label}{number}"), width));
+    }
+    lines
+}
+
+fn one(remedy: &Remedy, prefix: &str, width: usize) -> Vec<String> {
+    let indent = " ".repeat(prefix.len());
+    let text = remedy.text.trim_end_matches(['.', ':']);
+    let Some(command) = &remedy.command else {
+        let mut lines = vec![hang(prefix, &sentence(text), width)];
+        lines.extend(effect(remedy, &indent, width));
+        return lines;
+    };
+    let mut lines = vec![
+        hang(prefix, &format!("{text} ({}):", kind(remedy)), width),
+        wrap_command(&indent, command, width),
+    ];
+    if let Some(undo) = remedy
+        .change
+        .as_ref()
+        .and_then(|change| change.undo.as_ref())
+    {
+        let wrapped = wrap_command(&format!("{indent}      "), undo, width);
+        let behind = wrapped.trim_start();
+        lines.push(format!("{indent}undo: {behind}"));
+    }
+    lines.extend(effect(remedy, &indent, width));
+    if let Some(Change {
+        lasting: Some(lasting),
+        ..
+    }) = &remedy.change
+    {
+        lines.push(hang(
+            &format!("{indent}to keep it: "),
+            &sentence(lasting),
+            width,
+        ));
+    }
+    lines
+}
+
+fn effect(remedy: &Remedy, indent: &str, width: usize) -> Option<String> {
+    let effect = remedy.effect.as_ref()?;
+    Some(hang(&format!("{indent}effect: "), &sentence(effect), width))
+}
+
+/// `look`, `change`, `change; for sockets opened from then on`.
+fn kind(remedy: &Remedy) -> String {
+    match remedy.change.as_ref().map(|change| &change.acts) {
+        None => "look".to_owned(),
+        Some(Acts::Now) => "change".to_owned(),
+        Some(Acts::NextSocket) => "change; for sockets opened from then on".to_owned(),
+        Some(Acts::NextListen) => "change; from the next listen() on".to_owned(),
+        Some(Acts::Elsewhere(host)) => format!("change, on {host}"),
+    }
+}
