@@ -260,9 +260,10 @@ fn unexplained(diagnosis: &Diagnosis, unexplained: Unexplained) -> String {
             only.increase
         ),
         (_, counters, _) => format!(
-            "{} of {} not explained.",
+            "{} of {} {} not explained.",
             packets_of(packets),
-            counted(counters, "counter is", "counters are")
+            counted(counters, "counter", "counters"),
+            if packets == 1 { "is" } else { "are" }
         ),
     }
 }
