@@ -28,6 +28,13 @@ pub const REPORTS: &str = "/apis/netdiag.dev/v1alpha1/nodenetreports";
 pub const DIAGNOSES: &str = "/apis/netdiag.dev/v1alpha1/nodenetdiagnoses";
 /// The collection of Nodes.
 pub const NODES: &str = "/api/v1/nodes";
+/// The collection of Leases of the namespace `netdiag-system`.
+pub const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/netdiag-system/leases";
+/// Every client's account and its uid, as a SelfSubjectReview tells them.
+pub const ACCOUNT: (&str, &str) = (
+    "system:serviceaccount:netdiag-system:netdiag-controller",
+    "uid-of-account",
+);
 
 /// A request as the server read it.
 #[derive(Clone, Debug)]
@@ -339,12 +346,15 @@ async fn begin_watch(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
 impl Cluster {
     fn answer(&mut self, request: &Request) -> (u16, Value) {
         let segments: Vec<&str> = request.path.split('/').skip(1).collect();
-        // `/api/v1/PLURAL/NAME`, but `/apis/GROUP/VERSION/PLURAL/NAME`.
-        let plural = if segments.first() == Some(&"api") {
+        // `/api/v1/PLURAL/NAME`, but `/apis/GROUP/VERSION/PLURAL/NAME`; a namespace is two segments more.
+        let mut plural = if segments.first() == Some(&"api") {
             2
         } else {
             3
         };
+        if segments.get(plural) == Some(&"namespaces") {
+            plural += 2;
+        }
         let head = &segments[..segments.len().min(plural + 1)];
         let collection = format!("/{}", head.join("/"));
         let name = segments.get(plural + 1).copied();
@@ -358,10 +368,37 @@ impl Cluster {
                 self.delete(&collection, name);
                 found
             }
-            // Events are made and never read.
-            ("POST", _) => (201, request.body.clone()),
+            ("PUT", Some(name)) => self.replace(&collection, name, &request.body),
+            ("POST", _) => self.create(&collection, &request.body),
             _ => failure(405, "the test's API server does not do this"),
         }
+    }
+
+    /// Keeps a new object. Events are made and never read, and a review is answered and forgotten.
+    fn create(&mut self, collection: &str, body: &Value) -> (u16, Value) {
+        let mut made = body.clone();
+        if made["kind"] == "SelfSubjectReview" {
+            made["status"]["userInfo"] = json!({"username": ACCOUNT.0, "uid": ACCOUNT.1});
+        } else if made["kind"] != "Event" {
+            let name = made["metadata"]["name"].as_str().unwrap_or_default();
+            if self.found(collection, name).0 == 200 {
+                return failure(409, "already exists");
+            }
+            made = self.store(collection, &name.to_owned(), body.clone());
+        }
+        (201, made)
+    }
+
+    /// Keeps an object in place of the version that it is based on.
+    fn replace(&mut self, collection: &str, name: &str, body: &Value) -> (u16, Value) {
+        let (code, stored) = self.found(collection, name);
+        if code != 200 {
+            return (code, stored);
+        }
+        if stored["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"] {
+            return failure(409, "the object has been modified");
+        }
+        (200, self.store(collection, name, body.clone()))
     }
 
     fn list(&self, collection: &str, request: &Request) -> Value {
@@ -461,8 +498,10 @@ impl Cluster {
 }
 
 fn failure(code: u16, message: &str) -> (u16, Value) {
+    let reason = if code == 404 { "NotFound" } else { "" };
     let status = json!({
-        "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": message, "reason": "",
+        "apiVersion": "v1", "kind": "Status", "status": "Failure",
+        "code": code, "message": message, "reason": reason,
     });
     (code, status)
 }

@@ -23,7 +23,8 @@
 //! | `nodenetreports` | create, patch | server-side apply of a node's assignments, which creates its report |
 //! | `nodenetreports` | delete | the report of a deleted node whose name a new one has taken |
 //! | `events` in namespace `default` | create, patch | turning points of a diagnosis, which has no namespace |
-//! | the lease `netdiag-controller` in its own namespace, which the chart makes | get, update | which of the replicas works |
+//! | `leases` in its own namespace | create | the lease `netdiag-controller`, made where there is none |
+//! | the lease `netdiag-controller` in its own namespace | get, update | which of the replicas works |
 
 pub mod check;
 pub mod cli;

@@ -18,7 +18,8 @@ pub enum Claim {
     Wait,
 }
 
-/// The lease as last seen to change.
+/// The lease as last seen to change. A Lease that somebody deletes (Helm does, where an older chart made it) stays its
+/// last holder's until it runs out, so that only the holder makes it again at once.
 #[derive(Debug, Default)]
 pub struct Sighting {
     spec: Option<LeaseSpec>,
@@ -26,10 +27,12 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// Notes what the lease says now.
+    /// Notes what the lease says now; nothing where there is no Lease.
     pub fn see(&mut self, spec: Option<&LeaseSpec>, now: Instant) {
-        if self.since.is_none() || self.spec.as_ref() != spec {
-            self.spec = spec.cloned();
+        if let Some(spec) = spec
+            && self.spec.as_ref() != Some(spec)
+        {
+            self.spec = Some(spec.clone());
             self.since = Some(now);
         }
     }
@@ -90,6 +93,22 @@ mod tests {
             sighting.see(spec.as_ref(), now);
             assert_eq!(sighting.claim("a", now), Claim::Take);
         }
+    }
+
+    #[test]
+    fn a_lease_that_is_gone_is_its_holder_s_until_it_runs_out() {
+        let start = Instant::now();
+        let mut sighting = Sighting::default();
+        sighting.see(Some(&held_by("a", 0)), start);
+        sighting.see(None, after(start, 2));
+        assert_eq!(sighting.claim("a", after(start, 2)), Claim::Renew);
+        assert_eq!(sighting.claim("b", after(start, 14)), Claim::Wait);
+        assert_eq!(sighting.claim("b", after(start, 15)), Claim::Take);
+
+        // Given up before it went: nobody's.
+        sighting.see(Some(&held_by("", 3)), after(start, 16));
+        sighting.see(None, after(start, 17));
+        assert_eq!(sighting.claim("b", after(start, 17)), Claim::Take);
     }
 
     #[test]

@@ -3,8 +3,14 @@
 //! A leader that cannot renew stops well before another may take over, and its process ends: the kubelet starts it anew
 //! as one that waits. Should a frozen one thaw and still believe in its lease, each of its writes carries the version
 //! that it was decided on, and the API server refuses it.
+//!
+//! The Lease is made at run time, by whoever finds none: no manifest holds it, so nothing that applies manifests fights
+//! over it, and it comes back when somebody deletes it.
 
 mod decide;
+mod object;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs, io,
@@ -16,10 +22,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff::Timestamp,
 };
-use kube::{
-    Api, Client,
-    api::{ObjectMeta, PostParams},
-};
+use kube::{Api, Client, api::PostParams};
 use netdiag_telemetry::health::{Health, Pulse};
 use tokio::time;
 use tracing::{debug, info, warn};
@@ -36,8 +39,21 @@ const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 /// Between two looks at the lease.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// The state of the lease after an attempt to hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    /// This process holds it.
+    Ours,
+    /// Another process holds it.
+    Theirs,
+    /// The API server gave no answer, or the lease changed meanwhile.
+    Unknown,
+}
+
 /// Takes part in the election.
 pub struct Election {
+    client: Client,
+    namespace: String,
     leases: Api<Lease>,
     identity: String,
     health: Health,
@@ -66,7 +82,9 @@ impl Election {
         let host = read("/proc/sys/kernel/hostname")?;
         let random = read("/proc/sys/kernel/random/uuid")?;
         Ok(Self {
-            leases: Api::namespaced(client, namespace),
+            leases: Api::namespaced(client.clone(), namespace),
+            client,
+            namespace: namespace.to_owned(),
             identity: format!("{}_{}", host.trim(), random.trim()),
             health,
             time,
@@ -77,7 +95,7 @@ impl Election {
     /// Waits until the lease is ours.
     pub async fn win(&mut self, pulse: &Pulse) {
         info!(identity = self.identity, "Waiting for the lease");
-        while !self.attempt().await {
+        while self.attempt().await != Held::Ours {
             pulse.beat();
             time::sleep(RETRY).await;
         }
@@ -95,13 +113,17 @@ impl Election {
             let left = RENEW_DEADLINE.saturating_sub(renewed.elapsed());
             let held = time::timeout(left, self.attempt()).await;
             match held {
-                Ok(true) => renewed = tried,
+                Ok(Held::Ours) => renewed = tried,
+                Ok(Held::Theirs) => {
+                    warn!("Lease lost to another replica");
+                    return;
+                }
                 _ if renewed.elapsed() >= RENEW_DEADLINE => {
                     warn!("Lease lost");
                     return;
                 }
-                // Somebody else's, or no answer: the deadline decides.
-                Ok(false) | Err(_) => {}
+                // No answer: the deadline decides.
+                Ok(Held::Unknown) | Err(_) => {}
             }
         }
     }
@@ -109,7 +131,9 @@ impl Election {
     /// Gives the lease up, so that another need not wait until it runs out.
     pub async fn resign(&mut self) {
         let given_up = async {
-            let mut lease = self.leases.get(NAME).await?;
+            let Some(mut lease) = self.leases.get_opt(NAME).await? else {
+                return Ok(());
+            };
             let spec = lease.spec.get_or_insert_default();
             if spec.holder_identity.as_deref() == Some(&self.identity) {
                 spec.holder_identity = None;
@@ -129,8 +153,8 @@ impl Election {
         }
     }
 
-    /// Looks at the lease and takes or renews it if it is ours to hold; whether we hold it now.
-    async fn attempt(&mut self) -> bool {
+    /// Looks at the lease and takes or renews it if it is ours to hold; the state after that.
+    async fn attempt(&mut self) -> Held {
         match self.claim().await {
             Ok(held) => {
                 self.time.answered();
@@ -141,7 +165,7 @@ impl Election {
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 self.time.answered();
                 debug!("Lease changed meanwhile");
-                false
+                Held::Unknown
             }
             Err(error) => {
                 self.health.lacks("lease", error.to_string());
@@ -149,43 +173,44 @@ impl Election {
                     error = &error as &dyn std::error::Error,
                     "Lease not reachable"
                 );
-                false
+                Held::Unknown
             }
         }
     }
 
-    async fn claim(&mut self) -> Result<bool, kube::Error> {
+    async fn claim(&mut self) -> Result<Held, kube::Error> {
         let lease = self.leases.get_opt(NAME).await?;
         let now = Instant::now();
-        let spec = lease.as_ref().and_then(|lease| lease.spec.as_ref());
-        self.sighting.see(spec, now);
+        // A Lease without a spec is nobody's: the chart 0.1 made it so.
+        let spec = lease
+            .as_ref()
+            .map(|lease| lease.spec.clone().unwrap_or_default());
+        self.sighting.see(spec.as_ref(), now);
         let spec = match self.sighting.claim(&self.identity, now) {
-            Claim::Wait => return Ok(false),
-            Claim::Take => self.taken(spec),
-            Claim::Renew => self.renewed(spec),
+            Claim::Wait => return Ok(Held::Theirs),
+            Claim::Take => self.taken(spec.as_ref()),
+            Claim::Renew => self.renewed(spec.as_ref()),
         };
         let parameters = PostParams::default();
-        match lease {
+        let stored = match lease {
             // The version that was read goes along, so of two that try at once one gets a conflict.
             Some(lease) => {
                 let lease = Lease {
                     spec: Some(spec),
                     ..lease
                 };
-                self.leases.replace(NAME, &parameters, &lease).await?;
+                self.leases.replace(NAME, &parameters, &lease).await?
             }
             None => {
-                let lease = Lease {
-                    metadata: ObjectMeta {
-                        name: Some(NAME.to_owned()),
-                        ..ObjectMeta::default()
-                    },
-                    spec: Some(spec),
-                };
-                self.leases.create(&parameters, &lease).await?;
+                let lease = object::new(&self.client, &self.namespace, spec).await;
+                let made = self.leases.create(&parameters, &lease).await?;
+                info!("Lease made");
+                made
             }
-        }
-        Ok(true)
+        };
+        // Should it be deleted before the next look, it is known to be ours.
+        self.sighting.see(stored.spec.as_ref(), Instant::now());
+        Ok(Held::Ours)
     }
 
     fn renewed(&self, spec: Option<&LeaseSpec>) -> LeaseSpec {

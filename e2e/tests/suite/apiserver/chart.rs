@@ -7,6 +7,8 @@ use netdiag_e2e::wait;
 use serde_json::json;
 
 pub const NAMESPACE: &str = "netdiag-system";
+/// Where the images would be; nothing pulls them.
+pub const IMAGES: [&str; 2] = ["--set", "image.registry=localhost"];
 const AGENT: &str = "netdiag-agent";
 
 /// A control plane of its own, with the chart and nothing else.
@@ -21,7 +23,7 @@ impl Installed {
         let plane = ControlPlane::start().unwrap();
         let helm = Helm::new(&plane.kubeconfig(), NAMESPACE);
         let install = ["install", "netdiag", CHART, "--create-namespace"];
-        let notes = helm.run(&[&install, values].concat()).unwrap();
+        let notes = helm.run(&[&install, &IMAGES[..], values].concat()).unwrap();
         assert!(notes.contains("kubectl get nnd rx-dropped -w"), "{notes}");
         let kubectl = plane.kubectl();
         kubectl
@@ -203,14 +205,8 @@ fn an_upgrade_keeps_diagnoses_and_an_uninstall_leaves_nothing() {
         installed.apply_diagnosis();
         installed
     };
-    let upgrade = [
-        "upgrade",
-        "netdiag",
-        CHART,
-        "--set",
-        "controller.replicas=3",
-    ];
-    helm.run(&upgrade).unwrap();
+    let upgrade = ["upgrade", "netdiag", CHART, "--set=controller.replicas=3"];
+    helm.run(&[&upgrade, &IMAGES[..]].concat()).unwrap();
     kubectl.run(&["get", "nnd", "kept"]).unwrap();
     helm.run(&["uninstall", "netdiag", "--wait"]).unwrap();
     let kinds = "crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding,\
@@ -238,6 +234,7 @@ fn diagnoses_outlive_the_release_when_asked() {
     installed.kubectl.run(&["get", "nnd", "kept"]).unwrap();
     // And are found again by the next release.
     let again = ["install", "netdiag", CHART, "--take-ownership"];
+    let again = [&again, &IMAGES[..]].concat();
     installed.helm.run(&again).unwrap();
     installed.kubectl.run(&["get", "nnd", "kept"]).unwrap();
 }

@@ -13,15 +13,13 @@ use serde_json::{Value, json};
 use crate::CONTROL_PLANE;
 
 const NAMESPACE: &str = "netdiag-system";
-/// The objects that the chart gives a controller: an account with its permissions, and the lease.
-const GRANTED: [&str; 7] = [
+/// The objects that the chart gives a controller: an account with its permissions.
+const GRANTED: [&str; 5] = [
     "--name-template=netdiag",
     "--namespace",
     NAMESPACE,
     "--show-only",
     "templates/controller/access.yaml",
-    "--show-only",
-    "templates/controller/lease.yaml",
 ];
 /// The time for which a lease holds that nobody renews.
 const LEASE: Duration = Duration::from_secs(15);
@@ -90,9 +88,18 @@ fn the_second_replica_takes_over_when_the_first_dies_or_resigns() {
 
     let first = Replica::start("first", &kubeconfig);
     first.wait_until_leading();
+    let account = kubectl
+        .get(&["serviceaccount", "netdiag-controller", "-n", NAMESPACE])
+        .unwrap();
+    assert_eq!(
+        lease(&kubectl)["metadata"]["ownerReferences"][0]["uid"],
+        account["metadata"]["uid"],
+        "it goes with the account"
+    );
     let second = Replica::start("second", &kubeconfig);
     assert_work_is_done(&kubectl, "with-the-first");
     assert!(!second.leads(), "one at a time");
+    assert_a_deleted_lease_comes_back(&kubectl, &first);
     // It can take over at any moment, so it is ready.
     assert!(second.get("/readyz").starts_with("HTTP/1.1 200"));
 
@@ -127,6 +134,28 @@ fn the_second_replica_takes_over_when_the_first_dies_or_resigns() {
     for name in ["with-the-first", "with-the-second", ACROSS] {
         kubectl.run(&["delete", "nnd", name]).unwrap();
     }
+}
+
+fn lease(kubectl: &Kubectl) -> Value {
+    kubectl
+        .get(&["lease", "netdiag-controller", "-n", NAMESPACE])
+        .unwrap()
+}
+
+/// As Helm deletes the Lease that an older chart made.
+fn assert_a_deleted_lease_comes_back(kubectl: &Kubectl, leader: &Replica) {
+    let before = lease(kubectl);
+    kubectl
+        .run(&["delete", "lease", "netdiag-controller", "-n", NAMESPACE])
+        .unwrap();
+    wait::until("the lease", wait::LIMIT, || {
+        let get = ["lease", "netdiag-controller", "-n", NAMESPACE];
+        Ok(kubectl.get(&get).ok())
+    })
+    .unwrap();
+    let holder = |lease: &Value| lease["spec"]["holderIdentity"].clone();
+    assert_eq!(holder(&lease(kubectl)), holder(&before));
+    assert!(leader.leads());
 }
 
 /// A diagnosis of a node that is not there completes, which takes a controller.

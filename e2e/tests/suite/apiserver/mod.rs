@@ -5,6 +5,7 @@ mod diagnosis_spec;
 mod election;
 mod harness;
 mod helm_test;
+mod older_chart;
 mod report_size;
 mod report_status;
 
