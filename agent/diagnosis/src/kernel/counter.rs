@@ -29,6 +29,10 @@ pub enum NamespaceCounter {
     UdpNoPorts,
     /// UDP over IPv6 that no program listens for.
     Udp6NoPorts,
+    /// UDP over IPv4 to a broadcast or multicast address that no program reads.
+    UdpIgnoredMulti,
+    /// IPv4 datagrams whose reassembly failed.
+    ReasmFails,
     /// IPv4 packets that no route leads on.
     InNoRoutes,
     /// IPv4 packets that the reverse path filter refused.
@@ -86,6 +90,8 @@ impl NamespaceCounter {
             Self::Udp6RcvbufErrors => "Udp6.RcvbufErrors",
             Self::UdpNoPorts => "Udp.NoPorts",
             Self::Udp6NoPorts => "Udp6.NoPorts",
+            Self::UdpIgnoredMulti => "Udp.IgnoredMulti",
+            Self::ReasmFails => "Ip.ReasmFails",
             Self::InNoRoutes => "IpExt.InNoRoutes",
             Self::ReversePathFilter => "TcpExt.IPReversePathFilter",
             Self::ListenOverflows => "TcpExt.ListenOverflows",
@@ -108,8 +114,10 @@ impl NamespaceCounter {
             | Self::InNoRoutes
             | Self::ReversePathFilter
             | Self::ConntrackDrop => Kind::Packets,
-            Self::ListenOverflows => Kind::Counted,
-            Self::ConntrackInsertFailed | Self::ConntrackInvalid => Kind::Signal,
+            Self::ListenOverflows | Self::ReasmFails => Kind::Counted,
+            Self::UdpIgnoredMulti | Self::ConntrackInsertFailed | Self::ConntrackInvalid => {
+                Kind::Signal
+            }
         }
     }
 }

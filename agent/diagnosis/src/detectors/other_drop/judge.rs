@@ -1,14 +1,18 @@
 //! The drops that no other check has explained, folded by cause and place.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::table::{self, Class, Match, Row, Surroundings};
+use super::{
+    class::Class,
+    harm,
+    table::{self, Row, Surroundings},
+};
 use crate::{
     Window,
-    detectors::kit::{Tally, unclaimed},
+    detectors::kit::{self, Tally, unclaimed},
     evidence::{DropCount, Link, Namespace, NetnsId},
-    finding::{Assessment, Confidence, Finding, Harm, Outcome, Severity, Verdict},
-    kernel::Reason,
+    finding::{Assessment, Confidence, Culprit, Finding, Harm, Outcome, Severity, Verdict},
+    kernel::{Reason, Site},
 };
 
 /// As many harmless or small findings are listed one by one; the rest is folded into one.
@@ -27,75 +31,133 @@ pub(super) struct Group<'a> {
     pub(super) drops: Drops,
 }
 
+/// A group with the judgement on it.
+pub(super) struct Judged<'a> {
+    pub(super) group: Group<'a>,
+    pub(super) assessment: Assessment,
+}
+
 /// Drops added up, with the row of the table that speaks for them.
 #[derive(Default)]
 pub(super) struct Drops {
     pub(super) tally: Tally,
-    /// The verdict on each key by its own row, in the order of the tally.
-    verdicts: Vec<Verdict>,
     pub(super) row: Option<&'static Row>,
+    /// The site of the first key.
+    pub(super) site: Option<&'static Site>,
+}
+
+/// Drops that belong to no known device or namespace of this node.
+#[derive(Default)]
+pub(super) struct Nowhere {
+    pub(super) tally: Tally,
+    /// Those that a queue, a buffer or a broken header cost somebody: the place does not matter to that.
+    lost: Tally,
 }
 
 /// Everything that is left for this check.
 #[derive(Default)]
 pub(super) struct Leftovers<'a> {
     /// Loss, decisions and what the table does not know, with a finding each.
-    pub(super) groups: Vec<Group<'a>>,
+    pub(super) listed: Vec<Judged<'a>>,
     /// The groups that are too many to list.
-    pub(super) folded: Vec<Group<'a>>,
-    /// Drops that belong to no known device or namespace of this node.
-    pub(super) nowhere: Drops,
-    /// Drops of the whole node that the table calls no loss.
-    not_loss: Drops,
+    pub(super) folded: Vec<Judged<'a>>,
+    pub(super) nowhere: Nowhere,
+    /// Drops of the whole node that nobody misses.
+    unmissed: Tally,
 }
 
 impl Drops {
     fn add(&mut self, index: usize, key: &DropCount, row: Option<&'static Row>) {
+        self.site = self.site.or_else(|| key.location.site());
         self.tally.add(index, key);
-        self.verdicts.push(match row.map(|row| row.class) {
-            Some(Class::NotLoss) => Verdict::Benign,
-            Some(Class::Loss) => Verdict::Harmful,
-            Some(Class::Decision) | None => Verdict::Unknown,
-        });
         let rank = |row: Option<&'static Row>| row.map(|row| row.class.rank());
         if rank(row) > rank(self.row) {
             self.row = row;
         }
     }
+}
 
-    /// All groups as one.
-    pub(super) fn of(groups: &[Group<'_>]) -> Self {
-        let mut sum = Self::default();
-        for Group { drops, .. } in groups {
-            sum.tally.merge(&drops.tally);
-            sum.verdicts.extend(&drops.verdicts);
-        }
-        sum
-    }
-
-    pub(super) fn assessment(&self) -> Assessment {
-        match self.row.map(|row| row.class) {
-            Some(Class::NotLoss) => Assessment::none(),
-            Some(Class::Decision) => Assessment::decision(Harm::Unknown, self.tally.count),
-            Some(Class::Loss) => Assessment::loss(self.tally.count, None),
-            None => Assessment::of(Harm::Unknown).with_packets(self.tally.count),
-        }
-    }
-
+impl Group<'_> {
     pub(super) fn confidence(&self) -> Confidence {
-        match self.row {
+        match self.drops.row {
             // The kernel log has no namespace: its line may be about another one's table.
-            Some(row) if matches!(row.matches, Match::Logged { .. }) => Confidence::Possible,
+            Some(row) if row.is_told_by_log() => Confidence::Possible,
             Some(_) => Confidence::Certain,
             None => Confidence::Possible,
         }
     }
 
-    /// A finding that explains these drops.
-    pub(super) fn explained_by(&self, finding: Finding) -> Outcome {
-        let keys = self.tally.keys.iter().copied();
-        Outcome::explained(finding, keys.zip(self.verdicts.iter().copied()))
+    fn place(&self) -> (NetnsId, Option<u32>) {
+        (self.namespace.id, self.link.map(|link| link.ifindex))
     }
+
+    fn is_of(&self, class: Class) -> bool {
+        self.drops.row.is_some_and(|row| row.class == class)
+    }
+}
+
+impl Judged<'_> {
+    /// The verdict of the ledger on these drops.
+    pub(super) fn verdict(&self) -> Verdict {
+        verdict(&self.assessment)
+    }
+
+    /// The order of the list: what may hurt comes before what was meant so.
+    fn weight(&self) -> (bool, Harm, u64) {
+        let assessment = &self.assessment;
+        let count = self.group.drops.tally.count;
+        (!assessment.is_decision, assessment.harm, count)
+    }
+}
+
+fn verdict(assessment: &Assessment) -> Verdict {
+    match assessment.harm {
+        _ if assessment.is_decision => Verdict::Unknown,
+        Harm::None | Harm::Cost => Verdict::Benign,
+        Harm::Delay | Harm::Loss | Harm::Outage => Verdict::Harmful,
+        Harm::Unknown => Verdict::Unknown,
+    }
+}
+
+impl Nowhere {
+    fn add(&mut self, index: usize, key: &DropCount, row: Option<&'static Row>) {
+        self.tally.add(index, key);
+        if row.is_some_and(|row| matches!(row.class, Class::Loss(..) | Class::Delay)) {
+            self.lost.add(index, key);
+        }
+    }
+
+    /// The reason keeps its harm without a device. `lost`: drops that found the counting map full.
+    pub(super) fn assess(&self, window: &Window<'_>, lost: u64) -> Assessment {
+        let outage = kit::harm::outage(window, &self.tally, Culprit::Unknown);
+        outage.unwrap_or_else(|| {
+            let unknown = harm::unknown(window, &self.tally);
+            match self.lost.count {
+                0 => unknown.with_packets(self.tally.count.saturating_add(lost)),
+                count => Assessment::loss(count, None).with_flows(unknown.flows),
+            }
+        })
+    }
+
+    /// The verdict on each key.
+    pub(super) fn verdicts(&self) -> impl Iterator<Item = (usize, Verdict)> {
+        self.tally.keys.iter().map(|key| {
+            let is_lost = self.lost.keys.contains(key);
+            let verdict = if is_lost {
+                Verdict::Harmful
+            } else {
+                Verdict::Unknown
+            };
+            (*key, verdict)
+        })
+    }
+}
+
+/// A finding that explains these drops.
+pub(super) fn explained(finding: Finding, tally: &Tally) -> Outcome {
+    let verdict = verdict(&finding.assessment);
+    let keys = tally.keys.iter().copied();
+    Outcome::explained(finding, keys.map(|key| (key, verdict)))
 }
 
 /// The namespace and device of a group, and its cause: what makes two keys one group.
@@ -110,10 +172,10 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
         if key.reason.is_consumed() || namespace == Some(None) {
             continue;
         }
-        let around = Surroundings::of(window, key);
+        let around = Surroundings::of(window, index, key);
         let (link, row) = (around.link, table::lookup(key, &around));
-        if row.is_some_and(|row| row.class == Class::NotLoss) {
-            leftovers.not_loss.add(index, key, row);
+        if row.is_some_and(|row| row.class == Class::Unmissed) {
+            leftovers.unmissed.add(index, key);
             continue;
         }
         let Some(namespace) = namespace.flatten() else {
@@ -132,29 +194,65 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
             .drops
             .add(index, key, row);
     }
-    leftovers.list(groups.into_values());
+    let groups = with_symptoms_folded(groups.into_values().collect());
+    let judged = groups.into_iter().map(|group| Judged {
+        assessment: group.assess(window),
+        group,
+    });
+    let has_reasons = window.drops.value().is_some_and(|drops| drops.has_reasons);
+    leftovers.list(judged.collect(), has_reasons);
     leftovers
 }
 
+/// A queue of packets for a neighbour overflows because the neighbour does not answer: one fault, one finding.
+fn with_symptoms_folded(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
+    let (queues, mut others): (Vec<_>, Vec<_>) = groups
+        .into_iter()
+        .partition(|group| group.is_of(Class::NeighbourQueue));
+    for queue in queues {
+        let silent = others
+            .iter_mut()
+            .find(|group| group.is_of(Class::Neighbour) && group.place() == queue.place());
+        match silent {
+            Some(silent) => silent.drops.tally.merge(&queue.drops.tally),
+            None => others.push(queue),
+        }
+    }
+    others
+}
+
 impl<'a> Leftovers<'a> {
-    /// Lists every warning and the most frequent of the others. Names break ties, so that two windows list the same.
-    fn list(&mut self, groups: impl Iterator<Item = Group<'a>>) {
-        let warns = |group: &Group<'_>| group.drops.assessment().severity() > Severity::Info;
-        let (mut listed, mut others): (Vec<Group<'a>>, Vec<Group<'a>>) = groups.partition(warns);
+    /// Lists every warning and the weightiest of the others. Names break ties, so that two windows list the same.
+    ///
+    /// A kernel without reasons does not tell one such group from another, so they are folded.
+    fn list(&mut self, judged: Vec<Judged<'a>>, has_reasons: bool) {
+        let warns = |judged: &Judged<'_>| judged.assessment.severity() > Severity::Info;
+        let (listed, others): (Vec<_>, Vec<_>) = judged.into_iter().partition(warns);
+        let is_dumb = |judged: &Judged<'_>| !has_reasons && judged.group.drops.row.is_none();
+        let (dumb, mut others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_dumb);
+        if dumb.len() > 1 {
+            self.folded = dumb;
+        } else {
+            others.extend(dumb);
+        }
         others.sort_by(|a, b| {
-            let name = |group: &Group<'_>| (group.namespace.id, group.link.map(|l| l.ifindex));
-            let count = |group: &Group<'_>| group.drops.tally.count;
-            (count(b), a.cause, name(a)).cmp(&(count(a), b.cause, name(b)))
+            let name = |judged: &Judged<'_>| judged.group.place();
+            (Reverse(a.weight()), a.group.cause, name(a)).cmp(&(
+                Reverse(b.weight()),
+                b.group.cause,
+                name(b),
+            ))
         });
-        self.folded = others.split_off(others.len().min(INFO_LISTED));
-        listed.append(&mut others);
-        self.groups = listed;
+        self.folded
+            .extend(others.split_off(others.len().min(INFO_LISTED)));
+        self.listed = listed;
+        self.listed.append(&mut others);
     }
 
-    /// Drops that the table calls no loss, if they are so many that whoever watches drops has seen them.
-    pub(super) fn frequent_not_loss(&self, window: &Window<'_>) -> Option<&Drops> {
-        let is_frequent = window.reaches_rate(self.not_loss.tally.count, NOT_LOSS_PER_MINUTE);
-        is_frequent.then_some(&self.not_loss)
+    /// Drops that nobody misses, if they are so many that whoever watches drops has seen them.
+    pub(super) fn frequent_unmissed(&self, window: &Window<'_>) -> Option<&Tally> {
+        let is_frequent = window.reaches_rate(self.unmissed.count, NOT_LOSS_PER_MINUTE);
+        is_frequent.then_some(&self.unmissed)
     }
 }
 

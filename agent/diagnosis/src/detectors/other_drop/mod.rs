@@ -1,24 +1,28 @@
 //! Every drop that no other check explains, in the kernel's own words.
 //!
-//! Nothing is guessed: a finding says the reason and the function, and a table (`rows`) says what they mean, whether
-//! they are worth a warning and what helps. What the table calls no loss is silent, unless it is so much that whoever
-//! watches drops must have seen it.
+//! Nothing is guessed: a table (`rows`) says what a reason or a function means and which kind of mechanism it is, and
+//! the sampled packets and the traffic beside them say what harm it did. What nobody misses is silent, unless it is so
+//! much that whoever watches drops must have seen it.
 
+mod advice;
+mod class;
+mod harm;
 mod judge;
 mod listeners;
 mod rows;
+mod seen;
 mod table;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use self::{
-    judge::{Drops, Group},
+    judge::{Judged, Nowhere},
     listeners::ListenOverflow,
 };
 use super::{
     Detector,
-    kit::{Evidence, Need, proof, say},
+    kit::{Evidence, Need, Tally, proof, say},
 };
 use crate::{
     Window,
@@ -56,39 +60,38 @@ impl Detector for OtherDrop {
                 .collect(),
             ..Outcome::default()
         };
-        for group in &leftovers.groups {
-            outcome.extend(group.drops.explained_by(of_group(window, group)));
+        for judged in &leftovers.listed {
+            let finding = of_group(window, judged);
+            outcome.extend(judge::explained(finding, &judged.group.drops.tally));
         }
         if !leftovers.folded.is_empty() {
-            let drops = Drops::of(&leftovers.folded);
-            let text = text::remainder(leftovers.folded.len(), &drops);
-            let finding = of_node(window, &REMAINDER, unknown(drops.tally.count), &drops, text);
-            outcome.extend(drops.explained_by(finding));
+            outcome.extend(remainder(window, &leftovers.folded));
         }
         let nowhere = &leftovers.nowhere;
         if nowhere.tally.count > 0 || window.lost.counts > 0 {
-            outcome.extend(nowhere.explained_by(no_device(window, nowhere)));
+            let finding = no_device(window, nowhere);
+            outcome.extend(Outcome::explained(finding, nowhere.verdicts()));
         }
-        if let Some(drops) = leftovers.frequent_not_loss(window) {
-            let text = text::not_loss(window, drops);
-            let finding = of_node(window, &NOT_LOSS, Assessment::none(), drops, text);
-            outcome.extend(drops.explained_by(finding));
+        if let Some(tally) = leftovers.frequent_unmissed(window) {
+            let text = text::not_loss(window, tally);
+            let finding = of_node(window, &NOT_LOSS, Assessment::none(), tally, text);
+            outcome.extend(judge::explained(finding, tally));
         }
         outcome
     }
 }
 
-fn of_group(window: &Window<'_>, group: &Group<'_>) -> Finding {
+fn of_group(window: &Window<'_>, judged: &Judged<'_>) -> Finding {
+    let Judged { group, assessment } = judged;
     let subject = Subject::of_place(group.link, Some(group.namespace));
-    let assessment = group.drops.assessment();
-    let text = text::group(group, &subject, assessment.severity());
+    let text = text::group(window, judged, &subject);
     let mut finding = Finding::new(
         Mechanism::Kernel(group.cause.to_owned()),
-        assessment,
+        assessment.clone(),
         subject,
         text,
     );
-    finding.confidence = group.drops.confidence();
+    finding.confidence = group.confidence();
     group.drops.tally.measure(&mut finding);
     finding.evidence = proof::drops(window, &group.drops.tally);
     finding.details = say::flows(window, &group.drops.tally).collect();
@@ -96,40 +99,58 @@ fn of_group(window: &Window<'_>, group: &Group<'_>) -> Finding {
     finding
 }
 
-/// Packets of which nothing tells whether anybody misses them.
-fn unknown(packets: u64) -> Assessment {
-    Assessment::of(Harm::Unknown).with_packets(packets)
-}
-
 /// A finding about drops of the whole node.
 fn of_node(
     window: &Window<'_>,
     cause: &'static Cause,
     assessment: Assessment,
-    drops: &Drops,
+    tally: &Tally,
     text: Text,
 ) -> Finding {
     let mut finding = Finding::new(cause, assessment, Subject::default(), text);
-    drops.tally.measure(&mut finding);
-    finding.evidence = proof::drops(window, &drops.tally);
+    tally.measure(&mut finding);
+    finding.evidence = proof::drops(window, tally);
     finding
 }
 
+/// The groups that are too many to list.
+fn remainder(window: &Window<'_>, folded: &[Judged<'_>]) -> Outcome {
+    let mut tally = Tally::default();
+    for judged in folded {
+        tally.merge(&judged.group.drops.tally);
+    }
+    let is_decision = folded.iter().all(|judged| judged.assessment.is_decision);
+    let assessment = Assessment {
+        is_decision,
+        ..Assessment::of(Harm::Unknown).with_packets(tally.count)
+    };
+    let text = text::remainder(window, folded, &tally, &assessment);
+    let finding = of_node(window, &REMAINDER, assessment, &tally, text);
+    let verdicts = folded.iter().flat_map(|judged| {
+        let keys = judged.group.drops.tally.keys.iter();
+        keys.map(|key| (*key, judged.verdict()))
+    });
+    Outcome::explained(finding, verdicts)
+}
+
 /// Drops that cannot be given to a device, and those that found the counting map full.
-fn no_device(window: &Window<'_>, drops: &Drops) -> Finding {
-    let count = drops.tally.count.saturating_add(window.lost.counts);
-    let text = text::no_device(window, drops, count);
-    let mut finding = of_node(window, &NO_DEVICE, unknown(count), drops, text);
+fn no_device(window: &Window<'_>, nowhere: &Nowhere) -> Finding {
+    let tally = &nowhere.tally;
+    let count = tally.count.saturating_add(window.lost.counts);
+    let assessment = nowhere.assess(window, window.lost.counts);
+    let text = text::no_device(window, tally, count, &assessment);
+    let mut finding = of_node(window, &NO_DEVICE, assessment, tally, text);
     finding.count = count;
-    finding.details = say::flows(window, &drops.tally).collect();
+    finding.details = say::flows(window, tally).collect();
     finding.evidence.extend(text::lost_counts(window));
     finding
 }
 
 fn listen_overflow(found: &ListenOverflow<'_>) -> Finding {
     let subject = Subject::of_namespace(found.namespace);
-    let text = text::listen_overflow(found, &subject);
-    let mut finding = Finding::new(&LISTEN_OVERFLOWS, found.assessment(), subject, text);
+    let assessment = found.assessment();
+    let text = text::listen_overflow(found, &subject, &assessment);
+    let mut finding = Finding::new(&LISTEN_OVERFLOWS, assessment, subject, text);
     found.refused.measure(&mut finding);
     finding.evidence = text::listen_overflow_proof(found).into_iter().collect();
     finding.remedies = vec![text::listen_overflow_remedy(found)];

@@ -1,46 +1,72 @@
-//! The meaning of drop reasons and locations, as data: the class and the advice.
+//! The meaning of drop reasons and sites, as data: the kind of mechanism, its words and the advice.
 
-use super::rows;
+use super::{
+    advice::Advice,
+    class::Class,
+    rows,
+    seen::{Around, Seen},
+};
 use crate::{
     Window,
-    evidence::{DropCount, KernelLogLine, Link, Namespace},
+    evidence::{DropCount, KernelLogLine, Link, Namespace, PacketSample},
     kernel::{NamespaceCounter, Reason, Site},
 };
 
 /// One row of the table. The first that matches a drop key speaks for it.
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) matches: Match,
+    on: On,
+    when: When,
     pub(super) class: Class,
-    /// The reason why the kernel dropped them, a clause.
-    pub(super) meaning: &'static str,
-    pub(super) advice: Option<Advice>,
+    /// The symptom with its cause, without the place; [`PACKETS`] stands for how many packets. Empty where nobody
+    /// misses them: those are told as one.
+    pub(super) symptom: &'static str,
+    /// The mechanism, a sentence.
+    pub(super) mechanism: &'static str,
+    pub(super) advice: &'static [Advice],
 }
 
+/// Stands for `12 packets` in a symptom.
+pub(super) const PACKETS: &str = "{packets}";
+
 /// The drop keys that a row speaks for.
-#[derive(Debug)]
-pub(super) enum Match {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum On {
     /// Keys with one of these reasons.
     Reasons(&'static [Reason]),
     /// Keys dropped at one of these sites, for which the kernel names no reason and the site tells.
     Sites(&'static [&'static Site]),
-    /// Keys with this reason, dropped at one of these sites: there it means something else.
-    ReasonAt(Reason, &'static [&'static Site]),
-    /// Keys with this reason on a device that has no carrier.
-    WithoutCarrier(Reason),
-    /// Keys with this reason, while the kernel log of the window contains this text.
-    Logged { reason: Reason, text: &'static str },
-    /// Keys with one of these reasons, dropped at one of these sites, where a counter of their namespace accounts
-    /// for most of them.
-    Counted {
-        reasons: &'static [Reason],
-        sites: &'static [&'static Site],
-        counter: NamespaceCounter,
-    },
+    /// Keys with one of these reasons, dropped at one of these sites: there it means something else.
+    At(&'static [Reason], &'static [&'static Site]),
 }
 
+/// Facts beside the key without which a row does not speak.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum When {
+    Always,
+    /// Packets were sampled, and each is so.
+    All(Seen),
+    /// Some sampled packet is so.
+    Any(Seen),
+    /// The device is down or has no carrier.
+    Unready,
+    /// Both: the device is down or has no carrier, and each sampled packet is so.
+    UnreadyAndAll(Seen),
+    /// The device is a bridge's port that blocks for good, as the redundant way of a spanning tree does.
+    BlockingPort,
+    /// The kernel's log of the window contains this text.
+    Logged(&'static str),
+    /// This counter of the namespace accounts for most of them.
+    Counted(NamespaceCounter),
+    /// This counter of the namespace was read and did not rise.
+    Uncounted(NamespaceCounter),
+}
+
+/// `BR_STATE_BLOCKING`.
+const BLOCKING: u8 = 4;
+
 /// Facts beside the key that the row of a drop key may depend on.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Surroundings<'a> {
     /// The device.
     pub(super) link: Option<&'a Link>,
@@ -48,300 +74,131 @@ pub(super) struct Surroundings<'a> {
     pub(super) namespace: Option<&'a Namespace>,
     /// The kernel's log of the window.
     pub(super) log: &'a [KernelLogLine],
+    /// The sampled packets.
+    pub(super) samples: Vec<&'a PacketSample>,
 }
 
 impl<'a> Surroundings<'a> {
     /// Those of a key of this window.
-    pub(super) fn of(window: &'a Window<'_>, key: &DropCount) -> Self {
+    pub(super) fn of(window: &'a Window<'_>, index: usize, key: &DropCount) -> Self {
         Self {
             link: key
                 .netns
                 .and_then(|netns| window.topology.link(netns, key.ifindex)),
             namespace: key.netns.and_then(|netns| window.namespace(netns)),
             log: window.kernel_log.value().map_or(&[], Vec::as_slice),
+            samples: window.samples_of(index).collect(),
+        }
+    }
+
+    fn around(&self) -> Around<'a> {
+        Around {
+            namespace: self.namespace,
+            link: self.link,
+        }
+    }
+
+    /// A drop without a sample never gets another verdict than it had with one.
+    fn all(&self, seen: Seen) -> bool {
+        !self.samples.is_empty() && self.samples.iter().all(|s| seen.is(s, self.around()))
+    }
+
+    fn is_unready(&self) -> bool {
+        self.link
+            .is_some_and(|link| !link.is_up() || link.lacks_carrier())
+    }
+}
+
+impl Row {
+    /// A row that always speaks for its keys, without advice.
+    pub(super) const fn new(
+        on: On,
+        class: Class,
+        symptom: &'static str,
+        mechanism: &'static str,
+    ) -> Self {
+        Self {
+            on,
+            when: When::Always,
+            class,
+            symptom,
+            mechanism,
+            advice: &[],
+        }
+    }
+
+    /// A row of what nobody misses.
+    pub(super) const fn unmissed(on: On) -> Self {
+        Self::new(on, Class::Unmissed, "", "")
+    }
+
+    /// The same, speaking only where this is so.
+    pub(super) const fn when(mut self, when: When) -> Self {
+        self.when = when;
+        self
+    }
+
+    /// The same with advice.
+    pub(super) const fn advised(mut self, advice: &'static [Advice]) -> Self {
+        self.advice = advice;
+        self
+    }
+
+    /// Only the kernel's log tells that this row speaks.
+    pub(super) fn is_told_by_log(&self) -> bool {
+        matches!(self.when, When::Logged(_))
+    }
+
+    fn speaks_for(&self, key: &DropCount, around: &Surroundings<'_>) -> bool {
+        let is_on = match self.on {
+            On::Reasons(reasons) => reasons.contains(&key.reason),
+            On::Sites(sites) => sites
+                .iter()
+                .any(|site| key.location.is_of(site) && site.ends(&key.reason).is_some()),
+            On::At(reasons, sites) => {
+                reasons.contains(&key.reason) && key.location.is_of_any(sites)
+            }
+        };
+        is_on && self.when.holds(key, around)
+    }
+}
+
+impl When {
+    fn holds(self, key: &DropCount, around: &Surroundings<'_>) -> bool {
+        let rose = |counter: NamespaceCounter| around.namespace?.increase(counter.name());
+        match self {
+            Self::Always => true,
+            Self::All(seen) => around.all(seen),
+            Self::Any(seen) => around.samples.iter().any(|s| seen.is(s, around.around())),
+            Self::Unready => around.is_unready(),
+            Self::UnreadyAndAll(seen) => around.is_unready() && around.all(seen),
+            Self::BlockingPort => {
+                let port = around.link.and_then(|link| link.bridge_port);
+                port.is_some_and(|port| port.state == BLOCKING)
+            }
+            Self::Logged(text) => around.log.iter().any(|line| line.text.contains(text)),
+            Self::Counted(counter) => {
+                rose(counter).is_some_and(|rose| rose.saturating_mul(2) >= key.count.max(1))
+            }
+            Self::Uncounted(counter) => rose(counter) == Some(0),
         }
     }
 }
 
-/// The kind of a drop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// Nobody misses the packet: a copy, old data, what is left in a queue at its end.
-    NotLoss,
-    /// Somebody decided so, by rules or by not listening. Whether rightly is not netdiag's to say.
-    Decision,
-    /// Somebody wanted the packet.
-    Loss,
-}
-
-/// Advice for a person.
-#[derive(Debug)]
-pub(super) struct Advice {
-    pub(super) text: &'static str,
-    /// Words of a command, empty for none; [`DEVICE`] stands for the device's name.
-    pub(super) command: &'static [&'static str],
-    pub(super) scope: Scope,
-    /// The change that it makes; empty when the command only looks.
-    pub(super) effect: &'static str,
-}
-
-/// The namespace in which a command must run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// In the namespace of the drop.
-    Namespace,
-    /// In the node's own: the setting is one for all namespaces.
-    Node,
-}
-
-/// Stands for the device's name in a command.
-pub(super) const DEVICE: &str = "{device}";
-
 /// The row for this drop key, if the table knows it.
 pub(super) fn lookup(key: &DropCount, around: &Surroundings<'_>) -> Option<&'static Row> {
-    rows::all().find(|row| match &row.matches {
-        Match::Reasons(reasons) => reasons.contains(&key.reason),
-        Match::Sites(sites) => sites
-            .iter()
-            .any(|site| key.location.is_of(site) && site.ends(&key.reason).is_some()),
-        Match::ReasonAt(reason, sites) => key.reason == *reason && key.location.is_of_any(sites),
-        Match::WithoutCarrier(reason) => {
-            key.reason == *reason && around.link.is_some_and(Link::lacks_carrier)
-        }
-        Match::Logged { reason, text } => {
-            key.reason == *reason && around.log.iter().any(|line| line.text.contains(text))
-        }
-        Match::Counted {
-            reasons,
-            sites,
-            counter,
-        } => {
-            let rose = around
-                .namespace
-                .and_then(|namespace| namespace.increase(counter.name()));
-            reasons.contains(&key.reason)
-                && key.location.is_of_any(sites)
-                && rose.is_some_and(|rose| rose.saturating_mul(2) >= key.count.max(1))
-        }
-    })
+    rows::all().find(|row| row.speaks_for(key, around))
 }
 
 /// The site says more than the reason about these drops.
 pub(super) fn is_told_by_site(key: &DropCount) -> bool {
-    rows::all().any(|row| match &row.matches {
-        Match::ReasonAt(reason, sites) => key.reason == *reason && key.location.is_of_any(sites),
+    rows::all().any(|row| match (row.on, row.when) {
+        (On::At(reasons, sites), When::Always) => {
+            reasons.contains(&key.reason) && key.location.is_of_any(sites)
+        }
         _ => false,
     })
 }
 
-impl Class {
-    /// The order of badness: the worst of several rows speaks for a finding.
-    pub(super) fn rank(self) -> u8 {
-        match self {
-            Self::NotLoss => 0,
-            Self::Decision => 1,
-            Self::Loss => 2,
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::{Class, DEVICE, Match, Surroundings, lookup, rows};
-    use crate::{
-        evidence::{DropCount, KernelLogLine, Link, Namespace},
-        kernel::{Reason, site::Ends},
-    };
-
-    const NOTHING: Surroundings<'static> = Surroundings {
-        link: None,
-        namespace: None,
-        log: &[],
-    };
-
-    fn key(reason: &str, location: &str) -> DropCount {
-        DropCount {
-            reason: reason.into(),
-            location: location.into(),
-            ..DropCount::default()
-        }
-    }
-
-    #[test]
-    fn no_reason_and_no_location_has_two_rows() {
-        let mut seen = BTreeSet::new();
-        for row in rows::all() {
-            let words: Vec<&str> = match &row.matches {
-                Match::Reasons(reasons) => reasons.iter().map(Reason::as_str).collect(),
-                Match::Sites(sites) => {
-                    let functions = sites.iter().flat_map(|site| site.functions());
-                    functions.copied().collect()
-                }
-                Match::Logged { .. }
-                | Match::ReasonAt(..)
-                | Match::WithoutCarrier(_)
-                | Match::Counted { .. } => continue,
-            };
-            for word in words {
-                assert!(seen.insert(word), "{word} is in two rows");
-            }
-        }
-    }
-
-    #[test]
-    fn a_row_is_of_the_class_that_its_sites_tell() {
-        for row in rows::all() {
-            let Match::Sites(sites) = row.matches else {
-                continue;
-            };
-            for site in sites {
-                let told = [Reason::NOT_SPECIFIED, Reason::ABSENT].map(|reason| site.ends(&reason));
-                let is_told = told.into_iter().flatten().any(|ends| match row.class {
-                    Class::NotLoss => ends == Ends::Unmissed,
-                    Class::Decision => ends == Ends::Refused,
-                    Class::Loss => [Ends::Wanted, Ends::Either].contains(&ends),
-                });
-                assert!(
-                    is_told,
-                    "{site} ends {told:?}, and its row says {:?}",
-                    row.class
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn meanings_are_clauses_and_advice_sentences() {
-        for row in rows::all() {
-            assert!(!row.meaning.ends_with('.'), "{}", row.meaning);
-            if let Some(advice) = &row.advice {
-                assert!(advice.text.ends_with('.'), "{}", advice.text);
-                let asks_device = advice.command.iter().any(|word| word.contains(DEVICE));
-                assert!(!asks_device || advice.scope == super::Scope::Namespace);
-            }
-        }
-    }
-
-    #[test]
-    fn a_location_speaks_only_where_the_kernel_gives_no_reason() {
-        assert!(lookup(&key("NOT_SPECIFIED", "ip6_mc_input"), &NOTHING).is_some());
-        assert!(lookup(&key("", "ip6_mc_input"), &NOTHING).is_some());
-        assert!(lookup(&key("SOMETHING_NEW", "ip6_mc_input"), &NOTHING).is_none());
-    }
-
-    #[test]
-    fn a_packet_that_must_not_be_cut_is_named() {
-        let row = lookup(&key("NOT_SPECIFIED", "ip_fragment"), &NOTHING);
-        assert!(row.is_some_and(|row| row.meaning.contains("must not be cut")));
-    }
-
-    #[test]
-    fn an_ordinary_end_is_known_only_where_the_kernel_has_reasons() {
-        let class = |reason| lookup(&key(reason, "tcp_v4_rcv"), &NOTHING).map(|row| row.class);
-        assert_eq!(class("NOT_SPECIFIED"), Some(Class::NotLoss));
-        assert_eq!(class(""), None);
-    }
-
-    #[test]
-    fn a_full_connection_table_is_told_from_a_rule_by_the_log() {
-        let dropped = key("NETFILTER_DROP", "nf_hook_slow");
-        let rule = lookup(&dropped, &NOTHING).map(|row| row.class);
-        assert_eq!(rule, Some(Class::Decision));
-        let line = KernelLogLine {
-            at_ms: 5,
-            level: 4,
-            text: "nf_conntrack: nf_conntrack: table full, dropping packet".to_owned(),
-        };
-        let around = Surroundings {
-            log: &[line],
-            ..NOTHING
-        };
-        let full = lookup(&dropped, &around).map(|row| row.class);
-        assert!(matches!(full, Some(Class::Loss)));
-    }
-
-    #[test]
-    fn a_counter_of_the_namespace_tells_a_full_table_from_a_rule_and_from_a_race() {
-        let meaning = |counters: &[(&str, u64)], count| {
-            let mut namespace = Namespace::default();
-            for (counter, increase) in counters {
-                namespace.counters_before.insert((*counter).to_owned(), 7);
-                namespace
-                    .counters
-                    .insert((*counter).to_owned(), 7 + increase);
-            }
-            let around = Surroundings {
-                namespace: Some(&namespace),
-                ..NOTHING
-            };
-            let dropped = DropCount {
-                count,
-                ..key("NETFILTER_DROP", "nf_hook_slow")
-            };
-            lookup(&dropped, &around).map_or("", |row| row.meaning)
-        };
-        assert!(meaning(&[("Conntrack.drop", 60)], 60).contains("table of tracked connections"));
-        let race = [("Conntrack.drop", 60), ("Conntrack.insert_failed", 60)];
-        assert!(meaning(&race, 60).contains("raced"));
-        // One connection was refused, but nearly all of these were not.
-        assert!(meaning(&[("Conntrack.drop", 1)], 60).contains("rule"));
-        assert!(meaning(&[], 60).contains("rule"));
-    }
-
-    #[test]
-    fn without_reasons_a_counter_tells_why_a_function_dropped() {
-        let mut namespace = Namespace::default();
-        let counter = "TcpExt.IPReversePathFilter".to_owned();
-        namespace.counters.insert(counter, 30);
-        let around = Surroundings {
-            namespace: Some(&namespace),
-            ..NOTHING
-        };
-        let meaning = |reason| {
-            let row = lookup(&key(reason, "ip_rcv_finish_core"), &around);
-            row.map_or("", |row| row.meaning)
-        };
-        assert!(meaning("").contains("reverse path filter"));
-        assert!(!meaning("NOT_SPECIFIED").contains("reverse path filter"));
-    }
-
-    #[test]
-    fn a_bridge_without_another_port_is_told_from_a_tunnel_without_an_end() {
-        let class =
-            |location| lookup(&key("NO_TX_TARGET", location), &NOTHING).map(|row| row.class);
-        assert_eq!(class("br_handle_frame_finish"), Some(Class::Decision));
-        assert!(matches!(class("vxlan_xmit"), Some(Class::Loss)));
-    }
-
-    #[test]
-    fn the_hop_limit_is_told_from_a_broken_header() {
-        let meaning = |location| {
-            let row = lookup(&key("IP_INHDR", location), &NOTHING);
-            row.map_or("", |row| row.meaning)
-        };
-        for location in ["ip_forward", "ip6_forward"] {
-            assert!(meaning(location).contains("hop limit"), "{location}");
-        }
-        assert!(meaning("ip_rcv_core").contains("headers were cut"));
-    }
-
-    #[test]
-    fn a_device_without_carrier_is_told_from_a_full_queue() {
-        let meaning = |requested_flags| {
-            let link = Link {
-                requested_flags,
-                ..Link::default()
-            };
-            let dropped = key("QDISC_DROP", "__dev_queue_xmit");
-            let around = Surroundings {
-                link: Some(&link),
-                ..NOTHING
-            };
-            lookup(&dropped, &around).map_or("", |row| row.meaning)
-        };
-        assert!(meaning(0x1003).contains("no carrier"));
-        assert!(meaning(0x1_1043).contains("queue was full"));
-    }
-}
+mod tests;

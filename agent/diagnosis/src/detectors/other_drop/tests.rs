@@ -1,13 +1,15 @@
 //! Drops that are left over are named, classed by the table and folded.
 
+mod harm;
+
 use super::OtherDrop;
 use crate::{
     Settings, Window,
     detectors::{Detector, recorded},
-    evidence::{DropCount, EvidenceWindow, KernelLogLine, Lost, NetnsId, PacketSample},
-    finding::{Confidence, Outcome, Severity, Verdict},
+    evidence::{DropCount, EvidenceWindow, KernelLogLine, Lost, Namespace, NetnsId, PacketSample},
+    finding::{Confidence, Finding, Outcome, Severity, Verdict},
     testing::{
-        self, NODE, POD, complete, drops_of, first_drop_claimed, ipv4_drops, link, only,
+        self, NODE, POD, complete, drops_of, first_drop_claimed, ipv4_drops, link, links_of, only,
         unavailable,
     },
 };
@@ -27,6 +29,20 @@ fn drops(netns: Option<NetnsId>, reason: &str, location: &str, count: u64) -> Dr
         last_ms: 200,
         ..ipv4_drops(NODE, 2, reason, location, count)
     }
+}
+
+/// The commands of a finding's remedies, as far as they have one.
+fn commands(finding: &Finding) -> Vec<&str> {
+    let remedies = finding.remedies.iter();
+    remedies
+        .filter_map(|remedy| remedy.command.as_deref())
+        .collect()
+}
+
+/// The namespace's counter rises by so much.
+fn count(namespace: &mut Namespace, counter: &str, increase: u64) {
+    namespace.counters_before.insert(counter.to_owned(), 5);
+    namespace.counters.insert(counter.to_owned(), 5 + increase);
 }
 
 fn diagnose(window: &EvidenceWindow) -> Outcome {
@@ -66,7 +82,7 @@ fn much_of_what_nobody_misses_is_one_harmless_finding() {
     assert_eq!(finding.severity(), Severity::Info);
     assert_eq!(
         finding.text.headline,
-        "3501 packets freed as dropped that nobody misses: QUEUE_PURGE 3000, OTHERHOST 500, \
+        "3501 packets were freed as dropped, and nobody misses them: QUEUE_PURGE 3000, OTHERHOST 500, \
          sk_stream_kill_queues 1"
     );
     assert!(
@@ -78,38 +94,50 @@ fn much_of_what_nobody_misses_is_one_harmless_finding() {
 }
 
 #[test]
-fn a_full_neighbour_queue_is_a_warning_with_a_command_for_its_namespace() {
-    let outcome = diagnose(&window(vec![drops(
+fn a_full_neighbour_queue_is_loss_by_share_with_a_look_into_its_namespace() {
+    let mut window = window(vec![drops(
         Some(POD),
         "NEIGH_QUEUEFULL",
         "__neigh_event_send",
         30,
-    )]));
+    )]);
+    links_of(&mut window)[1].stats.tx_packets = 4_970;
+    let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(finding.severity(), Severity::Warning);
     assert_eq!(finding.confidence, Confidence::Certain);
     assert_eq!(finding.cause.name(), "NEIGH_QUEUEFULL");
     assert_eq!(
         finding.text.headline,
-        "30 packets dropped on eth0 of pod shop/cart-0: too many packets waited for the neighbour's link layer \
-         address (NEIGH_QUEUEFULL)"
+        "Too many packets waited for a neighbour's answer: 30 packets were dropped on eth0 of pod shop/cart-0"
     );
     assert_eq!(
-        finding.remedies[0].command.as_deref(),
-        Some("nsenter --target 4711 --net sysctl -w net/ipv4/neigh/eth0/unres_qlen_bytes=1048576")
+        finding.text.hurts,
+        "30 packets lost of 5000 (0.6 %), of pod shop/cart-0."
+    );
+    assert_eq!(
+        commands(finding),
+        ["nsenter --target 4711 --net ip -4 neigh show dev eth0"]
     );
     assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
 }
 
 #[test]
-fn the_same_reason_below_its_rate_is_no_warning() {
-    let outcome = diagnose(&window(vec![drops(
-        Some(NODE),
-        "SOCKET_RCVBUFF",
-        "__udp_queue_rcv_skb",
-        34,
-    )]));
-    assert_eq!(only(&outcome).severity(), Severity::Info);
+fn a_full_buffer_is_judged_by_what_the_programs_did_receive() {
+    let severity = |lost, received| {
+        let mut window = window(vec![drops(
+            Some(NODE),
+            "SOCKET_RCVBUFF",
+            "__udp_queue_rcv_skb",
+            lost,
+        )]);
+        count(&mut window.namespaces[0], "Udp.InDatagrams", received);
+        only(&diagnose(&window)).severity()
+    };
+    assert_eq!(severity(34, 100_000), Severity::Info);
+    assert_eq!(severity(340, 100_000), Severity::Warning);
+    assert_eq!(severity(3_400, 100_000), Severity::Critical);
+    assert_eq!(severity(29, 100), Severity::Warning);
 }
 
 #[test]
@@ -187,7 +215,7 @@ fn a_full_connection_table_is_a_possible_warning() {
     let finding = only(&outcome);
     assert_eq!(finding.severity(), Severity::Warning);
     assert_eq!(finding.confidence, Confidence::Possible);
-    assert!(finding.text.headline.contains("tracked connections"));
+    assert!(finding.text.headline.contains("connection tracking table"));
 }
 
 #[test]
@@ -223,7 +251,7 @@ fn a_reason_newer_than_the_table_is_shown_as_the_kernel_spells_it() {
     let finding = only(&outcome);
     assert_eq!(
         finding.text.headline,
-        "500000 packets dropped on eth0: QUIC_SPIN_DROP"
+        "500000 packets were dropped on eth0: QUIC_SPIN_DROP"
     );
     assert_eq!(finding.severity(), Severity::Info);
 }
@@ -318,7 +346,7 @@ fn without_the_probe_it_is_unchecked() {
 }
 
 #[test]
-fn recorded_queues_that_overflow_are_warnings_and_their_counter_balances() {
+fn recorded_queues_that_overflow_are_judged_and_their_counter_balances() {
     let window = recorded::window(include_str!("testdata/6.18_full_queues.json"));
     let diagnosis = crate::diagnose(&window, &Settings::default());
     let found: Vec<(&str, Severity, u64)> = diagnosis
@@ -331,16 +359,13 @@ fn recorded_queues_that_overflow_are_warnings_and_their_counter_balances() {
         [
             (
                 "TapQueueDrop/TransmitQueueFull/sender/tun9",
-                Severity::Warning,
+                Severity::Critical,
                 85
             ),
-            ("OtherDrop/IP_RPFILTER/receiver/b0", Severity::Warning, 28),
-            ("OtherDrop/NEIGH_FAILED/sender/a0", Severity::Warning, 184),
-            (
-                "OtherDrop/NEIGH_QUEUEFULL/sender/a0",
-                Severity::Warning,
-                1916
-            ),
+            // UDP: no sample proves that a flow is dead.
+            ("OtherDrop/IP_RPFILTER/receiver/b0", Severity::Info, 28),
+            // 184 that waited until the neighbour had failed, and 1916 that found its queue full.
+            ("OtherDrop/NEIGH_FAILED/sender/a0", Severity::Info, 2_100),
         ]
     );
     let [entry] = &diagnosis.ledger[..] else {

@@ -1,114 +1,151 @@
 //! The words about the drops of this check.
 
+mod hurts;
+mod remedies;
+
+pub(super) use self::remedies::{listen_overflow_remedy, remedies};
 use super::{
-    judge::{Drops, Group, cause_of},
+    judge::{Judged, cause_of},
     listeners::{COUNTER, ListenOverflow},
-    table::{Advice, Class, DEVICE, Scope},
+    table::PACKETS,
 };
 use crate::{
     Window,
-    causes::LISTEN_OVERFLOWS,
-    detectors::kit::{proof, say},
-    finding::{Proof, Remedy, Severity, Subject, Text},
+    detectors::kit::{Tally, proof, say},
+    evidence::DropCount,
+    finding::{Assessment, Proof, Subject, Text},
 };
 
 /// As many causes as fit a headline.
 const CAUSES_SHOWN: usize = 3;
+/// Stands for `1 packet was`, `12 packets were` in a symptom.
+const PACKETS_WERE: &str = "{packets were}";
+/// Stands for `on eth0` in a symptom, which otherwise ends with it.
+const PLACE: &str = "{on}";
 
-pub(super) fn group(group: &Group<'_>, subject: &Subject, severity: Severity) -> Text {
-    let Group { cause, drops, .. } = group;
-    let dropped = say::count(drops.tally.count, "packet");
-    let dropped = format!("{dropped} dropped {}", say::place(subject));
-    let Some(row) = drops.row else {
-        return Text {
-            headline: format!("{dropped}: {cause}"),
-            what: format!(
-                "The kernel freed them as dropped and says no more than {cause}. netdiag does not know what that means."
+pub(super) fn group(window: &Window<'_>, judged: &Judged<'_>, subject: &Subject) -> Text {
+    let Judged { group, assessment } = judged;
+    let count = group.drops.tally.count;
+    let place = say::place(subject);
+    let hurts = hurts::of(assessment, subject);
+    let Some(row) = group.drops.row else {
+        let (headline, what) = match group.drops.tally.drops(window).next() {
+            Some(key) if key.reason.is_unnamed() => (
+                format!("{} dropped {place} at {}", were(count), group.cause),
+                "The kernel freed them as dropped and names no reason. netdiag does not know what this function means \
+                 by it.",
             ),
-            hurts: "Not known. The flow and the function say where to look.".to_owned(),
+            _ => (
+                format!("{} dropped {place}: {}", were(count), group.cause),
+                "The kernel names this reason. netdiag does not know what it means.",
+            ),
+        };
+        return Text {
+            headline,
+            what: what.to_owned(),
+            hurts,
         };
     };
-    let hurts = match (row.class, severity) {
-        (Class::Loss, Severity::Info) => {
-            "Little: these packets are lost, but they are few. TCP sends them again."
-        }
-        (Class::Loss, _) => {
-            "These packets are lost. TCP sends them again and gets slower; UDP does not."
-        }
-        (Class::Decision, _) => "None, if the decision is the wanted one.",
-        (Class::NotLoss, _) => "None.",
+    let symptom = row.symptom.replace(PACKETS_WERE, &were(count));
+    let symptom = symptom.replace(PACKETS, &say::count(count, "packet"));
+    let headline = match symptom.contains(PLACE) {
+        true => symptom.replace(PLACE, &place),
+        false => format!("{symptom} {place}"),
     };
     Text {
-        headline: format!("{dropped}: {} ({cause})", row.meaning),
-        what: format!("The kernel dropped them because {}.", row.meaning),
-        hurts: hurts.to_owned(),
+        headline,
+        what: row.mechanism.to_owned(),
+        hurts,
     }
 }
 
-pub(super) fn remainder(groups: usize, drops: &Drops) -> Text {
+pub(super) fn remainder(
+    window: &Window<'_>,
+    folded: &[Judged<'_>],
+    tally: &Tally,
+    assessment: &Assessment,
+) -> Text {
+    let drops = window.drops.value();
+    let (headline, what) = if drops.is_some_and(|drops| drops.has_reasons) {
+        (
+            format!(
+                "{} dropped for {} more causes or on more devices{}",
+                were(tally.count),
+                folded.len(),
+                causes(window, tally),
+            ),
+            "Too many to list one by one; what may hurt more is a finding of its own.".to_owned(),
+        )
+    } else {
+        (
+            format!(
+                "{} dropped without a reason{}",
+                were(tally.count),
+                causes(window, tally)
+            ),
+            format!(
+                "Linux {} gives no reasons, and these functions end wanted and unwanted packets.",
+                window.node.kernel
+            ),
+        )
+    };
     Text {
-        headline: format!(
-            "{} dropped for {groups} more causes or on more devices, each seldom",
-            say::count(drops.tally.count, "packet"),
-        ),
-        what: "Too many to list one by one; the most frequent are findings of their own."
-            .to_owned(),
-        hurts: "Little: none of them is frequent enough for a warning.".to_owned(),
+        headline,
+        what,
+        hurts: hurts::of(assessment, &Subject::default()),
     }
 }
 
-pub(super) fn no_device(window: &Window<'_>, drops: &Drops, count: u64) -> Text {
+pub(super) fn no_device(
+    window: &Window<'_>,
+    tally: &Tally,
+    count: u64,
+    assessment: &Assessment,
+) -> Text {
     Text {
         headline: format!(
             "{} dropped without a device that this node knows{}",
-            say::count(count, "packet"),
-            causes(window, drops)
+            were(count),
+            causes(window, tally)
         ),
         what: "The packet no longer had a device when it was freed, or has one of another namespace: a socket's queue, \
-               or another node that shares this kernel."
+               a pod that ended within the window, or another node that shares this kernel."
             .to_owned(),
-        hurts: "Not known.".to_owned(),
+        hurts: hurts::of(assessment, &Subject::default()),
     }
 }
 
-pub(super) fn not_loss(window: &Window<'_>, drops: &Drops) -> Text {
+pub(super) fn not_loss(window: &Window<'_>, tally: &Tally) -> Text {
     Text {
         headline: format!(
-            "{} freed as dropped that nobody misses{}",
-            say::count(drops.tally.count, "packet"),
-            causes(window, drops)
+            "{} freed as dropped, and nobody misses them{}",
+            were(tally.count),
+            causes(window, tally)
         ),
         what: "Tools that count drops show these. They are copies, data that had arrived before, frames for other \
-               hosts, or what was left in a queue when its socket was closed."
+               hosts, multicasts that nobody reads, or what was left in a queue when its socket was closed."
             .to_owned(),
-        hurts: "None.".to_owned(),
+        hurts: hurts::of(&Assessment::none(), &Subject::default()),
     }
 }
 
-pub(super) fn listen_overflow(found: &ListenOverflow<'_>, subject: &Subject) -> Text {
+pub(super) fn listen_overflow(
+    found: &ListenOverflow<'_>,
+    subject: &Subject,
+    assessment: &Assessment,
+) -> Text {
     Text {
         headline: format!(
-            "{} to open a connection refused {}: the listening socket's queue of connections to accept was full \
-             ({})",
-            say::count(found.refused.count, "packet"),
+            "A listening socket's queue of connections to accept was full and refused {} {}",
+            say::count(found.refused.count, "connection attempt"),
             say::place(subject),
-            LISTEN_OVERFLOWS.name,
         ),
         what: "A listening program accepts too slowly or not at all. The kernel completes connections for it until its \
                backlog is reached, and ignores what comes next. It frees those packets as if it had read them, so only \
-               this counter tells."
+               a counter tells."
             .to_owned(),
-        hurts: "Clients wait: they ask again after 1, 3 and 7 s, and then give up.".to_owned(),
+        hurts: hurts::of(assessment, subject),
     }
-}
-
-pub(super) fn listen_overflow_remedy(found: &ListenOverflow<'_>) -> Remedy {
-    Remedy::command_in(
-        found.namespace,
-        "Find the listener whose Recv-Q reaches its Send-Q; let it accept faster or listen with a larger backlog.",
-        &["ss", "-ltnp"],
-        &[],
-    )
 }
 
 /// The counter that only tells of refused connections.
@@ -123,45 +160,17 @@ pub(super) fn lost_counts(window: &Window<'_>) -> Option<Proof> {
     (lost > 0).then(|| proof::of_drop(what, lost))
 }
 
-pub(super) fn remedies(window: &Window<'_>, group: &Group<'_>) -> Vec<Remedy> {
-    let advice = group.drops.row.and_then(|row| row.advice.as_ref());
-    let advice = advice.into_iter();
-    advice.map(|advice| remedy(window, advice, group)).collect()
-}
-
-fn remedy(window: &Window<'_>, advice: &Advice, group: &Group<'_>) -> Remedy {
-    let device = group.link.map(|link| link.name.as_str());
-    let asks_device = advice.command.iter().any(|word| word.contains(DEVICE));
-    let namespace = match advice.scope {
-        Scope::Namespace => Some(group.namespace),
-        Scope::Node => window.node_namespace(),
-    };
-    let (Some(namespace), false) = (namespace, asks_device && device.is_none()) else {
-        return Remedy::advice(advice.text);
-    };
-    if advice.command.is_empty() {
-        return Remedy::advice(advice.text);
-    }
-    let device = device.unwrap_or_default();
-    let words: Vec<String> = advice
-        .command
-        .iter()
-        .map(|word| word.replace(DEVICE, device))
-        .collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let names: &[&str] = if asks_device { &[device] } else { &[] };
-    let remedy = Remedy::command_in(namespace, advice.text, &words, names);
-    if advice.effect.is_empty() {
-        remedy
-    } else {
-        remedy.with_effect(advice.effect)
-    }
+/// `1 packet was`, `12 packets were`.
+fn were(count: u64) -> String {
+    let verb = if count == 1 { "was" } else { "were" };
+    format!("{} {verb}", say::count(count, "packet"))
 }
 
 /// `: QUEUE_PURGE 300, OTHERHOST 20, ..`, the most frequent causes; empty for none.
-fn causes(window: &Window<'_>, drops: &Drops) -> String {
+fn causes(window: &Window<'_>, tally: &Tally) -> String {
     let mut sums: Vec<(&str, u64)> = Vec::new();
-    for key in drops.tally.drops(window) {
+    for key in tally.drops(window) {
+        let key: &DropCount = key;
         let cause = cause_of(key);
         match sums.iter_mut().find(|(known, _)| *known == cause) {
             Some((_, sum)) => *sum = sum.saturating_add(key.count),

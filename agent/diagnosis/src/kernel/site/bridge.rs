@@ -3,9 +3,13 @@
 use super::{Ends, Layer::Bridge, Site, sites};
 
 sites! {
-    /// A bridge's decision on a frame: a port that does not forward, a VLAN that the port does not allow, or no other
-    /// port for it (NO_TX_TARGET from 6.15 on). Nothing is counted.
-    BR_HANDLE_FRAME_FINISH = Site::new(Bridge, &["br_handle_frame_finish"]).ending(Ends::Unmissed);
+    /// A bridge's decision on a frame: a port that does not forward, is locked or isolated, a VLAN that the port does
+    /// not allow, or no other port for it (NO_TX_TARGET from 6.15 on). Nothing is counted.
+    BR_HANDLE_FRAME_FINISH = Site::new(Bridge, &["br_handle_frame_finish"]).ending(Ends::Either);
+
+    /// The bridge's own copy of a query that it sends to its ports.
+    BR_MULTICAST_SEND_QUERY = Site::new(Bridge, &["__br_multicast_send_query"])
+        .ending(Ends::Unmissed);
 
     /// A frame for every port, where there is no other port.
     BR_FLOOD = Site::new(Bridge, &["br_flood"]);

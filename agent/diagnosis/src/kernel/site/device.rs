@@ -1,6 +1,6 @@
 //! Devices, their queues, and what hands packets over between them.
 
-use super::{Ends, Layer::Device, Raises, Reasons, Site, sites};
+use super::{Ends, Kernels, Layer::Device, Raises, Reasons, Site, sites};
 use crate::kernel::{DeviceCounter, Reason};
 
 sites! {
@@ -98,6 +98,23 @@ sites! {
         .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::RxDropped))])
         .ending(Ends::Wanted);
 
+    /// The end of a list of packets: a queueing discipline's refusal (__dev_xmit_skb), and the parts of a merged packet.
+    KFREE_SKB_LIST = Site::new(Device, &["kfree_skb_list", "kfree_skb_list_reason"])
+        .ending_on(Kernels::WithoutReasons, Ends::Either);
+
+    /// The way from a tunnel to the other end: the outer packet has no route.
+    VXLAN_XMIT_ONE = Site::new(Device, &["vxlan_xmit_one"]);
+
     /// The packet generator's own reference to a packet that went its way.
-    PKTGEN_XMIT = Site::new(Device, &["pktgen_xmit"]).ending(Ends::Unmissed);
+    PKTGEN_XMIT = Site::new(Device, &["pktgen_xmit", "pktgen_stop_device"]).ending(Ends::Unmissed);
+
+    /// What a program had not read from a tun or tap when it closed the device.
+    TUN_QUEUE_PURGE = Site::new(Device, &["tun_queue_purge"]).ending(Ends::Unmissed);
+
+    /// An allocation that the kernel tries when a driver starts NAPI. No packet.
+    NAPI_GET_FRAGS_CHECK = Site::new(
+        Device,
+        &["napi_get_frags_check", "netif_napi_add_weight", "netif_napi_add_weight_locked"],
+    )
+    .ending(Ends::Unmissed);
 }

@@ -5,7 +5,7 @@ use super::{Ends, Layer::Fragments, Site, sites};
 sites! {
     /// A fragment on its way into its queue: another copy is there already (DUP_FRAG from 6.4 on), it does not fit, or
     /// there is no memory. ip_frag_queue is inlined here.
-    IP_DEFRAG = Site::new(Fragments, &["ip_defrag", "ip_frag_queue"]).ending(Ends::Refused);
+    IP_DEFRAG = Site::new(Fragments, &["ip_defrag", "ip_frag_queue"]).ending(Ends::Either);
 
     /// The same of IPv6.
     IPV6_FRAG_RCV = Site::new(Fragments, &["ipv6_frag_rcv", "ip6_frag_queue"]);

@@ -23,6 +23,29 @@ sites! {
     UDP_DESTRUCT_SOCK = Site::new(Socket, &["udp_destruct_common", "udp_destruct_sock"])
         .ending(Ends::Unmissed);
 
+    /// A copy for a packet socket: whether its program has room for it or not, the packet itself goes on.
+    PACKET_RCV = Site::new(Socket, &["packet_rcv", "packet_rcv_spkt", "tpacket_rcv"])
+        .ending(Ends::Unmissed);
+
+    /// A send() that failed; the program was told.
+    FAILED_SEND = Site::new(
+        Socket,
+        &[
+            "packet_sendmsg",
+            "packet_snd",
+            "udp_send_skb",
+            "udp_v6_send_skb",
+            "__ip_flush_pending_frames",
+            "ip_flush_pending_frames",
+            "__ip6_flush_pending_frames",
+            "ip6_flush_pending_frames",
+        ],
+    )
+    .ending(Ends::Unmissed);
+
+    /// A connect() to an AF_UNIX socket that failed. No packet.
+    UNIX_STREAM_CONNECT = Site::new(Socket, &["unix_stream_connect"]).ending(Ends::Unmissed);
+
     /// The ordinary end of control packets between a virtual machine and its host (vsock): virtio_transport_recv_listen
     /// and others return the packet to this function, which frees it when it is done.
     VIRTIO_TRANSPORT_RECV_PKT = Site::new(Socket, &["virtio_transport_recv_pkt"])

@@ -1,123 +1,129 @@
-//! Functions that a counter of the namespace speaks for: where the kernel gives no reason, or one for several things.
+//! Functions that a counter of the namespace, or the kernel's log, speaks for: where the kernel gives no reason, or one
+//! for several things.
 
-use super::look;
 use crate::{
-    detectors::other_drop::table::{
-        Advice,
-        Class::{Decision, Loss},
-        Match::Counted,
-        Row, Scope,
+    detectors::other_drop::{
+        advice::Advice,
+        class::{By, Carried, Class},
+        table::{
+            On::{At, Reasons},
+            Row,
+            When::{Counted, Logged},
+        },
     },
+    finding::Culprit,
     kernel::{NamespaceCounter, Reason, site},
 };
 
 /// Before 5.17 the kernel names no reason; later ones name those below, and what is left without one is another.
 const WITHOUT_REASONS: &[Reason] = &[Reason::ABSENT];
 const REFUSED_BY_HOOK: &[Reason] = &[Reason::ABSENT, Reason::NETFILTER_DROP];
+/// No counter has the connections that were let in, and a share of all packets would hide that each new one fails.
+const CONNECTIONS: Class = Class::Loss(Culprit::Here, Carried::Uncounted);
 
 pub(super) static ROWS: &[Row] = &[
-    Row {
-        // nf_ct_resolve_clash counts insert_failed and drop; so it comes before the full table.
-        matches: Counted {
-            reasons: REFUSED_BY_HOOK,
-            sites: &[&site::NF_HOOK_SLOW],
-            counter: NamespaceCounter::ConntrackInsertFailed,
-        },
-        class: Loss,
-        meaning: "two packets that open one connection raced, and connection tracking could keep the first only",
-        advice: Some(look(
-            "Resolvers that ask for A and AAAA at once do so: see the counters, and let them ask one after the other.",
-            &["cat", "/proc/net/stat/nf_conntrack"],
-        )),
-    },
-    Row {
-        // nf_conntrack_in counts drop when resolve_normal_ct fails, which is when nf_conntrack_alloc finds no room.
-        matches: Counted {
-            reasons: REFUSED_BY_HOOK,
-            sites: &[&site::NF_HOOK_SLOW],
-            counter: NamespaceCounter::ConntrackDrop,
-        },
-        class: Loss,
-        meaning: "the table of tracked connections was full, so new connections were refused",
-        advice: Some(Advice {
-            text: "Raise the size of the table, or find who opens so many connections.",
-            command: &["sysctl", "-w", "net.netfilter.nf_conntrack_max=1048576"],
-            scope: Scope::Node,
-            effect: "Each connection takes about 300 bytes of kernel memory.",
-        }),
-    },
-    Row {
-        // ip_rcv_finish_core, label drop_error, for -EXDEV.
-        matches: Counted {
-            reasons: WITHOUT_REASONS,
-            sites: &[&site::IP_RCV_FINISH_CORE],
-            counter: NamespaceCounter::ReversePathFilter,
-        },
-        class: Loss,
-        meaning: "the reverse path filter refused them: no route leads back to their source through this interface",
-        advice: Some(look(
-            "Fix the route back, or let the filter accept any route back (rp_filter=2, loose mode).",
-            &["ip", "route", "show", "table", "all"],
-        )),
-    },
-    Row {
-        // ip_error, for -ENETUNREACH.
-        matches: Counted {
-            reasons: WITHOUT_REASONS,
-            sites: &[&site::IP_ERROR],
-            counter: NamespaceCounter::InNoRoutes,
-        },
-        class: Loss,
-        meaning: "there is no route to their destination",
-        advice: Some(look(
-            "Compare the flow's destination with the routes.",
-            &["ip", "route", "show", "table", "all"],
-        )),
-    },
-    Row {
-        // __udp_enqueue_schedule_skb refuses with -ENOMEM, and __udp_queue_rcv_skb counts and frees.
-        matches: Counted {
-            reasons: WITHOUT_REASONS,
-            sites: &[&site::UDP_QUEUE_RCV_ONE_SKB, &site::UDP_QUEUE_RCV_SKB],
-            counter: NamespaceCounter::UdpRcvbufErrors,
-        },
-        class: Loss,
-        meaning: "the socket's receive buffer was full: its program reads too slowly",
-        advice: Some(SOCKET_ADVICE),
-    },
-    Row {
-        matches: Counted {
-            reasons: WITHOUT_REASONS,
-            sites: &[&site::UDPV6_QUEUE_RCV_ONE_SKB, &site::UDPV6_QUEUE_RCV_SKB],
-            counter: NamespaceCounter::Udp6RcvbufErrors,
-        },
-        class: Loss,
-        meaning: "the socket's receive buffer was full: its program reads too slowly",
-        advice: Some(SOCKET_ADVICE),
-    },
-    Row {
-        matches: Counted {
-            reasons: WITHOUT_REASONS,
-            sites: &[&site::UDP4_LIB_RCV],
-            counter: NamespaceCounter::UdpNoPorts,
-        },
-        class: Decision,
-        meaning: "no program listens for them; the sender is told",
-        advice: None,
-    },
-    Row {
-        matches: Counted {
-            reasons: WITHOUT_REASONS,
-            sites: &[&site::UDP6_LIB_RCV],
-            counter: NamespaceCounter::Udp6NoPorts,
-        },
-        class: Decision,
-        meaning: "no program listens for them; the sender is told",
-        advice: None,
-    },
+    // nf_ct_resolve_clash counts insert_failed and drop; so it comes before the full table. Nothing that is read tells
+    // a race from source translation that finds no free port.
+    Row::new(
+        At(REFUSED_BY_HOOK, &[&site::NF_HOOK_SLOW]),
+        CONNECTIONS,
+        "Connection tracking refused {packets} of new connections",
+        "It could not keep their entries, and the table was not full: two packets opened one connection at once and \
+         raced, or no port was left to translate their source to.",
+    )
+    .when(Counted(NamespaceCounter::ConntrackInsertFailed))
+    .advised(&[Advice::look(
+        "See insert_failed and drop rise, one line for each CPU. If the flows are DNS queries, let the resolver ask \
+         for A and AAAA one after the other (single-request).",
+        &["cat", "/proc/net/stat/nf_conntrack"],
+    )]),
+    // nf_conntrack_in counts drop when resolve_normal_ct fails, which is when nf_conntrack_alloc finds no room.
+    Row::new(
+        At(REFUSED_BY_HOOK, &[&site::NF_HOOK_SLOW]),
+        CONNECTIONS,
+        FULL_TABLE,
+        FULL_TABLE_MECHANISM,
+    )
+    .when(Counted(NamespaceCounter::ConntrackDrop))
+    .advised(FULL_TABLE_ADVICE),
+    Row::new(
+        Reasons(&[Reason::NETFILTER_DROP]),
+        CONNECTIONS,
+        FULL_TABLE,
+        "By the kernel's log the table was full; the log does not say in which namespace. Each connection takes an \
+         entry, and without one the kernel drops the first packet. Established connections go on.",
+    )
+    .when(Logged("nf_conntrack: table full, dropping packet"))
+    .advised(FULL_TABLE_ADVICE),
+    // ip_rcv_finish_core, label drop_error, for -EXDEV.
+    Row::new(
+        At(WITHOUT_REASONS, &[&site::IP_RCV_FINISH_CORE]),
+        Class::Flow(By::Device),
+        super::routes::RPFILTER,
+        super::routes::RPFILTER_MECHANISM,
+    )
+    .when(Counted(NamespaceCounter::ReversePathFilter))
+    .advised(super::routes::RPFILTER_ADVICE),
+    // ip_error, for -ENETUNREACH.
+    Row::new(
+        At(WITHOUT_REASONS, &[&site::IP_ERROR]),
+        Class::Flow(By::Device),
+        super::routes::NO_ROUTE,
+        super::routes::NO_ROUTE_MECHANISM,
+    )
+    .when(Counted(NamespaceCounter::InNoRoutes))
+    .advised(super::routes::NO_ROUTE_ADVICE),
+    // __udp_enqueue_schedule_skb refuses with -ENOMEM, and __udp_queue_rcv_skb counts and frees.
+    Row::new(
+        At(
+            WITHOUT_REASONS,
+            &[&site::UDP_QUEUE_RCV_ONE_SKB, &site::UDP_QUEUE_RCV_SKB],
+        ),
+        super::queues::FULL_BUFFER,
+        super::queues::RECEIVE_BUFFER,
+        super::queues::RECEIVE_BUFFER_MECHANISM,
+    )
+    .when(Counted(NamespaceCounter::UdpRcvbufErrors))
+    .advised(super::queues::RECEIVE_BUFFER_ADVICE),
+    Row::new(
+        At(
+            WITHOUT_REASONS,
+            &[&site::UDPV6_QUEUE_RCV_ONE_SKB, &site::UDPV6_QUEUE_RCV_SKB],
+        ),
+        super::queues::FULL_BUFFER,
+        super::queues::RECEIVE_BUFFER,
+        super::queues::RECEIVE_BUFFER_MECHANISM,
+    )
+    .when(Counted(NamespaceCounter::Udp6RcvbufErrors))
+    .advised(super::queues::RECEIVE_BUFFER_ADVICE),
+    Row::new(
+        At(WITHOUT_REASONS, &[&site::UDP4_LIB_RCV]),
+        Class::Decision,
+        super::decisions::NO_SOCKET,
+        super::decisions::NO_SOCKET_MECHANISM,
+    )
+    .when(Counted(NamespaceCounter::UdpNoPorts)),
+    Row::new(
+        At(WITHOUT_REASONS, &[&site::UDP6_LIB_RCV]),
+        Class::Decision,
+        super::decisions::NO_SOCKET,
+        super::decisions::NO_SOCKET_MECHANISM,
+    )
+    .when(Counted(NamespaceCounter::Udp6NoPorts)),
 ];
 
-const SOCKET_ADVICE: Advice = look(
-    "Find the socket (drops are the d of skmem), make its program read faster or ask for a larger SO_RCVBUF.",
-    &["ss", "-uanmp"],
-);
+const FULL_TABLE: &str =
+    "The connection tracking table was full and refused {packets} of new connections";
+const FULL_TABLE_MECHANISM: &str = "Each connection takes an entry. Without one the kernel drops the first packet of a \
+                                    new connection; established connections go on.";
+/// The limit is one for all namespaces, the count is each namespace's own.
+const FULL_TABLE_ADVICE: &[Advice] = &[Advice::look(
+    "Compare the entries with the limit, and find who opens so many connections. Where they are equal, raise \
+     nf_conntrack_max on the node to twice the number shown (about 300 bytes of kernel memory an entry; kube-proxy sets \
+     its own value, conntrack.maxPerCore).",
+    &[
+        "sysctl",
+        "net.netfilter.nf_conntrack_count",
+        "net.netfilter.nf_conntrack_max",
+    ],
+)];

@@ -1,49 +1,220 @@
-//! Reasons that mean something else, or something narrower, in some functions.
+//! Functions, for kernels or drops that come without a reason.
 
-use super::look;
 use crate::{
-    detectors::other_drop::table::{
-        Class::{Decision, Loss},
-        Match::ReasonAt,
-        Row,
+    detectors::other_drop::{
+        advice::{Advice, DESTINATION, DEVICE},
+        class::{By, Carried, Class},
+        seen::Seen,
+        table::{
+            On::{At, Sites},
+            Row,
+            When::{All, Unready},
+        },
     },
+    finding::Culprit,
     kernel::{Reason, site},
 };
 
+const UNNAMED: &[Reason] = &[Reason::ABSENT, Reason::NOT_SPECIFIED];
+const UNKNOWN: Class = Class::Flow(By::Culprit(Culprit::Unknown));
+
 pub(super) static ROWS: &[Row] = &[
-    Row {
-        // tcp_get_cookie_sock finds no room in the listener's queue: ListenOverflows rises.
-        matches: ReasonAt(Reason::NO_SOCKET, site::COOKIE_CHECKS),
-        class: Loss,
-        meaning: "the listening socket's queue of connections to accept was full, also for those by SYN cookie",
-        advice: Some(look(
-            "Find the listener whose Recv-Q reaches its Send-Q; let it accept faster or listen with a larger backlog.",
-            &["ss", "-ltnp"],
-        )),
-    },
-    Row {
-        matches: ReasonAt(Reason::IP_INHDR, &[&site::IP_FORWARD, &site::IP6_FORWARD]),
-        class: Loss,
-        meaning: "their hop limit (TTL) ran out here: traceroute means it so, and many of one flow go in a circle",
-        advice: Some(look(
-            "If they are not traceroute's, see whether the next hop sends them back (ip -6 route get for IPv6).",
-            &["ip", "route", "show", "table", "all"],
-        )),
-    },
-    Row {
-        // Without this reason until 6.15; see `br_handle_frame_finish` among the functions. A tunnel means loss by it.
-        matches: ReasonAt(
-            Reason::NO_TX_TARGET,
+    Row::new(
+        Sites(&[&site::DEV_FORWARD_SKB]),
+        Class::Loss(Culprit::Unknown, Carried::Sent),
+        "The other end of a veth took none of {packets}",
+        "It is down, gone, or its MTU is smaller.",
+    )
+    .advised(OTHER_END),
+    // The ring of a receiver with XDP or threaded NAPI: the packet's device is the receiver then.
+    Row::new(
+        Sites(&[&site::VETH_XMIT]),
+        Class::Loss(Culprit::Unknown, Carried::Received),
+        "A veth could not hand over {packets}",
+        "The receiver's ring was full, or the other end is gone.",
+    )
+    .advised(OTHER_END),
+    Row::new(
+        Sites(&[&site::ENQUEUE_TO_BACKLOG]),
+        Class::Loss(Culprit::Here, Carried::Received),
+        "The backlog of a CPU was full and dropped {packets}",
+        "Received packets wait for a CPU, and they came faster than it handled them, or the device was down.",
+    ),
+    Row::new(
+        Sites(&[&site::TAP_HANDLE_FRAME, &site::TUN_NET_XMIT]),
+        Class::Loss(Culprit::Unknown, Carried::BySite),
+        "The program or guest behind the device did not take {packets}",
+        "Its queue was full, or nobody read it.",
+    ),
+    Row::new(
+        Sites(&[&site::VALIDATE_XMIT_SKB]),
+        Class::Loss(Culprit::Here, Carried::Sent),
+        "{packets were} dropped on the way out",
+        "They could not be cut into packets or given a checksum.",
+    ),
+    Row::new(
+        Sites(&[
+            &site::MACVLAN_BROADCAST_ENQUEUE,
+            &site::IPVLAN_MULTICAST_ENQUEUE,
+        ]),
+        Class::Loss(Culprit::Unknown, Carried::Received),
+        "The queue of broadcasts for macvlan or ipvlan devices was full and dropped {packets}",
+        "Broadcasts and multicasts for the devices on top wait there for a worker of the kernel.",
+    ),
+    // Frees a packet itself only with "don't fragment", after icmp_send(ICMP_FRAG_NEEDED).
+    Row::new(
+        Sites(&[&site::IP_FRAGMENT]),
+        Class::Flow(By::Culprit(Culprit::Here)),
+        super::routes::TOO_LONG,
+        super::routes::TOO_LONG_MECHANISM,
+    )
+    .advised(super::routes::TOO_LONG_ADVICE),
+    Row::new(
+        Sites(&[&site::INET_FRAG_RBTREE_PURGE, &site::IP_EXPIRE]),
+        Class::Unknown,
+        "{packets} of datagrams that never became complete were given up",
+        "Fragments were missing, or a last fragment arrived twice, and then nothing is lost.",
+    ),
+    Row::new(
+        Sites(&[&site::IP_DEFRAG]),
+        Class::Unknown,
+        "{packets were} refused on their way into a datagram",
+        "A fragment arrived twice, did not fit its datagram, or found no memory.",
+    )
+    .advised(&[Advice::look(
+        "See the memory that fragments take, against net.ipv4.ipfrag_high_thresh.",
+        &["cat", "/proc/net/sockstat"],
+    )]),
+    Row::new(
+        Sites(site::PACKET_FILTERS),
+        Class::Decision,
+        super::decisions::FILTER,
+        super::decisions::FILTER_MECHANISM,
+    )
+    .advised(super::decisions::FILTER_ADVICE),
+    // A group that no program joined there; the reverse path filter has a row before.
+    Row::unmissed(At(&[Reason::ABSENT], &[&site::IP_RCV_FINISH_CORE])).when(All(Seen::Group)),
+    Row::new(
+        Sites(&[&site::IP_RCV_FINISH_CORE]),
+        UNKNOWN,
+        "IP refused {packets} on arrival",
+        "Nobody joined their group on this interface, or their addresses must not occur there: among them a source \
+         that is this host's own address.",
+    ),
+    // What is for everybody or a group has a row before. A switch floods unicast for nobody here as well.
+    Row::new(
+        Sites(&[&site::BR_HANDLE_FRAME_FINISH]),
+        UNKNOWN,
+        "A bridge did not forward {packets}",
+        "The port is locked, isolated or not in the frame's VLAN, or no other port leads to the destination.",
+    )
+    .advised(&[
+        Advice::look(
+            "See the port's flags.",
+            &["bridge", "-details", "link", "show", "dev", DEVICE],
+        ),
+        Advice::look(
+            "See the port's VLANs.",
+            &["bridge", "vlan", "show", "dev", DEVICE],
+        ),
+    ]),
+    // ip_error of a route of type blackhole, prohibit or unreachable; a missing route has a reason.
+    Row::new(
+        Sites(&[&site::IP_ERROR]),
+        Class::Flow(By::Culprit(Culprit::Here)),
+        "A route refuses {packets}",
+        "The route to their destination is of the type blackhole, prohibit or unreachable.",
+    )
+    .advised(ROUTE),
+    // A missing route, a route that refuses, and forwarding that is off, all without a reason.
+    Row::new(
+        At(
+            &[Reason::ABSENT],
             &[
-                &site::BR_HANDLE_FRAME_FINISH,
-                &site::BR_FLOOD,
-                &site::BR_FORWARD,
-                &site::BR_DEV_XMIT,
+                &site::IP_ERROR,
+                &site::DST_DISCARD,
+                &site::IP_FORWARD,
+                &site::IP6_FORWARD,
+                &site::IP6_PKT_DROP,
             ],
         ),
-        class: Decision,
-        meaning: "no other port of the bridge leads to their destination: a switch flooded them, they stay where they \
-                  came from, or the address is gone",
-        advice: None,
-    },
+        UNKNOWN,
+        "There was no way on for {packets}",
+        "No route leads to their destination, the route refuses them, or the host does not forward; this kernel does \
+         not say which.",
+    )
+    .advised(ROUTE),
+    // A listener with SYN cookies whose queue is full refuses here as well.
+    Row::new(
+        At(UNNAMED, &[&site::TCP_V4_DO_RCV, &site::TCP_V6_DO_RCV]),
+        Class::Unknown,
+        "TCP dropped {packets} of a connection",
+        "Segments that come after a connection's end are dropped here in their ordinary course, and those that a full \
+         listener refuses too; the kernel gives no reason.",
+    ),
+    Row::new(
+        Sites(&[&site::DST_DISCARD]),
+        UNKNOWN,
+        "A route or an IPsec policy refuses {packets}",
+        "The route to their destination is of the type blackhole, or a policy of IPsec blocks it.",
+    )
+    .advised(ROUTE),
+    Row::new(
+        At(UNNAMED, &[&site::VXLAN_XMIT]),
+        Class::Unreachable(Culprit::Unknown),
+        super::routes::NO_REMOTE,
+        super::routes::NO_REMOTE_MECHANISM,
+    )
+    .advised(super::routes::NO_REMOTE_ADVICE),
+    Row::new(
+        Sites(&[&site::KFREE_SKB_LIST]),
+        Class::Unreachable(Culprit::Unknown),
+        "The device has no carrier: {packets} could not be sent",
+        "Nobody takes what the device sends: its cable is out, its other end is down, or no program has it open.",
+    )
+    .when(Unready)
+    .advised(OTHER_END),
+    // This kernel frees the parts of a merged packet there as well.
+    Row::new(
+        Sites(&[&site::KFREE_SKB_LIST]),
+        UNKNOWN,
+        "{packets were} dropped {on}, perhaps by the queueing discipline",
+        "A full queue and a shaper end packets at this function, and so do parts of packets that were merged. This \
+         kernel does not say which.",
+    )
+    .advised(&[Advice::look(
+        "See whether a queueing discipline counts as many drops.",
+        &["tc", "-s", "qdisc", "show", "dev", DEVICE],
+    )]),
+    Row::unmissed(Sites(&[
+        // Multicasts and control frames that the stack has read or that are not for it.
+        &site::IP6_MC_INPUT,
+        &site::ICMPV6_RCV,
+        &site::STP_PDU_RCV,
+        &site::LLC_RCV,
+        // Left in the queue of a socket that was closed, or a sender's own copies.
+        &site::SKB_RELEASE_DATA,
+        &site::SK_STREAM_KILL_QUEUES,
+        &site::SKB_QUEUE_PURGE,
+        &site::SKB_RBTREE_PURGE,
+        &site::INET_SOCK_DESTRUCT,
+        &site::UDP_DESTRUCT_SOCK,
+        // virtio_transport_recv_listen and others return the packet to this function, which frees it when it is done.
+        &site::VIRTIO_TRANSPORT_RECV_PKT,
+        // tcp_v4_rcv, do_time_wait: after TCP_TW_SUCCESS the segment is freed without a reason; seen with every
+        // connection that ends (6.18). tcp_rcv_state_process frees each segment of a handshake or an end so until 6.8.
+        &site::TCP_V4_RCV,
+        &site::TCP_V6_RCV,
+        &site::TCP_RCV_STATE_PROCESS,
+        &site::TCP_DROP_REASON,
+    ])),
 ];
+
+const OTHER_END: &[Advice] = &[Advice::look(
+    "Compare state and MTU with the other end.",
+    &["ip", "-details", "link", "show", "dev", DEVICE],
+)];
+const ROUTE: &[Advice] = &[Advice::look(
+    "If they should pass, see which route it is (fibmatch shows the prefix).",
+    &["ip", "route", "get", "fibmatch", DESTINATION],
+)];

@@ -2,32 +2,31 @@
 //! and functions for drops without a reason.
 
 mod counted;
+mod decisions;
 mod functions;
 mod locations;
-mod loss;
-mod no_loss;
+mod neighbours;
+mod noise;
+mod queues;
+mod routes;
+mod unmissed;
 
-use super::table::{Advice, Row, Scope};
+pub(super) use self::queues::LISTENER;
+use super::table::Row;
 
 /// Every row; the first that matches speaks.
 pub(super) fn all() -> impl Iterator<Item = &'static Row> {
     [
+        noise::ROWS,
         counted::ROWS,
-        functions::ROWS,
-        loss::ROWS,
-        no_loss::ROWS,
         locations::ROWS,
+        queues::ROWS,
+        routes::ROWS,
+        neighbours::ROWS,
+        decisions::ROWS,
+        unmissed::ROWS,
+        functions::ROWS,
     ]
     .into_iter()
     .flatten()
-}
-
-/// Advice to look, with a command that changes nothing.
-const fn look(text: &'static str, command: &'static [&'static str]) -> Advice {
-    Advice {
-        text,
-        command,
-        scope: Scope::Namespace,
-        effect: "",
-    }
 }

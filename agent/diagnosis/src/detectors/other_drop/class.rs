@@ -1,0 +1,65 @@
+//! The kinds of mechanisms, by what is certain of their harm.
+
+use crate::finding::Culprit;
+
+/// A kind of mechanism. The evidence of a group of drops turns it into an assessment, see [`super::harm`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Nobody misses the packet: a copy, old data, what is left in a queue at its end.
+    Unmissed,
+    /// A rule, a policy, a closed port or a shaper meant it so.
+    Decision,
+    /// One place ends wanted and unwanted packets.
+    Unknown,
+    /// The harm hangs on the flow: an outage where the samples prove one, else not known.
+    Flow(By),
+    /// Wanted packets had no room or were broken: loss by the share of what was carried.
+    Loss(Culprit, Carried),
+    /// The packet opens a connection, and the client sends it again.
+    Delay,
+    /// Nothing gets through the device: an outage for the single receiver that the samples show.
+    Unreachable(Culprit),
+    /// A neighbour does not answer.
+    Neighbour,
+    /// Too many packets waited for a neighbour: a symptom where it never answers.
+    NeighbourQueue,
+}
+
+/// The place of a change that would end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// Always there.
+    Culprit(Culprit),
+    /// Here where the device is a pod's or a guest's, else not known: an uplink's packets may be anybody's.
+    Device,
+}
+
+/// The traffic beside the lost packets by which their share is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// As the site of the drop tells: its protocol's own count, or the direction of the counter that it raises.
+    BySite,
+    /// Packets that the device received.
+    Received,
+    /// Packets that the device sent.
+    Sent,
+    /// Nothing counts it.
+    Uncounted,
+}
+
+impl Class {
+    /// The order in which the rows of several drop keys speak for one finding: the last does.
+    pub(super) fn rank(self) -> u8 {
+        match self {
+            Self::Unmissed => 0,
+            Self::Decision => 1,
+            Self::Unknown => 2,
+            Self::Flow(_) => 3,
+            Self::NeighbourQueue => 4,
+            Self::Neighbour => 5,
+            Self::Delay => 6,
+            Self::Loss(..) => 7,
+            Self::Unreachable(_) => 8,
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The assessment of a group of drops: its class, the packets that were sampled and the traffic beside it.
+
+use std::net::IpAddr;
+
+use super::{
+    class::{By, Carried, Class},
+    judge::Group,
+    seen::{Around, is_for_group, is_within},
+};
+use crate::{
+    Window,
+    detectors::kit::{Tally, harm},
+    evidence::{LinkKind, PacketSample},
+    finding::{Assessment, Culprit, Harm},
+    kernel::{
+        DeviceCounter,
+        site::{Layer, Raises},
+    },
+    packets::{
+        flow::Flow,
+        frame::Frame,
+        ip::{IpPacket, UDP},
+    },
+};
+
+/// Fewer tries do not tell a device that nothing gets through from one that is just coming up or going down.
+const TRIES: u64 = 3;
+/// As many flows as a finding names.
+const FLOWS: usize = 4;
+/// UDP ports of VXLAN (Linux's own as well) and GENEVE, and the protocols of other tunnels: IPIP, IPv6 in IPv4, GRE,
+/// ESP.
+const TUNNEL_PORTS: [u16; 3] = [4789, 8472, 6081];
+const TUNNEL_PROTOCOLS: [u8; 4] = [4, 41, 47, 50];
+/// The headers of UDP and VXLAN, behind which the inner frame begins.
+const VXLAN_HEADERS: usize = 16;
+
+impl Group<'_> {
+    /// The judgement on these drops.
+    pub(super) fn assess(&self, window: &Window<'_>) -> Assessment {
+        let tally = &self.drops.tally;
+        let outage = |culprit| harm::outage(window, tally, culprit);
+        match self.class() {
+            Class::Unmissed => Assessment::none(),
+            Class::Decision => match outage(Culprit::Unknown) {
+                Some(outage) => Assessment {
+                    is_decision: true,
+                    ..outage
+                },
+                None => Assessment::decision(Harm::Unknown, tally.count)
+                    .with_flows(harm::flows(window, tally)),
+            },
+            Class::Unknown => outage(Culprit::Unknown).unwrap_or_else(|| unknown(window, tally)),
+            Class::Flow(by) => {
+                let culprit = self.culprit(window, by);
+                outage(culprit).unwrap_or_else(|| unknown(window, tally).by(culprit))
+            }
+            Class::Loss(culprit, carried) => {
+                harm::loss(window, tally, culprit, self.carried(carried))
+            }
+            Class::NeighbourQueue => {
+                let sent = self.carried(Carried::Sent);
+                harm::loss(window, tally, Culprit::Unknown, sent)
+            }
+            Class::Delay => outage(Culprit::Here).unwrap_or_else(|| {
+                Assessment::of(Harm::Delay)
+                    .by(Culprit::Here)
+                    .with_packets(tally.count)
+                    .out_of(self.namespace.increase("Tcp.PassiveOpens"))
+                    .with_flows(harm::flows(window, tally))
+            }),
+            Class::Unreachable(culprit) => self.unreachable(window, culprit),
+            Class::Neighbour => self.neighbour(window),
+        }
+    }
+
+    fn class(&self) -> Class {
+        self.drops.row.map_or(Class::Unknown, |row| row.class)
+    }
+
+    fn around(&self) -> Around<'_> {
+        Around {
+            namespace: Some(self.namespace),
+            link: self.link,
+        }
+    }
+
+    fn culprit(&self, window: &Window<'_>, by: By) -> Culprit {
+        match by {
+            By::Culprit(culprit) => culprit,
+            By::Device if self.is_of_pod_or_guest(window) => Culprit::Here,
+            By::Device => Culprit::Unknown,
+        }
+    }
+
+    /// The device is a pod's, a guest's, or the node's end of a pod's.
+    fn is_of_pod_or_guest(&self, window: &Window<'_>) -> bool {
+        let Some(link) = self.link else {
+            return self.namespace.pod.is_some();
+        };
+        let is_guests = matches!(
+            link.kind,
+            Some(LinkKind::Tun | LinkKind::MacVtap | LinkKind::IpVtap)
+        );
+        let peer = window.topology.veth_peer(link);
+        let peer = peer.and_then(|peer| window.namespace(peer.netns));
+        self.namespace.pod.is_some() || is_guests || peer.is_some_and(|peer| peer.pod.is_some())
+    }
+
+    /// The packets that went the same way meanwhile.
+    fn carried(&self, carried: Carried) -> Option<u64> {
+        let lost = self.drops.tally.count;
+        let received = || self.link.map(|link| harm::received_beside(link, lost));
+        let sent = || self.link.map(harm::sent);
+        match carried {
+            Carried::Received => received(),
+            Carried::Sent => sent(),
+            Carried::Uncounted => None,
+            Carried::BySite => {
+                let site = self.drops.site?;
+                let raises = site.raises().iter().map(|(_, raises)| raises);
+                let device = raises.clone().find_map(|raises| match raises {
+                    Raises::Receive | Raises::Backlog => Some(received()),
+                    Raises::Device(DeviceCounter::TxDropped) => Some(sent()),
+                    Raises::Device(_) => Some(received()),
+                    Raises::Transmit | Raises::VethSender => Some(sent()),
+                    Raises::Namespace(_) | Raises::UdpByVersion => None,
+                });
+                match site.layer() {
+                    Layer::Udp => harm::udp_received(self.namespace),
+                    Layer::Tcp => harm::tcp_received_beside(self.namespace, lost),
+                    // What IP refuses has come in on the device.
+                    Layer::Ip => received(),
+                    _ => device.flatten(),
+                }
+            }
+        }
+    }
+
+    /// Nothing gets through the device: what was for one receiver proves an outage.
+    fn unreachable(&self, window: &Window<'_>, culprit: Culprit) -> Assessment {
+        let tally = &self.drops.tally;
+        let single = tally.samples(window).filter(|sample| {
+            let sample = inner(sample);
+            is_for_group(&sample, self.around()) == Some(false)
+        });
+        let flows = flows_of(single.map(inner));
+        match flows {
+            Some(flows) if tally.count >= TRIES => Assessment::of(Harm::Outage)
+                .by(culprit)
+                .with_packets(tally.count)
+                .with_flows(flows),
+            _ => unknown(window, tally).by(culprit),
+        }
+    }
+
+    /// A neighbour that never answers, by whose it is: the next hop to somewhere else, an address here, the other end
+    /// of a tunnel, or an address in a prefix of this very device that nobody has.
+    fn neighbour(&self, window: &Window<'_>) -> Assessment {
+        let tally = &self.drops.tally;
+        let outage = Assessment::of(Harm::Outage)
+            .by(Culprit::Elsewhere)
+            .with_packets(tally.count);
+        let wanted = tally.samples(window).filter(|sample| {
+            IpPacket::of_sample(sample).is_some_and(|packet| !self.is_to_nobody(window, &packet))
+        });
+        if let Some(flows) = flows_of(wanted.cloned()) {
+            return outage.with_flows(flows);
+        }
+        let flows = harm::flows(window, tally);
+        if flows.is_empty() {
+            return unknown(window, tally).by(Culprit::Elsewhere);
+        }
+        Assessment {
+            is_towards_nobody: true,
+            ..outage.with_flows(flows)
+        }
+    }
+
+    fn is_to_nobody(&self, window: &Window<'_>, packet: &IpPacket<'_>) -> bool {
+        let destination: IpAddr = packet.destination;
+        let port = packet.transport().map(|ports| ports.destination_port);
+        let is_tunnel = TUNNEL_PROTOCOLS.contains(&packet.protocol)
+            || (packet.protocol == UDP && port.is_some_and(|port| TUNNEL_PORTS.contains(&port)));
+        let is_neighbours = self
+            .around()
+            .prefixes()
+            .any(|(own, prefix)| is_within(destination, own, prefix));
+        is_neighbours && !is_tunnel && window.holders_of(destination).is_empty()
+    }
+}
+
+/// Wanted and unwanted packets end there, and nothing tells which these were.
+pub(super) fn unknown(window: &Window<'_>, tally: &Tally) -> Assessment {
+    Assessment::of(Harm::Unknown)
+        .with_packets(tally.count)
+        .with_flows(harm::flows(window, tally))
+}
+
+/// The flows of these samples; frames without one count as well. `None` without a sample.
+fn flows_of(samples: impl Iterator<Item = PacketSample>) -> Option<Vec<String>> {
+    let mut samples = samples.peekable();
+    samples.peek()?;
+    let mut flows: Vec<String> = Vec::new();
+    for sample in samples {
+        let flow = Flow::of_sample(&sample).map(|flow| flow.to_string());
+        if let Some(flow) = flow.filter(|flow| !flows.contains(flow)) {
+            flows.push(flow);
+        }
+    }
+    flows.truncate(FLOWS);
+    Some(flows)
+}
+
+/// The frame that a received VXLAN packet carries; any other packet itself.
+fn inner(sample: &PacketSample) -> PacketSample {
+    let carried = || {
+        let packet = IpPacket::of_sample(sample)?;
+        let port = packet.transport()?.destination_port;
+        if packet.protocol != UDP || !TUNNEL_PORTS.contains(&port) {
+            return None;
+        }
+        let bytes = packet.transport_bytes.get(VXLAN_HEADERS..)?;
+        Frame::decode(bytes)?;
+        Some(PacketSample {
+            bytes: bytes.to_vec(),
+            has_link_header: true,
+            network_offset: None,
+            packet_type: 0,
+            ..sample.clone()
+        })
+    };
+    carried().unwrap_or_else(|| sample.clone())
+}

@@ -1,0 +1,219 @@
+//! Queues, buffers and memory without room, and packets that were broken on their way: wanted packets are gone.
+
+use crate::{
+    detectors::other_drop::{
+        advice::{Advice, DEVICE},
+        class::{By, Carried, Class},
+        table::{On::Reasons, Row, When::Unready},
+    },
+    finding::Culprit,
+    kernel::Reason,
+};
+
+/// A queue or buffer of this node.
+pub(super) const FULL_BUFFER: Class = Class::Loss(Culprit::Here, Carried::BySite);
+/// What arrived broken: somebody before this node, or this node's own offload.
+const BROKEN: Class = Class::Loss(Culprit::Unknown, Carried::BySite);
+
+pub(super) static ROWS: &[Row] = &[
+    Row::new(
+        Reasons(&[Reason::SOCKET_RCVBUFF]),
+        FULL_BUFFER,
+        RECEIVE_BUFFER,
+        RECEIVE_BUFFER_MECHANISM,
+    )
+    .advised(RECEIVE_BUFFER_ADVICE),
+    Row::new(
+        Reasons(&[Reason::SOCKET_BACKLOG]),
+        FULL_BUFFER,
+        "A socket that its program held locked dropped {packets}",
+        "Packets wait in the socket's backlog while its program works on the socket, and the backlog was full.",
+    )
+    .advised(&[Advice::look(
+        "Find the socket with a large Recv-Q, and see why its program holds it so long.",
+        &["ss", "-A", "inet", "-anmp"],
+    )]),
+    Row::new(
+        Reasons(&[Reason::PROTO_MEM]),
+        FULL_BUFFER,
+        "{packets were} dropped {on} because the memory for sockets was used up",
+        "The protocol has a limit for all sockets of the node, and a pod has its own memory limit; either refuses.",
+    )
+    .advised(&[
+        Advice::look(
+            "Compare the limits (the third number, pages) with what is in use (mem of the next command). If they are \
+             equal, raise the limit to twice the number shown; else look at the pod's memory limit.",
+            &["sysctl", "net.ipv4.tcp_mem", "net.ipv4.udp_mem"],
+        )
+        .on_node(),
+        Advice::look("See what is in use (mem, pages).", &["cat", "/proc/net/sockstat"]),
+    ]),
+    Row::new(
+        Reasons(&[Reason::TCP_LISTEN_OVERFLOW]),
+        Class::Delay,
+        "A listening socket's queue of connections to accept was full and refused {packets}",
+        "A program accepts too slowly or not at all. The client sends the packet again after 1 s, 3 s and 7 s, and then \
+         gives up.",
+    )
+    .advised(LISTENER_ADVICE),
+    Row::new(
+        Reasons(&[Reason::TCP_OFO_QUEUE_PRUNE, Reason::TCP_OFO_DROP]),
+        FULL_BUFFER,
+        "A socket had no memory for {packets} that arrived out of order",
+        "TCP keeps what arrives before its turn, and the socket's memory was used up.",
+    ),
+    // The receiver decides by its window; the sender probes it, so most of these are no loss. Nothing tells which.
+    Row::new(
+        Reasons(&[Reason::TCP_ZEROWINDOW, Reason::TCP_OVERWINDOW]),
+        Class::Unknown,
+        "A program had closed its receive window: {packets were} dropped",
+        "The program had left no room for the data. Its peer probes until there is room.",
+    )
+    .advised(&[Advice::look(
+        "Find the socket whose Recv-Q does not shrink, and see why its program does not read.",
+        &["ss", "-tanmp"],
+    )]),
+    // noop_enqueue: a device without carrier has no other queueing discipline (dev_deactivate).
+    Row::new(
+        Reasons(&[Reason::QDISC_DROP]),
+        Class::Unreachable(Culprit::Unknown),
+        "The device has no carrier: {packets} could not be sent",
+        "Nobody takes what the device sends: its cable is out, its other end is down, or no program has it open.",
+    )
+    .when(Unready)
+    .advised(&[Advice::look(
+        "See the device's kind and flags. Bring the other end up, or start the program or guest behind it.",
+        &["ip", "-details", "link", "show", "dev", DEVICE],
+    )]),
+    // The kind of the queueing discipline is not read: a queue, a shaper and netem look alike.
+    Row::new(
+        Reasons(&[
+            Reason::QDISC_DROP,
+            Reason::QDISC_OVERLIMIT,
+            Reason::FQ_BAND_LIMIT,
+            Reason::FQ_FLOW_LIMIT,
+            Reason::FQ_HORIZON_LIMIT,
+            Reason::CAKE_FLOOD,
+        ]),
+        Class::Loss(Culprit::Unknown, Carried::Sent),
+        "The queueing discipline dropped {packets}",
+        "The queue was full, or a shaper was set to drop them: netdiag does not read its kind.",
+    )
+    .advised(&[Advice::look(
+        "See which queueing discipline drops, its kind and its limit, before you change any.",
+        &["tc", "-s", "qdisc", "show", "dev", DEVICE],
+    )]),
+    Row::new(
+        Reasons(&[Reason::CPU_BACKLOG]),
+        Class::Loss(Culprit::Here, Carried::Received),
+        "The backlog of a CPU was full and dropped {packets}",
+        "Received packets wait for a CPU, and they came faster than it handled them.",
+    )
+    .advised(&[Advice::look(
+        "See the limit. If one CPU has most of the work, spread the packets; else raise the limit to twice the number \
+         shown: packets then wait longer before they are lost.",
+        &["sysctl", "net.core.netdev_max_backlog"],
+    )
+    .on_node()]),
+    Row::new(
+        Reasons(&[Reason::FULL_RING]),
+        FULL_BUFFER,
+        "The queue to the program or guest behind the device was full and dropped {packets}",
+        "The program reads slower than packets arrive.",
+    )
+    .advised(&[Advice::look(
+        "See the queue's length (qlen), and why its reader stalls. A queue of twice the length helps in short stalls \
+         only.",
+        &["ip", "-details", "link", "show", "dev", DEVICE],
+    )]),
+    Row::new(
+        Reasons(&[Reason::SKB_BAD_GSO, Reason::SKB_GSO_SEG]),
+        Class::Loss(Culprit::Here, Carried::Sent),
+        "{packets were} dropped {on} because the stack could not cut super-frames into packets",
+        "A sender left it to the stack to cut one large frame into packets, and its headers did not allow that.",
+    )
+    .advised(&[Advice::look(
+        "See the largest super-frame that the device takes (gso_max_size, gso_max_segs).",
+        &["ip", "-details", "link", "show", "dev", DEVICE],
+    )]),
+    Row::new(
+        Reasons(&[
+            Reason::TCP_CSUM,
+            Reason::UDP_CSUM,
+            Reason::IP_CSUM,
+            Reason::ICMP_CSUM,
+            Reason::SKB_CSUM,
+        ]),
+        BROKEN,
+        "{packets} had a wrong checksum",
+        "Their checksum did not fit their bytes, or was missing where IPv6 demands one.",
+    ),
+    Row::new(
+        Reasons(&[Reason::IP_INHDR, Reason::PKT_TOO_SMALL, Reason::HDR_TRUNC]),
+        Class::Loss(Culprit::Unknown, Carried::Received),
+        "The headers of {packets} were broken",
+        "They were cut, or contradict themselves.",
+    ),
+    // RFC 6040: the outer header says that the way is congested, and the inner one cannot carry that on.
+    Row::new(
+        Reasons(&[Reason::IP_TUNNEL_ECN]),
+        Class::Loss(Culprit::Unknown, Carried::Received),
+        "A tunnel dropped {packets} that a congested way had marked",
+        "Their inner packets do not take part in congestion notification (ECN), so the mark becomes a drop.",
+    ),
+    Row::new(
+        Reasons(&[Reason::NOMEM, Reason::PFMEMALLOC]),
+        FULL_BUFFER,
+        "{packets were} dropped {on} because the kernel had no memory for them",
+        "An allocation failed, or the node was so short of memory that only what frees memory may take some.",
+    )
+    .advised(&[Advice::look("See how much memory is free.", &["free", "-m"]).on_node()]),
+    Row::new(
+        Reasons(&[Reason::RECURSION_LIMIT]),
+        Class::Loss(Culprit::Here, Carried::Sent),
+        "Stacked devices sent {packets} to each other in a circle",
+        "Each device hands them to the next, and the last to the first; the kernel ends it.",
+    )
+    .advised(&[Advice::look(
+        "See which devices lie on which.",
+        &["ip", "-details", "link", "show"],
+    )]),
+    // A copied last fragment ends so as well, and nothing is lost then.
+    Row::new(
+        Reasons(&[Reason::FRAG_REASM_TIMEOUT, Reason::FRAG_TOO_FAR]),
+        Class::Unknown,
+        "{packets} of datagrams that never became complete were given up",
+        "Fragments were missing, or a last fragment arrived twice, and then nothing is lost.",
+    ),
+    Row::new(
+        Reasons(&[Reason::DEV_READY, Reason::DEV_HDR]),
+        Class::Unreachable(Culprit::Unknown),
+        "The device was down or nobody had it open: {packets were} dropped",
+        "Nobody takes what is sent through the device.",
+    )
+    .when(Unready)
+    .advised(&[Advice::look(
+        "See the device's state. If it should work, switch it on, or start the program or guest behind it.",
+        &["ip", "-details", "link", "show", "dev", DEVICE],
+    )]),
+    Row::new(
+        Reasons(&[Reason::DEV_READY, Reason::DEV_HDR]),
+        Class::Flow(By::Culprit(Culprit::Unknown)),
+        "The device was not ready for {packets}",
+        "It was down, nobody had it open, or it had no link layer header for them.",
+    ),
+];
+
+pub(super) const RECEIVE_BUFFER: &str = "A socket's receive buffer was full and dropped {packets}";
+pub(super) const RECEIVE_BUFFER_MECHANISM: &str = "Its program reads slower than packets arrive.";
+pub(super) const RECEIVE_BUFFER_ADVICE: &[Advice] = &[Advice::look(
+    "Find the socket (its drops are the d of skmem, its buffer the rb). Let its program read faster, or ask for a \
+     SO_RCVBUF of twice that; net.core.rmem_max bounds it.",
+    &["ss", "-A", "inet", "-anmp"],
+)];
+pub(super) const LISTENER_ADVICE: &[Advice] = &[LISTENER];
+pub(in crate::detectors::other_drop) const LISTENER: Advice = Advice::look(
+    "Find the listener whose Recv-Q reaches its Send-Q. Let it accept faster, or call listen() with a larger backlog; \
+     net.core.somaxconn bounds it.",
+    &["ss", "-ltnp"],
+);

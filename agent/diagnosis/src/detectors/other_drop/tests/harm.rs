@@ -1,0 +1,335 @@
+//! The harm of each class, as the samples and the traffic beside them prove it.
+
+use super::{commands, count, diagnose, drops, window};
+use crate::{
+    evidence::{Address, EvidenceWindow, LinkKind, PacketSample},
+    finding::{Assessment, Culprit, Harm, Severity, Verdict},
+    testing::{NODE, POD, drops_of, link, links_of, only, veth},
+};
+
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+
+fn ipv4(protocol: u8, destination: [u8; 4], rest: &[u8]) -> PacketSample {
+    let length = u8::try_from(20 + rest.len()).expect("short");
+    let mut bytes = vec![
+        0x45, 0, 0, length, 0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1,
+    ];
+    bytes.extend(destination);
+    bytes.extend(rest);
+    PacketSample {
+        bytes,
+        ..PacketSample::default()
+    }
+}
+
+fn datagram(destination: [u8; 4], port: u16) -> PacketSample {
+    let [high, low] = port.to_be_bytes();
+    ipv4(17, destination, &[0x9c, 0x40, high, low, 0, 8, 0, 0])
+}
+
+/// A segment of 10.0.0.1:40000 to 10.0.0.2:80.
+fn segment(flags: u8, data: &[u8]) -> PacketSample {
+    let mut bytes = vec![0x9c, 0x40, 0, 80, 0, 0, 0, 7, 0, 0, 0, 0, 0x50, flags];
+    bytes.extend([0; 6]);
+    bytes.extend(data);
+    ipv4(6, [10, 0, 0, 2], &bytes)
+}
+
+/// Nine drops of this reason on the node's eth0, 10.0.0.254/24, with these samples.
+fn dropped(reason: &str, location: &str, samples: Vec<PacketSample>) -> EvidenceWindow {
+    let mut window = window(vec![drops(Some(NODE), reason, location, 9)]);
+    drops_of(&mut window).samples = samples;
+    window.namespaces[0].addresses = vec![Address {
+        ifindex: 2,
+        address: [10, 0, 0, 254].into(),
+        prefix: 24,
+    }];
+    window
+}
+
+fn assessed(window: &EvidenceWindow) -> Assessment {
+    only(&diagnose(window)).assessment.clone()
+}
+
+fn told(window: &EvidenceWindow) -> (Harm, Culprit, Severity) {
+    let found = assessed(window);
+    (found.harm, found.culprit, found.severity())
+}
+
+const FLOW: &str = "10.0.0.1:40000 -> 10.0.0.2:80 TCP";
+
+#[test]
+fn a_refused_flow_is_unknown_until_a_segment_of_it_died_three_times() {
+    for (reason, location, culprit) in [
+        ("IP_RPFILTER", "ip_rcv_finish_core", Culprit::Unknown),
+        ("IP_INNOROUTES", "ip_error", Culprit::Unknown),
+        ("IP_INADDRERRORS", "ip_error", Culprit::Unknown),
+        ("IP_INHDR", "ip_forward", Culprit::Unknown),
+        ("NOT_SPECIFIED", "ip_error", Culprit::Here),
+        ("PKT_TOO_BIG", "ip_forward", Culprit::Here),
+        ("NOT_SPECIFIED", "ip_fragment", Culprit::Here),
+        ("TCP_MD5FAILURE", "tcp_v4_rcv", Culprit::Elsewhere),
+        ("NO_TX_TARGET", "br_handle_frame_finish", Culprit::Unknown),
+        ("NOT_SPECIFIED", "foo_rcv", Culprit::Unknown),
+    ] {
+        let once = dropped(reason, location, vec![segment(ACK, b"x")]);
+        let unknown = (Harm::Unknown, culprit, Severity::Info);
+        assert_eq!(told(&once), unknown, "{reason}");
+        assert_eq!(assessed(&once).flows, [FLOW]);
+        let dead = dropped(reason, location, vec![segment(ACK, b"x"); 3]);
+        let severity = match culprit {
+            Culprit::Here => Severity::Critical,
+            _ => Severity::Warning,
+        };
+        assert_eq!(told(&dead), (Harm::Outage, culprit, severity), "{reason}");
+        assert_eq!(diagnose(&dead).claims[0].verdict, Verdict::Harmful);
+    }
+}
+
+#[test]
+fn a_missing_route_of_a_pods_device_is_this_nodes_to_fix() {
+    let mut window = dropped("IP_INNOROUTES", "ip_error", vec![segment(SYN, b""); 3]);
+    links_of(&mut window)[0] = veth(link(NODE, 2, "veth1"), (POD, 2));
+    let critical = (Harm::Outage, Culprit::Here, Severity::Critical);
+    assert_eq!(told(&window), critical);
+    links_of(&mut window)[0] = link(NODE, 2, "eth0");
+    let warning = (Harm::Outage, Culprit::Unknown, Severity::Warning);
+    assert_eq!(told(&window), warning);
+}
+
+#[test]
+fn a_decision_keeps_its_outage_and_is_info() {
+    let scan = dropped("NETFILTER_DROP", "nft_do_chain", vec![segment(SYN, b"")]);
+    let found = assessed(&scan);
+    assert_eq!((found.harm, found.is_decision), (Harm::Unknown, true));
+    let dead = dropped("NETFILTER_DROP", "nft_do_chain", vec![segment(SYN, b""); 3]);
+    let found = assessed(&dead);
+    assert_eq!((found.harm, found.is_decision), (Harm::Outage, true));
+    assert_eq!(found.severity(), Severity::Info);
+    let outcome = diagnose(&dead);
+    assert_eq!(
+        only(&outcome).text.hurts,
+        format!("Refused as meant: 9 packets; seen: {FLOW}. Nothing of these flows gets through.")
+    );
+    assert_eq!(outcome.claims[0].verdict, Verdict::Unknown);
+}
+
+#[test]
+fn a_full_listener_delays_until_one_client_has_tried_three_times() {
+    let late = |samples| {
+        let mut window = dropped("TCP_LISTEN_OVERFLOW", "tcp_v4_syn_recv_sock", samples);
+        count(&mut window.namespaces[0], "Tcp.PassiveOpens", 91);
+        told(&window)
+    };
+    assert_eq!(
+        late(vec![segment(SYN, b"")]),
+        (Harm::Delay, Culprit::Here, Severity::Warning)
+    );
+    assert_eq!(
+        late(vec![segment(SYN, b""); 3]),
+        (Harm::Outage, Culprit::Here, Severity::Critical)
+    );
+}
+
+#[test]
+fn a_tunnel_without_an_end_is_an_outage_for_one_receiver_only() {
+    let one = dropped(
+        "NO_TX_TARGET",
+        "vxlan_xmit",
+        vec![datagram([10, 0, 0, 9], 5000)],
+    );
+    let outage = (Harm::Outage, Culprit::Unknown, Severity::Warning);
+    assert_eq!(told(&one), outage);
+    let unseen = dropped("NO_TX_TARGET", "vxlan_xmit", Vec::new());
+    assert_eq!(told(&unseen).0, Harm::Unknown);
+    let everybody = dropped("NO_TX_TARGET", "vxlan_xmit", vec![datagram([255; 4], 68)]);
+    assert!(diagnose(&everybody).findings.is_empty());
+}
+
+#[test]
+fn an_unknown_network_number_is_told_by_the_frame_inside() {
+    let carrying = |destination: [u8; 6]| {
+        let mut bytes = vec![0x9c, 0x40, 0x12, 0xb5, 0, 30, 0, 0];
+        bytes.extend([8, 0, 0, 0, 0, 0, 9, 0]);
+        bytes.extend(destination);
+        bytes.extend([2, 0, 0, 0, 0, 1, 8, 6, 0, 1]);
+        dropped(
+            "VXLAN_VNI_NOT_FOUND",
+            "vxlan_rcv",
+            vec![ipv4(17, [10, 0, 0, 254], &bytes)],
+        )
+    };
+    assert_eq!(told(&carrying([2, 0, 0, 0, 0, 2])).0, Harm::Outage);
+    assert_eq!(told(&carrying([0xff; 6])).0, Harm::Unknown);
+}
+
+#[test]
+fn a_device_without_carrier_fails_who_sends_through_it_often_enough() {
+    let mut window = dropped(
+        "QDISC_DROP",
+        "__dev_queue_xmit",
+        vec![datagram([10, 0, 0, 9], 5000)],
+    );
+    links_of(&mut window)[0].requested_flags = 0x1003;
+    let outage = (Harm::Outage, Culprit::Unknown, Severity::Warning);
+    assert_eq!(told(&window), outage);
+    drops_of(&mut window).counts[0].count = 2;
+    assert_eq!(told(&window).0, Harm::Unknown);
+}
+
+#[test]
+fn a_queueing_disciplines_loss_is_judged_by_what_the_device_sent() {
+    let mut window = dropped("QDISC_DROP", "__dev_queue_xmit", Vec::new());
+    links_of(&mut window)[0].requested_flags = 0x1_1043;
+    links_of(&mut window)[0].stats.tx_packets = 991;
+    let found = assessed(&window);
+    assert_eq!((found.packets, found.carried), (Some(9), Some(991)));
+    let warning = (Harm::Loss, Culprit::Unknown, Severity::Warning);
+    assert_eq!(told(&window), warning);
+}
+
+#[test]
+fn a_poller_of_an_address_that_is_gone_is_info_and_a_silent_gateway_is_not() {
+    let towards = |destination, port| {
+        dropped(
+            "NEIGH_FAILED",
+            "arp_error_report",
+            vec![datagram(destination, port)],
+        )
+    };
+    let gone = assessed(&towards([10, 0, 0, 9], 5000));
+    assert_eq!((gone.harm, gone.is_towards_nobody), (Harm::Outage, true));
+    assert_eq!(gone.severity(), Severity::Info);
+
+    let warning = (Harm::Outage, Culprit::Elsewhere, Severity::Warning);
+    let gateway = towards([203, 0, 113, 9], 5000);
+    assert_eq!(told(&gateway), warning);
+    let tunnel = towards([10, 0, 0, 9], 8472);
+    assert_eq!(told(&tunnel), warning);
+    let mut held = towards([10, 0, 0, 9], 5000);
+    held.namespaces[1].addresses = vec![Address {
+        ifindex: 2,
+        address: [10, 0, 0, 9].into(),
+        prefix: 24,
+    }];
+    assert_eq!(told(&held), warning);
+    let unseen = dropped("NEIGH_FAILED", "arp_error_report", Vec::new());
+    assert_eq!(told(&unseen).0, Harm::Unknown);
+}
+
+#[test]
+fn a_queue_for_a_silent_neighbour_is_its_symptom() {
+    let mut window = dropped(
+        "NEIGH_FAILED",
+        "arp_error_report",
+        vec![datagram([203, 0, 113, 9], 5000)],
+    );
+    let queue = drops(Some(NODE), "NEIGH_QUEUEFULL", "__neigh_event_send", 90);
+    drops_of(&mut window).counts.push(queue);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!((finding.cause.name(), finding.count), ("NEIGH_FAILED", 99));
+    assert_eq!(outcome.claims.len(), 2);
+}
+
+#[test]
+fn without_reasons_what_is_left_is_one_line() {
+    let keys = ["ip_rcv_core", "ip6_rcv_core", "foo_rcv"];
+    let mut window = window(Vec::new());
+    drops_of(&mut window).has_reasons = false;
+    for (number, location) in keys.into_iter().enumerate() {
+        let namespace = if number == 0 { NODE } else { POD };
+        let key = drops(Some(namespace), "", location, 4);
+        drops_of(&mut window).counts.push(key);
+    }
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.id.as_str(), "OtherDrop/Remainder");
+    assert_eq!(finding.assessment.harm, Harm::Unknown);
+    assert!(
+        finding
+            .text
+            .headline
+            .starts_with("12 packets were dropped without a reason")
+    );
+    // A single one keeps its place.
+    drops_of(&mut window).counts.truncate(1);
+    let outcome = diagnose(&window);
+    assert_eq!(only(&outcome).id.as_str(), "OtherDrop/ip_rcv_core/eth0");
+}
+
+#[test]
+fn decisions_never_push_what_may_hurt_out_of_the_list() {
+    let mut keys = Vec::new();
+    for ifindex in 10..40 {
+        let mut key = drops(Some(NODE), "NETFILTER_DROP", "nft_do_chain", 1_000);
+        key.ifindex = ifindex;
+        keys.push(key);
+    }
+    keys.push(drops(Some(NODE), "NEW_REASON", "foo", 1));
+    let mut window = window(keys);
+    let others = (10..40).map(|ifindex| link(NODE, ifindex, &format!("veth{ifindex}")));
+    links_of(&mut window).extend(others);
+    let outcome = diagnose(&window);
+    let found = |name: &str| {
+        let mut findings = outcome.findings.iter();
+        findings.any(|finding| finding.cause.name() == name)
+    };
+    assert!(found("NEW_REASON"));
+    let rest = outcome
+        .findings
+        .iter()
+        .find(|finding| finding.cause.name() == "Remainder");
+    assert!(rest.is_some_and(|rest| rest.assessment.is_decision));
+}
+
+#[test]
+fn a_full_buffer_keeps_its_harm_without_a_device() {
+    let window = window(vec![
+        drops(None, "SOCKET_RCVBUFF", "udp_queue_rcv_one_skb", 400),
+        drops(None, "NEW_REASON", "foo", 5),
+    ]);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.id.as_str(), "OtherDrop/NoDevice");
+    assert_eq!((finding.assessment.harm, finding.count), (Harm::Loss, 405));
+    assert_eq!(finding.assessment.packets, Some(400));
+    assert_eq!(finding.severity(), Severity::Warning);
+}
+
+#[test]
+fn a_command_is_of_the_ip_version_of_the_packets() {
+    let of = |ethertype| {
+        let mut window = dropped("IP_INADDRERRORS", "ip6_forward", Vec::new());
+        drops_of(&mut window).counts[0].ethertype = ethertype;
+        let outcome = diagnose(&window);
+        commands(only(&outcome)).join("; ")
+    };
+    assert_eq!(of(0x86dd), "sysctl net.ipv6.conf.all.forwarding");
+    assert_eq!(of(0x0800), "sysctl net/ipv4/conf/eth0/forwarding");
+}
+
+#[test]
+fn a_look_names_the_sampled_flow_and_is_left_out_without_one() {
+    let seen = dropped(
+        "IP_INNOROUTES",
+        "ip_error",
+        vec![datagram([203, 0, 113, 9], 53)],
+    );
+    assert_eq!(
+        commands(only(&diagnose(&seen))),
+        ["ip route get 203.0.113.9 from 10.0.0.1 iif eth0"]
+    );
+    let unseen = dropped("IP_INNOROUTES", "ip_error", Vec::new());
+    let outcome = diagnose(&unseen);
+    assert!(commands(only(&outcome)).is_empty());
+    assert_eq!(only(&outcome).remedies.len(), 1);
+}
+
+#[test]
+fn a_guests_device_is_this_nodes() {
+    let mut window = dropped("IP_OUTNOROUTES", "ip6_output", vec![segment(SYN, b""); 3]);
+    links_of(&mut window)[0].kind = Some(LinkKind::Tun);
+    assert_eq!(told(&window).1, Culprit::Here);
+}

@@ -1,0 +1,107 @@
+//! The advice of a row with the names of the place in it.
+
+use crate::{
+    Window,
+    detectors::other_drop::{
+        advice::{Advice, DESTINATION, DEVICE, SOURCE, Scope, Version},
+        judge::Group,
+        listeners::ListenOverflow,
+        rows::LISTENER,
+    },
+    evidence::Namespace,
+    finding::Remedy,
+    packets::ip::IpPacket,
+    uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
+};
+
+/// The names that a command may need.
+struct Names<'a> {
+    device: Option<&'a str>,
+    /// Source and destination of the first sampled packet.
+    ends: Option<(String, String)>,
+    has_v4: bool,
+    has_v6: bool,
+}
+
+/// The remedies of a group, best first.
+pub(in super::super) fn remedies(window: &Window<'_>, group: &Group<'_>) -> Vec<Remedy> {
+    let tally = &group.drops.tally;
+    let carries = |ethertype| tally.drops(window).any(|key| key.ethertype == ethertype);
+    let mut packets = tally.samples(window).filter_map(IpPacket::of_sample);
+    let names = Names {
+        device: group.link.map(|link| link.name.as_str()),
+        ends: packets.next().map(|packet| {
+            let ends = (packet.source, packet.destination);
+            (ends.0.to_string(), ends.1.to_string())
+        }),
+        has_v4: carries(ETH_P_IP),
+        has_v6: carries(ETH_P_IPV6),
+    };
+    let advice = group.drops.row.map_or(&[][..], |row| row.advice);
+    let fitting = advice.iter().filter(|advice| names.are_of(advice.version));
+    fitting
+        .map(|advice| {
+            let namespace = match advice.scope {
+                Scope::Namespace => Some(group.namespace),
+                Scope::Node => window.node_namespace(),
+            };
+            remedy(advice, namespace, &names)
+        })
+        .collect()
+}
+
+pub(in super::super) fn listen_overflow_remedy(found: &ListenOverflow<'_>) -> Remedy {
+    let nameless = Names {
+        device: None,
+        ends: None,
+        has_v4: true,
+        has_v6: true,
+    };
+    remedy(&LISTENER, Some(found.namespace), &nameless)
+}
+
+impl Names<'_> {
+    /// The packets are of this IP version, or of none that is known.
+    fn are_of(&self, version: Version) -> bool {
+        match version {
+            Version::Any => true,
+            Version::V4 => self.has_v4 || !self.has_v6,
+            Version::V6 => self.has_v6,
+        }
+    }
+
+    /// Every name that the command asks for is known.
+    fn suffice_for(&self, advice: &Advice) -> bool {
+        let asks_ends = advice.asks_for(SOURCE) || advice.asks_for(DESTINATION);
+        (self.device.is_some() || !advice.asks_for(DEVICE)) && (self.ends.is_some() || !asks_ends)
+    }
+}
+
+fn remedy(advice: &Advice, namespace: Option<&Namespace>, names: &Names<'_>) -> Remedy {
+    let Some(namespace) = namespace.filter(|_| names.suffice_for(advice)) else {
+        return Remedy::advice(advice.text);
+    };
+    if advice.command.is_empty() {
+        return Remedy::advice(advice.text);
+    }
+    let device = names.device.unwrap_or_default();
+    let (source, destination) = match &names.ends {
+        Some((source, destination)) => (source.as_str(), destination.as_str()),
+        None => ("", ""),
+    };
+    let words: Vec<String> = advice
+        .command
+        .iter()
+        .map(|word| {
+            let word = word.replace(DEVICE, device).replace(SOURCE, source);
+            word.replace(DESTINATION, destination)
+        })
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let quoted: &[&str] = if advice.asks_for(DEVICE) {
+        &[device]
+    } else {
+        &[]
+    };
+    Remedy::command_in(namespace, advice.text, &words, quoted)
+}
