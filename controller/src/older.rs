@@ -16,8 +16,10 @@ use tracing::warn;
 
 use crate::run::time::RunningTime;
 
-/// The running seconds after which everything is tried again: the CRDs may have been updated.
+/// The most running seconds until everything is tried again: the CRDs may have been updated.
 const RETRY: i64 = 300;
+/// Those of the first time, doubled each time: programs and CRDs are often updated together.
+const FIRST_RETRY: i64 = 20;
 /// Writes after which a schema that lacks ever more fields is given up. One write learns one level of the schema.
 const MOST_ATTEMPTS: usize = 16;
 
@@ -40,6 +42,8 @@ pub enum Part {
 #[derive(Clone, Debug)]
 struct Lacking {
     fields: Undeclared,
+    /// The last wait.
+    pause: i64,
     /// The running second at which everything is tried again.
     full_at: i64,
 }
@@ -119,8 +123,21 @@ impl OlderSchema {
                 version = env!("CARGO_PKG_VERSION"),
                 "The CRD of the API server lacks fields of this controller, which are left out; apply the CRDs of its version"
             );
-            let full_at = self.time.seconds().saturating_add(RETRY);
-            *known = Some(Lacking { fields, full_at });
+            let now = self.time.seconds();
+            // Fields may come to light one by one: only what was tried in full makes the next wait longer.
+            let (pause, full_at) = match &*known {
+                Some(known) if now < known.full_at => (known.pause, known.full_at),
+                Some(known) => {
+                    let pause = known.pause.saturating_mul(2).min(RETRY);
+                    (pause, now.saturating_add(pause))
+                }
+                None => (FIRST_RETRY, now.saturating_add(FIRST_RETRY)),
+            };
+            *known = Some(Lacking {
+                fields,
+                pause,
+                full_at,
+            });
         }
     }
 

@@ -6,6 +6,12 @@ use serde_json::{Value, json};
 /// The CustomResourceDefinitions of release 0.1 as one YAML stream.
 pub const RELEASE_0_1: &str = include_str!("../testdata/crds-0.1.yaml");
 
+/// The report of a node of release 0.1 that loses fragments, as its agent printed it: two Critical, one Info.
+pub const REPORT_0_1_FRAGMENTS: &str = include_str!("../testdata/report-0.1-fragments.json");
+
+/// The report of a node of release 0.1 on which nothing is lost but LLDP: Info alone.
+pub const REPORT_0_1_LLDP: &str = include_str!("../testdata/report-0.1-lldp.json");
+
 /// The schema of a kind in a stream of definitions; null where it is not there.
 pub fn schema(definitions: &str, kind: &str) -> Value {
     serde_yaml::Deserializer::from_str(definitions)
@@ -38,7 +44,7 @@ pub fn sample(schema: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::yaml;
+    use crate::{NodeNetReport, harm::Harm, report::Finding, schema::yaml};
 
     /// What a later definition may not do to an object that was valid by an earlier one.
     fn compare(path: &str, old: &Value, new: &Value, broken: &mut Vec<String>) {
@@ -74,6 +80,22 @@ mod tests {
         }
         if !old["items"].is_null() {
             compare(&format!("{path}[]"), &old["items"], &new["items"], broken);
+        }
+    }
+
+    #[test]
+    fn reports_of_the_first_release_are_read_with_the_harm_that_they_imply() {
+        for (report, expected) in [
+            (
+                REPORT_0_1_FRAGMENTS,
+                [Harm::Loss, Harm::Loss, Harm::Unknown].as_slice(),
+            ),
+            (REPORT_0_1_LLDP, &[Harm::Unknown, Harm::Unknown]),
+        ] {
+            let report: NodeNetReport = serde_json::from_str(report).unwrap();
+            let results = report.status.unwrap().results;
+            let harms = results.iter().flat_map(|result| &result.findings);
+            assert_eq!(harms.map(Finding::harm).collect::<Vec<_>>(), expected);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use netdiag_crds::{
     schema::yaml,
-    testing::{RELEASE_0_1, schema},
+    testing::{RELEASE_0_1, REPORT_0_1_FRAGMENTS, REPORT_0_1_LLDP, schema},
 };
 
 use super::*;
@@ -102,11 +102,49 @@ async fn definitions_that_are_updated_meanwhile_get_everything() {
         .await;
     assert!(cluster.status().get("members").is_none());
     declare(&cluster.server, &yaml().unwrap());
-    cluster.pass_time(301);
+    cluster.pass_time(20);
     cluster
         .until("the rest", |of| of.status()["members"] == json!(["n00"]))
         .await;
     let status = cluster.status();
     assert_eq!(status["findings"][0]["harm"], "Loss", "{status:#}");
     assert_eq!(cluster.columns(), "Complete 1/1");
+}
+
+#[tokio::test]
+async fn a_report_of_the_first_release_is_rolled_up_with_the_harm_that_it_implies() {
+    let cluster = Cluster::of(2).await;
+    cluster.diagnose();
+    cluster
+        .until("the assignments", |of| of.assigned() == 2)
+        .await;
+    for (node, report) in [("n00", REPORT_0_1_FRAGMENTS), ("n01", REPORT_0_1_LLDP)] {
+        let recorded: Value = serde_json::from_str(report).unwrap();
+        cluster.server.edit(REPORTS, node, |report| {
+            finish(report);
+            let mut result = recorded["status"]["results"][0].clone();
+            for (name, value) in report["status"]["results"][0].as_object().unwrap() {
+                result[name] = value.clone();
+            }
+            report["status"] = recorded["status"].clone();
+            report["status"]["observedGeneration"] = report["metadata"]["generation"].clone();
+            report["status"]["results"] = json!([result]);
+        });
+    }
+    // Each could check something in part only.
+    cluster
+        .until("the end", |of| of.columns() == "Degraded 2/2")
+        .await;
+    let status = cluster.status();
+    assert_eq!(status["nodes"]["affected"], 1, "{status:#}");
+    let findings = status["findings"].as_array().unwrap();
+    let harms: Vec<_> = findings
+        .iter()
+        .map(|finding| (finding["severity"].as_str(), finding["harm"].as_str()))
+        .collect();
+    assert_eq!(harms.first(), Some(&(Some("Critical"), Some("Loss"))));
+    assert_eq!(harms.last(), Some(&(Some("Info"), Some("Unknown"))));
+    let worst = &status["nodeFindings"][0];
+    assert_eq!(worst["name"], "n00");
+    assert_eq!(worst["findings"][0]["harm"], "Loss");
 }

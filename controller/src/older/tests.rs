@@ -50,7 +50,13 @@ async fn what_is_lacking_is_learned_once_and_tried_again_later() {
     assert_eq!(older.lacking().to_string(), "status: a; status.b: d");
     write(&older, &api).await.unwrap();
     assert_eq!(server.requests().len(), 4);
-    assert_eq!(older.retry(), Some(RETRY));
+    let mut pauses = vec![older.retry().unwrap()];
+    for _ in 0..4 {
+        time.skip(older.retry().unwrap().unsigned_abs());
+        write(&older, &api).await.unwrap();
+        pauses.push(older.retry().unwrap());
+    }
+    assert_eq!(pauses, [20, 40, 80, 160, 300]);
 
     let integer = json!({"type": "integer"});
     declare(

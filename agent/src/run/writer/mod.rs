@@ -26,8 +26,10 @@ use crate::causes::causes;
 
 /// Should the backoff ever end; kube's goes on with 30 s.
 const LAST_RETRY: Duration = Duration::from_secs(30);
-/// The interval at which a status that the schema refused is tried again in full: the CRD may have been updated.
+/// The longest wait until a status that the schema refused is tried again in full: the CRD may have been updated.
 const RETRY_REFUSED: Duration = Duration::from_secs(300);
+/// The first one, doubled each time: programs and CRDs are often updated together.
+const FIRST_RETRY_REFUSED: Duration = Duration::from_secs(20);
 /// Writes after which a schema that lacks ever more fields is given up. One write learns one level of the schema.
 const MOST_ATTEMPTS: usize = 16;
 
@@ -207,15 +209,20 @@ impl Writer {
 
     /// Remembers what the schema lacks. The whole status was refused just now, or at the time that is remembered.
     fn refused(&mut self, undeclared: Undeclared, just_now: bool) {
-        let next = Instant::now() + RETRY_REFUSED;
-        let full_at = self
-            .older
-            .as_ref()
-            .filter(|_| !just_now)
-            .map_or(next, |older| older.full_at);
+        let since = self.refused_since();
+        let (pause, full_at) = match &self.older {
+            Some(older) if !just_now => (older.pause, older.full_at),
+            older => {
+                let pause = older.as_ref().map_or(FIRST_RETRY_REFUSED, |older| {
+                    older.pause.saturating_mul(2).min(RETRY_REFUSED)
+                });
+                (pause, Instant::now() + pause)
+            }
+        };
         self.older = Some(OlderSchema {
             undeclared,
-            since: self.refused_since(),
+            since,
+            pause,
             full_at,
         });
     }

@@ -49,6 +49,8 @@ pub(super) struct OlderSchema {
     pub undeclared: Undeclared,
     /// The first refusal.
     pub since: Timestamp,
+    /// The last wait.
+    pub pause: Duration,
     /// The moment at which the whole status is tried again: the CRD may have been updated.
     pub full_at: Instant,
 }

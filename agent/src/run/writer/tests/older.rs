@@ -72,17 +72,20 @@ async fn the_whole_status_is_written_as_soon_as_the_definitions_are_new() {
     let (mut writer, server) = old_server().await;
     writer.want(whole(), Duration::ZERO);
     writer.write().await;
-    let full_at = &mut writer.older.as_mut().unwrap().full_at;
-    assert!(*full_at > Instant::now() + LAST_RETRY);
-    *full_at = Instant::now();
-    // Nobody updated them yet.
-    writer.due().await;
-    writer.write().await;
-    assert_eq!(stored(&server)["conditions"][0]["reason"], "SchemaOlder");
-    let full_at = &mut writer.older.as_mut().unwrap().full_at;
-    assert!(*full_at > Instant::now() + LAST_RETRY);
-    *full_at = Instant::now();
+    let mut pauses = Vec::new();
+    // Nobody updates them for a while.
+    for _ in 0..5 {
+        let older = writer.older.as_mut().unwrap();
+        pauses.push(older.pause.as_secs());
+        assert!(older.full_at > Instant::now() + older.pause / 2);
+        older.full_at = Instant::now();
+        writer.due().await;
+        writer.write().await;
+        assert_eq!(stored(&server)["conditions"][0]["reason"], "SchemaOlder");
+    }
+    assert_eq!(pauses, [20, 40, 80, 160, 300]);
 
+    writer.older.as_mut().unwrap().full_at = Instant::now();
     server.declare(REPORTS, schema(&yaml().unwrap(), KIND));
     writer.due().await;
     writer.write().await;
