@@ -157,7 +157,8 @@ pub fn program_that_breaks_bytes(harness: &Harness) -> Result<()> {
     assert!(made.connected > 0 && made.tcp > 0, "{made:?}");
     assert!(made.udp > 0 && made.udp6 > 0, "{made:?}");
     let finding = outcome.finding_in("server", "ChecksumDrop", "Corruption", "eth0");
-    assert_eq!(finding["severity"], "Warning");
+    assert_ne!(finding["severity"], "Info", "{finding:#}");
+    assert_between_programs(finding);
     assert_eq!(finding["subject"]["pod"]["name"], "server");
     let lost = |finding: &&Value| finding["cause"] == "PartialChecksumLost";
     assert_eq!(outcome.all().iter().find(lost), None);
@@ -188,23 +189,18 @@ pub fn nic_that_flips_bits(harness: &Harness) -> Result<()> {
     assert!(made.connected > 0 && made.tcp > 0, "{made:?}");
     assert!(made.udp > 0 && made.udp6 > 0, "{made:?}");
     let finding = outcome.finding_in("server", "ChecksumDrop", "Corruption", "eth0");
-    assert_eq!(finding["severity"], "Warning");
+    assert_ne!(finding["severity"], "Info", "{finding:#}");
+    assert_between_programs(finding);
     let lost = |finding: &&Value| finding["cause"] == "PartialChecksumLost";
     assert_eq!(outcome.all().iter().find(lost), None);
-    // A bit of the EtherType makes a frame of a protocol that nobody here receives, one of the IP header a packet to
-    // nowhere or with a header that makes no sense.
+    // A bit of the EtherType makes a frame of a protocol that nobody here receives, which belongs to the corruption; one
+    // of the IP header a packet to nowhere or with a header that makes no sense.
     let other = |finding: &&&Value| {
         let of_the_header = finding["cause"].as_str().unwrap().starts_with("IP_");
         let check = finding["check"].as_str().unwrap();
-        !(matches!(check, "ChecksumDrop" | "UnhandledProtocol")
-            || check == "OtherDrop" && of_the_header)
+        !(check == "ChecksumDrop" || check == "OtherDrop" && of_the_header)
     };
     let alarming = outcome.alarming();
-    assert!(
-        !alarming
-            .iter()
-            .any(|finding| finding["severity"] == "Critical")
-    );
     let others: Vec<_> = alarming.iter().filter(other).collect();
     assert!(others.is_empty(), "{others:#?}");
     Ok(())
@@ -245,11 +241,19 @@ fn lost_at_server<'a>(made: &WrongChecksums, outcome: &'a Outcome) -> &'a Value 
     finding
 }
 
+/// No wire lies between the two pods, so no cable is blamed.
+#[track_caller]
+fn assert_between_programs(finding: &Value) {
+    let text = finding.to_string();
+    assert!(text.contains("a program on this node"), "{finding:#}");
+    assert!(!text.contains("cable"), "{finding:#}");
+}
+
 /// The one sender by its device and pod, and the command that ends it there, once.
 #[track_caller]
 fn assert_client_is_named(finding: &Value) {
     let summary = finding["summary"].as_str().unwrap();
-    let named = "from eth0 of pod shop/client lost";
+    let named = "from eth0 of pod shop/client to ";
     assert!(summary.contains(named), "{finding:#}");
     let remedies = finding["remedies"].as_array().unwrap();
     let commands: Vec<_> = remedies

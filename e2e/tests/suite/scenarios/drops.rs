@@ -170,7 +170,8 @@ pub fn full_backlog_of_a_cpu(harness: &Harness) -> Result<()> {
     let of_backlog = |finding: &&Value| finding["cause"] == "BacklogFull";
     let finding = outcome.all().iter().find(of_backlog);
     let finding = finding.unwrap_or_else(|| panic!("{:#}", outcome.result));
-    assert_eq!(finding["severity"], "Warning");
+    // By its share of what the CPU took, which depends on how quick the machine is.
+    assert_ne!(finding["severity"], "Info", "{finding:#}");
     assert_eq!(finding["count"], made.of_cpus, "{finding:#}");
     let text = finding.to_string();
     for named in ["veth-client", "CPU 0", "netdev_max_backlog"] {

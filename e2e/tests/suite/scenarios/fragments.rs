@@ -39,17 +39,16 @@ pub fn fragments_on_two_nics_of_a_segment_with_connection_tracking(
     let lost = SENT - made.datagrams;
     assert!(made.failed > 0, "no copies met: {made:?}");
     let finding = &outcome.finding("FragmentReassembly", "SharedBroadcastDomain", NICS[0]);
-    if finding["severity"] == "Critical" {
-        let said = finding["count"].as_u64().unwrap();
-        assert!(said <= lost, "{said} said, {lost} lost: {finding:#}");
-    }
-    let severity = if lost > SENT / 4 {
-        "Critical"
-    } else {
-        finding["severity"].as_str().unwrap()
-    };
+    let severity = finding["severity"].as_str().unwrap();
+    // The number is one of lost datagrams only where some were proved to be lost.
+    let is_loss = severity != "Info";
+    let said = finding["count"].as_u64().unwrap();
+    assert!(
+        !is_loss || said <= lost,
+        "{said} said, {lost} lost: {finding:#}"
+    );
+    assert!(is_loss || lost <= SENT / 4, "{lost} lost: {finding:#}");
     shared_domain(NICS, severity, &outcome);
-    assert_ne!(severity, "Info");
     opened_by("Promiscuity/PacketSocket", &outcome);
     Ok(())
 }
@@ -100,7 +99,8 @@ pub fn fragments_that_come_first_where_nobody_joined(harness: &Harness) -> Resul
         |node, shared, made, outcome| {
             let counts = (made.datagrams, made.reassembled, made.failed);
             assert_eq!(counts, (0, SENT, SENT), "{made:?}");
-            let finding = shared_domain(VETHS, "Critical", outcome);
+            // All of them, and fewer than make a loss critical.
+            let finding = shared_domain(VETHS, "Warning", outcome);
             assert_eq!(finding["confidence"], "Certain");
             assert_eq!(finding["count"], SENT, "{finding:#}");
             let summary = finding["summary"].as_str().unwrap();
@@ -109,7 +109,7 @@ pub fn fragments_that_come_first_where_nobody_joined(harness: &Harness) -> Resul
                 "{summary}"
             );
             assert!(summary.contains("239.77.0.15"), "{summary}");
-            outcome.assert_rolled_up("Critical");
+            outcome.assert_rolled_up("Warning");
             // Its remedy keeps the copies out.
             follow_remedy(finding, node);
             assert_eq!(shared.send(SENT)?.datagrams, SENT);
@@ -235,13 +235,9 @@ fn shared_domain<'a>(nics: [&str; 2], severity: &str, outcome: &'a Outcome) -> &
     for named in [nics[0], nics[1], &family.source().to_string()] {
         assert!(text.contains(named), "{named} is not in {finding:#}");
     }
+    // The promiscuity that let the copies in is a state, and alarms nobody.
     for alarm in outcome.alarming() {
-        let is_cause = causes(finding).iter().any(|cause| alarm["id"] == *cause);
-        assert!(is_cause || alarm["id"] == finding["id"], "{alarm:#}");
-        assert_eq!(
-            alarm["severity"], severity,
-            "a cause is as bad as its effect"
-        );
+        assert_eq!(alarm["id"], finding["id"], "{alarm:#}");
     }
     outcome.assert_balanced();
     finding
@@ -252,7 +248,7 @@ fn shared_domain<'a>(nics: [&str; 2], severity: &str, outcome: &'a Outcome) -> &
 fn collisions_without_loss(sent: u64, made: Received, outcome: &Outcome) {
     let counts = (made.datagrams, made.reassembled, made.failed);
     assert_eq!(counts, (sent, sent, sent), "{made:?}");
-    let finding = shared_domain(VETHS, "Warning", outcome);
+    let finding = shared_domain(VETHS, "Info", outcome);
     assert_eq!(finding["confidence"], "Certain");
     assert_eq!(
         finding["count"],

@@ -37,7 +37,7 @@ pub fn inline_segments_that_a_veth_does_not_join(harness: &Harness) -> Result<()
         return Ok(());
     }
     unmerged_segments(scenario.nic(), &routed, &plain, &outcome);
-    outcome.assert_rolled_up("Warning");
+    outcome.assert_rolled_up("Info");
     Ok(())
 }
 
@@ -110,7 +110,7 @@ fn inline_super_frames(harness: &Harness, nic: Nic) -> Result<()> {
         return Ok(());
     }
     let finding = outcome.finding("SegmentOffload", "SegmentRoutingGso", nic);
-    assert_eq!(finding["severity"], "Critical");
+    assert_ne!(finding["severity"], "Info", "{finding:#}");
     assert_eq!(finding["confidence"], "Certain", "{finding:#}");
     assert_eq!(finding["count"], made.dropped, "{finding:#}");
     let command = &finding["remedies"][0]["command"];
@@ -141,7 +141,7 @@ fn unmerged_segments(nic: &str, routed: &Transfer, plain: &Transfer, outcome: &O
     assert_unmerged(routed);
     assert_merged(plain);
     let finding = outcome.finding("SegmentOffload", "SegmentRoutingGro", nic);
-    assert_eq!(finding["severity"], "Warning");
+    assert_eq!(finding["severity"], "Info", "it costs, and nothing is lost");
     assert_eq!(finding["confidence"], "Certain", "{finding:#}");
     let count = finding["count"].as_u64().unwrap();
     // Segments that end a burst are not counted, and what is no segment of TCP is not either.
@@ -151,7 +151,7 @@ fn unmerged_segments(nic: &str, routed: &Transfer, plain: &Transfer, outcome: &O
     );
     let text = finding.to_string();
     assert!(text.contains("generic-receive-offload"), "{finding:#}");
-    assert_eq!(besides_full_rings(outcome), [finding], "nothing is lost");
+    assert!(besides_full_rings(outcome).is_empty(), "nothing is lost");
     outcome.assert_balanced();
 }
 

@@ -307,6 +307,12 @@ impl<'a> Candidates<'a> {
         Some(tcp.saturating_add(udp))
     }
 
+    /// The packets that the device of the drops received beside the lost ones, where it is known.
+    pub(super) fn carried_by_device(&self, window: &Window<'_>, lost: u64) -> Option<u64> {
+        let link = window.topology.link(self.netns?, self.ifindex)?;
+        Some(harm::received_beside(link, lost))
+    }
+
     pub(super) fn subject(&self, window: &Window<'_>) -> Subject {
         let namespace = self.netns.and_then(|netns| window.namespace(netns));
         let link = self

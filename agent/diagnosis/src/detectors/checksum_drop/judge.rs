@@ -88,9 +88,12 @@ impl<'a> Lost<'a> {
         })
     }
 
-    /// An outage where the samples prove a dead flow, else loss out of what the namespace received of that protocol.
+    /// An outage where the samples prove a dead flow, else loss out of what the namespace received of that protocol; of
+    /// what died before it reached a socket, out of what the device received.
     pub(super) fn assessment(&self, window: &Window<'_>) -> Assessment {
-        let carried = self.candidates.carried(window, self.tally.count);
+        let lost = self.tally.count;
+        let of_protocol = self.candidates.carried(window, lost);
+        let carried = of_protocol.or_else(|| self.candidates.carried_by_device(window, lost));
         let samples = self.candidates.lost_samples(window);
         harm::loss_of(&samples, self.tally.count, Culprit::Here, carried)
     }
@@ -168,12 +171,8 @@ impl Broken<'_> {
     pub(super) fn assessment(&self, window: &Window<'_>) -> Assessment {
         let lost = self.tally.count;
         let of_protocol = self.candidates.carried(window, lost);
-        let carried = of_protocol.filter(|_| self.flipped == 0).or_else(|| {
-            let link = window
-                .topology
-                .link(self.candidates.netns?, self.candidates.ifindex)?;
-            Some(harm::received_beside(link, lost))
-        });
+        let of_protocol = of_protocol.filter(|_| self.flipped == 0);
+        let carried = of_protocol.or_else(|| self.candidates.carried_by_device(window, lost));
         harm::loss(window, &self.tally, Culprit::Unknown, carried)
     }
 }

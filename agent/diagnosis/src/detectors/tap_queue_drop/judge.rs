@@ -12,7 +12,7 @@ use crate::{
     detectors::kit::{Tally, harm, unclaimed},
     evidence::{DropCount, Link, LinkId, LinkKind, Namespace, Owner},
     explained_retransmissions::Explained,
-    finding::{Assessment, Confidence, Culprit, Outcome},
+    finding::{Assessment, Confidence, Culprit, Outcome, Severity},
     kernel::{Reason, site},
     packets::ip::{IpPacket, TCP},
 };
@@ -21,6 +21,10 @@ use crate::{
 const ENOUGH_LENGTH: u32 = 1_000;
 /// From here on a longer queue only makes packets wait longer.
 const LONG_QUEUE: u32 = 10_000;
+
+/// Retransmissions 200 ms late from which drops are a warning, however small their part of all packets is: quick
+/// requests and bare acknowledgements make that part small, and the flows that waited no quicker.
+const MANY_LATE: u64 = 30;
 
 /// As many senders as a person reads.
 const SENDERS_SHOWN: usize = 3;
@@ -86,7 +90,9 @@ pub(super) struct FullQueue<'a> {
     pub(super) senders: Vec<&'a Namespace>,
     /// A length of the queue that is worth setting, where there is one.
     pub(super) longer: Option<u32>,
-    /// Not one packet found room meanwhile: the reader took nothing, and no length helps.
+    /// Packets that found room meanwhile.
+    pub(super) carried: u64,
+    /// Not one did: the reader took nothing, and no length helps.
     pub(super) is_stopped: bool,
 }
 
@@ -173,7 +179,8 @@ impl<'a> FullQueue<'a> {
             cause,
             link,
             namespace,
-            assessment: harm::loss(window, &tally, Culprit::Unknown, Some(carried)),
+            assessment: assessment(window, &tally, carried, explained.as_ref()),
+            carried,
             confidence: if may_race {
                 // A queue that was really full looks the same there.
                 Confidence::Possible
@@ -190,6 +197,21 @@ impl<'a> FullQueue<'a> {
             tally,
         }
     }
+}
+
+/// Loss by its share of what found room. Where many retransmissions came late because of it, that share acquits nobody.
+fn assessment(
+    window: &Window<'_>,
+    tally: &Tally,
+    carried: u64,
+    explained: Option<&Explained>,
+) -> Assessment {
+    let by_share = harm::loss(window, tally, Culprit::Unknown, Some(carried));
+    let are_late = explained.is_some_and(|explained| explained.late >= MANY_LATE);
+    if are_late && by_share.severity() == Severity::Info {
+        return by_share.out_of(None);
+    }
+    by_share
 }
 
 fn readers<'a>(window: &'a Window<'_>, link: &Link) -> Vec<&'a Owner> {

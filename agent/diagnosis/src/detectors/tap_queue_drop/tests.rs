@@ -235,6 +235,25 @@ fn retransmissions_that_drops_here_explain_are_told() {
     assert!(hurts.contains("20 of these 200 ms or more"), "{hurts}");
 }
 
+/// 564 of 533312 packets of quick requests (6.18): too small a part, and hundreds of answers came 200 ms late.
+#[test]
+fn many_late_retransmissions_are_a_warning_however_many_packets_were_carried() {
+    let mut window = macvtap();
+    link(&mut window).stats.rx_packets = 1_000_000;
+    for (late, severity) in [
+        (0, Severity::Info),
+        (29, Severity::Info),
+        (30, Severity::Warning),
+    ] {
+        explain(&mut window, 61, late);
+        let outcome = diagnose(&window);
+        let finding = only(&outcome);
+        assert_eq!(finding.severity(), severity, "{late} late");
+        let part = "223 of 1000000 packets (less than 0.1 %)";
+        assert!(finding.text.hurts.contains(part), "{}", finding.text.hurts);
+    }
+}
+
 #[test]
 fn retransmissions_that_drops_elsewhere_explain_are_none_of_its_own() {
     let mut window = macvtap();

@@ -92,7 +92,8 @@ fn hurts(queue: &FullQueue<'_>) -> String {
                  one whose counters were not read, may have."
             .to_owned(),
     };
-    let part = say::part(&queue.assessment, "packet");
+    let of_all = queue.assessment.clone().out_of(Some(queue.carried));
+    let part = say::part(&of_all, "packet");
     let lost = match queue.assessment.harm {
         Harm::Outage => format!(
             "{whom}: {part} lost, and the same segments of a connection three times or more, so nothing of it gets \

@@ -170,4 +170,6 @@ fn a_flow_that_dies_of_a_rule_is_no_outage_of_the_lost_checksum() {
     assert_eq!(finding.cause.name(), "PartialChecksumLost");
     assert_eq!(finding.assessment.harm, Harm::Loss);
     assert_eq!(finding.count, 3);
+    // No socket counts what a rule drops; the device did.
+    assert_eq!(finding.assessment.carried, Some(0));
 }
