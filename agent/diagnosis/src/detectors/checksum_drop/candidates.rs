@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Window,
-    detectors::kit::{Tally, harm},
+    detectors::kit::Tally,
     evidence::{DropCount, NetnsId, PacketSample},
     finding::{Confidence, Subject},
     packets::ip::{IpPacket, TCP, UDP},
@@ -285,32 +285,6 @@ impl<'a> Candidates<'a> {
     /// The sampled packets of the keys that no lost checksum explains.
     pub(super) fn broken_packets(&self) -> impl Iterator<Item = &IpPacket<'a>> {
         self.broken().flat_map(|key| &key.packets)
-    }
-
-    /// The packets of the same protocols that the namespace received beside the lost ones; `None` for what a filter
-    /// dropped on its way.
-    pub(super) fn carried(&self, window: &Window<'_>, lost: u64) -> Option<u64> {
-        let namespace = window.namespace(self.netns?)?;
-        let has = |protocol| self.keys.iter().any(|key| key.protocol == Some(protocol));
-        let (tcp, udp) = (has(TCP), has(UDP));
-        if self.trigger == Trigger::Elsewhere || !(tcp || udp) {
-            return None;
-        }
-        let tcp = match tcp {
-            true => harm::tcp_received_beside(namespace, lost)?,
-            false => 0,
-        };
-        let udp = match udp {
-            true => harm::udp_received(namespace)?,
-            false => 0,
-        };
-        Some(tcp.saturating_add(udp))
-    }
-
-    /// The packets that the device of the drops received beside the lost ones, where it is known.
-    pub(super) fn carried_by_device(&self, window: &Window<'_>, lost: u64) -> Option<u64> {
-        let link = window.topology.link(self.netns?, self.ifindex)?;
-        Some(harm::received_beside(link, lost))
     }
 
     pub(super) fn subject(&self, window: &Window<'_>) -> Subject {

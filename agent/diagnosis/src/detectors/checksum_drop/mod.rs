@@ -8,6 +8,7 @@ mod flips;
 mod judge;
 mod path;
 mod processes;
+mod received;
 mod sender;
 mod signature;
 #[cfg(test)]
