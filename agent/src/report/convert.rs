@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netdiag_crds::report::{
     Evidence, Explained, Finding, LedgerEntry, Lost, Pod, Remedy, RunResult, Subject, Unchecked,
-    Window, state, verdict,
+    Window, remedy_kind, state, verdict,
 };
 use netdiag_diagnosis::{Diagnosis, EvidenceWindow, evidence, finding, ledger};
 
@@ -35,7 +35,7 @@ pub fn run_result(diagnosis: &Diagnosis, window: &EvidenceWindow, run: &Run<'_>)
         findings: diagnosis
             .findings
             .iter()
-            .map(|finding| convert_finding(finding, window.start_unix_ms))
+            .map(|finding| convert_finding(finding, window))
             .collect(),
         ledger: diagnosis.ledger.iter().map(convert_entry).collect(),
         unchecked: diagnosis.unchecked.iter().map(convert_unchecked).collect(),
@@ -78,8 +78,9 @@ fn watched(window: &EvidenceWindow, attempts: i32) -> Window {
     }
 }
 
-fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
-    let at = |ms: u64| Some(time_of(start_unix_ms.saturating_add(signed(ms))));
+fn convert_finding(finding: &finding::Finding, window: &EvidenceWindow) -> Finding {
+    let at = |ms: u64| Some(time_of(window.start_unix_ms.saturating_add(signed(ms))));
+    let assessment = &finding.assessment;
     let details = finding.details.iter().map(|(label, text)| Evidence {
         name: escaped(label),
         value: escaped(text),
@@ -89,6 +90,11 @@ fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
         id: escaped(finding.id.as_str()),
         check: finding.check().name.to_owned(),
         cause: escaped(finding.cause.name()),
+        harm: Some(assessment.harm.as_str().to_owned()),
+        decision: assessment.is_decision,
+        culprit: Some(assessment.culprit.as_str().to_owned()),
+        packets: assessment.packets.map(signed),
+        flows: assessment.flows.iter().map(|flow| escaped(flow)).collect(),
         severity: finding.severity().as_str().to_owned(),
         confidence: finding.confidence.as_str().to_owned(),
         subject: convert_subject(&finding.subject),
@@ -108,7 +114,11 @@ fn convert_finding(finding: &finding::Finding, start_unix_ms: i64) -> Finding {
             .iter()
             .map(|id| escaped(id.as_str()))
             .collect(),
-        remedies: finding.remedies.iter().map(convert_remedy).collect(),
+        remedies: finding
+            .remedies
+            .iter()
+            .map(|remedy| convert_remedy(remedy, &window.node.name))
+            .collect(),
         count: signed(finding.count),
         first_seen: at(finding.first_ms),
         last_seen: at(finding.last_ms),
@@ -149,12 +159,29 @@ fn convert_proof(proof: &finding::Proof) -> Evidence {
     }
 }
 
-fn convert_remedy(remedy: &finding::Remedy) -> Remedy {
+fn convert_remedy(remedy: &finding::Remedy, node: &str) -> Remedy {
+    let change = remedy.change.as_ref();
+    let kind = match change {
+        Some(_) => remedy_kind::CHANGE,
+        None => remedy_kind::LOOK,
+    };
+    let place = match change.map(|change| &change.acts) {
+        Some(finding::Acts::Elsewhere(host)) => host,
+        _ => node,
+    };
+    let of_change = |part: fn(&finding::Change) -> &Option<String>| {
+        let text = change.and_then(|change| part(change).as_deref());
+        text.map(escaped)
+    };
     Remedy {
+        kind: Some(kind.to_owned()),
         text: escaped(&remedy.text),
         command: remedy.command.as_deref().map(escaped),
+        place: remedy.command.is_some().then(|| escaped(place)),
+        acts: change.map(|change| change.acts.as_str().to_owned()),
+        undo: of_change(|change| &change.undo),
         effect: remedy.effect.as_deref().map(escaped),
-        ..Remedy::default()
+        lasting: of_change(|change| &change.lasting),
     }
 }
 

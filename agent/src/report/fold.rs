@@ -58,6 +58,7 @@ pub(super) fn shortened(finding: &Finding) -> Finding {
     short.impact = None;
     short.last_seen = None;
     short.docs = None;
+    short.flows.clear();
     short.remedies.truncate(1);
     for remedy in &mut short.remedies {
         cut(&mut remedy.text, REMEDY_LENGTH);

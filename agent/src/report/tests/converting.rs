@@ -4,7 +4,7 @@ use netdiag_crds::{checks, limits, report::Omitted};
 use netdiag_diagnosis::{
     EvidenceWindow,
     causes::{self, PEER_MTU_SMALLER},
-    finding::{Proof, Remedy, Severity, Verdict},
+    finding::{Acts, Assessment, Culprit, Harm, Proof, Remedy, Severity, Verdict},
 };
 
 use super::*;
@@ -105,4 +105,93 @@ fn more_bookings_than_the_schema_takes_are_summed_by_verdict() {
     let totals = totals(&status.results[0].ledger);
     assert_eq!(totals[&("rx_dropped", "Benign")], 40);
     assert_eq!(totals[&("rx_dropped", "Harmful")], 40);
+}
+
+#[test]
+fn harm_and_remedies_are_in_the_report_whole() {
+    let set_mtu = |mtu| Remedy::command("Set it.", &["ip", "link", "set", "mtu", mtu], &[]);
+    let mut finding = fault(&PEER_MTU_SMALLER, Severity::Critical, veth(0));
+    finding.assessment = Assessment::loss(50, Some(950))
+        .by(Culprit::Here)
+        .with_flows(vec!["10.0.0.1:1 -> 10.0.0.2:2 TCP \u{1b}".to_owned()]);
+    finding.remedies = vec![
+        set_mtu("1500")
+            .undone_by(set_mtu("9000"))
+            .lasting("the mtu of the CNI")
+            .with_effect("smaller frames"),
+        set_mtu("1400")
+            .undone_by(set_mtu("1500"))
+            .acting(Acts::Elsewhere("leaf-3a".to_owned())),
+        Remedy::advice("Look at the switch."),
+    ];
+    let result = result_of("one", &diagnosis(vec![finding], vec![]));
+    let json = serde_json::to_value(&result.findings[0]).unwrap();
+    assert_eq!(json["harm"], "Loss");
+    assert_eq!(json["culprit"], "Here");
+    assert_eq!(json["packets"], 50);
+    assert_eq!(json["flows"][0], r"10.0.0.1:1 -> 10.0.0.2:2 TCP \u{1b}");
+    assert_eq!(
+        json["decision"],
+        serde_json::Value::Null,
+        "false is left out"
+    );
+    assert_eq!(
+        json["remedies"],
+        serde_json::json!([
+            {
+                "kind": "Change", "text": "Set it.", "command": "ip link set mtu 1500", "where": "node-17",
+                "acts": "Now", "undo": "ip link set mtu 9000", "effect": "smaller frames",
+                "lasting": "the mtu of the CNI",
+            },
+            {
+                "kind": "Change", "text": "Set it.", "command": "ip link set mtu 1400", "where": "leaf-3a",
+                "acts": "Elsewhere", "undo": "ip link set mtu 1500",
+            },
+            {"kind": "Look", "text": "Look at the switch."},
+        ])
+    );
+}
+
+#[test]
+fn a_decision_is_said_to_be_one() {
+    let mut finding = fault(&PEER_MTU_SMALLER, Severity::Info, veth(0));
+    finding.assessment = Assessment::decision(Harm::Outage, 40);
+    let status = status_of(vec![result_of("one", &diagnosis(vec![finding], vec![]))]);
+    let finding = &status.results[0].findings[0];
+    assert!(finding.decision);
+    assert_eq!(finding.severity, "Info");
+    let summary = summary(&status);
+    assert_eq!(
+        (summary.harm, summary.lost),
+        (None, Some(0)),
+        "the columns leave decisions out"
+    );
+}
+
+#[test]
+fn columns_are_of_the_worst_harm_that_asks_for_an_act() {
+    let lost = |assessment| {
+        let mut finding = fault(&PEER_MTU_SMALLER, Severity::Info, veth(0));
+        finding.assessment = assessment;
+        finding
+    };
+    let columns = |findings| {
+        let status = status_of(vec![result_of("one", &diagnosis(findings, vec![]))]);
+        let summary = summary(&status);
+        (summary.harm, summary.lost)
+    };
+    let few = lost(Assessment::loss(2, Some(90_000)));
+    assert_eq!(
+        columns(vec![few.clone()]),
+        (Some("Loss".to_owned()), Some(2))
+    );
+    let late = lost(Assessment {
+        harm: Harm::Delay,
+        ..Assessment::loss(500, Some(500))
+    });
+    assert_eq!(
+        columns(vec![few, late]),
+        (Some("Delay".to_owned()), Some(2)),
+        "late segments are not lost, and few lost ones ask for nothing"
+    );
 }

@@ -13,7 +13,7 @@ use netdiag_crds::{
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     causes::Mechanism,
-    evidence::{NetnsId, Pod},
+    evidence::{NetnsId, NodeFacts, Pod},
     finding::{self, Assessment, Culprit, Harm, Proof, Remedy, Severity, Subject, Verdict},
     ledger::{self, Booking},
 };
@@ -110,6 +110,10 @@ fn window() -> EvidenceWindow {
     EvidenceWindow {
         start_unix_ms: 1_772_420_650_400,
         duration_ms: 35_012,
+        node: NodeFacts {
+            name: "node-17".to_owned(),
+            ..NodeFacts::default()
+        },
         ..EvidenceWindow::default()
     }
 }
