@@ -204,11 +204,12 @@ fn print(text: &str) -> Result<(), Error> {
 }
 
 fn judge(diagnosis: &Diagnosis, window: &EvidenceWindow, fail_on: Option<Severity>) -> Gate {
-    let worst = diagnosis
+    // What a rule refused as it is meant to is no failure.
+    let undecided = diagnosis
         .findings
         .iter()
-        .map(|finding| finding.severity())
-        .max();
+        .filter(|finding| !finding.assessment.is_decision);
+    let worst = undecided.map(|finding| finding.severity()).max();
     let is_blind = || {
         let blind = Blind::of(diagnosis, window);
         blind.is_some_and(|blind| blind.is_of_the_whole_run())
@@ -277,6 +278,16 @@ mod tests {
         assert_eq!(judged(&[Info, Critical], Some(Warning)), Gate::Failed);
         assert_eq!(judged(&[Warning], Some(Critical)), Gate::Passed);
         assert_eq!(judged(&[Critical], None), Gate::Passed);
+    }
+
+    #[test]
+    fn decisions_fail_nothing() {
+        let mut decided = with(&[Severity::Info]);
+        decided.findings[0].assessment = Assessment::decision(Harm::Outage, 40);
+        assert_eq!(
+            judge(&decided, &whole(), Some(Severity::Info)),
+            Gate::Passed
+        );
     }
 
     #[test]

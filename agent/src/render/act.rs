@@ -32,32 +32,43 @@ pub(super) fn act(
             _ => Vec::new(),
         };
     };
-    match best(finding) {
-        Some(remedy) => lines(remedy, finding, node, width),
-        None => Vec::new(),
-    }
-}
-
-/// The first remedy with a command, else the first.
-fn best(finding: &Finding) -> Option<&Remedy> {
-    let with_command = finding
-        .remedies
-        .iter()
-        .find(|remedy| remedy.command.is_some());
-    with_command.or_else(|| finding.remedies.first())
-}
-
-fn lines(remedy: &Remedy, finding: &Finding, node: &str, width: usize) -> Vec<String> {
-    let Some(command) = &remedy.command else {
-        return vec![hang(&label("Do"), &sentence(&remedy.text), width)];
+    let Some(first) = finding.remedies.first() else {
+        return Vec::new();
     };
+    let mut remedies = finding.remedies.iter();
+    let typed = remedies.find_map(|remedy| Some((remedy, remedy.command.as_ref()?)));
+    // Advice may be the best that there is; what can be typed comes under it.
+    let mut lines = Vec::new();
+    if first.command.is_none() {
+        lines.push(hang(&label("Do"), &sentence(&first.text), width));
+    }
+    if let Some((remedy, command)) = typed {
+        let name = match (&remedy.change, lines.is_empty()) {
+            (_, true) => "Do",
+            (Some(_), false) => "Or",
+            (None, false) => "Look",
+        };
+        lines.extend(command_lines(name, command, remedy, finding, node, width));
+    }
+    lines
+}
+
+/// A command with its undo, and where and until when it acts.
+fn command_lines(
+    name: &str,
+    command: &str,
+    remedy: &Remedy,
+    finding: &Finding,
+    node: &str,
+    width: usize,
+) -> Vec<String> {
     let indent = " ".repeat(LABEL);
     let labelled = |name: &str, command: &str| {
         let wrapped = wrap_command(&indent, command, width);
         let rest = wrapped.get(LABEL..).unwrap_or_default();
         format!("{}{rest}", label(name))
     };
-    let mut lines = vec![labelled("Do", command)];
+    let mut lines = vec![labelled(name, command)];
     let undo = remedy
         .change
         .as_ref()

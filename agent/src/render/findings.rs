@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use netdiag_diagnosis::{
-    finding::{Finding, FindingId, Proof, Severity},
+    finding::{Culprit, Finding, FindingId, Harm, Proof, Severity},
     text::printable,
 };
 
@@ -163,6 +163,7 @@ fn in_full(number: usize, finding: &Finding, context: &Context<'_>) -> String {
         lines.push(hang(&label("Because"), &because, width));
     }
     if wide {
+        lines.push(hang(&label("Harm"), &harm(finding), width));
         lines.push(hang(&label("Id"), finding.id.as_str(), width));
         lines.push(hang(&label("Seen"), &seen(finding), width));
         lines.push(hang(&label("Docs"), &finding.check().docs(), width));
@@ -289,6 +290,31 @@ pub(super) fn proofs_left_out(findings: &[&Finding], style: Style) -> bool {
         && findings
             .iter()
             .any(|finding| finding.evidence.len() > PROOFS)
+}
+
+/// `Loss, 140 of 8141 packets; a change on this node ends it`.
+fn harm(finding: &Finding) -> String {
+    let assessment = &finding.assessment;
+    let mut text = assessment.harm.as_str().to_owned();
+    if assessment.is_decision {
+        text.push_str(" as meant: a decision");
+    }
+    match (assessment.share(), assessment.packets) {
+        (Some(share), _) => text.push_str(&format!(
+            ", {} of {} packets",
+            share.lost,
+            share.lost.saturating_add(share.carried)
+        )),
+        (None, Some(1)) => text.push_str(", 1 packet"),
+        (None, Some(packets)) => text.push_str(&format!(", {packets} packets")),
+        (None, None) => {}
+    }
+    text.push_str(match (assessment.culprit, assessment.harm) {
+        (_, Harm::None) | (Culprit::Unknown, _) => "",
+        (Culprit::Here, _) => "; a change on this node ends it",
+        (Culprit::Elsewhere, _) => "; only a change elsewhere ends it",
+    });
+    text
 }
 
 fn seen(finding: &Finding) -> String {

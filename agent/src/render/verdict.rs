@@ -2,8 +2,8 @@
 
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
-    finding::{Finding, FindingId, Harm},
-    ledger::LedgerEntry,
+    finding::{self, Finding, FindingId, Harm},
+    ledger::{Booking, LedgerEntry},
     verdict::{Aside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict},
 };
 
@@ -41,8 +41,7 @@ pub(super) fn sentences(
             decided(aside.decisions),
         ]),
         Verdict::Open(findings) => join([
-            "no proven loss.".to_owned(),
-            not_told_apart(findings, window),
+            open(findings, window),
             unexplained(diagnosis, aside.unexplained),
             decided(aside.decisions),
         ]),
@@ -216,22 +215,22 @@ fn headlines(findings: &[&Finding]) -> String {
     }
 }
 
-/// `412 drops on eth0: wanted or unwanted cannot be told apart on Linux 5.10.`
-fn not_told_apart(findings: &[&Finding], window: &EvidenceWindow) -> String {
+/// `no proven loss. 412 drops on eth0: wanted or unwanted cannot be told apart on Linux 5.10.`
+fn open(findings: &[&Finding], window: &EvidenceWindow) -> String {
     let packets = findings
         .iter()
         .filter_map(|finding| finding.assessment.packets)
         .fold(0, u64::saturating_add);
     match (packets, findings) {
-        (_, []) => String::new(),
-        (0, [first, ..]) => format!("Not known: {}", sentence(&first.text.headline)),
+        (_, []) => "no proven loss.".to_owned(),
+        (0, findings) => format!("no proven loss, but {}", headlines(findings)),
         (packets, findings) => {
             let drops = if packets == 1 { "drop" } else { "drops" };
             let kernel = without_reasons(window)
                 .map(|kernel| format!(" on Linux {kernel}"))
                 .unwrap_or_default();
             format!(
-                "{packets} {drops} {}: wanted or unwanted cannot be told apart{kernel}.",
+                "no proven loss. {packets} {drops} {}: wanted or unwanted cannot be told apart{kernel}.",
                 place(findings)
             )
         }
@@ -362,26 +361,30 @@ fn clear(diagnosis: &Diagnosis, aside: &Aside) -> String {
     join([found.to_owned(), decided, rose])
 }
 
+/// `One counter rose, and harmless LLDP frames explain all of it.`
 fn explained(diagnosis: &Diagnosis) -> String {
-    let benign = protocols(&diagnosis.ledger);
-    match (diagnosis.ledger.len(), benign) {
-        (0, _) => "No drop counter rose.".to_owned(),
-        (1, Some(protocol)) => format!("One counter rose, and {protocol} explains all of it."),
-        (many, Some(protocol)) => {
-            format!("{many} counters rose, and {protocol} explains all of them.")
-        }
-        (1, None) => "One counter rose, and the findings explain all of it.".to_owned(),
-        (many, None) => format!("{many} counters rose, and the findings explain all of them."),
-    }
+    let ledger = &diagnosis.ledger;
+    let (rose, them) = match ledger.len() {
+        0 => return "No drop counter rose.".to_owned(),
+        1 => ("One counter rose".to_owned(), "it"),
+        many => (format!("{many} counters rose"), "them"),
+    };
+    let what = match harmless_protocol(ledger) {
+        Some(protocol) => format!("harmless {protocol} frames"),
+        None => "the findings".to_owned(),
+    };
+    format!("{rose}, and {what} explain all of {them}.")
 }
 
-/// The one protocol to which all is booked.
-fn protocols(ledger: &[LedgerEntry]) -> Option<&str> {
+/// The one protocol whose benign frames explain everything.
+fn harmless_protocol(ledger: &[LedgerEntry]) -> Option<&str> {
     let mut bookings = ledger.iter().flat_map(|entry| &entry.explained);
-    let first = bookings.next()?.protocol.as_deref()?;
+    let benign = |booking: &Booking| booking.verdict == finding::Verdict::Benign;
+    let first = bookings.next().filter(|booking| benign(booking))?;
+    let protocol = first.protocol.as_deref()?;
     bookings
-        .all(|booking| booking.protocol.as_deref() == Some(first))
-        .then_some(first)
+        .all(|booking| benign(booking) && booking.protocol.as_deref() == Some(protocol))
+        .then_some(protocol)
 }
 
 fn counter(entry: &LedgerEntry) -> String {

@@ -52,12 +52,15 @@ fn a_change_says_where_until_when_and_how_to_take_it_back() {
 }
 
 #[test]
-fn the_first_command_is_shown_and_advice_where_there_is_none() {
+fn advice_that_comes_first_stands_above_the_first_command() {
     let advice = Remedy::advice("Look for the faulty cable.");
     let both = lost_with(vec![advice.clone(), set_mtu("1500")], "x");
     assert_eq!(
         acts(&both),
-        ["  Do     ip link set dev veth1 mtu 1500    on node-17"]
+        [
+            "  Do     Look for the faulty cable.",
+            "  Look   ip link set dev veth1 mtu 1500    on node-17"
+        ]
     );
     assert_eq!(
         acts(&lost_with(vec![advice], "x")),
@@ -170,4 +173,17 @@ fn colours_add_nothing() {
         );
         assert!(on > 0 || off == 0, "an escape ends on its line: {line:?}");
     }
+}
+
+#[test]
+fn the_wide_form_says_harm_and_culprit() {
+    let mut diagnosis = lost_with(Vec::new(), "x");
+    let wide =
+        |diagnosis: &Diagnosis| render(&window("n"), diagnosis, Style::new(None, false, true));
+    diagnosis.findings[0].assessment = Assessment::loss(140, Some(8_001)).by(Culprit::Here);
+    let line = "    Harm     Loss, 140 of 8141 packets; a change on this node ends it\n";
+    assert!(wide(&diagnosis).contains(line), "{}", wide(&diagnosis));
+    diagnosis.findings[0].assessment = Assessment::decision(Harm::Outage, 1);
+    let line = "    Harm     Outage as meant: a decision, 1 packet\n";
+    assert!(wide(&diagnosis).contains(line), "{}", wide(&diagnosis));
 }

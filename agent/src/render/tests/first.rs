@@ -184,6 +184,16 @@ fn drops_that_cannot_be_told_apart_are_no_proven_loss() {
 }
 
 #[test]
+fn what_has_no_packets_is_no_proven_loss_either() {
+    let headline = "driver virtio_net of eth1 cannot finish checksums";
+    let unknown = found(&CORRUPTION, Assessment::of(Harm::Unknown), headline);
+    assert_eq!(
+        first(vec![unknown]),
+        format!("node-3: no proven loss, but {headline}.")
+    );
+}
+
+#[test]
 fn what_the_ledger_does_not_explain_is_said_and_never_called_loss() {
     let mut diagnosis = diagnosis();
     let benign = || booking(30, "LLDP", "UNHANDLED_PROTO", Verdict::Benign);

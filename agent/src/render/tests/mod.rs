@@ -162,7 +162,7 @@ fn all_checked() -> String {
 fn harmless_frames_are_called_harmless_and_explained_in_full() {
     let text = render(&window("node-17"), &lldp_on_a_bridged_bond(), plain(110));
     let expected = "\
-node-17: no packet loss found. One counter rose, and LLDP explains all of it.
+node-17: no packet loss found. One counter rose, and harmless LLDP frames explain all of it.
 
   Do     nothing; leave benign drops out of the alert on rx_dropped
 
