@@ -90,6 +90,9 @@ pub(crate) fn render(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Styl
 /// The lines that a reader sees first: the sentence, a blank line, the command and its undo.
 const FIRST_LINES: usize = 6;
 
+/// The lines of a sentence that names several problems; a longer one is not read.
+const SENTENCE_LINES: usize = 3;
+
 fn lines_of(texts: &[String]) -> usize {
     texts.iter().map(|text| text.lines().count()).sum()
 }
@@ -111,7 +114,7 @@ fn headline(
             style.width,
         )
     };
-    let room = FIRST_LINES.saturating_sub(1 + acts);
+    let room = FIRST_LINES.saturating_sub(1 + acts).min(SENTENCE_LINES);
     let fitting = (2..=verdict::NAMED)
         .rev()
         .map(|named| (with(named), named))
