@@ -15,7 +15,8 @@ use crate::{programs, wait};
 pub struct Facts(BTreeMap<String, u64>);
 
 impl Facts {
-    pub(super) fn read(text: &str) -> Self {
+    /// Reads the words; the last of a name counts.
+    pub(crate) fn read(text: &str) -> Self {
         let fact = |word: &str| {
             let (name, value) = word.split_once('=')?;
             Some((name.to_owned(), value.parse().ok()?))

@@ -5,8 +5,9 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::lab::{Container, Node, Pod};
+use crate::lab::{Container, Facts, Node, Pod};
 use crate::process::Process;
+use crate::wait;
 
 /// Bytes that the client sends over each IP version, in connections of 2 MB.
 const SENT: u64 = 6_000_000;
@@ -21,6 +22,20 @@ pub struct HealthyPods<'a> {
     client: Pod,
     server: Pod,
     tools: Container,
+}
+
+/// A capture that reads nothing.
+pub struct Unread(Process);
+
+impl Unread {
+    /// Packets for whose copies it had no room, when they are no longer more.
+    pub fn dropped(&self) -> Result<u64> {
+        wait::until_quiet("a full capture", || {
+            self.0.check_running()?;
+            let facts = Facts::read(&self.0.log_tail());
+            Ok(facts.get("dropped").unwrap_or(0))
+        })
+    }
 }
 
 impl<'a> HealthyPods<'a> {
@@ -51,6 +66,16 @@ impl<'a> HealthyPods<'a> {
         let pid = capture.id();
         self.programs.push(capture);
         Ok(pid)
+    }
+
+    /// Starts captures that read nothing, on the server's end of the veth and, into a ring, on the client's device.
+    pub fn start_unread_captures(&mut self) -> Result<[Unread; 2]> {
+        let node = self.node.traffic(&self.tools);
+        let pod = self.client.traffic(self.node.host());
+        Ok([
+            Unread(node.start("capture veth-server --unread --seconds 300")?),
+            Unread(pod.start("capture eth0 --unread --ring --seconds 300")?),
+        ])
     }
 
     /// Makes a queueing discipline on the server's wire lose packets at random.

@@ -1,9 +1,12 @@
 //! The questions that tests ask of a report.
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 use netdiag_e2e::lab::Watched;
+use netdiag_e2e::{process, programs};
 use serde_json::Value;
 
 /// The result of a diagnosis.
@@ -14,6 +17,8 @@ pub struct Outcome {
     pub result: Value,
     /// The evidence that it comes from; null where a cluster asked.
     pub evidence: Value,
+    /// The file with that evidence.
+    pub recording: Option<PathBuf>,
 }
 
 impl Outcome {
@@ -25,6 +30,7 @@ impl Outcome {
             diagnosis: Value::Null,
             result: watched.report["status"]["results"][0].clone(),
             evidence: recording["evidence"].take(),
+            recording: Some(watched.recording.clone()),
         })
     }
 
@@ -86,6 +92,36 @@ impl Outcome {
         self.all().iter().filter(ours).filter(alarming).collect()
     }
 
+    /// Findings of Warning or worse about others on the machine that the test runs on.
+    pub fn is_disturbed(&self) -> bool {
+        let alarming = self.all().iter();
+        let alarming = alarming.filter(|finding| finding["severity"] != "Info");
+        alarming.count() > self.alarming().len()
+    }
+
+    /// What a person reads first: in the columns and conditions of a diagnosis, or in the text that the agent makes of
+    /// its recording.
+    pub fn first_sentence(&self) -> Result<String> {
+        if let Some(recording) = &self.recording {
+            let mut replay = Command::new(programs::agent()?);
+            replay.args(["diagnose", "--replay"]).arg(recording);
+            let text = process::run(&mut replay)?;
+            let first = text.split("\n\n").next().unwrap_or_default();
+            return Ok(first.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+        let status = &self.diagnosis["status"];
+        let conditions = status["conditions"].as_array().into_iter().flatten();
+        let mut found = conditions.filter(|one| one["type"] == "FindingsPresent");
+        let message = found.next().map(|one| &one["message"]);
+        let parts = [message, Some(&status["summary"]["topFinding"])];
+        let parts: Vec<&str> = parts
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        Ok(parts.join(". "))
+    }
+
     /// The agent says that this kernel gives no drop reasons.
     pub fn has_no_reasons(&self) -> bool {
         let unchecked = self.result["unchecked"].as_array();
@@ -141,6 +177,38 @@ impl Outcome {
     }
 }
 
+/// Words that claim a loss that somebody misses.
+const CLAIMS: [&str; 9] = [
+    "packet loss found",
+    "loss on ",
+    "is lost",
+    "are lost",
+    "was lost",
+    "were lost",
+    "fail",
+    "gets nothing",
+    "cannot reach",
+];
+/// What takes such words back.
+const DENIALS: [&str; 6] = [
+    "no packet loss found",
+    "no loss",
+    "nothing is lost",
+    "nothing was lost",
+    "no packets are lost",
+    "no packets were lost",
+];
+
+/// A first sentence claims that something is lost which somebody misses. What was lost but is too little to act on is
+/// said as that.
+pub fn claims_loss(sentence: &str) -> bool {
+    let mut text = sentence.to_lowercase();
+    for denial in DENIALS {
+        text = text.replace(denial, "");
+    }
+    !text.contains("too few to act on") && CLAIMS.iter().any(|claim| text.contains(claim))
+}
+
 /// At least 98 % of it, and no more than it.
 pub fn is_nearly(counted: u64, increase: u64) -> bool {
     counted <= increase && (increase - counted) * 50 <= increase
@@ -163,4 +231,25 @@ pub fn is_known(row: &Value) -> bool {
 
 fn sum(entry: &Value) -> u64 {
     rows(entry).iter().map(booked).sum()
+}
+
+#[test]
+fn a_claim_of_loss_is_told_from_its_denial() {
+    for claim in [
+        "node-17: packet loss found. Warning: eth0 dropped 3 packets.",
+        "loss on 1 node. TapQueueDrop/ReceiveQueueFull: VM queue full",
+        "node-17: new connections fail. The connection tracking table is full.",
+        "node-17: 155 of 19400 packets (0.8 %) were lost on eth0.",
+    ] {
+        assert!(claims_loss(claim), "{claim}");
+    }
+    for none in [
+        "node-3: no packet loss found. Rules refused 40 packets of 3 flows, as they are meant to.",
+        "no loss found on 1 node; 1 have harmless findings, 0 none. none: no loss in 35 s on 1 node",
+        "node-8: 2 of 90211 packets were lost on eth0, too few to act on.",
+        "node-7: no proven loss. 412 drops on eth0 cannot be told apart.",
+        "node-2: no fault of this node found. 10.244.9.17 does not answer.",
+    ] {
+        assert!(!claims_loss(none), "{none}");
+    }
 }

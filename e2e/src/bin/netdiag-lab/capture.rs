@@ -26,6 +26,12 @@ pub(crate) struct Args {
     /// Receive nothing, and let no process hold the socket open.
     #[arg(long)]
     hidden: bool,
+    /// Read nothing: the socket fills, and the kernel drops the copies that are too many.
+    #[arg(long)]
+    unread: bool,
+    /// Receive into a ring, as tcpdump does.
+    #[arg(long)]
+    ring: bool,
     /// End after this many seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -44,8 +50,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         thread::sleep(Duration::from_secs(args.seconds));
         return Ok(());
     }
+    if args.ring {
+        socket.receive_into_ring()?;
+    }
     println!("ready=1");
     let end = Instant::now() + Duration::from_secs(args.seconds);
+    if args.unread {
+        return leave_unread(&socket, end);
+    }
     let mut buffer = vec![0; 70_000];
     let mut captured = 0_u64;
     while Instant::now() < end {
@@ -55,6 +67,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }
     println!("captured={captured}");
+    Ok(())
+}
+
+/// Prints how many copies were dropped, again each time that it is more.
+fn leave_unread(socket: &PacketSocket, end: Instant) -> Result<()> {
+    let mut dropped = 0_u64;
+    while Instant::now() < end {
+        thread::sleep(Duration::from_millis(100));
+        let more = socket.dropped()?;
+        if more > 0 {
+            dropped += more;
+            println!("dropped={dropped}");
+        }
+    }
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod listen;
 mod multicast;
 mod packet_socket;
 mod requests;
+mod scan;
 mod tcp;
 mod tcp_requests;
 mod tun;
@@ -60,6 +61,8 @@ enum Command {
     Hang(ListenArgs),
     /// Open connections side by side and keep them.
     TcpConnect(hang::ConnectArgs),
+    /// Try each of many ports once.
+    Scan(scan::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -79,5 +82,6 @@ fn main() -> anyhow::Result<()> {
         Command::Ask(args) => requests::ask(&args),
         Command::Hang(args) => hang::hang(&args),
         Command::TcpConnect(args) => hang::connect(&args),
+        Command::Scan(args) => scan::run(&args),
     }
 }

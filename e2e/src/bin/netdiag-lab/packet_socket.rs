@@ -93,6 +93,48 @@ impl PacketSocket {
             .context("failed to ask for the virtio-net header")
     }
 
+    /// Receives into a small ring in memory from now on.
+    pub(crate) fn receive_into_ring(&self) -> Result<()> {
+        let request = libc::tpacket_req {
+            tp_block_size: 65_536,
+            tp_block_nr: 4,
+            tp_frame_size: 2_048,
+            tp_frame_nr: 128,
+        };
+        // SAFETY: `request` is a tpacket_req of the length given.
+        let set = unsafe {
+            libc::setsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_RX_RING,
+                ptr::from_ref(&request).cast(),
+                size_of_val(&request) as u32,
+            )
+        };
+        check(set).map(drop).context("failed to make a ring")
+    }
+
+    /// Frames that the socket had no room for after the last call.
+    pub(crate) fn dropped(&self) -> Result<u64> {
+        let mut statistics = libc::tpacket_stats {
+            tp_packets: 0,
+            tp_drops: 0,
+        };
+        let mut length = size_of_val(&statistics) as u32;
+        // SAFETY: `statistics` is valid for writes of the length given.
+        let got = unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                ptr::from_mut(&mut statistics).cast(),
+                &raw mut length,
+            )
+        };
+        check(got).context("failed to read the socket's statistics")?;
+        Ok(statistics.tp_drops.into())
+    }
+
     /// Sends one frame, link layer header included.
     pub(crate) fn send(&self, frame: &[u8]) -> io::Result<()> {
         // SAFETY: `frame` is valid for its length.

@@ -72,6 +72,7 @@ impl Diagnosed {
             diagnosis,
             result,
             evidence,
+            recording: None,
         };
         Ok((made, outcome))
     }

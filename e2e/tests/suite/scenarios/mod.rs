@@ -10,6 +10,7 @@ mod driver_messages;
 mod drops;
 mod faults;
 mod fragments;
+mod look_alikes;
 mod nics;
 mod promiscuity;
 mod registry;
@@ -25,7 +26,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, claims_loss};
 
 pub use registry::ALL;
 pub(crate) use registry::for_each_scenario;
@@ -101,4 +102,17 @@ fn assert_harmless(outcome: &Outcome) {
     println!("HARMLESS {}", alarming.len());
     assert!(alarming.is_empty(), "{alarming:#?}");
     outcome.assert_balanced();
+}
+
+/// Asserts that nobody who reads the diagnosis is alarmed: neither by a finding nor by the first sentence.
+#[track_caller]
+fn assert_quiet(outcome: &Outcome) {
+    let sentence = outcome.first_sentence().unwrap();
+    println!("FIRST {sentence}");
+    assert_harmless(outcome);
+    // The first sentence is about all that the agent sees on a machine, other tests included.
+    assert!(
+        outcome.is_disturbed() || !claims_loss(&sentence),
+        "{sentence}"
+    );
 }

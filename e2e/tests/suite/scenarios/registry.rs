@@ -59,6 +59,11 @@ macro_rules! for_each_scenario {
                 fragments_that_come_first_where_the_group_was_joined: fragment_reassembly, [];
                 fragments_while_one_of_two_nics_is_down: fragment_reassembly, [], twin;
             }
+            look_alikes {
+                capture_that_nobody_reads: promiscuity, [], twin;
+                flows_refused_by_rules: other_drop, [], twin;
+                scans_of_closed_ports: other_drop, [], twin;
+            }
             nics {
                 control_frames_that_the_nic_filters_are_not_seen: unhandled_protocol, [Segment], twin;
                 lldp_on_a_bridge_that_forwards_it: unhandled_protocol, [Segment];
