@@ -4,7 +4,7 @@ mod list;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::{limits, severity::Severity};
+use crate::{harm::Harm, limits};
 
 pub use list::{CAUSES, CHECKS, OTHER_DROP};
 
@@ -15,22 +15,17 @@ pub struct Cause {
     pub check: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// A finding that is Info is about packets that nobody misses.
-    pub is_harmless_as_info: bool,
-    /// Its words in a roll-up: the same for every severity, or one for each, the least first. `{protocol}` stands for
-    /// the protocol's name.
-    pub headlines: &'static [&'static str],
+    /// Its words in a roll-up. `{protocol}` stands for the protocol's name.
+    pub headline: &'static str,
+    /// The words for a harm, where they say more about it.
+    pub by_harm: &'static [(Harm, &'static str)],
 }
 
 impl Cause {
-    /// Its words for this severity.
-    pub fn headline(&self, severity: Severity) -> &'static str {
-        match (self.headlines, severity) {
-            ([info, ..], Severity::Info) => info,
-            ([_, warning, ..], Severity::Warning) => warning,
-            ([.., last], _) => last,
-            ([], _) => self.name,
-        }
+    /// The words for this harm, where it has its own.
+    pub fn words_for(&self, harm: Harm) -> Option<&'static str> {
+        let mut all = self.by_harm.iter();
+        all.find(|(of, _)| *of == harm).map(|(_, words)| *words)
     }
 }
 

@@ -10,6 +10,8 @@ use std::{
     hash::{Hash, Hasher},
 };
 
+use crate::finding::Harm;
+
 /// A part of the network stack that is looked at.
 pub struct Check {
     /// Its name, as `spec.checks` and findings have it. Its page is docs/checks/NAME.md.
@@ -26,20 +28,11 @@ pub struct Cause {
     pub check: &'static Check,
     /// Its name, as findings have it.
     pub name: &'static str,
-    /// Its words in a roll-up, without where: the same for every severity, or one for each, the least first.
-    /// `{protocol}` stands for the protocol's name, which otherwise follows in brackets where it is known.
-    pub headlines: &'static [&'static str],
-    /// The meaning of a finding that is Info.
-    pub info: Info,
-}
-
-/// The meaning of the severity Info.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Info {
-    /// The packets are known to be missed by nobody.
-    Harmless,
-    /// Nobody has judged whether they are missed.
-    Unjudged,
+    /// Its words in a roll-up, without where. `{protocol}` stands for the protocol's name, which otherwise follows in
+    /// brackets where it is known. They say what happens and claim no loss.
+    pub headline: &'static str,
+    /// The words for a harm, where they say more about it.
+    pub by_harm: &'static [(Harm, &'static str)],
 }
 
 /// A finding's cause.
@@ -60,7 +53,7 @@ macro_rules! checks {
     ($(
         $CHECK:ident $check:literal {
             finds $finds:literal;
-            $($CAUSE:ident $cause:literal $info:ident $headlines:expr;)+
+            $($CAUSE:ident $cause:literal $headline:literal $({ $($harm:ident $words:literal;)+ })?;)+
         }
     )+) => {
         /// Every check, in the order of the documents.
@@ -78,8 +71,8 @@ macro_rules! checks {
                 pub static $CAUSE: Cause = Cause {
                     check: &$CHECK,
                     name: $cause,
-                    headlines: &$headlines,
-                    info: Info::$info,
+                    headline: $headline,
+                    by_harm: &[$($((Harm::$harm, $words)),+)?],
                 };
             )+
         )+
@@ -89,67 +82,85 @@ macro_rules! checks {
 checks! {
     PROMISCUITY "Promiscuity" {
         finds "who made a device promiscuous, along the whole chain, and whether it must be";
-        BRIDGE_PORT "BridgePort" Harmless ["interface promiscuous for a bridge"];
-        OPEN_VSWITCH_PORT "OpenVSwitchPort" Harmless ["interface promiscuous for Open vSwitch"];
-        MACVLAN_PASSTHRU "MacvlanPassthru" Harmless ["interface promiscuous for a macvlan"];
-        PACKET_SOCKET "PacketSocket" Harmless ["interface promiscuous for a packet capture"];
-        USER_REQUEST "UserRequest" Harmless ["interface promiscuous by an administrator"];
-        UNICAST_FILTER "UnicastFilter" Harmless ["interface promiscuous, its address filter is full"];
-        ALL_MULTICAST "AllMulticast" Harmless ["interface takes every multicast frame"];
-        UNEXPLAINED "Unexplained" Harmless ["interface promiscuous without a known cause"];
+        BRIDGE_PORT "BridgePort" "interface promiscuous for a bridge";
+        OPEN_VSWITCH_PORT "OpenVSwitchPort" "interface promiscuous for Open vSwitch";
+        MACVLAN_PASSTHRU "MacvlanPassthru" "interface promiscuous for a macvlan";
+        PACKET_SOCKET "PacketSocket" "interface promiscuous for a packet capture";
+        USER_REQUEST "UserRequest" "interface promiscuous by an administrator";
+        UNICAST_FILTER "UnicastFilter" "interface promiscuous, its address filter is full";
+        ALL_MULTICAST "AllMulticast" "interface takes every multicast frame";
+        UNEXPLAINED "Unexplained" "interface promiscuous without a known cause";
     }
     UNHANDLED_PROTOCOL "UnhandledProtocol" {
         finds "frames that nobody on the node receives: LLDP, CDP, slow protocols and others, with their sender";
-        NO_RECEIVER "NoReceiver" Harmless [
-            "{protocol} dropped",
-            "{protocol} addressed to the node dropped",
-            "{protocol} addressed to the node dropped",
-        ];
+        NO_RECEIVER "NoReceiver" "{protocol} dropped" {
+            Loss "{protocol} addressed to the node dropped";
+        };
     }
     CHECKSUM_DROP "ChecksumDrop" {
-        finds "half-made checksums that a program passed on, told from bytes that really broke";
-        PARTIAL_CHECKSUM_LOST "PartialChecksumLost" Harmless ["packets with an unfinished checksum dropped"];
-        CORRUPTION "Corruption" Harmless ["corrupt packets dropped"];
+        finds "checksums that nobody filled in, told apart from bytes that really broke";
+        PARTIAL_CHECKSUM_LOST "PartialChecksumLost" "packets dropped, checksum not filled in" {
+            Outage "connections fail, checksum not filled in";
+        };
+        CORRUPTION "Corruption" "corrupt packets dropped" {
+            Outage "connections fail, packets arrive corrupt";
+        };
     }
     DRIVER_CHECKSUM "DriverChecksum" {
-        finds "drivers that cannot finish the checksums of a protocol, by the kernel log";
-        UNSUPPORTED_PROTOCOL "UnsupportedProtocol" Harmless ["driver cannot finish checksums"];
+        finds "drivers that cannot fill in the checksums of a protocol, by the kernel log";
+        UNSUPPORTED_PROTOCOL "UnsupportedProtocol" "driver cannot fill in checksums";
     }
     FRAGMENT_REASSEMBLY "FragmentReassembly" {
         finds "two interfaces in one broadcast domain whose fragments collide; datagrams that stay incomplete";
-        SHARED_BROADCAST_DOMAIN "SharedBroadcastDomain" Harmless [
-            "two interfaces in one broadcast domain",
-            "fragments collide between two interfaces in one segment",
-            "datagrams lost between two interfaces in one segment",
-        ];
-        FRAGMENT_LOSS "FragmentLoss" Harmless ["datagrams incomplete, fragments lost"];
+        SHARED_BROADCAST_DOMAIN "SharedBroadcastDomain" "two interfaces in one broadcast domain" {
+            Unknown "fragments collide between two interfaces in one segment";
+            Loss "datagrams lost between two interfaces in one segment";
+            Outage "no large datagram arrives, two interfaces are in one segment";
+        };
+        FRAGMENT_LOSS "FragmentLoss" "datagrams stay incomplete, fragments are missing" {
+            Loss "datagrams lost, fragments are missing";
+            Outage "no large datagram arrives, fragments are missing";
+        };
     }
     TAP_QUEUE_DROP "TapQueueDrop" {
         finds "guests and programs that read their macvtap, TAP or TUN device too slowly";
-        RECEIVE_QUEUE_FULL "ReceiveQueueFull" Harmless ["queue to a guest full"];
-        TRANSMIT_QUEUE_FULL "TransmitQueueFull" Harmless ["queue to a program or guest full"];
-        QUEUE_CHECK_RACE "QueueCheckRace" Harmless ["queue to a guest drops, perhaps with room in it"];
+        RECEIVE_QUEUE_FULL "ReceiveQueueFull" "VM queue full" {
+            Delay "packets to a VM late, its queue is full";
+            Outage "connections to a VM fail, its queue is full";
+        };
+        TRANSMIT_QUEUE_FULL "TransmitQueueFull" "queue to a VM or program full" {
+            Delay "packets to a VM or program late, its queue is full";
+            Outage "connections to a VM or program fail, its queue is full";
+        };
+        QUEUE_CHECK_RACE "QueueCheckRace" "VM queue drops, perhaps with room in it";
     }
     LINK_MTU "LinkMtu" {
         finds "a veth whose other end takes less than it sends";
-        PEER_MTU_SMALLER "PeerMtuSmaller" Harmless ["packets above the peer's MTU dropped"];
+        PEER_MTU_SMALLER "PeerMtuSmaller" "packets above the peer's MTU dropped" {
+            Outage "connections fail, packets exceed the peer's MTU";
+        };
     }
     SEGMENT_OFFLOAD "SegmentOffload" {
-        finds "TCP behind an inline segment routing header (SRv6) that offload does not join, or drops";
-        SEGMENT_ROUTING_GRO "SegmentRoutingGro" Harmless ["segment routing packets not joined on receipt"];
-        SEGMENT_ROUTING_GSO "SegmentRoutingGso" Harmless ["segment routing super-frames dropped"];
+        finds "TCP behind an inline segment routing header (SRv6) that offload does not merge, or drops";
+        SEGMENT_ROUTING_GRO "SegmentRoutingGro" "SRv6 packets not merged on receipt (GRO)";
+        SEGMENT_ROUTING_GSO "SegmentRoutingGso" "SRv6 super-frames dropped" {
+            Outage "connections over SRv6 fail, super-frames are dropped";
+        };
     }
     RECEIVE_OVERRUN "ReceiveOverrun" {
-        finds "NICs and CPUs that packets come too fast for";
-        RING_FULL "RingFull" Harmless ["receive ring of a NIC full"];
-        BACKLOG_FULL "BacklogFull" Harmless ["backlog of a CPU full"];
+        finds "NICs and CPUs that cannot keep up with what they receive";
+        RING_FULL "RingFull" "NIC receive ring full";
+        BACKLOG_FULL "BacklogFull" "CPU backlog full";
     }
     OTHER_DROP "OtherDrop" {
         finds "every other drop by the kernel's own reason, with what it means and what to do";
-        NOT_LOSS "NotLoss" Harmless ["freed packets that nobody misses"];
-        NO_DEVICE "NoDevice" Unjudged ["packets dropped without a device of the node"];
-        REMAINDER "Remainder" Unjudged ["packets dropped for several small reasons"];
-        LISTEN_OVERFLOWS "ListenOverflows" Unjudged ["connections refused by a full listening socket"];
+        NOT_LOSS "NotLoss" "packets dropped that nobody misses";
+        NO_DEVICE "NoDevice" "packets dropped, device not known";
+        REMAINDER "Remainder" "packets dropped for several small reasons";
+        LISTEN_OVERFLOWS "ListenOverflows" "new connections refused, listen queue full" {
+            Delay "new connections late, listen queue full";
+            Outage "new connections fail, listen queue full";
+        };
     }
 }
 

@@ -1,6 +1,7 @@
 //! The checks and their causes. Written by `cargo xtask codegen` from agent/diagnosis/src/causes.rs.
 
 use super::Cause;
+use crate::harm::Harm;
 
 /// Every check, in the order of the reference.
 pub const CHECKS: [&str; 10] = [
@@ -22,30 +23,31 @@ pub const OTHER_DROP: &str = "OtherDrop";
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
 pub const CAUSES: [Cause; 26] = [
-    Cause { check: "Promiscuity", name: "BridgePort", is_harmless_as_info: true, headlines: &["interface promiscuous for a bridge"] },
-    Cause { check: "Promiscuity", name: "OpenVSwitchPort", is_harmless_as_info: true, headlines: &["interface promiscuous for Open vSwitch"] },
-    Cause { check: "Promiscuity", name: "MacvlanPassthru", is_harmless_as_info: true, headlines: &["interface promiscuous for a macvlan"] },
-    Cause { check: "Promiscuity", name: "PacketSocket", is_harmless_as_info: true, headlines: &["interface promiscuous for a packet capture"] },
-    Cause { check: "Promiscuity", name: "UserRequest", is_harmless_as_info: true, headlines: &["interface promiscuous by an administrator"] },
-    Cause { check: "Promiscuity", name: "UnicastFilter", is_harmless_as_info: true, headlines: &["interface promiscuous, its address filter is full"] },
-    Cause { check: "Promiscuity", name: "AllMulticast", is_harmless_as_info: true, headlines: &["interface takes every multicast frame"] },
-    Cause { check: "Promiscuity", name: "Unexplained", is_harmless_as_info: true, headlines: &["interface promiscuous without a known cause"] },
-    Cause { check: "UnhandledProtocol", name: "NoReceiver", is_harmless_as_info: true, headlines: &["{protocol} dropped", "{protocol} addressed to the node dropped", "{protocol} addressed to the node dropped"] },
-    Cause { check: "ChecksumDrop", name: "PartialChecksumLost", is_harmless_as_info: true, headlines: &["packets with an unfinished checksum dropped"] },
-    Cause { check: "ChecksumDrop", name: "Corruption", is_harmless_as_info: true, headlines: &["corrupt packets dropped"] },
-    Cause { check: "DriverChecksum", name: "UnsupportedProtocol", is_harmless_as_info: true, headlines: &["driver cannot finish checksums"] },
-    Cause { check: "FragmentReassembly", name: "SharedBroadcastDomain", is_harmless_as_info: true, headlines: &["two interfaces in one broadcast domain", "fragments collide between two interfaces in one segment", "datagrams lost between two interfaces in one segment"] },
-    Cause { check: "FragmentReassembly", name: "FragmentLoss", is_harmless_as_info: true, headlines: &["datagrams incomplete, fragments lost"] },
-    Cause { check: "TapQueueDrop", name: "ReceiveQueueFull", is_harmless_as_info: true, headlines: &["queue to a guest full"] },
-    Cause { check: "TapQueueDrop", name: "TransmitQueueFull", is_harmless_as_info: true, headlines: &["queue to a program or guest full"] },
-    Cause { check: "TapQueueDrop", name: "QueueCheckRace", is_harmless_as_info: true, headlines: &["queue to a guest drops, perhaps with room in it"] },
-    Cause { check: "LinkMtu", name: "PeerMtuSmaller", is_harmless_as_info: true, headlines: &["packets above the peer's MTU dropped"] },
-    Cause { check: "SegmentOffload", name: "SegmentRoutingGro", is_harmless_as_info: true, headlines: &["segment routing packets not joined on receipt"] },
-    Cause { check: "SegmentOffload", name: "SegmentRoutingGso", is_harmless_as_info: true, headlines: &["segment routing super-frames dropped"] },
-    Cause { check: "ReceiveOverrun", name: "RingFull", is_harmless_as_info: true, headlines: &["receive ring of a NIC full"] },
-    Cause { check: "ReceiveOverrun", name: "BacklogFull", is_harmless_as_info: true, headlines: &["backlog of a CPU full"] },
-    Cause { check: "OtherDrop", name: "NotLoss", is_harmless_as_info: true, headlines: &["freed packets that nobody misses"] },
-    Cause { check: "OtherDrop", name: "NoDevice", is_harmless_as_info: false, headlines: &["packets dropped without a device of the node"] },
-    Cause { check: "OtherDrop", name: "Remainder", is_harmless_as_info: false, headlines: &["packets dropped for several small reasons"] },
-    Cause { check: "OtherDrop", name: "ListenOverflows", is_harmless_as_info: false, headlines: &["connections refused by a full listening socket"] },
+    Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
+    Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
+    Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
+    Cause { check: "Promiscuity", name: "PacketSocket", headline: "interface promiscuous for a packet capture", by_harm: &[] },
+    Cause { check: "Promiscuity", name: "UserRequest", headline: "interface promiscuous by an administrator", by_harm: &[] },
+    Cause { check: "Promiscuity", name: "UnicastFilter", headline: "interface promiscuous, its address filter is full", by_harm: &[] },
+    Cause { check: "Promiscuity", name: "AllMulticast", headline: "interface takes every multicast frame", by_harm: &[] },
+    Cause { check: "Promiscuity", name: "Unexplained", headline: "interface promiscuous without a known cause", by_harm: &[] },
+    Cause { check: "UnhandledProtocol", name: "NoReceiver", headline: "{protocol} dropped", by_harm: &[(Harm::Loss, "{protocol} addressed to the node dropped")] },
+    Cause { check: "ChecksumDrop", name: "PartialChecksumLost", headline: "packets dropped, checksum not filled in", by_harm: &[(Harm::Outage, "connections fail, checksum not filled in")] },
+    Cause { check: "ChecksumDrop", name: "Corruption", headline: "corrupt packets dropped", by_harm: &[(Harm::Outage, "connections fail, packets arrive corrupt")] },
+    Cause { check: "DriverChecksum", name: "UnsupportedProtocol", headline: "driver cannot fill in checksums", by_harm: &[] },
+    Cause { check: "FragmentReassembly", name: "SharedBroadcastDomain", headline: "two interfaces in one broadcast domain", by_harm: &[(Harm::Unknown, "fragments collide between two interfaces in one segment"), (Harm::Loss, "datagrams lost between two interfaces in one segment"), (Harm::Outage, "no large datagram arrives, two interfaces are in one segment")] },
+    Cause { check: "FragmentReassembly", name: "FragmentLoss", headline: "datagrams stay incomplete, fragments are missing", by_harm: &[(Harm::Loss, "datagrams lost, fragments are missing"), (Harm::Outage, "no large datagram arrives, fragments are missing")] },
+    Cause { check: "TapQueueDrop", name: "ReceiveQueueFull", headline: "VM queue full", by_harm: &[(Harm::Delay, "packets to a VM late, its queue is full"), (Harm::Outage, "connections to a VM fail, its queue is full")] },
+    Cause { check: "TapQueueDrop", name: "TransmitQueueFull", headline: "queue to a VM or program full", by_harm: &[(Harm::Delay, "packets to a VM or program late, its queue is full"), (Harm::Outage, "connections to a VM or program fail, its queue is full")] },
+    Cause { check: "TapQueueDrop", name: "QueueCheckRace", headline: "VM queue drops, perhaps with room in it", by_harm: &[] },
+    Cause { check: "LinkMtu", name: "PeerMtuSmaller", headline: "packets above the peer's MTU dropped", by_harm: &[(Harm::Outage, "connections fail, packets exceed the peer's MTU")] },
+    Cause { check: "SegmentOffload", name: "SegmentRoutingGro", headline: "SRv6 packets not merged on receipt (GRO)", by_harm: &[] },
+    Cause { check: "SegmentOffload", name: "SegmentRoutingGso", headline: "SRv6 super-frames dropped", by_harm: &[(Harm::Outage, "connections over SRv6 fail, super-frames are dropped")] },
+    Cause { check: "ReceiveOverrun", name: "RingFull", headline: "NIC receive ring full", by_harm: &[] },
+    Cause { check: "ReceiveOverrun", name: "BacklogFull", headline: "CPU backlog full", by_harm: &[] },
+    Cause { check: "OtherDrop", name: "NotLoss", headline: "packets dropped that nobody misses", by_harm: &[] },
+    Cause { check: "OtherDrop", name: "NoDevice", headline: "packets dropped, device not known", by_harm: &[] },
+    Cause { check: "OtherDrop", name: "Remainder", headline: "packets dropped for several small reasons", by_harm: &[] },
+    Cause { check: "OtherDrop", name: "ListenOverflows", headline: "new connections refused, listen queue full", by_harm: &[(Harm::Delay, "new connections late, listen queue full"), (Harm::Outage, "new connections fail, listen queue full")] },
 ];
+

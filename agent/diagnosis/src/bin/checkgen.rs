@@ -5,7 +5,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use netdiag_diagnosis::causes::{CHECKS, Cause, Info, OTHER_DROP};
+use netdiag_diagnosis::causes::{CHECKS, Cause, OTHER_DROP};
 
 fn main() -> io::Result<()> {
     let text = match env::args().nth(1).as_deref() {
@@ -27,7 +27,8 @@ fn causes() -> impl Iterator<Item = &'static Cause> {
 fn list() -> String {
     let mut text = format!(
         "//! The checks and their causes. Written by `cargo xtask codegen` from agent/diagnosis/src/causes.rs.\n\n\
-         use super::Cause;\n\n\
+         use super::Cause;\n\
+         use crate::harm::Harm;\n\n\
          /// Every check, in the order of the reference.\n\
          pub const CHECKS: [&str; {}] = [\n",
         CHECKS.len()
@@ -47,13 +48,15 @@ fn list() -> String {
         causes().count()
     );
     for cause in causes() {
+        let by_harm = cause.by_harm.iter();
+        let by_harm = by_harm.map(|(harm, words)| format!("(Harm::{}, {words:?})", harm.as_str()));
         let _ = writeln!(
             text,
-            "    Cause {{ check: {:?}, name: {:?}, is_harmless_as_info: {}, headlines: &{:?} }},",
+            "    Cause {{ check: {:?}, name: {:?}, headline: {:?}, by_harm: &[{}] }},",
             cause.check.name,
             cause.name,
-            cause.info == Info::Harmless,
-            cause.headlines
+            cause.headline,
+            by_harm.collect::<Vec<_>>().join(", ")
         );
     }
     text + "];\n"
@@ -76,16 +79,17 @@ fn index() -> String {
          What no check can see, and what to use instead: [limits.md](../limits.md).\n\n\
          ## Causes\n\n\
          A finding is named by check and cause. {} has the kernel's own drop reasons as causes beside these.\n\n\
-         | finding | in a roll-up |\n\
+         | finding | in a roll-up; by harm, where the words differ |\n\
          |---|---|\n",
         table(""),
         OTHER_DROP.name
     );
     for cause in causes() {
         let (check, name) = (cause.check.name, cause.name);
-        let mut headlines = cause.headlines.to_vec();
-        headlines.dedup();
-        let words = headlines.join("; ").replace("{protocol}", "PROTOCOL");
+        let by_harm = cause.by_harm.iter();
+        let by_harm = by_harm.map(|(harm, words)| format!("; {}: {words}", harm.as_str()));
+        let words = cause.headline.to_owned() + &by_harm.collect::<String>();
+        let words = words.replace("{protocol}", "PROTOCOL");
         let _ = writeln!(text, "| [{check}/{name}]({check}.md) | {words} |");
     }
     text

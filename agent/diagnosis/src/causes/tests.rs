@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use super::CHECKS;
-use crate::detectors;
+use crate::{detectors, finding::Harm};
 
 /// `TapQueueDrop` as `tap_queue_drop`.
 fn folder_of(check: &str) -> String {
@@ -42,6 +42,24 @@ fn every_cause_stands_on_the_page_of_its_check() {
         for cause in check.causes {
             assert_eq!(cause.check, *check);
             assert!(page.contains(&format!("`{}`", cause.name)), "{cause:?}");
+        }
+    }
+}
+
+#[test]
+fn only_words_for_loss_say_that_packets_are_lost() {
+    let claims = |words: &str| {
+        let claims = ["lost", "loss", "fail", "no large datagram"];
+        claims.iter().any(|claim| words.contains(claim))
+    };
+    for cause in CHECKS.iter().flat_map(|check| check.causes) {
+        assert!(!claims(cause.headline), "{cause:?}");
+        let mut harms = BTreeSet::new();
+        for (harm, words) in cause.by_harm {
+            assert!(harms.insert(*harm), "{cause:?} has words for {harm:?} twice");
+            assert_ne!(*words, cause.headline, "{cause:?}");
+            assert!(*harm >= Harm::Loss || !claims(words), "{cause:?}: {words}");
+            assert!(*harm != Harm::Outage || claims(words), "{cause:?}: {words}");
         }
     }
 }

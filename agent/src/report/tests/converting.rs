@@ -82,9 +82,19 @@ fn custom_resources_know_exactly_the_checks_and_causes_there_are() {
     assert_eq!(known, checks::CHECKS);
     let causes = causes::CHECKS.iter().flat_map(|check| check.causes);
     let known: Vec<_> = causes
-        .map(|cause| (cause.check.name, cause.name, cause.headlines))
+        .map(|cause| {
+            let by_harm = cause.by_harm.iter();
+            let by_harm = by_harm.map(|(harm, words)| (harm.as_str(), *words));
+            let by_harm: Vec<_> = by_harm.collect();
+            (cause.check.name, cause.name, cause.headline, by_harm)
+        })
         .collect();
-    let listed = checks::CAUSES.map(|cause| (cause.check, cause.name, cause.headlines));
+    let listed = checks::CAUSES.map(|cause| {
+        let by_harm = cause.by_harm.iter();
+        let by_harm = by_harm.map(|(harm, words)| (harm.as_str(), *words));
+        let by_harm: Vec<_> = by_harm.collect();
+        (cause.check, cause.name, cause.headline, by_harm)
+    });
     assert_eq!(known, listed, "run cargo xtask codegen");
 }
 
