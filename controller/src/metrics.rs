@@ -1,11 +1,12 @@
 //! Metrics of the controller. Every label comes from a closed set in the code: no names of objects, nodes or pods.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use netdiag_crds::severity::Severity;
+use netdiag_crds::{NodeNetReport, harm::Harm, report::Finding, severity::Severity};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
@@ -18,7 +19,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::stores::Stores;
+use crate::{diagnosis::reporter::severity, stores::Stores};
 
 /// Seconds that a pass may take, from one answered by the cache to one that waits for a loaded API server.
 const PASS_SECONDS: [f64; 7] = [0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
@@ -120,6 +121,8 @@ const STATES: [&str; 6] = [
 ];
 /// Worst severities of a node.
 const SEVERITIES: [&str; 4] = ["None", "Info", "Warning", "Critical"];
+/// Severities that make a node affected.
+const URGENT: [Severity; 2] = [Severity::Warning, Severity::Critical];
 
 impl Collector for Fleet {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
@@ -143,20 +146,61 @@ impl Collector for Fleet {
         )?;
         let reports = stores.reports.state();
         let worst = reports.iter().map(|report| {
-            let results = report.status.iter().flat_map(|status| &status.results);
-            let severities = results
-                .flat_map(|result| &result.findings)
-                .map(|finding| Severity::from_status(&finding.severity));
+            let severities = findings(report).map(severity);
             severities.max().map_or("None", Severity::as_str)
         });
         write(
             &mut encoder,
             "nodes",
-            "Nodes with a report, by the worst severity that it tells",
+            "Nodes with a report, by the worst severity in it; a decision counts as Info",
             "severity",
             &tally(&SEVERITIES, worst),
-        )
+        )?;
+        write_affected(&mut encoder, &affected(reports.iter().map(Arc::as_ref)))
     }
+}
+
+fn findings(report: &NodeNetReport) -> impl Iterator<Item = &Finding> {
+    let results = report.status.iter().flat_map(|status| &status.results);
+    results.flat_map(|result| &result.findings)
+}
+
+/// Nodes with a finding of Warning or worse, by what it does. A node with several harms counts for each, by the worst
+/// severity that this harm has there.
+fn affected<'a>(
+    reports: impl Iterator<Item = &'a NodeNetReport>,
+) -> BTreeMap<(Harm, Severity), i64> {
+    let all = Harm::ALL.into_iter();
+    let all = all.flat_map(|harm| URGENT.map(|severity| ((harm, severity), 0)));
+    let mut counts: BTreeMap<_, _> = all.collect();
+    for report in reports {
+        let mut worst: BTreeMap<Harm, Severity> = BTreeMap::new();
+        for finding in findings(report) {
+            let of_harm = worst.entry(finding.harm()).or_default();
+            *of_harm = severity(finding).max(*of_harm);
+        }
+        for urgent in worst {
+            if let Some(count) = counts.get_mut(&urgent) {
+                *count += 1;
+            }
+        }
+    }
+    counts
+}
+
+fn write_affected(
+    encoder: &mut DescriptorEncoder<'_>,
+    counts: &BTreeMap<(Harm, Severity), i64>,
+) -> Result<(), std::fmt::Error> {
+    let gauge = ConstGauge::new(0i64);
+    let help = "Nodes with a finding of Warning or worse, by its harm and severity";
+    let mut metric =
+        encoder.encode_descriptor("affected_nodes", help, None, gauge.metric_type())?;
+    for ((harm, severity), count) in counts {
+        let labels = [("harm", harm.as_str()), ("severity", severity.as_str())];
+        ConstGauge::new(*count).encode(metric.encode_family(&labels)?)?;
+    }
+    Ok(())
 }
 
 /// How often each of `names` comes; whatever else comes counts as the last.
@@ -222,6 +266,41 @@ mod tests {
         assert!(
             counted.contains(&("Complete", 0)),
             "an empty state is shown too"
+        );
+    }
+
+    #[test]
+    fn an_affected_node_counts_once_for_each_harm_and_a_decision_for_none() {
+        use crate::testing::{ReportBuilder, harmful};
+        let report = |findings: &[(Harm, &str)]| {
+            let report = ReportBuilder::new("a").assigned(0).result("Finished");
+            let findings = findings.iter();
+            let findings = findings.map(|(harm, severity)| harmful("LinkMtu", *harm, severity));
+            findings.fold(report, ReportBuilder::finding)
+        };
+        let two = report(&[
+            (Harm::Loss, "Warning"),
+            (Harm::Loss, "Critical"),
+            (Harm::Outage, "Warning"),
+            (Harm::Delay, "Info"),
+        ]);
+        let mut rule = harmful("OtherDrop", Harm::Outage, "Critical");
+        rule.decision = true;
+        let refused = report(&[(Harm::None, "Info")]).finding(rule);
+        let reports = [two.build(), refused.build()];
+        let counts = affected(reports.iter());
+        assert_eq!(
+            counts.len(),
+            Harm::ALL.len() * URGENT.len(),
+            "zeros are shown"
+        );
+        let counted: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(
+            counted,
+            [
+                ((Harm::Loss, Severity::Critical), 1),
+                ((Harm::Outage, Severity::Warning), 1)
+            ]
         );
     }
 }

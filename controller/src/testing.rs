@@ -9,15 +9,19 @@ use k8s_openapi::{
 };
 use kube::api::ObjectMeta;
 use netdiag_crds::{
-    NodeNetDiagnosis, NodeNetDiagnosisSpec, NodeNetReport, NodeNetReportSpec, conditions,
+    NodeNetDiagnosis, NodeNetDiagnosisSpec, NodeNetReport, NodeNetReportSpec,
+    checks::CHECKS,
+    conditions,
     diagnosis::NodeSelection,
+    harm::Harm,
     report::{
         AgentInfo, Assignment, Explained, Finding, LedgerEntry, Mode, Refusal, RunResult, Window,
     },
+    severity::Severity,
 };
 
 use crate::{
-    diagnosis::{self, World},
+    diagnosis::{self, World, asked::Asked, reporter::Reporter},
     run::{Run, moment::Moment},
     stored_report::heartbeat,
 };
@@ -71,7 +75,7 @@ pub fn diagnosis() -> NodeNetDiagnosis {
         checks: None,
         interfaces: None,
         pods: true,
-        min_severity: netdiag_crds::severity::Severity::Info,
+        min_severity: Severity::Info,
         once: None,
         continuous: None,
         suspend: false,
@@ -83,6 +87,23 @@ pub fn diagnosis() -> NodeNetDiagnosis {
     diagnosis.metadata.generation = Some(1);
     diagnosis.metadata.resource_version = Some("1".into());
     diagnosis
+}
+
+/// Everything of this severity or worse.
+pub fn asked(least: Severity) -> Asked<'static> {
+    Asked {
+        checks: CHECKS.into(),
+        least,
+        some_interfaces: false,
+        pods: true,
+    }
+}
+
+/// A reporter with the first result of its report.
+pub fn reporter<'a>(node: &'a Node, report: &'a NodeNetReport, least: Severity) -> Reporter<'a> {
+    let name = node.metadata.name.as_deref().expect("nodes have names");
+    let result = &report.status.as_ref().expect("it reported").results[0];
+    Reporter::new(name, node, report, result, &asked(least))
 }
 
 /// The same after its reconciler has seen it at `at(0)`, and no node has yet been assigned.
@@ -151,6 +172,15 @@ pub fn finding(check: &str, cause: &str, severity: &str) -> Finding {
     }
 }
 
+/// A finding with its harm, about packets whose number is known.
+pub fn harmful(check: &str, harm: Harm, severity: &str) -> Finding {
+    Finding {
+        harm: Some(harm.as_str().into()),
+        packets: Some(4),
+        ..finding(check, "PeerMtuSmaller", severity)
+    }
+}
+
 pub fn counter(
     name: &str,
     increase: i64,
@@ -203,7 +233,7 @@ impl ReportBuilder {
             checks: Vec::new(),
             interfaces: None,
             pods: true,
-            min_severity: netdiag_crds::severity::Severity::Info,
+            min_severity: Severity::Info,
             mode: Mode::Once,
             window_seconds: 35,
             suspend: false,

@@ -12,7 +12,7 @@ use crate::limits;
 pub const PROGRESSING: &str = "Progressing";
 /// NodeNetDiagnosis: every node has finished, failed or is unreachable.
 pub const COMPLETE: &str = "Complete";
-/// NodeNetDiagnosis: packets are lost.
+/// NodeNetDiagnosis: nodes are affected, each by a finding of Warning or worse.
 pub const FINDINGS_PRESENT: &str = "FindingsPresent";
 /// NodeNetDiagnosis: something could not be looked at.
 pub const DEGRADED: &str = "Degraded";
@@ -35,8 +35,15 @@ pub mod reasons {
     pub const COMPLETED: &str = "Complete";
     /// Progressing and Complete: `spec.suspend` is set.
     pub const SUSPENDED: &str = "Suspended";
-    /// FindingsPresent: nothing worse than Info.
+    /// FindingsPresent: no loss was found.
     pub const NO_LOSS: &str = "NoLoss";
+    /// FindingsPresent: no loss is proven; of some drops nobody can tell whether they are.
+    pub const NO_PROVEN_LOSS: &str = "NoProvenLoss";
+    /// FindingsPresent: packets are lost or late, or connections fail, and it asks for no act: too few of them, or no
+    /// fault of the nodes.
+    pub const NOTHING_TO_ACT_ON: &str = "NothingToActOn";
+    /// FindingsPresent: packets were lost, and what explains them is not among what the diagnosis asks for.
+    pub const NOT_ASKED_FOR: &str = "NotAskedFor";
     /// FindingsPresent: the worst is a Warning.
     pub const WARNING: &str = "Warning";
     /// FindingsPresent: the worst is Critical.

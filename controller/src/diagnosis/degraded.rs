@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netdiag_crds::{NodeNetDiagnosisSpec, checks, conditions::reasons, limits, report::RunResult};
+use netdiag_crds::{conditions::reasons, limits, report::RunResult};
 
 use super::{
+    asked::Asked,
     members::{Member, Roster},
     phrase,
     progress::{State, Why},
@@ -27,20 +28,35 @@ pub struct Gaps<'a> {
     in_part: Vec<String>,
 }
 
-/// Whether some check could not be made at all.
-pub fn is_blind(result: &RunResult) -> bool {
-    result.unchecked.iter().any(|unchecked| !unchecked.partly)
+/// The reason why a node could not look in full: some check was not made at all, or each that was asked for was made in
+/// part only, as where no interface has a name that was asked for.
+pub fn blindness<'a>(result: &'a RunResult, asked: &Asked<'_>) -> Option<&'a str> {
+    let unchecked = || result.unchecked.iter();
+    if let Some(not_made) = unchecked().find(|unchecked| !unchecked.partly) {
+        return Some(&not_made.reason);
+    }
+    let in_part: BTreeSet<&str> = unchecked().map(|entry| entry.check.as_str()).collect();
+    if !asked.checks.is_subset(&in_part) {
+        return None;
+    }
+    // The reason that most checks share.
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in unchecked() {
+        *reasons.entry(&entry.reason).or_default() += 1;
+    }
+    let most = reasons.into_iter().max_by_key(|(_, checks)| *checks);
+    most.map(|(reason, _)| reason)
 }
 
 impl<'a> Gaps<'a> {
     /// What is missing of a diagnosis.
     pub fn of(
-        spec: &NodeNetDiagnosisSpec,
+        asked: &Asked<'_>,
         roster: &Roster,
         members: &[Member<'a>],
         missing: &[&'a str],
     ) -> Self {
-        let wanted = spec.checks.as_ref().map_or(checks::CHECKS.len(), Vec::len);
+        let wanted = asked.checks.len();
         let mut gaps = Self {
             missing: missing.to_vec(),
             beyond_limit: roster.omitted,

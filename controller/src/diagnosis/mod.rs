@@ -1,16 +1,21 @@
 //! NodeNetDiagnosis: follows each run from its start to its completion and rolls up what the nodes report.
 
+pub mod asked;
 pub mod columns;
 pub mod decide;
 pub mod degraded;
 pub mod factors;
+pub mod loose;
 pub mod members;
 pub mod node_findings;
+pub mod outcome;
 pub mod phrase;
 pub mod progress;
 pub mod reconcile;
 pub mod reporter;
 pub mod rollup;
+pub mod sentences;
+pub mod standing;
 pub mod status;
 pub mod storing;
 pub mod traits;

@@ -2,6 +2,7 @@
 
 use netdiag_crds::{
     diagnosis::{NodeFinding, NodeFindings},
+    harm::Harm,
     limits,
     report::Finding,
     severity::Severity,
@@ -22,11 +23,8 @@ pub const MOST_BYTES: usize = 200 * 1024;
 ///
 /// Every affected node is listed with its worst finding before anything else takes room: first the commands of these,
 /// then the other findings of Warning or worse, then those of Info.
-pub fn fit(reporters: &[Reporter<'_>], least: Severity) -> (Vec<NodeFindings>, usize) {
-    let mut nodes: Vec<Listed<'_>> = reporters
-        .iter()
-        .filter_map(|reporter| Listed::of(reporter, least))
-        .collect();
+pub fn fit(reporters: &[Reporter<'_>]) -> (Vec<NodeFindings>, usize) {
+    let mut nodes: Vec<Listed<'_>> = reporters.iter().filter_map(Listed::of).collect();
     nodes.sort_by_key(|node| (std::cmp::Reverse(node.worst), node.name));
     let all = nodes.len();
     nodes.truncate(limits::NODE_FINDINGS);
@@ -59,10 +57,17 @@ impl Room {
     }
 }
 
+/// How bad a finding is: what somebody decided is the least of its severity.
+type Rank = (Severity, bool, Harm);
+
+fn rank(finding: &Finding) -> Rank {
+    (severity(finding), !finding.decision, finding.harm())
+}
+
 /// One node, and what of it is listed so far.
 struct Listed<'a> {
     name: &'a str,
-    worst: Severity,
+    worst: Rank,
     /// Worst first.
     findings: Vec<&'a Finding>,
     all: &'a [Finding],
@@ -70,14 +75,14 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn of(reporter: &Reporter<'a>, least: Severity) -> Option<Self> {
-        let mut findings: Vec<&Finding> = reporter.findings(least).collect();
+    fn of(reporter: &Reporter<'a>) -> Option<Self> {
+        let mut findings = reporter.findings.clone();
         // Stable: the agent has put them into order among equals.
-        findings.sort_by_key(|finding| std::cmp::Reverse(severity(finding)));
+        findings.sort_by_key(|finding| std::cmp::Reverse(rank(finding)));
         findings.truncate(limits::FINDINGS_PER_NODE);
         Some(Self {
             name: reporter.name,
-            worst: severity(findings.first()?),
+            worst: rank(findings.first()?),
             findings,
             all: &reporter.result.findings,
             listed: Vec::new(),
@@ -85,7 +90,7 @@ impl<'a> Listed<'a> {
     }
 
     fn is_affected(&self) -> bool {
-        self.worst > Severity::Info
+        self.worst.0 > Severity::Info
     }
 
     /// Lists the worst finding without its command, which the node's report has too.
@@ -164,7 +169,7 @@ fn shorten(finding: &Finding, all: &[Finding]) -> NodeFinding {
         cause: finding.cause.clone(),
         harm: Some(finding.harm().as_str().to_owned()),
         decision: finding.decision,
-        severity: finding.severity.clone(),
+        severity: severity(finding).as_str().to_owned(),
         interface: subject.interface.clone(),
         pod: subject
             .pod

@@ -1,37 +1,82 @@
 //! Findings in a few words, for a column.
 
-use netdiag_crds::{checks, severity::Severity};
+use netdiag_crds::{checks, harm::Harm, severity::Severity};
 
-/// What happened, without where: `LLDP dropped`. A cause that this release does not know is named as it names itself.
-pub fn headline(check: &str, cause: &str, severity: Severity, protocol: Option<&str>) -> String {
-    const PROTOCOL: &str = "{protocol}";
-    match checks::cause(check, cause).map(|known| known.headline(severity)) {
-        Some(words) if words.contains(PROTOCOL) => words.replace(
-            PROTOCOL,
-            protocol.unwrap_or("frames of an unknown protocol"),
-        ),
-        Some(words) => with_protocol(words, protocol),
-        // The kernel's reason, in its spelling.
-        None if check == checks::OTHER_DROP => with_protocol(cause, protocol),
-        None => with_protocol(&format!("{check}/{cause}"), protocol),
-    }
+use super::sentences::suffered;
+
+/// Alike findings, as far as their words depend on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind<'a> {
+    /// The check.
+    pub check: &'a str,
+    /// The cause.
+    pub cause: &'a str,
+    /// The protocol, where they are about one.
+    pub protocol: Option<&'a str>,
+    /// The worst that they do.
+    pub harm: Harm,
+    /// The nodes on which they do it.
+    pub harmed: usize,
+    /// Somebody decided it so.
+    pub decision: bool,
+    /// Their severity.
+    pub severity: Severity,
 }
 
-/// What a person may be told about a finding beside its severity: `, harmless` where that is known. Of the kernel's own
-/// reasons (a filter's decision, a packet without a device) nobody has judged that.
-pub fn verdict(check: &str, cause: &str, severity: Severity) -> &'static str {
-    let is_harmless = match checks::cause(check, cause) {
-        Some(known) => known.is_harmless_as_info,
-        None => check != checks::OTHER_DROP,
-    };
-    if severity == Severity::Info && is_harmless {
-        ", harmless"
+/// What happened on so many nodes: `VM queue full on 12 nodes`, `LLDP dropped on 297 nodes, harmless`.
+pub fn headline(kind: &Kind<'_>, on: usize) -> String {
+    let known = checks::cause(kind.check, kind.cause);
+    let is_everywhere = kind.harmed >= on;
+    let own = known.and_then(|known| known.words_for(kind.harm));
+    let own = own.filter(|_| is_everywhere);
+    // Without words: the kernel's reason in its spelling, or the name of a newer agent's cause.
+    let words = own.unwrap_or_else(|| known.map_or(kind.cause, |known| known.headline));
+    // Words of the list say which packets end; of what the kernel or a newer agent names, the harm must be said.
+    let says_harm = own.is_some() || is_everywhere && known.is_some() && kind.harm == Harm::Loss;
+    let (what, why) = words.split_once(", ").unwrap_or((words, ""));
+    let comma = if why.is_empty() { "" } else { ", " };
+    let verdict = verdict(kind, says_harm, is_everywhere);
+    let what = with_protocol(what, kind.protocol);
+    format!("{what} on {}{comma}{why}{verdict}", nodes(on))
+}
+
+/// What a person is told about findings beside their words: `, harmless`. Where only some of the nodes suffer the worst,
+/// their number is said.
+fn verdict(kind: &Kind<'_>, says_harm: bool, is_everywhere: bool) -> String {
+    if kind.decision {
+        return ", refused as meant".to_owned();
+    }
+    let on = if is_everywhere {
+        String::new()
     } else {
-        ""
+        format!(" on {}", kind.harmed)
+    };
+    if kind.severity > Severity::Info {
+        return if says_harm {
+            String::new()
+        } else {
+            format!(", {}{on}", suffered(kind.harm))
+        };
+    }
+    match kind.harm {
+        Harm::None => ", harmless".to_owned(),
+        Harm::Cost => format!(", no loss by it{on}"),
+        Harm::Unknown => format!(", harm not known{on}"),
+        Harm::Delay | Harm::Loss if is_everywhere => ", too few to act on".to_owned(),
+        Harm::Delay => format!(", late{on}, too few to act on"),
+        Harm::Loss => format!(", lost{on}, too few to act on"),
+        Harm::Outage => format!(", no fault found{on}"),
     }
 }
 
 fn with_protocol(text: &str, protocol: Option<&str>) -> String {
+    const PROTOCOL: &str = "{protocol}";
+    if text.contains(PROTOCOL) {
+        return text.replace(
+            PROTOCOL,
+            protocol.unwrap_or("frames of an unknown protocol"),
+        );
+    }
     match protocol {
         Some(protocol) => format!("{text} ({protocol})"),
         None => text.to_owned(),
@@ -73,55 +118,118 @@ pub fn cut(text: &str, most: usize) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn known_causes_read_as_words_and_unknown_ones_as_themselves() {
-        let text = |check, cause, severity, protocol| headline(check, cause, severity, protocol);
-        assert_eq!(
-            text(
-                "UnhandledProtocol",
-                "NoReceiver",
-                Severity::Info,
-                Some("LLDP")
-            ),
-            "LLDP dropped"
-        );
-        assert_eq!(
-            text(
-                "UnhandledProtocol",
-                "NoReceiver",
-                Severity::Warning,
-                Some("0x88b5")
-            ),
-            "0x88b5 addressed to the node dropped"
-        );
-        assert_eq!(
-            text("OtherDrop", "NETFILTER_DROP", Severity::Info, None),
-            "NETFILTER_DROP"
-        );
-        assert_eq!(
-            text("OtherDrop", "NoDevice", Severity::Info, None),
-            "packets dropped without a device of the node"
-        );
-        assert_eq!(
-            text("ChecksumDrop", "Corruption", Severity::Warning, Some("UDP")),
-            "corrupt packets dropped (UDP)"
-        );
-        assert_eq!(
-            text("NewCheck", "NewCause", Severity::Warning, None),
-            "NewCheck/NewCause"
-        );
+    fn kind(
+        check: &'static str,
+        cause: &'static str,
+        harm: Harm,
+        severity: Severity,
+    ) -> Kind<'static> {
+        Kind {
+            check,
+            cause,
+            protocol: None,
+            harm,
+            harmed: 2,
+            decision: false,
+            severity,
+        }
+    }
+
+    #[track_caller]
+    fn check(kind: Kind<'_>, said: &str) {
+        assert_eq!(headline(&kind, 2), said);
     }
 
     #[test]
-    fn only_what_was_judged_is_called_harmless() {
-        let lldp = verdict("UnhandledProtocol", "NoReceiver", Severity::Info);
-        assert_eq!(lldp, ", harmless");
-        assert_eq!(
-            verdict("OtherDrop", "NotLoss", Severity::Info),
-            ", harmless"
+    fn known_causes_read_as_words_and_unknown_ones_as_themselves() {
+        use Severity::{Critical, Info, Warning};
+        let lldp = kind("UnhandledProtocol", "NoReceiver", Harm::None, Info);
+        let of = |kind: Kind<'static>, protocol| Kind {
+            protocol: Some(protocol),
+            ..kind
+        };
+        check(of(lldp, "LLDP"), "LLDP dropped on 2 nodes, harmless");
+        let own = kind("UnhandledProtocol", "NoReceiver", Harm::Loss, Warning);
+        check(
+            of(own, "0x88b5"),
+            "0x88b5 addressed to the node dropped on 2 nodes",
         );
-        assert_eq!(verdict("OtherDrop", "NoDevice", Severity::Info), "");
-        assert_eq!(verdict("LinkMtu", "PeerMtuSmaller", Severity::Critical), "");
+        let corrupt = kind("ChecksumDrop", "Corruption", Harm::Loss, Warning);
+        check(
+            of(corrupt, "UDP"),
+            "corrupt packets dropped (UDP) on 2 nodes",
+        );
+        let queue = kind("TapQueueDrop", "ReceiveQueueFull", Harm::Loss, Critical);
+        check(queue, "VM queue full on 2 nodes");
+        let newer = kind("NewCheck", "NewCause", Harm::Loss, Warning);
+        check(newer, "NewCause on 2 nodes, packets lost");
+        let kernel = kind("OtherDrop", "PROTO_MEM", Harm::Outage, Critical);
+        check(kernel, "PROTO_MEM on 2 nodes, connections fail");
+    }
+
+    #[test]
+    fn a_mild_finding_says_what_it_does_and_that_nothing_need_be_done() {
+        let mild = |harm| kind("LinkMtu", "PeerMtuSmaller", harm, Severity::Info);
+        for (harm, said) in [
+            (
+                Harm::None,
+                "packets above the peer's MTU dropped on 2 nodes, harmless",
+            ),
+            (
+                Harm::Unknown,
+                "packets above the peer's MTU dropped on 2 nodes, harm not known",
+            ),
+            (
+                Harm::Loss,
+                "packets above the peer's MTU dropped on 2 nodes, too few to act on",
+            ),
+            (
+                Harm::Outage,
+                "connections fail on 2 nodes, packets exceed the peer's MTU, no fault found",
+            ),
+        ] {
+            check(mild(harm), said);
+        }
+        let slow = kind(
+            "SegmentOffload",
+            "SegmentRoutingGro",
+            Harm::Cost,
+            Severity::Info,
+        );
+        check(
+            slow,
+            "SRv6 packets not merged on receipt (GRO) on 2 nodes, no loss by it",
+        );
+        let rule = Kind {
+            decision: true,
+            ..kind("OtherDrop", "NETFILTER_DROP", Harm::Loss, Severity::Info)
+        };
+        check(rule, "NETFILTER_DROP on 2 nodes, refused as meant");
+    }
+
+    #[test]
+    fn a_finding_to_act_on_says_its_harm() {
+        let act = |harm| kind("ReceiveOverrun", "RingFull", harm, Severity::Warning);
+        check(
+            act(Harm::Outage),
+            "NIC receive ring full on 2 nodes, connections fail",
+        );
+        check(
+            act(Harm::Delay),
+            "NIC receive ring full on 2 nodes, packets late",
+        );
+        let late = kind(
+            "TapQueueDrop",
+            "ReceiveQueueFull",
+            Harm::Delay,
+            Severity::Warning,
+        );
+        check(late, "packets to a VM late on 2 nodes, its queue is full");
+        // A newer agent's harm.
+        check(
+            act(Harm::Unknown),
+            "NIC receive ring full on 2 nodes, harm not known",
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The results of all nodes as one: counters summed, alike findings counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use netdiag_crds::{
     diagnosis::{CommonFactor, FleetCounter, FleetFinding},
@@ -12,7 +12,7 @@ use netdiag_crds::{
 
 use super::{
     factors::{self, Member},
-    phrase,
+    phrase::{self, Kind},
     reporter::{Reporter, severity},
     traits,
 };
@@ -56,19 +56,21 @@ fn add(sum: &mut i64, count: i64) {
     *sum = sum.saturating_add(count.max(0));
 }
 
-/// What makes two findings alike.
+/// What makes two findings alike. What somebody decided is never counted with what nobody did.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Kind<'a> {
+struct Alike<'a> {
     severity: Severity,
+    decision: bool,
     check: &'a str,
     cause: &'a str,
     protocol: Option<&'a str>,
 }
 
-impl<'a> From<&'a Finding> for Kind<'a> {
+impl<'a> From<&'a Finding> for Alike<'a> {
     fn from(finding: &'a Finding) -> Self {
         Self {
             severity: severity(finding),
+            decision: finding.decision,
             check: &finding.check,
             cause: &finding.cause,
             protocol: finding.subject.protocol.as_deref(),
@@ -79,41 +81,49 @@ impl<'a> From<&'a Finding> for Kind<'a> {
 /// Alike findings of all nodes.
 #[derive(Default)]
 struct Group<'a> {
-    nodes: BTreeSet<&'a str>,
-    harm: Harm,
-    /// Some of them nobody decided.
-    undecided: bool,
+    /// Each node with the worst harm that they do there.
+    nodes: BTreeMap<&'a str, Harm>,
     events: i64,
+    /// The packets that they harmed, and whether all say how many.
+    packets: i64,
+    is_more: bool,
     /// Of each counter, how much these findings explain.
     booked: BTreeMap<&'a str, i64>,
 }
 
-/// Alike findings of all nodes, worst first, and how many kinds did not fit.
-pub fn findings(
-    reporters: &[Reporter<'_>],
-    least: Severity,
-    totals: &[FleetCounter],
-) -> (Vec<FleetFinding>, usize) {
-    let mut groups: BTreeMap<Kind<'_>, Group<'_>> = BTreeMap::new();
-    for reporter in reporters {
-        let ledger = &reporter.result.ledger;
-        for finding in reporter.findings(least) {
-            let group = groups.entry(finding.into()).or_default();
-            group.nodes.insert(reporter.name);
-            group.harm = group.harm.max(finding.harm());
-            group.undecided |= !finding.decision;
-            add(&mut group.events, finding.count);
-            for (counter, count) in booked_to(ledger, &finding.id) {
-                add(group.booked.entry(counter).or_default(), count);
-            }
+impl<'a> Group<'a> {
+    fn add(&mut self, node: &'a str, finding: &'a Finding, ledger: &'a [LedgerEntry]) {
+        let harm = self.nodes.entry(node).or_default();
+        *harm = finding.harm().max(*harm);
+        add(&mut self.events, finding.count);
+        match finding.packets {
+            Some(packets) => add(&mut self.packets, packets),
+            None => self.is_more = true,
+        }
+        for (counter, count) in booked_to(ledger, &finding.id) {
+            add(self.booked.entry(counter).or_default(), count);
         }
     }
-    let mut groups: Vec<(Kind<'_>, Group<'_>)> = groups.into_iter().collect();
+}
+
+/// Alike findings of all nodes, worst first, and how many kinds did not fit. Of equal severity, what somebody decided
+/// comes last.
+pub fn findings(reporters: &[Reporter<'_>], totals: &[FleetCounter]) -> (Vec<Rolled>, usize) {
+    let mut groups: BTreeMap<Alike<'_>, Group<'_>> = BTreeMap::new();
+    for reporter in reporters {
+        for finding in &reporter.findings {
+            let group = groups.entry((*finding).into()).or_default();
+            group.add(reporter.name, finding, &reporter.result.ledger);
+        }
+    }
+    let mut groups: Vec<(Alike<'_>, Group<'_>)> = groups.into_iter().collect();
     groups.sort_by(|(a, in_a), (b, in_b)| {
-        let rank = |kind: &Kind<'_>, group: &Group<'_>| {
+        let rank = |alike: &Alike<'_>, group: &Group<'_>| {
             // Of two that are equally bad, what explains a counter comes before what is only context.
             (
-                kind.severity,
+                alike.severity,
+                !alike.decision,
+                group.harm(),
                 !group.booked.is_empty(),
                 group.nodes.len(),
                 group.events,
@@ -125,7 +135,7 @@ pub fn findings(
     groups.truncate(limits::FLEET_FINDINGS);
     let findings = groups
         .into_iter()
-        .map(|(kind, group)| group.into_finding(kind, reporters, totals))
+        .map(|(alike, group)| group.roll_up(alike, reporters, totals))
         .collect();
     (findings, left_out)
 }
@@ -138,59 +148,98 @@ fn booked_to<'a>(ledger: &'a [LedgerEntry], id: &str) -> impl Iterator<Item = (&
     })
 }
 
-impl Group<'_> {
-    fn into_finding(
+/// A rolled-up finding.
+pub struct Rolled {
+    /// As it is stored.
+    pub finding: FleetFinding,
+    /// In a few words, for the column: `TapQueueDrop/ReceiveQueueFull: VM queue full on 12 nodes`.
+    pub headline: String,
+}
+
+impl<'a> Group<'a> {
+    /// The worst harm on any node.
+    fn harm(&self) -> Harm {
+        self.nodes.values().copied().max().unwrap_or_default()
+    }
+
+    /// The nodes on which they do the worst, then the others.
+    fn worst_first(&self) -> impl Iterator<Item = &'a str> {
+        let worst = self.harm();
+        let (first, rest): (Vec<_>, Vec<_>) =
+            self.nodes.iter().partition(|(_, harm)| **harm == worst);
+        first.into_iter().chain(rest).map(|(name, _)| *name)
+    }
+
+    fn roll_up(
         self,
-        kind: Kind<'_>,
+        alike: Alike<'_>,
         reporters: &[Reporter<'_>],
         totals: &[FleetCounter],
-    ) -> FleetFinding {
+    ) -> Rolled {
         /// Enough to look at some; `nodeFindings` has them all.
         const EXAMPLES: usize = 3;
-        let common_factors = if kind.severity > Severity::Info {
+        let common_factors = if alike.severity > Severity::Info {
             self.common_factors(reporters)
         } else {
             Vec::new()
         };
-        FleetFinding {
-            check: kind.check.to_owned(),
-            cause: kind.cause.to_owned(),
-            harm: Some(self.harm.as_str().to_owned()),
-            decision: !self.undecided,
-            severity: kind.severity.as_str().to_owned(),
-            protocol: kind.protocol.map(str::to_owned),
+        let kind = Kind {
+            check: alike.check,
+            cause: alike.cause,
+            protocol: alike.protocol,
+            harm: self.harm(),
+            harmed: self
+                .nodes
+                .values()
+                .filter(|harm| **harm == self.harm())
+                .count(),
+            decision: alike.decision,
+            severity: alike.severity,
+        };
+        let words = phrase::headline(&kind, self.nodes.len());
+        let finding = FleetFinding {
+            check: alike.check.to_owned(),
+            cause: alike.cause.to_owned(),
+            harm: Some(kind.harm.as_str().to_owned()),
+            decision: alike.decision,
+            severity: alike.severity.as_str().to_owned(),
+            protocol: alike.protocol.map(str::to_owned),
             nodes: i32::try_from(self.nodes.len()).unwrap_or(i32::MAX),
             example_nodes: self
-                .nodes
-                .iter()
+                .worst_first()
                 .take(EXAMPLES)
-                .map(|name| (*name).to_owned())
+                .map(str::to_owned)
                 .collect(),
-            summary: phrase::cut(&self.summary(kind, totals), limits::LINE),
+            summary: phrase::cut(&(words.clone() + &self.share(totals)), limits::LINE),
             common_factors,
+        };
+        Rolled {
+            headline: format!("{}/{}: {words}", finding.check, finding.cause),
+            finding,
         }
     }
 
-    fn summary(&self, kind: Kind<'_>, totals: &[FleetCounter]) -> String {
-        let headline = phrase::headline(kind.check, kind.cause, kind.severity, kind.protocol);
-        let verdict = phrase::verdict(kind.check, kind.cause, kind.severity);
+    /// `: 2833 of the 3526 rx_dropped`; of what raises no counter the packets themselves.
+    fn share(&self, totals: &[FleetCounter]) -> String {
         let most = self.booked.iter().max_by_key(|(_, count)| **count);
-        let share = most.map_or_else(String::new, |(counter, count)| {
-            let total = totals.iter().find(|total| total.counter == *counter);
-            let increase = total.map_or(*count, |total| total.increase);
-            format!(": {count} of the {increase} {counter}")
-        });
-        format!(
-            "{headline} on {}{verdict}{share}",
-            phrase::nodes(self.nodes.len())
-        )
+        match (most, self.packets) {
+            (Some((counter, count)), _) => {
+                let total = totals.iter().find(|total| total.counter == *counter);
+                let increase = total.map_or(*count, |total| total.increase);
+                format!(": {count} of the {increase} {counter}")
+            }
+            (None, 0) => String::new(),
+            (None, _) if self.is_more => String::new(),
+            (None, 1) => ": 1 packet".to_owned(),
+            (None, packets) => format!(": {packets} packets"),
+        }
     }
 
     fn common_factors(&self, reporters: &[Reporter<'_>]) -> Vec<CommonFactor> {
         let members: Vec<Member> = reporters
             .iter()
             .map(|reporter| Member {
-                affected: self.nodes.contains(reporter.name),
+                affected: self.nodes.contains_key(reporter.name),
                 traits: traits::of(reporter),
             })
             .collect();
@@ -205,22 +254,13 @@ impl Group<'_> {
     }
 }
 
-/// The worst finding in a few words, for the column.
-pub fn headline(finding: &FleetFinding) -> String {
-    let severity = Severity::from_status(&finding.severity);
-    let text = phrase::headline(
-        &finding.check,
-        &finding.cause,
-        severity,
-        finding.protocol.as_deref(),
-    );
-    let nodes = phrase::nodes(usize::try_from(finding.nodes).unwrap_or_default());
-    match severity {
-        Severity::Info => {
-            let verdict = phrase::verdict(&finding.check, &finding.cause, severity);
-            format!("{text} on {nodes}{verdict}")
-        }
-        Severity::Warning | Severity::Critical => format!("{}: {text} on {nodes}", finding.check),
+/// What a rolled-up finding does. A controller before the field has written none: its agents' findings were loss where
+/// they asked for an act.
+pub fn harm(finding: &FleetFinding) -> Harm {
+    match &finding.harm {
+        Some(word) => Harm::from_status(word),
+        None if Severity::from_status(&finding.severity) > Severity::Info => Harm::Loss,
+        None => Harm::Unknown,
     }
 }
 

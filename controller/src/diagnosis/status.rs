@@ -9,12 +9,17 @@ use netdiag_crds::{
 };
 
 use super::{
+    asked::Asked,
     degraded::Gaps,
+    loose::Loose,
     members::{Member, Roster},
-    node_findings, phrase,
+    node_findings,
+    outcome::Outcome,
+    phrase,
     progress::State,
     reporter::Reporter,
     rollup,
+    standing::Standings,
     view::View,
 };
 use crate::run::Run;
@@ -28,20 +33,24 @@ pub fn build(
     missing: &[&str],
     now: Timestamp,
 ) -> NodeNetDiagnosisStatus {
-    let least = diagnosis.spec.min_severity;
-    let reporters = reporters(members);
+    let asked = Asked::from(&diagnosis.spec);
+    let reporters = reporters(members, &asked);
     let ledger = rollup::ledger(&reporters);
-    let (findings, findings_left_out) = rollup::findings(&reporters, least, &ledger);
-    let (node_findings, nodes_left_out) = node_findings::fit(&reporters, least);
+    let (findings, findings_left_out) = rollup::findings(&reporters, &ledger);
+    let (node_findings, nodes_left_out) = node_findings::fit(&reporters);
+    let standings = Standings::of(&reporters);
+    let loose = Loose::of(&reporters, &asked);
     let view = View {
         run,
         roster: &roster,
         members,
-        least,
-        gaps: Gaps::of(&diagnosis.spec, &roster, members, missing),
-        ledger: &ledger,
+        asked: &asked,
+        gaps: Gaps::of(&asked, &roster, members, missing),
         findings: &findings,
-        reporters: &reporters,
+        outcome: Outcome::of(&standings, &loose),
+        standings,
+        loose,
+        worst: reporters.iter().filter_map(Reporter::worst).max(),
         placed: members.iter().filter(|member| member.has_place).count(),
     };
     let previous = diagnosis
@@ -80,7 +89,7 @@ pub fn build(
         nodes: Some(counts),
         conditions,
         ledger,
-        findings,
+        findings: findings.into_iter().map(|rolled| rolled.finding).collect(),
         node_findings,
         omitted: (omitted != Omitted::default()).then_some(omitted),
         start_time: run.start.map(Time),
@@ -101,16 +110,17 @@ pub fn is_same(stored: Option<&NodeNetDiagnosisStatus>, status: &NodeNetDiagnosi
     stored.is_some_and(|stored| sorted(stored) == sorted(status))
 }
 
-fn reporters<'a>(members: &[Member<'a>]) -> Vec<Reporter<'a>> {
+fn reporters<'a>(members: &[Member<'a>], asked: &Asked<'_>) -> Vec<Reporter<'a>> {
     members
         .iter()
         .filter_map(|member| match member.progress.state {
-            State::Finished(result) => Some(Reporter {
-                name: member.name,
-                node: member.node,
-                report: member.report?,
+            State::Finished(result) => Some(Reporter::new(
+                member.name,
+                member.node,
+                member.report?,
                 result,
-            }),
+                asked,
+            )),
             State::Pending
             | State::Failed(_)
             | State::Unreachable(_)

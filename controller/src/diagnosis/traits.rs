@@ -67,6 +67,8 @@ fn neighbours<'a>(reporter: &Reporter<'a>) -> impl Iterator<Item = &'a str> {
 
 #[cfg(test)]
 mod tests {
+    use netdiag_crds::severity::Severity;
+
     use super::*;
     use crate::testing::{self, ReportBuilder};
 
@@ -81,12 +83,7 @@ mod tests {
             .finding(lldp)
             .build();
         let node = testing::node("a");
-        let reporter = Reporter {
-            name: "a",
-            node: &node,
-            report: &report,
-            result: &report.status.as_ref().expect("it reported").results[0],
-        };
+        let reporter = testing::reporter(&node, &report, Severity::Info);
         let texts: Vec<String> = of(&reporter).iter().map(Trait::to_string).collect();
         assert_eq!(texts, ["neighbour leaf-3a"]);
     }
@@ -102,12 +99,7 @@ mod tests {
             .kernel("6.1.0")
             .result("Finished")
             .build();
-        let reporter = Reporter {
-            name: "a",
-            node: &node,
-            report: &report,
-            result: &report.status.as_ref().expect("it reported").results[0],
-        };
+        let reporter = testing::reporter(&node, &report, Severity::Info);
         let texts: Vec<String> = of(&reporter).iter().map(Trait::to_string).collect();
         assert_eq!(texts, ["kernel 6.1.0", "node label pool=small"]);
     }

@@ -4,8 +4,11 @@ use netdiag_crds::{
     NodeNetDiagnosisStatus,
     conditions::{self, reasons},
     diagnosis::FleetFinding,
+    harm::Harm,
     severity::Severity,
 };
+
+use super::rollup;
 
 /// A moment worth an Event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,16 +41,17 @@ pub fn between(
         ));
     }
     let (worst_before, worst_after) = (before.and_then(worst), worst(after));
-    match worst_after {
-        Some(found) if worst_before.is_none_or(|before| severity(found) > severity(before)) => {
+    match (worst_before, worst_after) {
+        (before, Some(found)) if before.is_none_or(|before| rank(found) > rank(before)) => {
             let first = found.example_nodes.first().map_or("", String::as_str);
             let note = format!("{}/{}, first on {first}", found.check, found.cause);
-            points.push(warning("LossFound", note));
+            points.push(warning(reasons_of(found).found, note));
         }
-        // With one window after another, a fault can be mended while it is watched.
-        None if worst_before.is_some() => {
+        // With one window after another, a fault can be fixed while it is watched. That of a node that is not heard any
+        // more, or cannot look, is not known to be.
+        (Some(before), None) if is_false(after, conditions::FINDINGS_PRESENT) => {
             let note = "no node has a finding of Warning or worse any more";
-            points.push(news("LossEnded", note.to_owned()));
+            points.push(news(reasons_of(before).ended, note.to_owned()));
         }
         _ => {}
     }
@@ -64,16 +68,40 @@ pub fn between(
     points
 }
 
+/// Reasons of the Events about one harm.
+struct Reasons {
+    found: &'static str,
+    ended: &'static str,
+}
+
+fn reasons_of(finding: &FleetFinding) -> Reasons {
+    let (found, ended) = match rollup::harm(finding) {
+        Harm::Outage => ("OutageFound", "OutageEnded"),
+        Harm::Loss => ("LossFound", "LossEnded"),
+        Harm::Delay => ("DelayFound", "DelayEnded"),
+        // A newer agent's harm, or one that contradicts its own severity.
+        Harm::Unknown | Harm::Cost | Harm::None => ("FaultFound", "FaultEnded"),
+    };
+    Reasons { found, ended }
+}
+
 /// The worst finding that makes a node affected. They are stored worst first.
 fn worst(status: &NodeNetDiagnosisStatus) -> Option<&FleetFinding> {
-    status
-        .findings
-        .first()
-        .filter(|finding| severity(finding) > Severity::Info)
+    let mut findings = status.findings.iter();
+    findings.find(|finding| !finding.decision && severity(finding) > Severity::Info)
+}
+
+fn rank(finding: &FleetFinding) -> (Severity, Harm) {
+    (severity(finding), rollup::harm(finding))
 }
 
 fn severity(finding: &FleetFinding) -> Severity {
     Severity::from_status(&finding.severity)
+}
+
+fn is_false(status: &NodeNetDiagnosisStatus, type_: &str) -> bool {
+    let mut conditions = status.conditions.iter();
+    conditions.any(|condition| condition.type_ == type_ && condition.status == "False")
 }
 
 /// The message of a condition that holds now and did not before.
@@ -118,22 +146,19 @@ mod tests {
 
     use super::*;
 
-    fn status(severity: Option<&str>, holds: &[&str]) -> NodeNetDiagnosisStatus {
-        let condition = |type_: &&str| Condition {
-            type_: (*type_).to_owned(),
-            status: "True".to_owned(),
+    fn condition(type_: &str, status: &str) -> Condition {
+        Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
             reason: "R".to_owned(),
             message: format!("{type_} because"),
             observed_generation: None,
             last_transition_time: Time(Timestamp::UNIX_EPOCH),
-        };
-        let finding = |severity: &str| FleetFinding {
-            check: "LinkMtu".to_owned(),
-            cause: "PeerMtuSmaller".to_owned(),
-            severity: severity.to_owned(),
-            example_nodes: vec!["vm-03".to_owned(), "vm-04".to_owned()],
-            ..FleetFinding::default()
-        };
+        }
+    }
+
+    /// Nobody is affected, and that is known.
+    fn quiet() -> NodeNetDiagnosisStatus {
         NodeNetDiagnosisStatus {
             run_generation: Some(1),
             start_time: Some(Time(Timestamp::UNIX_EPOCH)),
@@ -142,9 +167,23 @@ mod tests {
                 affected: 12,
                 ..NodeCounts::default()
             }),
-            findings: severity.into_iter().map(finding).collect(),
-            conditions: holds.iter().map(condition).collect(),
+            conditions: vec![condition(conditions::FINDINGS_PRESENT, "False")],
             ..NodeNetDiagnosisStatus::default()
+        }
+    }
+
+    fn with(harm: &str, severity: &str) -> NodeNetDiagnosisStatus {
+        let finding = FleetFinding {
+            check: "LinkMtu".to_owned(),
+            cause: "PeerMtuSmaller".to_owned(),
+            harm: (!harm.is_empty()).then(|| harm.to_owned()),
+            severity: severity.to_owned(),
+            example_nodes: vec!["vm-03".to_owned(), "vm-04".to_owned()],
+            ..FleetFinding::default()
+        };
+        NodeNetDiagnosisStatus {
+            findings: vec![finding],
+            ..quiet()
         }
     }
 
@@ -160,43 +199,86 @@ mod tests {
 
     #[test]
     fn a_run_starts_once() {
-        let quiet = status(None, &[]);
         assert_eq!(
-            told(None, &quiet),
+            told(None, &quiet()),
             ["Started 300 nodes selected, window 35 s"]
         );
-        assert!(told(Some(&quiet), &quiet).is_empty());
+        assert!(told(Some(&quiet()), &quiet()).is_empty());
         let again = NodeNetDiagnosisStatus {
             run_generation: Some(2),
-            ..quiet.clone()
+            ..quiet()
         };
-        assert_eq!(told(Some(&quiet), &again).len(), 1);
+        assert_eq!(told(Some(&quiet()), &again).len(), 1);
     }
 
     #[test]
     fn loss_is_told_when_it_is_found_when_it_gets_worse_and_when_it_ends() {
-        let (quiet, harmless) = (status(None, &[]), status(Some("Info"), &[]));
-        let (warned, critical) = (status(Some("Warning"), &[]), status(Some("Critical"), &[]));
-        assert!(told(Some(&quiet), &harmless).is_empty());
+        let harmless = with("None", "Info");
+        let (warned, critical) = (with("Loss", "Warning"), with("Loss", "Critical"));
+        assert!(told(Some(&quiet()), &harmless).is_empty());
         let found = ["LossFound LinkMtu/PeerMtuSmaller, first on vm-03"];
         assert_eq!(told(Some(&harmless), &warned), found);
         assert!(told(Some(&warned), &warned).is_empty());
         assert_eq!(told(Some(&warned), &critical), found);
         assert!(told(Some(&critical), &warned).is_empty());
-        assert!(told(Some(&warned), &quiet)[0].starts_with("LossEnded"));
+        assert!(told(Some(&warned), &quiet())[0].starts_with("LossEnded"));
+    }
+
+    #[test]
+    fn the_reason_is_the_harm() {
+        for (harm, reason) in [
+            ("Outage", "Outage"),
+            ("Loss", "Loss"),
+            ("Delay", "Delay"),
+            // A newer agent's word, and none at all.
+            ("Catastrophe", "Fault"),
+            ("", "Loss"),
+        ] {
+            let found = with(harm, "Warning");
+            let begins = told(Some(&quiet()), &found);
+            assert!(
+                begins[0].starts_with(&format!("{reason}Found ")),
+                "{begins:?}"
+            );
+            let ends = told(Some(&found), &quiet());
+            assert!(ends[0].starts_with(&format!("{reason}Ended ")), "{ends:?}");
+        }
+        let (lost, dead) = (with("Loss", "Warning"), with("Outage", "Warning"));
+        assert!(told(Some(&lost), &dead)[0].starts_with("OutageFound"));
+        assert!(told(Some(&dead), &lost).is_empty());
+    }
+
+    #[test]
+    fn a_decision_is_no_turning_point() {
+        let mut refused = with("Outage", "Critical");
+        refused.findings[0].decision = true;
+        assert!(told(Some(&quiet()), &refused).is_empty());
+        assert!(told(Some(&refused), &quiet()).is_empty());
+    }
+
+    #[test]
+    fn a_fault_of_a_node_that_is_not_heard_any_more_has_not_ended() {
+        let unheard = NodeNetDiagnosisStatus {
+            conditions: vec![condition(conditions::FINDINGS_PRESENT, "Unknown")],
+            ..quiet()
+        };
+        assert!(told(Some(&with("Loss", "Critical")), &unheard).is_empty());
     }
 
     #[test]
     fn the_end_says_what_is_known_and_what_is_not() {
-        let (running, ended) = (status(None, &[]), status(None, &["Degraded", "Complete"]));
+        let ended = NodeNetDiagnosisStatus {
+            conditions: vec![condition("Degraded", "True"), condition("Complete", "True")],
+            ..quiet()
+        };
         assert_eq!(
-            told(Some(&running), &ended),
+            told(Some(&quiet()), &ended),
             [
                 "Degraded Degraded because",
                 "Complete Complete because, 12 affected"
             ]
         );
-        assert!(between(Some(&running), &ended, 35)[0].is_warning);
+        assert!(between(Some(&quiet()), &ended, 35)[0].is_warning);
         assert!(told(Some(&ended), &ended).is_empty());
     }
 }

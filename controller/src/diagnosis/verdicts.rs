@@ -6,7 +6,7 @@ use netdiag_crds::{
     severity::Severity,
 };
 
-use super::{phrase, view::View};
+use super::{outcome::Outcome, phrase, sentences, view::View};
 
 /// Status, reason and message of a condition.
 pub type Verdict = (Status, &'static str, String);
@@ -14,7 +14,7 @@ pub type Verdict = (Status, &'static str, String);
 impl View<'_> {
     /// `Progressing`: work is going on.
     pub fn progressing(&self) -> Verdict {
-        let (selected, reported) = (self.selected(), self.reporters.len());
+        let (selected, reported) = (self.selected(), self.reported());
         if self.is_complete() {
             return (
                 Status::False,
@@ -56,7 +56,7 @@ impl View<'_> {
 
     /// `Complete`: no more is to come.
     pub fn complete(&self) -> Verdict {
-        let (selected, reported) = (self.selected(), self.reporters.len());
+        let (selected, reported) = (self.selected(), self.reported());
         if !self.is_complete() {
             let (reason, message) = match self.run.mode {
                 _ if self.is_suspended() => (reasons::SUSPENDED, "spec.suspend is set"),
@@ -90,9 +90,9 @@ impl View<'_> {
         )
     }
 
-    /// `FindingsPresent`: packets are lost.
+    /// `FindingsPresent`: nodes are affected. The reason of `True` is how urgent it is; the message says who suffers what.
     pub fn findings_present(&self) -> Verdict {
-        let (affected, reported) = (self.affected(), self.reporters.len());
+        let (selected, reported) = (self.selected(), self.reported());
         if reported == 0 {
             return (
                 Status::Unknown,
@@ -100,41 +100,29 @@ impl View<'_> {
                 "no node has reported".to_owned(),
             );
         }
-        let with_any = self
-            .reporters
-            .iter()
-            .filter(|reporter| reporter.worst(self.least).is_some())
-            .count();
-        let (harmless, none) = (with_any - affected, reported - with_any);
-        let message = if affected == reported {
-            format!("loss on {}", phrase::nodes(affected))
-        } else if affected > 0 {
-            format!(
-                "loss on {}; of the others {harmless} have harmless findings, {none} none",
-                phrase::nodes(affected)
-            )
-        } else {
-            format!(
-                "no loss found on {}; {harmless} have harmless findings, {none} none",
-                phrase::nodes(reported)
-            )
-        };
-        match self.worst() {
-            Some(Severity::Critical) => (Status::True, reasons::CRITICAL, message),
-            Some(Severity::Warning) => (Status::True, reasons::WARNING, message),
-            Some(Severity::Info) | None if self.could_not_look() => (
-                Status::Unknown,
-                reasons::NODES_UNCHECKED,
-                format!("{message}, but no node could be checked in full"),
-            ),
-            Some(Severity::Info) | None if self.is_answered() => {
-                (Status::False, reasons::NO_LOSS, message)
+        let mut message = sentences::message(self.outcome, &self.standings, self.asked);
+        let unheard = selected.saturating_sub(reported);
+        if self.is_answered() && unheard > 0 {
+            message += &format!("; nothing is known of {}", phrase::nodes(unheard));
+        }
+        let is_seen = self.standings.blind == 0 && unheard == 0;
+        match self.outcome {
+            Outcome::Affected if self.worst == Some(Severity::Warning) => {
+                (Status::True, reasons::WARNING, message)
             }
-            Some(Severity::Info) | None => (
+            Outcome::Affected => (Status::True, reasons::CRITICAL, message),
+            _ if !self.is_answered() => (
                 Status::Unknown,
                 reasons::RUNNING,
                 format!("{message}, so far"),
             ),
+            _ if !is_seen => (Status::Unknown, reasons::NODES_UNCHECKED, message),
+            Outcome::Minor(..) => (Status::False, reasons::NOTHING_TO_ACT_ON, message),
+            Outcome::LostUnasked(_) => (Status::False, reasons::NOT_ASKED_FOR, message),
+            Outcome::Unseen | Outcome::Untold(_) | Outcome::Unexplained(_) => {
+                (Status::False, reasons::NO_PROVEN_LOSS, message)
+            }
+            Outcome::Costly(_) | Outcome::NoLoss => (Status::False, reasons::NO_LOSS, message),
         }
     }
 

@@ -1,16 +1,16 @@
 //! How a run stands, as its conditions and columns need to know it.
 
-use netdiag_crds::{
-    diagnosis::{FleetCounter, FleetFinding},
-    report::Mode,
-    severity::Severity,
-};
+use netdiag_crds::{report::Mode, severity::Severity};
 
 use super::{
-    degraded::{self, Gaps},
+    asked::Asked,
+    degraded::Gaps,
+    loose::Loose,
     members::{Member, Roster},
+    outcome::Outcome,
     progress::State,
-    reporter::Reporter,
+    rollup::Rolled,
+    standing::Standings,
 };
 use crate::run::Run;
 
@@ -22,16 +22,20 @@ pub struct View<'a> {
     pub roster: &'a Roster,
     /// Its nodes.
     pub members: &'a [Member<'a>],
-    /// The least severity that is asked for.
-    pub least: Severity,
+    /// The question.
+    pub asked: &'a Asked<'a>,
     /// What could not be looked at.
     pub gaps: Gaps<'a>,
-    /// Counters over all nodes, worst first.
-    pub ledger: &'a [FleetCounter],
     /// Findings over all nodes, worst first.
-    pub findings: &'a [FleetFinding],
-    /// Nodes that have reported.
-    pub reporters: &'a [Reporter<'a>],
+    pub findings: &'a [Rolled],
+    /// How the nodes that have reported stand.
+    pub standings: Standings<'a>,
+    /// The packets of which no finding speaks.
+    pub loose: Loose<'a>,
+    /// What is said first.
+    pub outcome: Outcome<'a>,
+    /// The worst severity found.
+    pub worst: Option<Severity>,
     /// Members that have been given their part.
     pub placed: usize,
 }
@@ -61,26 +65,8 @@ impl View<'_> {
         self.run.suspended || self.run.start.is_none()
     }
 
-    /// Nodes with a finding of Warning or worse.
-    pub fn affected(&self) -> usize {
-        let worst = |reporter: &&Reporter<'_>| reporter.worst(self.least) > Some(Severity::Info);
-        self.reporters.iter().filter(worst).count()
-    }
-
-    /// The worst severity found.
-    pub fn worst(&self) -> Option<Severity> {
-        self.reporters
-            .iter()
-            .filter_map(|reporter| reporter.worst(self.least))
-            .max()
-    }
-
-    /// No node was looked at in full: nothing found is then no sign of health.
-    pub fn could_not_look(&self) -> bool {
-        !self.reporters.is_empty()
-            && self
-                .reporters
-                .iter()
-                .all(|reporter| degraded::is_blind(reporter.result))
+    /// Nodes that have reported.
+    pub fn reported(&self) -> usize {
+        self.standings.reported
     }
 }

@@ -50,4 +50,3 @@ pub const CAUSES: [Cause; 26] = [
     Cause { check: "OtherDrop", name: "Remainder", headline: "packets dropped for several small reasons", by_harm: &[] },
     Cause { check: "OtherDrop", name: "ListenOverflows", headline: "new connections refused, listen queue full", by_harm: &[(Harm::Delay, "new connections late, listen queue full"), (Harm::Outage, "new connections fail, listen queue full")] },
 ];
-

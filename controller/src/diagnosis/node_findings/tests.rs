@@ -2,19 +2,12 @@ use k8s_openapi::api::core::v1::Node;
 use netdiag_crds::{NodeNetReport, report::Remedy};
 
 use super::*;
-use crate::testing::{self, ReportBuilder, finding};
+use crate::testing::{self, ReportBuilder, finding, harmful};
 
 fn fitted(nodes: &[(Node, NodeNetReport)], least: Severity) -> (Vec<NodeFindings>, usize) {
-    let reporters: Vec<Reporter<'_>> = nodes
-        .iter()
-        .map(|(node, report)| Reporter {
-            name: node.metadata.name.as_deref().expect("nodes have names"),
-            node,
-            report,
-            result: &report.status.as_ref().expect("it reported").results[0],
-        })
-        .collect();
-    fit(&reporters, least)
+    let reporters = nodes.iter();
+    let reporters = reporters.map(|(node, report)| testing::reporter(node, report, least));
+    fit(&reporters.collect::<Vec<_>>())
 }
 
 fn node(name: &str, findings: Vec<Finding>) -> (Node, NodeNetReport) {
@@ -45,6 +38,45 @@ fn nodes_come_worst_first_and_those_without_findings_not_at_all() {
     );
     assert_eq!(names(&nodes), ["c", "d", "a"]);
     assert_eq!(left_out, 0);
+}
+
+#[test]
+fn of_one_severity_the_worst_harm_comes_first_and_what_was_decided_last() {
+    let with = |name: &str, harm, severity| node(name, vec![harmful("LinkMtu", harm, severity)]);
+    let mut rule = harmful("OtherDrop", Harm::Outage, "Critical");
+    rule.decision = true;
+    let (nodes, _) = fitted(
+        &[
+            node(
+                "a",
+                vec![rule.clone(), harmful("LinkMtu", Harm::None, "Info")],
+            ),
+            with("b", Harm::Loss, "Warning"),
+            with("c", Harm::Outage, "Warning"),
+            with("d", Harm::Delay, "Critical"),
+            with("e", Harm::Loss, "Info"),
+            node("f", vec![rule]),
+        ],
+        Severity::Info,
+    );
+    assert_eq!(names(&nodes), ["d", "c", "b", "e", "a", "f"]);
+    let of_a = nodes[4].findings.iter();
+    let of_a: Vec<_> = of_a
+        .map(|finding| {
+            (
+                finding.harm.as_deref(),
+                finding.decision,
+                finding.severity.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        of_a,
+        [
+            (Some("None"), false, "Info"),
+            (Some("Outage"), true, "Info")
+        ]
+    );
 }
 
 #[test]

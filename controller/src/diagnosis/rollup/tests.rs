@@ -2,26 +2,33 @@ use k8s_openapi::api::core::v1::Node;
 use netdiag_crds::NodeNetReport;
 
 use super::*;
-use crate::testing::{self, ReportBuilder, booking, counter, finding};
+use crate::testing::{self, ReportBuilder, booking, counter, finding, harmful};
 
 struct Fleet(Vec<(Node, NodeNetReport)>);
 
 impl Fleet {
     fn reporters(&self) -> Vec<Reporter<'_>> {
-        self.0
-            .iter()
-            .map(|(node, report)| Reporter {
-                name: node.metadata.name.as_deref().expect("nodes have names"),
-                node,
-                report,
-                result: &report.status.as_ref().expect("it reported").results[0],
-            })
+        self.reporters_of(Severity::Info)
+    }
+
+    fn reporters_of(&self, least: Severity) -> Vec<Reporter<'_>> {
+        let nodes = self.0.iter();
+        nodes
+            .map(|(node, report)| testing::reporter(node, report, least))
             .collect()
     }
 }
 
+fn finished(name: &str, findings: Vec<Finding>) -> (Node, NodeNetReport) {
+    let report = ReportBuilder::new(name).assigned(0).result("Finished");
+    let findings = findings.into_iter();
+    let report = findings.fold(report, ReportBuilder::finding);
+    (testing::node(name), report.build())
+}
+
 fn lldp_node(name: &str, frames: i64) -> (Node, NodeNetReport) {
     let mut found = finding("UnhandledProtocol", "NoReceiver", "Info");
+    found.harm = Some("None".into());
     found.subject.protocol = Some("LLDP".into());
     let row = counter(
         "rx_dropped",
@@ -39,9 +46,10 @@ fn lldp_node(name: &str, frames: i64) -> (Node, NodeNetReport) {
 }
 
 fn mtu_node(name: &str) -> (Node, NodeNetReport) {
-    let found = finding("LinkMtu", "PeerMtuSmaller", "Critical");
+    let found = harmful("LinkMtu", Harm::Loss, "Critical");
     let row = counter("tx_dropped", 7, 0, vec![booking(&found.id, "Harmful", 7)]);
-    let context = finding("Promiscuity", "BridgePort", "Info");
+    let mut context = finding("Promiscuity", "BridgePort", "Info");
+    context.harm = Some("None".into());
     let report = ReportBuilder::new(name)
         .assigned(0)
         .result("Finished")
@@ -104,10 +112,10 @@ fn an_unknown_verdict_and_wrong_counts_never_hide_or_wrap() {
 fn alike_findings_are_counted_worst_first() {
     let fleet = Fleet(vec![lldp_node("a", 3), lldp_node("b", 4), mtu_node("c")]);
     let reporters = fleet.reporters();
-    let (findings, left_out) = findings(&reporters, Severity::Info, &ledger(&reporters));
+    let (findings, left_out) = findings(&reporters, &ledger(&reporters));
     let summaries: Vec<&str> = findings
         .iter()
-        .map(|finding| finding.summary.as_str())
+        .map(|rolled| rolled.finding.summary.as_str())
         .collect();
     assert_eq!(
         summaries,
@@ -117,25 +125,140 @@ fn alike_findings_are_counted_worst_first() {
             "interface promiscuous for a bridge on 1 node, harmless",
         ]
     );
-    assert_eq!(findings[1].example_nodes, ["a", "b"]);
+    assert_eq!(findings[1].finding.example_nodes, ["a", "b"]);
     assert_eq!(left_out, 0);
     assert_eq!(
-        headline(&findings[0]),
-        "LinkMtu: packets above the peer's MTU dropped on 1 node"
+        findings[0].headline,
+        "LinkMtu/PeerMtuSmaller: packets above the peer's MTU dropped on 1 node"
     );
-    assert_eq!(headline(&findings[1]), "LLDP dropped on 2 nodes, harmless");
+    assert_eq!(
+        findings[1].headline,
+        "UnhandledProtocol/NoReceiver: LLDP dropped on 2 nodes, harmless"
+    );
 }
 
 #[test]
 fn what_is_below_the_least_severity_is_left_out() {
     let fleet = Fleet(vec![lldp_node("a", 3), mtu_node("c")]);
-    let reporters = fleet.reporters();
-    let (findings, _) = findings(&reporters, Severity::Warning, &[]);
+    let reporters = fleet.reporters_of(Severity::Warning);
+    let (findings, _) = findings(&reporters, &[]);
     assert_eq!(findings.len(), 1);
-    assert_eq!(reporters[0].worst(Severity::Warning), None);
+    assert_eq!(reporters[0].worst(), None);
+    assert_eq!(reporters[1].worst(), Some(Severity::Critical));
+}
+
+/// The findings of these nodes as check, harm, severity and summary.
+fn rolled_up(nodes: Vec<(Node, NodeNetReport)>) -> Vec<String> {
+    let fleet = Fleet(nodes);
+    let (findings, _) = findings(&fleet.reporters(), &[]);
+    let lines = findings.iter().map(|rolled| {
+        let found = &rolled.finding;
+        let harm = found.harm.as_deref().expect("always there");
+        format!(
+            "{} {harm} {}: {}",
+            found.check, found.severity, found.summary
+        )
+    });
+    lines.collect()
+}
+
+#[test]
+fn alike_findings_carry_the_worst_harm_of_all() {
+    let lost = |harm| harmful("LinkMtu", harm, "Warning");
+    let fleet = Fleet(vec![
+        finished("a", vec![lost(Harm::Loss)]),
+        finished("b", vec![lost(Harm::Loss), lost(Harm::Outage)]),
+        finished("c", vec![lost(Harm::Loss)]),
+    ]);
+    let (findings, _) = findings(&fleet.reporters(), &[]);
+    let found = &findings[0].finding;
+    assert_eq!(found.harm.as_deref(), Some("Outage"));
     assert_eq!(
-        reporters[1].worst(Severity::Warning),
-        Some(Severity::Critical)
+        found.summary,
+        "packets above the peer's MTU dropped on 3 nodes, connections fail on 1: 16 packets"
+    );
+    assert_eq!(found.example_nodes, ["b", "a", "c"], "the worst first");
+}
+
+#[test]
+fn severity_comes_first_then_harm_and_decisions_last_of_their_severity() {
+    let mut rule = harmful("OtherDrop", Harm::Outage, "Info");
+    rule.decision = true;
+    let rows = rolled_up(vec![
+        finished("a", vec![rule]),
+        finished("b", vec![harmful("TapQueueDrop", Harm::None, "Info")]),
+        finished("c", vec![harmful("Promiscuity", Harm::Cost, "Info")]),
+        finished("d", vec![harmful("LinkMtu", Harm::Delay, "Warning")]),
+        finished("e", vec![harmful("ChecksumDrop", Harm::Outage, "Warning")]),
+        finished("f", vec![harmful("ReceiveOverrun", Harm::Loss, "Critical")]),
+    ]);
+    let checks = rows
+        .iter()
+        .map(|row| row.split(": ").next().unwrap_or_default());
+    assert_eq!(
+        checks.collect::<Vec<_>>(),
+        [
+            "ReceiveOverrun Loss Critical",
+            "ChecksumDrop Outage Warning",
+            "LinkMtu Delay Warning",
+            "Promiscuity Cost Info",
+            "TapQueueDrop None Info",
+            "OtherDrop Outage Info",
+        ]
+    );
+}
+
+#[test]
+fn what_was_decided_is_not_counted_with_what_was_not() {
+    let filtered = |decision| Finding {
+        decision,
+        ..harmful("OtherDrop", Harm::Unknown, "Info")
+    };
+    let rows = rolled_up(vec![
+        finished("a", vec![filtered(true)]),
+        finished("b", vec![filtered(true)]),
+        finished("c", vec![filtered(false)]),
+    ]);
+    assert_eq!(
+        rows,
+        [
+            "OtherDrop Unknown Info: PeerMtuSmaller on 1 node, harm not known: 4 packets",
+            "OtherDrop Unknown Info: PeerMtuSmaller on 2 nodes, refused as meant: 8 packets",
+        ]
+    );
+}
+
+#[test]
+fn a_decision_is_info_whatever_its_agent_says() {
+    let mut rule = harmful("OtherDrop", Harm::Outage, "Critical");
+    rule.decision = true;
+    let fleet = Fleet(vec![finished("a", vec![rule])]);
+    assert_eq!(fleet.reporters()[0].worst(), Some(Severity::Info));
+    let (findings, _) = findings(&fleet.reporters(), &[]);
+    assert_eq!(
+        (
+            findings[0].finding.severity.as_str(),
+            findings[0].finding.decision
+        ),
+        ("Info", true)
+    );
+}
+
+#[test]
+fn an_older_agents_findings_are_loss_where_they_ask_for_an_act() {
+    let rows = rolled_up(vec![
+        finished("a", vec![finding("LinkMtu", "PeerMtuSmaller", "Critical")]),
+        finished(
+            "b",
+            vec![finding("TapQueueDrop", "ReceiveQueueFull", "Info")],
+        ),
+    ]);
+    assert_eq!(
+        rows,
+        [
+            "LinkMtu Loss Critical: packets above the peer's MTU dropped on 1 node",
+            "TapQueueDrop Unknown Info: VM queue full on 1 node, harm not known",
+        ]
     );
 }
 
@@ -146,7 +269,7 @@ fn kinds_beyond_the_limit_are_counted() {
         builder = builder.finding(finding("OtherDrop", &format!("REASON_{number}"), "Info"));
     }
     let fleet = Fleet(vec![(testing::node("a"), builder.build())]);
-    let (findings, left_out) = findings(&fleet.reporters(), Severity::Info, &[]);
+    let (findings, left_out) = findings(&fleet.reporters(), &[]);
     assert_eq!((findings.len(), left_out), (100, 30));
 }
 
@@ -160,8 +283,8 @@ fn affected_nodes_of_one_pool_are_told_apart() {
     }
     fleet.extend((0..40).map(|number| lldp_node(&format!("big-{number}"), 1)));
     let fleet = Fleet(fleet);
-    let (findings, _) = findings(&fleet.reporters(), Severity::Info, &[]);
-    let factor = &findings[0].common_factors[0];
+    let (findings, _) = findings(&fleet.reporters(), &[]);
+    let factor = &findings[0].finding.common_factors[0];
     assert_eq!(
         (
             factor.factor.as_str(),
@@ -171,7 +294,7 @@ fn affected_nodes_of_one_pool_are_told_apart() {
         ("node label pool=small", "4/4", "0/40")
     );
     assert!(
-        findings[1].common_factors.is_empty(),
+        findings[1].finding.common_factors.is_empty(),
         "harmless findings are not compared"
     );
 }
