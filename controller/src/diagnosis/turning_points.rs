@@ -42,7 +42,7 @@ pub fn between(
     }
     let (worst_before, worst_after) = (before.and_then(worst), worst(after));
     match (worst_before, worst_after) {
-        (before, Some(found)) if before.is_none_or(|before| rank(found) > rank(before)) => {
+        (before, Some(found)) if before.is_none_or(|before| is_worse(found, before)) => {
             let first = found.example_nodes.first().map_or("", String::as_str);
             let note = format!("{}/{}, first on {first}", found.check, found.cause);
             points.push(warning(reasons_of(found).found, note));
@@ -91,8 +91,12 @@ fn worst(status: &NodeNetDiagnosisStatus) -> Option<&FleetFinding> {
     findings.find(|finding| !finding.decision && severity(finding) > Severity::Info)
 }
 
-fn rank(finding: &FleetFinding) -> (Severity, Harm) {
-    (severity(finding), rollup::harm(finding))
+/// Of a harm that an older CRD has no field for, nobody knows whether another one is worse.
+fn is_worse(found: &FleetFinding, before: &FleetFinding) -> bool {
+    let (severity_found, severity_before) = (severity(found), severity(before));
+    let is_harm_worse = || rollup::harm(found) > rollup::harm(before);
+    severity_found > severity_before
+        || severity_found == severity_before && before.harm.is_some() && is_harm_worse()
 }
 
 fn severity(finding: &FleetFinding) -> Severity {
@@ -246,6 +250,8 @@ mod tests {
         let (lost, dead) = (with("Loss", "Warning"), with("Outage", "Warning"));
         assert!(told(Some(&lost), &dead)[0].starts_with("OutageFound"));
         assert!(told(Some(&dead), &lost).is_empty());
+        // Under an older CRD the harm is not stored, and each write would tell the same.
+        assert!(told(Some(&with("", "Warning")), &dead).is_empty());
     }
 
     #[test]
