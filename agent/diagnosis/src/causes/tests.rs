@@ -56,7 +56,10 @@ fn only_words_for_loss_say_that_packets_are_lost() {
         assert!(!claims(cause.headline), "{cause:?}");
         let mut harms = BTreeSet::new();
         for (harm, words) in cause.by_harm {
-            assert!(harms.insert(*harm), "{cause:?} has words for {harm:?} twice");
+            assert!(
+                harms.insert(*harm),
+                "{cause:?} has words for {harm:?} twice"
+            );
             assert_ne!(*words, cause.headline, "{cause:?}");
             assert!(*harm >= Harm::Loss || !claims(words), "{cause:?}: {words}");
             assert!(*harm != Harm::Outage || claims(words), "{cause:?}: {words}");
