@@ -151,7 +151,7 @@ fn what(finding: &Finding) -> String {
     match &finding.cause {
         Mechanism::Kernel(_) => finding.text.headline.trim_end_matches('.').to_owned(),
         Mechanism::Listed(cause) => {
-            let words = cause.headlines.first().copied().unwrap_or(cause.name);
+            let words = cause.headline;
             match protocol {
                 Some(protocol) if words.contains("{protocol}") => {
                     words.replace("{protocol}", protocol)
