@@ -26,13 +26,12 @@ pub(crate) fn of(window: &EvidenceWindow) -> Vec<Probe> {
 
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::evidence::{Drops, FrameCopies, Observed, OnDemand};
+    use netdiag_diagnosis::evidence::{
+        Drops, FrameCopies, Missing, Observed, OnDemand, PacketSocketReader,
+    };
 
     use super::*;
-    use crate::probes::{
-        packet_sockets::WITHOUT_ITERATOR,
-        standing::{ATTACHED, DEGRADED, IDLE, UNAVAILABLE},
-    };
+    use crate::probes::standing::{ATTACHED, DEGRADED, IDLE, UNAVAILABLE};
 
     #[test]
     fn each_probe_says_how_it_reads_or_why_it_does_not() {
@@ -43,17 +42,10 @@ mod tests {
                     ..Drops::default()
                 },
             },
-            links: Observed::Partial {
-                value: Vec::new(),
-                missing: "one namespace".to_owned(),
-            },
-            packet_sockets: Observed::Partial {
-                value: Vec::new(),
-                missing: format!("{WITHOUT_ITERATOR} (no BPF)"),
-            },
-            kernel_log: Observed::Unavailable {
-                reason: "needs SYSLOG".to_owned(),
-            },
+            links: Observed::without(Vec::new(), [Missing::failed("one namespace")]),
+            packet_sockets: Observed::without(Vec::new(), [Missing::unsupported("no BPF")]),
+            packet_socket_reader: PacketSocketReader::Procfs,
+            kernel_log: Observed::unavailable(Missing::failed("needs SYSLOG")),
             frame_copies: OnDemand::Ran {
                 question: "eth0 and eth1 take in multicast frames".to_owned(),
                 from_ms: 2_000,

@@ -32,7 +32,7 @@ pub(crate) fn forbidden(kernel: &Kernel) -> Vec<String> {
             .err()
             .map(|error| causes(&error)),
         kernel_log: match KernelLog::from_now().read() {
-            Observed::Unavailable { reason } => Some(reason),
+            Observed::Unavailable { reason, .. } => Some(reason),
             Observed::Complete { .. } | Observed::Partial { .. } => None,
         },
     };

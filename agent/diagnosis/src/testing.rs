@@ -4,8 +4,8 @@ use crate::{
     Diagnosis, EvidenceWindow,
     causes::Mechanism,
     evidence::{
-        DropCount, Drops, Link, LinkKind, Namespace, NetnsId, Observed, Owner, PacketSocket, Peer,
-        Pod,
+        DropCount, Drops, Link, LinkKind, Missing, Namespace, NetnsId, Observed, Owner,
+        PacketSocket, Peer, Pod,
     },
     finding::{
         Assessment, Claim, Culprit, Finding, Harm, Outcome, Severity, Subject, Text, Verdict,
@@ -26,9 +26,7 @@ pub(crate) fn complete<T>(value: T) -> Observed<T> {
 }
 
 pub(crate) fn unavailable<T>(reason: &str) -> Observed<T> {
-    Observed::Unavailable {
-        reason: reason.to_owned(),
-    }
+    Observed::unavailable(Missing::failed(reason))
 }
 
 /// 35 s on a node with one pod, shop/cart-0, whose namespace is entered by pid 4711.

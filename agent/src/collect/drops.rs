@@ -2,12 +2,9 @@
 
 use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
 
-use crate::{
-    causes::causes,
-    probes::{
-        Error, Kernel,
-        drop::{DropProbe, DropSnapshot, Edges},
-    },
+use crate::probes::{
+    Error, Kernel,
+    drop::{DropProbe, DropSnapshot, Edges},
 };
 
 /// Counts drops from its making on.
@@ -49,10 +46,7 @@ impl DropWatch {
                 let links = links.value().map_or(&[][..], Vec::as_slice);
                 probe.finish(edges, namespaces, links)
             }
-            Err(error) => {
-                let reason = causes(&error);
-                (Observed::Unavailable { reason }, Lost::default())
-            }
+            Err(error) => (Observed::unavailable(error.missing()), Lost::default()),
         }
     }
 }

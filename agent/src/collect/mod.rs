@@ -124,6 +124,7 @@ pub(crate) fn collect(
         links: seen.links,
         drops,
         packet_sockets: seen.packet_sockets,
+        packet_socket_reader: seen.packet_socket_reader,
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
         softnet: seen.softnet,

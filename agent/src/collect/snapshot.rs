@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use netdiag_diagnosis::evidence::{
-    Link, LinkKind, Namespace, Observed, PacketSocket, Softnet, TunHolder,
+    Link, LinkKind, Missing, Namespace, Observed, PacketSocket, PacketSocketReader, Softnet,
+    TunHolder,
 };
 
 use super::drops::DropWatch;
@@ -30,6 +31,7 @@ pub(super) struct WindowEnd {
 struct Answers {
     reading: Reading,
     packet_sockets: Observed<Vec<PacketSocket>>,
+    packet_socket_reader: PacketSocketReader,
     tun_holders: Observed<Vec<TunHolder>>,
 }
 
@@ -50,8 +52,10 @@ impl WindowEnd {
         let drops_after = watch.read();
         let asked = found.map(|(sources, discovery, mut reading)| {
             sources.describe(&discovery, &mut reading);
+            let (packet_sockets, packet_socket_reader) = sources.packet_sockets(&discovery);
             Answers {
-                packet_sockets: sources.packet_sockets(&discovery),
+                packet_sockets,
+                packet_socket_reader,
                 tun_holders: if has_held_devices(&reading) {
                     let links = reading.links.value().map_or(&[][..], Vec::as_slice);
                     sources.tun_holders(&discovery, links)
@@ -105,6 +109,8 @@ pub(super) struct BothEnds {
     pub links: Observed<Vec<Link>>,
     /// Packet sockets as of the end.
     pub packet_sockets: Observed<Vec<PacketSocket>>,
+    /// The way in which they were read.
+    pub packet_socket_reader: PacketSocketReader,
     /// Who holds TUN and TAP devices, as of the end.
     pub tun_holders: Observed<Vec<TunHolder>>,
     /// The CPUs' backlogs.
@@ -122,6 +128,7 @@ impl BothEnds {
                     namespaces,
                     links,
                     packet_sockets: after.packet_sockets,
+                    packet_socket_reader: after.packet_socket_reader,
                     tun_holders: after.tun_holders,
                     softnet,
                 }
@@ -132,6 +139,7 @@ impl BothEnds {
                     namespaces: Vec::new(),
                     links: unavailable(&reason),
                     packet_sockets: unavailable(&reason),
+                    packet_socket_reader: PacketSocketReader::default(),
                     tun_holders: unavailable(&reason),
                     softnet,
                 }
@@ -141,7 +149,5 @@ impl BothEnds {
 }
 
 fn unavailable<T>(reason: &str) -> Observed<T> {
-    Observed::Unavailable {
-        reason: reason.to_owned(),
-    }
+    Observed::unavailable(Missing::failed(reason))
 }

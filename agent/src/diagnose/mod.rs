@@ -225,7 +225,7 @@ fn judge(diagnosis: &Diagnosis, window: &EvidenceWindow, fail_on: Option<Severit
 mod tests {
     use netdiag_diagnosis::{
         causes::{LINK_MTU, Mechanism, PROMISCUITY},
-        evidence::{Drops, Observed},
+        evidence::{Drops, Missing, Observed},
         finding::{Assessment, Culprit, Finding, Harm, Subject, Text, Unchecked},
         verdict::Unmatched,
     };
@@ -329,9 +329,7 @@ mod tests {
         };
         assert_eq!(judge(&unmade, &whole(), limit), Gate::Passed);
         let refused = EvidenceWindow {
-            drops: Observed::Unavailable {
-                reason: "EPERM".to_owned(),
-            },
+            drops: Observed::unavailable(Missing::failed("EPERM")),
             ..whole()
         };
         assert_eq!(judge(&unmade, &refused, limit), Gate::Blind);

@@ -1,68 +1,33 @@
 //! The five capabilities of the agent, and what the kernel gives for them.
 
-/// A capability that the chart gives to the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Capability {
-    /// To load programs and make maps.
-    Bpf,
-    /// To let them read kernel memory.
-    Perfmon,
-    /// To list the links of other network namespaces.
-    NetAdmin,
-    /// To read the files of other programs.
-    SysPtrace,
-    /// To read the kernel's log and the addresses of its functions.
-    Syslog,
+pub(crate) use netdiag_diagnosis::evidence::Capability;
+
+/// The purpose of a capability, in the words of the chart and docs/security.md.
+#[cfg(test)]
+pub(super) fn purpose(capability: Capability) -> &'static str {
+    match capability {
+        Capability::Bpf => "loads the probes and makes their maps",
+        Capability::Perfmon => "lets the probes read kernel memory: packets, devices, sockets",
+        Capability::NetAdmin => "gives other network namespaces an id, and lists their links",
+        Capability::SysPtrace => "reads `ns`, `net` and `fdinfo` below /proc/PID of other programs",
+        Capability::Syslog => "reads the kernel's log, and the addresses of its functions",
+    }
 }
 
-impl Capability {
-    /// All of them, in the chart's order.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Bpf,
-        Self::Perfmon,
-        Self::NetAdmin,
-        Self::SysPtrace,
-        Self::Syslog,
-    ];
-
-    /// The kernel's name for it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Bpf => "CAP_BPF",
-            Self::Perfmon => "CAP_PERFMON",
-            Self::NetAdmin => "CAP_NET_ADMIN",
-            Self::SysPtrace => "CAP_SYS_PTRACE",
-            Self::Syslog => "CAP_SYSLOG",
-        }
+/// include/uapi/linux/capability.h.
+fn number(capability: Capability) -> u32 {
+    match capability {
+        Capability::Bpf => 39,
+        Capability::Perfmon => 38,
+        Capability::NetAdmin => 12,
+        Capability::SysPtrace => 19,
+        Capability::Syslog => 34,
     }
+}
 
-    /// The purpose of the capability, in the words of the chart and docs/security.md.
-    #[cfg(test)]
-    pub(crate) fn purpose(self) -> &'static str {
-        match self {
-            Self::Bpf => "loads the probes and makes their maps",
-            Self::Perfmon => "lets the probes read kernel memory: packets, devices, sockets",
-            Self::NetAdmin => "gives other network namespaces an id, and lists their links",
-            Self::SysPtrace => "reads `ns`, `net` and `fdinfo` below /proc/PID of other programs",
-            Self::Syslog => "reads the kernel's log, and the addresses of its functions",
-        }
-    }
-
-    /// include/uapi/linux/capability.h.
-    fn number(self) -> u32 {
-        match self {
-            Self::Bpf => 39,
-            Self::Perfmon => 38,
-            Self::NetAdmin => 12,
-            Self::SysPtrace => 19,
-            Self::Syslog => 34,
-        }
-    }
-
-    /// `bpf_capable` and `perfmon_capable` (include/linux/capability.h) take CAP_SYS_ADMIN in their place.
-    fn has_stand_in(self) -> bool {
-        matches!(self, Self::Bpf | Self::Perfmon)
-    }
+/// `bpf_capable` and `perfmon_capable` (include/linux/capability.h) take CAP_SYS_ADMIN in their place.
+fn has_stand_in(capability: Capability) -> bool {
+    matches!(capability, Capability::Bpf | Capability::Perfmon)
 }
 
 /// Those that are missing from an effective set.
@@ -70,8 +35,8 @@ pub(super) fn missing_from(effective: u64) -> Vec<Capability> {
     const SYS_ADMIN: u32 = 21;
     let has = |number: u32| effective & (1 << number) != 0;
     let is_missing = |one: &Capability| {
-        let stands_in = one.has_stand_in() && has(SYS_ADMIN);
-        !has(one.number()) && !stands_in
+        let stands_in = has_stand_in(*one) && has(SYS_ADMIN);
+        !has(number(*one)) && !stands_in
     };
     Capability::ALL.into_iter().filter(is_missing).collect()
 }
@@ -87,7 +52,7 @@ mod tests {
         assert_eq!(missing_from(FIVE), []);
         assert_eq!(missing_from(0), Capability::ALL);
         for one in Capability::ALL {
-            assert_eq!(missing_from(FIVE & !(1 << one.number())), [one]);
+            assert_eq!(missing_from(FIVE & !(1 << number(one))), [one]);
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use netdiag_diagnosis::evidence::Missing;
+
 use super::{Access, Capability, capability::missing_from, confinement::Confinement};
 
 /// The restrictions of this process, as far as the kernel shows them.
@@ -55,6 +57,11 @@ impl Restrictions {
         format!("{}: {}", need.refused(), self.why(need))
     }
 
+    /// As [`Restrictions::refusal`], as a part of the evidence that is missing.
+    pub(crate) fn refused(&self, need: Access) -> Missing {
+        Missing::not_permitted(self.refusal(need), self.lacking(need))
+    }
+
     /// As [`Restrictions::why`]; `None` when no restriction that can be seen from here explains it.
     pub(crate) fn known(&self, need: Access) -> Option<String> {
         self.missing_for(need)
@@ -62,15 +69,24 @@ impl Restrictions {
             .or_else(|| self.by_security_module(need))
     }
 
-    fn missing_for(&self, need: Access) -> Option<String> {
+    /// The capabilities that this process lacks for it, where they are why it was refused.
+    pub(crate) fn lacking(&self, need: Access) -> Vec<Capability> {
         // The log may be open to everybody, and is closed for another reason then.
         if need == Access::KernelLog && self.dmesg_restrict == Some(0) && !self.has_seccomp {
-            return None;
+            return Vec::new();
         }
-        let is_missing = |one: &&Capability| self.missing.contains(one);
-        let names: Vec<_> = need.capabilities().iter().filter(is_missing).collect();
+        let is_missing = |one: &Capability| self.missing.contains(one);
+        let capabilities = need.capabilities().iter().copied();
+        capabilities.filter(is_missing).collect()
+    }
+
+    fn missing_for(&self, need: Access) -> Option<String> {
+        let names: Vec<_> = self
+            .lacking(need)
+            .into_iter()
+            .map(Capability::name)
+            .collect();
         let are = if names.len() > 1 { "are" } else { "is" };
-        let names: Vec<_> = names.into_iter().map(|one| one.name()).collect();
         (!names.is_empty()).then(|| format!("{} {are} missing", names.join(" and ")))
     }
 

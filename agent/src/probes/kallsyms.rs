@@ -9,7 +9,9 @@ use std::{
     io::{self, BufRead, BufReader},
 };
 
-use crate::privileges::{Access, Restrictions};
+use netdiag_diagnosis::evidence::Why;
+
+use crate::privileges::{Access, Capability, Restrictions};
 
 /// Farther than this behind a symbol an address belongs to no function in the table, such as one of a module that is
 /// gone: the kernel's longest functions are some tens of kilobytes.
@@ -21,13 +23,29 @@ pub(crate) enum Error {
     #[error("failed to read /proc/kallsyms")]
     Read { source: io::Error },
     #[error("{refusal}")]
-    Hidden { refusal: String },
+    Hidden {
+        refusal: String,
+        lacking: Vec<Capability>,
+    },
 }
 
 impl Error {
     fn hidden() -> Self {
-        let refusal = Restrictions::read().refusal(Access::Symbols);
-        Self::Hidden { refusal }
+        let restrictions = Restrictions::read();
+        Self::Hidden {
+            refusal: restrictions.refusal(Access::Symbols),
+            lacking: restrictions.lacking(Access::Symbols),
+        }
+    }
+
+    /// The kind of reason.
+    pub(crate) fn why(&self) -> Why {
+        match self {
+            Self::Read { .. } => Why::Failed,
+            Self::Hidden { lacking, .. } => Why::Permission {
+                capabilities: lacking.clone(),
+            },
+        }
     }
 }
 

@@ -2,10 +2,7 @@
 
 use netdiag_abi::packet_sockets::PacketSocketLayout;
 
-use netdiag_diagnosis::{
-    EvidenceWindow,
-    evidence::{Observed, PacketSocket},
-};
+use netdiag_diagnosis::{EvidenceWindow, evidence::PacketSocketReader};
 
 use super::{
     btf::{Error, KernelTypes},
@@ -19,8 +16,8 @@ use super::{
 pub(super) const PROBE: Registration = Registration {
     description: &DESCRIPTION,
     standing: Some(|window| {
-        let evidence = &window.packet_sockets;
-        standing::in_every_window(DESCRIPTION.name, Some(backend(evidence)), evidence)
+        let backend = backend(window.packet_socket_reader);
+        standing::in_every_window(DESCRIPTION.name, Some(backend), &window.packet_sockets)
     }),
     counts: |_: &EvidenceWindow| Vec::new(),
     watch: None,
@@ -39,15 +36,11 @@ pub(super) static DESCRIPTION: Description = Description {
 
 /// Its program in the eBPF object.
 pub(super) const PROGRAM: &str = "packet_sockets";
-/// The beginning of the text of what is missing where /proc/net/packet had to do.
-pub(crate) const WITHOUT_ITERATOR: &str = "which packet sockets ask for promiscuity was not read";
 
-fn backend(evidence: &Observed<Vec<PacketSocket>>) -> &'static str {
-    let missing = evidence.missing().unwrap_or_default();
-    if missing.starts_with(WITHOUT_ITERATOR) {
-        "procfs"
-    } else {
-        "bpf_iterator"
+fn backend(reader: PacketSocketReader) -> &'static str {
+    match reader {
+        PacketSocketReader::Iterator => "bpf_iterator",
+        PacketSocketReader::Procfs => "procfs",
     }
 }
 
@@ -63,7 +56,7 @@ fn supported(facts: &KernelFacts) -> Support {
 /// Looks every offset up.
 ///
 /// # Errors
-/// This kernel lacks a field, most likely since AF_PACKET is a module of it.
+/// This kernel lacks a field, most likely because AF_PACKET is a module of it.
 fn layout(types: &KernelTypes, facts: &KernelFacts) -> Result<PacketSocketLayout, Error> {
     Ok(PacketSocketLayout {
         has_sock_from_file: u32::from(facts.has_sock_from_file),

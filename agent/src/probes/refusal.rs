@@ -2,7 +2,7 @@
 
 use std::{error, io};
 
-use netdiag_diagnosis::text::cut;
+use netdiag_diagnosis::{evidence::Capability, text::cut};
 
 use crate::privileges::{Access, Restrictions};
 
@@ -13,9 +13,17 @@ const LONGEST: usize = 300;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KernelRefusal {
     /// This process may not load what the probes need, in whatever variant.
-    NotPermitted { why: String },
+    NotPermitted {
+        why: String,
+        /// The capabilities that it lacks for them.
+        lacking: Vec<Capability>,
+    },
     /// Anything else: the errors, with the last thing the verifier said.
-    Refused { reason: String },
+    Refused {
+        reason: String,
+        /// The capabilities that may be the reason.
+        lacking: Vec<Capability>,
+    },
 }
 
 /// Concludes from an error of a load, an attachment or a read.
@@ -44,17 +52,23 @@ fn conclude(error: &(dyn error::Error + 'static), restrictions: &Restrictions) -
         ..restrictions.clone()
     }
     .known(Access::Programs);
+    let lacking = restrictions.lacking(Access::Programs);
     match (number, known) {
-        (Some(libc::EPERM), Some(why)) => KernelRefusal::NotPermitted { why },
-        (_, Some(why)) if lacks_helper => KernelRefusal::NotPermitted { why },
+        (Some(libc::EPERM), Some(why)) => KernelRefusal::NotPermitted { why, lacking },
+        (_, Some(why)) if lacks_helper => KernelRefusal::NotPermitted { why, lacking },
         // Security modules answer so, and so does the verifier.
         (Some(libc::EACCES), Some(why)) => KernelRefusal::Refused {
             reason: format!("{reason}; {why}"),
+            lacking,
         },
         (Some(libc::EPERM), None) => KernelRefusal::Refused {
             reason: format!("{reason}; {}", restrictions.why(Access::Programs)),
+            lacking,
         },
-        _ => KernelRefusal::Refused { reason },
+        _ => KernelRefusal::Refused {
+            reason,
+            lacking: Vec::new(),
+        },
     }
 }
 
@@ -85,7 +99,6 @@ fn in_short(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::privileges::Capability;
 
     /// The error of a load, around what the kernel said.
     #[derive(Debug, thiserror::Error)]
@@ -119,8 +132,9 @@ mod tests {
             ..Restrictions::default()
         };
         let why = "CAP_PERFMON is missing".to_owned();
+        let lacking = vec![Capability::Perfmon];
         let found = conclude(&load_error(libc::EPERM, ""), &restrictions);
-        assert_eq!(found, KernelRefusal::NotPermitted { why });
+        assert_eq!(found, KernelRefusal::NotPermitted { why, lacking });
     }
 
     #[test]
@@ -129,7 +143,7 @@ mod tests {
             missing: vec![Capability::Perfmon],
             ..Restrictions::default()
         };
-        let KernelRefusal::Refused { reason } =
+        let KernelRefusal::Refused { reason, lacking } =
             conclude(&load_error(libc::ENOSPC, ""), &restrictions)
         else {
             panic!("blamed on a capability");
@@ -138,6 +152,7 @@ mod tests {
             reason.contains("No space") && !reason.contains("CAP_"),
             "{reason}"
         );
+        assert_eq!(lacking, []);
     }
 
     #[test]
@@ -146,7 +161,7 @@ mod tests {
             has_seccomp: true,
             ..Restrictions::default()
         };
-        let KernelRefusal::Refused { reason } =
+        let KernelRefusal::Refused { reason, .. } =
             conclude(&load_error(libc::EPERM, ""), &restrictions)
         else {
             panic!("a reason is known");
@@ -164,7 +179,7 @@ mod tests {
             "program of this type cannot use helper bpf_probe_read_kernel#113\nprocessed 12 insns\n",
         ] {
             let found = conclude(&load_error(libc::EINVAL, log), &Restrictions::default());
-            let KernelRefusal::NotPermitted { why } = found else {
+            let KernelRefusal::NotPermitted { why, .. } = found else {
                 panic!("not told: {found:?}");
             };
             assert!(why.contains("lockdown"), "{why}");

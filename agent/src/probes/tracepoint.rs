@@ -91,15 +91,22 @@ fn load_first(
 ) -> Result<(Backend, Option<String>), Error> {
     let types = Btf::from_sys_fs().map_err(|source| Error::refused(&source))?;
     let mut refused = Vec::new();
+    let mut lacking = Vec::new();
     for &backend in backends {
         match load_variant(ebpf, probe, backend, &types) {
             Ok(()) => return Ok((backend, (!refused.is_empty()).then(|| refused.join("; ")))),
             Err(error @ Error::NotPermitted { .. }) => return Err(error),
-            Err(error) => refused.push(format!("{}: {error}", backend.name())),
+            Err(error) => {
+                refused.push(format!("{}: {error}", backend.name()));
+                if let Error::Refused { lacking: some, .. } = error {
+                    lacking = some;
+                }
+            }
         }
     }
     Err(Error::Refused {
         reason: refused.join("; "),
+        lacking,
     })
 }
 

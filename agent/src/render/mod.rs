@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     causes::{CHECKS, Check, UNHANDLED_PROTOCOL},
+    evidence::Why,
     finding::Severity,
     verdict::Verdict,
 };
@@ -173,11 +174,9 @@ fn not_checked(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> 
         let line = format!("{}:{in_part} {reason}", checks.join(", "));
         lines.push(wrap("  ", "    ", &line, style.width));
     }
-    if window
-        .drops
-        .missing()
-        .is_some_and(|why| why.contains("CAP_"))
-    {
+    let lacks_capability =
+        |why: &Why| matches!(why, Why::Permission { capabilities } if !capabilities.is_empty());
+    if window.drops.why().is_some_and(lacks_capability) {
         lines.push(wrap("  ", "    ", NEXT, style.width));
     }
     Some(lines.join("\n"))

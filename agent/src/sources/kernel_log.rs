@@ -7,11 +7,11 @@ use std::{
 };
 
 use netdiag_diagnosis::{
-    evidence::{KernelLogLine, Observed},
+    evidence::{KernelLogLine, Missing, Observed},
     text::printable_up_to,
 };
 
-use super::{observed, system_calls};
+use super::system_calls;
 use crate::{
     privileges::{Access, Restrictions},
     probes::monotonic_ns,
@@ -72,15 +72,14 @@ impl KernelLog {
         match lines {
             Ok(mut lines) => {
                 if lines.len() > MOST_LINES {
-                    missing.push(format!("{} lines after these", lines.len() - MOST_LINES));
+                    let left_out = lines.len() - MOST_LINES;
+                    missing.push(Missing::failed(format!("{left_out} lines after these")));
                     lines.truncate(MOST_LINES);
                 }
                 let lines = lines.into_iter().map(|line| line.since(self.began_us));
-                observed(lines.collect(), &missing)
+                Observed::without(lines.collect(), missing)
             }
-            Err(error) => Observed::Unavailable {
-                reason: describe(&error, &Restrictions::read()),
-            },
+            Err(error) => Observed::unavailable(describe(&error, &Restrictions::read())),
         }
     }
 }
@@ -94,11 +93,11 @@ fn denied_first(one: io::Error, other: io::Error) -> io::Error {
     }
 }
 
-fn describe(error: &io::Error, restrictions: &Restrictions) -> String {
+fn describe(error: &io::Error, restrictions: &Restrictions) -> Missing {
     if error.kind() == io::ErrorKind::PermissionDenied {
-        restrictions.refusal(Access::KernelLog)
+        restrictions.refused(Access::KernelLog)
     } else {
-        format!("the kernel's log could not be read: {error}")
+        Missing::failed(format!("the kernel's log could not be read: {error}"))
     }
 }
 
@@ -129,7 +128,7 @@ fn open_kmsg() -> io::Result<File> {
     Ok(file)
 }
 
-fn read_kmsg(file: &mut File, missing: &mut Vec<String>) -> io::Result<Vec<LogRecord>> {
+fn read_kmsg(file: &mut File, missing: &mut Vec<Missing>) -> io::Result<Vec<LogRecord>> {
     let mut lines = Vec::new();
     let mut record = vec![0; LONGEST_RECORD];
     let mut overwritten = false;
@@ -149,7 +148,9 @@ fn read_kmsg(file: &mut File, missing: &mut Vec<String>) -> io::Result<Vec<LogRe
         }
     }
     if overwritten {
-        missing.push("lines that the kernel's log had overwritten".to_owned());
+        missing.push(Missing::failed(
+            "lines that the kernel's log had overwritten",
+        ));
     }
     Ok(lines)
 }
@@ -196,6 +197,8 @@ fn line(priority: u32, at_us: u64, text: &str) -> Option<LogRecord> {
 
 #[cfg(test)]
 mod tests {
+    use netdiag_diagnosis::evidence::Why;
+
     use super::*;
     use crate::privileges::Capability;
 
@@ -269,9 +272,10 @@ mod tests {
             ..Restrictions::default()
         };
         let error = io::Error::from_raw_os_error(libc::EPERM);
-        let expected = "the kernel's log is closed: CAP_SYSLOG is missing";
+        let text = "the kernel's log is closed: CAP_SYSLOG is missing";
+        let expected = Missing::not_permitted(text, vec![Capability::Syslog]);
         assert_eq!(describe(&error, &restrictions), expected);
         let no_device = io::Error::from_raw_os_error(libc::ENOENT);
-        assert!(!describe(&no_device, &restrictions).contains("CAP_"));
+        assert_eq!(describe(&no_device, &restrictions).why, Why::Failed);
     }
 }

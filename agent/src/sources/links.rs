@@ -5,7 +5,7 @@ use std::{
     io,
 };
 
-use netdiag_diagnosis::evidence::{Link, NetnsId, Observed};
+use netdiag_diagnosis::evidence::{Link, Missing, NetnsId, Observed};
 
 use crate::privileges::{Access, Restrictions};
 
@@ -13,7 +13,6 @@ use super::{
     attributes::push,
     link_attributes::parse,
     namespaces::{Discovery, OpenNamespace},
-    observed,
     route_netlink::{Consistency, RouteSocket},
 };
 
@@ -39,33 +38,43 @@ pub(super) fn read(
     let mut is_closed = false;
     for namespace in discovery.namespaces.iter().filter(|one| wanted(one)) {
         match links_of(route, namespace, &names) {
-            Ok((found, _)) if links.len() + found.len() > MOST_LINKS => missing.push(format!(
-                "the {} links of {}, beyond the limit of {MOST_LINKS}",
-                found.len(),
-                namespace.id
-            )),
+            Ok((found, _)) if links.len() + found.len() > MOST_LINKS => {
+                missing.push(Missing::failed(format!(
+                    "the {} links of {}, beyond the limit of {MOST_LINKS}",
+                    found.len(),
+                    namespace.id
+                )))
+            }
             Ok((found, consistency)) => {
                 if consistency == Consistency::Interrupted {
-                    missing.push(format!(
+                    missing.push(Missing::failed(format!(
                         "the links of {} changed while they were read",
                         namespace.id
-                    ));
+                    )));
                 }
                 links.extend(found);
                 links_read.insert(namespace.id);
             }
             Err(error) if namespace.is_node => {
                 let reason = format!("the node's links could not be read: {error}");
-                return (Observed::Unavailable { reason }, HashSet::new());
+                return (
+                    Observed::unavailable(Missing::failed(reason)),
+                    HashSet::new(),
+                );
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => is_closed = true,
-            Err(error) => missing.push(format!("the links of {}: {error}", namespace.id)),
+            Err(error) => {
+                missing.push(Missing::failed(format!(
+                    "the links of {}: {error}",
+                    namespace.id
+                )));
+            }
         }
     }
     if is_closed {
-        missing.push(Restrictions::read().refusal(Access::Links));
+        missing.push(Restrictions::read().refused(Access::Links));
     }
-    (observed(links, &missing), links_read)
+    (Observed::without(links, missing), links_read)
 }
 
 fn links_of(

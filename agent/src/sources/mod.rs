@@ -46,10 +46,11 @@ mod live_tests;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use netdiag_diagnosis::evidence::{Link, Namespace, Observed, PacketSocket, TunHolder};
+use netdiag_diagnosis::evidence::{
+    Link, Namespace, Observed, PacketSocket, PacketSocketReader, TunHolder,
+};
 
 use crate::{
-    causes::causes,
     limits,
     probes::{Error as ProbeError, Kernel, iterators::Iterators, question::SegmentRoute},
 };
@@ -225,25 +226,35 @@ impl Sources {
         segment_routes::first(&self.route).ok().flatten()
     }
 
-    /// Packet sockets of the node's processes, in the namespaces that are looked into.
-    pub(crate) fn packet_sockets(&self, discovery: &Discovery) -> Observed<Vec<PacketSocket>> {
+    /// Packet sockets of the node's processes, in the namespaces that are looked into, and the way in which they were
+    /// read.
+    pub(crate) fn packet_sockets(
+        &self,
+        discovery: &Discovery,
+    ) -> (Observed<Vec<PacketSocket>>, PacketSocketReader) {
         let pods = Pods::list(&self.host);
         let records = match &self.iterators {
             Ok(iterators) => iterators.packet_sockets(),
             Err(error) => Err(error.clone()),
         };
         match records {
-            Ok(records) => packet_sockets::from_records(&records, &pods, |id, cookie| {
-                discovery.get(id).is_some_and(|open| {
-                    // Another cookie: another namespace, which had the number before or has it since.
-                    let is_same =
-                        open.cookie.is_none() || cookie.is_none() || open.cookie == cookie;
-                    is_same && self.is_wanted(open)
-                })
-            }),
+            Ok(records) => {
+                let wanted = |id, cookie: Option<u64>| {
+                    discovery.get(id).is_some_and(|open| {
+                        // Another cookie: another namespace, which had the number before or has it since.
+                        let is_same =
+                            open.cookie.is_none() || cookie.is_none() || open.cookie == cookie;
+                        is_same && self.is_wanted(open)
+                    })
+                };
+                let sockets = packet_sockets::from_records(&records, &pods, wanted);
+                (sockets, PacketSocketReader::Iterator)
+            }
             Err(error) => {
                 let wanted = |open: &OpenNamespace| self.is_wanted(open);
-                packet_sockets::from_procfs(discovery, &pods, wanted, &causes(&error))
+                let sockets =
+                    packet_sockets::from_procfs(discovery, &pods, wanted, error.missing());
+                (sockets, PacketSocketReader::Procfs)
             }
         }
     }
@@ -275,16 +286,4 @@ pub(crate) fn has_closed_programs() -> io::Result<bool> {
             .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
     Ok(processes::all()?.into_iter().any(is_closed))
-}
-
-/// Complete, or partial for the reasons given.
-fn observed<T>(value: T, missing: &[String]) -> Observed<T> {
-    if missing.is_empty() {
-        Observed::Complete { value }
-    } else {
-        Observed::Partial {
-            value,
-            missing: missing.join("; "),
-        }
-    }
 }

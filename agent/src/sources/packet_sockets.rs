@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use netdiag_abi::packet_sockets::{MAX_MEMBERSHIPS, PacketSocketRecord};
-use netdiag_diagnosis::evidence::{Membership, MembershipKind, NetnsId, Observed, PacketSocket};
+use netdiag_diagnosis::evidence::{
+    Membership, MembershipKind, Missing, NetnsId, Observed, PacketSocket,
+};
 
 use super::{
     namespaces::{Discovery, OpenNamespace},
-    observed,
     pods::Pods,
     processes,
 };
-use crate::probes::packet_sockets::WITHOUT_ITERATOR;
 
 /// The most sockets that are kept.
 const MOST_SOCKETS: usize = 4_096;
@@ -30,10 +30,10 @@ pub(super) fn from_records(
         .filter(|record| wanted(NetnsId(record.inum), cookie(record)))
         .map(|record| {
             if usize::from(record.memberships) > MAX_MEMBERSHIPS {
-                missing.push(format!(
+                missing.push(Missing::failed(format!(
                     "memberships beyond {MAX_MEMBERSHIPS} of a socket of process {}",
                     record.pid
-                ));
+                )));
             }
             PacketSocket {
                 netns: NetnsId(record.inum),
@@ -46,7 +46,7 @@ pub(super) fn from_records(
         })
         .collect();
     bound(&mut sockets, &mut missing);
-    observed(sockets, &missing)
+    Observed::without(sockets, missing)
 }
 
 /// `net_cookie` where the kernel has one.
@@ -94,7 +94,7 @@ pub(super) fn from_procfs(
     discovery: &Discovery,
     pods: &Pods,
     wanted: impl Fn(&OpenNamespace) -> bool,
-    why: &str,
+    why: Missing,
 ) -> Observed<Vec<PacketSocket>> {
     let mut listed = Vec::new();
     for namespace in discovery.namespaces.iter().filter(|one| wanted(one)) {
@@ -108,7 +108,9 @@ pub(super) fn from_procfs(
         let inodes: Vec<_> = listed.iter().map(|(_, line)| line.inode).collect();
         processes::holders_of_sockets(&inodes)
     };
-    let mut missing = vec![format!("{WITHOUT_ITERATOR} ({why})")];
+    let Missing { text, why } = why;
+    let text = format!("which packet sockets ask for promiscuity was not read ({text})");
+    let mut missing = vec![Missing { text, why }];
     let mut sockets = listed
         .into_iter()
         .map(|(netns, line)| PacketSocket {
@@ -123,7 +125,7 @@ pub(super) fn from_procfs(
         })
         .collect();
     bound(&mut sockets, &mut missing);
-    observed(sockets, &missing)
+    Observed::without(sockets, missing)
 }
 
 #[derive(Debug, PartialEq)]
@@ -143,12 +145,12 @@ fn parse_line(line: &str) -> Option<ListedSocket> {
     })
 }
 
-fn bound(sockets: &mut Vec<PacketSocket>, missing: &mut Vec<String>) {
+fn bound(sockets: &mut Vec<PacketSocket>, missing: &mut Vec<Missing>) {
     if sockets.len() > MOST_SOCKETS {
-        missing.push(format!(
+        missing.push(Missing::failed(format!(
             "{} packet sockets beyond the limit of {MOST_SOCKETS}",
             sockets.len() - MOST_SOCKETS
-        ));
+        )));
         sockets.truncate(MOST_SOCKETS);
     }
 }

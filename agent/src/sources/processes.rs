@@ -11,10 +11,13 @@ use std::{
     path::PathBuf,
 };
 
-use netdiag_diagnosis::{evidence::NetnsId, text::printable_up_to};
+use netdiag_diagnosis::{
+    evidence::{Missing, NetnsId},
+    text::printable_up_to,
+};
 
 use super::system_calls;
-use crate::privileges::Access;
+use crate::privileges::{Access, Restrictions};
 
 /// The most processes that one walk looks at; a node's default `pid_max` is 32,768 per 1,024 CPUs.
 pub(super) const MOST_PROCESSES: usize = 65_536;
@@ -58,9 +61,13 @@ pub(super) fn network_namespace(pid: u32) -> io::Result<NetnsId> {
 }
 
 /// Says that the files of some programs were refused, and why. `None`: no restriction of the agent explains it.
-pub(super) fn closed(why: Option<&str>) -> String {
-    let why = why.unwrap_or("some protect theirs, though the agent has CAP_SYS_PTRACE");
-    format!("{}: {why}", Access::Processes.refused())
+pub(super) fn closed(restrictions: &Restrictions) -> Missing {
+    let known = restrictions.known(Access::Processes);
+    let why = known
+        .as_deref()
+        .unwrap_or("some protect theirs, though the agent has CAP_SYS_PTRACE");
+    let text = format!("{}: {why}", Access::Processes.refused());
+    Missing::not_permitted(text, restrictions.lacking(Access::Processes))
 }
 
 /// A file below /proc/net as one of these processes sees it in this namespace, at most `limit` bytes of it. `None` when

@@ -5,9 +5,9 @@ use std::{
     net::IpAddr,
 };
 
-use netdiag_diagnosis::evidence::{Link, Namespace, NetnsId, Observed};
+use netdiag_diagnosis::evidence::{Link, Missing, Namespace, NetnsId, Observed};
 
-use super::{links, namespaces::OpenNamespace, observed};
+use super::{links, namespaces::OpenNamespace};
 
 /// Namespaces, their counters and links as of one moment.
 #[derive(Clone, Debug, Default)]
@@ -82,10 +82,9 @@ fn union(one: Option<Vec<IpAddr>>, other: Option<Vec<IpAddr>>) -> Option<Vec<IpA
 /// A namespace or link that was made within the window counts from nothing. One that was there before, but could not
 /// be read then, is left out, because its whole past would look like the window's.
 pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observed<Vec<Link>>) {
-    let mut missing: Vec<String> = [before.links.missing(), after.links.missing()]
+    let mut missing: Vec<Missing> = [before.links.missing_part(), after.links.missing_part()]
         .into_iter()
         .flatten()
-        .map(str::to_owned)
         .collect();
     missing.dedup();
 
@@ -120,10 +119,10 @@ pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observe
                     union(was.multicast_groups, namespace.multicast_groups.take());
             }
             Continuity::Unknown => {
-                missing.push(format!(
+                missing.push(Missing::failed(format!(
                     "{}: it may be another namespace than at the start",
                     namespace.id
-                ));
+                )));
                 namespace.counters.clear();
                 left_out.insert(namespace.id);
             }
@@ -139,8 +138,8 @@ pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observe
     }));
 
     let links = match (before.links, after.links) {
-        (Observed::Unavailable { reason }, _) | (_, Observed::Unavailable { reason }) => {
-            Observed::Unavailable { reason }
+        (links @ Observed::Unavailable { .. }, _) | (_, links @ Observed::Unavailable { .. }) => {
+            links
         }
         (
             Observed::Complete { value: before } | Observed::Partial { value: before, .. },
@@ -150,7 +149,7 @@ pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observe
             },
         ) => {
             after.retain(|link| !left_out.contains(&link.netns));
-            observed(links::merge(&before, after, &renewed), &missing)
+            Observed::without(links::merge(&before, after, &renewed), missing)
         }
     };
     (namespaces, links)
@@ -271,9 +270,7 @@ mod tests {
     #[test]
     fn links_that_could_not_be_read_at_one_end_are_unavailable() {
         let mut before = reading(cookie(1), 10);
-        before.links = Observed::Unavailable {
-            reason: "refused".to_owned(),
-        };
+        before.links = Observed::unavailable(Missing::failed("refused"));
         let (_, links) = merge(before, reading(cookie(1), 15));
         assert_eq!(links.missing(), Some("refused"));
     }

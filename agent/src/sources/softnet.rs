@@ -6,7 +6,7 @@ use std::{
     io::{self, Read},
 };
 
-use netdiag_diagnosis::evidence::{CpuBacklog, Observed, Softnet, SoftnetCounters};
+use netdiag_diagnosis::evidence::{CpuBacklog, Missing, Observed, Softnet, SoftnetCounters};
 
 use crate::causes::causes;
 
@@ -58,7 +58,7 @@ pub(crate) fn between(
         (Ok(before), Ok(after)) => (before, after),
         (Err(error), _) | (_, Err(error)) => {
             let reason = causes(&error);
-            return Observed::Unavailable { reason };
+            return Observed::unavailable(Missing::failed(reason));
         }
     };
     let max_backlog = fs::read_to_string(MAX_BACKLOG).ok();

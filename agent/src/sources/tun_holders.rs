@@ -9,14 +9,13 @@ use std::{
 };
 
 use netdiag_diagnosis::{
-    evidence::{Link, LinkKind, NetnsId, Observed, TunHolder},
+    evidence::{Link, LinkKind, Missing, NetnsId, Observed, TunHolder},
     text::printable_up_to,
 };
 
-use crate::privileges::{Access, Restrictions};
+use crate::privileges::Restrictions;
 
 use super::{
-    observed,
     pods::Pods,
     processes::{self, MOST_PROCESSES},
 };
@@ -39,14 +38,15 @@ pub(super) fn read(
     let pids = match processes::all() {
         Ok(pids) => pids,
         Err(error) => {
-            return Observed::Unavailable {
-                reason: format!("/proc could not be listed: {error}"),
-            };
+            let text = format!("/proc could not be listed: {error}");
+            return Observed::unavailable(Missing::failed(text));
         }
     };
     let mut missing = Vec::new();
     if pids.len() >= MOST_PROCESSES {
-        missing.push(format!("processes beyond the first {MOST_PROCESSES}"));
+        missing.push(Missing::failed(format!(
+            "processes beyond the first {MOST_PROCESSES}"
+        )));
     }
     let mut looked_at = 0;
     let mut is_refused = false;
@@ -61,7 +61,7 @@ pub(super) fn read(
             _ => continue,
         };
         if looked_at >= MOST_DESCRIPTORS || holders.len() >= MOST_HOLDERS {
-            missing.push(format!("processes from number {pid} on"));
+            missing.push(Missing::failed(format!("processes from number {pid} on")));
             break;
         }
         for descriptor in processes::descriptors(pid) {
@@ -78,11 +78,10 @@ pub(super) fn read(
         }
     }
     if is_refused {
-        let why = Restrictions::read().known(Access::Processes);
-        missing.push(processes::closed(why.as_deref()));
+        missing.push(processes::closed(&Restrictions::read()));
     }
     holders.dedup(); // a device with several queues has a descriptor for each
-    observed(holders, &missing)
+    Observed::without(holders, missing)
 }
 
 fn device_of(pid: u32, descriptor: i32) -> Option<String> {

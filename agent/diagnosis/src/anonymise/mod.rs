@@ -79,6 +79,7 @@ impl Anonymiser {
             links,
             drops,
             packet_sockets,
+            packet_socket_reader: _,
             tun_holders,
             kernel_log,
             softnet,
@@ -105,11 +106,15 @@ impl Anonymiser {
     fn observed<T>(&mut self, evidence: &mut Observed<T>, change: impl FnOnce(&mut Self, &mut T)) {
         match evidence {
             Observed::Complete { value } => change(self, value),
-            Observed::Partial { value, missing } => {
+            Observed::Partial {
+                value,
+                missing,
+                why: _,
+            } => {
                 change(self, value);
                 self.text(missing);
             }
-            Observed::Unavailable { reason } => self.text(reason),
+            Observed::Unavailable { reason, why: _ } => self.text(reason),
         }
     }
 

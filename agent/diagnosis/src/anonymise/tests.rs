@@ -3,8 +3,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::anonymise;
 use crate::{
     evidence::{
-        Address, DropCount, Drops, EvidenceWindow, KernelLogLine, Link, Namespace, Observed, Owner,
-        PacketSample, PacketSocket, Pod,
+        Address, DropCount, Drops, EvidenceWindow, KernelLogLine, Link, Missing, Namespace,
+        Observed, Owner, PacketSample, PacketSocket, Pod,
     },
     packets::{
         ip::{IpPacket, UDP},
@@ -240,14 +240,16 @@ fn no_name_or_address_is_left_in_any_text() {
         }],
         ..Namespace::default()
     }];
-    window.links = Observed::Partial {
-        value: vec![Link {
+    window.links = Observed::without(
+        vec![Link {
             name: "uplink-acme".to_owned(),
             address: Some("52:54:00:11:22:33".to_owned()),
             ..Link::default()
         }],
-        missing: "pod acme-payments/ledger-7f9: refused for acmed (10.20.30.40)".to_owned(),
-    };
+        [Missing::failed(
+            "pod acme-payments/ledger-7f9: refused for acmed (10.20.30.40)",
+        )],
+    );
     window.packet_sockets = Observed::Complete {
         value: vec![PacketSocket {
             owner,

@@ -3,17 +3,20 @@
 //! The agent's sources and probes fill these types; detectors only read them. They are also the recording format, so
 //! every field is serialised under its own name and absent evidence is explicit ([`Observed`]).
 
+mod capability;
 mod drops;
 mod frame_copies;
 mod gro;
 mod link_kind;
 mod links;
+mod missing;
 mod namespaces;
 mod observed;
 mod on_demand;
 mod retransmissions;
 mod softnet;
 
+pub use capability::Capability;
 pub(crate) use drops::DropPlace;
 pub use drops::{DropCount, Drops, PacketSample};
 pub use frame_copies::{FrameCopies, FrameCopy};
@@ -23,9 +26,10 @@ pub use links::{
     BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkId, LinkStats, MacvlanSettings,
     Peer, VlanSettings,
 };
+pub use missing::{Missing, Why};
 pub use namespaces::{
-    Address, Membership, MembershipKind, Namespace, NetnsId, Owner, PacketSocket, Pod,
-    ProtocolHandler, TunHolder,
+    Address, Membership, MembershipKind, Namespace, NetnsId, Owner, PacketSocket,
+    PacketSocketReader, Pod, ProtocolHandler, TunHolder,
 };
 pub use observed::Observed;
 pub use on_demand::OnDemand;
@@ -51,6 +55,9 @@ pub struct EvidenceWindow {
     pub drops: Observed<Drops>,
     /// Packet sockets (AF_PACKET) of every process, with their memberships.
     pub packet_sockets: Observed<Vec<PacketSocket>>,
+    /// The way in which they were read.
+    #[serde(default, skip_serializing_if = "PacketSocketReader::is_iterator")]
+    pub packet_socket_reader: PacketSocketReader,
     /// Processes that hold a TUN or TAP device open.
     pub tun_holders: Observed<Vec<TunHolder>>,
     /// Kernel log lines that were written within the window.

@@ -106,6 +106,23 @@ pub struct Owner {
     pub container: Option<String>,
 }
 
+/// The way in which packet sockets were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PacketSocketReader {
+    /// A BPF iterator, which sees owners and memberships.
+    #[default]
+    Iterator,
+    /// /proc/net/packet, which has neither.
+    Procfs,
+}
+
+impl PacketSocketReader {
+    pub(super) fn is_iterator(&self) -> bool {
+        *self == Self::Iterator
+    }
+}
+
 /// An AF_PACKET socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PacketSocket {

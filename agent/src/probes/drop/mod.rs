@@ -16,7 +16,7 @@ mod support;
 use std::collections::HashMap;
 
 use netdiag_abi::drop::{DropKey, DropLayout};
-use netdiag_diagnosis::evidence::{Drops, Link, Lost, Namespace, Observed};
+use netdiag_diagnosis::evidence::{Drops, Link, Lost, Missing, Namespace, Observed};
 
 pub(super) use layout::resolve;
 pub(super) use places::DropPlaces;
@@ -191,7 +191,7 @@ impl DropProbe {
         let addresses: Vec<u64> = counted.iter().map(|drop| drop.key.location).collect();
         let (locations, hidden) = match kallsyms::resolve(&addresses) {
             Ok(locations) => (locations, None),
-            Err(error) => (HashMap::new(), Some(error.to_string())),
+            Err(error) => (HashMap::new(), Some(error)),
         };
         let places = DropPlaces::new(
             namespaces,
@@ -218,7 +218,7 @@ impl DropProbe {
             counts: (edges.m1_after.lost_counts).saturating_sub(edges.m0.lost_counts),
             samples: (edges.m1_after.lost_samples).saturating_sub(edges.m0.lost_samples),
         };
-        (observed(drops, lesser(&facts), hidden, lost), lost)
+        (observed(drops, lesser(&facts), hidden.as_ref(), lost), lost)
     }
 }
 
@@ -239,27 +239,19 @@ fn lesser(facts: &KernelFacts) -> Option<String> {
 fn observed(
     drops: Drops,
     lesser: Option<String>,
-    hidden: Option<String>,
+    hidden: Option<&kallsyms::Error>,
     lost: Lost,
 ) -> Observed<Drops> {
-    let mut missing = Vec::from_iter(lesser);
-    if let Some(reason) = hidden {
-        missing.push(format!(
-            "where in the kernel packets were dropped: {reason}"
-        ));
-    }
-    if lost.counts > 0 {
-        missing.push(format!(
+    let lesser = lesser.map(Missing::unsupported);
+    let hidden = hidden.map(|error| Missing {
+        text: format!("where in the kernel packets were dropped: {error}"),
+        why: error.why(),
+    });
+    let lost = (lost.counts > 0).then(|| {
+        Missing::failed(format!(
             "{} drops that were too varied or too nested to be counted apart",
             lost.counts
-        ));
-    }
-    if missing.is_empty() {
-        Observed::Complete { value: drops }
-    } else {
-        Observed::Partial {
-            value: drops,
-            missing: missing.join("; "),
-        }
-    }
+        ))
+    });
+    Observed::without(drops, [lesser, hidden, lost].into_iter().flatten())
 }

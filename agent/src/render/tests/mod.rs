@@ -9,7 +9,7 @@ use netdiag_diagnosis::{
         BRIDGE_PORT, CHECKS, CHECKSUM_DROP, LINK_MTU, Mechanism, NO_RECEIVER, PEER_MTU_SMALLER,
         PROMISCUITY,
     },
-    evidence::{Drops, NetnsId, NodeFacts, Observed},
+    evidence::{Capability, Drops, Missing, NetnsId, NodeFacts, Observed},
     finding::{
         Assessment, Culprit, Finding, Harm, Proof, Remedy, Subject, Text, Unchecked, Verdict,
     },
@@ -206,9 +206,10 @@ fn a_healthy_node_takes_two_lines() {
 #[test]
 fn a_run_that_could_not_look_gives_no_verdict_of_health() {
     let mut window = window("node-204");
-    window.drops = Observed::Unavailable {
-        reason: "failed to load eBPF: CAP_BPF is missing".to_owned(),
-    };
+    window.drops = Observed::unavailable(Missing::not_permitted(
+        "failed to load eBPF: CAP_BPF is missing",
+        vec![Capability::Bpf],
+    ));
     let mut diagnosis = diagnosis();
     diagnosis.checks = vec![&PROMISCUITY, &CHECKSUM_DROP, &LINK_MTU];
     let unchecked = |check, partly, reason: &str| Unchecked {
@@ -250,11 +251,29 @@ not known.
 }
 
 #[test]
+fn capabilities_are_advised_where_they_are_missing_and_nowhere_else() {
+    let advised = |missing| {
+        let mut window = window("n");
+        window.drops = Observed::unavailable(missing);
+        let mut diagnosis = diagnosis();
+        diagnosis.unchecked = vec![Unchecked {
+            check: &LINK_MTU,
+            partly: false,
+            reason: "no drops".to_owned(),
+        }];
+        render(&window, &diagnosis, plain(110)).contains("give the container BPF")
+    };
+    let lacking = vec![Capability::Bpf];
+    assert!(advised(Missing::not_permitted("refused", lacking)));
+    assert!(!advised(Missing::not_permitted("lockdown", Vec::new())));
+    let has_it = "the agent has CAP_BPF, and its seccomp profile forbids bpf(2)";
+    assert!(!advised(Missing::failed(has_it)));
+}
+
+#[test]
 fn unreadable_counters_are_not_counters_that_did_not_rise() {
     let mut window = window("n");
-    window.links = Observed::Unavailable {
-        reason: "netlink gave EPERM".to_owned(),
-    };
+    window.links = Observed::unavailable(Missing::failed("netlink gave EPERM"));
     let text = render(&window, &diagnosis(), plain(110));
     assert!(
         text.starts_with(

@@ -2,7 +2,7 @@
 
 use std::{env, process::Command};
 
-use netdiag_diagnosis::evidence::{MembershipKind, NetnsId, Observed};
+use netdiag_diagnosis::evidence::{MembershipKind, NetnsId, Observed, PacketSocketReader};
 
 use super::{TestNamespace, packet_sockets::Capture};
 use crate::{
@@ -67,7 +67,8 @@ fn run_with_five_capabilities() {
     assert!(p0.effective_flags.is_some());
     assert_eq!(p0.driver.as_deref(), Some("veth"));
 
-    let sockets = sources.packet_sockets(&discovery);
+    let (sockets, reader) = sources.packet_sockets(&discovery);
+    assert_eq!(reader, PacketSocketReader::Iterator);
     assert_eq!(sockets.missing(), None);
     let socket = sockets
         .value()

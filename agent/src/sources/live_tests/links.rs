@@ -17,7 +17,7 @@ fn all_links() -> Vec<Link> {
     let route = RouteSocket::open().unwrap();
     match links::read(&route, &discovery(&route), |_| true).0 {
         Observed::Complete { value } | Observed::Partial { value, .. } => value,
-        Observed::Unavailable { reason } => panic!("{reason}"),
+        Observed::Unavailable { reason, .. } => panic!("{reason}"),
     }
 }
 

@@ -209,7 +209,7 @@ fn only_lines_of_the_window_are_read_from_the_kernels_log() {
     a.ip("link set p0 promisc on");
     let lines = match log.read() {
         Observed::Complete { value } | Observed::Partial { value, .. } => value,
-        Observed::Unavailable { reason } => panic!("{reason}"),
+        Observed::Unavailable { reason, .. } => panic!("{reason}"),
     };
     let entered = lines
         .iter()

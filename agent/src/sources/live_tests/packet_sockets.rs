@@ -3,7 +3,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use netdiag_diagnosis::evidence::{Link, Membership, MembershipKind, Observed, PacketSocket};
+use netdiag_diagnosis::evidence::{
+    Link, Membership, MembershipKind, Missing, Observed, PacketSocket, PacketSocketReader, Why,
+};
 
 use super::TestNamespace;
 use crate::{
@@ -84,7 +86,8 @@ fn memberships_in_another_namespace_are_read_with_their_owner() {
     let capture = Capture::start(&a);
     let sources = sources();
     let discovery = sources.discover().unwrap();
-    let sockets = sources.packet_sockets(&discovery);
+    let (sockets, reader) = sources.packet_sockets(&discovery);
+    assert_eq!(reader, PacketSocketReader::Iterator);
     assert_eq!(sockets.missing(), None);
     let socket = find(&sockets, capture.pid());
     assert_eq!(socket.netns, a.id());
@@ -127,8 +130,10 @@ fn without_the_iterator_sockets_are_read_from_procfs_and_the_gap_is_told() {
     let capture = Capture::start(&a);
     let discovery = sources().discover().unwrap();
     let pods = Pods::default();
-    let sockets = packet_sockets::from_procfs(&discovery, &pods, |_| true, "too old");
+    let why = Missing::unsupported("too old");
+    let sockets = packet_sockets::from_procfs(&discovery, &pods, |_| true, why);
     assert!(sockets.missing().unwrap().contains("too old"));
+    assert_eq!(sockets.why(), Some(&Why::Unsupported));
     let socket = find(&sockets, capture.pid());
     assert_eq!((socket.netns, socket.ethertype), (a.id(), 0x88cc));
 }

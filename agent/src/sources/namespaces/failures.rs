@@ -2,15 +2,18 @@
 
 use std::io;
 
+use netdiag_diagnosis::evidence::Missing;
+
 use super::{MOST_NAMESPACES, processes};
+use crate::privileges::Restrictions;
 
 /// Counts of what was left out, by why.
 #[derive(Default)]
 pub(super) struct Failures {
     /// Processes whose namespace is closed to the agent.
     pub refused: usize,
-    /// Why, where that is known.
-    pub why_refused: Option<String>,
+    /// The restrictions of this process, where some are.
+    pub restrictions: Restrictions,
     /// Namespaces beyond the limit.
     pub beyond_limit: usize,
     not_opened: usize,
@@ -25,19 +28,20 @@ impl Failures {
     }
 
     /// Describes the missing parts in words.
-    pub(super) fn describe(&self) -> Vec<String> {
+    pub(super) fn describe(&self) -> Vec<Missing> {
         let mut missing = Vec::new();
         if self.refused > 0 {
-            let closed = processes::closed(self.why_refused.as_deref());
-            missing.push(format!(
-                "{closed}; pods among them are not named, their counters and perhaps their links not read"
-            ));
+            let mut closed = processes::closed(&self.restrictions);
+            closed.text.push_str(
+                "; pods among them are not named, their counters and perhaps their links not read",
+            );
+            missing.push(closed);
         }
         if self.beyond_limit > 0 {
-            missing.push(format!(
+            missing.push(Missing::failed(format!(
                 "{} namespaces beyond the limit of {MOST_NAMESPACES}",
                 self.beyond_limit
-            ));
+            )));
         }
         if self.not_opened > 0 {
             let why = if self.no_descriptors {
@@ -45,10 +49,10 @@ impl Failures {
             } else {
                 ""
             };
-            missing.push(format!(
+            missing.push(Missing::failed(format!(
                 "{} namespaces could not be opened{why}",
                 self.not_opened
-            ));
+            )));
         }
         missing
     }

@@ -18,7 +18,10 @@ use std::{
 };
 
 use netdiag_abi::net_devices::NetDeviceRecord;
-use netdiag_diagnosis::{evidence::NetnsId, text::printable_up_to};
+use netdiag_diagnosis::{
+    evidence::{Missing, NetnsId},
+    text::printable_up_to,
+};
 
 use crate::privileges::{Access, Restrictions};
 
@@ -49,7 +52,7 @@ pub(crate) struct Discovery {
     /// The node's own first, then by number.
     pub namespaces: Vec<OpenNamespace>,
     /// The parts that could not be looked at, in words; empty when all was.
-    pub missing: Vec<String>,
+    pub missing: Vec<Missing>,
     /// Devices of all namespaces as the kernel's own structures have them; empty without BPF.
     pub(super) devices: Vec<NetDeviceRecord>,
 }
@@ -118,8 +121,8 @@ pub(super) fn discover(
     let mut failed = Failures::default();
     let mut found = others(own_id, run_netns, &mut failed)?;
     if failed.refused > 0 {
-        failed.why_refused = Restrictions::read().known(Access::Processes);
-        let is_restricted = failed.why_refused.is_some();
+        failed.restrictions = Restrictions::read();
+        let is_restricted = failed.restrictions.known(Access::Processes).is_some();
         let is_seen = |id: &NetnsId| {
             let of_others = found.get(id);
             // Of a namespace that is known only by its name little can be read.

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
     use crate::{
         causes::LINK_MTU,
-        evidence::{FrameCopies, GroReceive, Observed},
+        evidence::{FrameCopies, GroReceive, Missing, Observed},
         testing::{NODE, complete, drops_of, ipv4_drops, unavailable, window},
     };
 
@@ -222,10 +222,7 @@ mod tests {
         let links = Need::all(Evidence::Links, "links");
         let mut window = window(Vec::new(), Vec::new());
         assert_eq!(entries(links, &window), []);
-        window.links = Observed::Partial {
-            value: Vec::new(),
-            missing: "one namespace".to_owned(),
-        };
+        window.links = Observed::without(Vec::new(), [Missing::failed("one namespace")]);
         assert_eq!(entries(links, &window), one(true, "links: one namespace"));
         window.links = unavailable("EPERM");
         assert_eq!(entries(links, &window), one(false, "links: EPERM"));

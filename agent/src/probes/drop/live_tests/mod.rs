@@ -46,7 +46,7 @@ fn watch_as(
     let (observed, lost) = probe.finish(&edges, &[namespace], &[lab.receiving_link()]);
     match observed {
         Observed::Complete { value } | Observed::Partial { value, .. } => (value, lost),
-        Observed::Unavailable { reason } => panic!("{reason}"),
+        Observed::Unavailable { reason, .. } => panic!("{reason}"),
     }
 }
 
