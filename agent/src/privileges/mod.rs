@@ -22,7 +22,7 @@ mod tests {
     #[test]
     fn the_document_and_the_chart_say_what_each_capability_is_for() {
         let document = include_str!("../../../docs/security.md");
-        let chart = include_str!("../../../charts/netdiag/templates/agent/daemonset.yaml");
+        let chart = include_str!("../../../charts/netdiag/values.yaml");
         for capability in Capability::ALL {
             let name = capability.name().trim_start_matches("CAP_");
             let purpose = purpose(capability);
