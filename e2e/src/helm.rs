@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::{process, programs};
 
 /// The chart.
 pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/netdiag");
+
+/// The value that every release needs: where its images are.
+pub const IMAGES: [&str; 2] = ["--set", "image.registry=localhost"];
 
 /// helm with the rights of one kubeconfig file, in one namespace.
 pub struct Helm {
@@ -44,7 +48,31 @@ impl Helm {
 
 /// Asks helm about the chart without a cluster: `lint`, `template`.
 pub fn about_chart(verb: &str, arguments: &[&str]) -> Result<String> {
-    process::run(command(None).args([verb, CHART]).args(arguments))
+    process::run(
+        command(None)
+            .args([verb, CHART])
+            .args(IMAGES)
+            .args(arguments),
+    )
+}
+
+/// The objects of a release called `netdiag` of a chart, with no values except these, as YAML.
+pub fn objects(chart: &str, values: &str) -> Result<Vec<Value>> {
+    let arguments = [
+        "template",
+        "netdiag",
+        chart,
+        "--namespace=netdiag-system",
+        "--values=-",
+    ];
+    let text = process::run_with_input(command(None).args(arguments), values)?;
+    let documents = text.split("\n---\n").filter(|text| text.contains("kind:"));
+    documents
+        .map(|text| {
+            let text = text.trim_start_matches("---\n");
+            serde_yaml::from_str(text).with_context(|| format!("no YAML: {text}"))
+        })
+        .collect()
 }
 
 fn command(network: Option<&str>) -> Command {

@@ -1,14 +1,12 @@
 //! The chart on a real API server, without nodes: what it renders, what it lets agents do, and that it goes.
 
 use netdiag_e2e::control_plane::ControlPlane;
-use netdiag_e2e::helm::{self, CHART, Helm};
+use netdiag_e2e::helm::{self, CHART, Helm, IMAGES};
 use netdiag_e2e::kubectl::Kubectl;
 use netdiag_e2e::wait;
 use serde_json::json;
 
 pub const NAMESPACE: &str = "netdiag-system";
-/// Where the images would be; nothing pulls them.
-pub const IMAGES: [&str; 2] = ["--set", "image.registry=localhost"];
 const AGENT: &str = "netdiag-agent";
 
 /// A control plane of its own, with the chart and nothing else.

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use netdiag_e2e::cleanup::TemporaryFolder;
 use netdiag_e2e::control_plane::ControlPlane;
-use netdiag_e2e::helm::{CHART, Helm};
+use netdiag_e2e::helm::{CHART, Helm, IMAGES};
 use netdiag_e2e::process;
 
-use super::chart::{IMAGES, NAMESPACE};
+use super::chart::NAMESPACE;
 
 const LEASE: &str = "apiVersion: coordination.k8s.io/v1
 kind: Lease
