@@ -86,13 +86,25 @@ fn customary_values_do_what_they_name() {
             (POD, "/securityContext/fsGroup", json!(7)),
             (POD, "/imagePullSecrets/1/name", json!("shared")),
             (POD, "/volumes/3/name", json!("more")),
-            (CONTAINER, "/image", json!("r.example.com/n/netdiag-agent:2")),
+            (
+                CONTAINER,
+                "/image",
+                json!("r.example.com/n/netdiag-agent:2"),
+            ),
             (CONTAINER, "/args/5", json!("--more=1")),
             (CONTAINER, "/env/2/name", json!("MORE")),
             (CONTAINER, "/volumeMounts/3/mountPath", json!("/more")),
-            (CONTAINER, "/securityContext/readOnlyRootFilesystem", json!(false)),
+            (
+                CONTAINER,
+                "/securityContext/readOnlyRootFilesystem",
+                json!(false),
+            ),
             // What is not named stays.
-            (CONTAINER, "/securityContext/capabilities/drop/0", json!("ALL")),
+            (
+                CONTAINER,
+                "/securityContext/capabilities/drop/0",
+                json!("ALL"),
+            ),
         ],
     );
     let controller = find(&objects, "Deployment", "netdiag-dropwatch-controller");
@@ -103,7 +115,11 @@ fn customary_values_do_what_they_name() {
             ("/spec", "/revisionHistoryLimit", json!(4)),
             (POD, "/securityContext/runAsUser", json!(1000)),
             (POD, "/securityContext/runAsNonRoot", json!(true)),
-            (POD, spread, controller["spec"]["selector"]["matchLabels"].clone()),
+            (
+                POD,
+                spread,
+                controller["spec"]["selector"]["matchLabels"].clone(),
+            ),
             (POD, "/volumes/0/name", json!("more")),
             (CONTAINER, "/image", json!("own.example.com/a/b:0.1.0")),
             (CONTAINER, "/args/5", json!("--more=2")),
@@ -115,17 +131,28 @@ fn customary_values_do_what_they_name() {
     let account = find(&objects, "ServiceAccount", "netdiag-dropwatch-controller");
     assert_eq!(account["metadata"]["annotations"]["a"], "b");
     let accounts = |object: &&Value| object["kind"] == "ServiceAccount";
-    assert_eq!(objects.iter().filter(accounts).count(), 2, "not the agent's");
+    assert_eq!(
+        objects.iter().filter(accounts).count(),
+        2,
+        "not the agent's"
+    );
     let binding = find(&objects, "ClusterRoleBinding", "netdiag-dropwatch-agent");
     assert_eq!(binding["subjects"][0]["name"], "given");
     let policy = "netdiag-dropwatch-agent-writes-its-own-report";
     let policy = find(&objects, "ValidatingAdmissionPolicy", policy);
     let by_whom = policy["spec"]["matchConditions"][0]["expression"].as_str();
     assert!(by_whom.unwrap().contains(":given\""), "{by_whom:?}");
-    let quota = find(&objects, "ResourceQuota", "netdiag-dropwatch-priority-classes");
+    let quota = find(
+        &objects,
+        "ResourceQuota",
+        "netdiag-dropwatch-priority-classes",
+    );
     assert_eq!(quota["spec"]["hard"]["pods"], "500");
     for object in &objects {
-        assert_eq!(object["metadata"]["labels"]["team"], "network", "{object:#}");
+        assert_eq!(
+            object["metadata"]["labels"]["team"], "network",
+            "{object:#}"
+        );
     }
 }
 
@@ -187,14 +214,20 @@ fn openshift_says_who_the_controller_is_and_admits_the_agents() {
     let values = "{image: {registry: r}, openshift: {enabled: true, scc: narrow}}";
     let objects = render(values);
     let controller = find(&objects, "Deployment", "netdiag-controller");
-    let security = controller.pointer(&format!("{POD}/securityContext")).unwrap();
+    let security = controller
+        .pointer(&format!("{POD}/securityContext"))
+        .unwrap();
     assert_eq!(security["runAsNonRoot"], true);
     assert!(security["runAsUser"].is_null() && security["runAsGroup"].is_null());
     let agent = find(&objects, "DaemonSet", "netdiag-agent");
     assert_shows(
         agent,
         &[
-            (CONTAINER, "/securityContext/seLinuxOptions/type", json!("spc_t")),
+            (
+                CONTAINER,
+                "/securityContext/seLinuxOptions/type",
+                json!("spc_t"),
+            ),
             (
                 "/spec/template/metadata/annotations",
                 "/openshift.io~1required-scc",
@@ -239,7 +272,10 @@ fn monitors_scrape_as_they_are_told() {
         assert_eq!(monitor["metadata"]["labels"]["release"], "prometheus");
     }
     // The Services that a ServiceMonitor reads lead to the pods' ports.
-    for (service, kind) in [("netdiag-agent", "DaemonSet"), ("netdiag-controller", "Deployment")] {
+    for (service, kind) in [
+        ("netdiag-agent", "DaemonSet"),
+        ("netdiag-controller", "Deployment"),
+    ] {
         let selector = &find(&objects, "Service", service)["spec"]["selector"];
         let pods = &find(&objects, kind, service)["spec"]["selector"]["matchLabels"];
         assert_eq!(selector, pods);
@@ -285,13 +321,22 @@ fn values_that_cannot_work_are_refused() {
             "{agent: {serviceAccount: {create: false}}}",
             "'/agent/serviceAccount/name': minLength: got 0, want 1",
         ),
-        ("{agent: {extraArgs: [1]}}", "'/agent/extraArgs/0': got number"),
+        (
+            "{agent: {extraArgs: [1]}}",
+            "'/agent/extraArgs/0': got number",
+        ),
         (
             "{metrics: {serviceMonitor: {scrapeTimeout: soon}}}",
             "'/metrics/serviceMonitor/scrapeTimeout': 'soon' does not match pattern",
         ),
-        ("{agent: {image: {name: a}}}", "additional properties 'name' not allowed"),
-        ("{resourceQuota: {pods: many}}", "'/resourceQuota/pods': 'many' does not match pattern"),
+        (
+            "{agent: {image: {name: a}}}",
+            "additional properties 'name' not allowed",
+        ),
+        (
+            "{resourceQuota: {pods: many}}",
+            "'/resourceQuota/pods': 'many' does not match pattern",
+        ),
     ] {
         let refused = helm::objects(CHART, value).unwrap_err().to_string();
         assert!(refused.contains(said), "{value}: {refused}");
