@@ -1,5 +1,7 @@
 //! Generated files that are committed, and the check that they are up to date.
 
+mod values;
+
 use std::fs;
 use std::process::ExitCode;
 
@@ -10,17 +12,27 @@ use crate::build::{self, Built};
 use crate::machine::output_of;
 use crate::workspace::Workspace;
 
-/// A committed file, or a part of one, that a program prints.
+/// A committed file, or a part of one, that is written by a program or from another file.
 struct Generated {
     file: &'static str,
-    program: &'static str,
-    argument: Option<&'static str>,
+    source: Source,
     /// The part lies between the lines [`BEGIN`] and [`END`]; the rest is written by hand.
     is_part: bool,
 }
 
+#[derive(Clone, Copy)]
+enum Source {
+    /// The output of a program of the workspace.
+    Program {
+        name: &'static str,
+        argument: Option<&'static str>,
+    },
+    /// The tables of the values that this file explains.
+    Values(&'static str),
+}
+
 /// In the order in which they are made: crdgen is built from the list of the checks.
-const FILES: [Generated; 6] = [
+const FILES: [Generated; 7] = [
     whole("crds/src/checks/list.rs", "checkgen", Some("list")),
     whole("docs/checks/README.md", "checkgen", Some("index")),
     Generated {
@@ -31,6 +43,11 @@ const FILES: [Generated; 6] = [
     // A chart may only read files of its own folder.
     whole("charts/netdiag/files/netdiag.dev.yaml", "crdgen", None),
     whole("docs/api.md", "crdgen", Some("reference")),
+    Generated {
+        file: "charts/netdiag/README.md",
+        source: Source::Values("charts/netdiag/values.yaml"),
+        is_part: true,
+    },
 ];
 
 const BEGIN: &str = "<!-- written by cargo xtask codegen -->";
@@ -38,13 +55,12 @@ const END: &str = "<!-- end -->";
 
 const fn whole(
     file: &'static str,
-    program: &'static str,
+    name: &'static str,
     argument: Option<&'static str>,
 ) -> Generated {
     Generated {
         file,
-        program,
-        argument,
+        source: Source::Program { name, argument },
         is_part: false,
     }
 }
@@ -68,11 +84,15 @@ pub fn codegen(workspace: &Workspace, args: &CodegenArgs) -> Result<ExitCode> {
         ("netdiag-crds", "crdgen"),
     ] {
         let built = build::binaries(workspace, &[package])?;
-        for generated in FILES.iter().filter(|file| file.program == program) {
-            let path = workspace.root.join(generated.file);
-            fs::write(&path, generated.content(workspace, &built)?)
-                .with_context(|| format!("failed to write {}", path.display()))?;
-            eprintln!("wrote {}", generated.file);
+        for generated in &FILES {
+            if matches!(generated.source, Source::Program { name, .. } if name == program) {
+                generated.write(workspace, Some(&built))?;
+            }
+        }
+    }
+    for generated in &FILES {
+        if matches!(generated.source, Source::Values(_)) {
+            generated.write(workspace, None)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -82,7 +102,9 @@ pub fn codegen(workspace: &Workspace, args: &CodegenArgs) -> Result<ExitCode> {
 pub fn check(workspace: &Workspace, built: &Built) -> Result<()> {
     for generated in &FILES {
         let committed = generated.committed(workspace)?;
-        if let Some(line) = first_difference(&committed, &generated.content(workspace, built)?) {
+        if let Some(line) =
+            first_difference(&committed, &generated.content(workspace, Some(built))?)
+        {
             let file = generated.file;
             bail!("{file} is out of date from line {line} on: run cargo xtask codegen");
         }
@@ -96,12 +118,28 @@ impl Generated {
         fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
     }
 
-    /// The whole file as it should be.
-    fn content(&self, workspace: &Workspace, built: &Built) -> Result<String> {
-        let program = built.required_binary(self.program)?;
-        let mut command = workspace.command(program);
-        let text = output_of(command.args(self.argument))
-            .with_context(|| format!("{} failed", self.program))?;
+    fn write(&self, workspace: &Workspace, built: Option<&Built>) -> Result<()> {
+        let path = workspace.root.join(self.file);
+        fs::write(&path, self.content(workspace, built)?)
+            .with_context(|| format!("failed to write {}", path.display()))?;
+        eprintln!("wrote {}", self.file);
+        Ok(())
+    }
+
+    /// The whole file as it should be. `built` holds the program that writes it, where there is one.
+    fn content(&self, workspace: &Workspace, built: Option<&Built>) -> Result<String> {
+        let text = match self.source {
+            Source::Program { name, argument } => {
+                let built = built.context("no program was built")?;
+                let mut command = workspace.command(built.required_binary(name)?);
+                output_of(command.args(argument)).with_context(|| format!("{name} failed"))?
+            }
+            Source::Values(file) => {
+                let values = fs::read_to_string(workspace.root.join(file))
+                    .with_context(|| format!("failed to read {file}"))?;
+                values::tables(&values)?
+            }
+        };
         if !self.is_part {
             return Ok(text + "\n");
         }

@@ -50,7 +50,7 @@ enum Command {
     Cluster(cluster::ClusterArgs),
     /// Run the suite on a cluster of real nodes, and end with a table
     TestCluster(cluster::TestClusterArgs),
-    /// Write the generated files: the custom resource definitions
+    /// Write the generated files: custom resource definitions, tables of checks and of the chart's values
     Codegen(codegen::CodegenArgs),
     /// Replay every recording with two builds of the agent and show what they find differently
     Compare(compare::CompareArgs),
