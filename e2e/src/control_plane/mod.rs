@@ -62,18 +62,24 @@ impl Place {
 impl ControlPlane {
     /// Starts both programs on loopback and waits until the API server is ready.
     pub fn start() -> Result<Self> {
-        Self::start_at(Place::Loopback)
+        Self::start_at(Place::Loopback, None)
+    }
+
+    /// The same with an `AdmissionConfiguration`: the settings of a platform's admission plugins, as JSON or YAML.
+    pub fn start_with_admission(configuration: &str) -> Result<Self> {
+        Self::start_at(Place::Loopback, Some(configuration))
     }
 
     /// The same in a network namespace, at an address of it that nodes reach.
     pub fn start_in(network: &Namespace, address: Ipv4Addr) -> Result<Self> {
-        Self::start_at(Place::Network {
+        let place = Place::Network {
             namespace: network.name().to_owned(),
             address,
-        })
+        };
+        Self::start_at(place, None)
     }
 
-    fn start_at(place: Place) -> Result<Self> {
+    fn start_at(place: Place, admission: Option<&str>) -> Result<Self> {
         let folder = TemporaryFolder::new("control-plane")?;
         let certificates = Certificates::write(folder.path(), place.address())?;
         let [client_port, peer_port, secure_port] = free_ports()?;
@@ -82,8 +88,8 @@ impl ControlPlane {
             folder.path(),
             &place,
             &certificates,
-            client_port,
-            secure_port,
+            [client_port, secure_port],
+            admission,
         )?;
         let plane = Self {
             apiserver,
@@ -193,8 +199,8 @@ fn start_apiserver(
     folder: &Path,
     place: &Place,
     certificates: &Certificates,
-    etcd_port: u16,
-    port: u16,
+    [etcd_port, port]: [u16; 2],
+    admission: Option<&str>,
 ) -> Result<Process> {
     let path = |path: &Path| path.display().to_string();
     // The endpoint of the `kubernetes` service must not be loopback, and nobody asks for it there.
@@ -242,6 +248,11 @@ fn start_apiserver(
     ];
     let mut command = programs::kubernetes_in(place.namespace(), "kube-apiserver");
     command.args(flags.map(|(name, value)| format!("--{name}={value}")));
+    if let Some(configuration) = admission {
+        let file = folder.join("admission.yaml");
+        fs::write(&file, configuration).context("failed to write the admission configuration")?;
+        command.arg("--admission-control-config-file").arg(file);
+    }
     Process::start(
         "kube-apiserver",
         command,

@@ -16,6 +16,7 @@ mod kernels_in_ci;
 mod live;
 mod outcome;
 mod scenarios;
+mod workflows;
 
 use std::sync::LazyLock;
 

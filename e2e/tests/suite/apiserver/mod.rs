@@ -7,6 +7,7 @@ mod election;
 mod harness;
 mod helm_test;
 mod older_chart;
+mod platforms;
 mod report_size;
 mod report_status;
 
