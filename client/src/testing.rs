@@ -384,7 +384,7 @@ impl Cluster {
             if self.found(collection, name).0 == 200 {
                 return failure(409, "already exists");
             }
-            made = self.store(collection, &name.to_owned(), body.clone());
+            made = self.store(collection, name, body.clone());
         }
         (201, made)
     }

@@ -65,13 +65,22 @@ fn ci_runs_every_suite_of_a_full_test() {
         .into_iter()
         .flat_map(|(_, job)| list(&job["strategy"]["matrix"]["suites"]))
         .flat_map(|suites| {
-            let words: Vec<String> = suites.as_str().unwrap().split(' ').map(str::to_owned).collect();
+            let words: Vec<String> = suites
+                .as_str()
+                .unwrap()
+                .split(' ')
+                .map(str::to_owned)
+                .collect();
             words
         })
         .collect();
-    assert!(matrix.iter().all(|suite| named.contains(&suite.as_str())), "{matrix:?} {named:?}");
+    assert!(
+        matrix.iter().all(|suite| named.contains(&suite.as_str())),
+        "{matrix:?} {named:?}"
+    );
     // Sixteen minutes, and only before a release.
-    let missing = |suite: &&&str| !matrix.iter().any(|run| run == **suite) && **suite != "dockerfile";
+    let missing =
+        |suite: &&&str| !matrix.iter().any(|run| run == **suite) && **suite != "dockerfile";
     let suites = named.iter().filter(|word| !word.contains('-'));
     let missing: Vec<_> = suites.filter(missing).collect();
     assert!(missing.is_empty(), "{missing:?}");

@@ -48,11 +48,8 @@ fn admits(kubectl: &Kubectl, pod: &str) -> Result<(), String> {
     said.map(drop).map_err(|error| error.to_string())
 }
 
-#[test]
-#[ignore = "needs a control plane"]
-fn where_system_classes_need_a_quota_the_chart_brings_it() {
-    let plane = ControlPlane::start_with_admission(CLASSES_NEED_A_QUOTA).unwrap();
-    let kubectl = plane.kubectl();
+/// The namespace, with the account that kube-controller-manager would make.
+fn make_namespace(kubectl: &Kubectl) {
     for object in [
         json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } }),
         json!({
@@ -62,6 +59,14 @@ fn where_system_classes_need_a_quota_the_chart_brings_it() {
     ] {
         kubectl.apply(&object.to_string()).unwrap();
     }
+}
+
+#[test]
+#[ignore = "needs a control plane"]
+fn where_system_classes_need_a_quota_the_chart_brings_it() {
+    let plane = ControlPlane::start_with_admission(CLASSES_NEED_A_QUOTA).unwrap();
+    let kubectl = plane.kubectl();
+    make_namespace(&kubectl);
     let values = "{image: {registry: r}, resourceQuota: {enabled: true, pods: 9}}";
     let objects = helm::objects(CHART, values).unwrap();
     let pods = ["DaemonSet", "Deployment"].map(|kind| pod_of(&objects, kind));
@@ -75,14 +80,21 @@ fn where_system_classes_need_a_quota_the_chart_brings_it() {
         assert!(refused.contains(REFUSED), "{refused}");
     }
 
-    let quota = objects.iter().find(|object| object["kind"] == "ResourceQuota");
+    let quota = objects
+        .iter()
+        .find(|object| object["kind"] == "ResourceQuota");
     let quota = quota.unwrap();
     kubectl.apply(&quota.to_string()).unwrap();
     // kube-controller-manager would.
     let status = json!({ "status": { "hard": quota["spec"]["hard"], "used": { "pods": "0" } } });
     let name = quota["metadata"]["name"].as_str().unwrap();
     let patch = ["patch", "resourcequota", name, "-n", NAMESPACE];
-    let status = ["--subresource=status", "--type=merge", "-p", &status.to_string()];
+    let status = [
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &status.to_string(),
+    ];
     kubectl.run(&[&patch[..], &status].concat()).unwrap();
     for pod in &pods {
         wait::until("the quota to count", wait::LIMIT, || {
@@ -90,4 +102,109 @@ fn where_system_classes_need_a_quota_the_chart_brings_it() {
         })
         .unwrap();
     }
+}
+
+/// OpenShift's `restricted-v2`, as far as it is about users: a uid of the namespace's range, or none, which the platform
+/// fills in.
+fn uids_have_a_range() -> Value {
+    json!({ "apiVersion": "v1", "kind": "List", "items": [
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": { "name": "uid-range" },
+            "spec": {
+                "matchConstraints": { "resourceRules": [{
+                    "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
+                }] },
+                "validations": [{
+                    "expression": "!has(object.spec.securityContext) || !has(object.spec.securityContext.runAsUser) \
+                                   || object.spec.securityContext.runAsUser >= 1000650000",
+                    "message": "must be in the ranges: [1000650000, 1000659999]",
+                }],
+            },
+        },
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": { "name": "uid-range" },
+            "spec": { "policyName": "uid-range", "validationActions": ["Deny"] },
+        },
+    ] })
+}
+
+#[test]
+#[ignore = "needs a control plane"]
+fn where_uids_have_a_range_the_controller_leaves_its_own_to_the_platform() {
+    let plane = ControlPlane::start().unwrap();
+    let kubectl = plane.kubectl();
+    make_namespace(&kubectl);
+    kubectl.apply(&uids_have_a_range().to_string()).unwrap();
+    let controller = |values: &str| pod_of(&helm::objects(CHART, values).unwrap(), "Deployment");
+    let plain = controller("image: {registry: r}");
+    // The API server begins to ask a new policy about a second after it was made.
+    let refused = wait::until("the policy", wait::LIMIT, || {
+        let refused = admits(&kubectl, &plain).err();
+        Ok(refused.filter(|said| !said.contains("no PriorityClass")))
+    });
+    let refused = refused.unwrap();
+    assert!(refused.contains("must be in the ranges"), "{refused}");
+    let openshift = controller("{image: {registry: r}, openshift: {enabled: true}}");
+    admits(&kubectl, &openshift).unwrap();
+}
+
+/// Names and versions of the objects as the API server keeps them.
+fn versions(kubectl: &Kubectl, list: &str) -> Vec<String> {
+    let output = r#"-o=jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{"\n"}{end}"#;
+    let said = kubectl.run_with_input(&["get", "-f", "-", output], list);
+    said.unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+#[ignore = "needs a control plane"]
+fn what_helm_renders_is_applied_by_another_field_manager_and_changes_nothing_twice() {
+    let plane = ControlPlane::start().unwrap();
+    let kubectl = plane.kubectl();
+    make_namespace(&kubectl);
+    let rendered = || {
+        let objects = helm::objects(CHART, "image: {registry: r}").unwrap();
+        // Objects of `helm test` are no part of a release.
+        let is_hook = |object: &Value| !object["metadata"]["annotations"]["helm.sh/hook"].is_null();
+        let objects: Vec<Value> = objects
+            .into_iter()
+            .filter(|object| !is_hook(object))
+            .collect();
+        assert!(objects.iter().all(|object| object["kind"] != "Lease"));
+        json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string()
+    };
+    let apply = |list: &str| {
+        let apply = [
+            "apply",
+            "--server-side",
+            "--field-manager=argocd-controller",
+        ];
+        kubectl
+            .run_with_input(&[&apply[..], &["-f", "-"]].concat(), list)
+            .unwrap();
+    };
+    let list = rendered();
+    apply(&list);
+    let served = [
+        "wait",
+        "--for=condition=Established",
+        "crd",
+        "--all",
+        "--timeout=30s",
+    ];
+    kubectl.run(&served).unwrap();
+    // The API server itself writes the status of what it has checked.
+    let settled = wait::until("the objects to settle", wait::LIMIT, || {
+        let before = versions(&kubectl, &list);
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        Ok((versions(&kubectl, &list) == before).then_some(before))
+    });
+    let settled = settled.unwrap();
+    assert!(settled.len() > 15, "{settled:?}");
+    assert_eq!(rendered(), list, "rendered anew");
+    apply(&rendered());
+    assert_eq!(versions(&kubectl, &list), settled);
 }
