@@ -99,13 +99,15 @@ pub fn assert_chain(finding: &Value, chain: &str) {
     assert!(summary.ends_with(&format!(": {chain}")), "{finding:#}");
 }
 
-/// Does what a finding's last command says.
+/// Does what a finding's last change says.
 #[track_caller]
 pub fn follow_remedy(finding: &Value, node: &Node) {
     let remedies = finding["remedies"].as_array().into_iter().flatten();
-    let mut commands = remedies.filter_map(|remedy| remedy["command"].as_str());
-    let command = commands.next_back();
-    let command = command.unwrap_or_else(|| panic!("no command in {finding:#}"));
+    let mut changes = remedies.filter(|remedy| remedy["undo"].is_string());
+    let command = changes
+        .next_back()
+        .and_then(|remedy| remedy["command"].as_str());
+    let command = command.unwrap_or_else(|| panic!("no change in {finding:#}"));
     node.namespace().run("sh", &["-c", command]).unwrap();
 }
 

@@ -240,7 +240,7 @@ pub(super) fn remedies(found: &Lost<'_>) -> Vec<Remedy> {
     );
     remedies.push(Remedy::advice(format!(
         "Fix {program}: read and write the frames with their virtio-net header (PACKET_VNET_HDR on a packet socket, \
-         IFF_VNET_HDR on a TUN device), or finish the checksum before sending."
+         IFF_VNET_HDR on a TUN device), or fill the checksum in before sending."
     )));
     if found.senders.iter().all(|sender| sender.link.is_none()) {
         remedies.push(Remedy::advice(

@@ -13,7 +13,7 @@ pub(super) enum Way<'a> {
     Wire,
     /// They were written to this TUN or TAP device.
     Written(&'a Link),
-    /// Their senders and their receiver are on this node, and no NIC lies between.
+    /// Most senders and the receiver are on this node, and no NIC lies between.
     Local,
 }
 
@@ -42,11 +42,10 @@ pub(super) fn of<'a>(window: &'a Window<'_>, candidates: &Candidates<'_>) -> Way
     }
 }
 
-/// A namespace of this node holds the source address of every sampled packet.
+/// Namespaces of this node hold the source addresses of most sampled packets. What breaks bytes breaks addresses too.
 fn are_from_here(window: &Window<'_>, candidates: &Candidates<'_>) -> bool {
-    let mut sources = candidates
-        .broken_packets()
-        .map(|packet| packet.source)
-        .peekable();
-    sources.peek().is_some() && sources.all(|source| path::is_held(window, source))
+    let sources = candidates.broken_packets().map(|packet| packet.source);
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        sources.partition(|source| path::is_held(window, *source));
+    here.len() > elsewhere.len()
 }

@@ -72,6 +72,13 @@ fn what_never_crossed_a_wire_is_a_programs() {
     let cable = |text: &str| text.contains("cable") || text.contains("port");
     assert!(!cable(what) && !cable(&texts), "{what} {texts}");
 
+    // A flipped bit of an address makes it no packet from elsewhere.
+    let mut window = broken(4);
+    drops_of(&mut window).samples[0].bytes[14] ^= 0x10;
+    let outcome = diagnose(&window);
+    let what = &corruption(&outcome).text.what;
+    assert!(what.contains("a program on this node"), "{what}");
+
     // The sender is none of this node's: the pod's device may hand on what a NIC got.
     let mut window = broken(4);
     window.namespaces[1].addresses.clear();

@@ -23,7 +23,7 @@ pub(crate) fn text(found: &Broken<'_>, subject: &Subject, assessment: &Assessmen
             link.name
         ),
         Way::Local => "a program on this node sent a wrong checksum or rewrote the packets: their senders are on this \
-                       node too, and no wire lies between"
+                       node too, so no wire lies between"
             .to_owned(),
     };
     let mut what = match found.shows {

@@ -328,7 +328,7 @@ fn only_the_promiscuity_of_an_interface_that_filters_is_a_cause() {
     assert_eq!(finding.caused_by, []);
     let commands = commands(&finding);
     assert!(
-        commands[1].contains("ingress device \"lan1\"") && commands[1].contains("239.77.0.15"),
+        commands[0].contains("ingress device \"lan1\"") && commands[0].contains("239.77.0.15"),
         "{commands:?}"
     );
     assert!(proofs(&finding).contains(&("lan1 promiscuity (takes every frame anyway)", "1")));

@@ -16,7 +16,7 @@ use crate::{
 /// As many groups as one command deals with.
 const GROUPS_SHOWN: usize = 4;
 
-/// Ordered, best first: what let the copies in, what keeps them apart, what keeps them out.
+/// Ordered, best first: what let the copies in, what keeps them out now, what keeps them apart for good.
 pub(crate) fn of_domain(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Remedy> {
     let domain = shared.domain;
     let mut remedies = Vec::new();
@@ -26,6 +26,7 @@ pub(crate) fn of_domain(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Remedy>
         ));
     }
     remedies.extend(filters(window, shared));
+    remedies.extend(keep_out(shared));
     remedies.push(Remedy::advice(
         "Separate the interfaces: give each a VLAN or switch of its own, or make them one (a bond) if they are meant \
          to be redundant.",
@@ -36,7 +37,6 @@ pub(crate) fn of_domain(window: &Window<'_>, shared: &Shared<'_>) -> Vec<Remedy>
         &["ip", "maddress", "show"],
         &[],
     ));
-    remedies.extend(keep_out(shared));
     remedies
 }
 
@@ -90,7 +90,7 @@ fn keep_out(shared: &Shared<'_>) -> Option<Remedy> {
     );
     let names = [link.name.as_str()];
     let text = format!(
-        "Or keep the group's frames out of {}, where no program has joined it:",
+        "Keep the group's frames out of {}, where no program has joined it:",
         link.name
     );
     let delete = ["nft", "delete", "table", "netdev", "no_copies"];
