@@ -1,4 +1,4 @@
-//! Bonds and teams, under a bridge and alone: promiscuity goes down to the ports, control frames die on the bond.
+//! Bonds and teams, under a bridge and by themselves: promiscuity goes down to the ports, control frames die on the bond.
 
 use anyhow::Result;
 use netdiag_e2e::scenarios::ControlFrames;
@@ -25,7 +25,7 @@ pub fn control_frames_on_an_active_backup_bond_under_a_bridge(harness: &Harness)
     ];
     let devices = ["bond0", "br0", "eth1", "eth2"];
     let (made, outcome) = stage.watch(10, |_| bond.send(&bursts, &devices))?;
-    // The standby is not promiscuous: its filter lets broadcast alone in, which the bond then refuses.
+    // The standby is not promiscuous: its filter lets only broadcast in, which the bond then refuses.
     assert_eq!(
         made,
         [

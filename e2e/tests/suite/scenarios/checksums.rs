@@ -85,7 +85,7 @@ fn lost_at_arrival(harness: &Harness, fault: Fault) -> Result<Outcome> {
 }
 
 /// Half-made checksums that die in connection tracking's wake: at a rule against invalid packets, or without a route,
-/// since an invalid packet is not translated.
+/// because an invalid packet is not translated.
 pub fn lost_before_a_filter_and_a_service(harness: &Harness) -> Result<()> {
     let played = play(harness, Fault::HalfMadeBeforeFilter, 10)?;
     let Played { made, outcome, .. } = &played;
@@ -107,7 +107,7 @@ pub fn lost_before_a_filter_and_a_service(harness: &Harness) -> Result<()> {
     Ok(())
 }
 
-/// Half-made checksums under translated addresses, which leave the second proof alone.
+/// Half-made checksums under translated addresses, which leave only the second proof.
 pub fn lost_before_addresses_are_translated(harness: &Harness) -> Result<()> {
     let played = play(harness, Fault::HalfMadeBeforeTranslation, 10)?;
     let Played { made, outcome, .. } = &played;
@@ -136,7 +136,7 @@ fn lost_of_super_frames(harness: &Harness, fault: Fault) -> Result<()> {
     let Played { made, outcome, .. } = &played;
     assert_eq!(made.connected, 2, "over IPv4 and IPv6: {made:?}");
     let small_pass = made.read >= made.datagrams * 3 / 4;
-    assert!(small_pass, "but for what the queue loses: {made:?}");
+    assert!(small_pass, "except what the queue loses: {made:?}");
     assert!(made.tcp >= 6 && made.sent < 20_000_000, "{made:?}");
     if outcome.has_no_reasons() {
         // tcp_drop of 5.10 frees without an event what an open connection refuses: no packet is seen.

@@ -209,8 +209,8 @@ pub fn loss_in_a_queueing_discipline(harness: &Harness) -> Result<()> {
     Ok(())
 }
 
-/// Drops that are counted at both ends of a veth, and of which no event tells, since the sender holds the packets: the
-/// ledger must not make up what it has not seen.
+/// Drops that are counted at both ends of a veth, and of which no event tells, because the sender holds the packets:
+/// the ledger must not make up what it has not seen.
 pub fn packets_that_their_sender_still_holds(harness: &Harness) -> Result<()> {
     let stage = harness.node("shared-packets")?;
     let leftover =

@@ -4,8 +4,8 @@ use super::{Need::*, Scenario};
 
 /// Hands the list to a macro. A row is `name: check, [needs], twin`, where the last word marks a healthy look-alike.
 ///
-/// A scenario without needs runs in both harnesses, one that needs a cluster in `live` alone, any other in `kernels`
-/// alone.
+/// A scenario without needs runs in both harnesses, one that needs a cluster in `live` only, any other in `kernels`
+/// only.
 macro_rules! for_each_scenario {
     ($use:path) => {
         $use! {

@@ -155,7 +155,7 @@ fn unmerged_segments(nic: &str, routed: &Transfer, plain: &Transfer, outcome: &O
     outcome.assert_balanced();
 }
 
-/// What is told of loss, but for bursts that a fast sender makes longer than the ring of a veth with receive offload
+/// The findings about loss, except bursts that a fast sender makes longer than the ring of a veth with receive offload
 /// (`veth_xmit`): those are lost indeed, and have nothing to do with routing headers.
 fn besides_full_rings(outcome: &Outcome) -> Vec<&Value> {
     let is_full_ring =

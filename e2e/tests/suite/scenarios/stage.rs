@@ -64,7 +64,7 @@ impl Harness {
         })
     }
 
-    /// Waits for the report of an agent that watches a log alone, into which so many lines were written.
+    /// Waits for the report of an agent that watches only a log, into which so many lines were written.
     pub fn conclude(&self, watch: Watch, lines: u64) -> Result<Outcome> {
         let watched = watch.report()?;
         Ok(match self {

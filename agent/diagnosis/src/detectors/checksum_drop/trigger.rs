@@ -98,8 +98,8 @@ pub(super) fn of(window: &Window<'_>, drop: &DropCount) -> Option<Trigger> {
 }
 
 /// If the kernel gives no reasons, the namespace's counter of wrong checksums tells: what was freed there on arrival
-/// was freed for its checksum if the counter rose as much, but for one in ten. What surely fell between the counter's
-/// two reads is compared.
+/// was freed for its checksum if the counter rose as much, except for one in ten. What surely fell between the two
+/// reads of the counter is compared.
 fn only_checksums(window: &Window<'_>, drop: &DropCount) -> bool {
     let Some(verified) = ON_ARRIVAL
         .iter()

@@ -19,7 +19,7 @@ pub(super) struct Incomplete<'a> {
     pub(super) version: Version,
     /// The interface that the fragments came in on, where it is only one.
     pub(super) link: Option<&'a Link>,
-    /// Datagrams given up for want of fragments.
+    /// Datagrams given up because fragments were missing.
     pub(super) datagrams: u64,
     /// Fragments of them that had come.
     pub(super) fragments: u64,
@@ -38,7 +38,7 @@ pub(super) fn may_be_open(window: &Window<'_>) -> bool {
     window.duration_ms < Version::V6.timeout_ms() && window.namespaces.iter().any(came)
 }
 
-/// The namespaces and IP versions that gave up datagrams for want of fragments.
+/// The namespaces and IP versions that gave up datagrams because fragments were missing.
 pub(super) fn incomplete<'a>(
     window: &'a Window<'_>,
     drops: &[FragmentDrops<'_>],
@@ -58,7 +58,7 @@ impl<'a> Incomplete<'a> {
         Assessment::loss(self.datagrams, completed)
     }
 
-    /// `None` when nothing failed there, or nothing but what copies explain.
+    /// `None` when nothing failed there, or only what copies explain.
     fn of(
         window: &'a Window<'_>,
         namespace: &'a Namespace,

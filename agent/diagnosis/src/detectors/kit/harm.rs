@@ -134,7 +134,7 @@ mod tests {
         }
     }
 
-    fn dead(samples: Vec<PacketSample>) -> Vec<String> {
+    fn dead(samples: &[PacketSample]) -> Vec<String> {
         dead_flows(samples.iter())
     }
 
@@ -165,17 +165,17 @@ mod tests {
     #[test]
     fn a_segment_that_died_three_times_proves_a_dead_flow() {
         let flow = ["10.0.0.1:40000 -> 10.0.0.2:80 TCP"];
-        assert_eq!(dead(vec![segment(7, ACK, b"x"); 3]), flow);
-        assert_eq!(dead(vec![segment(7, SYN, b""); 3]), flow);
-        assert!(dead(vec![segment(7, ACK, b"x"); 2]).is_empty());
+        assert_eq!(dead(&vec![segment(7, ACK, b"x"); 3]), flow);
+        assert_eq!(dead(&vec![segment(7, SYN, b""); 3]), flow);
+        assert!(dead(&vec![segment(7, ACK, b"x"); 2]).is_empty());
     }
 
     #[test]
     fn bare_acks_and_different_segments_prove_nothing() {
-        assert!(dead(vec![segment(7, ACK, b""); 5]).is_empty());
-        assert!(dead(vec![segment(7, ACK | 1, b""); 5]).is_empty());
-        assert!(dead(vec![segment(7, ACK | 4, b""); 5]).is_empty());
-        let different = (0..5).map(|number| segment(number, ACK, b"x")).collect();
-        assert!(dead(different).is_empty());
+        assert!(dead(&vec![segment(7, ACK, b""); 5]).is_empty());
+        assert!(dead(&vec![segment(7, ACK | 1, b""); 5]).is_empty());
+        assert!(dead(&vec![segment(7, ACK | 4, b""); 5]).is_empty());
+        let different: Vec<_> = (0..5).map(|number| segment(number, ACK, b"x")).collect();
+        assert!(dead(&different).is_empty());
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn doubts<'a>(
 
 /// The names of devices whose change the kernel logged (`__dev_set_promiscuity`: `eth0: left promiscuous mode`, until 6.4
 /// `device eth0 left promiscuous mode`). A capture that begins and ends again and again may show in the count and not
-/// among the sockets, since the two are not read at one instant.
+/// among the sockets, because the two are not read at one instant.
 pub(super) fn changed_by_the_log<'a>(window: &'a Window<'_>) -> HashSet<&'a str> {
     let device = |text: &'a str| {
         let (device, _) = text

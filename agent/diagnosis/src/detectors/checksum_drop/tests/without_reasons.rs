@@ -29,7 +29,11 @@ fn without_reasons_the_counter_tells_what_udp_freed_on_arrival() {
         diagnose(&window)
     };
     assert_eq!(set(4).findings[0].cause.name(), "PartialChecksumLost");
-    assert_eq!(set(3).findings, [], "one was freed for want of a socket");
+    assert_eq!(
+        set(3).findings,
+        [],
+        "one was freed because it had no socket"
+    );
 
     // Four more were verified late.
     let late = ipv4_drops(NODE, 0, "", "udp_recvmsg", 4);

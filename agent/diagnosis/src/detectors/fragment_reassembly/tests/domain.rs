@@ -389,7 +389,7 @@ fn a_flow_that_dies_on_both_interfaces_makes_a_domain_likely() {
             .starts_with("Fragments were dropped on one of")
     );
 
-    // Another sender on the other interface: each flow may have come there alone.
+    // Another sender on the other interface: each flow may have come to one interface only.
     let drops = drops_of(&mut window);
     for sample in drops.samples.iter_mut().filter(|sample| sample.key == 2) {
         sample.bytes[29] = 0x77;
