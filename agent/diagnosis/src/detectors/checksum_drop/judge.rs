@@ -92,7 +92,7 @@ impl<'a> Lost<'a> {
     /// what died before it reached a socket, out of what the device received.
     pub(super) fn assessment(&self, window: &Window<'_>) -> Assessment {
         let lost = self.tally.count;
-        let of_protocol = self.candidates.carried(window, lost);
+        let of_protocol = self.candidates.carried(window);
         let carried = of_protocol.or_else(|| self.candidates.carried_by_device(window, lost));
         let samples = self.candidates.lost_samples(window);
         harm::loss_of(&samples, self.tally.count, Culprit::Here, carried)
@@ -170,7 +170,7 @@ impl Broken<'_> {
     /// Loss out of what the namespace received of that protocol; of headers and frames out of what the device did.
     pub(super) fn assessment(&self, window: &Window<'_>) -> Assessment {
         let lost = self.tally.count;
-        let of_protocol = self.candidates.carried(window, lost);
+        let of_protocol = self.candidates.carried(window);
         let of_protocol = of_protocol.filter(|_| self.flipped == 0);
         let carried = of_protocol.or_else(|| self.candidates.carried_by_device(window, lost));
         harm::loss(window, &self.tally, Culprit::Unknown, carried)

@@ -139,6 +139,9 @@ impl<'a> Shared<'a> {
         whole.map(|one| {
             let verdict = match one.place {
                 Place::Routing if one.wholes > 0 && self.lost.at_least > 0 => Verdict::Harmful,
+                Place::Routing if one.wholes > 0 && self.state == State::Uncertain => {
+                    Verdict::Unknown
+                }
                 Place::Reassembly | Place::Routing | Place::Expiry => Verdict::Benign,
             };
             (one.drop, verdict)

@@ -52,6 +52,32 @@ fn broken_bytes_are_corruption_by_their_share() {
     );
 }
 
+/// Datagrams are no part of Tcp.InSegs, dropped or not.
+#[test]
+fn each_protocol_is_judged_by_its_own_count() {
+    let mut window = broken(10);
+    let datagram = [0x1f, 0x90, 0x1f, 0x91, 0, 9, 0xde, 0xad, 7];
+    let drops = drops_of(&mut window);
+    drops
+        .counts
+        .push(ipv4_drops(RECEIVER, 2, "UDP_CSUM", "__udp4_lib_rcv", 200));
+    drops.samples.push(PacketSample {
+        key: 1,
+        network_offset: Some(0),
+        bytes: ipv4_packet(17, &datagram),
+        ..PacketSample::default()
+    });
+    let server = &mut window.namespaces[2];
+    server.counters.insert("Tcp.InSegs".to_owned(), 110);
+    server.counters.insert("Udp.InDatagrams".to_owned(), 50);
+    let outcome = diagnose(&window);
+    let assessment = &corruption(&outcome).assessment;
+    assert_eq!(
+        (assessment.packets, assessment.carried),
+        (Some(210), Some(150))
+    );
+}
+
 #[test]
 fn a_header_checksum_is_judged_by_what_the_device_received() {
     let mut window = window("IP_CSUM", "ip_rcv_core", &segments(4), 0);

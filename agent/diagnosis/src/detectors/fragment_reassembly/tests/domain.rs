@@ -240,6 +240,8 @@ fn what_the_counters_do_not_confirm_is_no_certain_loss() {
     let finding = only(&outcome);
     assert_eq!(finding.assessment.harm, Harm::Unknown);
     assert_eq!(finding.assessment.packets, Some(20));
+    let whole = outcome.claims.iter().find(|claim| claim.drop == 2);
+    assert_eq!(whole.map(|claim| claim.verdict), Some(Verdict::Unknown));
     let hurts = &finding.text.hurts;
     assert!(
         hurts.contains("up to 20 datagrams may be missed"),
