@@ -34,6 +34,14 @@ const TUNNEL_PROTOCOLS: [u8; 4] = [4, 41, 47, 50];
 /// The headers of UDP and VXLAN, behind which the inner frame begins.
 const VXLAN_HEADERS: usize = 16;
 
+/// Neighbours that do not answer.
+pub(super) struct Silent {
+    /// The destinations of the packets.
+    pub(super) addresses: Vec<IpAddr>,
+    /// No destination is in a prefix of the device: a router on the way does not answer.
+    pub(super) is_next_hop: bool,
+}
+
 impl Group<'_> {
     /// The judgement on these drops.
     pub(super) fn assess(&self, window: &Window<'_>) -> Assessment {
@@ -176,16 +184,41 @@ impl Group<'_> {
         }
     }
 
+    /// The addresses that do not answer, or to which the next hop does not; those that somebody may miss first.
+    pub(super) fn silent(&self, window: &Window<'_>) -> Option<Silent> {
+        if self.class() != Class::Neighbour {
+            return None;
+        }
+        let packets = self.drops.tally.samples(window);
+        let mut packets: Vec<IpPacket<'_>> = packets.filter_map(IpPacket::of_sample).collect();
+        packets.sort_by_key(|packet| self.is_to_nobody(window, packet));
+        let first = packets.first()?.destination;
+        let is_next_hop = !self.is_in_prefix(first);
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for packet in packets {
+            let address = packet.destination;
+            if self.is_in_prefix(address) != is_next_hop && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Some(Silent {
+            addresses,
+            is_next_hop,
+        })
+    }
+
+    /// The device itself has the address's prefix: no router lies between.
+    fn is_in_prefix(&self, address: IpAddr) -> bool {
+        let mut prefixes = self.around().prefixes();
+        prefixes.any(|(own, prefix)| is_within(address, own, prefix))
+    }
+
     fn is_to_nobody(&self, window: &Window<'_>, packet: &IpPacket<'_>) -> bool {
         let destination: IpAddr = packet.destination;
         let port = packet.transport().map(|ports| ports.destination_port);
         let is_tunnel = TUNNEL_PROTOCOLS.contains(&packet.protocol)
             || (packet.protocol == UDP && port.is_some_and(|port| TUNNEL_PORTS.contains(&port)));
-        let is_neighbours = self
-            .around()
-            .prefixes()
-            .any(|(own, prefix)| is_within(destination, own, prefix));
-        is_neighbours && !is_tunnel && window.holders_of(destination).is_empty()
+        self.is_in_prefix(destination) && !is_tunnel && window.holders_of(destination).is_empty()
     }
 }
 

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     class::Class,
-    harm,
+    harm::{self, Silent},
     table::{self, Row, Surroundings},
 };
 use crate::{
@@ -35,6 +35,8 @@ pub(super) struct Group<'a> {
 pub(super) struct Judged<'a> {
     pub(super) group: Group<'a>,
     pub(super) assessment: Assessment,
+    /// The neighbours that do not answer, where that is the cause.
+    pub(super) silent: Option<Silent>,
 }
 
 /// Drops added up, with the row of the table that speaks for them.
@@ -44,6 +46,8 @@ pub(super) struct Drops {
     pub(super) row: Option<&'static Row>,
     /// The site of the first key.
     pub(super) site: Option<&'static Site>,
+    /// Packets of the same keys that nobody misses; the tally is without them.
+    pub(super) noise: u64,
 }
 
 /// Drops that belong to no known device or namespace of this node.
@@ -67,6 +71,25 @@ pub(super) struct Leftovers<'a> {
 }
 
 impl Drops {
+    /// Adds a key of which so many packets are none of this fault's.
+    fn add_without_noise(
+        &mut self,
+        index: usize,
+        key: &DropCount,
+        row: Option<&'static Row>,
+        noise: usize,
+    ) {
+        let noise = u64::try_from(noise).unwrap_or(u64::MAX);
+        // The packets that made this row speak are no noise, whatever the count of a recording says.
+        let noise = noise.min(key.count.saturating_sub(1));
+        let rest = DropCount {
+            count: key.count - noise,
+            ..key.clone()
+        };
+        self.noise = self.noise.saturating_add(noise);
+        self.add(index, &rest, row);
+    }
+
     fn add(&mut self, index: usize, key: &DropCount, row: Option<&'static Row>) {
         self.site = self.site.or_else(|| key.location.site());
         self.tally.add(index, key);
@@ -192,11 +215,12 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
                 drops: Drops::default(),
             })
             .drops
-            .add(index, key, row);
+            .add_without_noise(index, key, row, table::noise_in(key, &around));
     }
     let groups = with_symptoms_folded(groups.into_values().collect());
     let judged = groups.into_iter().map(|group| Judged {
         assessment: group.assess(window),
+        silent: group.silent(window),
         group,
     });
     let has_reasons = window.drops.value().is_some_and(|drops| drops.has_reasons);

@@ -17,6 +17,9 @@ static AS_EVENTS: [(Reason, &[&Site]); 2] = [
     (Reason::TCP_LISTEN_OVERFLOW, &[]),
     (Reason::NO_SOCKET, site::COOKIE_CHECKS),
 ];
+/// Fewer refused attempts do not tell a listener that accepts nobody from one that is busy for a moment.
+const TRIES: u64 = 3;
+
 /// A namespace in which listening programs do not accept.
 pub(super) struct ListenOverflow<'a> {
     pub(super) namespace: &'a Namespace,
@@ -25,12 +28,18 @@ pub(super) struct ListenOverflow<'a> {
 }
 
 impl ListenOverflow<'_> {
-    /// A client asks again after a second: late, beside the connections that were accepted meanwhile.
+    /// A client asks again after a second: late, beside the connections that were accepted meanwhile. Where none was,
+    /// nobody gets through.
     pub(super) fn assessment(&self) -> Assessment {
-        Assessment::of(Harm::Delay)
+        let accepted = self.namespace.increase("Tcp.PassiveOpens");
+        let harm = match accepted {
+            Some(0) if self.refused.count >= TRIES => Harm::Outage,
+            _ => Harm::Delay,
+        };
+        Assessment::of(harm)
             .by(Culprit::Here)
             .with_packets(self.refused.count)
-            .out_of(self.namespace.increase("Tcp.PassiveOpens"))
+            .out_of(accepted)
     }
 }
 

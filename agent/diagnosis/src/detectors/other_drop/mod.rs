@@ -82,7 +82,9 @@ impl Detector for OtherDrop {
 }
 
 fn of_group(window: &Window<'_>, judged: &Judged<'_>) -> Finding {
-    let Judged { group, assessment } = judged;
+    let Judged {
+        group, assessment, ..
+    } = judged;
     let subject = Subject::of_place(group.link, Some(group.namespace));
     let text = text::group(window, judged, &subject);
     let mut finding = Finding::new(
@@ -94,6 +96,7 @@ fn of_group(window: &Window<'_>, judged: &Judged<'_>) -> Finding {
     finding.confidence = group.confidence();
     group.drops.tally.measure(&mut finding);
     finding.evidence = proof::drops(window, &group.drops.tally);
+    finding.evidence.extend(text::noise(group.drops.noise));
     finding.details = say::flows(window, &group.drops.tally).collect();
     finding.remedies = text::remedies(window, group);
     finding

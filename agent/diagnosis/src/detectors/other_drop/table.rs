@@ -150,16 +150,21 @@ impl Row {
     }
 
     fn speaks_for(&self, key: &DropCount, around: &Surroundings<'_>) -> bool {
-        let is_on = match self.on {
-            On::Reasons(reasons) => reasons.contains(&key.reason),
-            On::Sites(sites) => sites
+        self.on.has(key) && self.when.holds(key, around)
+    }
+}
+
+impl On {
+    fn has(self, key: &DropCount) -> bool {
+        match self {
+            Self::Reasons(reasons) => reasons.contains(&key.reason),
+            Self::Sites(sites) => sites
                 .iter()
                 .any(|site| key.location.is_of(site) && site.ends(&key.reason).is_some()),
-            On::At(reasons, sites) => {
+            Self::At(reasons, sites) => {
                 reasons.contains(&key.reason) && key.location.is_of_any(sites)
             }
-        };
-        is_on && self.when.holds(key, around)
+        }
     }
 }
 
@@ -188,6 +193,21 @@ impl When {
 /// The row for this drop key, if the table knows it.
 pub(super) fn lookup(key: &DropCount, around: &Surroundings<'_>) -> Option<&'static Row> {
     rows::all().find(|row| row.speaks_for(key, around))
+}
+
+/// Sampled packets of this key that nobody misses, although others of the same key are a fault: they are no part of it.
+pub(super) fn noise_in(key: &DropCount, around: &Surroundings<'_>) -> usize {
+    let noise: Vec<Seen> = rows::all()
+        .filter(|row| row.class == Class::Unmissed && row.on.has(key))
+        .filter_map(|row| match row.when {
+            When::All(seen) => Some(seen),
+            When::UnreadyAndAll(seen) => around.is_unready().then_some(seen),
+            _ => None,
+        })
+        .collect();
+    let place = around.around();
+    let is_noise = |sample: &&&PacketSample| noise.iter().any(|seen| seen.is(sample, place));
+    around.samples.iter().filter(is_noise).count()
 }
 
 /// The site says more than the reason about these drops.

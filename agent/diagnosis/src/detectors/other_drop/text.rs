@@ -4,7 +4,10 @@ mod hurts;
 mod remedies;
 
 pub(super) use self::remedies::{listen_overflow_remedy, remedies};
+use std::net::IpAddr;
+
 use super::{
+    harm::Silent,
     judge::{Judged, cause_of},
     listeners::{COUNTER, ListenOverflow},
     table::PACKETS,
@@ -24,7 +27,11 @@ const PACKETS_WERE: &str = "{packets were}";
 const PLACE: &str = "{on}";
 
 pub(super) fn group(window: &Window<'_>, judged: &Judged<'_>, subject: &Subject) -> Text {
-    let Judged { group, assessment } = judged;
+    let Judged {
+        group,
+        assessment,
+        silent,
+    } = judged;
     let count = group.drops.tally.count;
     let place = say::place(subject);
     let hurts = hurts::of(assessment, subject);
@@ -48,14 +55,29 @@ pub(super) fn group(window: &Window<'_>, judged: &Judged<'_>, subject: &Subject)
     };
     let symptom = row.symptom.replace(PACKETS_WERE, &were(count));
     let symptom = symptom.replace(PACKETS, &say::count(count, "packet"));
-    let headline = match symptom.contains(PLACE) {
-        true => symptom.replace(PLACE, &place),
-        false => format!("{symptom} {place}"),
+    let headline = match silent {
+        Some(silent) => no_answer(silent, count, &place),
+        None if symptom.contains(PLACE) => symptom.replace(PLACE, &place),
+        None => format!("{symptom} {place}"),
     };
     Text {
         headline,
         what: row.mechanism.to_owned(),
         hurts,
+    }
+}
+
+/// `10.0.0.9 does not answer: 5 packets were dropped on eth0`.
+fn no_answer(silent: &Silent, count: u64, place: &str) -> String {
+    let addresses: Vec<String> = silent.addresses.iter().map(IpAddr::to_string).collect();
+    let names: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let (names, dropped) = (say::list(&names), were(count));
+    match (silent.is_next_hop, addresses.len()) {
+        (true, _) => {
+            format!("The next hop to {names} does not answer: {dropped} dropped {place}")
+        }
+        (false, 1) => format!("{names} does not answer: {dropped} dropped {place}"),
+        (false, _) => format!("{names} do not answer: {dropped} dropped {place}"),
     }
 }
 
@@ -151,6 +173,12 @@ pub(super) fn listen_overflow(
 /// The counter that only tells of refused connections.
 pub(super) fn listen_overflow_proof(found: &ListenOverflow<'_>) -> Option<Proof> {
     proof::counter_rose(found.namespace, COUNTER.name(), "packets")
+}
+
+/// Packets among the drops that are not part of the fault.
+pub(super) fn noise(packets: u64) -> Option<Proof> {
+    let what = "of these not counted here: multicasts and others that nobody misses";
+    (packets > 0).then(|| proof::of_drop(what, packets))
 }
 
 /// The drops for which the counting map had no room.

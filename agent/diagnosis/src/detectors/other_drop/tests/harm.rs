@@ -205,6 +205,10 @@ fn a_poller_of_an_address_that_is_gone_is_info_and_a_silent_gateway_is_not() {
     let warning = (Harm::Outage, Culprit::Elsewhere, Severity::Warning);
     let gateway = towards([203, 0, 113, 9], 5000);
     assert_eq!(told(&gateway), warning);
+    assert_eq!(
+        only(&diagnose(&gateway)).text.headline,
+        "The next hop to 203.0.113.9 does not answer: 9 packets were dropped on eth0"
+    );
     let tunnel = towards([10, 0, 0, 9], 8472);
     assert_eq!(told(&tunnel), warning);
     let mut held = towards([10, 0, 0, 9], 5000);
@@ -332,4 +336,41 @@ fn a_guests_device_is_this_nodes() {
     let mut window = dropped("IP_OUTNOROUTES", "ip6_output", vec![segment(SYN, b""); 3]);
     links_of(&mut window)[0].kind = Some(LinkKind::Tun);
     assert_eq!(told(&window).1, Culprit::Here);
+}
+
+#[test]
+fn noise_of_the_same_key_is_no_part_of_a_fault() {
+    let mut solicitation = vec![0x60, 0, 0, 0, 0, 8, 58, 255];
+    solicitation.extend([0; 16]);
+    solicitation.extend([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    solicitation.extend([133, 0, 0, 0, 0, 0, 0, 0]);
+    let solicitation = PacketSample {
+        bytes: solicitation,
+        ..PacketSample::default()
+    };
+    let wanted = segment(ACK, b"x");
+    let samples = vec![wanted, solicitation.clone(), solicitation];
+    let window = dropped("IP_INNOROUTES", "ip6_pkt_discard", samples);
+    let outcome = diagnose(&window);
+    let finding = only(&outcome);
+    assert_eq!((finding.count, finding.assessment.packets), (7, Some(7)));
+    let noise = finding.evidence.last().expect("a proof");
+    assert!(noise.name.contains("nobody misses"));
+    assert_eq!(noise.value, "2");
+}
+
+#[test]
+fn a_listener_that_accepts_nobody_is_an_outage() {
+    let of = |refused, accepted| {
+        let mut window = window(Vec::new());
+        let pod = &mut window.namespaces[1];
+        count(pod, "TcpExt.ListenOverflows", refused);
+        count(pod, "Tcp.PassiveOpens", accepted);
+        told(&window)
+    };
+    let late = (Harm::Delay, Culprit::Here, Severity::Warning);
+    assert_eq!(of(20, 4), late);
+    let nobody = (Harm::Outage, Culprit::Here, Severity::Critical);
+    assert_eq!(of(20, 0), nobody);
+    assert_eq!(of(2, 0).0, Harm::Delay);
 }

@@ -27,8 +27,8 @@ pub(super) fn of(assessment: &Assessment, subject: &Subject) -> String {
             of_flows(&flows)
         ),
         Harm::Delay => format!(
-            "{} had to try again, 1 s later or more{}{}.",
-            say::count(assessment.packets.unwrap_or_default(), "client"),
+            "{} had to be repeated, 1 s later or more{}{}.",
+            say::count(assessment.packets.unwrap_or_default(), "connection attempt"),
             beside(assessment, "connections were accepted"),
             of_flows(&flows)
         ),
@@ -39,7 +39,7 @@ pub(super) fn of(assessment: &Assessment, subject: &Subject) -> String {
             of_flows(&flows)
         ),
         Harm::Outage if assessment.is_towards_nobody => format!(
-            "The sender only: nobody has the address that it tries. {packets}{}.",
+            "Only the sender: nobody on this node has the address that it tries, and nobody answers for it. {packets}{}.",
             of_flows(&flows)
         ),
         Harm::Outage if flow.is_some() => {
@@ -161,6 +161,6 @@ mod tests {
             is_towards_nobody: true,
             ..outage
         };
-        assert!(hurts(&nobody).starts_with("The sender only"));
+        assert!(hurts(&nobody).starts_with("Only the sender"));
     }
 }
