@@ -2,7 +2,7 @@
 
 use crate::{
     detectors::other_drop::{
-        advice::{Advice, DESTINATION, DEVICE},
+        advice::{Advice, DESTINATION, DEVICE, Version},
         class::{By, Carried, Class},
         seen::Seen,
         table::{
@@ -214,7 +214,20 @@ const OTHER_END: &[Advice] = &[Advice::look(
     "Compare state and MTU with the other end.",
     &["ip", "-details", "link", "show", "dev", DEVICE],
 )];
-const ROUTE: &[Advice] = &[Advice::look(
-    "If they should pass, see which route it is (fibmatch shows the prefix).",
-    &["ip", "route", "get", "fibmatch", DESTINATION],
-)];
+/// `ip route get` shows no prefix of a route that refuses: the kernel answers with an error.
+const ROUTE: &[Advice] = &[
+    Advice::look(
+        "If they should pass, see which routes fit the destination: the one with the longest prefix refuses.",
+        &[
+            "ip", "-4", "route", "show", "table", "all", "match", DESTINATION,
+        ],
+    )
+    .of(Version::V4),
+    Advice::look(
+        "If they should pass, see which routes fit the destination: the one with the longest prefix refuses.",
+        &[
+            "ip", "-6", "route", "show", "table", "all", "match", DESTINATION,
+        ],
+    )
+    .of(Version::V6),
+];

@@ -109,6 +109,7 @@ const TABLE_FULL_ADVICE: &[Advice] = &[
         "Count the neighbours of all namespaces (entries, hexadecimal; table_fulls rises with each refusal).",
         &["cat", "/proc/net/stat/arp_cache"],
     )
+    .on_node()
     .of(Version::V4),
     Advice::look(
         "Compare the limit with the number of neighbours. If they are about equal, raise gc_thresh3 to twice the number \
@@ -121,5 +122,6 @@ const TABLE_FULL_ADVICE: &[Advice] = &[
         "Count the neighbours of all namespaces (entries, hexadecimal; table_fulls rises with each refusal).",
         &["cat", "/proc/net/stat/ndisc_cache"],
     )
+    .on_node()
     .of(Version::V6),
 ];

@@ -374,3 +374,16 @@ fn a_listener_that_accepts_nobody_is_an_outage() {
     assert_eq!(of(20, 0), nobody);
     assert_eq!(of(2, 0).0, Harm::Delay);
 }
+
+#[test]
+fn a_look_at_routes_is_of_the_version_of_the_packet_that_it_names() {
+    let window = dropped(
+        "NOT_SPECIFIED",
+        "ip_error",
+        vec![datagram([203, 0, 113, 9], 53)],
+    );
+    assert_eq!(
+        commands(only(&diagnose(&window))),
+        ["ip -4 route show table all match 203.0.113.9"]
+    );
+}

@@ -1,5 +1,7 @@
 //! The advice of a row with the names of the place in it.
 
+use std::net::IpAddr;
+
 use crate::{
     Window,
     detectors::other_drop::{
@@ -17,8 +19,8 @@ use crate::{
 /// The names that a command may need.
 struct Names<'a> {
     device: Option<&'a str>,
-    /// Source and destination of the first sampled packet.
-    ends: Option<(String, String)>,
+    /// Source and destination of the sampled packets.
+    ends: Vec<(IpAddr, IpAddr)>,
     has_v4: bool,
     has_v6: bool,
 }
@@ -27,13 +29,12 @@ struct Names<'a> {
 pub(in super::super) fn remedies(window: &Window<'_>, group: &Group<'_>) -> Vec<Remedy> {
     let tally = &group.drops.tally;
     let carries = |ethertype| tally.drops(window).any(|key| key.ethertype == ethertype);
-    let mut packets = tally.samples(window).filter_map(IpPacket::of_sample);
+    let packets = tally.samples(window).filter_map(IpPacket::of_sample);
     let names = Names {
         device: group.link.map(|link| link.name.as_str()),
-        ends: packets.next().map(|packet| {
-            let ends = (packet.source, packet.destination);
-            (ends.0.to_string(), ends.1.to_string())
-        }),
+        ends: packets
+            .map(|packet| (packet.source, packet.destination))
+            .collect(),
         has_v4: carries(ETH_P_IP),
         has_v6: carries(ETH_P_IPV6),
     };
@@ -53,7 +54,7 @@ pub(in super::super) fn remedies(window: &Window<'_>, group: &Group<'_>) -> Vec<
 pub(in super::super) fn listen_overflow_remedy(found: &ListenOverflow<'_>) -> Remedy {
     let nameless = Names {
         device: None,
-        ends: None,
+        ends: Vec::new(),
         has_v4: true,
         has_v6: true,
     };
@@ -70,10 +71,21 @@ impl Names<'_> {
         }
     }
 
+    /// The ends of the first packet of this IP version.
+    fn ends(&self, version: Version) -> Option<(IpAddr, IpAddr)> {
+        let mut ends = self.ends.iter().copied();
+        ends.find(|(_, destination)| match version {
+            Version::Any => true,
+            Version::V4 => destination.is_ipv4(),
+            Version::V6 => destination.is_ipv6(),
+        })
+    }
+
     /// Every name that the command asks for is known.
     fn suffice_for(&self, advice: &Advice) -> bool {
         let asks_ends = advice.asks_for(SOURCE) || advice.asks_for(DESTINATION);
-        (self.device.is_some() || !advice.asks_for(DEVICE)) && (self.ends.is_some() || !asks_ends)
+        let has_ends = self.ends(advice.version).is_some();
+        (self.device.is_some() || !advice.asks_for(DEVICE)) && (has_ends || !asks_ends)
     }
 }
 
@@ -85,16 +97,15 @@ fn remedy(advice: &Advice, namespace: Option<&Namespace>, names: &Names<'_>) -> 
         return Remedy::advice(advice.text);
     }
     let device = names.device.unwrap_or_default();
-    let (source, destination) = match &names.ends {
-        Some((source, destination)) => (source.as_str(), destination.as_str()),
-        None => ("", ""),
-    };
+    let ends = names.ends(advice.version);
+    let ends = ends.map(|(source, destination)| (source.to_string(), destination.to_string()));
+    let (source, destination) = ends.unwrap_or_default();
     let words: Vec<String> = advice
         .command
         .iter()
         .map(|word| {
-            let word = word.replace(DEVICE, device).replace(SOURCE, source);
-            word.replace(DESTINATION, destination)
+            let word = word.replace(DEVICE, device).replace(SOURCE, &source);
+            word.replace(DESTINATION, &destination)
         })
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
