@@ -58,6 +58,12 @@ impl Tally {
         self.times = Some((first.min(first_ms), last.max(last_ms)));
     }
 
+    /// Milliseconds from the first drop to the last.
+    pub(crate) fn lasted_ms(&self) -> u64 {
+        let (first, last) = self.times.unwrap_or_default();
+        last.saturating_sub(first)
+    }
+
     /// The keys, in the order in which they were added.
     pub(crate) fn drops<'a>(&self, window: &'a Window<'_>) -> impl Iterator<Item = &'a DropCount> {
         let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);

@@ -13,6 +13,9 @@ pub(super) enum Class {
     Unknown,
     /// The harm hangs on the flow: an outage where the samples prove one, else not known.
     Flow(By),
+    /// There is no way on. The same, but only where it lasts: an address that goes away takes its route and its port with
+    /// it, and its peers try for a few seconds more.
+    NoWay(By),
     /// Wanted packets had no room or were broken: loss by the share of what was carried.
     Loss(Culprit, Carried),
     /// The packet opens a connection, and the client sends it again.
@@ -54,7 +57,7 @@ impl Class {
             Self::Unmissed => 0,
             Self::Decision => 1,
             Self::Unknown => 2,
-            Self::Flow(_) => 3,
+            Self::Flow(_) | Self::NoWay(_) => 3,
             Self::NeighbourQueue => 4,
             Self::Neighbour => 5,
             Self::Delay => 6,

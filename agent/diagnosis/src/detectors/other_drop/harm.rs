@@ -25,6 +25,8 @@ use crate::{
 
 /// Fewer tries do not tell a device that nothing gets through from one that is just coming up or going down.
 const TRIES: u64 = 3;
+/// Shorter, and peers of a pod that was deleted do the same: what they sent dies for some seconds.
+const LASTING_MS: u64 = 10_000;
 /// As many flows as a finding names.
 const FLOWS: usize = 4;
 /// UDP ports of VXLAN (Linux's own as well) and GENEVE, and the protocols of other tunnels: IPIP, IPv6 in IPv4, GRE,
@@ -62,12 +64,21 @@ impl Group<'_> {
                 let culprit = self.culprit(window, by);
                 outage(culprit).unwrap_or_else(|| unknown(window, tally).by(culprit))
             }
-            Class::Loss(culprit, carried) => {
-                harm::loss(window, tally, culprit, self.carried(carried))
+            Class::NoWay(by) => {
+                let culprit = self.culprit(window, by);
+                let outage = outage(culprit).filter(|_| tally.lasted_ms() >= LASTING_MS);
+                outage.unwrap_or_else(|| unknown(window, tally).by(culprit))
             }
+            Class::Loss(culprit, carried) => Assessment {
+                is_towards_nobody: carried == Carried::Sent && self.device_is_gone(window),
+                ..harm::loss(window, tally, culprit, self.carried(carried))
+            },
             Class::NeighbourQueue => {
                 let sent = self.carried(Carried::Sent);
-                harm::loss(window, tally, Culprit::Unknown, sent)
+                Assessment {
+                    is_towards_nobody: self.device_is_gone(window),
+                    ..harm::loss(window, tally, Culprit::Unknown, sent)
+                }
             }
             Class::Delay => outage(Culprit::Here).unwrap_or_else(|| {
                 Assessment::of(Harm::Delay)
@@ -112,6 +123,13 @@ impl Group<'_> {
         let peer = window.topology.veth_peer(link);
         let peer = peer.and_then(|peer| window.namespace(peer.netns));
         self.namespace.pod.is_some() || is_guests || peer.is_some_and(|peer| peer.pod.is_some())
+    }
+
+    /// The device ended within the window: links are read at its end. What was sent into it was for a pod or a guest that
+    /// had gone away.
+    fn device_is_gone(&self, window: &Window<'_>) -> bool {
+        let mut keys = self.drops.tally.drops(window);
+        self.link.is_none() && window.links.value().is_some() && keys.all(|key| key.ifindex != 0)
     }
 
     /// The packets that went the same way meanwhile.

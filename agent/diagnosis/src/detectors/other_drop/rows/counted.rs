@@ -67,7 +67,7 @@ pub(super) static ROWS: &[Row] = &[
     // ip_error, for -ENETUNREACH.
     Row::new(
         At(WITHOUT_REASONS, &[&site::IP_ERROR]),
-        Class::Flow(By::Device),
+        Class::NoWay(By::Device),
         super::routes::NO_ROUTE,
         super::routes::NO_ROUTE_MECHANISM,
     )

@@ -17,6 +17,7 @@ use crate::{
 
 const UNNAMED: &[Reason] = &[Reason::ABSENT, Reason::NOT_SPECIFIED];
 const UNKNOWN: Class = Class::Flow(By::Culprit(Culprit::Unknown));
+const NO_WAY: Class = Class::NoWay(By::Culprit(Culprit::Unknown));
 
 pub(super) static ROWS: &[Row] = &[
     Row::new(
@@ -104,7 +105,7 @@ pub(super) static ROWS: &[Row] = &[
     // What is for everybody or a group has a row before. A switch floods unicast for nobody here as well.
     Row::new(
         Sites(&[&site::BR_HANDLE_FRAME_FINISH]),
-        UNKNOWN,
+        NO_WAY,
         "A bridge did not forward {packets}",
         "The port is locked, isolated or not in the frame's VLAN, or no other port leads to the destination.",
     )
@@ -121,7 +122,7 @@ pub(super) static ROWS: &[Row] = &[
     // ip_error of a route of type blackhole, prohibit or unreachable; a missing route has a reason.
     Row::new(
         Sites(&[&site::IP_ERROR]),
-        Class::Flow(By::Culprit(Culprit::Here)),
+        Class::NoWay(By::Culprit(Culprit::Here)),
         "A route refuses {packets}",
         "The route to their destination is of the type blackhole, prohibit or unreachable.",
     )
@@ -138,7 +139,7 @@ pub(super) static ROWS: &[Row] = &[
                 &site::IP6_PKT_DROP,
             ],
         ),
-        UNKNOWN,
+        NO_WAY,
         "There was no way on for {packets}",
         "No route leads to their destination, the route refuses them, or the host does not forward; this kernel does \
          not say which.",
@@ -154,7 +155,7 @@ pub(super) static ROWS: &[Row] = &[
     ),
     Row::new(
         Sites(&[&site::DST_DISCARD]),
-        UNKNOWN,
+        NO_WAY,
         "A route or an IPsec policy refuses {packets}",
         "The route to their destination is of the type blackhole, or a policy of IPsec blocks it.",
     )

@@ -48,7 +48,7 @@ pub(super) static ROWS: &[Row] = &[
                 &site::BR_DEV_XMIT,
             ],
         ),
-        Class::Flow(By::Culprit(Culprit::Unknown)),
+        Class::NoWay(By::Culprit(Culprit::Unknown)),
         "A bridge had no other port for {packets}",
         "A switch flooded them, they stay where they came from, or the address that they are for is gone.",
     ),

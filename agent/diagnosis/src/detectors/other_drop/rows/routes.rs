@@ -22,14 +22,14 @@ pub(super) static ROWS: &[Row] = &[
     .advised(RPFILTER_ADVICE),
     Row::new(
         Reasons(&[Reason::IP_INNOROUTES]),
-        Class::Flow(By::Device),
+        Class::NoWay(By::Device),
         NO_ROUTE,
         NO_ROUTE_MECHANISM,
     )
     .advised(NO_ROUTE_ADVICE),
     Row::new(
         Reasons(&[Reason::IP_OUTNOROUTES]),
-        Class::Flow(By::Device),
+        Class::NoWay(By::Device),
         NO_ROUTE,
         NO_ROUTE_MECHANISM,
     )

@@ -125,7 +125,7 @@ fn a_row_is_of_the_class_that_its_sites_tell() {
                 Class::Unmissed => ends == Ends::Unmissed,
                 Class::Decision => ends == Ends::Refused,
                 Class::Unknown => ends == Ends::Either,
-                Class::Flow(_) | Class::Unreachable(_) => ends != Ends::Unmissed,
+                Class::Flow(_) | Class::NoWay(_) | Class::Unreachable(_) => ends != Ends::Unmissed,
                 _ => [Ends::Wanted, Ends::Either].contains(&ends),
             };
             let is_told = told.into_iter().flatten().any(fits);
@@ -245,12 +245,13 @@ fn answered_pings_and_what_is_no_packet_are_noise() {
 #[test]
 fn a_group_that_nobody_reads_is_noise_and_one_receiver_is_not() {
     let unknown = Class::Flow(By::Culprit(Culprit::Unknown));
+    let no_way = Class::NoWay(By::Culprit(Culprit::Unknown));
     let unreachable = Class::Unreachable(Culprit::Unknown);
     for (reason, location, otherwise) in [
         ("NOT_SPECIFIED", "__udp4_lib_rcv", None),
         ("INVALID_PROTO", "icmp_rcv", Some(Class::Unknown)),
         ("NOT_SPECIFIED", "ip_rcv_finish_core", Some(unknown)),
-        ("NOT_SPECIFIED", "br_handle_frame_finish", Some(unknown)),
+        ("NOT_SPECIFIED", "br_handle_frame_finish", Some(no_way)),
         ("NO_TX_TARGET", "vxlan_xmit", Some(unreachable)),
         ("VXLAN_NO_REMOTE", "vxlan_xmit", Some(unreachable)),
         ("TUNNEL_TXINFO", "geneve_xmit", Some(unreachable)),
@@ -291,7 +292,7 @@ fn link_local_multicast_before_ipv6_is_ready_is_noise() {
         assert_eq!(found, Some(Class::Unmissed), "{location}");
     }
     let fault = seen("IP_INNOROUTES", "ip6_pkt_discard", &unicast());
-    assert_eq!(fault, Some(Class::Flow(By::Device)));
+    assert_eq!(fault, Some(Class::NoWay(By::Device)));
 }
 
 #[test]
@@ -382,7 +383,7 @@ fn a_copy_of_a_fragment_is_noise_only_while_no_reassembly_failed() {
 #[test]
 fn a_bridge_without_another_port_is_told_from_a_tunnel_without_an_end() {
     let bridge = class("NO_TX_TARGET", "br_handle_frame_finish");
-    assert_eq!(bridge, Some(Class::Flow(By::Culprit(Culprit::Unknown))));
+    assert_eq!(bridge, Some(Class::NoWay(By::Culprit(Culprit::Unknown))));
     let tunnel = class("NO_TX_TARGET", "vxlan_xmit");
     assert_eq!(tunnel, Some(Class::Unreachable(Culprit::Unknown)));
 }

@@ -2,7 +2,7 @@
 
 use super::{commands, count, diagnose, drops, window};
 use crate::{
-    evidence::{Address, EvidenceWindow, LinkKind, PacketSample},
+    evidence::{Address, DropCount, EvidenceWindow, LinkKind, PacketSample},
     finding::{Assessment, Culprit, Harm, Severity, Verdict},
     testing::{NODE, POD, drops_of, link, links_of, only, veth},
 };
@@ -36,9 +36,12 @@ fn segment(flags: u8, data: &[u8]) -> PacketSample {
     ipv4(6, [10, 0, 0, 2], &bytes)
 }
 
-/// Nine drops of this reason on the node's eth0, 10.0.0.254/24, with these samples.
+/// Nine drops of this reason within 20 s on the node's eth0, 10.0.0.254/24, with these samples.
 fn dropped(reason: &str, location: &str, samples: Vec<PacketSample>) -> EvidenceWindow {
-    let mut window = window(vec![drops(Some(NODE), reason, location, 9)]);
+    let mut window = window(vec![DropCount {
+        last_ms: 20_000,
+        ..drops(Some(NODE), reason, location, 9)
+    }]);
     drops_of(&mut window).samples = samples;
     window.namespaces[0].addresses = vec![Address {
         ifindex: 2,
@@ -386,4 +389,28 @@ fn a_look_at_routes_is_of_the_version_of_the_packet_that_it_names() {
         commands(only(&diagnose(&window))),
         ["ip -4 route show table all match 203.0.113.9"]
     );
+}
+
+#[test]
+fn peers_of_a_deleted_pod_try_for_a_few_seconds_only() {
+    for (reason, location) in [
+        ("IP_INNOROUTES", "ip_error"),
+        ("NOT_SPECIFIED", "ip_error"),
+        ("NO_TX_TARGET", "br_handle_frame_finish"),
+    ] {
+        let mut window = dropped(reason, location, vec![segment(ACK, b"x"); 3]);
+        assert_eq!(told(&window).0, Harm::Outage, "{reason}");
+        drops_of(&mut window).counts[0].last_ms = 3_300;
+        assert_eq!(told(&window).0, Harm::Unknown, "{reason}");
+    }
+}
+
+#[test]
+fn what_is_sent_into_a_device_that_has_gone_was_for_nobody() {
+    let mut window = dropped("QDISC_DROP", "__dev_queue_xmit", Vec::new());
+    drops_of(&mut window).counts[0].ifindex = 77;
+    let gone = assessed(&window);
+    assert_eq!((gone.harm, gone.severity()), (Harm::Loss, Severity::Info));
+    drops_of(&mut window).counts[0].ifindex = 0;
+    assert_eq!(assessed(&window).severity(), Severity::Warning);
 }

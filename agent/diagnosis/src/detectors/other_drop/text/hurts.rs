@@ -32,6 +32,10 @@ pub(super) fn of(assessment: &Assessment, subject: &Subject) -> String {
             beside(assessment, "connections were accepted"),
             of_flows(&flows)
         ),
+        Harm::Loss if assessment.is_towards_nobody => format!(
+            "Nobody any more: the device that they were sent into has gone away. {packets}{}.",
+            of_flows(&flows)
+        ),
         Harm::Loss => format!(
             "{packets} lost{}{}{}.",
             share(assessment),
