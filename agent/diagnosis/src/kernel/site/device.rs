@@ -108,7 +108,7 @@ sites! {
     /// The packet generator's own reference to a packet that went its way.
     PKTGEN_XMIT = Site::new(Device, &["pktgen_xmit", "pktgen_stop_device"]).ending(Ends::Unmissed);
 
-    /// What a program had not read from a tun or tap when it closed the device.
+    /// Packets that a program had not read from a tun or tap when it closed the device.
     TUN_QUEUE_PURGE = Site::new(Device, &["tun_queue_purge"]).ending(Ends::Unmissed);
 
     /// An allocation that the kernel tries when a driver starts NAPI. No packet.

@@ -52,7 +52,7 @@ sites! {
     /// Packets that wait for a neighbour: it does not answer, or too many wait.
     NEIGH_EVENT_SEND = Site::new(Ip, &["__neigh_event_send"]).ending(Ends::Wanted);
 
-    /// What waited for a neighbour that has not answered. IPv6 gives no reason here.
+    /// Packets that waited for a neighbour that has not answered. IPv6 gives no reason here.
     NEIGH_INVALIDATE = Site::new(
         Ip,
         &["neigh_invalidate", "arp_error_report", "ndisc_error_report"],

@@ -36,7 +36,7 @@ pub(super) static ROWS: &[Row] = &[
     ))
     .when(All(Seen::LinkLocalGroup)),
     // noop_enqueue of a device that is not active yet. Each start of a pod does it. The kernel's own messages are told
-    // also where the device is active by now; a routing daemon's are not, since its queue may have been full.
+    // also where the device is active by now; a routing daemon's are not, because its queue may have been full.
     Row::unmissed(Reasons(&[Reason::QDISC_DROP])).when(UnreadyAndAll(Seen::LinkLocalGroup)),
     Row::unmissed(Reasons(&[Reason::QDISC_DROP])).when(All(Seen::Announcement)),
     Row::unmissed(At(UNNAMED, &[&site::KFREE_SKB_LIST])).when(UnreadyAndAll(Seen::LinkLocalGroup)),

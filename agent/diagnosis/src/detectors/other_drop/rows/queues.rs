@@ -12,7 +12,7 @@ use crate::{
 
 /// A queue or buffer of this node.
 pub(super) const FULL_BUFFER: Class = Class::Loss(Culprit::Here, Carried::BySite);
-/// What arrived broken: somebody before this node, or this node's own offload.
+/// Packets that arrived broken, by somebody before this node or by its own offload.
 const BROKEN: Class = Class::Loss(Culprit::Unknown, Carried::BySite);
 
 pub(super) static ROWS: &[Row] = &[
