@@ -1,5 +1,7 @@
-//! What must hold of a run whatever happens: both `decide` functions are applied to their own output, over generated
-//! fleets, clocks, refused writes, deletions and restarts.
+//! Properties of a run that hold whatever happens: both `decide` functions are applied to their own output, over
+//! generated fleets, clocks, refused writes, deletions and restarts.
+
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -62,7 +64,7 @@ struct Cluster {
     moments: Moments,
     /// Running seconds of the controller's process.
     seconds: i64,
-    /// How far its clock is off.
+    /// The error of its clock.
     clock: i64,
     /// Running seconds for which each node has had its present assignment, over all processes.
     assigned_for: BTreeMap<String, i64>,
@@ -189,6 +191,8 @@ impl Cluster {
             } else {
                 state::FINISHED
             };
+            let found = words::findings(&mut self.random);
+            let unchecked = words::unchecked(&mut self.random);
             let results = report.spec.assignments.iter().map(|assignment| {
                 let former = status.results.iter().find(|result| {
                     result.diagnosis_uid.as_ref() == Some(&assignment.uid)
@@ -202,6 +206,8 @@ impl Cluster {
                     diagnosis_uid: Some(assignment.uid.clone()),
                     run_generation: assignment.run_generation,
                     state: if ends { outcome } else { state::RUNNING }.to_owned(),
+                    findings: if ends { found.clone() } else { Vec::new() },
+                    unchecked: unchecked.clone(),
                     window: Some(Window {
                         start_time: assignment.assigned_time.clone(),
                         end_time: None,
@@ -238,6 +244,7 @@ impl Cluster {
             self.first = Some(names);
         }
         self.check(&status);
+        self.check_words(&status);
         self.diagnosis.status = Some(status);
         let again = decide::decide(&self.diagnosis, &world, &moment);
         assert_eq!(again.action, Action::Nothing, "it does not stand still");
@@ -345,6 +352,10 @@ fn no_run_claims_more_than_is_known_and_every_run_ends() {
         reasons::NODES_DELETED,
         reasons::NODES_NOT_ASSIGNED,
         reasons::NODES_UNCHECKED,
+        reasons::CRITICAL,
+        reasons::NO_LOSS,
+        reasons::NO_PROVEN_LOSS,
+        reasons::NOTHING_TO_ACT_ON,
     ] {
         assert!(
             ends.contains_key(reason),

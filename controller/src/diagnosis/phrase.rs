@@ -23,12 +23,13 @@ pub struct Kind<'a> {
     pub severity: Severity,
 }
 
-/// What happened on so many nodes: `VM queue full on 12 nodes`, `LLDP dropped on 297 nodes, harmless`.
+/// The event on so many nodes: `VM queue full on 12 nodes`, `LLDP dropped on 297 nodes, harmless`.
 pub fn headline(kind: &Kind<'_>, on: usize) -> String {
     let known = checks::cause(kind.check, kind.cause);
     let is_everywhere = kind.harmed >= on;
     let own = known.and_then(|known| known.words_for(kind.harm));
-    let own = own.filter(|_| is_everywhere);
+    // What was meant so is neither loss nor a failure.
+    let own = own.filter(|_| is_everywhere && !kind.decision);
     // Without words: the kernel's reason in its spelling, or the name of a newer agent's cause.
     let words = own.unwrap_or_else(|| known.map_or(kind.cause, |known| known.headline));
     // Words of the list say which packets end; of what the kernel or a newer agent names, the harm must be said.
@@ -40,7 +41,7 @@ pub fn headline(kind: &Kind<'_>, on: usize) -> String {
     format!("{what} on {}{comma}{why}{verdict}", nodes(on))
 }
 
-/// What a person is told about findings beside their words: `, harmless`. Where only some of the nodes suffer the worst,
+/// The judgement that follows the words of a finding: `, harmless`. Where only some of the nodes suffer the worst,
 /// their number is said.
 fn verdict(kind: &Kind<'_>, says_harm: bool, is_everywhere: bool) -> String {
     if kind.decision {
@@ -205,6 +206,14 @@ mod tests {
             ..kind("OtherDrop", "NETFILTER_DROP", Harm::Loss, Severity::Info)
         };
         check(rule, "NETFILTER_DROP on 2 nodes, refused as meant");
+        let listed = Kind {
+            decision: true,
+            ..mild(Harm::Outage)
+        };
+        check(
+            listed,
+            "packets above the peer's MTU dropped on 2 nodes, refused as meant",
+        );
     }
 
     #[test]
