@@ -90,6 +90,8 @@ fn the_chart_lints_with_every_option() {
     for expected in [
         "kind: PodMonitor",
         "kind: PrometheusRule",
+        "netdiag_controller_affected_nodes{harm=\"Outage\"}",
+        "summary: \"netdiag: packets lost on {{ $value }} nodes\"",
         "--metrics-token-file=/metrics-token/token",
         "--listen=$(HOST_IP):9464",
         "helm.sh/resource-policy: keep",
