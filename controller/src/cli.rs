@@ -9,12 +9,12 @@ use netdiag_telemetry::{logs::LogArgs, server::ServeArgs};
 #[derive(Debug, Parser)]
 #[command(name = "netdiag-controller", version)]
 pub struct Cli {
-    /// What to do.
+    /// The thing to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The program's commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the NodeNetDiagnosis and NodeNetReport resources until SIGINT or SIGTERM
@@ -43,7 +43,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
-    /// Work only while holding the lease in this namespace, so that replicas take turns [default: work at once, alone]
+    /// Work only while holding the lease in this namespace, so that replicas take turns [default: work at once, without
+    /// a lease]
     #[arg(long, env = "NETDIAG_LEASE_NAMESPACE", value_name = "NAMESPACE")]
     pub lease_namespace: Option<String>,
 
@@ -64,7 +65,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
-    /// Where netdiag is installed
+    /// Namespace in which netdiag is installed
     #[arg(long, default_value = "netdiag-system")]
     pub namespace: String,
 
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn run_needs_no_flags() {
         let cli = Cli::try_parse_from(["netdiag-controller", "run"]);
-        let command = cli.expect("run alone is a whole command").command;
+        let command = cli.expect("run by itself is a whole command").command;
         assert!(matches!(command, Command::Run(args) if args.kubeconfig.is_none()));
     }
 }

@@ -1,4 +1,4 @@
-//! What every pass needs besides its object.
+//! The means of every pass besides its object.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub struct Context {
     pub stores: Stores,
     /// Failures in a row of its own objects.
     pub failures: Failures,
-    /// What the CRD of the objects that it writes lacks.
+    /// The fields that the CRD of the objects that it writes lacks.
     pub older: OlderSchema,
     /// To know how long each run has been going on.
     pub moments: Arc<Moments>,

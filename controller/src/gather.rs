@@ -4,7 +4,7 @@ use std::{collections::HashSet, hash::Hash, time::Duration};
 
 use futures::{Stream, StreamExt, channel::mpsc::UnboundedReceiver, stream};
 
-/// What came within `period` of the first request, each once; then the next period. Unlike the scheduler's own
+/// The requests within `period` of the first one, each once; then the next period. Unlike the scheduler's own
 /// debouncing, which waits for silence, this never delays a request by more than the period: reports of a large
 /// cluster come without a pause.
 pub fn gather<T: Eq + Hash>(

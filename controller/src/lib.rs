@@ -2,11 +2,11 @@
 //!
 //! Two controllers share three caches (`stores`):
 //!
-//! - [`diagnosis`], keyed by NodeNetDiagnosis, writes nothing but its status;
-//! - [`report`], keyed by Node, writes nothing but the spec of that node's NodeNetReport.
+//! - [`diagnosis`], keyed by NodeNetDiagnosis, writes only its status;
+//! - [`report`], keyed by Node, writes only the spec of that node's NodeNetReport.
 //!
 //! Neither imports the other: what both know of a run is in `run`, what a report says of it in `stored_report`.
-//! They speak to each other through the stored objects alone, so either can stop at any moment: a run is first
+//! They speak to each other only through the stored objects, so either can stop at any moment: a run is first
 //! remembered in the status, then assigned from there, and a node's part in it is remembered in its report.
 //!
 //! # Permissions

@@ -24,7 +24,7 @@ use crate::{diagnosis::reporter::severity, stores::Stores};
 /// Seconds that a pass may take, from one answered by the cache to one that waits for a loaded API server.
 const PASS_SECONDS: [f64; 7] = [0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
 
-/// What the controller counts of its own work. Clones share it.
+/// Counts of the controller's own work. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     passes: Family<Pass, Counter>,
@@ -97,8 +97,8 @@ impl Metrics {
 const DONE: &str = "done";
 const FAILED: &str = "failed";
 
-/// What the diagnoses and reports say, counted when somebody asks. A process that waits for the lease has no caches,
-/// and so says nothing: the leader's numbers stand alone.
+/// Counts of what the diagnoses and reports say, made when somebody asks. A process that waits for the lease has no
+/// caches, and so says nothing: only the leader's numbers are shown.
 #[derive(Clone, Debug, Default)]
 pub struct Fleet(Arc<OnceLock<Stores>>);
 
@@ -203,7 +203,7 @@ fn write_affected(
     Ok(())
 }
 
-/// How often each of `names` comes; whatever else comes counts as the last.
+/// The number of times that each of `names` comes; whatever else comes counts as the last.
 fn tally<'a>(
     names: &[&'static str],
     seen: impl Iterator<Item = &'a str>,

@@ -33,7 +33,7 @@ pub struct OlderSchema {
 /// The part of an object that a write is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
-    /// All but its status.
+    /// Everything except its status.
     Whole,
     /// Its status.
     Status,

@@ -1,4 +1,4 @@
-//! When to look again.
+//! The time of the next look.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How long to wait after a failure, per object.
+//! The time to wait after a failure, per object.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
 
 /// The first wait; doubled with each further failure of the same object.
 const FIRST: Duration = Duration::from_secs(1);
-/// Never longer: what a person mends should be noticed within minutes.
+/// Never longer: what a person fixes should be noticed within minutes.
 const LONGEST: Duration = Duration::from_mins(5);
 /// Doublings after which the longest wait is reached; the counter stops there.
 const MOST_DOUBLINGS: u32 = 9;
@@ -37,7 +37,7 @@ impl Failures {
         asked.map_or(wait, |asked| asked.max(wait))
     }
 
-    /// How long the API server still wants no attempt, whatever has changed meanwhile.
+    /// The time for which the API server still wants no attempt, whatever has changed meanwhile.
     pub fn wait(&self, name: &str) -> Option<Duration> {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let not_before = failures.get(name)?.not_before?;

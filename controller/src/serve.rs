@@ -150,7 +150,7 @@ fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What the work needs.
+/// The means of the work.
 pub(crate) struct Work {
     pub client: Client,
     pub time: RunningTime,

@@ -1,4 +1,4 @@
-//! What a stored report says of a run and of its agent, as both controllers read it.
+//! Readings of a stored report, of a run and of its agent, as both controllers need them.
 
 use k8s_openapi::{api::core::v1::Node, jiff::Timestamp};
 use netdiag_crds::{
@@ -24,7 +24,7 @@ pub fn result<'a>(report: &'a NodeNetReport, run: &Run) -> Option<&'a RunResult>
     })
 }
 
-/// Whether the node had no room for this run.
+/// True where the node had no room for this run.
 pub fn is_refused(report: &NodeNetReport, run: &Run) -> bool {
     report
         .spec
@@ -33,7 +33,7 @@ pub fn is_refused(report: &NodeNetReport, run: &Run) -> bool {
         .any(|refused| refused.uid == run.uid && refused.run_generation == run.generation)
 }
 
-/// Whether the agent has seen the present assignments.
+/// True where the agent has seen the present assignments.
 pub fn is_acknowledged(report: &NodeNetReport) -> bool {
     let seen = report
         .status
@@ -57,7 +57,7 @@ pub fn served_diagnoses(report: &NodeNetReport) -> impl Iterator<Item = &str> {
     assigned.chain(refused)
 }
 
-/// When the agent last wrote its status, by the API server's clock.
+/// The time of the agent's last write of its status, by the API server's clock.
 pub fn heartbeat(report: &NodeNetReport) -> Option<Timestamp> {
     let entries = report
         .metadata
@@ -78,7 +78,7 @@ pub fn keep_heartbeat(report: &mut NodeNetReport) {
     }
 }
 
-/// Whether the report is that of a deleted node whose name this node has now. Garbage collection will take it.
+/// True where the report is that of a deleted node whose name this node has now. Garbage collection will take it.
 pub fn is_of_former_node(report: &NodeNetReport, node: &Node) -> bool {
     let owners = report
         .metadata

@@ -29,11 +29,11 @@ pub struct Stores {
     pub reports: Store<NodeNetReport>,
     /// Every diagnosis.
     pub diagnoses: Store<NodeNetDiagnosis>,
-    /// When each agent last wrote.
+    /// The time of each agent's last write.
     pub heartbeats: Heartbeats,
 }
 
-/// What wakes the two controllers. They end when the watches do.
+/// Wakers of the two controllers. They end when the watches do.
 pub struct Queues {
     /// For the diagnosis controller.
     pub diagnoses: mpsc::UnboundedReceiver<ReconcileRequest<NodeNetDiagnosis>>,

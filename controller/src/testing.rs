@@ -339,7 +339,7 @@ impl ReportBuilder {
         })
     }
 
-    /// The API server refused all but the least of the status.
+    /// The API server refused everything except the least of the status.
     pub fn minimal(mut self) -> Self {
         let status = self.0.status.get_or_insert_default();
         status.conditions = vec![conditions::condition(

@@ -16,7 +16,7 @@ pub fn delete_params(object: &impl Resource) -> DeleteParams {
     }
 }
 
-/// Whether a write was refused since the object has changed or gone: then there is nothing to repair but the copy
+/// True where a write was refused because the object has changed or gone: then there is nothing to repair but the copy
 /// that the decision was made on.
 pub fn is_outdated(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409 || status.code == 404)

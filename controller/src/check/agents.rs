@@ -1,4 +1,4 @@
-//! Whether each node has an agent that works. Pure.
+//! The check that each node has an agent that works. Pure.
 //!
 //! An agent that has nothing to do writes nothing, so the age of its report says nothing. What shows that it lives is
 //! its pod's readiness: it has read its assignments, and its main loop comes round. What shows that it works for this
@@ -26,7 +26,7 @@ use crate::{
 /// Of a message that a kubelet or an agent wrote.
 const MESSAGE: usize = 300;
 
-/// What is to be said of the nodes: one sentence for all that are well, one for each reason why others are not.
+/// The sentences about the nodes: one sentence for all that are well, one for each reason why others are not.
 pub fn agents(seen: &Seen, args: &CheckArgs) -> Vec<Statement> {
     let (daemon_set, pods, nodes, reports) =
         match (&seen.agents, &seen.pods, &seen.nodes, &seen.reports) {

@@ -1,4 +1,4 @@
-//! What the objects of an installation mean. Pure.
+//! The meaning of an installation's objects. Pure.
 
 use std::fmt;
 
@@ -14,21 +14,21 @@ use crate::cli::CheckArgs;
 /// <https://kubernetes.io/docs/concepts/security/pod-security-admission/>.
 const ENFORCED: &str = "pod-security.kubernetes.io/enforce";
 
-/// How something stands.
+/// The state of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// As it should be.
     Well,
     /// Worth knowing, and no reason to fail.
     Note,
-    /// To be mended.
+    /// To be fixed.
     Wrong,
 }
 
 /// A sentence about the installation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// How it stands.
+    /// Its state.
     pub verdict: Verdict,
     /// For people.
     pub text: String,
@@ -45,7 +45,7 @@ impl Statement {
         Self::new(Verdict::Note, text)
     }
 
-    /// To be mended.
+    /// To be fixed.
     pub fn wrong(text: impl Into<String>) -> Self {
         Self::new(Verdict::Wrong, text)
     }

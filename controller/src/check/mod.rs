@@ -19,7 +19,7 @@ use crate::cli::CheckArgs;
 use judge::{Statement, Verdict, judge};
 use seen::Seen;
 
-/// How often to look while something is still wrong.
+/// Time between two looks while something is still wrong.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// The check itself could not be made.

@@ -1,4 +1,4 @@
-//! What there is of an installation.
+//! The objects of an installation.
 //!
 //! # Permissions
 //!
@@ -19,7 +19,7 @@ use crate::{cli::CheckArgs, stores};
 /// Objects asked for at a time: a report may have a megabyte.
 const PAGE: u32 = 50;
 
-/// What was read, or why it could not be.
+/// The objects that were read, or the reason why they could not be.
 pub type Read<T> = Result<T, LookError>;
 
 /// Why something could not be read: the API server's answer, or why there is none.
@@ -56,7 +56,7 @@ pub struct Seen {
     pub nodes: Read<Vec<Node>>,
     /// All reports, without results; nothing where the API server does not know the kind.
     pub reports: Read<Option<Vec<NodeNetReport>>>,
-    /// Whether the API server knows diagnoses.
+    /// True where the API server knows diagnoses.
     pub diagnoses: Read<Option<()>>,
 }
 
@@ -144,7 +144,7 @@ fn shrink_pod(pod: &mut Pod) {
     pod.metadata.annotations = None;
 }
 
-/// What a report found does not matter here, and is most of it.
+/// The findings of a report do not matter here, and are most of it.
 fn shrink_report(report: &mut NodeNetReport) {
     report.metadata.managed_fields = None;
     if let Some(status) = &mut report.status {

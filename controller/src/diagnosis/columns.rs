@@ -41,7 +41,7 @@ impl View<'_> {
         }
     }
 
-    /// How many nodes are in which state.
+    /// The number of nodes in each state.
     pub fn counts(&self) -> NodeCounts {
         let in_state = |wanted: fn(&State<'_>) -> bool| {
             count(

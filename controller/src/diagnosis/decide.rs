@@ -1,4 +1,4 @@
-//! What to do about a diagnosis. Pure: the same objects at the same time give the same plan.
+//! The decision about a diagnosis. Pure: the same objects at the same time give the same plan.
 
 use k8s_openapi::jiff::SignedDuration;
 use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, report::Mode};
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::run::{Run, moment::Moment, selection::Selected};
 
-/// What to do, and when to look again though nothing changes.
+/// The thing to do, and the time to look again though nothing changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What to do.
+    /// The thing to do.
     pub action: Action,
     /// Running seconds until the next deadline.
     pub next: Option<i64>,
@@ -96,7 +96,7 @@ fn blamed(run: &Run, members: &[Member<'_>]) -> Vec<(String, Option<String>)> {
 
 /// Running seconds for which a complete diagnosis is still to be kept.
 ///
-/// They count from when this process first saw it complete, since the time of its completion is of another clock. Only
+/// They count from when this process first saw it complete: the time of its completion is of another clock. Only
 /// where it has been seen complete for a day, the clocks may say that its time was over before.
 fn lifetime(diagnosis: &NodeNetDiagnosis, run: &Run, moment: &Moment) -> Option<i64> {
     const DAY: i64 = 24 * 60 * 60;

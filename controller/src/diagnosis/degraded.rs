@@ -1,4 +1,4 @@
-//! What a diagnosis could not look at, in words.
+//! The parts of a fleet that a diagnosis could not look at, in words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +49,7 @@ pub fn blindness<'a>(result: &'a RunResult, asked: &Asked<'_>) -> Option<&'a str
 }
 
 impl<'a> Gaps<'a> {
-    /// What is missing of a diagnosis.
+    /// The gaps of a diagnosis.
     pub fn of(
         asked: &Asked<'_>,
         roster: &Roster,

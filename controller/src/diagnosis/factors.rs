@@ -1,15 +1,16 @@
-//! What the affected nodes have in common and the others have not: the first thing a person would look for by hand.
+//! Properties that the affected nodes have in common and the others have not: the first thing a person would look for
+//! by hand.
 //!
 //! Each trait (`kernel 6.1.0`, `node label pool=vm-small`) splits the nodes in two; Fisher's exact test says how likely
-//! chance alone puts so many affected nodes on its side. Many traits are tried, so the threshold is divided by their
-//! number (Bonferroni), and a trait must also separate the nodes in practice, not only in statistics.
+//! chance by itself puts so many affected nodes on its side. Many traits are tried, so the threshold is divided by
+//! their number (Bonferroni), and a trait must also separate the nodes in practice, not only in statistics.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A property of a node: `kernel 6.1.0`, `node label pool=vm-small`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trait {
-    /// What kind of property: `kernel`, `node label`, ..
+    /// The kind of property: `kernel`, `node label`, ..
     pub factor: &'static str,
     /// Its value on this node; of a label `key=value`.
     pub value: String,
@@ -24,7 +25,7 @@ impl std::fmt::Display for Trait {
 /// One node and its properties.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Whether the node has the finding in question.
+    /// True where the node has the finding in question.
     pub affected: bool,
     /// Its properties.
     pub traits: BTreeSet<Trait>,
@@ -56,11 +57,11 @@ impl std::fmt::Display for Share {
 pub struct CommonFactor {
     /// The trait.
     pub common: Trait,
-    /// How many of the affected nodes have it.
+    /// The affected nodes that have it.
     pub affected: Share,
-    /// How many of the others have it.
+    /// The others that have it.
     pub unaffected: Share,
-    /// Probability that chance alone separates them as well, before the correction for many traits.
+    /// Probability that chance by itself separates them as well, before the correction for many traits.
     pub p_value: f64,
 }
 
@@ -127,7 +128,7 @@ pub fn common_factors(members: &[Member]) -> Vec<CommonFactor> {
 }
 
 /// Which nodes (by index) have each trait. Traits of one node or of all nodes separate nothing and are left out; that
-/// choice looks at the size of a trait alone, never at who is affected, so it does not bend the test.
+/// choice looks only at the size of a trait, never at who is affected, so it does not bend the test.
 fn splits(members: &[Member]) -> BTreeMap<&Trait, Vec<usize>> {
     let mut holders: BTreeMap<&Trait, Vec<usize>> = BTreeMap::new();
     for (index, member) in members.iter().enumerate() {

@@ -96,7 +96,7 @@ pub struct Member<'a> {
     pub node: &'a Node,
     /// Its report.
     pub report: Option<&'a NodeNetReport>,
-    /// How far it is.
+    /// Its progress.
     pub progress: Progress<'a>,
     /// It has been given its part, or refused.
     pub has_place: bool,

@@ -37,7 +37,7 @@ use crate::{stored_report::is_of_former_node, stores::Stores};
 /// Name of this controller in logs and metrics.
 pub const NAME: &str = "diagnosis";
 
-/// What a diagnosis is decided upon, besides itself and the time.
+/// The facts that a diagnosis is decided upon, besides itself and the time.
 pub struct World {
     nodes: BTreeMap<String, Arc<Node>>,
     reports: BTreeMap<String, Arc<NodeNetReport>>,

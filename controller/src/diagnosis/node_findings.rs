@@ -57,7 +57,7 @@ impl Room {
     }
 }
 
-/// How bad a finding is: what somebody decided is the least of its severity.
+/// The weight of a finding: a decision is the least of its severity.
 type Rank = (Severity, bool, Harm);
 
 fn rank(finding: &Finding) -> Rank {

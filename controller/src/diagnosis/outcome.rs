@@ -7,7 +7,7 @@ use super::{
     standing::{Share, Standing, Standings},
 };
 
-/// What is said first. Decisions never are.
+/// The subject of the first clause. Decisions never are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<'a> {
     /// Nodes are affected.

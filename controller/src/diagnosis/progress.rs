@@ -1,4 +1,4 @@
-//! How far one node is with a run.
+//! The progress of one node with a run.
 //!
 //! Deadlines are counted in the run's own running time: from what the controller has stored (`assignedAfterSeconds`),
 //! or from when this process saw the agent's last write. No clock is compared with another.
@@ -19,7 +19,7 @@ const GRACE_OF_KNOWN: i64 = 120;
 /// Seconds in which the controller tries to give a node its part.
 pub const ASSIGNING: i64 = 600;
 
-/// How far a node is.
+/// The progress of a node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum State<'a> {
     /// No result yet, and there is still time.
@@ -57,10 +57,10 @@ impl std::fmt::Display for Why {
     }
 }
 
-/// A node's state, and when it changes by time alone.
+/// A node's state, and the time at which it changes though nothing happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress<'a> {
-    /// How far the node is.
+    /// The node's progress.
     pub state: State<'a>,
     /// Running seconds after which this has to be looked at again.
     pub left: Option<i64>,
@@ -88,7 +88,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// How far `node` is with `run`.
+/// The progress of `node` with `run`.
 pub fn of<'a>(
     run: &Run,
     node: &Node,
@@ -149,7 +149,8 @@ pub fn of<'a>(
     }
 }
 
-/// How far a node is that has no part in the run yet, or has lost it with its report, for `waited` running seconds.
+/// The progress of a node that has no part in the run yet, or has lost it with its report, for `waited` running
+/// seconds.
 fn unassigned<'a>(run: &Run, in_time: State<'a>, waited: i64) -> Progress<'a> {
     if run.suspended {
         return Progress::settled(in_time);
@@ -204,7 +205,7 @@ fn longest_silence(run: &Run) -> i64 {
     i64::from(run.window_seconds).saturating_mul(2) + GRACE
 }
 
-/// Whether an agent has ever acknowledged assignments on this node.
+/// True where an agent has ever acknowledged assignments on this node.
 fn was_heard(report: Option<&NodeNetReport>) -> bool {
     report
         .and_then(|report| report.status.as_ref())
@@ -221,7 +222,7 @@ fn why(node: &Node, report: Option<&NodeNetReport>) -> Why {
     }
 }
 
-/// Whether the kubelet reports the node ready. A node without conditions has no kubelet that could deny it.
+/// True where the kubelet reports the node ready. A node without conditions has no kubelet that could deny it.
 pub fn is_ready(node: &Node) -> bool {
     let conditions = node
         .status

@@ -42,7 +42,7 @@ pub enum Error {
     ApplyStatus {
         /// The diagnosis.
         name: String,
-        /// What the API server said.
+        /// The API server's answer.
         #[source]
         source: Box<kube::Error>,
     },
@@ -51,7 +51,7 @@ pub enum Error {
     LookAtReport {
         /// The node.
         node: String,
-        /// What the API server said.
+        /// The API server's answer.
         #[source]
         source: Box<kube::Error>,
     },
@@ -60,7 +60,7 @@ pub enum Error {
     Delete {
         /// The diagnosis.
         name: String,
-        /// What the API server said.
+        /// The API server's answer.
         #[source]
         source: Box<kube::Error>,
     },
@@ -113,8 +113,8 @@ pub async fn reconcile(
     ))
 }
 
-/// Looks at the reports of nodes that are about to be called unreachable, once each: a watch can be deaf for more than a
-/// minute before it is noticed. Whether every one is as the decision knows it.
+/// Looks at the reports of nodes that are about to be called unreachable, once each: a watch can be deaf for more than
+/// a minute before it is noticed. Whether every one is as the decision knows it.
 async fn are_as_seen(
     diagnosis: &NodeNetDiagnosis,
     blamed: Vec<(String, Option<String>)>,

@@ -56,7 +56,7 @@ fn add(sum: &mut i64, count: i64) {
     *sum = sum.saturating_add(count.max(0));
 }
 
-/// What makes two findings alike. What somebody decided is never counted with what nobody did.
+/// The likeness of two findings. Decisions are never counted with other findings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Alike<'a> {
     severity: Severity,
@@ -254,8 +254,8 @@ impl<'a> Group<'a> {
     }
 }
 
-/// What a rolled-up finding does. A controller before the field has written none: its agents' findings were loss where
-/// they asked for an act.
+/// The harm of a rolled-up finding. A controller before the field has written none: its agents' findings were loss
+/// where they asked for an act.
 pub fn harm(finding: &FleetFinding) -> Harm {
     match &finding.harm {
         Some(word) => Harm::from_status(word),

@@ -1,4 +1,4 @@
-//! What the nodes suffer, in words: worded from harm, never from a severity or a counter. Decides nothing.
+//! Sentences about what the nodes suffer: worded from harm, never from a severity or a counter. Decides nothing.
 
 use netdiag_crds::harm::Harm;
 
@@ -79,7 +79,7 @@ fn affected(standings: &Standings<'_>) -> String {
     clauses.join(", ")
 }
 
-/// What an affected node suffers.
+/// The suffering of an affected node.
 pub fn suffered(harm: Harm) -> &'static str {
     match harm {
         Harm::Outage => "connections fail",
@@ -161,8 +161,8 @@ pub fn first_blind(standings: &Standings<'_>) -> String {
     first.map_or_else(String::new, |(name, why)| format!(" ({name}: {why})"))
 }
 
-/// What rules, policies, closed ports and shapers dropped, as they are meant to. Never the first thing said, and never
-/// left out.
+/// The clause about rules, policies, closed ports and shapers, which drop as they are meant to. Never the first, and
+/// never left out.
 pub fn decisions(standings: &Standings<'_>) -> Option<String> {
     let share = standings.decisions;
     let on = nodes(share.nodes);

@@ -1,4 +1,5 @@
-//! How nodes stand: what their findings do to the traffic, counted by node. `outcome` judges it, `sentences` words it.
+//! The standing of nodes: what their findings do to the traffic, counted by node. `outcome` judges it, `sentences`
+//! words it.
 
 use std::collections::BTreeMap;
 
@@ -78,7 +79,7 @@ impl Share {
     }
 }
 
-/// How the nodes that reported stand.
+/// The standings of the nodes that reported.
 #[derive(Debug, Default)]
 pub struct Standings<'a> {
     nodes: BTreeMap<Standing, Share>,
@@ -93,7 +94,7 @@ pub struct Standings<'a> {
 }
 
 impl<'a> Standings<'a> {
-    /// How these nodes stand.
+    /// The standings of these nodes.
     pub fn of(reporters: &[Reporter<'a>]) -> Self {
         let mut standings = Self {
             reported: reporters.len(),

@@ -97,8 +97,8 @@ pub fn build(
     }
 }
 
-/// Whether the stored status says the same. The API server may keep a map list in another order. Time that goes by is
-/// stored with the next change.
+/// True where the stored status says the same. The API server may keep a map list in another order. Time that goes by
+/// is stored with the next change.
 pub fn is_same(stored: Option<&NodeNetDiagnosisStatus>, status: &NodeNetDiagnosisStatus) -> bool {
     let sorted = |status: &NodeNetDiagnosisStatus| {
         let mut status = status.clone();

@@ -13,7 +13,7 @@ const TELLING_NOTHING: [&str; 3] = [
     "beta.kubernetes.io/os",
 ];
 
-/// What is known about a node: its kernel, its system, the switches that it hears and its labels. Drivers and MTUs
+/// The known properties of a node: its kernel, its system, the switches that it hears and its labels. Drivers and MTUs
 /// would be telling too, but reports hold them for single findings only.
 pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
     let agent = reporter

@@ -21,7 +21,7 @@ pub struct TurningPoint {
     pub note: String,
 }
 
-/// What the step from one stored status to the next brings. `window_seconds` is how long each node watches.
+/// The turning points between one stored status and the next. `window_seconds` is the time that each node watches.
 pub fn between(
     before: Option<&NodeNetDiagnosisStatus>,
     after: &NodeNetDiagnosisStatus,

@@ -1,4 +1,4 @@
-//! How a run stands, as its conditions and columns need to know it.
+//! The state of a run, as its conditions and columns need to know it.
 
 use netdiag_crds::{report::Mode, severity::Severity};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::run::Run;
 
-/// What the conditions and the columns are derived from.
+/// The facts that the conditions and the columns are derived from.
 pub struct View<'a> {
     /// The run.
     pub run: &'a Run,
@@ -24,15 +24,15 @@ pub struct View<'a> {
     pub members: &'a [Member<'a>],
     /// The question.
     pub asked: &'a Asked<'a>,
-    /// What could not be looked at.
+    /// The nodes and checks that could not be looked at.
     pub gaps: Gaps<'a>,
     /// Findings over all nodes, worst first.
     pub findings: &'a [Rolled],
-    /// How the nodes that have reported stand.
+    /// The standings of the nodes that have reported.
     pub standings: Standings<'a>,
     /// The packets of which no finding speaks.
     pub loose: Loose<'a>,
-    /// What is said first.
+    /// The subject of the first clause.
     pub outcome: Outcome<'a>,
     /// The worst severity found.
     pub worst: Option<Severity>,
@@ -41,12 +41,12 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
-    /// Whether nothing more is to come.
+    /// True where nothing more is to come.
     pub fn is_complete(&self) -> bool {
         self.run.completion.is_some()
     }
 
-    /// Whether what is there is the answer: a continuous diagnosis has one when it waits for no node's first window.
+    /// True where the answer is there: a continuous diagnosis has one when it waits for no node's first window.
     pub fn is_answered(&self) -> bool {
         let waits = |member: &Member<'_>| member.progress.state == State::Pending;
         self.is_complete()
@@ -60,7 +60,7 @@ impl View<'_> {
         self.members.len() + self.roster.omitted
     }
 
-    /// Whether windows are held back.
+    /// True where windows are held back.
     pub fn is_suspended(&self) -> bool {
         self.run.suspended || self.run.start.is_none()
     }

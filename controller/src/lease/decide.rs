@@ -7,7 +7,7 @@ use k8s_openapi::api::coordination::v1::LeaseSpec;
 
 use super::LEASE_DURATION;
 
-/// What to do about the lease.
+/// The thing to do about the lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// It is ours: say so again.
@@ -37,7 +37,7 @@ impl Sighting {
         }
     }
 
-    /// What `identity` is to do.
+    /// The thing that `identity` is to do.
     pub fn claim(&self, identity: &str, now: Instant) -> Claim {
         let holder = self
             .spec
@@ -57,7 +57,7 @@ impl Sighting {
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// As long as its holder said, since that may be another release of this program.
+    /// As long as its holder said, because that may be another release of this program.
     fn duration(&self) -> Duration {
         self.spec
             .as_ref()

@@ -32,7 +32,7 @@ use decide::{Claim, Sighting};
 
 /// Name of the Lease.
 const NAME: &str = "netdiag-controller";
-/// How long a lease stands without being renewed.
+/// Time for which a lease stands without being renewed.
 const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// A leader that could not renew for so long stops: the rest is for what is under way.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);

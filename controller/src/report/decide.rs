@@ -1,4 +1,4 @@
-//! What a node is to do: from all diagnoses and its present report to the complete list of its assignments. Pure.
+//! The work of a node: from all diagnoses and its present report to the complete list of its assignments. Pure.
 
 use std::borrow::Borrow;
 
@@ -60,14 +60,14 @@ pub fn decide(
     (!unchanged).then_some(spec)
 }
 
-/// What one diagnosis wants of the node.
+/// The part that one diagnosis wants of the node.
 struct Wish {
     assignment: Assignment,
     /// The node works on this diagnosis already.
     has_place: bool,
     /// This very run was refused before.
     was_refused: bool,
-    /// When the run started.
+    /// The start of the run.
     since: Option<Timestamp>,
 }
 
@@ -142,8 +142,8 @@ impl Wish {
     }
 }
 
-/// Whether a node takes part in a run: with `once` those that the status remembers, of which one that has lost its part
-/// gets it again until the run is complete.
+/// True where a node takes part in a run: with `once` those that the status remembers, of which one that has lost its
+/// part gets it again until the run is complete.
 fn takes_part(run: &Run, diagnosis: &NodeNetDiagnosis, node: &Node, has_part: bool) -> bool {
     if run.mode == Mode::Continuous {
         return Selected::from(&diagnosis.spec.nodes).contains(node);
@@ -166,7 +166,7 @@ fn takes_part(run: &Run, diagnosis: &NodeNetDiagnosis, node: &Node, has_part: bo
     }
 }
 
-/// Whether nodes can still join a run whose names are not remembered.
+/// Tells if nodes can still join a run whose names are not remembered.
 fn is_open(run: &Run, diagnosis: &NodeNetDiagnosis) -> bool {
     let is_frozen = diagnosis
         .status
@@ -175,7 +175,7 @@ fn is_open(run: &Run, diagnosis: &NodeNetDiagnosis) -> bool {
     run.start.is_some() && run.completion.is_none() && !is_frozen
 }
 
-/// Whether windows that were held back are to run now, so that their deadlines count anew.
+/// True where windows that were held back are to run now, so that their deadlines count anew.
 fn is_resumed(
     current: &Assignment,
     diagnosis: &NodeNetDiagnosis,

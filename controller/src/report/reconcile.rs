@@ -29,7 +29,7 @@ pub enum Error {
     ApplyAssignments {
         /// The node.
         node: String,
-        /// What the API server said.
+        /// The API server's answer.
         #[source]
         source: Box<kube::Error>,
     },
@@ -38,7 +38,7 @@ pub enum Error {
     DeleteFormer {
         /// The node.
         node: String,
-        /// What the API server said.
+        /// The API server's answer.
         #[source]
         source: Box<kube::Error>,
     },

@@ -39,9 +39,9 @@ pub struct Run {
     pub mode: Mode,
     /// Seconds of a window.
     pub window_seconds: i32,
-    /// When it began; `None` while it is suspended before its begin.
+    /// Its begin; `None` while it is suspended before its begin.
     pub start: Option<Timestamp>,
-    /// When it was complete.
+    /// The time at which it was complete.
     pub completion: Option<Timestamp>,
     /// Its running time in seconds.
     pub elapsed: i64,
@@ -92,8 +92,8 @@ impl Run {
     }
 }
 
-/// What begins a new run when it changes. Lists that are sets are sorted, and the default mode is spelt out, so that
-/// writing the same thing in another way restarts nothing.
+/// The fields that begin a new run when they change. Lists that are sets are sorted, and the default mode is spelt out,
+/// so that writing the same thing in another way restarts nothing.
 #[derive(Serialize)]
 struct Inputs<'a> {
     nodes: NodeSelection,
@@ -143,7 +143,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Whether a list of members, which is in order, has this name.
+/// True where a list of members, which is in order, has this name.
 pub fn has_member(members: &[String], name: &str) -> bool {
     members
         .binary_search_by(|member| member.as_str().cmp(name))

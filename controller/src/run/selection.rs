@@ -44,7 +44,7 @@ impl From<&NodeSelection> for Selected {
 }
 
 impl Selected {
-    /// Whether this node is selected.
+    /// True where this node is selected.
     pub fn contains(&self, node: &Node) -> bool {
         match self {
             Self::All => true,

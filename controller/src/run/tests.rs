@@ -3,7 +3,7 @@ use netdiag_crds::{diagnosis::Continuous, severity::Severity};
 use super::*;
 use crate::testing;
 
-/// Whether an edit begins a new run.
+/// True where an edit begins a new run.
 fn restarts(edit: impl FnOnce(&mut NodeNetDiagnosisSpec)) -> bool {
     let mut diagnosis = testing::started_diagnosis();
     edit(&mut diagnosis.spec);

@@ -144,7 +144,7 @@ mod tests {
             }
             counter.answered(now);
         }
-        // All but the second in which it was noticed, the 30 until it was served and the 5 after.
+        // Everything except the second in which it was noticed, the 30 until it was served and the 5 after.
         assert_eq!(counter.counted.as_secs(), 100 - 1 - 30 - 5);
     }
 

@@ -77,7 +77,7 @@ fn said(seen: &Seen) -> Vec<String> {
     statements.iter().map(ToString::to_string).collect()
 }
 
-/// What is wrong with it, sentence by sentence.
+/// The faults of it, sentence by sentence.
 fn wrong(seen: &Seen) -> Vec<String> {
     let statements = judge(seen, &args());
     let wrong = statements

@@ -83,7 +83,7 @@ fn no_comparison_without_unaffected_nodes() {
 
 #[test]
 fn trying_many_labels_raises_the_bar() {
-    // One split alone (5 of 5 against 0 of 5, p = 1/252) is named; among forty others it is what chance gives.
+    // One split by itself (5 of 5 against 0 of 5, p = 1/252) is named; among forty others it is what chance gives.
     let mut members = nodes(5, true, &[("zone", "a")]);
     members.extend(nodes(5, false, &[]));
     assert_eq!(common_factors(&members).len(), 1);

@@ -1,4 +1,4 @@
-//! What edits of a diagnosis do: run anew, suspend, expire.
+//! Edits of a diagnosis: they run anew, suspend, expire.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is said of nodes by what their findings do: one test for each state.
+//! The words about nodes by what their findings do: one test for each state.
 
 use netdiag_crds::{report::Finding, severity::Severity};
 
