@@ -39,7 +39,8 @@ Examples:
   netdiag-agent diagnose --replay node-17.json.gz -o wide     the same elsewhere, without root
 
 A window lasts 35 s because LLDP comes every 30 s, and a failed reassembly shows after 30 s.
-Ctrl-C ends it early. A recording holds addresses and parts of packets, unless --anonymise replaces them.
+Ctrl-C ends it early. A recording holds addresses and parts of packets, unless --anonymise
+replaces them.
 Results go to stdout, progress to stderr.
 
 Exit status:
@@ -47,9 +48,9 @@ Exit status:
   1  it could not run
   2  wrong usage
   3  --fail-on was met: a finding is that bad or worse
-  4  --fail-on was not met, but the run gives no verdict: no interface matched --interfaces, the drop
-     probe could not be loaded, or the window was ended early
-Without --fail-on a run without a verdict ends with 0, and the first sentence says why there is none.")]
+  4  --fail-on was not met, but there is no verdict: --interfaces matched none,
+     the drop probe could not be loaded, or the window was ended early
+Without --fail-on a run that gives no verdict ends with 0; its first sentence says why.")]
 pub struct DiagnoseArgs {
     /// How long to watch: 35, 35s or 2m; at most 1h
     #[arg(long, default_value = "35s", value_parser = parse_duration, value_name = "TIME")]
@@ -124,11 +125,11 @@ pub enum Output {
 /// Severities as the command line spells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SeverityName {
-    /// Harmless
+    /// Nobody must act
     Info,
-    /// Packets are lost, or will be
+    /// Packets are lost or late, or something fails that is not this node's fault
     Warning,
-    /// Traffic fails
+    /// Connections fail, or more than 1 % of the packets are lost
     Critical,
 }
 
@@ -235,6 +236,18 @@ mod tests {
             let args = diagnose_args(&["--fail-on", text]);
             assert_eq!(args.fail_on, Some(SeverityName::Warning));
         }
+    }
+
+    #[test]
+    fn the_help_says_what_each_exit_status_means() {
+        let mut command = Cli::command();
+        let diagnose = command.find_subcommand_mut("diagnose").unwrap();
+        let help = diagnose.render_long_help().to_string();
+        for status in ["\n  0  ", "\n  1  ", "\n  2  ", "\n  3  ", "\n  4  "] {
+            assert!(help.contains(status), "{status:?}: {help}");
+        }
+        let longest = help.lines().map(str::len).max();
+        assert!(longest <= Some(100), "wrapped by hand: {help}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use netdiag_diagnosis::{
     finding::{Acts, Change, Finding, Remedy},
     ledger::LedgerEntry,
+    text::printable,
     verdict::Verdict,
 };
 
@@ -75,6 +76,7 @@ fn command_lines(
         .and_then(|change| change.undo.as_ref());
     lines.extend(undo.map(|undo| labelled("Undo", undo)));
     let note = note(remedy, finding, node);
+    let note = printable(&note);
     // Beside the first command that leaves room.
     let measure = textwrap::core::display_width;
     let fits =
@@ -89,7 +91,7 @@ fn command_lines(
 /// Where it must run, and until when it lasts.
 fn note(remedy: &Remedy, finding: &Finding, node: &str) -> String {
     let Some(change) = &remedy.change else {
-        return format!("on {node}");
+        return format!("on {node}; changes nothing");
     };
     let lasts = match finding.subject.netns {
         Some(_) => "until reboot or until its pod ends",

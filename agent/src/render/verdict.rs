@@ -324,6 +324,8 @@ fn no_interface(unmatched: &Unmatched) -> String {
 /// The counters that rose while nothing could judge them.
 fn rose(diagnosis: &Diagnosis, aside: &Aside) -> String {
     match diagnosis.ledger.as_slice() {
+        // Counters of interfaces that were not asked for may have risen.
+        [] if diagnosis.unmatched.is_some() => String::new(),
         [] => "No drop counter rose.".to_owned(),
         _ if aside.unexplained.packets == 0 => explained(diagnosis),
         [only] => format!(

@@ -59,7 +59,7 @@ fn advice_that_comes_first_stands_above_the_first_command() {
         acts(&both),
         [
             "  Do     Look for the faulty cable.",
-            "  Look   ip link set dev veth1 mtu 1500    on node-17"
+            "  Look   ip link set dev veth1 mtu 1500    on node-17; changes nothing"
         ]
     );
     assert_eq!(
@@ -186,4 +186,12 @@ fn the_wide_form_says_harm_and_culprit() {
     diagnosis.findings[0].assessment = Assessment::decision(Harm::Outage, 1);
     let line = "    Harm     Outage as meant: a decision, 1 packet\n";
     assert!(wide(&diagnosis).contains(line), "{}", wide(&diagnosis));
+}
+
+#[test]
+fn a_hostile_host_is_escaped_beside_a_command_too() {
+    let diagnosis = lost_with(vec![set_mtu("1500")], "x");
+    let text = render(&window("n\x1b[2J"), &diagnosis, plain(110));
+    assert!(text.contains(r"mtu 1500    on n\u{1b}[2J;"), "{text}");
+    assert!(!text.contains('\x1b'), "{text}");
 }

@@ -1,5 +1,7 @@
 //! What a person reads where there is much to tell, or something hostile.
 
+use netdiag_diagnosis::finding::{Acts, Change};
+
 use super::*;
 
 #[test]
@@ -76,23 +78,34 @@ fn no_line_is_wider_than_the_terminal_and_nothing_hostile_gets_through() {
         finding
             .evidence
             .push(Proof::new(&hostile, &hostile, "frames", &hostile));
-        finding.remedies.push(Remedy {
-            text: hostile.clone(),
-            command: Some(format!("ip link show {hostile}")),
-            effect: Some(hostile.clone()),
-            ..Remedy::default()
-        });
+        finding.remedies.insert(
+            0,
+            Remedy {
+                text: hostile.clone(),
+                command: Some(format!("ip link show {hostile}")),
+                effect: Some(hostile.clone()),
+                change: Some(Change {
+                    acts: Acts::Elsewhere(hostile.clone()),
+                    undo: Some(format!("ip link show {hostile}")),
+                    lasting: Some(hostile.clone()),
+                }),
+            },
+        );
     }
+    diagnosis.findings[0].assessment =
+        Assessment::of(Harm::Outage).with_flows(vec![hostile.clone()]);
     diagnosis.ledger = vec![entry(&hostile, 1, Vec::new(), 1)];
     let mut window = window(&hostile);
     window.node.name.clone_from(&hostile);
-    for width in [0, 60, 80, 200] {
-        let text = render(&window, &diagnosis, Style::new(Some(width), false, true));
+    let forms = [0, 60, 80, 200].map(|width| [(width, false), (width, true)]);
+    for (width, wide) in forms.into_iter().flatten() {
+        let text = render(&window, &diagnosis, Style::new(Some(width), false, wide));
+        assert!(text.contains("  Do "), "{text}");
         assert!(!text.contains(['\x1b', '\x07', '\u{202e}']));
         // A command is broken only where a shell allows it, so its lines may be longer.
         let longest = text
             .lines()
-            .filter(|line| !line.trim_start().starts_with(['e', 'i']))
+            .filter(|line| !line.contains("ip link show") && !line.trim_start().starts_with('e'))
             .map(textwrap::core::display_width)
             .max();
         assert!(longest <= Some(usize::from(width).clamp(60, 110)), "{text}");
