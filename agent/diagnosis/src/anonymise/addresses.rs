@@ -39,7 +39,13 @@ impl Addresses {
             (172, 16..=31, _) => 12,
             _ => 8,
         };
-        let bits = self.permute(u128::from(u32::from(address)), 32, kept);
+        // The last address of a /24 stays the last, and no other becomes it: it is its network's broadcast address.
+        let is_last_so_far = |at: u32, before: u128| {
+            let ones = (1_u128 << at.saturating_sub(24)) - 1;
+            at >= 24 && before & ones == ones
+        };
+        let bits = u128::from(u32::from(address));
+        let bits = self.permute_except(bits, 32, kept, is_last_so_far);
         Ipv4Addr::from(u32::try_from(bits).unwrap_or_default())
     }
 
@@ -99,8 +105,22 @@ impl Addresses {
 
     /// Flips each bit behind the `kept` first of `width` or not, as those before it say.
     fn permute(&self, bits: u128, width: u32, kept: u32) -> u128 {
+        self.permute_except(bits, width, kept, |_, _| false)
+    }
+
+    /// The same without a flip of the bit at a place behind bits that are fixed.
+    fn permute_except(
+        &self,
+        bits: u128,
+        width: u32,
+        kept: u32,
+        is_fixed: impl Fn(u32, u128) -> bool,
+    ) -> u128 {
         (kept..width).fold(bits, |new, at| {
             let before = bits.checked_shr(width - at).unwrap_or(0);
+            if is_fixed(at, before) {
+                return new;
+            }
             let mut hasher = DefaultHasher::new();
             (self.seed, width, at, before).hash(&mut hasher);
             let flip = u128::from(hasher.finish() & 1);
@@ -118,6 +138,18 @@ mod tests {
             (IpAddr::V4(a), IpAddr::V4(b)) => (u32::from(a) ^ u32::from(b)).leading_zeros(),
             (IpAddr::V6(a), IpAddr::V6(b)) => (u128::from(a) ^ u128::from(b)).leading_zeros(),
             _ => 0,
+        }
+    }
+
+    #[test]
+    fn the_broadcast_address_of_a_network_stays_it_and_no_other_becomes_it() {
+        for seed in 0..16 {
+            let addresses = Addresses::new(seed);
+            let all = (0..=255).map(|last| addresses.v4([10, 1, 2, last].into()).octets());
+            let last: Vec<u8> = all.map(|octets| octets[3]).collect();
+            assert_eq!(last[255], 255);
+            let others: std::collections::BTreeSet<u8> = last[..255].iter().copied().collect();
+            assert_eq!(others, (0..255).collect());
         }
     }
 
