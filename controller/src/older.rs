@@ -20,8 +20,9 @@ use crate::run::time::RunningTime;
 const RETRY: i64 = 300;
 /// Those of the first time, doubled each time: programs and CRDs are often updated together.
 const FIRST_RETRY: i64 = 20;
-/// Writes after which a schema that lacks ever more fields is given up. One write learns one level of the schema.
-const MOST_ATTEMPTS: usize = 16;
+/// Writes after which a schema that lacks ever more fields is given up. One write learns what one
+/// object of the schema lacks.
+const MOST_ATTEMPTS: usize = 32;
 
 /// The fields that the CRD of one kind lacks, as far as writes were refused for them.
 #[derive(Debug)]

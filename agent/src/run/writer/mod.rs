@@ -30,8 +30,9 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 const RETRY_REFUSED: Duration = Duration::from_secs(300);
 /// The first one, doubled each time: programs and CRDs are often updated together.
 const FIRST_RETRY_REFUSED: Duration = Duration::from_secs(20);
-/// Writes after which a schema that lacks ever more fields is given up. One write learns one level of the schema.
-const MOST_ATTEMPTS: usize = 16;
+/// Writes after which a schema that lacks ever more fields is given up. One write learns what one
+/// object of the schema lacks.
+const MOST_ATTEMPTS: usize = 32;
 
 /// One object's status, as it should be and as it was last written.
 pub(super) struct Writer {

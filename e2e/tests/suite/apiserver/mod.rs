@@ -8,6 +8,7 @@ mod harness;
 mod helm_test;
 mod older_chart;
 mod platforms;
+mod releases;
 mod report_size;
 mod report_status;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::CONTROL_PLANE;
 
-fn create_report(kubectl: &Kubectl, name: &str) {
+pub(super) fn create_report(kubectl: &Kubectl, name: &str) {
     let report = json!({
         "apiVersion": "netdiag.dev/v1alpha1",
         "kind": "NodeNetReport",
