@@ -4,7 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use netdiag_crds::{
     NodeNetReportStatus,
     harm::Harm,
-    report::{Finding, LedgerEntry, ReportSummary, RunResult, verdict},
+    report::{Finding, LedgerEntry, ReportSummary, RunResult, state, verdict},
     severity::Severity,
 };
 
@@ -51,8 +51,11 @@ fn worst_harm<'a>(findings: impl Iterator<Item = &'a Finding>) -> Option<Harm> {
     ranked.max().map(|(_, harm)| harm)
 }
 
-/// Packets that a window lost; `None` where some were lost and no finding says how many.
+/// Packets that a window lost; `None` before its end, and where some were lost and no finding says how many.
 fn lost(result: &RunResult) -> Option<i64> {
+    if ended(result).is_none() || result.state == state::FAILED {
+        return None;
+    }
     let is_loss = |finding: &&Finding| !finding.decision && finding.harm().is_loss();
     let mut losses = result.findings.iter().filter(is_loss).peekable();
     if losses.peek().is_none() {
@@ -82,4 +85,79 @@ fn open(entry: &LedgerEntry) -> i64 {
         .filter(|booking| booking.verdict == verdict::UNKNOWN)
         .map(|booking| booking.count);
     unknown.fold(entry.unexplained, i64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use netdiag_crds::report::Window;
+
+    use super::*;
+
+    fn finding(severity: &str, harm: Harm, packets: Option<i64>) -> Finding {
+        Finding {
+            severity: severity.to_owned(),
+            harm: Some(harm.as_str().to_owned()),
+            packets,
+            ..Finding::default()
+        }
+    }
+
+    fn finished(findings: Vec<Finding>) -> RunResult {
+        let end = Timestamp::UNIX_EPOCH.into();
+        RunResult {
+            state: state::FINISHED.to_owned(),
+            window: Some(Window {
+                start_time: Timestamp::UNIX_EPOCH.into(),
+                end_time: Some(end),
+                duration_seconds: 35,
+                attempts: 1,
+            }),
+            findings,
+            ..RunResult::default()
+        }
+    }
+
+    fn columns(result: RunResult) -> (Option<String>, Option<i64>) {
+        let summary = summary(&NodeNetReportStatus {
+            results: vec![result],
+            ..NodeNetReportStatus::default()
+        });
+        (summary.harm, summary.lost)
+    }
+
+    #[test]
+    fn what_asks_for_an_act_gives_the_harm_and_decisions_give_none() {
+        let decision = Finding {
+            decision: true,
+            ..finding("Info", Harm::Outage, Some(100))
+        };
+        let unanswered = finding("Info", Harm::Outage, Some(5));
+        let all = vec![
+            decision.clone(),
+            unanswered,
+            finding("Warning", Harm::Loss, Some(7)),
+        ];
+        assert_eq!(columns(finished(all)), (Some("Loss".to_owned()), Some(12)));
+        let cost = finding("Info", Harm::Cost, Some(9));
+        assert_eq!(
+            columns(finished(vec![decision.clone(), cost])),
+            (Some("Cost".to_owned()), Some(0))
+        );
+        assert_eq!(columns(finished(vec![decision])), (None, Some(0)));
+    }
+
+    #[test]
+    fn loss_that_nobody_counted_and_windows_without_an_end_are_not_called_none() {
+        let uncounted = finding("Warning", Harm::Loss, None);
+        assert_eq!(
+            columns(finished(vec![uncounted])),
+            (Some("Loss".to_owned()), None)
+        );
+        let mut running = finished(Vec::new());
+        running.window.as_mut().unwrap().end_time = None;
+        assert_eq!(columns(running), (None, None));
+        let mut failed = finished(Vec::new());
+        failed.state = state::FAILED.to_owned();
+        assert_eq!(columns(failed), (None, None));
+    }
 }
