@@ -183,3 +183,43 @@ fn newer_report_crd() -> Value {
     }
     crd
 }
+
+#[test]
+#[ignore = "needs a control plane"]
+fn reports_are_selected_and_shown_by_their_columns() {
+    let kubectl = CONTROL_PLANE.kubectl();
+    for (name, harm, lost) in [
+        ("harmed", "Outage", json!(7)),
+        ("unharmed", "Cost", json!(0)),
+    ] {
+        create_report(&kubectl, name);
+        let mut status = later_status();
+        status["agent"]["version"] = json!("9.0.1-columns");
+        status["summary"] = json!({
+            "probes": "8/8", "harm": harm, "severity": "Warning", "findings": 1, "lost": lost, "unexplained": 0,
+        });
+        apply_status(&kubectl, name, &status).unwrap();
+    }
+    let selected = |selector: &str| {
+        let selector = format!("{selector},status.agent.version=9.0.1-columns");
+        let list = kubectl
+            .get(&["nnr", "--field-selector", &selector])
+            .unwrap();
+        let items = list["items"].as_array().unwrap().iter();
+        let names = items.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(selected("status.summary.harm=Outage"), ["harmed"]);
+    let warnings = selected("status.summary.severity=Warning");
+    assert_eq!(warnings, ["harmed", "unharmed"]);
+    let table = kubectl.run(&["get", "nnr", "harmed"]).unwrap();
+    let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[3..7], ["8/8", "Outage", "Warning", "7"], "{table}");
+    let diagnoses = [
+        "get",
+        "nnd",
+        "--field-selector",
+        "status.summary.state=Degraded",
+    ];
+    kubectl.run(&diagnoses).unwrap();
+}
