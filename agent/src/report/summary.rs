@@ -25,7 +25,7 @@ pub fn summary(status: &NodeNetReportStatus) -> ReportSummary {
     let newest = status.results.iter().max_by_key(|result| ended(result));
     ReportSummary {
         probes: format!("{working}/{}", status.probes.len()),
-        harm: worst_harm(findings()).map(|harm| harm.as_str().to_owned()),
+        harm: Some(worst_harm(findings()).map_or("", Harm::as_str).to_owned()),
         severity: severity.map_or("", Severity::as_str).to_owned(),
         findings: sum(status.results.iter().map(count)),
         lost: newest.and_then(lost),
@@ -51,7 +51,8 @@ fn worst_harm<'a>(findings: impl Iterator<Item = &'a Finding>) -> Option<Harm> {
     ranked.max().map(|(_, harm)| harm)
 }
 
-/// Packets that a window lost; `None` before its end, and where some were lost and no finding says how many.
+/// Packets that a window lost; `None` before its end, where some were lost and no finding says how many, and where none
+/// was seen by an agent that could not look.
 fn lost(result: &RunResult) -> Option<i64> {
     if ended(result).is_none() || result.state == state::FAILED {
         return None;
@@ -59,7 +60,8 @@ fn lost(result: &RunResult) -> Option<i64> {
     let is_loss = |finding: &&Finding| !finding.decision && finding.harm().is_loss();
     let mut losses = result.findings.iter().filter(is_loss).peekable();
     if losses.peek().is_none() {
-        return Some(0);
+        let is_blind = result.unchecked.iter().any(|unchecked| !unchecked.partly);
+        return (!is_blind).then_some(0);
     }
     let known = losses.filter_map(|finding| finding.packets);
     known.reduce(i64::saturating_add)
@@ -89,7 +91,7 @@ fn open(entry: &LedgerEntry) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use netdiag_crds::report::Window;
+    use netdiag_crds::report::{Unchecked, Window};
 
     use super::*;
 
@@ -117,12 +119,12 @@ mod tests {
         }
     }
 
-    fn columns(result: RunResult) -> (Option<String>, Option<i64>) {
+    fn columns(result: RunResult) -> (String, Option<i64>) {
         let summary = summary(&NodeNetReportStatus {
             results: vec![result],
             ..NodeNetReportStatus::default()
         });
-        (summary.harm, summary.lost)
+        (summary.harm.unwrap(), summary.lost)
     }
 
     #[test]
@@ -137,13 +139,13 @@ mod tests {
             unanswered,
             finding("Warning", Harm::Loss, Some(7)),
         ];
-        assert_eq!(columns(finished(all)), (Some("Loss".to_owned()), Some(12)));
+        assert_eq!(columns(finished(all)), ("Loss".to_owned(), Some(12)));
         let cost = finding("Info", Harm::Cost, Some(9));
         assert_eq!(
             columns(finished(vec![decision.clone(), cost])),
-            (Some("Cost".to_owned()), Some(0))
+            ("Cost".to_owned(), Some(0))
         );
-        assert_eq!(columns(finished(vec![decision])), (None, Some(0)));
+        assert_eq!(columns(finished(vec![decision])), (String::new(), Some(0)));
     }
 
     #[test]
@@ -151,13 +153,16 @@ mod tests {
         let uncounted = finding("Warning", Harm::Loss, None);
         assert_eq!(
             columns(finished(vec![uncounted])),
-            (Some("Loss".to_owned()), None)
+            ("Loss".to_owned(), None)
         );
         let mut running = finished(Vec::new());
         running.window.as_mut().unwrap().end_time = None;
-        assert_eq!(columns(running), (None, None));
+        assert_eq!(columns(running), (String::new(), None));
         let mut failed = finished(Vec::new());
         failed.state = state::FAILED.to_owned();
-        assert_eq!(columns(failed), (None, None));
+        assert_eq!(columns(failed), (String::new(), None));
+        let mut blind = finished(Vec::new());
+        blind.unchecked.push(Unchecked::default());
+        assert_eq!(columns(blind), (String::new(), None));
     }
 }
