@@ -10,6 +10,8 @@ mod scenario;
 mod write;
 
 #[cfg(test)]
+mod first_sentences;
+#[cfg(test)]
 mod mutations;
 #[cfg(test)]
 mod testdata;

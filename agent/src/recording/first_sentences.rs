@@ -1,0 +1,136 @@
+//! docs/first-sentences.md: the first sentence about every recording, with the judgement of a person who has read it.
+//!
+//! `UPDATE_FIRST_SENTENCES=1 cargo test -p netdiag-agent first_sentence` writes the sentences of now; those that have
+//! changed are `unread` until somebody judges them in the file.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use netdiag_diagnosis::{EvidenceWindow, Settings, diagnose};
+
+use super::testdata::recordings;
+use crate::render::{Style, render};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/first-sentences.md");
+const UNREAD: &str = "unread";
+const JUDGEMENTS: [&str; 2] = ["true", "false"];
+
+const HEAD: &str = "\
+# First sentences
+
+The first sentence is what a tired person reads. Below it stands for every recording of a scenario, as the agent says it
+today, with the judgement of somebody who read it beside what the scenario does: `true`, or `false` with the reason in
+brackets. A test compares this page with the agent; a sentence that has changed is `unread` until it is judged again
+(CONTRIBUTING.md).
+";
+
+/// A row of the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    judgement: String,
+    sentence: String,
+}
+
+/// `<check>/<kernel>/<scenario>`.
+fn name(file: &Path) -> String {
+    let parts: Vec<_> = file.iter().map(|part| part.to_string_lossy()).collect();
+    let check = parts.iter().rev().nth(3);
+    let kernel = parts.iter().rev().nth(1);
+    let scenario = parts.last().map(|file| file.replace(".json.gz", ""));
+    [check.map(ToString::to_string), kernel.map(ToString::to_string), scenario]
+        .map(Option::unwrap_or_default)
+        .join("/")
+}
+
+/// The first paragraph of the text for people, on one line.
+fn first_sentence(window: &EvidenceWindow) -> String {
+    let diagnosis = diagnose(window, &Settings::default());
+    let text = render(window, &diagnosis, Style::new(None, false, false));
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = paragraph.split_whitespace().collect();
+    words.join(" ")
+}
+
+fn sentences() -> BTreeMap<String, String> {
+    let rows = recordings().map(|(file, recording)| (name(&file), first_sentence(&recording.evidence)));
+    rows.collect()
+}
+
+/// The rows of the page: `- true | <recording> | <sentence>`.
+fn rows(page: &str) -> BTreeMap<String, Row> {
+    let lines = page.lines().filter_map(|line| line.strip_prefix("- "));
+    let rows = lines.filter_map(|line| {
+        let mut cells = line.splitn(3, " | ");
+        let (judgement, name, sentence) = (cells.next()?, cells.next()?, cells.next()?);
+        let row = Row {
+            judgement: judgement.to_owned(),
+            sentence: sentence.to_owned(),
+        };
+        Some((name.trim_matches('`').to_owned(), row))
+    });
+    rows.collect()
+}
+
+fn page(rows: &BTreeMap<String, Row>) -> String {
+    let mut page = HEAD.to_owned();
+    let mut section = "";
+    for (name, Row { judgement, sentence }) in rows {
+        let check = name.split('/').next().unwrap_or_default();
+        if check != section {
+            page.push_str(&format!("\n## {check}\n\n"));
+            section = check;
+        }
+        page.push_str(&format!("- {judgement} | `{name}` | {sentence}\n"));
+    }
+    page
+}
+
+#[test]
+fn every_first_sentence_was_read_and_judged() {
+    let now = sentences();
+    let written = rows(&fs::read_to_string(PAGE).unwrap_or_default());
+    if std::env::var_os("UPDATE_FIRST_SENTENCES").is_some() {
+        let judged = |name: &String, sentence: &String| {
+            let row = written.get(name).filter(|row| row.sentence == *sentence);
+            row.map_or_else(|| UNREAD.to_owned(), |row| row.judgement.clone())
+        };
+        let rows = now.into_iter().map(|(name, sentence)| {
+            let judgement = judged(&name, &sentence);
+            (name, Row { judgement, sentence })
+        });
+        fs::write(PAGE, page(&rows.collect())).unwrap();
+        return;
+    }
+    let mut wrong = Vec::new();
+    for (name, sentence) in &now {
+        match written.get(name) {
+            Some(row) if row.sentence != *sentence => {
+                wrong.push(format!("{name}\n  read: {}\n  now:  {sentence}", row.sentence));
+            }
+            Some(row) if !JUDGEMENTS.iter().any(|judged| row.judgement.starts_with(judged)) => {
+                wrong.push(format!("{name} is {}", row.judgement));
+            }
+            Some(_) => {}
+            None => wrong.push(format!("{name} is not on the page: {sentence}")),
+        }
+    }
+    let gone = written.keys().filter(|name| !now.contains_key(*name));
+    wrong.extend(gone.map(|name| format!("{name} is no recording any more")));
+    assert!(
+        wrong.is_empty(),
+        "read these, then write them with UPDATE_FIRST_SENTENCES=1 and judge the rows that are `{UNREAD}`:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn a_page_is_read_as_it_is_written() {
+    let row = |judgement: &str, sentence: &str| Row {
+        judgement: judgement.to_owned(),
+        sentence: sentence.to_owned(),
+    };
+    let rows_of_page = BTreeMap::from([
+        ("a/6.1/x".to_owned(), row("true", "node: 1 | 2 lost.")),
+        ("b/6.1/y".to_owned(), row("false (it is late)", "node: fine.")),
+    ]);
+    assert_eq!(rows(&page(&rows_of_page)), rows_of_page);
+}
