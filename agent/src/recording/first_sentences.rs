@@ -36,9 +36,13 @@ fn name(file: &Path) -> String {
     let check = parts.iter().rev().nth(3);
     let kernel = parts.iter().rev().nth(1);
     let scenario = parts.last().map(|file| file.replace(".json.gz", ""));
-    [check.map(ToString::to_string), kernel.map(ToString::to_string), scenario]
-        .map(Option::unwrap_or_default)
-        .join("/")
+    [
+        check.map(ToString::to_string),
+        kernel.map(ToString::to_string),
+        scenario,
+    ]
+    .map(Option::unwrap_or_default)
+    .join("/")
 }
 
 /// The first paragraph of the text for people, on one line.
@@ -51,7 +55,8 @@ fn first_sentence(window: &EvidenceWindow) -> String {
 }
 
 fn sentences() -> BTreeMap<String, String> {
-    let rows = recordings().map(|(file, recording)| (name(&file), first_sentence(&recording.evidence)));
+    let rows =
+        recordings().map(|(file, recording)| (name(&file), first_sentence(&recording.evidence)));
     rows.collect()
 }
 
@@ -73,7 +78,14 @@ fn rows(page: &str) -> BTreeMap<String, Row> {
 fn page(rows: &BTreeMap<String, Row>) -> String {
     let mut page = HEAD.to_owned();
     let mut section = "";
-    for (name, Row { judgement, sentence }) in rows {
+    for (
+        name,
+        Row {
+            judgement,
+            sentence,
+        },
+    ) in rows
+    {
         let check = name.split('/').next().unwrap_or_default();
         if check != section {
             page.push_str(&format!("\n## {check}\n\n"));
@@ -95,7 +107,13 @@ fn every_first_sentence_was_read_and_judged() {
         };
         let rows = now.into_iter().map(|(name, sentence)| {
             let judgement = judged(&name, &sentence);
-            (name, Row { judgement, sentence })
+            (
+                name,
+                Row {
+                    judgement,
+                    sentence,
+                },
+            )
         });
         fs::write(PAGE, page(&rows.collect())).unwrap();
         return;
@@ -104,9 +122,16 @@ fn every_first_sentence_was_read_and_judged() {
     for (name, sentence) in &now {
         match written.get(name) {
             Some(row) if row.sentence != *sentence => {
-                wrong.push(format!("{name}\n  read: {}\n  now:  {sentence}", row.sentence));
+                wrong.push(format!(
+                    "{name}\n  read: {}\n  now:  {sentence}",
+                    row.sentence
+                ));
             }
-            Some(row) if !JUDGEMENTS.iter().any(|judged| row.judgement.starts_with(judged)) => {
+            Some(row)
+                if !JUDGEMENTS
+                    .iter()
+                    .any(|judged| row.judgement.starts_with(judged)) =>
+            {
                 wrong.push(format!("{name} is {}", row.judgement));
             }
             Some(_) => {}
@@ -130,7 +155,10 @@ fn a_page_is_read_as_it_is_written() {
     };
     let rows_of_page = BTreeMap::from([
         ("a/6.1/x".to_owned(), row("true", "node: 1 | 2 lost.")),
-        ("b/6.1/y".to_owned(), row("false (it is late)", "node: fine.")),
+        (
+            "b/6.1/y".to_owned(),
+            row("false (it is late)", "node: fine."),
+        ),
     ]);
     assert_eq!(rows(&page(&rows_of_page)), rows_of_page);
 }

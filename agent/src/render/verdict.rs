@@ -77,9 +77,10 @@ fn affected(problems: &[Problem<'_>], named: usize, blind: Option<Blind<'_>>) ->
         let of_harm: Vec<&Problem<'_>> = shown.iter().filter(|one| one.harm() == harm).collect();
         match of_harm.as_slice() {
             [] => {}
-            [only] => clauses.push(format!("{}: {}", opening(only), headline(only))),
+            [only] => clauses.push(clause(only)),
             several => {
-                let headlines: Vec<String> = several.iter().map(|one| headline(one)).collect();
+                let headlines: Vec<String> =
+                    several.iter().map(|one| within(&headline(one))).collect();
                 let headlines = headlines.join(", and ");
                 clauses.push(format!("{}: {headlines}", together(harm, several.len())));
             }
@@ -100,12 +101,24 @@ fn affected(problems: &[Problem<'_>], named: usize, blind: Option<Blind<'_>>) ->
     text
 }
 
-/// The harm of one problem as a clause.
-fn opening(problem: &Problem<'_>) -> String {
-    match problem.harm() {
-        Harm::Outage => "connections fail".to_owned(),
+/// One problem as a clause, its harm first.
+fn clause(problem: &Problem<'_>) -> String {
+    let opening = match problem.harm() {
+        Harm::Outage if problem.finding.assessment.are_flows_dead => "connections fail".to_owned(),
+        Harm::Outage => "packets do not get through".to_owned(),
         Harm::Delay => format!("{} arrive late", packets_of_share(problem.finding)),
         _ => format!("{} are lost", packets_of_share(problem.finding)),
+    };
+    format!("{opening}: {}", within(&headline(problem)))
+}
+
+/// A headline inside a sentence: an article at its beginning is written small.
+fn within(headline: &str) -> String {
+    match headline.split_once(' ') {
+        Some((article @ ("The" | "A" | "An" | "No" | "Rules"), rest)) => {
+            format!("{} {rest}", article.to_lowercase())
+        }
+        _ => headline.to_owned(),
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Assessment {
     pub is_towards_nobody: bool,
     /// The flows that were seen, the most frequent first.
     pub flows: Vec<String>,
+    /// These flows are connections of which nothing got through any more.
+    pub are_flows_dead: bool,
 }
 
 impl Assessment {
@@ -39,6 +41,7 @@ impl Assessment {
             carried: None,
             is_towards_nobody: false,
             flows: Vec::new(),
+            are_flows_dead: false,
         }
     }
 

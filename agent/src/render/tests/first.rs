@@ -30,8 +30,22 @@ fn first_in(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
+/// Connections of which nothing gets through.
 fn outage() -> Assessment {
-    Assessment::of(Harm::Outage).by(Culprit::Here)
+    Assessment {
+        are_flows_dead: true,
+        ..Assessment::of(Harm::Outage).by(Culprit::Here)
+    }
+}
+
+#[test]
+fn an_outage_that_no_dead_connection_proves_is_not_called_one_of_connections() {
+    let outage = Assessment::of(Harm::Outage).by(Culprit::Here);
+    let headline = "The peer of eth0 takes no packet longer than 1500 bytes";
+    assert_eq!(
+        first(vec![found(&PEER_MTU_SMALLER, outage, headline)]),
+        "node-3: packets do not get through: the peer of eth0 takes no packet longer than 1500 bytes."
+    );
 }
 
 #[test]
@@ -123,7 +137,7 @@ fn the_worst_harm_comes_first_whatever_the_severity() {
             found(&RING_FULL, loss, "the ring was full"),
             found(&CORRUPTION, elsewhere, "a cable breaks bytes"),
         ]),
-        "node-3: connections fail: a cable breaks bytes; and 500 of 1000 packets are lost: the ring was full."
+        "node-3: packets do not get through: a cable breaks bytes; and 500 of 1000 packets are lost: the ring was full."
     );
 }
 

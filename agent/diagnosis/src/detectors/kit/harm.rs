@@ -30,7 +30,10 @@ pub(crate) fn outage(window: &Window<'_>, tally: &Tally, culprit: Culprit) -> Op
     let outage = Assessment::of(Harm::Outage)
         .by(culprit)
         .with_packets(tally.count);
-    (!dead.is_empty()).then(|| outage.with_flows(dead))
+    (!dead.is_empty()).then(|| Assessment {
+        are_flows_dead: true,
+        ..outage.with_flows(dead)
+    })
 }
 
 /// The flows of which the same segment died three times: TCP sends a segment again only while nothing answers it. A FIN,
