@@ -82,13 +82,18 @@ impl Node {
 
     /// Plugs in a veth, which takes every frame.
     pub fn plug_veth(&self, device: &str) -> Result<Wire> {
+        self.plug_veth_into(&self.namespace, device)
+    }
+
+    /// Plugs a veth into the namespace of a pod that forwards for a host.
+    pub fn plug_veth_into(&self, namespace: &Namespace, device: &str) -> Result<Wire> {
         let wire = Wire::new(&format!("{}-{device}", self.name))?;
-        let node = self.namespace.name();
+        let to = namespace.name();
         wire.namespace.ip(&format!(
-            "link add wire0 type veth peer name {device} netns {node}"
+            "link add wire0 type veth peer name {device} netns {to}"
         ))?;
         wire.namespace.ip("link set wire0 up")?;
-        self.namespace.ip(&format!("link set {device} up"))?;
+        namespace.ip(&format!("link set {device} up"))?;
         Ok(wire)
     }
 

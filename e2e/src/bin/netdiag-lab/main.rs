@@ -11,10 +11,13 @@ mod hang;
 mod listen;
 mod multicast;
 mod packet_socket;
+mod poll;
+mod raw_socket;
 mod requests;
 mod scan;
 mod tcp;
 mod tcp_requests;
+mod trace;
 mod tun;
 mod udp;
 
@@ -63,6 +66,14 @@ enum Command {
     TcpConnect(hang::ConnectArgs),
     /// Try each of many ports once.
     Scan(scan::Args),
+    /// Poll an address, whether anybody has it or not.
+    Poll(poll::Args),
+    /// Send datagrams with hop limits in turn, as traceroute does.
+    Trace(trace::Args),
+    /// Ping.
+    Ping(raw_socket::PingArgs),
+    /// Send datagrams with wrong checksums.
+    WrongSums(raw_socket::WrongSumArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -83,5 +94,9 @@ fn main() -> anyhow::Result<()> {
         Command::Hang(args) => hang::hang(&args),
         Command::TcpConnect(args) => hang::connect(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Poll(args) => poll::run(&args),
+        Command::Trace(args) => trace::run(&args),
+        Command::Ping(args) => raw_socket::ping(&args),
+        Command::WrongSums(args) => raw_socket::send_wrong_sums(&args),
     }
 }

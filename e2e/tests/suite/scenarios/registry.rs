@@ -60,9 +60,15 @@ macro_rules! for_each_scenario {
                 fragments_while_one_of_two_nics_is_down: fragment_reassembly, [], twin;
             }
             look_alikes {
+                burst_of_three_drops_in_a_hundred_thousand: other_drop, [], twin;
                 capture_that_nobody_reads: promiscuity, [], twin;
                 flows_refused_by_rules: other_drop, [], twin;
+                noise_of_every_day: other_drop, [], twin;
+                one_lost_packet_on_each_idle_device: other_drop, [], twin;
+                pods_deleted_while_their_peers_send: other_drop, [], twin;
+                programs_that_poll_addresses_that_are_gone: other_drop, [], twin;
                 scans_of_closed_ports: other_drop, [], twin;
+                traceroute_through_the_node_and_a_pod: other_drop, [], twin;
             }
             nics {
                 control_frames_that_the_nic_filters_are_not_seen: unhandled_protocol, [Segment], twin;
