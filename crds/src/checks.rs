@@ -47,7 +47,7 @@ pub(crate) fn known_checks(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// What `kubectl explain` says of the list: it shows no allowed values of a list's items by itself.
+/// The words of `kubectl explain` about the list: it shows no allowed values of a list's items by itself.
 pub(crate) fn description() -> String {
     format!(
         "The checks to report, of {}; absent: all. Causes of a reported finding are reported with it, whatever their \

@@ -66,11 +66,11 @@ pub mod reasons {
     pub const AGENT_RUNNING: &str = "AgentRunning";
     /// Ready: the API server's CRD is older than the agent; fields that it does not have are left out.
     pub const SCHEMA_OLDER: &str = "SchemaOlder";
-    /// Ready: the API server refused the full status, since its CRD is older than the agent.
+    /// Ready: the API server refused the full status, because its CRD is older than the agent.
     pub const SCHEMA_MISMATCH: &str = "SchemaMismatch";
 }
 
-/// Whether a condition holds.
+/// The status of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "Kubernetes' own names")]
 pub enum Status {
@@ -95,14 +95,14 @@ impl From<bool> for Status {
     }
 }
 
-/// Whether a condition of this type is there and holds.
+/// True if a condition of this type is there and holds.
 pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
     conditions
         .iter()
         .any(|condition| condition.type_ == type_ && condition.status == Status::True.as_str())
 }
 
-/// Whether a condition of this type is there for this reason.
+/// True if a condition of this type is there for this reason.
 pub fn has_reason(conditions: &[Condition], type_: &str, reason: &str) -> bool {
     conditions
         .iter()

@@ -1,6 +1,6 @@
 //! Whom a finding hurts, and whose change would end it, as words that programs compare.
 
-/// What becomes of the packets of a finding. The order is the order of harm.
+/// The effect on the packets of a finding. The order is the order of harm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Harm {
     /// Nobody misses them: a copy, old data, nobody's frames.
@@ -47,13 +47,13 @@ impl Harm {
         known.unwrap_or(Self::Unknown)
     }
 
-    /// Whether wanted packets never arrive.
+    /// True if wanted packets never arrive.
     pub fn is_loss(self) -> bool {
         self >= Self::Loss
     }
 }
 
-/// Where a change would end a finding.
+/// The place where a change would end a finding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Culprit {
     /// On this node.

@@ -55,7 +55,7 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// `maximum: 60` instead of `maximum: 60.0`: bounds are floating point in the Rust type alone.
+/// `maximum: 60` instead of `maximum: 60.0`: bounds are floating point only in the Rust type.
 fn write_whole_numbers(value: &mut Value) {
     match value {
         Value::Object(members) => members.values_mut().for_each(write_whole_numbers),

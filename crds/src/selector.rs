@@ -44,7 +44,7 @@ pub struct NodeSelectorTerm {
     #[schemars(length(min = 1, max = limits::LABEL_KEY))]
     #[x_kube(validation = expression_key())]
     pub key: String,
-    /// How the label relates to the values.
+    /// The relation of the label to the values.
     pub operator: Operator,
     /// Values for `In` and `NotIn`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -53,7 +53,7 @@ pub struct NodeSelectorTerm {
     pub values: Vec<String>,
 }
 
-/// How a label relates to the values of a requirement.
+/// The relation of a label to the values of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "Kubernetes' own names")]
 pub enum Operator {

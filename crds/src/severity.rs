@@ -1,9 +1,9 @@
-//! How bad a finding is, where a person chooses it.
+//! The severity of a finding, where a person chooses it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How bad a finding is. The order is the order of severity.
+/// The severity of a finding. The order is the order of severity.
 #[derive(
     Clone,
     Copy,

@@ -9,7 +9,7 @@ pub const RELEASE_0_1: &str = include_str!("../testdata/crds-0.1.yaml");
 /// The report of a node of release 0.1 that loses fragments, as its agent printed it: two Critical, one Info.
 pub const REPORT_0_1_FRAGMENTS: &str = include_str!("../testdata/report-0.1-fragments.json");
 
-/// The report of a node of release 0.1 on which nothing is lost but LLDP: Info alone.
+/// The report of a node of release 0.1 on which nothing is lost except LLDP: only Info.
 pub const REPORT_0_1_LLDP: &str = include_str!("../testdata/report-0.1-lldp.json");
 
 /// The schema of a kind in a stream of definitions; null where it is not there.
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
     use crate::{NodeNetReport, harm::Harm, report::Finding, schema::yaml};
 
-    /// What a later definition may not do to an object that was valid by an earlier one.
+    /// Notes what a later definition may not do to an object that was valid by an earlier one.
     fn compare(path: &str, old: &Value, new: &Value, broken: &mut Vec<String>) {
         if new.is_null() {
             broken.push(format!("{path} is gone"));

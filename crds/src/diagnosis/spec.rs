@@ -1,4 +1,4 @@
-//! What a person asks for.
+//! The wish of a person.
 
 #![expect(
     clippy::duplicated_attributes,
@@ -140,8 +140,8 @@ pub struct NodeSelection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Once {
-    /// Seconds to watch, 1 to 3600. By default 35, since LLDP comes every 30 s and a failed reassembly shows after 30 s; a
-    /// shorter window says in `unchecked` what it cannot see.
+    /// Seconds to watch, 1 to 3600. By default 35, because LLDP comes every 30 s and a failed reassembly shows after 30
+    /// s; a shorter window says in `unchecked` what it cannot see.
     #[serde(default = "Once::default_seconds")]
     #[schemars(range(min = *limits::ONCE_SECONDS.start(), max = *limits::ONCE_SECONDS.end()))]
     pub duration_seconds: i32,

@@ -1,4 +1,4 @@
-//! What the controller answers.
+//! The answer of the controller.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{conditions, limits, report::is_false};
 
-/// What was found on the selected nodes. Written by the controller alone.
+/// The findings on the selected nodes. Written only by the controller.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeNetDiagnosisStatus {
@@ -29,8 +29,8 @@ pub struct NodeNetDiagnosisStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::MEMBERS), inner(length(max = limits::NAME)))]
     pub members: Option<Vec<String>>,
-    /// How long the run has been going on, as of this status: the time in which the controller was at work and the API
-    /// server answered it. Deadlines count in it.
+    /// The time for which the run has been going on, as of this status: the time in which the controller was at work
+    /// and the API server answered it. Deadlines count in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elapsed_seconds: Option<i64>,
     /// `Progressing`, `Complete`, `FindingsPresent` and `Degraded`.
@@ -40,7 +40,7 @@ pub struct NodeNetDiagnosisStatus {
     /// The columns of `kubectl get`, derived from the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
-    /// How many nodes.
+    /// The numbers of nodes by state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeCounts>,
     /// Counters that rose, all nodes together.
@@ -57,13 +57,13 @@ pub struct NodeNetDiagnosisStatus {
     #[schemars(length(max = limits::NODE_FINDINGS))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub node_findings: Vec<NodeFindings>,
-    /// What did not fit.
+    /// The parts that did not fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub omitted: Option<Omitted>,
-    /// When the run began.
+    /// The time at which the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
-    /// When the run was complete.
+    /// The time at which the run was complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
 }
@@ -75,7 +75,7 @@ pub struct Summary {
     /// `Once` or `Continuous`.
     #[schemars(length(max = limits::WORD))]
     pub mode: String,
-    /// Where the run stands: `Running`, `Suspended`, `Complete` or `Degraded`.
+    /// The state of the run: `Running`, `Suspended`, `Complete` or `Degraded`.
     #[schemars(length(max = limits::WORD))]
     pub state: String,
     /// Nodes that reported, of those selected: `212/300`.
@@ -92,7 +92,7 @@ pub struct Summary {
     pub top_finding: String,
 }
 
-/// How many nodes.
+/// The numbers of nodes by state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeCounts {
@@ -128,7 +128,7 @@ pub struct FleetCounter {
     /// The counter in the kernel's spelling.
     #[schemars(length(max = limits::WORD))]
     pub counter: String,
-    /// How much it rose.
+    /// The increase.
     pub increase: i64,
     /// Booked to something that hurts nobody.
     pub benign: i64,
@@ -147,17 +147,17 @@ pub struct FleetFinding {
     /// The symptom.
     #[schemars(length(max = limits::WORD))]
     pub check: String,
-    /// What was proved about it.
+    /// The cause that was proved.
     #[schemars(length(max = limits::WORD))]
     pub cause: String,
-    /// What becomes of the packets: `None`, `Cost`, `Delay`, `Loss`, `Outage` or `Unknown`.
+    /// The effect on the packets: `None`, `Cost`, `Delay`, `Loss`, `Outage` or `Unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
     pub harm: Option<String>,
     /// True for what somebody decided: a rule, a policy, a closed port, a shaper.
     #[serde(default, skip_serializing_if = "is_false")]
     pub decision: bool,
-    /// How bad.
+    /// The severity.
     #[schemars(length(max = limits::WORD))]
     pub severity: String,
     /// The protocol, where the finding is about one.
@@ -172,7 +172,7 @@ pub struct FleetFinding {
     /// One line.
     #[schemars(length(max = limits::LINE))]
     pub summary: String,
-    /// What its nodes have in common and the others have not.
+    /// The properties that its nodes share and the others have not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::COMMON_FACTORS))]
     pub common_factors: Vec<CommonFactor>,
@@ -182,7 +182,7 @@ pub struct FleetFinding {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonFactor {
-    /// What it is: `kernel 6.1.0-56-cloud-amd64`, `node label pool=vm-small`.
+    /// The property: `kernel 6.1.0-56-cloud-amd64`, `node label pool=vm-small`.
     #[schemars(length(max = limits::LINE))]
     pub factor: String,
     /// Nodes with the finding that have it, of all with the finding: `12/12`.
@@ -212,17 +212,17 @@ pub struct NodeFinding {
     /// The symptom.
     #[schemars(length(max = limits::WORD))]
     pub check: String,
-    /// What was proved about it.
+    /// The cause that was proved.
     #[schemars(length(max = limits::WORD))]
     pub cause: String,
-    /// What becomes of the packets: `None`, `Cost`, `Delay`, `Loss`, `Outage` or `Unknown`.
+    /// The effect on the packets: `None`, `Cost`, `Delay`, `Loss`, `Outage` or `Unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
     pub harm: Option<String>,
     /// True for what somebody decided: a rule, a policy, a closed port, a shaper.
     #[serde(default, skip_serializing_if = "is_false")]
     pub decision: bool,
-    /// How bad.
+    /// The severity.
     #[schemars(length(max = limits::WORD))]
     pub severity: String,
     /// The interface it is about.
@@ -240,7 +240,7 @@ pub struct NodeFinding {
     /// One line.
     #[schemars(length(max = limits::LINE))]
     pub summary: String,
-    /// What makes it happen, as check/cause.
+    /// The cause of this cause, as check/cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::LINE))]
     pub caused_by: Option<String>,
@@ -250,7 +250,7 @@ pub struct NodeFinding {
     pub command: Option<String>,
 }
 
-/// What did not fit into the status.
+/// The parts that did not fit into the status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Omitted {

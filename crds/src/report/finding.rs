@@ -20,19 +20,19 @@ pub struct Finding {
     /// The symptom.
     #[schemars(length(max = limits::WORD))]
     pub check: String,
-    /// What was proved about it.
+    /// The cause that was proved.
     #[schemars(length(max = limits::WORD))]
     pub cause: String,
-    /// What becomes of the packets: `None` (nobody misses them), `Cost` (they arrive, with more CPU or less
-    /// throughput), `Delay` (they arrive late), `Loss`, `Outage` (of a flow, a service or a device nothing gets
-    /// through), or `Unknown`. Absent: an agent before this field wrote it.
+    /// The effect on the packets: `None` (nobody misses them), `Cost` (they arrive, with more CPU or less throughput),
+    /// `Delay` (they arrive late), `Loss`, `Outage` (of a flow, a service or a device nothing gets through), or
+    /// `Unknown`. Absent: an agent before this field wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
     pub harm: Option<String>,
     /// True for what somebody decided: a rule, a policy, a closed port, a shaper. Always `Info`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub decision: bool,
-    /// Where a change would end it: `Here`, `Elsewhere` (another host, the peer, the wire) or `Unknown`.
+    /// The place where a change would end it: `Here`, `Elsewhere` (another host, the peer, the wire) or `Unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
     pub culprit: Option<String>,
@@ -49,17 +49,17 @@ pub struct Finding {
     /// `Certain`, `Likely` or `Possible`.
     #[schemars(length(max = limits::WORD))]
     pub confidence: String,
-    /// What it is about.
+    /// The subject.
     #[serde(default)]
     pub subject: Subject,
-    /// One line, readable alone.
+    /// One line, readable by itself.
     #[schemars(length(max = limits::LINE))]
     pub summary: String,
-    /// What happens, in sentences.
+    /// The events in the kernel, in sentences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::PARAGRAPH))]
     pub explanation: Option<String>,
-    /// Whether and whom it hurts.
+    /// The answer whether it hurts, and whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::PARAGRAPH))]
     pub impact: Option<String>,
@@ -108,19 +108,19 @@ impl Finding {
         }
     }
 
-    /// Where a change would end it.
+    /// The place where a change would end it.
     pub fn culprit(&self) -> Culprit {
         let known = self.culprit.as_deref().map(Culprit::from_status);
         known.unwrap_or_default()
     }
 }
 
-/// Whether a flag that is left out when it is not set can be left out.
+/// True if a flag that is left out when it is not set can be left out.
 pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// What a finding is about; each part when it is known.
+/// The subject of a finding; each part when it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
@@ -171,7 +171,7 @@ pub struct Pod {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// What was counted or read.
+    /// The thing that was counted or read.
     #[schemars(length(max = limits::LINE))]
     pub name: String,
     /// The value.
@@ -181,7 +181,7 @@ pub struct Evidence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
     pub unit: Option<String>,
-    /// Where it was read: `kfree_skb`, `netlink`, `/proc/net/ptype`.
+    /// The place where it was read: `kfree_skb`, `netlink`, `/proc/net/ptype`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::LINE))]
     pub source: Option<String>,
@@ -195,19 +195,19 @@ pub struct Remedy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
     pub kind: Option<String>,
-    /// What to do, a sentence.
+    /// The act, as a sentence.
     #[schemars(length(max = limits::PARAGRAPH))]
     pub text: String,
     /// The command for root on the node, quoted for a shell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::COMMAND))]
     pub command: Option<String>,
-    /// Where to do it: this node, or another host by name.
+    /// The place to do it: this node, or another host by name.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::LINE))]
     pub place: Option<String>,
-    /// When it acts: `Now`, `NextSocket` (for sockets opened from then on), `NextListen` (after the next listen() of the
-    /// program) or `Elsewhere` (it is done on another host).
+    /// The time at which it acts: `Now`, `NextSocket` (for sockets opened from then on), `NextListen` (after the next
+    /// listen() of the program) or `Elsewhere` (it is done on another host).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
     pub acts: Option<String>,
@@ -215,7 +215,7 @@ pub struct Remedy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::COMMAND))]
     pub undo: Option<String>,
-    /// What changes by it, side effects first.
+    /// The changes that it makes, side effects first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::PARAGRAPH))]
     pub effect: Option<String>,

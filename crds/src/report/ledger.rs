@@ -20,15 +20,15 @@ pub struct LedgerEntry {
     /// The counter in the kernel's spelling: `rx_dropped`, `Tcp.InCsumErrors`.
     #[schemars(length(max = limits::WORD))]
     pub counter: String,
-    /// How much it rose.
+    /// The increase of the counter.
     pub increase: i64,
-    /// What it was booked to, most first.
+    /// The drops that the increase was booked to, most first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::EXPLAINED))]
     pub explained: Vec<Explained>,
-    /// What nothing was found for.
+    /// The part of the increase that nothing explains.
     pub unexplained: i64,
-    /// How far the booking can be off, since counters and drops are not read at one instant.
+    /// The largest possible error of the booking, because counters and drops are not read at one instant.
     #[serde(default)]
     pub uncertainty: i64,
 }

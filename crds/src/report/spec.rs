@@ -1,4 +1,4 @@
-//! What a node's agent is to do.
+//! The work of a node's agent.
 
 #![expect(
     clippy::duplicated_attributes,
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::NodeNetReportStatus;
 use crate::{interfaces::Interfaces, limits, severity::Severity};
 
-/// The diagnoses that a node works on. Written by the controller alone.
+/// The diagnoses that a node works on. Written only by the controller.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "netdiag.dev",
@@ -126,7 +126,7 @@ pub struct Assignment {
     pub uid: String,
     /// The run; a new one discards the window that is running and starts another.
     pub run_generation: i64,
-    /// When the controller assigned this run, by its clock: for people, nothing is computed from it.
+    /// The time at which the controller assigned this run, by its clock: for people, nothing is computed from it.
     pub assigned_time: Time,
     /// The `elapsedSeconds` of the run at that moment. Deadlines count from it.
     #[serde(default)]
@@ -154,7 +154,7 @@ pub struct Assignment {
     pub suspend: bool,
 }
 
-/// How often to watch.
+/// The repetition of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Mode {
     /// For one window.

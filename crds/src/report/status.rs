@@ -1,4 +1,4 @@
-//! What a node's agent found.
+//! The results of a node's agent.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Finding, LedgerEntry};
 use crate::{conditions, limits};
 
-/// What the agent found on its node. Written by that node's agent alone.
+/// The agent's findings on its node. Written only by that node's agent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeNetReportStatus {
@@ -27,12 +27,12 @@ pub struct NodeNetReportStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = StructMerge::Atomic)]
     pub agent: Option<AgentInfo>,
-    /// How the agent's probes stand.
+    /// The state of the agent's probes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::PROBES))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub probes: Vec<Probe>,
-    /// What the node is and runs, most telling first: kernel, OS image, drivers, firmware, MTU, bond mode, switch.
+    /// The facts of the node, most telling first: kernel, OS image, drivers, firmware, MTU, bond mode, switch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::FACTS))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -45,7 +45,7 @@ pub struct NodeNetReportStatus {
 }
 
 impl NodeNetReportStatus {
-    /// Whether the agent could store the least alone: its results then say how far they are, not what was found.
+    /// True if the agent could store only the least: its results then say how far they are, not what was found.
     pub fn is_minimal(&self) -> bool {
         conditions::has_reason(
             &self.conditions,
@@ -76,7 +76,7 @@ pub struct ReportSummary {
     pub lost: Option<i64>,
     /// Packets of the last window whose verdict is unknown or that are not explained at all.
     pub unexplained: i64,
-    /// When the last window ended.
+    /// The time at which the last window ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_window: Option<Time>,
 }
@@ -85,7 +85,7 @@ pub struct ReportSummary {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Fact {
-    /// What it is: `kernel`, `driver eth0`, `switch`.
+    /// The kind of fact: `kernel`, `driver eth0`, `switch`.
     #[schemars(length(max = limits::WORD))]
     pub name: String,
     /// Its value.
@@ -103,11 +103,11 @@ pub struct AgentInfo {
     /// `uname -r`.
     #[schemars(length(max = limits::LINE))]
     pub kernel: String,
-    /// Whether the kernel describes its types (/sys/kernel/btf/vmlinux), which the probes need.
+    /// True if the kernel describes its types (/sys/kernel/btf/vmlinux), which the probes need.
     pub btf: bool,
 }
 
-/// How a probe stands.
+/// The state of a probe.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
@@ -117,7 +117,7 @@ pub struct Probe {
     /// `Attached`, `Idle` (no question needs it now), `Degraded` or `Unavailable`.
     #[schemars(length(max = limits::WORD))]
     pub state: String,
-    /// How it reads: `tp_btf`, `raw_tracepoint`, `netlink`, ..
+    /// The way in which it reads: `tp_btf`, `raw_tracepoint`, `netlink`, ..
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
     pub backend: Option<String>,
@@ -151,11 +151,11 @@ pub struct RunResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::PARAGRAPH))]
     pub message: Option<String>,
-    /// When the agent watched; with `continuous` the last window that ended.
+    /// The time in which the agent watched; with `continuous` the last window that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = StructMerge::Atomic)]
     pub window: Option<Window>,
-    /// What was found, worst first.
+    /// The findings, worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::FINDINGS))]
     pub findings: Vec<Finding>,
@@ -167,15 +167,15 @@ pub struct RunResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::LEDGER))]
     pub ledger: Vec<LedgerEntry>,
-    /// What could not be checked.
+    /// The checks that could not be made, or only in part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::UNCHECKED))]
     pub unchecked: Vec<Unchecked>,
-    /// What full maps and rings lost; absent: nothing.
+    /// The counts and samples that full maps and rings lost; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = StructMerge::Atomic)]
     pub lost: Option<Lost>,
-    /// What did not fit into this object; absent: nothing.
+    /// The parts that did not fit into this object; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = StructMerge::Atomic)]
     pub omitted: Option<Omitted>,
@@ -199,18 +199,18 @@ pub struct ResolvedFinding {
     pub resolved_time: Option<Time>,
 }
 
-/// When the agent watched, by the node's clock.
+/// The time in which the agent watched, by the node's clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Window {
-    /// When it began.
+    /// The time at which it began.
     pub start_time: Time,
-    /// When it ended; absent while it runs.
+    /// The time at which it ended; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<Time>,
     /// Seconds it lasted, or is to last.
     pub duration_seconds: i32,
-    /// How often this window was begun: an interrupted one is discarded and begun anew.
+    /// The number of times that this window was begun: an interrupted one is discarded and begun anew.
     pub attempts: i32,
 }
 
@@ -229,7 +229,7 @@ pub struct Unchecked {
     pub reason: String,
 }
 
-/// What full maps and rings lost within the window.
+/// The counts and samples that full maps and rings lost within the window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lost {
@@ -245,7 +245,7 @@ pub struct Lost {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Omitted {
-    /// Findings left out (Info alone), or folded into one of the same check, cause and severity.
+    /// Findings left out (only Info), or folded into one of the same check, cause and severity.
     #[serde(default)]
     pub findings: i64,
     /// Ledger entries summed into one of the same counter.

@@ -18,7 +18,7 @@ pub mod remedy_kind {
     pub const CHANGE: &str = "Change";
 }
 
-/// When a remedy acts.
+/// The time at which a remedy acts.
 pub mod acts {
     /// At once.
     pub const NOW: &str = "Now";
@@ -30,7 +30,7 @@ pub mod acts {
     pub const ELSEWHERE: &str = "Elsewhere";
 }
 
-/// What a booking of the ledger means for those whose packets they were.
+/// The meaning of a booking of the ledger for those whose packets they were.
 pub mod verdict {
     /// Nobody misses them.
     pub const BENIGN: &str = "Benign";
