@@ -13,7 +13,7 @@ const MAX_SECONDS: u64 = 3600;
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -27,7 +27,7 @@ pub enum Command {
     Run(RunArgs),
 }
 
-/// What `diagnose` takes.
+/// The arguments of `diagnose`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -52,7 +52,7 @@ Exit status:
      the drop probe could not be loaded, or the window was ended early
 Without --fail-on a run that gives no verdict ends with 0; its first sentence says why.")]
 pub struct DiagnoseArgs {
-    /// How long to watch: 35, 35s or 2m; at most 1h
+    /// The time to watch: 35, 35s or 2m; at most 1h
     #[arg(long, default_value = "35s", value_parser = parse_duration, value_name = "TIME")]
     pub duration: Duration,
     /// Checks to report, separated by commas [default: all]
@@ -64,7 +64,7 @@ pub struct DiagnoseArgs {
     /// Report no finding below this
     #[arg(long, value_enum, ignore_case = true, default_value_t = SeverityName::Info, value_name = "SEVERITY")]
     pub min_severity: SeverityName,
-    /// Where the host's root is mounted
+    /// The mount point of the host's root
     #[arg(long, default_value = "/", value_name = "FOLDER")]
     pub host_root: PathBuf,
     /// Form of the result
@@ -84,7 +84,7 @@ pub struct DiagnoseArgs {
     pub fail_on: Option<SeverityName>,
 }
 
-/// What `run` takes.
+/// The arguments of `run`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -95,10 +95,11 @@ pub struct RunArgs {
     /// The name of this node's Node object
     #[arg(long, env = "NODE_NAME", value_name = "NAME")]
     pub node_name: String,
-    /// Where the host's root is mounted
+    /// The mount point of the host's root
     #[arg(long, default_value = "/", value_name = "FOLDER")]
     pub host_root: PathBuf,
-    /// How to reach the API server [default: KUBECONFIG, ~/.kube/config or the pod's service account]
+    /// The file that says how to reach the API server [default: KUBECONFIG, ~/.kube/config or the pod's service
+    /// account]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     #[command(flatten)]

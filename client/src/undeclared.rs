@@ -1,4 +1,5 @@
-//! Fields that the API server's CustomResourceDefinition does not have, since it is older than the program that writes.
+//! Fields that the API server's CustomResourceDefinition does not have, because it is older than the program that
+//! writes.
 //!
 //! Server-side apply refuses a whole write for one of them, and names them all.
 
@@ -31,12 +32,12 @@ impl Undeclared {
         Self(named.collect())
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether one of them is this field, given as `status.members`.
+    /// True if one of them is this field, given as `status.members`.
     pub fn has(&self, path: &str) -> bool {
         self.0.iter().any(|own| {
             let own = own.iter().map(|name| name.trim_end_matches(LIST));

@@ -24,9 +24,9 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// Counters that rose, of the interfaces that were asked for.
     pub ledger: Vec<LedgerEntry>,
-    /// What could not be checked.
+    /// The checks that could not be made, or only in part.
     pub unchecked: Vec<Unchecked>,
-    /// What full maps and rings lost.
+    /// The counts and samples that full maps and rings lost.
     pub lost: Lost,
     /// The checks that were asked for.
     pub checks: Vec<&'static Check>,
@@ -83,8 +83,8 @@ fn outside(settings: &Settings) -> impl Iterator<Item = Unchecked> {
     })
 }
 
-/// What asks for an act first, by harm and severity, and the surest first; of equals, what explains a counter comes
-/// before what is context for it, and what no check knew comes last.
+/// Sorts the findings: those that ask for an act first, by harm and severity, and the surest first; of equals, those
+/// that explain a counter before those that are context for it, and those of no known check last.
 fn reading_order(
     finding: &Finding,
     booked: &HashSet<&FindingId>,
@@ -131,7 +131,7 @@ fn forget_unreported(ledger: &mut [LedgerEntry], findings: &[Finding]) {
     }
 }
 
-/// What was asked for, and the causes of it, however far back.
+/// Keeps the findings that were asked for, and their causes, however far back.
 fn keep_wanted(mut findings: Vec<Finding>, settings: &Settings) -> Vec<Finding> {
     let places = places(&findings);
     let mut is_kept = vec![false; findings.len()];

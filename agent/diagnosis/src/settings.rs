@@ -1,4 +1,4 @@
-//! What a person asked for: which checks, which interfaces, how bad at least.
+//! The wishes of a person: which checks, which interfaces, how bad at least.
 
 use globset::{Glob, GlobMatcher};
 
@@ -38,7 +38,7 @@ pub enum SettingsError {
     BadGlob {
         /// The pattern.
         pattern: String,
-        /// What is wrong with it.
+        /// The fault in it.
         reason: String,
     },
 }
@@ -88,7 +88,7 @@ impl Settings {
         all.filter(|check| self.wants_check(check))
     }
 
-    /// Whether this check is asked for.
+    /// True if this check is asked for.
     pub fn wants_check(&self, check: &'static Check) -> bool {
         self.checks.is_empty() || self.checks.contains(&check)
     }
@@ -103,13 +103,13 @@ impl Settings {
         self.exclude.iter().map(|glob| glob.glob().glob())
     }
 
-    /// Whether this interface of the node's own namespace is asked for.
+    /// True if this interface of the node's own namespace is asked for.
     pub fn wants_interface(&self, name: &str) -> bool {
         let matches = |globs: &[GlobMatcher]| globs.iter().any(|glob| glob.is_match(name));
         (self.include.is_empty() || matches(&self.include)) && !matches(&self.exclude)
     }
 
-    /// Whether the node's own namespace has any interface that is asked for, or none is known.
+    /// True if the node's own namespace has any interface that is asked for, or none is known.
     pub fn any_interface_wanted(&self, window: &EvidenceWindow) -> bool {
         let Some(node) = window.node_namespace() else {
             return true;
@@ -119,7 +119,7 @@ impl Settings {
         links.peek().is_none() || links.any(|link| self.wants_interface(&link.name))
     }
 
-    /// Whether a finding is asked for by itself; the causes of such a finding are kept beside it.
+    /// True if a finding is asked for by itself; its causes are kept beside it.
     pub fn wants(&self, finding: &Finding) -> bool {
         let in_scope = match (&finding.subject.netns, &finding.subject.interface) {
             (Some(_), _) => self.pods,
@@ -129,7 +129,7 @@ impl Settings {
         in_scope && self.wants_check(finding.check()) && finding.severity() >= self.min_severity
     }
 
-    /// Whether a ledger entry is asked for. Checks and severities do not narrow the ledger: half of it would not
+    /// True if a ledger entry is asked for. Checks and severities do not narrow the ledger: half of it would not
     /// balance.
     pub fn wants_entry(&self, entry: &LedgerEntry) -> bool {
         match (&entry.place, &entry.interface) {

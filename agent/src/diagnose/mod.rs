@@ -46,7 +46,7 @@ pub enum Error {
     Output { source: io::Error },
 }
 
-/// How a run ended that could be made.
+/// The end of a run that could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// Nothing as bad as `--fail-on` was found, or it was not asked.

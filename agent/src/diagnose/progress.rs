@@ -1,4 +1,4 @@
-//! What stderr says while the window runs: a line that is rewritten every second on a terminal, one line elsewhere.
+//! The output on stderr while the window runs: a line that is rewritten every second on a terminal, one line elsewhere.
 
 use std::{
     io::{IsTerminal, Write},

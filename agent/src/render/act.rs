@@ -88,7 +88,7 @@ fn command_lines(
     lines
 }
 
-/// Where it must run, and until when it lasts.
+/// The place where it must run, and the time until which it lasts.
 fn note(remedy: &Remedy, finding: &Finding, node: &str) -> String {
     let Some(change) = &remedy.change else {
         return format!("on {node}; changes nothing");
@@ -109,7 +109,7 @@ fn note(remedy: &Remedy, finding: &Finding, node: &str) -> String {
     note
 }
 
-/// What to do where nobody misses what the counters have.
+/// The advice where nobody misses what the counters have.
 fn nothing(ledger: &[LedgerEntry], width: usize) -> String {
     let mut counters: Vec<&str> = ledger.iter().map(|entry| entry.counter).collect();
     counters.sort_unstable();

@@ -8,7 +8,7 @@ use netdiag_diagnosis::{
     verdict::Verdict,
 };
 
-/// What is shown in full, in reading order with the numbers, and what is folded.
+/// The findings that are shown in full, in reading order with their numbers, and those that are folded.
 pub(super) struct Choice<'a> {
     /// The findings with a block.
     pub shown: Vec<&'a Finding>,
@@ -25,8 +25,8 @@ impl<'a> Choice<'a> {
         }
     }
 
-    /// What the verdict is about, what asks for an act, what explains a row of the ledger that has a line, and the causes
-    /// of all these.
+    /// Chooses the findings that the verdict is about, that ask for an act, or that explain a row of the ledger that
+    /// has a line, and the causes of all these.
     pub(super) fn of(
         findings: &'a [Finding],
         verdict: &Verdict<'_>,

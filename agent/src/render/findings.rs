@@ -29,7 +29,7 @@ fn told_in_full(severity: Severity) -> usize {
 /// The findings that are shown, by id, with their numbers.
 type Numbered<'a> = BTreeMap<&'a FindingId, (usize, &'a Finding)>;
 
-/// What the blocks of findings have in common.
+/// The context that the blocks of findings share.
 struct Context<'a> {
     numbers: Numbered<'a>,
     /// Their headlines stand in the first sentence.

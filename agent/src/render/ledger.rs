@@ -14,7 +14,7 @@ use super::{Style, text::wrap};
 /// Wider names are not aligned; the others would be pushed too far to the right.
 const ALIGN_AT_MOST: usize = 40;
 
-/// Of harmless counters so many get a line of their own; the rest is summed, but for `-o wide`.
+/// Of harmless counters so many get a line of their own; the rest is summed, except with `-o wide`.
 const HARMLESS_LINES: usize = 10;
 
 /// The rows of a ledger: those with a line of their own, what hurts first, and those that are summed.

@@ -30,7 +30,7 @@ const MAX_WIDTH: usize = 110;
 /// With fewer, labels and names leave no room for text.
 const MIN_WIDTH: usize = 60;
 
-/// How the text should look.
+/// The look of the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     /// Columns.
@@ -143,7 +143,7 @@ fn paint_all(text: &str, severity: Severity, style: Style) -> String {
     painted.collect::<Vec<_>>().join("\n")
 }
 
-/// What helps where the kernel refused for want of a capability.
+/// The advice where the kernel refused because a capability is missing.
 const NEXT: &str = "Next: run it as root on the host, or give the container BPF, PERFMON, NET_ADMIN, SYS_PTRACE and \
                     SYSLOG, as the chart does";
 
@@ -240,6 +240,6 @@ fn checked(window: &EvidenceWindow, diagnosis: &Diagnosis) -> String {
     text
 }
 
-/// What UnhandledProtocol finds and comes so seldom that a shorter window may miss it: the default intervals of LLDP (IEEE 802.1AB,
-/// msgTxInterval) and of CDP.
+/// The events that UnhandledProtocol finds and that come so seldom that a shorter window may miss them: the default
+/// intervals of LLDP (IEEE 802.1AB, msgTxInterval) and of CDP.
 const SLOW_EVENTS: [(u64, &str); 2] = [(30_000, "LLDP: every 30 s"), (60_000, "CDP: every 60 s")];

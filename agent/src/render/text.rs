@@ -10,7 +10,7 @@ pub(super) fn hang(prefix: &str, text: &str, width: usize) -> String {
     wrap(prefix, &indent, text, width)
 }
 
-/// Wraps a text at `width` columns. Words are broken only where one is longer than a line, never at a hyphen, since
+/// Wraps a text at `width` columns. Words are broken only where one is longer than a line, never at a hyphen, because
 /// names hold hyphens.
 pub(super) fn wrap(first: &str, rest: &str, text: &str, width: usize) -> String {
     let options = Options::new(width)

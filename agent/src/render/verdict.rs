@@ -257,7 +257,7 @@ fn without_reasons(window: &EvidenceWindow) -> Option<String> {
     Some(format!("{}.{}", parts.next()?, parts.next()?))
 }
 
-/// What the ledger has beyond the findings, as a sentence; empty for nothing.
+/// The part of the ledger beyond the findings, as a sentence; empty for nothing.
 fn unexplained(diagnosis: &Diagnosis, unexplained: Unexplained) -> String {
     let Unexplained { packets, counters } = unexplained;
     match (packets, counters, diagnosis.ledger.as_slice()) {

@@ -20,7 +20,7 @@ pub struct Run<'a> {
     pub uid: Option<&'a str>,
     /// Its run.
     pub generation: i64,
-    /// How often this window was begun.
+    /// The number of times that this window was begun.
     pub attempts: i32,
 }
 

@@ -1,4 +1,4 @@
-//! Keeps a node's object small, since every node has one and every change of it goes to whoever watches.
+//! Keeps a node's object small, because every node has one and every change of it goes to whoever watches.
 
 use std::{
     cmp::Reverse,
@@ -32,9 +32,9 @@ mod managed {
 
 /// apiVersion, kind and the names of the object's parts, with digits to spare for the columns.
 const ENVELOPE: usize = 120;
-/// What the node's facts may take: eight results may share what is left.
+/// The room for the node's facts: eight results may share what is left.
 const FACTS_BYTES: usize = 2 * 1024;
-/// What a result may always take. Only assignments with very long lists of globs leave less.
+/// The room that a result may always take. Only assignments with very long lists of globs leave less.
 const RESULT_BYTES: usize = 600;
 
 /// Shortens the results of a status that is cut to the schema's limits, until the whole object is smaller than

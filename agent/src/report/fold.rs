@@ -21,14 +21,14 @@ const EXAMPLE_LENGTH: usize = 48;
 /// Length of a remedy's text in short: its command says the rest.
 const REMEDY_LENGTH: usize = 160;
 
-/// What findings have in common that are folded into one.
+/// The fields that findings share which are folded into one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FindingLikeness {
     /// Check, cause and severity.
     Cause,
     /// Check and severity: for a node with very many kinds of faults.
     Check,
-    /// Severity alone: for an object that is shared by many results.
+    /// Only the severity: for an object that is shared by many results.
     Severity,
 }
 
@@ -176,7 +176,7 @@ fn example(finding: &Finding, check: &str) -> String {
     example
 }
 
-/// How many findings this one stands for.
+/// The number of findings that this one stands for.
 pub(super) fn stands_for(finding: &Finding) -> i64 {
     finding.folded.unwrap_or(1)
 }

@@ -14,12 +14,12 @@ const SEVERAL_REASONS: &str = "several reasons";
 /// `Benign`, `Harmful`, `Unknown`.
 const VERDICTS: usize = 3;
 
-/// What bookings have in common that are summed.
+/// The fields that bookings share which are summed.
 #[derive(Clone, Copy)]
 enum RowLikeness {
     /// Reason, protocol and verdict.
     Reason,
-    /// The verdict alone.
+    /// Only the verdict.
     Verdict,
 }
 

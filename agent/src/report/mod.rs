@@ -1,7 +1,7 @@
 //! Turns what was diagnosed into what is reported: the only place that knows both the diagnosis and the resources.
 //!
 //! Three steps, each pure: [`run_result`] converts and escapes, [`bound`] cuts to the schema's limits, [`fit`] keeps a
-//! node's object small. Output without a cluster ([`node_net_report`]) takes the first step alone.
+//! node's object small. Output without a cluster ([`node_net_report`]) takes only the first step.
 
 mod bound;
 mod convert;

@@ -1,4 +1,4 @@
-//! How large a value is as JSON, and how much of something fits.
+//! The size of a value as JSON, and the part of it that fits.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! What was asked for, and the order to read in.
+//! Tests of what is kept as asked for, and of the order to read in.
 
 use super::{diagnose, keep_wanted};
 use crate::{

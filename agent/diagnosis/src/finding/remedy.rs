@@ -1,4 +1,4 @@
-//! What ends a finding, and when its command may be shown.
+//! The remedy of a finding, and the condition under which its command may be shown.
 
 use crate::evidence::Namespace;
 
@@ -9,7 +9,7 @@ pub enum Acts {
     Now,
     /// For sockets that are opened from then on: the program must be restarted.
     NextSocket,
-    /// When the program calls listen() again.
+    /// The next time that the program calls listen().
     NextListen,
     /// On another host, named.
     Elsewhere(String),
@@ -41,11 +41,11 @@ pub struct Change {
 /// One way to end it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remedy {
-    /// What to do, a sentence.
+    /// The act, as a sentence.
     pub text: String,
     /// The command for root on the node, shell-quoted. Absent where a name in it could not be trusted.
     pub command: Option<String>,
-    /// What changes by it, side effects first.
+    /// The changes that it makes, side effects first.
     pub effect: Option<String>,
     /// The change that the command makes; absent for a command that only looks.
     pub change: Option<Change>,

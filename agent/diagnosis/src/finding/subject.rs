@@ -1,8 +1,8 @@
-//! What a finding is about.
+//! The subject of a finding.
 
 use crate::evidence::{Link, Namespace, NetnsId, Pod};
 
-/// What a finding is about; each part when it is known.
+/// The subject of a finding; each part when it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
     /// Interface name in its own namespace.
@@ -69,7 +69,7 @@ impl Subject {
         })
     }
 
-    /// The subject's part of a finding's identity. Namespaces enter by pod or name where they have one, since numbers
+    /// The subject's part of a finding's identity. Namespaces enter by pod or name where they have one, because numbers
     /// are reused and would make another finding of the same fault.
     pub(super) fn key(&self) -> String {
         let mut parts = Vec::new();

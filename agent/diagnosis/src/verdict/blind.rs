@@ -1,4 +1,4 @@
-//! What keeps a diagnosis from giving a verdict.
+//! The reasons that keep a diagnosis from giving a verdict.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,9 @@ pub enum Blind<'a> {
     NoInterface(&'a Unmatched),
     /// The window ended before its time.
     Interrupted {
-        /// When, in milliseconds.
+        /// The time after which it was stopped, in milliseconds.
         after_ms: u64,
-        /// When it should have ended, where that is known.
+        /// The time after which it should have ended, where that is known.
         asked_ms: Option<u64>,
     },
     /// The links and their counters could not be read.

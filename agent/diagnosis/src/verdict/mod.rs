@@ -39,14 +39,14 @@ pub enum Verdict<'a> {
     Clear,
 }
 
-/// What stands beside the answer.
+/// The parts that stand beside the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aside {
-    /// What rules, policies and closed ports refused.
+    /// The packets that rules, policies and closed ports refused.
     pub decisions: Decisions,
     /// The counters that rose.
     pub counters: usize,
-    /// What no finding explains, summed over counters; a packet may be in two of them.
+    /// The packets that no finding explains, summed over counters; a packet may be in two of them.
     pub unexplained: Unexplained,
     /// Packets of findings that were not asked for.
     pub not_asked: u64,
@@ -130,7 +130,7 @@ impl<'a> Verdict<'a> {
 }
 
 impl Aside {
-    /// What stands beside the answer of a diagnosis.
+    /// Collects the parts that stand beside the answer of a diagnosis.
     pub fn of(diagnosis: &Diagnosis) -> Self {
         Self {
             decisions: Decisions::of(&diagnosis.findings),

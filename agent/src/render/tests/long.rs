@@ -1,4 +1,4 @@
-//! What a person reads where there is much to tell, or something hostile.
+//! Tests of the text where there is much to report, or something hostile.
 
 use netdiag_diagnosis::finding::{Acts, Change};
 

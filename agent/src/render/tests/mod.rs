@@ -1,4 +1,4 @@
-//! What a person reads, word by word.
+//! Tests of the text that a person reads, word by word.
 
 mod acts;
 mod first;

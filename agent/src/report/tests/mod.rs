@@ -161,7 +161,7 @@ fn is_worse(finding: &&Finding) -> bool {
     finding.severity != "Info"
 }
 
-/// How many findings of Warning or worse there are by check, cause and severity, folded ones counted in full.
+/// Counts the findings of Warning or worse by check, cause and severity, folded ones in full.
 fn faults(findings: &[Finding]) -> BTreeMap<(&str, &str, &str), i64> {
     let mut faults = BTreeMap::new();
     for finding in findings.iter().filter(is_worse) {

@@ -153,7 +153,7 @@ impl Writer {
         self.write_least(status, undeclared, reason).await;
     }
 
-    /// Writes the least, since nothing more can be written.
+    /// Writes the least, because nothing more can be written.
     async fn write_least(
         &mut self,
         status: NodeNetReportStatus,
@@ -182,7 +182,7 @@ impl Writer {
         self.failing = false;
     }
 
-    /// Everything is written, but for what the schema does not have.
+    /// Everything is written, except what the schema does not have.
     fn done(&mut self, status: NodeNetReportStatus, undeclared: Undeclared, was_in_full: bool) {
         self.wrote(status);
         if undeclared.is_empty() {
