@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 /// Seconds of a window.
 const WINDOW: u64 = 10;
 
-/// What came of a diagnosis while the client talked.
+/// The result of a diagnosis while the client talked.
 struct Played {
     made: WrongChecksums,
     /// The process id of the program in between.
@@ -272,7 +272,7 @@ fn assert_forwarder(finding: &Value, pid: u32) {
     assert_eq!(finding["subject"]["process"], forwarder, "{finding:#}");
 }
 
-/// Where the kernel frees without an event, the agent says that there was more than it saw.
+/// Asserts that the agent says that there was more than it saw, where the kernel frees without an event.
 #[track_caller]
 fn assert_unseen_is_said(outcome: &Outcome) {
     let unchecked = outcome.result["unchecked"].as_array().unwrap();

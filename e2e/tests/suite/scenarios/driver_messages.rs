@@ -1,4 +1,5 @@
-//! What drivers print about checksums that they cannot finish, as lines of the kernel's log: no driver here prints them.
+//! The lines that drivers print into the kernel's log about checksums that they cannot finish: no driver here prints
+//! them.
 
 use anyhow::Result;
 use netdiag_e2e::lab::{KernelLog, Node, Segment};
@@ -58,8 +59,8 @@ pub fn every_drivers_complaint(harness: &Harness) -> Result<()> {
     Ok(())
 }
 
-/// What a program writes into the kernel's log is not the kernel's, whatever priority it gives itself; and a firewall
-/// that quotes a driver is no driver.
+/// Lines that a program writes into the kernel's log are not the kernel's, whatever priority it gives itself; and a
+/// firewall that quotes a driver is no driver.
 pub fn forged_complaints(harness: &Harness) -> Result<()> {
     let node = Node::new("forged-messages")?;
     let forged = ForgedMessages::new(&node)?;

@@ -40,13 +40,13 @@ pub struct Scenario {
     pub check: &'static str,
     /// It is a healthy look-alike, so that there is no fault to find.
     pub twin: bool,
-    /// What not every kernel and machine has.
+    /// The needs that not every kernel and machine meets.
     pub needs: &'static [Need],
     /// Sets it up, makes its traffic while a diagnosis runs, and asserts what the diagnosis says.
     pub play: fn(&Harness) -> Result<()>,
 }
 
-/// What a scenario needs beyond namespaces, bridges, veths, macvlans and TAP devices.
+/// The need of a scenario beyond namespaces, bridges, veths, macvlans and TAP devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// The virtual NICs of a guest on one segment.

@@ -145,7 +145,8 @@ fn promiscuous_devices(counted: &BTreeMap<String, u64>, captures: [u32; 2], outc
     assert_harmless(outcome);
 }
 
-/// What the finding says to do is done: one user less on `nic0`. A passthru device has no command that could be undone.
+/// The remedies of the finding are done: one user less on `nic0`. A passthru device has no command that could be
+/// undone.
 #[track_caller]
 fn remedies_end_promiscuity(node: &Node, outcome: &Outcome) -> Result<()> {
     follow_remedy(outcome.finding("Promiscuity", "UserRequest", "nic0"), node);

@@ -13,7 +13,7 @@ const SENT: u64 = 10;
 const FRAGMENTS: u64 = 6;
 const WINDOW: u64 = 4;
 
-/// What the probe saw, which has to have been attached.
+/// The evidence of the probe, which has to have been attached.
 fn frame_copies(outcome: &Outcome) -> &Value {
     let evidence = &outcome.evidence["frame_copies"];
     assert_eq!(evidence["state"], "ran", "{evidence:#}");

@@ -1,4 +1,4 @@
-//! Where scenarios are played: a node, and an agent that watches it.
+//! The stage of scenarios: a node, and an agent that watches it.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What nobody misses is told by the packets and the state beside them, and a fault of the same reason is not.
+//! Tests that noise is recognised by the packets and the state beside them, and a fault of the same reason is not noise.
 
 use super::{class, class_at, counted, ipv4, nothing, router_solicitation, seen, segment, unicast};
 use crate::{
