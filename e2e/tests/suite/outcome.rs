@@ -178,9 +178,10 @@ impl Outcome {
 }
 
 /// Words that claim a loss that somebody misses.
-const CLAIMS: [&str; 10] = [
+const CLAIMS: [&str; 11] = [
     "packet loss found",
     "loss on ",
+    "packets lost",
     "is lost",
     "are lost",
     "was lost",
@@ -198,19 +199,19 @@ const DENIALS: [&str; 4] = [
     "no packets are lost",
 ];
 /// Words after which a loss is said to be nobody's, or too small.
-const QUALIFICATIONS: [&str; 2] = ["too few to act on", "no fault of this node found"];
+const QUALIFICATIONS: [&str; 2] = ["too few to act on", "no fault found"];
 
-/// A first sentence claims that something is lost which somebody misses. What was lost but is too little to act on is
-/// said as that.
+/// Some clause claims that something is lost which somebody misses. What was lost but is too little to act on is said as
+/// that in the same clause.
 pub fn claims_loss(sentence: &str) -> bool {
-    let mut text = sentence.to_lowercase();
-    if QUALIFICATIONS.iter().any(|words| text.contains(words)) {
-        return false;
-    }
-    for denial in DENIALS {
-        text = text.replace(denial, "");
-    }
-    CLAIMS.iter().any(|claim| text.contains(claim))
+    let sentence = sentence.to_lowercase().replace(". ", "; ");
+    sentence.split(';').any(|clause| {
+        let denied = DENIALS
+            .iter()
+            .fold(clause.to_owned(), |left, denial| left.replace(denial, ""));
+        let is_qualified = QUALIFICATIONS.iter().any(|words| clause.contains(words));
+        !is_qualified && CLAIMS.iter().any(|claim| denied.contains(claim))
+    })
 }
 
 /// At least 98 % of it, and no more than it.
@@ -244,6 +245,8 @@ fn a_claim_of_loss_is_told_from_its_denial() {
         "loss on 1 node. TapQueueDrop/ReceiveQueueFull: VM queue full",
         "node-17: new connections fail. The connection tracking table is full.",
         "node-17: 155 of 19400 packets (0.8 %) were lost on eth0.",
+        "155 packets lost on 1 node.",
+        "connections fail on 1 node; of the others 3 lost too few packets to act on",
     ] {
         assert!(claims_loss(claim), "{claim}");
     }
@@ -251,6 +254,8 @@ fn a_claim_of_loss_is_told_from_its_denial() {
         "node-3: no packet loss found. Rules refused 40 packets of 3 flows, as they are meant to.",
         "no loss found on 1 node; 1 have harmless findings, 0 none. none: no loss in 35 s on 1 node",
         "node-8: 2 of 90211 packets were lost on eth0, too few to act on.",
+        "12 packets lost on 1 node, too few to act on.",
+        "connections to absent destinations fail on 1 node, no fault found.",
         "node-7: no proven loss. 412 drops on eth0 cannot be told apart.",
         "node-2: no fault of this node found. 10.244.9.17 does not answer.",
     ] {
