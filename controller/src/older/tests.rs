@@ -12,7 +12,7 @@ use super::*;
 /// A server that has these fields of a status, and a report.
 async fn server(status: Value) -> (Server, Api<DynamicObject>) {
     let server = Server::start().await.unwrap();
-    declare(&server, status);
+    declare(&server, &status);
     let report = json!({"apiVersion": "netdiag.dev/v1alpha1", "kind": "NodeNetReport", "metadata": {"name": "n"}});
     server.put(REPORTS, "n", report);
     let kind = kube::api::ApiResource::erase::<netdiag_crds::NodeNetReport>(&());
@@ -20,7 +20,7 @@ async fn server(status: Value) -> (Server, Api<DynamicObject>) {
     (server, Api::all_with(client, &kind))
 }
 
-fn declare(server: &Server, status: Value) {
+fn declare(server: &Server, status: &Value) {
     let status = json!({"properties": status});
     server.declare(REPORTS, json!({"properties": {"status": status}}));
 }
@@ -61,7 +61,7 @@ async fn what_is_lacking_is_learned_once_and_tried_again_later() {
     let integer = json!({"type": "integer"});
     declare(
         &server,
-        json!({"a": integer, "b": {"properties": {"c": integer, "d": integer}}}),
+        &json!({"a": integer, "b": {"properties": {"c": integer, "d": integer}}}),
     );
     write(&older, &api).await.unwrap();
     assert!(stored(&server).get("a").is_none(), "it is not time yet");
