@@ -43,7 +43,7 @@ pub(super) fn read(
                     "the {} links of {}, beyond the limit of {MOST_LINKS}",
                     found.len(),
                     namespace.id
-                )))
+                )));
             }
             Ok((found, consistency)) => {
                 if consistency == Consistency::Interrupted {

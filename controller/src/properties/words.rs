@@ -15,7 +15,7 @@ pub(super) fn findings(random: &mut Random) -> Vec<Finding> {
         ("LinkMtu", "PeerMtuSmaller"),
         ("ChecksumDrop", "PartialChecksumLost"),
         ("FragmentReassembly", "FragmentLoss"),
-        ("OtherDrop", "NETFILTER_DROP"),
+        ("OtherDrop", "A_REASON"),
         ("NewCheck", "NewCause"),
     ];
     const SEVERITIES: [&str; 6] = ["Info", "Info", "Info", "Info", "Warning", "Critical"];

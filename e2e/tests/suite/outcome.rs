@@ -188,6 +188,7 @@ const CLAIMS: [&str; 11] = [
     "were lost",
     "arrive late",
     "connections fail",
+    "do not get through",
     "things fail",
     "gets nothing",
 ];

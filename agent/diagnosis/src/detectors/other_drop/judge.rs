@@ -13,6 +13,7 @@ use crate::{
     evidence::{DropCount, Link, Namespace, NetnsId},
     finding::{Assessment, Confidence, Culprit, Finding, Harm, Outcome, Severity, Verdict},
     kernel::{Reason, Site},
+    packets::protocols::is_group_only,
 };
 
 /// As many harmless or small findings are listed one by one; the rest is folded into one.
@@ -197,7 +198,9 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
         }
         let around = Surroundings::of(window, index, key);
         let (link, row) = (around.link, table::lookup(key, &around));
-        if row.is_some_and(|row| row.class == Class::Unmissed) {
+        // Announcements are sent to a group, and this node is never the only one that hears them.
+        let is_announcement = key.reason == Reason::UNHANDLED_PROTO && is_group_only(key.ethertype);
+        if is_announcement || row.is_some_and(|row| row.class == Class::Unmissed) {
             leftovers.unmissed.add(index, key);
             continue;
         }
