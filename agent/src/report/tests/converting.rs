@@ -173,7 +173,7 @@ fn a_decision_is_said_to_be_one() {
     let summary = summary(&status);
     assert_eq!(
         (summary.harm, summary.lost),
-        (None, Some(0)),
+        (Some(String::new()), Some(0)),
         "the columns leave decisions out"
     );
 }

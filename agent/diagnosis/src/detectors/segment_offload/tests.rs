@@ -66,7 +66,7 @@ mod receive {
         let finding = only(&outcome);
         assert_eq!(
             finding.text.headline,
-            "eth0 joins none of 78000 packets with an inline segment routing header, but 95 % of other traffic"
+            "eth0 joins none of 78000 packets with an inline segment routing header (of other traffic 95 %)"
         );
         assert_eq!(finding.severity(), Severity::Info);
         assert_eq!(finding.assessment.harm, Harm::Cost);

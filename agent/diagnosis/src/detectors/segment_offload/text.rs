@@ -11,7 +11,7 @@ use crate::{
 pub(super) fn unmerged(window: &Window<'_>, found: &Unmerged<'_>) -> Text {
     let name = &found.link.name;
     let beside = match found.beside {
-        Some(beside) => format!(", but {} % of other traffic", beside.per_cent()),
+        Some(beside) => format!(" (of other traffic {} %)", beside.per_cent()),
         None => String::new(),
     };
     let few = if found.inline.joined == 0 {
