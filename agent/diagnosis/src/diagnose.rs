@@ -83,18 +83,18 @@ fn outside(settings: &Settings) -> impl Iterator<Item = Unchecked> {
     })
 }
 
-/// Sorts the findings: those that ask for an act first, by harm and severity, and the surest first; of equals, those
-/// that explain a counter before those that are context for it, and those of no known check last.
-fn reading_order(
-    finding: &Finding,
-    booked: &HashSet<&FindingId>,
-) -> (
+/// The key of the order in which findings are read.
+type ReadingOrder = (
     Reverse<(bool, Harm, Severity, Confidence)>,
     bool,
     bool,
     &'static Check,
     FindingId,
-) {
+);
+
+/// Sorts the findings: those that ask for an act first, by harm and severity, and the surest first; of equals, those
+/// that explain a counter before those that are context for it, and those of no known check last.
+fn reading_order(finding: &Finding, booked: &HashSet<&FindingId>) -> ReadingOrder {
     let is_left_over = *finding.check() == OTHER_DROP;
     let severity = finding.severity();
     let harm = match finding.assessment.is_decision {

@@ -178,7 +178,7 @@ impl Outcome {
 }
 
 /// Words that claim a loss that somebody misses.
-const CLAIMS: [&str; 11] = [
+const CLAIMS: [&str; 12] = [
     "packet loss found",
     "loss on ",
     "packets lost",

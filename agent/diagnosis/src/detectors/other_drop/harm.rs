@@ -231,12 +231,18 @@ impl Group<'_> {
         prefixes.any(|(own, prefix)| is_within(address, own, prefix))
     }
 
+    /// The destination is in a prefix of this very device, and nobody here has it, or whoever had it ended within the
+    /// window: links are read at its end.
     fn is_to_nobody(&self, window: &Window<'_>, packet: &IpPacket<'_>) -> bool {
         let destination: IpAddr = packet.destination;
         let port = packet.transport().map(|ports| ports.destination_port);
         let is_tunnel = TUNNEL_PROTOCOLS.contains(&packet.protocol)
             || (packet.protocol == UDP && port.is_some_and(|port| TUNNEL_PORTS.contains(&port)));
-        self.is_in_prefix(destination) && !is_tunnel && window.holders_of(destination).is_empty()
+        let mut holders = window.holders_of(destination).iter();
+        let is_held = holders.any(|(namespace, ifindex)| {
+            window.links.value().is_none() || window.topology.link(namespace.id, *ifindex).is_some()
+        });
+        self.is_in_prefix(destination) && !is_tunnel && !is_held
     }
 }
 
