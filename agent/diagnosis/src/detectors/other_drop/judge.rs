@@ -1,6 +1,6 @@
 //! The drops that no other check has explained, folded by cause and place.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, net::IpAddr};
 
 use super::{
     class::Class,
@@ -10,10 +10,10 @@ use super::{
 use crate::{
     Window,
     detectors::kit::{self, Tally, unclaimed},
-    evidence::{DropCount, Link, Namespace, NetnsId},
+    evidence::{DropCount, Link, Namespace, NetnsId, PacketSample},
     finding::{Assessment, Confidence, Culprit, Finding, Harm, Outcome, Severity, Verdict},
     kernel::{Reason, Site},
-    packets::protocols::is_group_only,
+    packets::{ip::IpPacket, protocols::is_group_only},
 };
 
 /// As many harmless or small findings are listed one by one; the rest is folded into one.
@@ -55,7 +55,10 @@ pub(super) struct Drops {
 #[derive(Default)]
 pub(super) struct Nowhere {
     pub(super) tally: Tally,
-    /// Those that a queue, a buffer or a broken header cost somebody: the place does not matter to that.
+    /// Those of which no sample shows that both ends are elsewhere: another node may share this kernel.
+    ours: Tally,
+    /// Those of them that a queue, a buffer or a broken header cost somebody: the place does not
+    /// matter to that.
     lost: Tally,
 }
 
@@ -144,8 +147,20 @@ fn verdict(assessment: &Assessment) -> Verdict {
 }
 
 impl Nowhere {
-    fn add(&mut self, index: usize, key: &DropCount, row: Option<&'static Row>) {
+    fn add(
+        &mut self,
+        window: &Window<'_>,
+        index: usize,
+        key: &DropCount,
+        row: Option<&'static Row>,
+    ) {
         self.tally.add(index, key);
+        let mut samples = window.samples_of(index).peekable();
+        let is_sampled = samples.peek().is_some();
+        if is_sampled && !samples.any(|sample| has_end_here(window, sample)) {
+            return;
+        }
+        self.ours.add(index, key);
         if row.is_some_and(|row| matches!(row.class, Class::Loss(..) | Class::Delay)) {
             self.lost.add(index, key);
         }
@@ -153,7 +168,7 @@ impl Nowhere {
 
     /// The reason keeps its harm without a device. `lost`: drops that found the counting map full.
     pub(super) fn assess(&self, window: &Window<'_>, lost: u64) -> Assessment {
-        let outage = kit::harm::outage(window, &self.tally, Culprit::Unknown);
+        let outage = kit::harm::outage(window, &self.ours, Culprit::Unknown);
         outage.unwrap_or_else(|| {
             let unknown = harm::unknown(window, &self.tally);
             match self.lost.count {
@@ -175,6 +190,18 @@ impl Nowhere {
             (*key, verdict)
         })
     }
+}
+
+/// A namespace of this node holds the sender's or the receiver's address. Every node has its own loopback and link-local
+/// addresses, so these tell nothing.
+fn has_end_here(window: &Window<'_>, sample: &PacketSample) -> bool {
+    let ends = IpPacket::of_sample(sample).map(|packet| [packet.source, packet.final_destination]);
+    let is_own = |address: &IpAddr| match address {
+        IpAddr::V4(address) => !address.is_loopback() && !address.is_link_local(),
+        IpAddr::V6(address) => !address.is_loopback() && !address.is_unicast_link_local(),
+    };
+    let mut ends = ends.into_iter().flatten().filter(is_own);
+    ends.any(|address| !window.holders_of(address).is_empty())
 }
 
 /// A finding that explains these drops.
@@ -205,7 +232,7 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
             continue;
         }
         let Some(namespace) = namespace.flatten() else {
-            leftovers.nowhere.add(index, key, row);
+            leftovers.nowhere.add(window, index, key, row);
             continue;
         };
         let cause = cause_of(key);

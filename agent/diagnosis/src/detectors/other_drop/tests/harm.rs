@@ -306,6 +306,23 @@ fn a_full_buffer_keeps_its_harm_without_a_device() {
 }
 
 #[test]
+fn a_drop_without_a_device_between_strangers_hurts_nobody_here() {
+    let mut window = window(vec![drops(None, "TCP_CSUM", "tcp_v4_rcv", 6)]);
+    drops_of(&mut window).samples = vec![segment(ACK, b"x"); 3];
+    let told = |window: &EvidenceWindow| {
+        let found = assessed(window);
+        (found.harm, found.severity())
+    };
+    assert_eq!(told(&window), (Harm::Unknown, Severity::Info));
+    window.namespaces[0].addresses = vec![Address {
+        ifindex: 2,
+        address: [10, 0, 0, 2].into(),
+        prefix: 24,
+    }];
+    assert_eq!(told(&window), (Harm::Outage, Severity::Warning));
+}
+
+#[test]
 fn a_command_is_of_the_ip_version_of_the_packets() {
     let of = |ethertype| {
         let mut window = dropped("IP_INADDRERRORS", "ip6_forward", Vec::new());
