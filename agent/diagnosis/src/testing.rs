@@ -5,7 +5,7 @@ use crate::{
     causes::Mechanism,
     evidence::{
         DropCount, Drops, Link, LinkKind, Missing, Namespace, NetnsId, Observed, Owner,
-        PacketSocket, Peer, Pod,
+        PacketSample, PacketSocket, Peer, Pod,
     },
     finding::{
         Assessment, Claim, Culprit, Finding, Harm, Outcome, Severity, Subject, Text, Verdict,
@@ -160,6 +160,20 @@ pub(crate) fn links_of(window: &mut EvidenceWindow) -> &mut Vec<Link> {
     match &mut window.links {
         Observed::Complete { value } => value,
         other => panic!("links: {other:?}"),
+    }
+}
+
+/// A sampled IPv4 packet of 10.0.0.1 with this protocol, destination and payload.
+pub(crate) fn ipv4_sample(protocol: u8, destination: [u8; 4], rest: &[u8]) -> PacketSample {
+    let length = u8::try_from(20 + rest.len()).expect("short");
+    let mut bytes = vec![
+        0x45, 0, 0, length, 0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1,
+    ];
+    bytes.extend(destination);
+    bytes.extend(rest);
+    PacketSample {
+        bytes,
+        ..PacketSample::default()
     }
 }
 

@@ -231,7 +231,7 @@ impl Group<'_> {
         prefixes.any(|(own, prefix)| is_within(address, own, prefix))
     }
 
-    /// The destination is in a prefix of this very device, and nobody here has it, or whoever had it ended within the
+    /// The destination is in a prefix of this very device, and nobody here has it, or its holder ended within the
     /// window: links are read at its end.
     fn is_to_nobody(&self, window: &Window<'_>, packet: &IpPacket<'_>) -> bool {
         let destination: IpAddr = packet.destination;

@@ -1,6 +1,10 @@
 //! The drops that no other check has explained, folded by cause and place.
 
-use std::{cmp::Reverse, collections::BTreeMap, net::IpAddr};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+};
 
 use super::{
     class::Class,
@@ -57,8 +61,7 @@ pub(super) struct Nowhere {
     pub(super) tally: Tally,
     /// Those of which no sample shows that both ends are elsewhere: another node may share this kernel.
     ours: Tally,
-    /// Those of them that a queue, a buffer or a broken header cost somebody: the place does not
-    /// matter to that.
+    /// Those of them that a queue, a buffer or a broken header cost somebody: the place does not matter to that.
     lost: Tally,
 }
 
@@ -180,15 +183,14 @@ impl Nowhere {
 
     /// The verdict on each key.
     pub(super) fn verdicts(&self) -> impl Iterator<Item = (usize, Verdict)> {
-        self.tally.keys.iter().map(|key| {
-            let is_lost = self.lost.keys.contains(key);
-            let verdict = if is_lost {
-                Verdict::Harmful
-            } else {
-                Verdict::Unknown
-            };
-            (*key, verdict)
-        })
+        let lost: HashSet<usize> = self.lost.keys.iter().copied().collect();
+        self.tally
+            .keys
+            .iter()
+            .map(move |key| match lost.contains(key) {
+                true => (*key, Verdict::Harmful),
+                false => (*key, Verdict::Unknown),
+            })
     }
 }
 
@@ -303,7 +305,7 @@ impl<'a> Leftovers<'a> {
         self.listed.append(&mut others);
     }
 
-    /// Drops that nobody misses, if they are so many that whoever watches drops has seen them.
+    /// Drops that nobody misses, if they are so many that a person who watches drops has seen them.
     pub(super) fn frequent_unmissed(&self, window: &Window<'_>) -> Option<&Tally> {
         let is_frequent = window.reaches_rate(self.unmissed.count, NOT_LOSS_PER_MINUTE);
         is_frequent.then_some(&self.unmissed)

@@ -2,7 +2,7 @@
 //!
 //! Nothing is guessed: a table (`rows`) says what a reason or a function means and which kind of mechanism it is, and
 //! the sampled packets and the traffic beside them say what harm it did. What nobody misses is silent, unless it is so
-//! much that whoever watches drops must have seen it.
+//! much that a person who watches drops must have seen it.
 
 mod advice;
 mod class;

@@ -170,21 +170,8 @@ mod tests {
     use super::{Around, Seen, is_for_group};
     use crate::{
         evidence::{Address, Link, Namespace, PacketSample},
-        testing::{NODE, link, node_namespace},
+        testing::{NODE, ipv4_sample as ipv4, link, node_namespace},
     };
-
-    fn ipv4(protocol: u8, destination: [u8; 4], rest: &[u8]) -> PacketSample {
-        let length = u8::try_from(20 + rest.len()).expect("short");
-        let mut bytes = vec![
-            0x45, 0, 0, length, 0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1,
-        ];
-        bytes.extend(destination);
-        bytes.extend(rest);
-        PacketSample {
-            bytes,
-            ..PacketSample::default()
-        }
-    }
 
     fn ipv6(destination: [u8; 16], kind: u8) -> PacketSample {
         let mut bytes = vec![0x60, 0, 0, 0, 0, 8, 58, 1];

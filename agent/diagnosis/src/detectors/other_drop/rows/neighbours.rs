@@ -96,32 +96,27 @@ const TABLE_FULL: &str =
     "The neighbour table had no room for a new neighbour: {packets were} dropped";
 const TABLE_FULL_MECHANISM: &str =
     "The kernel needs an entry for each neighbour that it sends to, and could make none.";
+const COMPARE_LIMIT: &str = "Compare the limit with the number of neighbours. If they are about equal, raise \
+                             gc_thresh3 to twice the number shown.";
+const COUNT_NEIGHBOURS: &str = "Count the neighbours of all namespaces (entries, hexadecimal; table_fulls rises with each refusal).";
 /// The limits are the kernel's: no pod has its own.
 const TABLE_FULL_ADVICE: &[Advice] = &[
     Advice::look(
-        "Compare the limit with the number of neighbours. If they are about equal, raise gc_thresh3 to twice the number \
-         shown.",
+        COMPARE_LIMIT,
         &["sysctl", "net.ipv4.neigh.default.gc_thresh3"],
     )
     .on_node()
     .of(Version::V4),
+    Advice::look(COUNT_NEIGHBOURS, &["cat", "/proc/net/stat/arp_cache"])
+        .on_node()
+        .of(Version::V4),
     Advice::look(
-        "Count the neighbours of all namespaces (entries, hexadecimal; table_fulls rises with each refusal).",
-        &["cat", "/proc/net/stat/arp_cache"],
-    )
-    .on_node()
-    .of(Version::V4),
-    Advice::look(
-        "Compare the limit with the number of neighbours. If they are about equal, raise gc_thresh3 to twice the number \
-         shown.",
+        COMPARE_LIMIT,
         &["sysctl", "net.ipv6.neigh.default.gc_thresh3"],
     )
     .on_node()
     .of(Version::V6),
-    Advice::look(
-        "Count the neighbours of all namespaces (entries, hexadecimal; table_fulls rises with each refusal).",
-        &["cat", "/proc/net/stat/ndisc_cache"],
-    )
-    .on_node()
-    .of(Version::V6),
+    Advice::look(COUNT_NEIGHBOURS, &["cat", "/proc/net/stat/ndisc_cache"])
+        .on_node()
+        .of(Version::V6),
 ];

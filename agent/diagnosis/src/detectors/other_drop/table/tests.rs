@@ -13,6 +13,7 @@ use crate::{
     evidence::{DropCount, KernelLogLine, Link, Namespace, PacketSample},
     finding::Culprit,
     kernel::{Reason, site::Ends},
+    testing::ipv4_sample as ipv4,
 };
 
 fn key(reason: &str, location: &str) -> DropCount {
@@ -47,20 +48,6 @@ fn seen(reason: &str, location: &str, sample: &PacketSample) -> Option<Class> {
 
 fn symptom(reason: &str, location: &str, around: &Surroundings<'_>) -> &'static str {
     lookup(&key(reason, location), around).map_or("", |row| row.symptom)
-}
-
-/// A packet of 10.0.0.1 with this protocol, destination and payload.
-fn ipv4(protocol: u8, destination: [u8; 4], rest: &[u8]) -> PacketSample {
-    let length = u8::try_from(20 + rest.len()).expect("short");
-    let mut bytes = vec![
-        0x45, 0, 0, length, 0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1,
-    ];
-    bytes.extend(destination);
-    bytes.extend(rest);
-    PacketSample {
-        bytes,
-        ..PacketSample::default()
-    }
 }
 
 /// A router solicitation.

@@ -4,24 +4,11 @@ use super::{commands, count, diagnose, drops, window};
 use crate::{
     evidence::{Address, DropCount, EvidenceWindow, LinkKind, PacketSample},
     finding::{Assessment, Culprit, Harm, Severity, Verdict},
-    testing::{NODE, POD, drops_of, link, links_of, only, veth},
+    testing::{NODE, POD, drops_of, ipv4_sample as ipv4, link, links_of, only, veth},
 };
 
 const SYN: u8 = 2;
 const ACK: u8 = 16;
-
-fn ipv4(protocol: u8, destination: [u8; 4], rest: &[u8]) -> PacketSample {
-    let length = u8::try_from(20 + rest.len()).expect("short");
-    let mut bytes = vec![
-        0x45, 0, 0, length, 0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1,
-    ];
-    bytes.extend(destination);
-    bytes.extend(rest);
-    PacketSample {
-        bytes,
-        ..PacketSample::default()
-    }
-}
 
 fn datagram(destination: [u8; 4], port: u16) -> PacketSample {
     let [high, low] = port.to_be_bytes();
