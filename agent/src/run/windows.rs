@@ -41,7 +41,7 @@ struct Running {
 
 /// A window that nobody stopped has ended.
 pub(super) struct Ended {
-    /// Whose it was.
+    /// The owner of the window.
     pub key: RunKey,
     /// The number of times that it was begun.
     pub attempts: i32,
@@ -116,7 +116,7 @@ impl Windows {
         });
     }
 
-    /// Whose windows run.
+    /// The owners of the windows that run.
     pub(super) fn keys(&self) -> Vec<RunKey> {
         self.running
             .values()

@@ -81,7 +81,7 @@ impl HostRoot {
     }
 }
 
-/// Whose namespaces are looked into.
+/// The owners of the namespaces that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NamespaceScope {
     /// The node's own and every other.

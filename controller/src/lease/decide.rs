@@ -1,4 +1,4 @@
-//! Whose turn it is, from what the Lease says. Clocks of two machines are never compared: a lease has run out when it
+//! The controller whose turn it is, from what the Lease says. Clocks of two machines are never compared: a lease has run out when it
 //! did not change for its whole duration by our own clock.
 
 use std::time::{Duration, Instant};

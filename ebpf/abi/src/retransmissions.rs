@@ -48,7 +48,7 @@ const fn same(one: &[u32; 4], other: &[u32; 4]) -> bool {
     one[0] == other[0] && one[1] == other[1] && one[2] == other[2] && one[3] == other[3]
 }
 
-/// Whose segment was dropped, where and when. Remembered by its first sequence number, which is the same when it is
+/// The owner of a dropped segment, with place and time. Remembered by its first sequence number, which is the same when it is
 /// sent again; numbers of different connections begin at random, so that they hardly ever meet.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub struct RememberedDrop {
     /// The kernel tells of a retransmission after the packet has gone down the stack, where it may be dropped at once:
     /// that drop explains the retransmission after this one.
     pub again_ns: u64,
-    /// Whose segment it was.
+    /// The owner of the segment.
     pub ends: Ends,
     /// No meaning; keeps the size a multiple of eight.
     pub reserved: u32,

@@ -1,4 +1,4 @@
-//! Whose packet it was.
+//! The owner of a dropped packet.
 //!
 //! `skb->dev` shares its memory with other fields (`dev_scratch`, `rbnode`), so it may be anything. A pointer is
 //! believed here when what it leads to looks like a device in a namespace; the agent then believes only devices that

@@ -187,7 +187,7 @@ impl Link {
         self.requested_flags & (IFF_UP | IFF_LOWER_UP) == IFF_UP
     }
 
-    /// The device is promiscuous now, whoever asked.
+    /// The device is promiscuous now, by any request.
     pub fn is_promiscuous(&self) -> bool {
         self.promiscuity > 0
             || self
@@ -195,7 +195,7 @@ impl Link {
                 .is_some_and(|flags| flags & IFF_PROMISC != 0)
     }
 
-    /// The device takes every multicast frame, whoever asked.
+    /// The device takes every multicast frame, by any request.
     pub fn is_all_multicast(&self) -> bool {
         self.allmulti.is_some_and(|users| users > 0)
             || self

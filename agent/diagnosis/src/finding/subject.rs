@@ -59,7 +59,7 @@ impl Subject {
         self
     }
 
-    /// Whose it is in a few words: the pod, the namespace's name or number; `None` for the node's own.
+    /// The owner in a few words: the pod, the namespace's name or number; `None` for the node's own.
     pub fn place(&self) -> Option<String> {
         let netns = self.netns?;
         Some(match (&self.pod, &self.netns_name) {

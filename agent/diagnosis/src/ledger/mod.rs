@@ -31,7 +31,7 @@ pub struct LedgerEntry {
     pub ifindex: Option<u32>,
     /// The namespace.
     pub netns: NetnsId,
-    /// Whose namespace it is, absent for the node's own.
+    /// The owner of the namespace, absent for the node's own.
     pub place: Option<String>,
     /// The counter in the kernel's spelling: `rx_dropped`, `Tcp.InCsumErrors`.
     pub counter: &'static str,

@@ -1,4 +1,4 @@
-//! Whose packet a drop was.
+//! The owner of a dropped packet.
 
 use netdiag_abi::drop::{DropKey, origin};
 use netdiag_diagnosis::{

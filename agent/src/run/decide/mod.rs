@@ -44,7 +44,7 @@ impl RunKey {
 /// A window to begin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
-    /// Whose window it is.
+    /// The owner of the window.
     pub key: RunKey,
     /// The length in seconds.
     pub seconds: i32,

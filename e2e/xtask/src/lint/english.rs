@@ -52,7 +52,7 @@ const RULES: [Rule; 16] = [
 ];
 
 /// First words of a question, which a doc comment answers and does not ask.
-const QUESTIONS: [&str; 5] = ["What", "How", "Whether", "When", "Where"];
+const QUESTIONS: [&str; 6] = ["What", "How", "Whether", "When", "Where", "Whose"];
 
 /// Not read: the folder in which the words that are looked for stand, and a page that a run of the scenarios writes,
 /// with their names and what an agent said then.

@@ -27,7 +27,7 @@ pub enum Evidence {
     CpuBacklogs,
     /// Frames that came in on two interfaces.
     FrameCopies,
-    /// Packets that receive offload merged or left alone.
+    /// Packets that receive offload merged or did not merge.
     ReceiveOffload,
     /// TCP retransmissions joined to drops.
     Retransmissions,

@@ -1,4 +1,4 @@
-//! Whose packets end at a site.
+//! The kind of the packets that end at a site.
 
 /// Packets that end at a site without a reason that the kernel names; a named reason speaks for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
