@@ -16,7 +16,7 @@ pub struct Health(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     loops: BTreeMap<&'static str, Beat>,
-    missing: BTreeMap<&'static str, String>,
+    missing: BTreeMap<&'static str, &'static str>,
 }
 
 #[derive(Debug)]
@@ -46,9 +46,10 @@ impl Health {
         }
     }
 
-    /// Notes that something which the work depends on is missing, with the reason for people.
-    pub fn lacks(&self, what: &'static str, reason: impl Into<String>) {
-        self.with(|state| state.missing.insert(what, reason.into()));
+    /// Notes that something which the work depends on is missing, with the reason for people. Everybody may read it, so
+    /// it is no text from outside: an error, which may hold addresses, belongs into the log.
+    pub fn lacks(&self, what: &'static str, reason: &'static str) {
+        self.with(|state| state.missing.insert(what, reason));
     }
 
     /// It is there again.
@@ -76,7 +77,7 @@ impl Health {
     /// One line for each thing that is missing; none when the program is ready.
     pub fn missing(&self) -> Vec<String> {
         self.with(|state| {
-            let line = |(what, reason): (&&str, &String)| format!("{what}: {reason}");
+            let line = |(what, reason): (&&str, &&str)| format!("{what}: {reason}");
             state.missing.iter().map(line).collect()
         })
     }

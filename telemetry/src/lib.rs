@@ -3,6 +3,7 @@
 //!
 //! Nothing served here is about a diagnosis' findings beyond their numbers: no names of pods, nodes or interfaces.
 
+mod connections;
 pub mod health;
 pub mod logs;
 pub mod server;

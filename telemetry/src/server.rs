@@ -5,6 +5,8 @@
 //! | `/healthz` | 200, or 503 with the loops that hang |
 //! | `/readyz` | 200, or 503 with what is missing |
 //! | `/metrics` | OpenMetrics text; with a token file only for those who show the token |
+//!
+//! The reasons are words of the code, and never an address: who may ask is not known.
 
 use std::{
     fs, io,
@@ -26,7 +28,7 @@ use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::health::Health;
+use crate::{connections, health::Health};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Longer than any sensible token; bounds what is read of a file that is none.
@@ -83,14 +85,7 @@ impl ServeArgs {
             health,
             token_file: self.metrics_token_file.clone(),
         });
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                warn!(
-                    error = &error as &dyn std::error::Error,
-                    "Health and metrics are no longer served"
-                );
-            }
-        });
+        tokio::spawn(connections::serve(listener, router));
         Ok(())
     }
 }
@@ -185,7 +180,7 @@ mod tests {
             health,
             token_file,
         });
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        tokio::spawn(connections::serve(listener, router));
         address
     }
 

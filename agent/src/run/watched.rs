@@ -3,8 +3,6 @@
 use netdiag_client::watch::Error;
 use netdiag_telemetry::health::Health;
 
-use crate::causes::causes;
-
 /// The name of the resource that the work depends on, in the words of `/readyz`.
 const ASSIGNMENTS: &str = "assignments";
 
@@ -27,7 +25,11 @@ impl Watched {
 
     /// The watch was interrupted; it begins anew by itself.
     pub(super) fn interrupted(&self, error: &Error) {
-        self.health.lacks(ASSIGNMENTS, causes(error));
+        let reason = match error {
+            Error::Silent(_) => "the API server has sent neither event nor bookmark for a while",
+            _ => "the API server does not serve them; the log says why",
+        };
+        self.health.lacks(ASSIGNMENTS, reason);
     }
 }
 

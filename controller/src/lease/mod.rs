@@ -168,7 +168,8 @@ impl Election {
                 Held::Unknown
             }
             Err(error) => {
-                self.health.lacks("lease", error.to_string());
+                self.health
+                    .lacks("lease", "the API server did not give it; the log says why");
                 warn!(
                     error = &error as &dyn std::error::Error,
                     "Lease not reachable"

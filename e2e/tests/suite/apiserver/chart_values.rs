@@ -43,6 +43,7 @@ controller:
   podSecurityContext: {runAsUser: 1000}
   securityContext: {privileged: false}
 metrics: {enabled: true, serviceMonitor: {enabled: true}}
+networkPolicy: {from: [{podSelector: {}}]}
 "#;
 
 /// A place in an object and the value there.
@@ -128,6 +129,9 @@ fn customary_values_do_what_they_name() {
             (CONTAINER, "/securityContext/privileged", json!(false)),
         ],
     );
+    let policy = find(&objects, "NetworkPolicy", "netdiag-dropwatch-controller");
+    let peers = json!([{ "podSelector": {} }]);
+    assert_shows(policy, &[("/spec/ingress/0", "/from", peers)]);
     let account = find(&objects, "ServiceAccount", "netdiag-dropwatch-controller");
     assert_eq!(account["metadata"]["annotations"]["a"], "b");
     let accounts = |object: &&Value| object["kind"] == "ServiceAccount";
