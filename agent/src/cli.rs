@@ -23,6 +23,8 @@ pub struct Cli {
 pub enum Command {
     /// Watch this host for a while and say what was dropped, why, and what ends it. Needs no cluster
     Diagnose(DiagnoseArgs),
+    /// Show stored reports as `diagnose` shows what it finds. Needs no cluster
+    Show(ShowArgs),
     /// Work on the diagnoses that a cluster assigns to this node
     Run(RunArgs),
 }
@@ -84,6 +86,25 @@ pub struct DiagnoseArgs {
     pub fail_on: Option<SeverityName>,
 }
 
+/// The arguments of `show`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  netdiag-agent diagnose -o yaml > node-17.yaml; netdiag-agent show node-17.yaml
+  kubectl get nnr node-17 -o yaml | netdiag-agent show - -o wide
+  kubectl get nnr -o json | netdiag-agent show - --diagnosis rx-dropped     every node")]
+pub struct ShowArgs {
+    /// A NodeNetReport or a list of them, as JSON or YAML; - reads stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Show only the results of this NodeNetDiagnosis [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub diagnosis: Option<String>,
+    /// Form of the text
+    #[arg(long, short, value_enum, default_value_t = TextOutput::Table)]
+    pub output: TextOutput,
+}
+
 /// The arguments of `run`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -121,6 +142,15 @@ pub enum Output {
     Json,
     /// One NodeNetReport
     Yaml,
+}
+
+/// Forms of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TextOutput {
+    /// For people
+    Table,
+    /// The same with ids, times and documentation
+    Wide,
 }
 
 /// Severities as the command line spells them.
@@ -196,7 +226,7 @@ mod tests {
         let all: Vec<&str> = ["diagnose"].iter().chain(arguments).copied().collect();
         match parse(&all).unwrap().command {
             Command::Diagnose(args) => args,
-            Command::Run(_) => panic!("run was not asked for"),
+            other => panic!("{other:?} was not asked for"),
         }
     }
 
@@ -296,6 +326,8 @@ mod tests {
         assert_eq!(args.checks, ["Promiscuity"]);
         assert_eq!(args.interfaces, ["eth*", "bond0"]);
         assert_eq!(args.output, Output::Yaml);
+        let show = parse(&["show", "-", "--diagnosis", "a", "-o", "wide"]).unwrap();
+        assert!(matches!(show.command, Command::Show(args) if args.output == TextOutput::Wide));
         assert!(parse(&["run", "--node-name", "n", "--log-format", "json"]).is_ok());
     }
 }

@@ -15,4 +15,7 @@ mod render;
 pub mod report;
 pub mod run;
 mod self_test;
+pub mod show;
 mod sources;
+mod stdout;
+mod wording;

@@ -8,7 +8,7 @@ use netdiag_agent::{
     causes::causes,
     cli::{Cli, Command},
     diagnose::{self, Gate},
-    run,
+    run, show,
 };
 use netdiag_diagnosis::text::printable;
 
@@ -39,6 +39,10 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             Gate::Failed => ExitCode::from(FAIL_ON_MET),
             Gate::Blind => ExitCode::from(COULD_NOT_LOOK),
         }),
+        Command::Show(args) => {
+            show::run(args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Run(args) => {
             args.logs.start()?;
             // Two crates of the tree bring a provider each, so rustls cannot choose by itself. It fails only when one

@@ -11,6 +11,7 @@ pub(crate) fn agent_info(kernel: String, btf: bool) -> AgentInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         kernel,
         btf,
+        host: None,
     }
 }
 

@@ -61,6 +61,8 @@ pub const NEIGHBOURS: usize = 16;
 pub const FLOWS: usize = 4;
 /// Causes of one finding.
 pub const CAUSES: usize = 16;
+/// Findings that the first sentence is about.
+pub const ABOUT: usize = 16;
 /// Remedies of one finding.
 pub const REMEDIES: usize = 8;
 /// Counters of one result.

@@ -2,11 +2,9 @@
 
 mod progress;
 
-use std::{
-    io::{self, IsTerminal, Write},
-    path::Path,
-};
+use std::{io, path::Path};
 
+use netdiag_crds::NodeNetReport;
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow, Settings, SettingsError, finding::Severity, text::printable,
     verdict::Blind,
@@ -19,8 +17,7 @@ use crate::{
     probe_states,
     probes::Kernel,
     recording::{self, Recording},
-    render::{self, Style},
-    report,
+    render, report, stdout,
 };
 use progress::ProgressLine;
 
@@ -108,7 +105,8 @@ pub async fn run(args: DiagnoseArgs) -> Result<Gate, Error> {
         ended_before_ms,
         ..netdiag_diagnosis::diagnose(&window, &settings)
     };
-    print(&in_form(output, &window, &diagnosis)?)?;
+    let text = in_form(output, &window, &diagnosis)?;
+    stdout::print(&text).map_err(|source| Error::Output { source })?;
     let gate = judge(&diagnosis, &window, fail_on.map(Severity::from));
     // Afterwards, so that a full disk does not cost the result.
     if let Some(path) = &record {
@@ -163,44 +161,32 @@ fn keep(path: &Path, window: EvidenceWindow, anonymise: bool) -> Result<(), Erro
     Ok(())
 }
 
+/// The whole report of a window, as `-o yaml` prints it and every text is made from it.
+pub(crate) fn report(window: &EvidenceWindow, diagnosis: &Diagnosis) -> NodeNetReport {
+    // Field offsets come from BTF, so without it no drops would be there.
+    let has_types = window.drops.value().is_some();
+    let agent = probe_states::agent_info(window.node.kernel.clone(), has_types);
+    report::node_net_report(diagnosis, window, agent, probe_states::of(window))
+}
+
 fn in_form(
     output: Output,
     window: &EvidenceWindow,
     diagnosis: &Diagnosis,
 ) -> Result<String, Error> {
-    let report = || {
-        // Field offsets come from BTF, so without it no drops would be there.
-        let has_types = window.drops.value().is_some();
-        let agent = probe_states::agent_info(window.node.kernel.clone(), has_types);
-        report::node_net_report(diagnosis, window, agent, probe_states::of(window))
-    };
+    let report = report(window, diagnosis);
     Ok(match output {
         Output::Json => {
             let mut text =
-                serde_json::to_string_pretty(&report()).map_err(|source| Error::Json { source })?;
+                serde_json::to_string_pretty(&report).map_err(|source| Error::Json { source })?;
             text.push('\n');
             text
         }
-        Output::Yaml => {
-            serde_yaml::to_string(&report()).map_err(|source| Error::Yaml { source })?
-        }
+        Output::Yaml => serde_yaml::to_string(&report).map_err(|source| Error::Yaml { source })?,
         Output::Table | Output::Wide => {
-            let stdout = io::stdout();
-            let on_terminal = stdout.is_terminal();
-            let width = terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0);
-            let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            let style = Style::new(width, on_terminal && !no_colour, output == Output::Wide);
-            render::render(window, diagnosis, style)
+            render::render(&report, stdout::style(output == Output::Wide))
         }
     })
-}
-
-/// Whoever closes the pipe (`| head`) has read enough.
-fn print(text: &str) -> Result<(), Error> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output { source }),
-        _ => Ok(()),
-    }
 }
 
 fn judge(diagnosis: &Diagnosis, window: &EvidenceWindow, fail_on: Option<Severity>) -> Gate {

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 use netdiag_diagnosis::{EvidenceWindow, Settings, diagnose};
 
 use super::testdata::recordings;
-use crate::render::{Style, render};
+use crate::{
+    diagnose::report,
+    render::{Style, render},
+};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/first-sentences.md");
 const UNREAD: &str = "unread";
@@ -48,7 +51,7 @@ fn name(file: &Path) -> String {
 /// The first paragraph of the text for people, on one line.
 fn first_sentence(window: &EvidenceWindow) -> String {
     let diagnosis = diagnose(window, &Settings::default());
-    let text = render(window, &diagnosis, Style::new(None, false, false));
+    let text = render(&report(window, &diagnosis), Style::new(None, false, false));
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = paragraph.split_whitespace().collect();
     words.join(" ")

@@ -14,6 +14,8 @@ mod first_sentences;
 #[cfg(test)]
 mod mutations;
 #[cfg(test)]
+mod stored;
+#[cfg(test)]
 mod testdata;
 #[cfg(test)]
 mod tests;

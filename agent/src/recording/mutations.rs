@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Recording, read::parse, testdata};
 use crate::{
-    probe_states,
+    diagnose::report,
     render::{self, Style},
-    report,
 };
 
 /// Of each recording. More of them were tried once; these keep the test at seconds.
@@ -31,11 +30,10 @@ fn replay(bytes: &[u8]) -> bool {
 fn show(recording: &Recording) {
     let window = &recording.evidence;
     let diagnosis = diagnose(window, &Settings::default());
-    let text = render::render(window, &diagnosis, Style::new(Some(100), false, true));
+    let report = report(window, &diagnosis);
+    let text = render::render(&report, Style::new(Some(100), false, true));
     let hidden = text.chars().find(|c| c.is_control() && *c != '\n');
     assert_eq!(hidden, None, "{text:?}");
-    let agent = probe_states::agent_info(window.node.kernel.clone(), true);
-    let report = report::node_net_report(&diagnosis, window, agent, probe_states::of(window));
     serde_json::to_string(&report).unwrap();
 }
 

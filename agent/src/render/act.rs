@@ -1,16 +1,13 @@
 //! The first lines under the verdict: what to type and where, and how to take it back.
 
-use netdiag_diagnosis::{
-    finding::{Acts, Change, Finding, Remedy},
-    ledger::LedgerEntry,
-    text::printable,
-    verdict::Verdict,
-};
+use netdiag_crds::report::{Finding, LedgerEntry, Remedy, RunResult, acts, answer, remedy_kind};
+use netdiag_diagnosis::text::printable;
 
 use super::{
     ledger::is_open,
-    text::{hang, sentence, wrap_command},
+    text::{hang, wrap_command},
 };
+use crate::wording::sentence;
 
 /// Columns of the labels with their indentation.
 const LABEL: usize = 9;
@@ -18,19 +15,14 @@ const LABEL: usize = 9;
 const GAP: usize = 4;
 
 /// The lines `Do` and `Undo`; none where nothing is to be done.
-pub(super) fn act(
-    verdict: &Verdict<'_>,
-    ledger: &[LedgerEntry],
-    node: &str,
-    width: usize,
-) -> Vec<String> {
-    let findings = verdict.findings();
-    let Some(finding) = findings.first() else {
-        return match verdict {
-            Verdict::Clear if !ledger.is_empty() && !ledger.iter().any(is_open) => {
-                vec![nothing(ledger, width)]
-            }
-            _ => Vec::new(),
+pub(super) fn act(result: &RunResult, about: &[&Finding], node: &str, width: usize) -> Vec<String> {
+    let Some(finding) = about.first() else {
+        let ledger = &result.ledger;
+        let verdict = result.verdict.as_ref();
+        let is_clear = verdict.is_some_and(|verdict| verdict.answer == answer::CLEAR);
+        return match is_clear && !ledger.is_empty() && !ledger.iter().any(is_open) {
+            true => vec![nothing(ledger, width)],
+            false => Vec::new(),
         };
     };
     let Some(first) = finding.remedies.first() else {
@@ -44,10 +36,11 @@ pub(super) fn act(
         lines.push(hang(&label("Do"), &sentence(&first.text), width));
     }
     if let Some((remedy, command)) = typed {
-        let name = match (&remedy.change, lines.is_empty()) {
+        let is_look = remedy.kind.as_deref() == Some(remedy_kind::LOOK);
+        let name = match (is_look, lines.is_empty()) {
             (_, true) => "Do",
-            (Some(_), false) => "Or",
-            (None, false) => "Look",
+            (false, false) => "Or",
+            (true, false) => "Look",
         };
         lines.extend(command_lines(name, command, remedy, finding, node, width));
     }
@@ -70,10 +63,7 @@ fn command_lines(
         format!("{}{rest}", label(name))
     };
     let mut lines = vec![labelled(name, command)];
-    let undo = remedy
-        .change
-        .as_ref()
-        .and_then(|change| change.undo.as_ref());
+    let undo = remedy.undo.as_ref();
     lines.extend(undo.map(|undo| labelled("Undo", undo)));
     let note = note(remedy, finding, node);
     let note = printable(&note);
@@ -90,20 +80,25 @@ fn command_lines(
 
 /// The place where it must run, and the time until which it lasts.
 fn note(remedy: &Remedy, finding: &Finding, node: &str) -> String {
-    let Some(change) = &remedy.change else {
-        return format!("on {node}; changes nothing");
-    };
+    match remedy.kind.as_deref() {
+        Some(remedy_kind::LOOK) => return format!("on {node}; changes nothing"),
+        Some(_) => {}
+        // An older agent does not tell what changes something.
+        None => return format!("on {node}"),
+    }
     let lasts = match finding.subject.netns {
         Some(_) => "until reboot or until its pod ends",
         None => "until reboot",
     };
-    let mut note = match &change.acts {
-        Acts::Now => format!("on {node}, {lasts}"),
-        Acts::NextSocket => format!("on {node}, {lasts}; then restart the program"),
-        Acts::NextListen => format!("on {node}, {lasts}; then restart the program that listens"),
-        Acts::Elsewhere(host) => format!("on {host}"),
+    let mut note = match remedy.acts.as_deref() {
+        Some(acts::NEXT_SOCKET) => format!("on {node}, {lasts}; then restart the program"),
+        Some(acts::NEXT_LISTEN) => {
+            format!("on {node}, {lasts}; then restart the program that listens")
+        }
+        Some(acts::ELSEWHERE) => format!("on {}", remedy.place.as_deref().unwrap_or_default()),
+        _ => format!("on {node}, {lasts}"),
     };
-    if let Change { undo: None, .. } = change {
+    if remedy.undo.is_none() {
         note.push_str("; no command takes it back");
     }
     note
@@ -111,7 +106,7 @@ fn note(remedy: &Remedy, finding: &Finding, node: &str) -> String {
 
 /// The advice where nobody misses what the counters have.
 fn nothing(ledger: &[LedgerEntry], width: usize) -> String {
-    let mut counters: Vec<&str> = ledger.iter().map(|entry| entry.counter).collect();
+    let mut counters: Vec<&str> = ledger.iter().map(|entry| entry.counter.as_str()).collect();
     counters.sort_unstable();
     counters.dedup();
     let text = format!(

@@ -1,9 +1,11 @@
 //! The line `Also`: what nobody must act on, counted.
 
-use netdiag_diagnosis::{
-    causes::Mechanism,
-    finding::{Finding, Harm, Subject},
+use netdiag_crds::{
+    harm::Harm,
+    report::{Finding, Subject},
 };
+
+use super::{findings::owner, listed};
 
 /// The causes of one kind that are named.
 const CAUSES_SHOWN: usize = 3;
@@ -32,13 +34,12 @@ impl Kind {
     ];
 
     fn of(finding: &Finding) -> Self {
-        let assessment = &finding.assessment;
-        match assessment.harm {
-            _ if assessment.is_decision => Self::Refused,
+        match finding.harm() {
+            _ if finding.decision => Self::Refused,
             Harm::None => Self::Harmless,
             Harm::Cost => Self::Costly,
             Harm::Unknown => Self::Open,
-            _ if assessment.is_towards_nobody => Self::Unserved,
+            _ if finding.towards_nobody => Self::Unserved,
             Harm::Delay | Harm::Loss | Harm::Outage => Self::Slight,
         }
     }
@@ -59,7 +60,7 @@ impl Kind {
 struct Group<'a> {
     first: &'a Finding,
     places: Vec<String>,
-    packets: u64,
+    packets: i64,
 }
 
 /// The whole line, without its label; empty when nothing is folded.
@@ -92,11 +93,11 @@ fn causes(findings: &[&Finding]) -> String {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for finding in findings.iter().copied() {
         let same = |group: &&mut Group<'_>| {
-            group.first.cause == finding.cause
+            (&group.first.check, &group.first.cause) == (&finding.check, &finding.cause)
                 && group.first.subject.protocol == finding.subject.protocol
         };
         let place = place(&finding.subject);
-        let packets = finding.assessment.packets.unwrap_or(finding.count);
+        let packets = finding.packets.unwrap_or(finding.count);
         match groups.iter_mut().find(same) {
             Some(group) => {
                 group.packets = group.packets.saturating_add(packets);
@@ -122,7 +123,7 @@ impl Group<'_> {
     /// `LLDP dropped: 3 on bond0`, `interface promiscuous for a bridge: eth0, eth1 and 3 more`.
     fn words(&self) -> String {
         let what = what(self.first);
-        if let Mechanism::Kernel(_) = &self.first.cause {
+        if listed::cause(self.first).is_none() {
             return match self.places.len() {
                 ..=1 => what,
                 places => format!("{what}; {} more like it", places - 1),
@@ -147,23 +148,17 @@ impl Group<'_> {
 
 /// The cause in the words of the list; the headline where it is not in the list.
 fn what(finding: &Finding) -> String {
+    let Some(cause) = listed::cause(finding) else {
+        return finding.summary.trim_end_matches('.').to_owned();
+    };
     let protocol = finding.subject.protocol.as_deref();
-    match &finding.cause {
-        Mechanism::Kernel(_) => finding.text.headline.trim_end_matches('.').to_owned(),
-        Mechanism::Listed(cause) => {
-            let words = cause.headline;
-            match protocol {
-                Some(protocol) if words.contains("{protocol}") => {
-                    words.replace("{protocol}", protocol)
-                }
-                _ => words.replace("{protocol}", "frames"),
-            }
-        }
-    }
+    cause
+        .headline
+        .replace("{protocol}", protocol.unwrap_or("frames"))
 }
 
 fn place(subject: &Subject) -> Option<String> {
-    match (&subject.interface, subject.place()) {
+    match (&subject.interface, owner(subject)) {
         (Some(interface), Some(place)) => Some(format!("{interface} of {place}")),
         (Some(interface), None) => Some(interface.clone()),
         (None, place) => place,

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netdiag_diagnosis::{
-    finding::{Finding, FindingId, Severity},
-    ledger::LedgerEntry,
-    verdict::Verdict,
+use netdiag_crds::{
+    report::{Finding, LedgerEntry},
+    severity::Severity,
 };
+
+use super::severity;
 
 /// The findings that are shown in full, in reading order with their numbers, and those that are folded.
 pub(super) struct Choice<'a> {
@@ -27,31 +28,28 @@ impl<'a> Choice<'a> {
 
     /// Chooses the findings that the verdict is about, that ask for an act, or that explain a row of the ledger that
     /// has a line, and the causes of all these.
-    pub(super) fn of(
-        findings: &'a [Finding],
-        verdict: &Verdict<'_>,
-        rows: &[&LedgerEntry],
-    ) -> Self {
-        let by_id: BTreeMap<&FindingId, &Finding> =
-            findings.iter().map(|one| (&one.id, one)).collect();
+    pub(super) fn of(findings: &'a [Finding], about: &[&Finding], rows: &[&LedgerEntry]) -> Self {
+        let by_id: BTreeMap<&str, &Finding> =
+            findings.iter().map(|one| (one.id.as_str(), one)).collect();
         let asking = findings
             .iter()
-            .filter(|finding| finding.severity() > Severity::Info)
-            .map(|finding| &finding.id);
+            .filter(|finding| severity(finding) > Severity::Info)
+            .map(|finding| finding.id.as_str());
         let bookings = rows.iter().flat_map(|row| &row.explained);
-        let booked = bookings.filter_map(|booking| booking.finding.as_ref());
-        let about = verdict.findings();
-        let about = about.iter().map(|finding| &finding.id);
-        let mut waiting: Vec<&FindingId> = asking.chain(booked).chain(about).collect();
-        let mut kept: BTreeSet<&FindingId> = BTreeSet::new();
+        let booked = bookings.filter_map(|booking| booking.finding.as_deref());
+        let about = about.iter().map(|finding| finding.id.as_str());
+        let mut waiting: Vec<&str> = asking.chain(booked).chain(about).collect();
+        let mut kept: BTreeSet<&str> = BTreeSet::new();
         while let Some(id) = waiting.pop() {
             if let Some(finding) = by_id.get(id)
                 && kept.insert(&finding.id)
             {
-                waiting.extend(&finding.caused_by);
+                waiting.extend(finding.caused_by.iter().map(String::as_str));
             }
         }
-        let (shown, folded) = findings.iter().partition(|one| kept.contains(&one.id));
+        let (shown, folded) = findings
+            .iter()
+            .partition(|one| kept.contains(one.id.as_str()));
         Self { shown, folded }
     }
 }

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use netdiag_diagnosis::{
-    finding::{Culprit, Finding, FindingId, Harm, Proof, Severity},
-    text::printable,
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use netdiag_crds::{
+    harm::{Culprit, Harm},
+    report::{Evidence, Finding, Subject},
+    severity::Severity,
 };
+use netdiag_diagnosis::text::printable;
 
 use super::{
-    Style, remedies,
-    text::{hang, paint, seconds, sentence, severity_style, wrap, wrap_command},
+    Style, remedies, severity,
+    text::{hang, paint, severity_style, wrap, wrap_command},
 };
+use crate::wording::sentence;
 
 /// Columns of the labels (`What`, `Because`) with their indentation.
 const LABEL: usize = 13;
@@ -27,22 +31,22 @@ fn told_in_full(severity: Severity) -> usize {
 }
 
 /// The findings that are shown, by id, with their numbers.
-type Numbered<'a> = BTreeMap<&'a FindingId, (usize, &'a Finding)>;
+type Numbered<'a> = BTreeMap<&'a str, (usize, &'a Finding)>;
 
 /// The context that the blocks of findings share.
 struct Context<'a> {
     numbers: Numbered<'a>,
     /// Their headlines stand in the first sentence.
-    named: &'a [&'a FindingId],
+    named: &'a [&'a Finding],
     style: Style,
 }
 
 /// All these findings, numbered, in the order given. The headlines of the `named` stand in the first sentence.
-pub(super) fn findings(findings: &[&Finding], named: &[&FindingId], style: Style) -> Vec<String> {
+pub(super) fn findings(findings: &[&Finding], named: &[&Finding], style: Style) -> Vec<String> {
     let numbers: Numbered<'_> = findings
         .iter()
         .enumerate()
-        .map(|(index, finding)| (&finding.id, (index + 1, *finding)))
+        .map(|(index, finding)| (finding.id.as_str(), (index + 1, *finding)))
         .collect();
     let context = Context {
         numbers,
@@ -55,13 +59,13 @@ pub(super) fn findings(findings: &[&Finding], named: &[&FindingId], style: Style
     for (index, finding) in findings.iter().enumerate() {
         let told = told
             .entry((
-                finding.check().name,
-                finding.cause.name(),
-                finding.severity(),
+                finding.check.as_str(),
+                finding.cause.as_str(),
+                severity(finding),
             ))
             .or_default();
         *told += 1;
-        let short = !style.wide && *told > told_in_full(finding.severity());
+        let short = !style.wide && *told > told_in_full(severity(finding));
         let block = if short {
             in_short(index + 1, finding, style)
         } else {
@@ -82,14 +86,14 @@ pub(super) fn findings(findings: &[&Finding], named: &[&FindingId], style: Style
 fn heading(number: usize, finding: &Finding) -> String {
     let subject = &finding.subject;
     let mut parts = vec![
-        format!("[{number}] {}", finding.severity().as_str()),
-        format!("{}/{}", finding.check().name, finding.cause),
+        format!("[{number}] {}", finding.severity),
+        format!("{}/{}", finding.check, finding.cause),
     ];
     parts.extend(
         [
             subject.interface.clone(),
             subject.protocol.clone(),
-            subject.place(),
+            owner(subject),
             subject
                 .container
                 .as_ref()
@@ -103,27 +107,22 @@ fn heading(number: usize, finding: &Finding) -> String {
 }
 
 fn painted(text: String, finding: &Finding, style: Style) -> String {
-    let severity = finding.severity();
-    paint(
-        text,
-        severity.as_str(),
-        severity_style(severity),
-        style.colour,
-    )
+    let colour = severity_style(severity(finding));
+    paint(text, &finding.severity, colour, style.colour)
 }
 
 fn in_short(number: usize, finding: &Finding, style: Style) -> String {
     let line = format!(
         "{}: {}",
         heading(number, finding),
-        sentence(&finding.text.headline)
+        sentence(&finding.summary)
     );
     let mut text = painted(wrap("", INDENT, &line, style.width), finding, style);
     let command = finding
         .remedies
         .first()
         .and_then(|remedy| remedy.command.as_deref())
-        .filter(|_| finding.severity() > Severity::Info);
+        .filter(|_| severity(finding) > Severity::Info);
     if let Some(command) = command {
         text.push('\n');
         text.push_str(&wrap_command("       ", command, style.width));
@@ -136,7 +135,7 @@ fn in_full(number: usize, finding: &Finding, context: &Context<'_>) -> String {
     let mut title = format!(
         "{}  ({})",
         heading(number, finding),
-        finding.confidence.as_str().to_lowercase()
+        finding.confidence.to_lowercase()
     );
     title.push_str(&effects(finding, &context.numbers));
     let mut lines = vec![painted(
@@ -145,15 +144,18 @@ fn in_full(number: usize, finding: &Finding, context: &Context<'_>) -> String {
         context.style,
     )];
     lines.push(hang(&label("What"), &what(finding, context), width));
-    if !finding.text.hurts.is_empty() {
-        lines.push(hang(&label("Hurts"), &sentence(&finding.text.hurts), width));
+    if let Some(impact) = &finding.impact {
+        lines.push(hang(&label("Hurts"), &sentence(impact), width));
     }
     lines.extend(remedies::remedies(&finding.remedies, &label("Do"), width));
     lines.extend(proofs(finding, context.style));
     let mut previous = "";
-    for (name, text) in &finding.details {
-        let name = if *name == previous { "" } else { *name };
-        lines.push(hang(&label(name), text, width));
+    for detail in finding.evidence.iter().filter(|fact| is_detail(fact)) {
+        let name = match detail.name.as_str() {
+            name if name == previous => "",
+            name => name,
+        };
+        lines.push(hang(&label(name), &detail.value, width));
         if !name.is_empty() {
             previous = name;
         }
@@ -164,18 +166,20 @@ fn in_full(number: usize, finding: &Finding, context: &Context<'_>) -> String {
     }
     if wide {
         lines.push(hang(&label("Harm"), &harm(finding), width));
-        lines.push(hang(&label("Id"), finding.id.as_str(), width));
+        lines.push(hang(&label("Id"), &finding.id, width));
         lines.push(hang(&label("Seen"), &seen(finding), width));
-        lines.push(hang(&label("Docs"), &finding.check().docs(), width));
+        let docs = finding.docs.as_ref();
+        lines.extend(docs.map(|docs| hang(&label("Docs"), docs, width)));
     }
     lines.join("\n")
 }
 
 /// The mechanism, behind the headline where that has not been said.
 fn what(finding: &Finding, context: &Context<'_>) -> String {
-    let headline = finding.text.headline.trim_end_matches('.');
-    let what = &finding.text.what;
-    let is_said = context.named.contains(&&finding.id) || begin_alike(headline, what);
+    let headline = finding.summary.trim_end_matches('.');
+    let what = finding.explanation.as_deref().unwrap_or_default();
+    let is_named = context.named.iter().any(|named| named.id == finding.id);
+    let is_said = is_named || begin_alike(headline, what);
     match (is_said, what.is_empty()) {
         (true, false) => sentence(what),
         (_, true) => sentence(headline),
@@ -200,8 +204,8 @@ fn effects(finding: &Finding, numbers: &Numbered<'_>) -> String {
     let mut worse: Vec<(usize, Severity)> = numbers
         .values()
         .filter(|(_, other)| other.caused_by.contains(&finding.id))
-        .map(|(number, other)| (*number, other.severity()))
-        .filter(|(_, severity)| *severity > finding.severity())
+        .map(|(number, other)| (*number, severity(other)))
+        .filter(|(_, worse)| *worse > severity(finding))
         .collect();
     worse.sort_unstable();
     let worse: Vec<String> = worse
@@ -216,11 +220,27 @@ fn effects(finding: &Finding, numbers: &Numbered<'_>) -> String {
 
 fn label(name: &str) -> String {
     let room = LABEL - INDENT.len();
+    let name = printable(name);
     if name.len() < room {
         format!("{INDENT}{name:<room$}")
     } else {
         format!("{INDENT}{name} ")
     }
+}
+
+/// A labelled line of its own, such as `Sender`: only these name no source.
+fn is_detail(fact: &Evidence) -> bool {
+    fact.source.is_none()
+}
+
+/// The owner of a namespace in a few words: the pod, the namespace's name or number; `None` for the node's own.
+pub(super) fn owner(subject: &Subject) -> Option<String> {
+    let netns = subject.netns.as_deref()?;
+    Some(match &subject.pod {
+        Some(pod) => format!("pod {}/{}", pod.namespace, pod.name),
+        None if netns.starts_with("net:[") => netns.to_owned(),
+        None => format!("netns {netns}"),
+    })
 }
 
 /// The facts, with where each was read in a column of its own.
@@ -233,12 +253,13 @@ fn proofs(finding: &Finding, style: Style) -> Vec<String> {
     let rows: Vec<(String, String)> = finding
         .evidence
         .iter()
+        .filter(|fact| !is_detail(fact))
         .take(shown)
         .map(|proof| {
             let fact = format!("{}: {}{}", proof.name, proof.value, unit(proof));
             (
                 printable(&fact).into_owned(),
-                printable(&proof.source).into_owned(),
+                printable(proof.source.as_deref().unwrap_or_default()).into_owned(),
             )
         })
         .collect();
@@ -262,25 +283,24 @@ fn proofs(finding: &Finding, style: Style) -> Vec<String> {
 }
 
 /// The unit behind its number: ` packets`, ` packet` for one, nothing where there is none.
-fn unit(proof: &Proof) -> String {
-    match (proof.unit, proof.value.as_str()) {
+fn unit(proof: &Evidence) -> String {
+    match (
+        proof.unit.as_deref().unwrap_or_default(),
+        proof.value.as_str(),
+    ) {
         ("", _) => String::new(),
         (unit, "1") => format!(" {}", unit.strip_suffix('s').unwrap_or(unit)),
         (unit, _) => format!(" {unit}"),
     }
 }
 
-fn because(cause: &FindingId, numbers: &Numbered<'_>) -> String {
+fn because(cause: &str, numbers: &Numbered<'_>) -> String {
     match numbers.get(cause) {
         Some((number, finding)) => {
-            let why = if finding.consequence.is_empty() {
-                &finding.text.headline
-            } else {
-                &finding.consequence
-            };
+            let why = finding.consequence.as_ref().unwrap_or(&finding.summary);
             format!("[{number}] {}", sentence(why))
         }
-        None => cause.as_str().to_owned(),
+        None => cause.to_owned(),
     }
 }
 
@@ -289,27 +309,28 @@ pub(super) fn proofs_left_out(findings: &[&Finding], style: Style) -> bool {
     !style.wide
         && findings
             .iter()
-            .any(|finding| finding.evidence.len() > PROOFS)
+            .map(|finding| finding.evidence.iter().filter(|fact| !is_detail(fact)))
+            .any(|proofs| proofs.count() > PROOFS)
 }
 
 /// `Loss, 140 of 8141 packets; a change on this node ends it`.
 fn harm(finding: &Finding) -> String {
-    let assessment = &finding.assessment;
-    let mut text = assessment.harm.as_str().to_owned();
-    if assessment.is_decision {
+    let mut text = finding.harm().as_str().to_owned();
+    if finding.decision {
         text.push_str(" as meant: a decision");
     }
-    match (assessment.share(), assessment.packets) {
-        (Some(share), _) => text.push_str(&format!(
-            ", {} of {} packets",
-            share.lost,
-            share.lost.saturating_add(share.carried)
-        )),
-        (None, Some(1)) => text.push_str(", 1 packet"),
-        (None, Some(packets)) => text.push_str(&format!(", {packets} packets")),
-        (None, None) => {}
+    match (finding.packets, finding.carried) {
+        (Some(lost), Some(carried)) => {
+            text.push_str(&format!(
+                ", {lost} of {} packets",
+                lost.saturating_add(carried)
+            ));
+        }
+        (Some(1), None) => text.push_str(", 1 packet"),
+        (Some(packets), None) => text.push_str(&format!(", {packets} packets")),
+        (None, _) => {}
     }
-    text.push_str(match (assessment.culprit, assessment.harm) {
+    text.push_str(match (finding.culprit(), finding.harm()) {
         (_, Harm::None) | (Culprit::Unknown, _) => "",
         (Culprit::Here, _) => "; a change on this node ends it",
         (Culprit::Elsewhere, _) => "; only a change elsewhere ends it",
@@ -317,45 +338,55 @@ fn harm(finding: &Finding) -> String {
     text
 }
 
+/// Times by the node's clock; the first one is that of all windows.
 fn seen(finding: &Finding) -> String {
     if finding.count == 0 {
         return "a state, not an event".to_owned();
     }
-    let first = seconds(finding.first_ms);
-    if finding.count == 1 {
-        return format!("once, {first} after the start");
-    }
-    format!(
-        "{} times, first {first} and last {} after the start",
-        finding.count,
-        seconds(finding.last_ms)
-    )
+    let at = |name: &str, time: &Option<Time>| {
+        let time = time.as_ref()?;
+        Some(format!("{name} {}", time.0))
+    };
+    let times = match finding.count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    let first = at("first", &finding.first_seen);
+    let last = at("last", &finding.last_seen).filter(|_| finding.count > 1);
+    let parts = [Some(format!("{times} in the window")), first, last];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(", ")
 }
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
     use super::*;
-    use crate::render::tests::text;
-    use netdiag_diagnosis::{
-        causes::PEER_MTU_SMALLER,
-        finding::{Assessment, Culprit, Harm, Subject},
-    };
 
     #[test]
     fn one_is_not_many() {
-        let unit_of = |value: u64| unit(&Proof::new("seen", value, "packets", "kfree_skb"));
+        let unit_of = |value: &str| {
+            unit(&Evidence {
+                value: value.to_owned(),
+                unit: Some("packets".to_owned()),
+                ..Evidence::default()
+            })
+        };
         assert_eq!(
-            (unit_of(1), unit_of(2)),
+            (unit_of("1"), unit_of("2")),
             (" packet".into(), " packets".into())
         );
 
-        let mut finding = Finding::new(
-            &PEER_MTU_SMALLER,
-            Assessment::of(Harm::Outage).by(Culprit::Here),
-            Subject::default(),
-            text("veth1 loses packets", "Its peer takes less.", "Everybody."),
+        let finding = Finding {
+            count: 1,
+            first_seen: Some(Time(Timestamp::UNIX_EPOCH)),
+            last_seen: Some(Time(Timestamp::UNIX_EPOCH)),
+            ..Finding::default()
+        };
+        assert_eq!(
+            seen(&finding),
+            "once in the window, first 1970-01-01T00:00:00Z"
         );
-        finding.count = 1;
-        assert_eq!(seen(&finding), "once, 0 s after the start");
     }
 }

@@ -2,12 +2,8 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use netdiag_diagnosis::{
-    evidence::NetnsId,
-    finding::Verdict,
-    ledger::{Booking, LedgerEntry},
-    text::printable,
-};
+use netdiag_crds::report::{Explained, LedgerEntry, verdict};
+use netdiag_diagnosis::text::printable;
 
 use super::{Style, text::wrap};
 
@@ -30,8 +26,8 @@ impl<'a> Rows<'a> {
         let (mut own, mut harmless): (Vec<&LedgerEntry>, Vec<&LedgerEntry>) =
             entries.iter().partition(|entry| is_open(entry));
         own.sort_by_key(|entry| {
-            let unknown = total(entry, Verdict::Unknown).saturating_add(entry.unexplained);
-            Reverse((total(entry, Verdict::Harmful), unknown))
+            let unknown = total(entry, verdict::UNKNOWN).saturating_add(entry.unexplained);
+            Reverse((total(entry, verdict::HARMFUL), unknown))
         });
         let lines = if wide || harmless.len() <= HARMLESS_LINES + 1 {
             harmless.len()
@@ -72,24 +68,22 @@ pub(super) fn is_open(entry: &LedgerEntry) -> bool {
         || entry
             .explained
             .iter()
-            .any(|booking| booking.verdict != Verdict::Benign)
+            .any(|booking| booking.verdict != verdict::BENIGN)
 }
 
 /// One entry a counter for those that get no line of their own.
 fn sums(entries: &[&LedgerEntry]) -> Vec<LedgerEntry> {
-    let mut by_counter: BTreeMap<&'static str, Vec<&LedgerEntry>> = BTreeMap::new();
+    let mut by_counter: BTreeMap<&str, Vec<&LedgerEntry>> = BTreeMap::new();
     for entry in entries.iter().copied() {
-        by_counter.entry(entry.counter).or_default().push(entry);
+        by_counter.entry(&entry.counter).or_default().push(entry);
     }
-    let add = |values: &mut dyn Iterator<Item = u64>| values.fold(0, u64::saturating_add);
+    let add = |values: &mut dyn Iterator<Item = i64>| values.fold(0, i64::saturating_add);
     by_counter
         .into_iter()
         .map(|(counter, entries)| LedgerEntry {
             interface: None,
-            ifindex: None,
-            netns: NetnsId::default(),
-            place: Some(format!("{} more (-o wide lists them):", entries.len())),
-            counter,
+            netns: Some(format!("{} more (-o wide lists them):", entries.len())),
+            counter: counter.to_owned(),
             increase: add(&mut entries.iter().map(|entry| entry.increase)),
             explained: entries
                 .iter()
@@ -101,26 +95,26 @@ fn sums(entries: &[&LedgerEntry]) -> Vec<LedgerEntry> {
         .collect()
 }
 
-fn total(entry: &LedgerEntry, verdict: Verdict) -> u64 {
+fn total(entry: &LedgerEntry, verdict: &str) -> i64 {
     entry
         .explained
         .iter()
         .filter(|booking| booking.verdict == verdict)
-        .fold(0, |sum, booking| sum.saturating_add(booking.count))
+        .fold(0, |sum: i64, booking| sum.saturating_add(booking.count))
 }
 
 fn name(entry: &LedgerEntry) -> String {
     let parts = [
-        entry.place.as_deref(),
+        entry.netns.as_deref(),
         entry.interface.as_deref(),
-        Some(entry.counter),
+        Some(entry.counter.as_str()),
     ];
     let parts: Vec<&str> = parts.into_iter().flatten().collect();
     printable(&parts.join(" ")).into_owned()
 }
 
 fn sum(entry: &LedgerEntry) -> String {
-    let mut terms: Vec<(String, u64)> = Vec::new();
+    let mut terms: Vec<(String, i64)> = Vec::new();
     for booking in &entry.explained {
         let term = term(booking);
         match terms.iter_mut().find(|(known, _)| *known == term) {
@@ -147,18 +141,14 @@ fn sum(entry: &LedgerEntry) -> String {
 }
 
 /// Harmless frames are known by their protocol, the rest by the kernel's reason.
-fn term(booking: &Booking) -> String {
-    let verdict = match booking.verdict {
-        Verdict::Benign => "benign",
-        Verdict::Harmful => "harmful",
-        Verdict::Unknown => "unknown",
-    };
+fn term(booking: &Explained) -> String {
+    let is_benign = booking.verdict == verdict::BENIGN;
     let what = match &booking.protocol {
-        Some(protocol) if booking.verdict == Verdict::Benign => protocol.clone(),
+        Some(protocol) if is_benign => protocol.clone(),
         Some(protocol) if !booking.reason.contains(protocol.as_str()) => {
             format!("{} {protocol}", booking.reason)
         }
         _ => booking.reason.clone(),
     };
-    format!("{what} ({verdict})")
+    format!("{what} ({})", booking.verdict.to_lowercase())
 }

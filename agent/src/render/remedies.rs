@@ -1,8 +1,9 @@
 //! The remedies of a finding: what each does, from when on and until when, and how to take it back.
 
-use netdiag_diagnosis::finding::{Acts, Change, Remedy};
+use netdiag_crds::report::{Remedy, acts, remedy_kind};
 
-use super::text::{hang, sentence, wrap_command};
+use super::text::{hang, wrap_command};
+use crate::wording::sentence;
 
 /// The remedies behind their label, numbered where there are several.
 pub(super) fn remedies(remedies: &[Remedy], label: &str, width: usize) -> Vec<String> {
@@ -32,24 +33,16 @@ fn one(remedy: &Remedy, prefix: &str, width: usize) -> Vec<String> {
         return lines;
     };
     let mut lines = vec![
-        hang(prefix, &format!("{text} ({}):", kind(remedy)), width),
+        hang(prefix, &format!("{text}{}:", kind(remedy)), width),
         wrap_command(&indent, command, width),
     ];
-    if let Some(undo) = remedy
-        .change
-        .as_ref()
-        .and_then(|change| change.undo.as_ref())
-    {
+    if let Some(undo) = &remedy.undo {
         let wrapped = wrap_command(&format!("{indent}      "), undo, width);
         let behind = wrapped.trim_start();
         lines.push(format!("{indent}undo: {behind}"));
     }
     lines.extend(effect(remedy, &indent, width));
-    if let Some(Change {
-        lasting: Some(lasting),
-        ..
-    }) = &remedy.change
-    {
+    if let Some(lasting) = &remedy.lasting {
         lines.push(hang(
             &format!("{indent}to keep it: "),
             &sentence(lasting),
@@ -64,13 +57,15 @@ fn effect(remedy: &Remedy, indent: &str, width: usize) -> Option<String> {
     Some(hang(&format!("{indent}effect: "), &sentence(effect), width))
 }
 
-/// `look`, `change`, `change; for sockets opened from then on`.
+/// ` (look)`, ` (change)`, ` (change; for sockets opened from then on)`; nothing where an older agent does not tell.
 fn kind(remedy: &Remedy) -> String {
-    match remedy.change.as_ref().map(|change| &change.acts) {
-        None => "look".to_owned(),
-        Some(Acts::Now) => "change".to_owned(),
-        Some(Acts::NextSocket) => "change; for sockets opened from then on".to_owned(),
-        Some(Acts::NextListen) => "change; from the next listen() on".to_owned(),
-        Some(Acts::Elsewhere(host)) => format!("change, on {host}"),
+    let place = remedy.place.as_deref().unwrap_or_default();
+    match (remedy.kind.as_deref(), remedy.acts.as_deref()) {
+        (None, _) => String::new(),
+        (Some(remedy_kind::LOOK), _) => " (look)".to_owned(),
+        (_, Some(acts::NEXT_SOCKET)) => " (change; for sockets opened from then on)".to_owned(),
+        (_, Some(acts::NEXT_LISTEN)) => " (change; from the next listen() on)".to_owned(),
+        (_, Some(acts::ELSEWHERE)) => format!(" (change, on {place})"),
+        (_, _) => " (change)".to_owned(),
     }
 }

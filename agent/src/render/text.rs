@@ -1,7 +1,8 @@
 //! Text helpers: escaping of what came from outside, wrapping, colours.
 
 use anstyle::{AnsiColor, Style};
-use netdiag_diagnosis::{finding::Severity, text::printable};
+use netdiag_crds::severity::Severity;
+use netdiag_diagnosis::text::printable;
 use textwrap::{Options, WordSplitter};
 
 /// Wraps a text at `width` columns with one prefix for its first line and spaces of the same width for the rest.
@@ -95,35 +96,6 @@ pub(super) fn paint(text: String, part: &str, style: Style, colour: bool) -> Str
     text.replacen(part, &format!("{style}{part}{style:#}"), 1)
 }
 
-/// `1 counter`, `3 counters`.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    if count == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{count} {many}")
-    }
-}
-
-/// A duration for people: `35 s`, `0.5 s`. Short ones with one decimal, where it is not 0.
-pub(super) fn seconds(milliseconds: u64) -> String {
-    let tenths = milliseconds.saturating_add(50) / 100;
-    if tenths < 100 && !tenths.is_multiple_of(10) {
-        format!("{}.{} s", tenths / 10, tenths % 10)
-    } else {
-        format!("{} s", milliseconds.saturating_add(500) / 1000)
-    }
-}
-
-/// The sentence with one full stop at its end.
-pub(super) fn sentence(text: &str) -> String {
-    let text = text.trim_end();
-    if text.ends_with(['.', '!', '?', ':']) {
-        text.to_owned()
-    } else {
-        format!("{text}.")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,11 +133,5 @@ mod tests {
         let command = r"echo 'it'\''s one' two";
         let spaces: Vec<usize> = break_points(command).iter().map(|(at, _)| *at).collect();
         assert_eq!(spaces, [4, 18]);
-    }
-
-    #[test]
-    fn durations_are_rounded_for_people() {
-        let texts = [0, 450, 960, 3012, 9_949, 35_004].map(seconds);
-        assert_eq!(texts, ["0 s", "0.5 s", "1 s", "3 s", "9.9 s", "35 s"]);
     }
 }

@@ -4,7 +4,7 @@ use netdiag_crds::{
     NodeNetReportStatus, limits,
     report::{
         Evidence, Explained, Finding, LedgerEntry, Omitted, Remedy, ResolvedFinding, RunResult,
-        Subject,
+        Subject, WindowVerdict,
     },
 };
 
@@ -18,6 +18,7 @@ pub fn bound(status: &mut NodeNetReportStatus) {
     if let Some(agent) = &mut status.agent {
         cut(&mut agent.version, limits::WORD);
         cut(&mut agent.kernel, limits::LINE);
+        cut_option(&mut agent.host, limits::LINE);
     }
     status.probes.truncate(limits::PROBES);
     for probe in &mut status.probes {
@@ -36,6 +37,9 @@ pub fn bound(status: &mut NodeNetReportStatus) {
 
 fn bound_result(result: &mut RunResult) {
     cut_option(&mut result.message, limits::PARAGRAPH);
+    if let Some(verdict) = &mut result.verdict {
+        bound_verdict(verdict);
+    }
     for finding in &mut result.findings {
         let left_out = bound_finding(finding);
         if left_out > 0 {
@@ -50,6 +54,17 @@ fn bound_result(result: &mut RunResult) {
     for unchecked in &mut result.unchecked {
         cut(&mut unchecked.check, limits::WORD);
         cut(&mut unchecked.reason, limits::PARAGRAPH);
+    }
+}
+
+fn bound_verdict(verdict: &mut WindowVerdict) {
+    cut(&mut verdict.answer, limits::WORD);
+    cut(&mut verdict.sentence, limits::PARAGRAPH);
+    cut(&mut verdict.checked, limits::PARAGRAPH);
+    cut_option(&mut verdict.next, limits::PARAGRAPH);
+    verdict.about.truncate(limits::ABOUT);
+    for id in &mut verdict.about {
+        cut(id, limits::FINDING_ID);
     }
 }
 
@@ -87,6 +102,7 @@ fn bound_finding(finding: &mut Finding) -> i64 {
     for cause in &mut finding.caused_by {
         cut(cause, limits::FINDING_ID);
     }
+    cut_option(&mut finding.consequence, limits::PARAGRAPH);
     finding.remedies.truncate(limits::REMEDIES);
     finding.remedies.iter_mut().for_each(bound_remedy);
     let left_out = finding.evidence.len().saturating_sub(limits::EVIDENCE);

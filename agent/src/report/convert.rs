@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netdiag_crds::report::{
     Evidence, Explained, Finding, LedgerEntry, Lost, Pod, Remedy, RunResult, Subject, Unchecked,
-    Window, remedy_kind, state, verdict,
+    Window, remedy_kind, state, verdict as booked,
 };
 use netdiag_diagnosis::{Diagnosis, EvidenceWindow, evidence, finding, ledger};
 
-use super::text::escaped;
+use super::{text::escaped, verdict::verdict};
 
 /// Which run a result belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub fn run_result(diagnosis: &Diagnosis, window: &EvidenceWindow, run: &Run<'_>)
         run_generation: run.generation,
         state: state::FINISHED.to_owned(),
         window: Some(watched(window, run.attempts)),
+        verdict: Some(verdict(diagnosis, window)),
         findings: diagnosis
             .findings
             .iter()
@@ -94,6 +95,8 @@ fn convert_finding(finding: &finding::Finding, window: &EvidenceWindow) -> Findi
         decision: assessment.is_decision,
         culprit: Some(assessment.culprit.as_str().to_owned()),
         packets: assessment.packets.map(signed),
+        carried: assessment.carried.map(signed),
+        towards_nobody: assessment.is_towards_nobody,
         flows: assessment.flows.iter().map(|flow| escaped(flow)).collect(),
         severity: finding.severity().as_str().to_owned(),
         confidence: finding.confidence.as_str().to_owned(),
@@ -114,6 +117,7 @@ fn convert_finding(finding: &finding::Finding, window: &EvidenceWindow) -> Findi
             .iter()
             .map(|id| escaped(id.as_str()))
             .collect(),
+        consequence: non_empty(&finding.consequence),
         remedies: finding
             .remedies
             .iter()
@@ -199,9 +203,9 @@ fn convert_entry(entry: &ledger::LedgerEntry) -> LedgerEntry {
 
 fn convert_booking(booking: &ledger::Booking) -> Explained {
     let verdict = match booking.verdict {
-        finding::Verdict::Benign => verdict::BENIGN,
-        finding::Verdict::Harmful => verdict::HARMFUL,
-        finding::Verdict::Unknown => verdict::UNKNOWN,
+        finding::Verdict::Benign => booked::BENIGN,
+        finding::Verdict::Harmful => booked::HARMFUL,
+        finding::Verdict::Unknown => booked::UNKNOWN,
     };
     Explained {
         reason: escaped(&booking.reason),

@@ -83,6 +83,7 @@ fn fit_result(result: &mut RunResult, budget: usize) {
         return;
     }
     fit_unchecked(result, budget / 8);
+    fit_verdict(result, budget / 5);
     while bytes(&result.resolved) > budget / 8 && result.resolved.pop().is_some() {}
     let mut findings = std::mem::take(&mut result.findings);
     let mut ledger = std::mem::take(&mut result.ledger);
@@ -99,6 +100,14 @@ fn fit_result(result: &mut RunResult, budget: usize) {
     let shorter = fit_findings(&mut findings, left.saturating_sub(bytes(&ledger)));
     for booking in ledger.iter_mut().flat_map(|entry| &mut entry.explained) {
         rename(&mut booking.finding, &shorter.renamed);
+    }
+    if let Some(verdict) = &mut result.verdict {
+        for id in &mut verdict.about {
+            if let Some(folded) = shorter.renamed.get(id) {
+                id.clone_from(folded);
+            }
+        }
+        verdict.about.dedup();
     }
     let omitted = result.omitted.get_or_insert_with(Omitted::default);
     omitted.findings = omitted.findings.saturating_add(number(shorter.findings));
@@ -122,6 +131,23 @@ fn fit_unchecked(result: &mut RunResult, budget: usize) {
         for unchecked in &mut result.unchecked {
             cut(&mut unchecked.reason, length);
         }
+    }
+}
+
+/// Cuts what the first sentence and the last line say until they take at most so many bytes, or nearly nothing.
+fn fit_verdict(result: &mut RunResult, budget: usize) {
+    let Some(verdict) = &mut result.verdict else {
+        return;
+    };
+    for length in [1024, 512, 256, 128, 64] {
+        if bytes(verdict) <= budget {
+            break;
+        }
+        verdict.next = None;
+        // The sentence goes last: findings and `unchecked` say most of the rest.
+        verdict.about.truncate(length / 64);
+        cut(&mut verdict.checked, length / 4);
+        cut(&mut verdict.sentence, length);
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) fn shortened(finding: &Finding) -> Finding {
     let mut short = without_evidence(finding);
     short.explanation = None;
     short.impact = None;
+    short.consequence = None;
+    short.carried = None;
     short.last_seen = None;
     short.docs = None;
     short.flows.clear();
@@ -110,6 +112,7 @@ fn fold_group(severity: &str, check: &str, cause: &str, group: &[&Finding]) -> F
         cause: cause.to_owned(),
         harm: worst_harm(group).map(|harm| harm.as_str().to_owned()),
         decision: group.iter().all(|finding| finding.decision),
+        towards_nobody: group.iter().all(|finding| finding.towards_nobody),
         culprit: common_culprit(group).map(|culprit| culprit.as_str().to_owned()),
         packets: group
             .iter()

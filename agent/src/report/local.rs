@@ -6,7 +6,7 @@ use netdiag_crds::{
 };
 use netdiag_diagnosis::{Diagnosis, EvidenceWindow};
 
-use super::{Run, run_result, summary};
+use super::{Run, run_result, summary, text::escaped};
 
 /// The diagnosis that a report without a cluster belongs to.
 const LOCAL: &str = "local";
@@ -24,6 +24,12 @@ pub fn node_net_report(
         generation: 1,
         attempts: 1,
     };
+    let host = &window.node.name;
+    let name = dns_label(host);
+    let agent = AgentInfo {
+        host: (*host != name).then(|| escaped(host)),
+        ..agent
+    };
     let mut status = NodeNetReportStatus {
         agent: Some(agent),
         probes,
@@ -31,8 +37,7 @@ pub fn node_net_report(
         ..NodeNetReportStatus::default()
     };
     status.summary = Some(summary(&status));
-    let mut report =
-        NodeNetReport::new(&dns_label(&window.node.name), NodeNetReportSpec::default());
+    let mut report = NodeNetReport::new(&name, NodeNetReportSpec::default());
     report.status = Some(status);
     report
 }

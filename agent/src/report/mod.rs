@@ -4,16 +4,19 @@
 //! node's object small. Output without a cluster ([`node_net_report`]) takes only the first step.
 
 mod bound;
+mod checked;
 mod convert;
 mod fit;
 mod fold;
 mod ledger;
 mod local;
+mod sentences;
 mod size;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
+mod verdict;
 
 pub use bound::bound;
 pub use convert::{Run, keep_first_seen, run_result, time_of};

@@ -39,6 +39,12 @@ pub struct Finding {
     /// The packets that `harm` is about, within the window; absent: not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets: Option<i64>,
+    /// Packets that were carried in the same direction meanwhile; absent: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<i64>,
+    /// True if the destination is nobody's whom this node serves, or had gone away.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub towards_nobody: bool,
     /// Some of the flows that it was seen to hit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::FLOWS), inner(length(max = limits::LINE)))]
@@ -75,6 +81,10 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::CAUSES), inner(length(max = limits::FINDING_ID)))]
     pub caused_by: Vec<String>,
+    /// The effect on a finding that names this one in `causedBy`, as a clause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::PARAGRAPH))]
+    pub consequence: Option<String>,
     /// Ways to end it, best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::REMEDIES))]

@@ -12,6 +12,6 @@ pub use ledger::{Explained, LedgerEntry};
 pub use spec::{Assignment, Mode, NodeNetReport, NodeNetReportSpec, Refusal};
 pub use status::{
     AgentInfo, Fact, Lost, NodeNetReportStatus, Omitted, Probe, ReportSummary, ResolvedFinding,
-    RunResult, Unchecked, Window,
+    RunResult, Unchecked, Window, WindowVerdict,
 };
-pub use words::{acts, remedy_kind, state, verdict};
+pub use words::{acts, answer, remedy_kind, state, verdict};

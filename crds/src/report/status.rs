@@ -105,6 +105,10 @@ pub struct AgentInfo {
     pub kernel: String,
     /// True if the kernel describes its types (/sys/kernel/btf/vmlinux), which the probes need.
     pub btf: bool,
+    /// The host's name, in a report without a cluster whose own name is not quite the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::LINE))]
+    pub host: Option<String>,
 }
 
 /// The state of a probe.
@@ -155,6 +159,10 @@ pub struct RunResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = StructMerge::Atomic)]
     pub window: Option<Window>,
+    /// The answer of that window in words; absent before its end, and from agents before this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = StructMerge::Atomic)]
+    pub verdict: Option<WindowVerdict>,
     /// The findings, worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::FINDINGS))]
@@ -179,6 +187,33 @@ pub struct RunResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = StructMerge::Atomic)]
     pub omitted: Option<Omitted>,
+}
+
+/// The answer of a window in words, as it was given when the window ended. It stays as it was when findings do not fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WindowVerdict {
+    /// The kind of answer: `Affected`, `Withheld` (it could not look), `Slight` (too few to act on), `Unserved` (no
+    /// fault of this node), `Open` (wanted and unwanted packets cannot be told apart), `Costly` or `Clear`.
+    #[schemars(length(max = limits::WORD))]
+    pub answer: String,
+    /// The first sentences, without the node's name.
+    #[schemars(length(max = limits::PARAGRAPH))]
+    pub sentence: String,
+    /// Ids of the findings that it is about, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::ABOUT), inner(length(max = limits::FINDING_ID)))]
+    pub about: Vec<String>,
+    /// The number of these whose own summaries stand in the sentence.
+    #[serde(default)]
+    pub named: i64,
+    /// The checks that were made, for how long, what was lost, and what such a window cannot see.
+    #[schemars(length(max = limits::PARAGRAPH))]
+    pub checked: String,
+    /// The change that would let the agent check the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::PARAGRAPH))]
+    pub next: Option<String>,
 }
 
 /// A finding that is over.

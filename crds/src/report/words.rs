@@ -10,6 +10,24 @@ pub mod state {
     pub const FAILED: &str = "Failed";
 }
 
+/// The answers of a window.
+pub mod answer {
+    /// Something asks for an act.
+    pub const AFFECTED: &str = "Affected";
+    /// The agent could not look.
+    pub const WITHHELD: &str = "Withheld";
+    /// Wanted packets were lost or late, too few to act on.
+    pub const SLIGHT: &str = "Slight";
+    /// Packets went to destinations that are nobody's whom this node serves.
+    pub const UNSERVED: &str = "Unserved";
+    /// Wanted and unwanted packets cannot be told apart.
+    pub const OPEN: &str = "Open";
+    /// Nothing is lost, with more work than needed.
+    pub const COSTLY: &str = "Costly";
+    /// Nobody misses anything.
+    pub const CLEAR: &str = "Clear";
+}
+
 /// Kinds of a remedy.
 pub mod remedy_kind {
     /// Changes nothing.

@@ -3,8 +3,10 @@
 mod acts;
 mod first;
 mod long;
+mod stored;
 
 use netdiag_diagnosis::{
+    Diagnosis, EvidenceWindow,
     causes::{
         BRIDGE_PORT, CHECKS, CHECKSUM_DROP, LINK_MTU, Mechanism, NO_RECEIVER, PEER_MTU_SMALLER,
         PROMISCUITY,
@@ -17,6 +19,11 @@ use netdiag_diagnosis::{
 };
 
 use super::*;
+
+/// The text of what was just diagnosed.
+fn render(window: &EvidenceWindow, diagnosis: &Diagnosis, style: Style) -> String {
+    super::render(&crate::diagnose::report(window, diagnosis), style)
+}
 
 fn window(node: &str) -> EvidenceWindow {
     EvidenceWindow {

@@ -141,6 +141,7 @@ fn status_of(results: Vec<RunResult>) -> NodeNetReportStatus {
             version: "0.1.0".to_owned(),
             kernel: "6.1.0-56-cloud-amd64".to_owned(),
             btf: true,
+            host: None,
         }),
         probes: ["drop", "links", "packet_sockets"].map(probe).to_vec(),
         results,

@@ -122,6 +122,7 @@ fn fitted(names: &[String], rest: usize) -> NodeNetReportStatus {
             version: "0.1.0".to_owned(),
             kernel: "6.1.0-56-cloud-amd64".to_owned(),
             btf: true,
+            host: None,
         }),
         results: names.iter().map(result).collect(),
         ..NodeNetReportStatus::default()

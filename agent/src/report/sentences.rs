@@ -2,12 +2,12 @@
 
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
-    finding::{self, Finding, FindingId, Harm},
+    finding::{self, Finding, Harm},
     ledger::{Booking, LedgerEntry},
     verdict::{Aside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict},
 };
 
-use super::text::{counted, seconds, sentence};
+use crate::wording::{counted, seconds, sentence};
 
 /// The most problems that the first sentence names.
 pub(super) const NAMED: usize = 2;
@@ -53,15 +53,13 @@ pub(super) fn sentences(
     }
 }
 
-/// The findings whose headlines those sentences hold.
-pub(super) fn named<'a>(verdict: &Verdict<'a>, named: usize) -> Vec<&'a FindingId> {
-    let named = match verdict {
+/// The number of findings whose headlines those sentences hold, at most.
+pub(super) fn named(verdict: &Verdict<'_>, named: usize) -> usize {
+    match verdict {
         Verdict::Affected(_) => named,
         Verdict::Unserved(_) | Verdict::Costly(_) => 1,
         _ => 0,
-    };
-    let findings = verdict.findings().into_iter().take(named);
-    findings.map(|finding| &finding.id).collect()
+    }
 }
 
 fn join<const N: usize>(parts: [String; N]) -> String {

@@ -1,0 +1,41 @@
+//! Parts of sentences that reports and texts share.
+
+/// `1 counter`, `3 counters`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    if count == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{count} {many}")
+    }
+}
+
+/// A duration for people: `35 s`, `0.5 s`. Short ones with one decimal, where it is not 0.
+pub(crate) fn seconds(milliseconds: u64) -> String {
+    let tenths = milliseconds.saturating_add(50) / 100;
+    if tenths < 100 && !tenths.is_multiple_of(10) {
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    } else {
+        format!("{} s", milliseconds.saturating_add(500) / 1000)
+    }
+}
+
+/// The sentence with one full stop at its end.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    if text.ends_with(['.', '!', '?', ':']) {
+        text.to_owned()
+    } else {
+        format!("{text}.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_rounded_for_people() {
+        let texts = [0, 450, 960, 3012, 9_949, 35_004].map(seconds);
+        assert_eq!(texts, ["0 s", "0.5 s", "1 s", "3 s", "9.9 s", "35 s"]);
+    }
+}
