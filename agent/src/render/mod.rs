@@ -113,6 +113,7 @@ fn result(node: &str, result: &RunResult, style: Style) -> String {
         style,
     ));
     blocks.extend(not_checked(result, style));
+    blocks.extend(over(result, style));
     blocks.extend(last(result, &choice.shown, style));
     blocks.join("\n\n")
 }
@@ -185,6 +186,31 @@ fn not_checked(result: &RunResult, style: Style) -> Option<String> {
     }
     let next = result.verdict.as_ref().and_then(|one| one.next.as_ref());
     lines.extend(next.map(|next| wrap("  ", "    ", &format!("Next: {next}"), style.width)));
+    Some(lines.join("\n"))
+}
+
+/// Findings of earlier windows that are over.
+fn over(result: &RunResult, style: Style) -> Option<String> {
+    if result.resolved.is_empty() {
+        return None;
+    }
+    let mut lines = vec!["No longer found".to_owned()];
+    for resolved in &result.resolved {
+        let times = [
+            ("first seen", &resolved.first_seen),
+            ("last seen", &resolved.last_seen),
+            ("over at", &resolved.resolved_time),
+        ];
+        let times = times.into_iter().filter_map(|(name, time)| {
+            let time = time.as_ref()?;
+            Some(format!("{name} {}", time.0))
+        });
+        let unsure = (resolved.resolved_time.is_none())
+            .then(|| "no window could look for it since".to_owned());
+        let times: Vec<String> = times.chain(unsure).collect();
+        let line = format!("{}: {}", resolved.id, times.join(", "));
+        lines.push(wrap("  ", "    ", &line, style.width));
+    }
     Some(lines.join("\n"))
 }
 

@@ -1,7 +1,5 @@
 //! A diagnosis as the result of a run, complete and with hostile text escaped.
 
-use std::collections::HashMap;
-
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netdiag_crds::report::{
     Evidence, Explained, Finding, LedgerEntry, Lost, Pod, Remedy, RunResult, Subject, Unchecked,
@@ -50,19 +48,6 @@ pub fn time_of(unix_ms: i64) -> Time {
     let moment = Timestamp::from_second(unix_ms.div_euclid(1000));
     // Only a clock beyond the year 9999 is out of range.
     Time(moment.unwrap_or(Timestamp::UNIX_EPOCH))
-}
-
-/// With `continuous`, a finding was first seen when an earlier window first saw it.
-pub fn keep_first_seen(findings: &mut [Finding], previous: &[Finding]) {
-    let seen: HashMap<&str, &Time> = previous
-        .iter()
-        .filter_map(|finding| Some((finding.id.as_str(), finding.first_seen.as_ref()?)))
-        .collect();
-    for finding in findings {
-        if let Some(first) = seen.get(finding.id.as_str()) {
-            finding.first_seen = Some((*first).clone());
-        }
-    }
 }
 
 fn watched(window: &EvidenceWindow, attempts: i32) -> Window {

@@ -8,6 +8,7 @@ mod checked;
 mod convert;
 mod fit;
 mod fold;
+mod history;
 mod ledger;
 mod local;
 mod sentences;
@@ -19,7 +20,8 @@ mod text;
 mod verdict;
 
 pub use bound::bound;
-pub use convert::{Run, keep_first_seen, run_result, time_of};
+pub use convert::{Run, run_result, time_of};
 pub use fit::{OBJECT_BYTES, fit};
+pub use history::{Circumstances, carry_over};
 pub use local::node_net_report;
 pub use summary::summary;

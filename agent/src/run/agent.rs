@@ -9,7 +9,7 @@ use netdiag_crds::{
     NodeNetReport,
     report::{Assignment, Mode, RunResult, state},
 };
-use netdiag_diagnosis::{EvidenceWindow, diagnose};
+use netdiag_diagnosis::{EvidenceWindow, diagnose, verdict::Blind};
 use netdiag_telemetry::health::Health;
 use tokio::time::timeout;
 
@@ -227,7 +227,9 @@ impl Agent {
                     reason,
                     "A window was interrupted"
                 );
-                decide::interrupted(&assignment, attempts, reason, now())
+                let mut result = decide::interrupted(&assignment, attempts, reason, now());
+                self.remember(&mut result, &assignment, false);
+                result
             }
         };
         self.metrics.ended(&result);
@@ -239,7 +241,6 @@ impl Agent {
     }
 
     fn result(&self, assignment: &Assignment, window: &EvidenceWindow, attempts: i32) -> RunResult {
-        let key = RunKey::of(assignment);
         let run = report::Run {
             diagnosis: &assignment.name,
             uid: Some(&assignment.uid),
@@ -264,10 +265,27 @@ impl Agent {
         result
             .unchecked
             .extend(settings::unknown_checks(assignment));
-        if let Some(previous) = self.results.iter().find(|result| key.is_of(result)) {
-            report::keep_first_seen(&mut result.findings, &previous.findings);
-        }
+        let blind = Blind::of(&diagnosis, window);
+        let could_look = !blind.is_some_and(|blind| blind.is_of_the_whole_run());
+        self.remember(&mut result, assignment, could_look);
         result
+    }
+
+    /// Gives a result what the earlier one of its run knew.
+    fn remember(&self, result: &mut RunResult, assignment: &Assignment, could_look: bool) {
+        let key = RunKey::of(assignment);
+        let Some(previous) = self.results.iter().find(|result| key.is_of(result)) else {
+            return;
+        };
+        let window = result.window.as_ref();
+        let end = window.and_then(|window| window.end_time.as_ref());
+        let circumstances = report::Circumstances {
+            could_look,
+            least: assignment.min_severity,
+            window_seconds: assignment.window_seconds,
+            now: end.map_or_else(now, |end| end.0),
+        };
+        report::carry_over(result, previous, &circumstances);
     }
 
     /// Brings windows, results and status to what the assignments ask for.

@@ -167,7 +167,8 @@ pub struct RunResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::FINDINGS))]
     pub findings: Vec<Finding>,
-    /// Findings of earlier windows that are over, the newest first; kept for three windows or an hour.
+    /// Findings of Warning or worse of earlier windows that are over, the newest first; kept for three windows or an
+    /// hour, whichever is longer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::RESOLVED))]
     pub resolved: Vec<ResolvedFinding>,
@@ -229,7 +230,7 @@ pub struct ResolvedFinding {
     /// Its last event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Time>,
-    /// The end of the first window without it.
+    /// The end of the first window that looked for it and did not find it; absent while no window could look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_time: Option<Time>,
 }

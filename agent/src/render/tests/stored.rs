@@ -1,8 +1,9 @@
 //! Tests of the text of stored reports: older, unfinished, cut and hostile ones.
 
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netdiag_crds::{
     NodeNetReport,
-    report::{Evidence, Finding as Reported, Omitted, RunResult, state},
+    report::{Evidence, Finding as Reported, Omitted, ResolvedFinding, RunResult, state},
 };
 
 use super::*;
@@ -101,6 +102,36 @@ fn a_cut_result_says_what_it_leaves_out() {
     assert!(
         last.ends_with(
             "Left out or summed in this report, for its size: 12 findings, 1 row of the ledger. "
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn findings_that_are_over_are_told_with_their_times() {
+    let time = |seconds| Timestamp::from_second(seconds).ok().map(Time);
+    let over = |id: &str, resolved| ResolvedFinding {
+        id: id.to_owned(),
+        first_seen: time(60),
+        last_seen: time(120),
+        resolved_time: resolved,
+    };
+    let result = RunResult {
+        resolved: vec![
+            over("LinkMtu/PeerMtuSmaller/eth0", None),
+            over("A/B", time(180)),
+        ],
+        ..result_of(&diagnosis())
+    };
+    let text = text_of(result);
+    assert!(
+        text.contains(
+            "
+No longer found
+  LinkMtu/PeerMtuSmaller/eth0: first seen 1970-01-01T00:01:00Z, last seen 1970-01-01T00:02:00Z, no window
+    could look for it since
+  A/B: first seen 1970-01-01T00:01:00Z, last seen 1970-01-01T00:02:00Z, over at 1970-01-01T00:03:00Z
+"
         ),
         "{text}"
     );

@@ -2,13 +2,11 @@
 
 use netdiag_crds::{checks, limits, report::Omitted};
 use netdiag_diagnosis::{
-    EvidenceWindow,
     causes::{self, PEER_MTU_SMALLER},
     finding::{Acts, Assessment, Culprit, Harm, Proof, Remedy, Severity, Verdict},
 };
 
 use super::*;
-use crate::report::{Run, keep_first_seen, run_result, time_of};
 
 #[test]
 fn hostile_text_is_escaped_and_cut_to_what_the_schema_takes() {
@@ -49,31 +47,6 @@ fn times_are_the_nodes_clock_in_whole_seconds() {
     assert_eq!(json["window"]["durationSeconds"], 35);
     assert_eq!(json["findings"][0]["firstSeen"], "2026-03-02T03:04:12Z");
     assert_eq!(json["findings"][0]["lastSeen"], "2026-03-02T03:04:44Z");
-}
-
-#[test]
-fn a_finding_keeps_the_time_when_an_earlier_window_first_saw_it() {
-    let first = |start: i64, numbers: [usize; 2]| {
-        let findings =
-            numbers.map(|number| fault(&PEER_MTU_SMALLER, Severity::Critical, veth(number)));
-        let run = Run {
-            diagnosis: "one",
-            uid: None,
-            generation: 1,
-            attempts: 1,
-        };
-        let window = EvidenceWindow {
-            start_unix_ms: start,
-            ..EvidenceWindow::default()
-        };
-        run_result(&diagnosis(findings.to_vec(), vec![]), &window, &run).findings
-    };
-    let previous = first(1_000_000, [1, 2]);
-    let mut current = first(2_000_000, [2, 3]);
-    keep_first_seen(&mut current, &previous);
-    assert_eq!(current[0].first_seen, previous[1].first_seen);
-    assert_eq!(current[0].last_seen, Some(time_of(2_000_000)));
-    assert_eq!(current[1].first_seen, Some(time_of(2_000_000)));
 }
 
 #[test]

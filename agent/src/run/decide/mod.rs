@@ -122,9 +122,12 @@ impl Plan {
             Some(result) if begun >= MAX_ATTEMPTS => {
                 self.results.push(given_up(result, now));
             }
-            _ => {
+            result => {
                 let attempts = begun.saturating_add(1);
-                self.results.push(running_result(assignment, attempts, now));
+                self.results.push(RunResult {
+                    resolved: result.map(|result| result.resolved).unwrap_or_default(),
+                    ..running_result(assignment, attempts, now)
+                });
                 self.begin(assignment, key, attempts);
             }
         }

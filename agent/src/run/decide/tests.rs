@@ -73,6 +73,16 @@ fn assert_settled(plan: &Plan, assignments: &[Assignment], running: &[RunKey]) {
 }
 
 #[test]
+fn a_window_that_is_begun_again_keeps_what_is_over() {
+    let assignments = [continuous("a")];
+    let mut begun = result(&assignments[0], "Running", 1);
+    begun.resolved = vec![netdiag_crds::report::ResolvedFinding::default()];
+    let plan = decide(&assignments, &[begun], &[], now());
+    assert_eq!(begins(&plan), [("a", 2)]);
+    assert_eq!(plan.results[0].resolved.len(), 1);
+}
+
+#[test]
 fn a_new_assignment_begins_a_window_and_says_so() {
     let assignments = [once("a"), continuous("b")];
     let plan = decide(&assignments, &[], &[], now());
