@@ -3,7 +3,7 @@
 use netdiag_crds::report::{Probe, RunResult, state};
 use netdiag_diagnosis::{
     causes::{self, CHECKS, Check},
-    evidence::EvidenceWindow,
+    evidence::Lost,
     finding::Severity,
 };
 use prometheus_client::{
@@ -102,9 +102,9 @@ impl Metrics {
         self.running.set(i64::try_from(windows).unwrap_or(i64::MAX));
     }
 
-    /// A window ended with its evidence, and this is what its probes were like.
-    pub(super) fn saw(&self, window: &EvidenceWindow, probes: &[Probe]) {
-        for (what, count) in [(COUNTS, window.lost.counts), (SAMPLES, window.lost.samples)] {
+    /// A window ended with these losses, and this is what its probes were like.
+    pub(super) fn saw(&self, lost: Lost, probes: &[Probe]) {
+        for (what, count) in [(COUNTS, lost.counts), (SAMPLES, lost.samples)] {
             self.lost.get_or_create(&LostLabels { what }).inc_by(count);
         }
         for probe in probes {

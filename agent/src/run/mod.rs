@@ -12,7 +12,7 @@ mod watched;
 mod windows;
 mod writer;
 
-use std::{io, pin::pin, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use kube::{Api, core::DeserializeGuard};
@@ -28,10 +28,15 @@ use tokio::{
     time::interval,
 };
 
-use crate::{cli::RunArgs, probes::share_one_heap};
+use crate::{
+    cli::RunArgs,
+    probes::{Kernel, share_one_heap},
+    self_test,
+};
 use agent::Agent;
 use metrics::Metrics;
-use windows::Event;
+use status::About;
+use windows::{Event, work::Engine};
 
 /// The main loop comes round at least so often, though nothing happens, to show that it does not hang.
 const ROUND: Duration = Duration::from_secs(15);
@@ -83,8 +88,20 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         .await
         .map_err(|source| Error::Serve { source })?;
     let pulse = health.watch("main loop", HANGS_AFTER);
+    let windows = health.watch("windows", HANGS_AFTER);
     let mut round = interval(ROUND);
-    let mut agent = Agent::new(api, node_name, host_root, metrics, health);
+    let kernel = Kernel::load();
+    let forbidden = self_test::forbidden(&kernel);
+    for sentence in &forbidden {
+        tracing::warn!(
+            node = node_name,
+            sentence,
+            "The node forbids what a diagnosis needs"
+        );
+    }
+    let about = About::new(&kernel.facts, forbidden);
+    let work = Arc::new(Engine::new(kernel));
+    let mut agent = Agent::new(api, node_name, host_root, metrics, health, about, work);
     tracing::info!(
         node = agent.node(),
         version = env!("CARGO_PKG_VERSION"),
@@ -94,7 +111,10 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         loop {
             pulse.beat();
             tokio::select! {
-                _ = round.tick() => {}
+                // Without this beat the kubelet restarts the agent, which ends threads that hang.
+                _ = round.tick() => if agent.tick() {
+                    windows.beat();
+                },
                 step = watched.next() => match step {
                     Some(step) => agent.observe(step),
                     // A watch never ends by itself.

@@ -1,14 +1,16 @@
 //! An assignment's settings in the detectors' terms.
 
 use netdiag_crds::report::{Assignment, Unchecked};
-use netdiag_crds::severity::Severity as Wanted;
+use netdiag_crds::severity::Severity as Least;
 use netdiag_diagnosis::{Settings, SettingsError, causes, finding::Severity};
+
+use super::windows::work::Wanted;
 
 /// The settings of an assignment. Checks that this agent does not know are left to [`unknown_checks`].
 ///
 /// # Errors
 /// When an interface glob is malformed, or none of the checks is known.
-pub(super) fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
+fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
     let mut checks: Vec<String> = assignment
         .checks
         .iter()
@@ -29,8 +31,19 @@ pub(super) fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
     )
 }
 
+/// The settings and the unknown checks of an assignment.
+///
+/// # Errors
+/// As [`of`].
+pub(super) fn wanted(assignment: &Assignment) -> Result<Wanted, SettingsError> {
+    Ok(Wanted {
+        settings: of(assignment)?,
+        unchecked: unknown_checks(assignment).collect(),
+    })
+}
+
 /// Checks that a newer controller asks for and this agent does not know.
-pub(super) fn unknown_checks(assignment: &Assignment) -> impl Iterator<Item = Unchecked> {
+fn unknown_checks(assignment: &Assignment) -> impl Iterator<Item = Unchecked> {
     assignment
         .checks
         .iter()
@@ -45,11 +58,11 @@ pub(super) fn unknown_checks(assignment: &Assignment) -> impl Iterator<Item = Un
         })
 }
 
-fn severity(wanted: Wanted) -> Severity {
+fn severity(wanted: Least) -> Severity {
     match wanted {
-        Wanted::Info => Severity::Info,
-        Wanted::Warning => Severity::Warning,
-        Wanted::Critical => Severity::Critical,
+        Least::Info => Severity::Info,
+        Least::Warning => Severity::Warning,
+        Least::Critical => Severity::Critical,
     }
 }
 
@@ -75,7 +88,7 @@ mod tests {
                 exclude: vec!["eth9".to_owned()],
             }),
             pods: false,
-            min_severity: Wanted::Warning,
+            min_severity: Least::Warning,
             mode: Mode::Once,
             window_seconds: 35,
             suspend: false,

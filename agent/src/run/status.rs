@@ -10,7 +10,7 @@ use netdiag_crds::{
     conditions::{READY, Status, condition, reasons},
     report::{AgentInfo, Probe, ReportSummary, RunResult},
 };
-use netdiag_diagnosis::{EvidenceWindow, text::cut};
+use netdiag_diagnosis::text::cut;
 
 use crate::{
     probe_states,
@@ -42,11 +42,6 @@ impl About {
             probes: Vec::new(),
             conditions: Vec::new(),
         }
-    }
-
-    /// Remembers how the probes stood in a window.
-    pub(super) fn saw(&mut self, window: &EvidenceWindow) {
-        self.probes = probe_states::of(window);
     }
 
     /// An agent that may do less than it needs works all the same.
@@ -177,13 +172,15 @@ const MESSAGE: usize = 1024;
 
 #[cfg(test)]
 mod tests {
+    use netdiag_diagnosis::EvidenceWindow;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn about() -> About {
         let mut about = About::new(&KernelFacts::default(), Vec::new());
-        about.saw(&EvidenceWindow::default());
+        about.probes = probe_states::of(&EvidenceWindow::default());
         let drop = about.probes.first_mut().unwrap();
         drop.state = ATTACHED.to_owned();
         about

@@ -246,7 +246,8 @@ pub struct Window {
     pub end_time: Option<Time>,
     /// Seconds it lasted, or is to last.
     pub duration_seconds: i32,
-    /// The number of times that this window was begun: an interrupted one is discarded and begun anew.
+    /// The number of windows begun since the last that gave a result: an interrupted one is discarded and begun anew. 0
+    /// when this node had no room for it.
     pub attempts: i32,
 }
 

@@ -9,7 +9,8 @@ use netdiag_crds::{
     report::{Assignment, Mode, RunResult, Window, state},
 };
 
-/// A window that was interrupted so often is given up: something on this node ends the agent each time.
+/// A window that was interrupted so often is given up: something on this node ends the agent each time. A continuous run
+/// whose windows failed so often in a row ends on this node.
 pub const MAX_ATTEMPTS: i32 = 3;
 
 /// One run of one diagnosis: what a window belongs to.
@@ -118,7 +119,17 @@ impl Plan {
                 }
                 self.results.push(result);
             }
-            Some(result) if result.state == state::FAILED => self.results.push(result),
+            Some(mut result) if result.state == state::FAILED => {
+                if is_due_again(assignment, &result, now) {
+                    let attempts = begun.saturating_add(1);
+                    if let Some(window) = &mut result.window {
+                        // An agent that does not survive the next window learns that it was begun.
+                        window.attempts = attempts;
+                    }
+                    self.begin(assignment, key, attempts);
+                }
+                self.results.push(result);
+            }
             Some(result) if begun >= MAX_ATTEMPTS => {
                 self.results.push(given_up(result, now));
             }
@@ -140,6 +151,20 @@ impl Plan {
             attempts,
         });
     }
+}
+
+/// True if a run goes on after a window that failed: a continuous one does when the failed window's time is over, until
+/// too many have failed in a row. Its result stands meanwhile.
+fn is_due_again(assignment: &Assignment, failed: &RunResult, now: Timestamp) -> bool {
+    let Some(window) = &failed.window else {
+        return false;
+    };
+    let next = window
+        .start_time
+        .0
+        .as_second()
+        .saturating_add(assignment.window_seconds.into());
+    assignment.mode == Mode::Continuous && window.attempts < MAX_ATTEMPTS && next <= now.as_second()
 }
 
 /// The results that an earlier agent on this node has left. Of a minimal status a finished one does not say what was
@@ -177,8 +202,25 @@ fn given_up(result: RunResult, now: Timestamp) -> RunResult {
     failed(result, message, now)
 }
 
+/// A window failed and is not run again: it would fail again. Says so, and when the run ends on this node.
+pub fn lost(
+    assignment: &Assignment,
+    attempts: i32,
+    reason: &str,
+    started: Timestamp,
+    now: Timestamp,
+) -> RunResult {
+    let mut message = reason.to_owned();
+    if assignment.mode == Mode::Continuous && attempts >= MAX_ATTEMPTS {
+        message = format!(
+            "{message}; {MAX_ATTEMPTS} windows in a row gave nothing, so this node is left out until the diagnosis runs anew (change spec.rerun)"
+        );
+    }
+    failed(running_result(assignment, attempts, started), message, now)
+}
+
 /// A result that says why there is none.
-pub fn failed(mut result: RunResult, message: String, now: Timestamp) -> RunResult {
+fn failed(mut result: RunResult, message: String, now: Timestamp) -> RunResult {
     result.state = state::FAILED.to_owned();
     result.message = Some(message);
     if let Some(window) = &mut result.window {

@@ -170,6 +170,42 @@ fn the_reason_of_the_last_interruption_is_kept_when_given_up() {
 }
 
 #[test]
+fn a_failed_window_of_a_continuous_run_is_followed_by_the_next_when_its_time_is_over() {
+    let assignments = [continuous("a"), once("b")];
+    let at = |seconds| Timestamp::from_second(seconds).unwrap();
+    let failed = |attempts| {
+        let lost = |one| lost(one, attempts, "it hung", at(0), at(9));
+        assignments.each_ref().map(lost)
+    };
+    for attempts_before in [0, 1, 2] {
+        let results = failed(attempts_before);
+        assert!(
+            decide(&assignments, &results, &[], at(299))
+                .start
+                .is_empty()
+        );
+        let plan = decide(&assignments, &results, &[], at(300));
+        assert_eq!(begins(&plan), [("a", attempts_before + 1)], "once is once");
+        assert_eq!(attempts(&plan.results)[0], ("Failed", attempts_before + 1));
+        let running = [RunKey::of(&assignments[0])];
+        let again = decide(&assignments, &plan.results, &running, at(300));
+        assert!(again.start.is_empty());
+    }
+    let results = failed(MAX_ATTEMPTS);
+    let plan = decide(&assignments, &results, &[], at(100_000));
+    assert!(plan.start.is_empty());
+    let messages = plan.results.iter().map(|result| result.message.as_deref());
+    let [stopped, other] = messages.map(Option::unwrap).collect::<Vec<_>>()[..] else {
+        panic!("two results");
+    };
+    assert!(
+        stopped.contains("it hung") && stopped.contains("spec.rerun"),
+        "{stopped}"
+    );
+    assert_eq!(other, "it hung");
+}
+
+#[test]
 fn another_run_generation_or_uid_discards_window_and_result() {
     let old = once("a");
     let again = Assignment {

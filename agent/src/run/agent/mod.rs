@@ -1,6 +1,12 @@
 //! The agent's state between events: what is assigned, what was found, what runs.
 
-use std::{error::Error as StdError, path::PathBuf, time::Duration};
+use std::{
+    error::Error as StdError,
+    mem::take,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, jiff::Timestamp};
 use kube::{Api, core::DeserializeGuard, runtime::watcher};
@@ -9,24 +15,22 @@ use netdiag_crds::{
     NodeNetReport,
     report::{Assignment, Mode, RunResult, state},
 };
-use netdiag_diagnosis::{EvidenceWindow, diagnose, verdict::Blind};
 use netdiag_telemetry::health::Health;
 use tokio::time::timeout;
 
 use super::{
-    decide::{self, RunKey, decide},
+    decide::{self, RunKey, Start, decide},
     metrics::Metrics,
     settings,
     status::{self, About},
     watched::Watched,
-    windows::{Ended, Windows},
+    windows::{
+        Ended, NoOutcome, Windows,
+        work::{Order, Outcome, Wanted, Work},
+    },
     writer::Writer,
 };
-use crate::{
-    collect::Request,
-    probes::{Kernel, give_back},
-    report, self_test,
-};
+use crate::{collect::Request, report};
 
 /// With `continuous`, reports of many nodes are spread over this part of the interval, but no longer than the other.
 const JITTER_PART: u32 = 10;
@@ -35,6 +39,8 @@ const JITTER_AT_MOST: Duration = Duration::from_secs(15);
 /// a fact. Loading the probes takes about 0.3 s; on a machine that is much slower the node is not kept waiting for its
 /// acknowledgement.
 const BEGINNING: Duration = Duration::from_secs(5);
+/// The number of attempts of a window that was refused.
+const NEVER_BEGUN: i32 = 0;
 /// The time that the agent's end waits for a last write, and then for threads that still read.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -73,15 +79,11 @@ impl Agent {
         host_root: PathBuf,
         metrics: Metrics,
         health: Health,
+        about: About,
+        work: Arc<dyn Work>,
     ) -> Self {
-        let kernel = Kernel::load();
-        let forbidden = self_test::forbidden(&kernel);
-        for sentence in &forbidden {
-            tracing::warn!(node, sentence, "The node forbids what a diagnosis needs");
-        }
-        let about = About::new(&kernel.facts, forbidden);
         Self {
-            windows: Windows::new(kernel),
+            windows: Windows::new(work),
             writer: Writer::new(api, node.clone()),
             node,
             host_root,
@@ -203,72 +205,63 @@ impl Agent {
         let Ended {
             key,
             attempts,
-            evidence,
+            lasted,
+            outcome,
         } = ended;
         let assigned = |assignment: &&Assignment| RunKey::of(assignment) == key;
         let Some(assignment) = self.assignments.iter().find(assigned).cloned() else {
             return;
         };
         let mut delay = Duration::ZERO;
-        let result = match evidence {
-            Ok(window) => {
-                self.about.saw(&window);
-                self.metrics.saw(&window, &self.about.probes);
+        let (mut result, could_look) = match outcome {
+            Ok(Outcome {
+                result,
+                could_look,
+                probes,
+                lost,
+            }) => {
+                self.metrics.saw(lost, &probes);
+                self.about.probes = probes;
                 if assignment.mode == Mode::Continuous {
                     delay = jitter(assignment.window_seconds);
                 }
-                self.result(&assignment, &window, attempts)
+                (result, could_look)
             }
-            Err(interrupted) => {
-                let reason = interrupted.to_string();
+            Err(why) => {
+                let reason = why.to_string();
                 tracing::warn!(
                     node = self.node,
                     diagnosis = key.name,
                     reason,
-                    "A window was interrupted"
+                    "A window gave nothing"
                 );
-                let mut result = decide::interrupted(&assignment, attempts, reason, now());
-                self.remember(&mut result, &assignment, false);
-                result
+                let now = now();
+                let result = match why {
+                    NoOutcome::Stopped => decide::interrupted(&assignment, attempts, reason, now),
+                    NoOutcome::Panicked { .. } | NoOutcome::Hung { .. } => {
+                        decide::lost(&assignment, attempts, &reason, before(now, lasted), now)
+                    }
+                    NoOutcome::Refused(_) => {
+                        decide::lost(&assignment, NEVER_BEGUN, &reason, now, now)
+                    }
+                };
+                (result, false)
             }
         };
+        self.remember(&mut result, &assignment, could_look);
         self.metrics.ended(&result);
         self.results.retain(|result| !key.is_of(result));
         self.results.push(result);
         self.settle(delay);
-        // A window's evidence takes some megabytes for a moment.
-        give_back();
     }
 
-    fn result(&self, assignment: &Assignment, window: &EvidenceWindow, attempts: i32) -> RunResult {
-        let run = report::Run {
-            diagnosis: &assignment.name,
-            uid: Some(&assignment.uid),
-            generation: assignment.run_generation,
-            attempts,
-        };
-        let settings = match settings::of(assignment) {
-            Ok(settings) => settings,
-            Err(error) => {
-                let begun = decide::interrupted(assignment, attempts, String::new(), now());
-                return decide::failed(begun, error.to_string(), now());
-            }
-        };
-        let diagnosis = diagnose(window, &settings);
-        tracing::info!(
-            node = self.node,
-            diagnosis = assignment.name,
-            findings = diagnosis.findings.len(),
-            "A window ended"
-        );
-        let mut result = report::run_result(&diagnosis, window, &run);
-        result
-            .unchecked
-            .extend(settings::unknown_checks(assignment));
-        let blind = Blind::of(&diagnosis, window);
-        let could_look = !blind.is_some_and(|blind| blind.is_of_the_whole_run());
-        self.remember(&mut result, assignment, could_look);
-        result
+    /// The main loop comes round: begins what has become due by time. True if the agent can do its work.
+    pub(super) fn tick(&mut self) -> bool {
+        let has_failed = |result: &RunResult| result.state == state::FAILED;
+        if self.results.iter().any(has_failed) {
+            self.settle(Duration::ZERO);
+        }
+        self.windows.can_begin()
     }
 
     /// Gives a result what the earlier one of its run knew.
@@ -290,33 +283,33 @@ impl Agent {
 
     /// Brings windows, results and status to what the assignments ask for.
     fn settle(&mut self, delay: Duration) {
-        let plan = decide(
+        let mut plan = decide(
             &self.assignments,
             &self.results,
             &self.windows.keys(),
             now(),
         );
         self.windows.stop(&plan.stop);
-        for start in plan.start {
-            let seconds = u64::try_from(start.seconds).unwrap_or_default();
-            let pods = self
-                .assignments
-                .iter()
-                .any(|assignment| RunKey::of(assignment) == start.key && assignment.pods);
-            tracing::debug!(
-                node = self.node,
-                diagnosis = start.key.name,
-                seconds,
-                attempts = start.attempts,
-                "Beginning a window"
-            );
-            let request = Request {
-                node: self.node.clone(),
-                host_root: self.host_root.clone(),
-                duration: Duration::from_secs(seconds),
-                pods,
+        for assignment in &self.assignments {
+            if let Ok(wanted) = settings::wanted(assignment) {
+                self.windows.want(&RunKey::of(assignment), &wanted);
+            }
+        }
+        for start in take(&mut plan.start) {
+            let is_it = |assignment: &&Assignment| RunKey::of(assignment) == start.key;
+            let Some(assignment) = self.assignments.iter().find(is_it) else {
+                continue;
             };
-            self.windows.start(start, request);
+            match settings::wanted(assignment) {
+                Ok(wanted) => self.windows.start(self.order(assignment, start, wanted)),
+                Err(error) => {
+                    let now = now();
+                    let failed =
+                        decide::lost(assignment, start.attempts, &error.to_string(), now, now);
+                    let of_run = plan.results.iter_mut().filter(|it| start.key.is_of(it));
+                    of_run.for_each(|result| result.clone_from(&failed));
+                }
+            }
         }
         self.metrics.set_running(self.windows.keys().len());
         self.results = plan.results;
@@ -333,6 +326,28 @@ impl Agent {
                 delay
             };
             self.writer.want(status, delay);
+        }
+    }
+
+    fn order(&self, assignment: &Assignment, start: Start, wanted: Wanted) -> Order {
+        let seconds = u64::try_from(start.seconds).unwrap_or_default();
+        tracing::debug!(
+            node = self.node,
+            diagnosis = start.key.name,
+            seconds,
+            attempts = start.attempts,
+            "Beginning a window"
+        );
+        Order {
+            key: start.key,
+            attempts: start.attempts,
+            request: Request {
+                node: self.node.clone(),
+                host_root: self.host_root.clone(),
+                duration: Duration::from_secs(seconds),
+                pods: assignment.pods,
+            },
+            wanted: Arc::new(Mutex::new(wanted)),
         }
     }
 
@@ -370,8 +385,16 @@ fn jitter(window_seconds: i32) -> Duration {
         .mul_f64(fastrand::f64())
 }
 
+fn before(now: Timestamp, lasted: Duration) -> Timestamp {
+    let lasted = i64::try_from(lasted.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(now.as_second().saturating_sub(lasted)).unwrap_or(now)
+}
+
 /// Whole seconds, as the API keeps them.
 fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests;
