@@ -4,11 +4,14 @@
 mod schema;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     future::pending,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use kube::{Client, Config};
@@ -16,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    sync::watch::{Receiver, Sender},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::Instant,
 };
 
@@ -49,6 +52,8 @@ pub struct Request {
     pub content_type: String,
     /// The body; null where there is none.
     pub body: Value,
+    /// Bytes of the body.
+    pub bytes: usize,
     /// The moment of its arrival.
     pub at: Instant,
 }
@@ -62,6 +67,12 @@ impl Request {
     /// True for a write of an object of this collection.
     pub fn writes(&self, collection: &str) -> bool {
         self.method == "PATCH" && self.path.starts_with(collection)
+    }
+
+    /// The one object that the request selects by its name.
+    fn selected_name(&self) -> Option<&str> {
+        self.parameter("fieldSelector")?
+            .strip_prefix("metadata.name%3D")
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {
@@ -106,9 +117,14 @@ struct State {
     faults: Mutex<Faults>,
     /// Collections whose watches bring nothing any more.
     deaf: Mutex<BTreeSet<String>>,
-    /// The version of the newest object.
-    newest: Sender<usize>,
+    /// Requests are only counted.
+    forgets: AtomicBool,
+    /// Bytes of answers and events.
+    sent: AtomicU64,
 }
+
+/// Changes that a watch can still begin from.
+const KEPT_CHANGES: usize = 20_000;
 
 /// Objects by collection and name, and every change of one: the version is the number of changes.
 #[derive(Default)]
@@ -116,7 +132,21 @@ struct Cluster {
     objects: BTreeMap<String, BTreeMap<String, Value>>,
     /// Schemas of collections; what has none takes every write.
     schemas: BTreeMap<String, Value>,
-    changes: Vec<(String, Value)>,
+    /// The latest changes.
+    changes: VecDeque<Change>,
+    /// Changes before these.
+    forgotten: usize,
+    /// Watches of a collection, or of the one object in it that has this name.
+    watchers: HashMap<(String, Option<String>), Vec<UnboundedSender<Event>>>,
+}
+
+/// An event of a watch, as it is sent.
+type Event = Arc<str>;
+
+struct Change {
+    collection: String,
+    name: String,
+    event: Event,
 }
 
 impl Server {
@@ -134,7 +164,8 @@ impl Server {
                 requests: Mutex::default(),
                 faults: Mutex::new(Box::new(|_| None)),
                 deaf: Mutex::default(),
-                newest: Sender::new(0),
+                forgets: AtomicBool::new(false),
+                sent: AtomicU64::new(0),
             }),
         };
         let state = Arc::clone(&server.state);
@@ -177,6 +208,30 @@ impl Server {
         cluster.schemas.insert(collection.to_owned(), schema);
     }
 
+    /// The kubeconfig of a program that is to speak to this server.
+    pub fn kubeconfig(&self) -> String {
+        let server = format!("http://{}", self.address);
+        let config = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": server}}],
+            "users": [{"name": "test", "user": {}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        });
+        config.to_string()
+    }
+
+    /// From now on requests are shown to the faults and not written down.
+    pub fn forget_requests(&self) {
+        self.state.forgets.store(true, Ordering::Relaxed);
+    }
+
+    /// Bytes of all answers and events so far.
+    pub fn sent(&self) -> u64 {
+        self.state.sent.load(Ordering::Relaxed)
+    }
+
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
         locked(&self.state.requests).clone()
@@ -185,7 +240,6 @@ impl Server {
     /// Stores an object as it is, as somebody else would.
     pub fn put(&self, collection: &str, name: &str, object: Value) {
         locked(&self.state.cluster).store(collection, name, object);
-        self.state.tell();
     }
 
     /// Changes an object in place, as somebody else would; nothing happens where it is not there.
@@ -199,8 +253,6 @@ impl Server {
             change(&mut object);
             cluster.store(collection, name, object);
         }
-        drop(cluster);
-        self.state.tell();
     }
 
     /// Names of the objects of a collection.
@@ -213,7 +265,6 @@ impl Server {
     /// Deletes an object.
     pub fn delete(&self, collection: &str, name: &str) {
         locked(&self.state.cluster).delete(collection, name);
-        self.state.tell();
     }
 
     /// An object as it is now.
@@ -228,73 +279,105 @@ fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl State {
-    fn tell(&self) {
-        let newest = locked(&self.cluster).changes.len();
-        self.newest.send_replace(newest);
-    }
-
+    /// Answers the requests of one connection.
     async fn serve(&self, stream: TcpStream) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
-        let request = read(&mut stream).await?;
-        locked(&self.requests).push(request.clone());
-        let fault = (locked(&self.faults))(&request);
-        match fault {
-            Some(Fault::Refuse { code, retry_after }) => {
-                let wait = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n"));
-                let wait = wait.unwrap_or_default();
-                respond(&mut stream, code, &wait, "refused on request").await
+        while let Some(request) = read(&mut stream).await? {
+            if !self.forgets.load(Ordering::Relaxed) {
+                locked(&self.requests).push(request.clone());
             }
-            Some(Fault::NoAnswer) => pending().await,
-            Some(Fault::EndWatch) => {
-                begin_watch(&mut stream).await?;
-                stream.write_all(b"0\r\n\r\n").await
-            }
-            Some(Fault::DeafWatch) => {
-                begin_watch(&mut stream).await?;
-                pending().await
-            }
-            None if request.is_watch() => self.watch(&mut stream, &request).await,
-            None => {
-                let (code, answer) = locked(&self.cluster).answer(&request);
-                self.tell();
-                respond(&mut stream, code, "", &answer.to_string()).await
+            let fault = (locked(&self.faults))(&request);
+            match fault {
+                Some(Fault::Refuse { code, retry_after }) => {
+                    let wait = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n"));
+                    let wait = wait.unwrap_or_default();
+                    self.respond(&mut stream, code, &wait, "refused on request")
+                        .await?;
+                }
+                Some(Fault::NoAnswer) => pending::<()>().await,
+                Some(Fault::EndWatch) => {
+                    begin_watch(&mut stream).await?;
+                    return stream.write_all(b"0\r\n\r\n").await;
+                }
+                Some(Fault::DeafWatch) => {
+                    begin_watch(&mut stream).await?;
+                    pending::<()>().await;
+                }
+                None if request.is_watch() => return self.watch(&mut stream, &request).await,
+                None => {
+                    let (code, answer) = locked(&self.cluster).answer(&request);
+                    self.respond(&mut stream, code, "", &answer.to_string())
+                        .await?;
+                }
             }
         }
+        Ok(())
     }
 
     async fn watch(&self, stream: &mut BufReader<TcpStream>, request: &Request) -> io::Result<()> {
-        begin_watch(stream).await?;
         let since = request.parameter("resourceVersion").unwrap_or_default();
-        let mut sent: usize = since.parse().unwrap_or_default();
-        let mut newest: Receiver<usize> = self.newest.subscribe();
-        loop {
-            if locked(&self.deaf).contains(&request.path) {
-                pending::<()>().await;
-            }
-            let events: Vec<String> = {
-                let cluster = locked(&self.cluster);
-                let changes = cluster.changes.iter().skip(sent);
-                sent = cluster.changes.len();
-                let ours = changes.filter(|(collection, _)| *collection == request.path);
-                ours.map(|(_, event)| format!("{event}\n")).collect()
-            };
-            for event in events {
-                let chunk = format!("{:x}\r\n{event}\r\n", event.len());
-                stream.write_all(chunk.as_bytes()).await?;
-            }
-            stream.flush().await?;
-            if newest.changed().await.is_err() {
-                return Ok(());
-            }
+        let since: usize = since.parse().unwrap_or_default();
+        let begun = locked(&self.cluster).watch(request, since);
+        let Some((missed, mut events)) = begun else {
+            let (code, gone) = failure(410, "too old resource version");
+            return self.respond(stream, code, "", &gone.to_string()).await;
+        };
+        begin_watch(stream).await?;
+        for event in missed {
+            self.send(stream, &request.path, &event).await?;
         }
+        while let Some(event) = events.recv().await {
+            self.send(stream, &request.path, &event).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(
+        &self,
+        stream: &mut BufReader<TcpStream>,
+        collection: &str,
+        event: &str,
+    ) -> io::Result<()> {
+        if locked(&self.deaf).contains(collection) {
+            pending::<()>().await;
+        }
+        let chunk = format!("{:x}\r\n{event}\r\n", event.len());
+        self.count(chunk.len());
+        stream.write_all(chunk.as_bytes()).await?;
+        stream.flush().await
+    }
+
+    async fn respond(
+        &self,
+        stream: &mut BufReader<TcpStream>,
+        code: u16,
+        headers: &str,
+        body: &str,
+    ) -> io::Result<()> {
+        let head = format!(
+            "HTTP/1.1 {code} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        self.count(head.len() + body.len());
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(body.as_bytes()).await?;
+        stream.flush().await
+    }
+
+    fn count(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Request> {
+/// The next request; `None` when the client has closed the connection.
+async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
-        stream.read_line(&mut line).await?;
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(None);
+        }
         if line.trim().is_empty() {
             break;
         }
@@ -311,29 +394,15 @@ async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Request> {
     let method = words.next().unwrap_or_default();
     let target = words.next().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    Ok(Request {
+    Ok(Some(Request {
         method: method.to_owned(),
         path: path.to_owned(),
         query: query.trim_start_matches('&').to_owned(),
         content_type: header("content-type").to_owned(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
+        bytes: body.len(),
         at: Instant::now(),
-    })
-}
-
-async fn respond(
-    stream: &mut BufReader<TcpStream>,
-    code: u16,
-    headers: &str,
-    body: &str,
-) -> io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 {code} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    stream.flush().await
+    }))
 }
 
 async fn begin_watch(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
@@ -402,9 +471,7 @@ impl Cluster {
     }
 
     fn list(&self, collection: &str, request: &Request) -> Value {
-        let name = request
-            .parameter("fieldSelector")
-            .and_then(|selector| selector.strip_prefix("metadata.name%3D"));
+        let name = request.selected_name();
         let all = self.objects.get(collection).into_iter().flatten();
         let items: Vec<&Value> = all
             .filter(|(own, _)| name.is_none_or(|name| name == *own))
@@ -413,7 +480,7 @@ impl Cluster {
         json!({
             "apiVersion": "v1",
             "kind": "List",
-            "metadata": {"resourceVersion": self.changes.len().to_string()},
+            "metadata": {"resourceVersion": self.version().to_string()},
             "items": items,
         })
     }
@@ -447,7 +514,7 @@ impl Cluster {
                 "kind": body["kind"],
                 "metadata": {
                     "name": name,
-                    "uid": format!("uid-{}", self.changes.len()),
+                    "uid": format!("uid-{}", self.version()),
                     "creationTimestamp": "2026-01-01T00:00:00Z",
                     "generation": 0,
                 },
@@ -473,27 +540,64 @@ impl Cluster {
     }
 
     fn store(&mut self, collection: &str, name: &str, mut object: Value) -> Value {
-        let version = self.changes.len() + 1;
+        let version = self.version() + 1;
         object["metadata"]["resourceVersion"] = json!(version.to_string());
         let all = self.objects.entry(collection.to_owned()).or_default();
         let is_new = all.insert(name.to_owned(), object.clone()).is_none();
         let type_ = if is_new { "ADDED" } else { "MODIFIED" };
-        self.changed(collection, type_, &object);
+        self.changed(collection, name, type_, &object);
         object
     }
 
     fn delete(&mut self, collection: &str, name: &str) {
         let all = self.objects.entry(collection.to_owned()).or_default();
         if let Some(mut object) = all.remove(name) {
-            let version = self.changes.len() + 1;
+            let version = self.version() + 1;
             object["metadata"]["resourceVersion"] = json!(version.to_string());
-            self.changed(collection, "DELETED", &object);
+            self.changed(collection, name, "DELETED", &object);
         }
     }
 
-    fn changed(&mut self, collection: &str, type_: &str, object: &Value) {
+    fn version(&self) -> usize {
+        self.forgotten + self.changes.len()
+    }
+
+    fn changed(&mut self, collection: &str, name: &str, type_: &str, object: &Value) {
         let event = json!({"type": type_, "object": object});
-        self.changes.push((collection.to_owned(), event));
+        let event: Event = format!("{event}\n").into();
+        for of in [None, Some(name.to_owned())] {
+            if let Some(watchers) = self.watchers.get_mut(&(collection.to_owned(), of)) {
+                watchers.retain(|watcher| watcher.send(Arc::clone(&event)).is_ok());
+            }
+        }
+        self.changes.push_back(Change {
+            collection: collection.to_owned(),
+            name: name.to_owned(),
+            event,
+        });
+        if self.changes.len() > KEPT_CHANGES {
+            self.changes.pop_front();
+            self.forgotten += 1;
+        }
+    }
+
+    /// The events since a version, and those to come; `None` where it is too long ago.
+    fn watch(
+        &mut self,
+        request: &Request,
+        since: usize,
+    ) -> Option<(Vec<Event>, UnboundedReceiver<Event>)> {
+        let name = request.selected_name();
+        let known = since.checked_sub(self.forgotten)?;
+        let missed = self.changes.iter().skip(known);
+        let ours = missed.filter(|change| {
+            change.collection == request.path && name.is_none_or(|name| name == change.name)
+        });
+        let ours = ours.map(|change| Arc::clone(&change.event)).collect();
+        let (sender, events) = unbounded_channel();
+        let key = (request.path.clone(), name.map(str::to_owned));
+        self.watchers.entry(key).or_default().push(sender);
+        Some((ours, events))
     }
 }
 
