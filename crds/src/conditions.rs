@@ -25,6 +25,8 @@ pub mod reasons {
     pub const ALL_REPORTED: &str = "AllReported";
     /// Complete: some nodes failed or did not answer in time.
     pub const GRACE_PERIOD_OVER: &str = "GracePeriodOver";
+    /// Complete: a later run has the place of its results on some nodes, and the answer stands as it was then.
+    pub const RESULTS_GONE: &str = "ResultsGone";
     /// Complete and Degraded: the spec selects no node.
     pub const NO_NODES_SELECTED: &str = "NoNodesSelected";
     /// Complete and Degraded: every node of the run was deleted.

@@ -40,6 +40,8 @@ pub const LABEL_VALUE: usize = 63;
 pub const ONCE_SECONDS: std::ops::RangeInclusive<i32> = 1..=3600;
 /// Seconds between reports: `continuous.intervalSeconds`.
 pub const CONTINUOUS_SECONDS: std::ops::RangeInclusive<i32> = 60..=86_400;
+/// Longest time over which the nodes of a run spread their results: half of what the controller waits after a window.
+pub const SPREAD_SECONDS: i32 = 30;
 /// Longest `ttlSecondsAfterFinished`: a year.
 pub const TTL_SECONDS: i32 = 31_536_000;
 

@@ -149,9 +149,22 @@ pub struct Assignment {
     /// Seconds of a window.
     #[schemars(range(min = 1, max = *limits::CONTINUOUS_SECONDS.end()))]
     pub window_seconds: i32,
+    /// Seconds over which the nodes of the run spread their results, so that they do not write all at once. 0: a small
+    /// fleet.
+    #[schemars(range(min = 0, max = limits::SPREAD_SECONDS))]
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spread_seconds: i32,
     /// End the running window and start none; results stay.
     #[serde(default)]
     pub suspend: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 /// The repetition of a watch.
