@@ -7,7 +7,10 @@ mod agent;
 pub mod decide;
 mod metrics;
 mod settings;
+#[cfg(feature = "testing")]
+pub mod simulated;
 mod status;
+mod turn;
 mod watched;
 mod windows;
 mod writer;

@@ -91,6 +91,7 @@ mod tests {
             min_severity: Least::Warning,
             mode: Mode::Once,
             window_seconds: 35,
+            spread_seconds: 0,
             suspend: false,
         }
     }

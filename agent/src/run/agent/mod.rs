@@ -13,7 +13,7 @@ use kube::{Api, core::DeserializeGuard, runtime::watcher};
 use netdiag_client::watch::Step;
 use netdiag_crds::{
     NodeNetReport,
-    report::{Assignment, Mode, RunResult, state},
+    report::{Assignment, RunResult, state},
 };
 use netdiag_telemetry::health::Health;
 use tokio::time::timeout;
@@ -23,6 +23,7 @@ use super::{
     metrics::Metrics,
     settings,
     status::{self, About},
+    turn::turn,
     watched::Watched,
     windows::{
         Ended, NoOutcome, Windows,
@@ -32,9 +33,10 @@ use super::{
 };
 use crate::{collect::Request, report};
 
-/// With `continuous`, reports of many nodes are spread over this part of the interval, but no longer than the other.
-const JITTER_PART: u32 = 10;
-const JITTER_AT_MOST: Duration = Duration::from_secs(15);
+/// Windows that end within so short a time of each other share a write: those of diagnoses that were applied together.
+const TOGETHER: Duration = Duration::from_secs(3);
+/// A thread that is late with what it saw is waited for so long more.
+const LATE: Duration = Duration::from_millis(500);
 /// The time for which the report that a window runs waits until the window counts, so that `Running` is no promise but
 /// a fact. Loading the probes takes about 0.3 s; on a machine that is much slower the node is not kept waiting for its
 /// acknowledgement.
@@ -222,9 +224,7 @@ impl Agent {
             }) => {
                 self.metrics.saw(lost, &probes);
                 self.about.probes = probes;
-                if assignment.mode == Mode::Continuous {
-                    delay = jitter(assignment.window_seconds);
-                }
+                delay = turn(&self.node, assignment.spread_seconds);
                 (result, could_look)
             }
             Err(why) => {
@@ -252,6 +252,10 @@ impl Agent {
         self.metrics.ended(&result);
         self.results.retain(|result| !key.is_of(result));
         self.results.push(result);
+        let others = self.windows.last_end_within(TOGETHER);
+        if others > Duration::ZERO {
+            delay = delay.max(others + LATE);
+        }
         self.settle(delay);
     }
 
@@ -376,13 +380,6 @@ impl WrittenReport {
             rest: bytes(serde_json::to_vec(&metadata)) + bytes(serde_json::to_vec(&report.spec)),
         }
     }
-}
-
-fn jitter(window_seconds: i32) -> Duration {
-    let interval = Duration::from_secs(u64::try_from(window_seconds).unwrap_or_default());
-    (interval / JITTER_PART)
-        .min(JITTER_AT_MOST)
-        .mul_f64(fastrand::f64())
 }
 
 fn before(now: Timestamp, lasted: Duration) -> Timestamp {

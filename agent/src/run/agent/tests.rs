@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use netdiag_client::{bounded::Deadlines, testing::Server};
-use netdiag_crds::{NodeNetReportSpec, severity::Severity};
+use netdiag_crds::{NodeNetReportSpec, report::Mode, severity::Severity};
 use prometheus_client::registry::Registry;
 
 use super::*;
@@ -40,6 +40,7 @@ fn assignment(name: &str, mode: Mode, run_generation: i64) -> Assignment {
         min_severity: Severity::default(),
         mode,
         window_seconds: 3_600,
+        spread_seconds: 0,
         suspend: false,
     }
 }

@@ -21,6 +21,7 @@ fn once(name: &str) -> Assignment {
         min_severity: Severity::default(),
         mode: Mode::Once,
         window_seconds: 35,
+        spread_seconds: 0,
         suspend: false,
     }
 }

@@ -73,6 +73,8 @@ struct Running {
     /// It was told to stop, and nobody waits for what it gives.
     is_stopped: bool,
     began: Instant,
+    /// The time at which its last counters are read.
+    ends: Instant,
     /// The time from which on it hangs.
     deadline: Instant,
 }
@@ -173,6 +175,14 @@ impl Windows {
         !self.waiting.is_empty() || running.any(|one| !one.counts && !one.is_stopped)
     }
 
+    /// The time until all windows that are to end within `limit` have ended: what they see can be written at once.
+    pub(super) fn last_end_within(&self, limit: Duration) -> Duration {
+        let now = Instant::now();
+        let running = self.running.values().filter(|one| !one.is_stopped);
+        let left = running.map(|one| one.ends.saturating_duration_since(now));
+        left.filter(|left| *left <= limit).max().unwrap_or_default()
+    }
+
     /// True while windows can be begun. If not, only a restart helps.
     pub(super) fn can_begin(&self) -> bool {
         self.hung.len() < MOST_HUNG
@@ -234,6 +244,7 @@ impl Windows {
             counts: false,
             is_stopped: false,
             began: Instant::now(),
+            ends: Instant::now() + order.request.duration,
             deadline: Instant::now() + order.request.duration + LONGEST_COLLECTION,
         };
         let (work, stages) = (Arc::clone(&self.work), self.stages.clone());
