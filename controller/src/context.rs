@@ -10,6 +10,7 @@ use kube::{
 use crate::{
     metrics::Metrics,
     older::OlderSchema,
+    pace::Paces,
     retry::Failures,
     run::{moment::Moments, time::RunningTime},
     stores::Stores,
@@ -23,6 +24,8 @@ pub struct Context {
     pub stores: Stores,
     /// Failures in a row of its own objects.
     pub failures: Failures,
+    /// To look at the same object and write it only so often.
+    pub paces: Paces,
     /// The fields that the CRD of the objects that it writes lacks.
     pub older: OlderSchema,
     /// To know how long each run has been going on.
@@ -46,6 +49,7 @@ impl Context {
             client: client.clone(),
             stores: stores.clone(),
             failures: Failures::default(),
+            paces: Paces::default(),
             older: OlderSchema::new(time.clone()),
             moments: Arc::clone(moments),
             recorder: Recorder::new(client.clone(), Reporter::from("netdiag-controller")),

@@ -127,6 +127,18 @@ impl Cluster {
         self.server.edit(NODES, "n00", |node| {
             node["metadata"]["labels"] = json!({"after": seconds.to_string()});
         });
+        // A finished run is no concern of a node's labels.
+        self.server.edit(DIAGNOSES, "d", |diagnosis| {
+            diagnosis["metadata"]["annotations"] = json!({"after": seconds.to_string()});
+        });
+    }
+
+    /// True when the Event of a turning point was made, which follows the write that brought it.
+    fn is_announced(&self, reason: &str) -> bool {
+        let requests = self.server.requests();
+        requests
+            .iter()
+            .any(|request| request.body["reason"] == reason)
     }
 
     /// The message of a condition.

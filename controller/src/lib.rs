@@ -51,4 +51,5 @@ mod stores;
 #[cfg(test)]
 mod testing;
 mod versions;
+mod wake;
 mod watch;

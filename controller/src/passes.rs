@@ -68,7 +68,12 @@ where
             let began = Instant::now();
             let metrics = context.metrics.clone();
             let under_way = Arc::clone(&under_way);
-            if let Some(wait) = context.failures.wait(&object.name_any()) {
+            let name_of_object = object.name_any();
+            let waits = [
+                context.failures.wait(&name_of_object),
+                context.paces.wait(&name_of_object),
+            ];
+            if let Some(wait) = waits.into_iter().flatten().max() {
                 return future::ready(Ok(Action::requeue(wait))).left_future();
             }
             under_way.fetch_add(1, Ordering::Relaxed);

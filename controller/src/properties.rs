@@ -236,7 +236,7 @@ impl Cluster {
         let status = match plan.action {
             Action::Nothing => return,
             Action::Delete => panic!("nobody asked for it"),
-            Action::WriteStatus(status) => *status,
+            Action::WriteStatus(status) | Action::WriteNumbers(status) => *status,
         };
         if status.start_time.is_some() && self.first.is_none() {
             let names = world_selection(&self.diagnosis, &self.nodes);

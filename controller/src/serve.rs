@@ -207,6 +207,7 @@ fn start_controllers(
         pulse: health.watch(diagnosis::NAME, HANGS_AFTER),
         forget: |context, name| {
             context.failures.forget(name);
+            context.paces.forget(name);
             context.moments.forget(name);
         },
     };

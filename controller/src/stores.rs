@@ -1,12 +1,13 @@
 //! Watches: a cached copy of every object the controllers look at, and the queues that changes wake them through.
 
 use futures::channel::mpsc;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo};
 use kube::{
-    Client, ResourceExt,
+    Client,
+    api::ObjectMeta,
     runtime::{
         controller::ReconcileRequest,
-        reflector::{self, ObjectRef, Store, store::WriterDropped},
+        reflector::{self, Store, store::WriterDropped},
     },
 };
 use netdiag_crds::{NodeNetDiagnosis, NodeNetReport};
@@ -16,7 +17,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     heartbeats::Heartbeats,
     run::time::RunningTime,
-    stored_report::{keep_heartbeat, served_diagnoses},
+    stored_report::shrink::shrink,
+    wake::{DiagnosisChanges, NodeChanges, ReportChanges, Waker},
     watch::Watch,
 };
 
@@ -69,18 +71,18 @@ impl Stores {
             writer: node_writer,
             tidy: shrink_node,
         };
-        let wake = waker.clone();
-        nodes.spawn(tracker, shutdown, move |node| wake.node_changed(node));
+        let mut changes = NodeChanges::new(&waker);
+        nodes.spawn(tracker, shutdown, move |node| changes.changed(node));
         let reports = Watch {
             name: "watch of NodeNetReport",
             client,
             time,
             health,
             writer: report_writer,
-            tidy: keep_heartbeat,
+            tidy: shrink,
         };
-        let wake = waker.clone();
-        reports.spawn(tracker, shutdown, move |report| wake.report_changed(report));
+        let mut changes = ReportChanges::new(&waker);
+        reports.spawn(tracker, shutdown, move |report| changes.changed(report));
         let diagnoses = Watch {
             name: "watch of NodeNetDiagnosis",
             client,
@@ -89,8 +91,9 @@ impl Stores {
             writer: diagnosis_writer,
             tidy: |diagnosis: &mut NodeNetDiagnosis| diagnosis.metadata.managed_fields = None,
         };
+        let mut changes = DiagnosisChanges::new(&waker);
         diagnoses.spawn(tracker, shutdown, move |diagnosis| {
-            waker.diagnosis_changed(diagnosis);
+            changes.changed(diagnosis);
         });
         (stores, queues)
     }
@@ -107,125 +110,43 @@ impl Stores {
     }
 }
 
-/// A Node's image list and managed fields are most of its size.
+/// Leaves of a Node what is read here, most of which a heartbeat does not change.
 pub fn shrink_node(node: &mut Node) {
-    node.metadata.managed_fields = None;
-    node.metadata.annotations = None;
-    if let Some(status) = &mut node.status {
-        status.images = None;
-    }
-}
-
-/// Turns changes into requests to reconcile.
-#[derive(Clone)]
-struct Waker {
-    stores: Stores,
-    diagnoses: mpsc::UnboundedSender<ReconcileRequest<NodeNetDiagnosis>>,
-    nodes: mpsc::UnboundedSender<ReconcileRequest<Node>>,
-}
-
-impl Waker {
-    fn new(stores: Stores) -> (Self, Queues) {
-        let (diagnosis_sender, diagnoses) = mpsc::unbounded();
-        let (node_sender, nodes) = mpsc::unbounded();
-        let waker = Self {
-            stores,
-            diagnoses: diagnosis_sender,
-            nodes: node_sender,
-        };
-        (waker, Queues { diagnoses, nodes })
-    }
-
-    /// A node joins, leaves, changes its labels or its readiness: its report may change, and any diagnosis.
-    fn node_changed(&self, node: Option<&Node>) {
-        match node {
-            Some(node) => self.wake_node(ObjectRef::from_obj(node)),
-            None => self.wake_all_nodes(),
-        }
-        self.wake_all_diagnoses();
-    }
-
-    /// A report changes: its node's assignments may need repair, and the diagnoses that it serves roll it up.
-    fn report_changed(&self, report: Option<&NodeNetReport>) {
-        let heartbeats = &self.stores.heartbeats;
-        let Some(report) = report else {
-            for report in self.stores.reports.state() {
-                heartbeats.note(&report);
-            }
-            self.wake_all_nodes();
-            self.wake_all_diagnoses();
-            return;
-        };
-        let name = report.name_any();
-        let object = ObjectRef::from_obj(report);
-        match self.stores.reports.get(&object) {
-            Some(_) => heartbeats.note(report),
-            None => heartbeats.forget(&name),
-        }
-        self.wake_node(ObjectRef::new(&name));
-        for name in served_diagnoses(report) {
-            self.wake_diagnosis(ObjectRef::new(name));
-        }
-    }
-
-    /// A diagnosis changes: any node may gain or lose an assignment.
-    fn diagnosis_changed(&self, diagnosis: Option<&NodeNetDiagnosis>) {
-        match diagnosis {
-            Some(diagnosis) => self.wake_diagnosis(ObjectRef::from_obj(diagnosis)),
-            None => self.wake_all_diagnoses(),
-        }
-        self.wake_all_nodes();
-    }
-
-    fn wake_all_nodes(&self) {
-        for node in self.stores.nodes.state() {
-            self.wake_node(ObjectRef::from_obj(node.as_ref()));
-        }
-    }
-
-    fn wake_all_diagnoses(&self) {
-        for diagnosis in self.stores.diagnoses.state() {
-            self.wake_diagnosis(ObjectRef::from_obj(diagnosis.as_ref()));
-        }
-    }
-
-    fn wake_node(&self, node: ObjectRef<Node>) {
-        // A send fails only when its controller has ended, which happens at shutdown.
-        let _ = self.nodes.unbounded_send(node.into());
-    }
-
-    fn wake_diagnosis(&self, diagnosis: ObjectRef<NodeNetDiagnosis>) {
-        let _ = self.diagnoses.unbounded_send(diagnosis.into());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures::StreamExt;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_report_wakes_its_node_and_the_diagnoses_it_serves() {
-        let (nodes, _node_writer) = reflector::store();
-        let (reports, _report_writer) = reflector::store();
-        let (diagnoses, _diagnosis_writer) = reflector::store();
-        let stores = Stores {
-            nodes,
-            reports,
-            diagnoses,
-            heartbeats: Heartbeats::new(RunningTime::start()),
-        };
-        let (waker, mut queues) = Waker::new(stores);
-        let report = crate::testing::ReportBuilder::new("a")
-            .assigned(0)
-            .refused()
-            .build();
-        waker.report_changed(Some(&report));
-        drop(waker);
-        let node = queues.nodes.next().await.expect("woken");
-        assert_eq!(node.obj_ref.name, "a");
-        let diagnosis = queues.diagnoses.next().await.expect("woken");
-        assert_eq!(diagnosis.obj_ref.name, "rx-dropped");
-    }
+    let metadata = std::mem::take(&mut node.metadata);
+    node.metadata = ObjectMeta {
+        name: metadata.name,
+        uid: metadata.uid,
+        resource_version: metadata.resource_version,
+        labels: metadata.labels,
+        creation_timestamp: metadata.creation_timestamp,
+        deletion_timestamp: metadata.deletion_timestamp,
+        ..ObjectMeta::default()
+    };
+    node.spec = node.spec.take().map(|spec| NodeSpec {
+        taints: spec.taints,
+        unschedulable: spec.unschedulable,
+        ..NodeSpec::default()
+    });
+    let Some(status) = node.status.take() else {
+        return;
+    };
+    let ready = status.conditions.into_iter().flatten();
+    let ready = ready.filter(|condition| condition.type_ == "Ready");
+    let ready = ready.map(|condition| NodeCondition {
+        type_: condition.type_,
+        status: condition.status,
+        ..NodeCondition::default()
+    });
+    let ready: Vec<_> = ready.collect();
+    node.status = Some(NodeStatus {
+        conditions: (!ready.is_empty()).then_some(ready),
+        node_info: status.node_info.map(|info| NodeSystemInfo {
+            architecture: info.architecture,
+            kernel_version: info.kernel_version,
+            operating_system: info.operating_system,
+            os_image: info.os_image,
+            ..NodeSystemInfo::default()
+        }),
+        ..NodeStatus::default()
+    });
 }

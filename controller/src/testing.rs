@@ -21,7 +21,7 @@ use netdiag_crds::{
 };
 
 use crate::{
-    diagnosis::{self, World, asked::Asked, reporter::Reporter},
+    diagnosis::{self, World, asked::Asked, decide::Action, reporter::Reporter},
     run::{Run, moment::Moment},
     stored_report::heartbeat,
 };
@@ -135,7 +135,7 @@ pub fn step(
         ..moment(diagnosis, now)
     };
     let plan = diagnosis::decide::decide(diagnosis, &world, &moment);
-    if let diagnosis::decide::Action::WriteStatus(status) = &plan.action {
+    if let Action::WriteStatus(status) | Action::WriteNumbers(status) = &plan.action {
         diagnosis.status = Some((**status).clone());
     }
     plan
@@ -236,6 +236,7 @@ impl ReportBuilder {
             min_severity: Severity::Info,
             mode: Mode::Once,
             window_seconds: 35,
+            spread_seconds: 0,
             suspend: false,
         });
         self

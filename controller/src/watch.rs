@@ -47,7 +47,7 @@ where
         self,
         tracker: &TaskTracker,
         shutdown: &CancellationToken,
-        changed: impl Fn(Option<&K>) + Send + 'static,
+        mut changed: impl FnMut(Option<&K>) + Send + 'static,
     ) {
         let Self {
             name,

@@ -4,10 +4,10 @@ use k8s_openapi::jiff::SignedDuration;
 use netdiag_crds::{NodeNetDiagnosis, NodeNetDiagnosisStatus, report::Mode};
 
 use super::{
-    World,
+    World, kept,
     members::{Member, Roster, members},
     progress::State,
-    status,
+    status::{self, Difference},
 };
 use crate::run::{Run, moment::Moment, selection::Selected};
 
@@ -31,6 +31,8 @@ pub enum Action {
     Nothing,
     /// Store this status.
     WriteStatus(Box<NodeNetDiagnosisStatus>),
+    /// Store this status some time: only numbers and words are others than in the stored one.
+    WriteNumbers(Box<NodeNetDiagnosisStatus>),
     /// It has been complete for as long as it asked to stay.
     Delete,
 }
@@ -51,6 +53,19 @@ pub fn decide(diagnosis: &NodeNetDiagnosis, world: &World, moment: &Moment) -> P
     let selected = Selected::from(&diagnosis.spec.nodes);
     let roster = Roster::of(diagnosis, &run, &selected, world);
     let members = members(&run, &roster, world, moment);
+    if let Some(status) = kept::kept(diagnosis, &run, &members) {
+        let is_same = status::is_same(diagnosis.status.as_ref(), &status);
+        return Plan {
+            action: if is_same {
+                Action::Nothing
+            } else {
+                Action::WriteStatus(Box::new(status))
+            },
+            next: lifetime,
+            unassigned: Vec::new(),
+            blamed: Vec::new(),
+        };
+    }
     let blamed = blamed(&run, &members);
     if run.mode == Mode::Once && run.start.is_some() && run.completion.is_none() {
         let waits = |state| state == State::Pending;
@@ -64,10 +79,10 @@ pub fn decide(diagnosis: &NodeNetDiagnosis, world: &World, moment: &Moment) -> P
     let next = deadlines
         .chain(self::lifetime(diagnosis, &run, moment))
         .min();
-    let action = if status::is_same(diagnosis.status.as_ref(), &status) {
-        Action::Nothing
-    } else {
-        Action::WriteStatus(Box::new(status))
+    let action = match status::difference(diagnosis.status.as_ref(), &status) {
+        Difference::None => Action::Nothing,
+        Difference::Numbers => Action::WriteNumbers(Box::new(status)),
+        Difference::News => Action::WriteStatus(Box::new(status)),
     };
     let unassigned = members.iter().filter(|member| member.waits_for_part());
     let unassigned = unassigned.map(|member| member.name.to_owned()).collect();

@@ -22,13 +22,34 @@ impl std::fmt::Display for Trait {
     }
 }
 
-/// One node and its properties.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// True where the node has the finding in question.
-    pub affected: bool,
-    /// Its properties.
-    pub traits: BTreeSet<Trait>,
+/// The nodes, by index, that have each trait.
+#[derive(Clone, Debug, Default)]
+pub struct Splits {
+    holders: BTreeMap<Trait, Vec<usize>>,
+    nodes: usize,
+}
+
+impl Splits {
+    /// The splits of nodes with these traits. Traits of one node or of all nodes separate nothing and are left out; that
+    /// choice looks only at the size of a trait, never at who is affected, so it does not bend the test.
+    pub fn of(nodes: impl IntoIterator<Item = BTreeSet<Trait>>) -> Self {
+        let mut splits = Self::default();
+        for traits in nodes {
+            for property in traits {
+                splits
+                    .holders
+                    .entry(property)
+                    .or_default()
+                    .push(splits.nodes);
+            }
+            splits.nodes += 1;
+        }
+        let nodes = splits.nodes;
+        splits
+            .holders
+            .retain(|_, holders| holders.len() > 1 && holders.len() < nodes);
+        splits
+    }
 }
 
 /// Nodes of a group that have a trait, and the size of the group.
@@ -63,6 +84,32 @@ pub struct CommonFactor {
     pub unaffected: Share,
     /// Probability that chance by itself separates them as well, before the correction for many traits.
     pub p_value: f64,
+    /// Other traits of exactly the same nodes.
+    pub same_nodes: Vec<Trait>,
+    /// A stronger factor from which these nodes do not tell this one: among the nodes that have that one, and among those
+    /// that have not, this one makes no difference.
+    pub goes_with: Option<Trait>,
+}
+
+impl std::fmt::Display for CommonFactor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        /// The rest is counted.
+        const SHOWN: usize = 2;
+        write!(formatter, "{}", self.common)?;
+        let shown = self.same_nodes.iter().take(SHOWN).map(Trait::to_string);
+        let shown: Vec<String> = shown.collect();
+        if !shown.is_empty() {
+            write!(formatter, " (the same nodes: {}", shown.join(", "))?;
+            match self.same_nodes.len() - shown.len() {
+                0 => write!(formatter, ")")?,
+                more => write!(formatter, " and {more} more)")?,
+            }
+        }
+        match &self.goes_with {
+            Some(stronger) => write!(formatter, ", goes with {stronger}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Below three affected nodes any shared trait is anecdote.
@@ -76,30 +123,33 @@ const MIN_DIFFERENCE: f64 = 0.5;
 /// A person reads a handful; more are variants of the same split.
 const MAX_FACTORS: usize = 5;
 
-/// The traits that separate affected from unaffected nodes, strongest first; empty where none does.
-pub fn common_factors(members: &[Member]) -> Vec<CommonFactor> {
-    let total = count(members.len());
-    let affected_total = count(members.iter().filter(|member| member.affected).count());
+/// The traits that separate affected from unaffected nodes, strongest first; empty where none does. `affected` says of
+/// each node whether it has the finding in question.
+pub fn common_factors(splits: &Splits, affected: &[bool]) -> Vec<CommonFactor> {
+    let total = count(affected.len());
+    let affected_total = count(affected.iter().filter(|affected| **affected).count());
     if affected_total < MIN_AFFECTED || affected_total == total {
         return Vec::new();
     }
-    let splits = splits(members);
     // Traits that split the nodes alike are one question to chance, not several.
-    let questions = splits.values().collect::<BTreeSet<_>>().len();
-    let threshold = FAMILY_ERROR / f64::from(count(questions).max(1));
-    let logs = LogFactorials::up_to(members.len());
+    let mut questions: BTreeMap<&[usize], Vec<&Trait>> = BTreeMap::new();
+    for (property, holders) in &splits.holders {
+        questions.entry(holders).or_default().push(property);
+    }
+    let threshold = FAMILY_ERROR / f64::from(count(questions.len()).max(1));
+    let logs = LogFactorials::up_to(affected.len());
 
-    let mut factors: Vec<CommonFactor> = splits
+    let mut factors: Vec<(CommonFactor, &[usize])> = questions
         .into_iter()
-        .filter_map(|(common, holders)| {
+        .filter_map(|(holders, mut traits)| {
             let with = count(holders.len());
             let hits = count(
                 holders
                     .iter()
-                    .filter(|&&index| is_affected(members, index))
+                    .filter(|index| has(affected, **index))
                     .count(),
             );
-            let affected = Share {
+            let share = Share {
                 with: hits,
                 of: affected_total,
             };
@@ -107,41 +157,72 @@ pub fn common_factors(members: &[Member]) -> Vec<CommonFactor> {
                 with: with - hits,
                 of: total - affected_total,
             };
-            let separates = affected.ratio() >= MIN_AFFECTED_RATIO
-                && affected.ratio() - unaffected.ratio() >= MIN_DIFFERENCE;
+            let separates = share.ratio() >= MIN_AFFECTED_RATIO
+                && share.ratio() - unaffected.ratio() >= MIN_DIFFERENCE;
+            if !separates {
+                return None;
+            }
             let p_value = logs.enrichment(total, with, affected_total, hits);
-            (separates && p_value <= threshold).then(|| CommonFactor {
-                common: common.clone(),
-                affected,
+            traits.sort_by_key(|property| rank(property));
+            let mut traits = traits.into_iter().cloned();
+            let factor = CommonFactor {
+                common: traits.next()?,
+                affected: share,
                 unaffected,
                 p_value,
-            })
+                same_nodes: traits.collect(),
+                goes_with: None,
+            };
+            (p_value <= threshold).then_some((factor, holders))
         })
         .collect();
-    factors.sort_by(|a, b| {
+    factors.sort_by(|(a, _), (b, _)| {
         a.p_value
             .total_cmp(&b.p_value)
+            .then_with(|| rank(&a.common).cmp(&rank(&b.common)))
             .then_with(|| a.common.cmp(&b.common))
     });
     factors.truncate(MAX_FACTORS);
-    factors
-}
-
-/// Which nodes (by index) have each trait. Traits of one node or of all nodes separate nothing and are left out; that
-/// choice looks only at the size of a trait, never at who is affected, so it does not bend the test.
-fn splits(members: &[Member]) -> BTreeMap<&Trait, Vec<usize>> {
-    let mut holders: BTreeMap<&Trait, Vec<usize>> = BTreeMap::new();
-    for (index, member) in members.iter().enumerate() {
-        for property in &member.traits {
-            holders.entry(property).or_default().push(index);
-        }
+    let mut told: Vec<(CommonFactor, &[usize])> = Vec::new();
+    for (mut factor, holders) in factors {
+        let mut independent = told.iter().filter(|(other, _)| other.goes_with.is_none());
+        let stronger = independent.find(|(_, strong)| !adds(&logs, holders, strong, affected));
+        factor.goes_with = stronger.map(|(stronger, _)| stronger.common.clone());
+        told.push((factor, holders));
     }
-    holders.retain(|_, nodes| nodes.len() > 1 && nodes.len() < members.len());
-    holders
+    told.into_iter().map(|(factor, _)| factor).collect()
 }
 
-fn is_affected(members: &[Member], index: usize) -> bool {
-    members.get(index).is_some_and(|member| member.affected)
+/// Of traits of the same nodes the one that comes first is named: a kernel can be a cause, a label only tells of one.
+fn rank(property: &Trait) -> u8 {
+    match property.factor {
+        "kernel" => 0,
+        "node label" => 3,
+        "OS image" | "architecture" => 2,
+        _ => 1,
+    }
+}
+
+/// True where a trait makes a difference among the nodes that have a stronger one, or among those that have not.
+fn adds(logs: &LogFactorials, holders: &[usize], strong: &[usize], affected: &[bool]) -> bool {
+    let holds = |nodes: &[usize], index: &usize| nodes.binary_search(index).is_ok();
+    [true, false].into_iter().any(|of_strong| {
+        let group = (0..affected.len()).filter(|index| holds(strong, index) == of_strong);
+        let group: Vec<usize> = group.collect();
+        let with: Vec<usize> = group
+            .iter()
+            .copied()
+            .filter(|index| holds(holders, index))
+            .collect();
+        let number =
+            |nodes: &[usize]| count(nodes.iter().filter(|index| has(affected, **index)).count());
+        let (all, hits) = (number(&group), number(&with));
+        all > 0 && logs.enrichment(count(group.len()), count(with.len()), all, hits) <= FAMILY_ERROR
+    })
+}
+
+fn has(affected: &[bool], index: usize) -> bool {
+    affected.get(index).copied().unwrap_or_default()
 }
 
 fn count(size: usize) -> u32 {

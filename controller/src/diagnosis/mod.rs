@@ -5,6 +5,7 @@ pub mod columns;
 pub mod decide;
 pub mod degraded;
 pub mod factors;
+pub mod kept;
 pub mod loose;
 pub mod members;
 pub mod node_findings;

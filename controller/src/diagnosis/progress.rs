@@ -102,7 +102,9 @@ pub fn of<'a>(
         state::FINISHED => Some(State::Finished(result)),
         state::FAILED => Some(State::Failed(result)),
         // The first window of several has ended: its numbers stand while the next one runs.
-        _ if run.mode == Mode::Continuous && has_ended(result) => Some(State::Finished(result)),
+        _ if run.mode == Mode::Continuous && stored_report::has_ended(result) => {
+            Some(State::Finished(result))
+        }
         _ => None,
     });
     match (reported, run.mode) {
@@ -175,13 +177,6 @@ fn is_minimal(report: Option<&NodeNetReport>) -> bool {
         .is_some_and(NodeNetReportStatus::is_minimal)
 }
 
-fn has_ended(result: &RunResult) -> bool {
-    result
-        .window
-        .as_ref()
-        .is_some_and(|window| window.end_time.is_some())
-}
-
 /// Seconds after its assignment within which a node that has not reported must do the next thing.
 fn first_deadline(run: &Run, report: Option<&NodeNetReport>, result: Option<&RunResult>) -> i64 {
     if result.is_none() && !report.is_some_and(stored_report::is_acknowledged) {
@@ -194,7 +189,9 @@ fn first_deadline(run: &Run, report: Option<&NodeNetReport>, result: Option<&Run
     let attempts = result
         .and_then(|result| result.window.as_ref())
         .map_or(1, |window| window.attempts.clamp(1, MOST_ATTEMPTS));
-    (i64::from(run.window_seconds) + GRACE).saturating_mul(attempts.into())
+    let turn = report.and_then(|report| stored_report::assignment(report, run));
+    let turn = turn.map_or(0, |assignment| i64::from(assignment.spread_seconds));
+    (i64::from(run.window_seconds) + GRACE).saturating_mul(attempts.into()) + turn
 }
 
 /// An agent gives up after so many; a report that claims more gets no more time for it.

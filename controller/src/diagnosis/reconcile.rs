@@ -1,6 +1,6 @@
 //! Carries out what [`decide`](super::decide) says about a diagnosis.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::{
@@ -79,6 +79,7 @@ pub async fn reconcile(
         context.failures.forget(&name);
         return Ok(controller::Action::await_change());
     }
+    let began = Instant::now();
     let world = World::snapshot(&context.stores);
     let moment = context.moments.of(&diagnosis);
     let Plan {
@@ -87,13 +88,21 @@ pub async fn reconcile(
         unassigned,
         blamed,
     } = decide(&diagnosis, &world, &moment);
+    drop(world);
+    context.paces.looked(&name, began.elapsed());
+    if let Action::WriteNumbers(_) = action
+        && let Some(wait) = context.paces.wait_for_numbers(&name)
+    {
+        let next = next.map_or(RESYNC, pace::after);
+        return Ok(controller::Action::requeue(next.min(wait)));
+    }
     let waits = !unassigned.is_empty();
     context.moments.unassigned(&diagnosis, &moment, unassigned);
     if !are_as_seen(&diagnosis, blamed, &context).await? {
         debug!(object = name, "Nobody is blamed yet");
         return Ok(controller::Action::requeue(LAG));
     }
-    let is_write = matches!(action, Action::WriteStatus(_));
+    let is_write = matches!(action, Action::WriteStatus(_) | Action::WriteNumbers(_));
     match apply(action, waits, &diagnosis, &context).await {
         Ok(()) => {}
         Err(Error::ApplyStatus { source, .. } | Error::Delete { source, .. })
@@ -157,13 +166,14 @@ async fn apply(
     let name = || diagnosis.name_any();
     match action {
         Action::Nothing => {}
-        Action::WriteStatus(status) => {
+        Action::WriteStatus(status) | Action::WriteNumbers(status) => {
             let written = storing::store(&api, &context.older, diagnosis, &status, waits).await;
-            let is_written = written.map_err(|source| Error::ApplyStatus {
+            let written = written.map_err(|source| Error::ApplyStatus {
                 name: name(),
                 source: Box::new(source),
             })?;
-            if is_written {
+            if let Some(bytes) = written {
+                context.paces.wrote(&name(), bytes);
                 announce(&context.recorder, diagnosis, &status).await;
             }
         }

@@ -11,7 +11,7 @@ use netdiag_crds::{
 };
 
 use super::{
-    factors::{self, Member},
+    factors::{self, Splits},
     phrase::{self, Kind},
     reporter::{Reporter, severity},
     traits,
@@ -20,11 +20,14 @@ use super::{
 /// Counters of all nodes, those with something that hurts or is not known first.
 pub fn ledger(reporters: &[Reporter<'_>]) -> Vec<FleetCounter> {
     let mut counters: BTreeMap<&str, FleetCounter> = BTreeMap::new();
-    for entry in reporters
-        .iter()
-        .flat_map(|reporter| &reporter.result.ledger)
-    {
+    let mut owners: BTreeMap<&str, Owner<'_>> = BTreeMap::new();
+    let all = reporters.iter().flat_map(|reporter| {
+        let ledger = reporter.result.ledger.iter();
+        ledger.map(|entry| (reporter.name, entry))
+    });
+    for (name, entry) in all {
         let counter = counters.entry(&entry.counter).or_default();
+        Owner::add(&mut owners, &entry.counter, name);
         add(&mut counter.increase, entry.increase);
         add(&mut counter.unexplained, entry.unexplained);
         for booking in &entry.explained {
@@ -47,8 +50,55 @@ pub fn ledger(reporters: &[Reporter<'_>]) -> Vec<FleetCounter> {
         let open = counter.unknown.saturating_add(counter.unexplained);
         std::cmp::Reverse((counter.harmful, open, counter.increase))
     });
-    counters.truncate(limits::FLEET_LEDGER);
+    let owner = |counter: &FleetCounter| owners.get(counter.counter.as_str()).copied();
+    bound(&mut counters, limits::FLEET_LEDGER, reporters.len(), owner);
     counters
+}
+
+/// The entries that only one node may have in a list of the fleet that is full.
+const OWN_ENTRIES: usize = 8;
+
+/// Whom an entry of a list of the fleet is about.
+#[derive(Clone, Copy)]
+enum Owner<'a> {
+    /// One node only.
+    One(&'a str),
+    /// Several nodes.
+    Several,
+}
+
+impl<'a> Owner<'a> {
+    fn add<K: Ord>(owners: &mut BTreeMap<K, Self>, key: K, node: &'a str) {
+        let owner = owners.entry(key).or_insert(Self::One(node));
+        if matches!(owner, Self::One(other) if *other != node) {
+            *owner = Self::Several;
+        }
+    }
+}
+
+/// Cuts a list of the fleet, worst first, to its limit. Of what only one node says a few entries stay, so that no node
+/// fills the list with what it invents. Returns the number of entries that are left out.
+fn bound<'a, T>(
+    list: &mut Vec<T>,
+    limit: usize,
+    nodes: usize,
+    owner: impl Fn(&T) -> Option<Owner<'a>>,
+) -> usize {
+    let all = list.len();
+    if all > limit {
+        let most = if nodes > 1 { OWN_ENTRIES } else { limit };
+        let mut own: BTreeMap<&str, usize> = BTreeMap::new();
+        list.retain(|entry| match owner(entry) {
+            Some(Owner::One(node)) => {
+                let entries = own.entry(node).or_default();
+                *entries += 1;
+                *entries <= most
+            }
+            Some(Owner::Several) | None => true,
+        });
+        list.truncate(limit);
+    }
+    all - list.len()
 }
 
 /// Counts come from nodes: a wrong one must not wrap or lower a sum.
@@ -131,11 +181,20 @@ pub fn findings(reporters: &[Reporter<'_>], totals: &[FleetCounter]) -> (Vec<Rol
         };
         rank(b, in_b).cmp(&rank(a, in_a)).then_with(|| a.cmp(b))
     });
-    let left_out = groups.len().saturating_sub(limits::FLEET_FINDINGS);
-    groups.truncate(limits::FLEET_FINDINGS);
+    let left_out = bound(
+        &mut groups,
+        limits::FLEET_FINDINGS,
+        reporters.len(),
+        Group::owner,
+    );
+    let is_urgent = |(alike, _): &(Alike<'_>, Group<'_>)| alike.severity > Severity::Info;
+    let splits = groups.iter().any(is_urgent).then(|| {
+        let traits = reporters.iter().map(traits::of);
+        Splits::of(traits)
+    });
     let findings = groups
         .into_iter()
-        .map(|(alike, group)| group.roll_up(alike, reporters, totals))
+        .map(|(alike, group)| group.roll_up(alike, reporters, splits.as_ref(), totals))
         .collect();
     (findings, left_out)
 }
@@ -157,6 +216,14 @@ pub struct Rolled {
 }
 
 impl<'a> Group<'a> {
+    fn owner((_, group): &(Alike<'a>, Self)) -> Option<Owner<'a>> {
+        let mut nodes = group.nodes.keys();
+        match (nodes.next(), nodes.next()) {
+            (Some(node), None) => Some(Owner::One(node)),
+            _ => Some(Owner::Several),
+        }
+    }
+
     /// The worst harm on any node.
     fn harm(&self) -> Harm {
         self.nodes.values().copied().max().unwrap_or_default()
@@ -174,15 +241,17 @@ impl<'a> Group<'a> {
         self,
         alike: Alike<'_>,
         reporters: &[Reporter<'_>],
+        splits: Option<&Splits>,
         totals: &[FleetCounter],
     ) -> Rolled {
         /// Enough to look at some; `nodeFindings` has them all.
         const EXAMPLES: usize = 3;
-        let common_factors = if alike.severity > Severity::Info {
-            self.common_factors(reporters)
-        } else {
-            Vec::new()
-        };
+        let splits = splits.filter(|_| alike.severity > Severity::Info);
+        let common_factors = splits.map_or_else(Vec::new, |splits| {
+            let affected = reporters.iter();
+            let affected = affected.map(|reporter| self.nodes.contains_key(reporter.name));
+            common_factors(splits, &affected.collect::<Vec<_>>())
+        });
         let kind = Kind {
             check: alike.check,
             cause: alike.cause,
@@ -234,24 +303,16 @@ impl<'a> Group<'a> {
             (None, packets) => format!(": {packets} packets"),
         }
     }
+}
 
-    fn common_factors(&self, reporters: &[Reporter<'_>]) -> Vec<CommonFactor> {
-        let members: Vec<Member> = reporters
-            .iter()
-            .map(|reporter| Member {
-                affected: self.nodes.contains_key(reporter.name),
-                traits: traits::of(reporter),
-            })
-            .collect();
-        factors::common_factors(&members)
-            .into_iter()
-            .map(|found| CommonFactor {
-                factor: phrase::cut(&found.common.to_string(), limits::LINE),
-                affected: found.affected.to_string(),
-                unaffected: found.unaffected.to_string(),
-            })
-            .collect()
-    }
+fn common_factors(splits: &Splits, affected: &[bool]) -> Vec<CommonFactor> {
+    let found = factors::common_factors(splits, affected).into_iter();
+    let found = found.map(|found| CommonFactor {
+        factor: phrase::cut(&found.to_string(), limits::LINE),
+        affected: found.affected.to_string(),
+        unaffected: found.unaffected.to_string(),
+    });
+    found.collect()
 }
 
 /// The harm of a rolled-up finding. A controller before the field has written none: its agents' findings were loss

@@ -5,7 +5,10 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use netdiag_crds::{
-    NodeNetDiagnosis, NodeNetDiagnosisStatus, conditions, diagnosis::Omitted, limits, report::Mode,
+    NodeNetDiagnosis, NodeNetDiagnosisStatus, conditions,
+    diagnosis::{FleetFinding, Omitted},
+    limits,
+    report::Mode,
 };
 
 use super::{
@@ -108,6 +111,68 @@ pub fn is_same(stored: Option<&NodeNetDiagnosisStatus>, status: &NodeNetDiagnosi
         status
     };
     stored.is_some_and(|stored| sorted(stored) == sorted(status))
+}
+
+/// The difference between two statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// They say the same.
+    None,
+    /// The same nodes suffer the same, and numbers or words are others.
+    Numbers,
+    /// Anything else.
+    News,
+}
+
+/// The difference between the stored status and another.
+pub fn difference(
+    stored: Option<&NodeNetDiagnosisStatus>,
+    status: &NodeNetDiagnosisStatus,
+) -> Difference {
+    if is_same(stored, status) {
+        return Difference::None;
+    }
+    let is_alike = stored.is_some_and(|stored| is_same(Some(&essence(stored)), &essence(status)));
+    if is_alike {
+        Difference::Numbers
+    } else {
+        Difference::News
+    }
+}
+
+/// The status without numbers of packets and the sentences that hold them.
+fn essence(status: &NodeNetDiagnosisStatus) -> NodeNetDiagnosisStatus {
+    let mut essence = status.clone();
+    essence.ledger = Vec::new();
+    if let Some(summary) = &mut essence.summary {
+        summary.top_finding = String::new();
+    }
+    for condition in &mut essence.conditions {
+        condition.message = String::new();
+    }
+    for finding in &mut essence.findings {
+        finding.summary = String::new();
+    }
+    // The order of findings and of nodes depends on their numbers.
+    let kind = |finding: &FleetFinding| {
+        let (check, cause) = (finding.check.clone(), finding.cause.clone());
+        (
+            check,
+            cause,
+            finding.severity.clone(),
+            finding.protocol.clone(),
+        )
+    };
+    essence.findings.sort_by_key(kind);
+    for finding in essence
+        .node_findings
+        .iter_mut()
+        .flat_map(|node| &mut node.findings)
+    {
+        finding.summary = String::new();
+        finding.command = None;
+    }
+    essence
 }
 
 fn reporters<'a>(members: &[Member<'a>], asked: &Asked<'_>) -> Vec<Reporter<'a>> {

@@ -10,7 +10,7 @@ use super::status::is_same;
 use crate::older::{OlderSchema, Part};
 
 /// Stores the whole status. The resourceVersion makes it a conflict when the decision was made on an old copy. Returns
-/// false where everything is stored that the CRD has a field for.
+/// its bytes, and `None` where everything is stored that the CRD has a field for.
 ///
 /// # Errors
 /// The refusal of the API server.
@@ -20,7 +20,7 @@ pub async fn store(
     diagnosis: &NodeNetDiagnosis,
     status: &NodeNetDiagnosisStatus,
     waits: bool,
-) -> Result<bool, kube::Error> {
+) -> Result<Option<usize>, kube::Error> {
     let name = diagnosis.name_any();
     let body = json!({
         "apiVersion": NodeNetDiagnosis::api_version(&()),
@@ -46,7 +46,7 @@ pub async fn store(
         shape(&lacking, &mut left);
         let left = serde_json::from_value(left["status"].take());
         if left.is_ok_and(|left| is_same(diagnosis.status.as_ref(), &left)) {
-            return Ok(false);
+            return Ok(None);
         }
     }
     let writer = (name.as_str(), managers::CONTROLLER_DIAGNOSIS);
@@ -59,5 +59,5 @@ pub async fn store(
         affected = summary.affected,
         "Status written"
     );
-    Ok(true)
+    Ok(Some(body.to_string().len()))
 }

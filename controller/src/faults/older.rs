@@ -100,6 +100,9 @@ async fn definitions_that_are_updated_meanwhile_get_everything() {
     cluster
         .until("the end", |of| of.columns() == "Complete 1/1")
         .await;
+    cluster
+        .until("its Event", |of| of.is_announced("Complete"))
+        .await;
     assert!(cluster.status().get("members").is_none());
     declare(&cluster.server, &yaml().unwrap());
     cluster.pass_time(20);

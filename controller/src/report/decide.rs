@@ -1,6 +1,6 @@
 //! The work of a node: from all diagnoses and its present report to the complete list of its assignments. Pure.
 
-use std::borrow::Borrow;
+use std::{borrow::Borrow, cmp::Reverse};
 
 use k8s_openapi::{api::core::v1::Node, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::ResourceExt;
@@ -16,8 +16,8 @@ use crate::{
 
 /// The spec that the node's report should have; `None` when it has it already, or none is needed yet.
 ///
-/// What a node has been given stays: a diagnosis that comes later is refused when there is no room, it never takes
-/// another's place.
+/// What a node has been given stays while its run goes on: a diagnosis that comes later is refused when there is no
+/// room. It takes the place of a finished run, of the one that ended first.
 pub fn decide(
     node: &Node,
     report: Option<&NodeNetReport>,
@@ -28,14 +28,21 @@ pub fn decide(
         .iter()
         .filter_map(|diagnosis| Wish::of(diagnosis.borrow(), node, report, &moment))
         .collect();
-    // Those who have a place first, then by age; the uid makes the order the same in every pass.
-    wishes.sort_by_key(|wish| (!wish.has_place, wish.since, wish.assignment.uid.clone()));
+    // Those who have a place first, then by age; the uid makes the order the same in every pass. Finished runs come last,
+    // the latest of them first.
+    wishes.sort_by_key(|wish| {
+        let ended = wish.ended.map(Reverse);
+        let uid = wish.assignment.uid.clone();
+        (ended.is_some(), ended, !wish.has_place, wish.since, uid)
+    });
 
     let mut spec = NodeNetReportSpec::default();
     for wish in wishes {
         let refused_for_good = wish.was_refused && wish.assignment.mode == Mode::Once;
         if spec.assignments.len() < limits::ASSIGNMENTS && !refused_for_good {
             spec.assignments.push(wish.assignment);
+        } else if wish.ended.is_some() && !wish.was_refused {
+            // Its roll-up stands in its own status.
         } else if spec.refused.len() < limits::REFUSED {
             let Assignment {
                 name,
@@ -69,6 +76,8 @@ struct Wish {
     was_refused: bool,
     /// The start of the run.
     since: Option<Timestamp>,
+    /// Its end; of several windows there is none.
+    ended: Option<Timestamp>,
 }
 
 impl Wish {
@@ -96,6 +105,7 @@ impl Wish {
                 has_place: true,
                 was_refused: false,
                 since: None,
+                ended: None,
             });
         };
         let current = report.and_then(|report| assignment(report, &run));
@@ -104,14 +114,15 @@ impl Wish {
         if !takes_part(&run, diagnosis, node, has_part) {
             return None;
         }
-        let (assigned_time, assigned_after_seconds) = match current {
+        let (assigned_time, assigned_after_seconds, spread_seconds) = match current {
             Some(current) if !is_resumed(current, diagnosis, report, &run) => (
                 current.assigned_time.clone(),
                 current.assigned_after_seconds,
+                current.spread_seconds,
             ),
             _ => {
                 let moment = moment(diagnosis);
-                (Time(moment.now), moment.elapsed)
+                (Time(moment.now), moment.elapsed, spread(diagnosis))
             }
         };
         let spec = &diagnosis.spec;
@@ -127,6 +138,7 @@ impl Wish {
             min_severity: spec.min_severity,
             mode: run.mode,
             window_seconds: run.window_seconds,
+            spread_seconds,
             // Of a run that is over nothing is resumed, and nothing left to suspend.
             suspend: match current {
                 Some(current) if run.completion.is_some() => current.suspend,
@@ -138,8 +150,20 @@ impl Wish {
             has_place: held.is_some(),
             was_refused,
             since: run.start,
+            ended: run.completion,
         })
     }
+}
+
+/// Nodes that may write their results in one second.
+const RESULTS_A_SECOND: i32 = 200;
+
+/// Seconds over which the nodes of a run are to spread their results.
+fn spread(diagnosis: &NodeNetDiagnosis) -> i32 {
+    let counts = diagnosis.status.as_ref();
+    let counts = counts.and_then(|status| status.nodes.as_ref());
+    let nodes = counts.map_or(0, |counts| counts.selected);
+    (nodes / RESULTS_A_SECOND).clamp(0, limits::SPREAD_SECONDS)
 }
 
 /// True where a node takes part in a run: with `once` those that the status remembers, of which one that has lost its

@@ -61,6 +61,7 @@ pub async fn reconcile(
         client,
         stores,
         failures,
+        paces: _,
         older,
         moments,
         recorder: _,

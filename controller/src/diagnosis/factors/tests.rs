@@ -1,5 +1,18 @@
 use super::*;
 
+/// One node and its properties.
+#[derive(Clone, Debug)]
+struct Member {
+    affected: bool,
+    traits: BTreeSet<Trait>,
+}
+
+fn common_factors(members: &[Member]) -> Vec<CommonFactor> {
+    let splits = Splits::of(members.iter().map(|member| member.traits.clone()));
+    let affected: Vec<bool> = members.iter().map(|member| member.affected).collect();
+    super::common_factors(&splits, &affected)
+}
+
 fn node(affected: bool, traits: &[(&'static str, &str)]) -> Member {
     let traits = traits
         .iter()
@@ -110,7 +123,44 @@ fn labels_that_split_alike_count_as_one_question() {
         .collect();
     let mut members = nodes(5, true, &traits);
     members.extend(nodes(5, false, &[]));
-    assert_eq!(common_factors(&members).len(), MAX_FACTORS);
+    let factors = common_factors(&members);
+    let texts: Vec<String> = factors.iter().map(CommonFactor::to_string).collect();
+    let same = "(the same nodes: node label l01=x, node label l02=x and 37 more)";
+    assert_eq!(texts, [format!("node label l00=x {same}")]);
+}
+
+#[test]
+fn what_the_kernel_explains_is_told_as_such() {
+    let (old, new) = (("kernel", "6.1"), ("kernel", "6.12"));
+    let (bookworm, trixie) = (("OS image", "bookworm"), ("OS image", "trixie"));
+    // The fault is the old kernel's; a few nodes run it under the new system and the other way round.
+    let mut members = nodes(20, true, &[old, bookworm]);
+    members.extend(nodes(2, true, &[old, trixie]));
+    members.extend(nodes(4, false, &[new, bookworm]));
+    members.extend(nodes(40, false, &[new, trixie]));
+    let texts = |members: &[Member]| {
+        let factors = common_factors(members).into_iter();
+        factors.map(|found| found.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        texts(&members),
+        ["kernel 6.1", "OS image bookworm, goes with kernel 6.1"]
+    );
+    // Where each makes a difference of its own, neither is explained by the other.
+    let mut members = nodes(20, true, &[old, bookworm]);
+    members.extend(nodes(12, false, &[old, trixie]));
+    members.extend(nodes(12, false, &[new, bookworm]));
+    members.extend(nodes(40, false, &[new, trixie]));
+    let mut both = texts(&members);
+    both.sort();
+    assert_eq!(both, ["OS image bookworm", "kernel 6.1"]);
+    // Where the nodes are the same, one is named and the other beside it.
+    let mut members = nodes(10, true, &[old, bookworm]);
+    members.extend(nodes(30, false, &[new, trixie]));
+    assert_eq!(
+        texts(&members),
+        ["kernel 6.1 (the same nodes: OS image bookworm)"]
+    );
 }
 
 #[test]

@@ -274,6 +274,50 @@ fn kinds_beyond_the_limit_are_counted() {
 }
 
 #[test]
+fn one_node_that_invents_kinds_and_counters_leaves_room_for_the_others() {
+    let mut liar = ReportBuilder::new("liar").assigned(0).result("Finished");
+    for number in 0..250 {
+        liar = liar.finding(finding("Invented", &format!("CAUSE_{number}"), "Critical"));
+        let name = format!("invented_{number}");
+        let count = crate::stored_report::shrink::MOST_PACKETS;
+        liar = liar.ledger(counter(
+            &name,
+            count,
+            0,
+            vec![booking("x", "Harmful", count)],
+        ));
+    }
+    let mut fleet = vec![(testing::node("liar"), liar.build())];
+    for number in 0..60 {
+        let name = format!("n{number:02}");
+        let cause = format!("REASON_{number}");
+        let booked = vec![booking("x", "Benign", 1)];
+        let report = ReportBuilder::new(&name).assigned(0).result("Finished");
+        let report = report
+            .finding(finding("OtherDrop", &cause, "Warning"))
+            .ledger(counter("rx_dropped", 1, 0, booked));
+        fleet.push((testing::node(&name), report.build()));
+    }
+    let fleet = Fleet(fleet);
+    let totals = ledger(&fleet.reporters());
+    let own = totals.iter().find(|total| total.counter == "rx_dropped");
+    assert_eq!(own.map(|total| total.increase), Some(60));
+    let (findings, left_out) = findings(&fleet.reporters(), &totals);
+    let warnings = findings
+        .iter()
+        .filter(|rolled| rolled.finding.severity == "Warning");
+    assert_eq!(warnings.count(), 60, "every other node's Warning is there");
+    assert_eq!((findings.len(), left_out), (68, 242));
+}
+
+#[test]
+fn sums_of_the_largest_run_do_not_wrap() {
+    let most = crate::stored_report::shrink::MOST_PACKETS;
+    let nodes = i64::try_from(limits::MEMBERS).expect("small");
+    assert!(most.checked_mul(nodes).is_some());
+}
+
+#[test]
 fn affected_nodes_of_one_pool_are_told_apart() {
     let mut fleet = Vec::new();
     for number in 0..4 {

@@ -191,6 +191,59 @@ fn the_ninth_diagnosis_is_refused_and_takes_nobodys_place() {
     assert!(names(&pass(Some(report), &rerun, 5).0).contains(&"a-ninth"));
 }
 
+/// The same after its run has ended.
+fn ended(name: &str, seconds: i64) -> NodeNetDiagnosis {
+    let mut diagnosis = started(name);
+    let status = diagnosis.status.as_mut().expect("started");
+    status.completion_time = Some(Time(at(seconds)));
+    diagnosis
+}
+
+#[test]
+fn the_ninth_takes_the_place_of_the_run_that_ended_first() {
+    let eight: Vec<String> = (0..8).map(|number| format!("d{number}")).collect();
+    let running: Vec<_> = eight.iter().map(|name| started(name)).collect();
+    let (report, _) = pass(None, &running.iter().collect::<Vec<_>>(), 0);
+    // d5 ends before d2; the others go on.
+    let mut diagnoses = running;
+    diagnoses[2] = ended("d2", 50);
+    diagnoses[5] = ended("d5", 40);
+    diagnoses.push(started("ninth"));
+    let (report, _) = pass(Some(report), &diagnoses.iter().collect::<Vec<_>>(), 60);
+    let expected = ["d0", "d1", "d2", "d3", "d4", "d6", "d7", "ninth"];
+    assert_eq!(names(&report), expected);
+    assert_eq!(report.spec.refused, [], "it was not refused, it has ended");
+    let (report, written) = pass(Some(report), &diagnoses.iter().collect::<Vec<_>>(), 61);
+    assert!(!written, "it does not ask for its place again");
+    // With room again, what is gone stays gone: the node could only give another answer.
+    let (report, _) = pass(
+        Some(report),
+        &diagnoses.iter().skip(1).collect::<Vec<_>>(),
+        62,
+    );
+    assert_eq!(names(&report), expected[1..]);
+}
+
+#[test]
+fn nodes_of_a_large_run_are_to_spread_their_results() {
+    let mut diagnosis = started("x");
+    let mut spread = |selected| {
+        let status = diagnosis.status.as_mut().expect("started");
+        status.nodes.as_mut().expect("started").selected = selected;
+        let (report, _) = pass(None, &[&diagnosis], 0);
+        report.spec.assignments[0].spread_seconds
+    };
+    assert_eq!(
+        [2, 199, 1000, 5000, 100_000].map(&mut spread),
+        [0, 0, 5, 25, 30]
+    );
+    // An assignment that stands is not written again because the fleet grows.
+    let (report, _) = pass(None, &[&diagnosis], 0);
+    let status = diagnosis.status.as_mut().expect("started");
+    status.nodes.as_mut().expect("started").selected = 1000;
+    assert!(!pass(Some(report), &[&diagnosis], 1).1);
+}
+
 #[test]
 fn suspending_reaches_the_node_and_resuming_gives_a_new_time() {
     let mut diagnosis = started("x");

@@ -61,6 +61,44 @@ fn a_report_deleted_after_the_end_takes_its_node_out_of_the_checked_ones() {
 }
 
 #[test]
+fn a_finished_run_whose_place_was_taken_stands_as_it_was() {
+    let mut diagnosis = testing::diagnosis();
+    let nodes = nodes(&["a", "b"]);
+    step(&mut diagnosis, &nodes, &[finished("a"), finished("b")], 40);
+    let before = status(&diagnosis).clone();
+    // Eight later runs have every place on one of the nodes.
+    let mut full = ReportBuilder::new("b");
+    for number in 0..8 {
+        full = full.assigned_for(
+            &format!("later-{number}"),
+            &format!("uid-of-later-{number}"),
+            50,
+        );
+    }
+    let full = full.acknowledged().build();
+    step(&mut diagnosis, &nodes, &[finished("a"), full], 50);
+    assert_eq!(columns(&diagnosis), "Once Complete 2/2");
+    assert_eq!(
+        condition(&diagnosis, conditions::COMPLETE),
+        "True ResultsGone"
+    );
+    let told = &status(&diagnosis).conditions[1].message;
+    assert!(
+        told.starts_with("2 of 2 nodes reported in 40 s; this stands"),
+        "{told}"
+    );
+    assert_eq!(status(&diagnosis).node_findings, before.node_findings);
+    // Whatever happens to the reports afterwards.
+    let after = status(&diagnosis).clone();
+    step(&mut diagnosis, &nodes, &[finished("a")], 60);
+    assert_eq!(status(&diagnosis), &after);
+    // A rerun is another run.
+    diagnosis.spec.rerun = Some("again".into());
+    step(&mut diagnosis, &nodes, &[], 70);
+    assert_eq!(columns(&diagnosis), "Once Running 0/2");
+}
+
+#[test]
 fn a_run_whose_nodes_were_all_deleted_has_not_selected_none() {
     let mut diagnosis = testing::diagnosis();
     step(&mut diagnosis, &nodes(&["a"]), &[], 0);

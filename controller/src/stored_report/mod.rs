@@ -1,5 +1,7 @@
 //! Readings of a stored report, of a run and of its agent, as both controllers need them.
 
+pub mod shrink;
+
 use k8s_openapi::{api::core::v1::Node, jiff::Timestamp};
 use netdiag_crds::{
     NodeNetReport,
@@ -71,11 +73,12 @@ pub fn heartbeat(report: &NodeNetReport) -> Option<Timestamp> {
         .max()
 }
 
-/// Takes the lists of managed fields out of a report and leaves when each was written, which [`heartbeat`] reads.
-pub fn keep_heartbeat(report: &mut NodeNetReport) {
-    for entry in report.metadata.managed_fields.iter_mut().flatten() {
-        entry.fields_v1 = None;
-    }
+/// True where a window of this result has ended.
+pub fn has_ended(result: &RunResult) -> bool {
+    result
+        .window
+        .as_ref()
+        .is_some_and(|window| window.end_time.is_some())
 }
 
 /// True where the report is that of a deleted node whose name this node has now. Garbage collection will take it.
