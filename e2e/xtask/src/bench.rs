@@ -3,31 +3,85 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand};
 
 use crate::workspace::Workspace;
 
 #[derive(Args)]
 pub struct BenchArgs {
-    /// The program to measure
+    #[command(subcommand)]
     subject: Subject,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Subcommand)]
 enum Subject {
     /// The diagnosis of windows of up to 16,384 links and 4,096 drop keys
     Diagnose,
+    /// The controller and the API server, for fleets of several sizes
+    Fleet(FleetArgs),
 }
 
-/// Builds the benchmark optimised and runs it; it prints a table and judges nothing, because machines differ.
+#[derive(Args)]
+struct FleetArgs {
+    /// Sizes of the fleet, by commas
+    #[arg(long, default_value = "100,1000,5000")]
+    nodes: String,
+    /// Diagnoses that are applied together
+    #[arg(long, default_value = "1")]
+    diagnoses: String,
+    /// Seconds of a window
+    #[arg(long, default_value = "10")]
+    window: String,
+}
+
+/// Builds a benchmark optimised and runs it; it prints a table and judges nothing, because machines differ.
 pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<ExitCode> {
-    let Subject::Diagnose = args.subject;
-    let arguments = "run --quiet --release --package netdiag-diagnosis --example bench";
+    match &args.subject {
+        Subject::Diagnose => cargo(
+            workspace,
+            "run --quiet --release --package netdiag-diagnosis --example bench",
+            &[],
+        ),
+        Subject::Fleet(fleet) => {
+            cargo(
+                workspace,
+                "build --profile image --package netdiag-controller",
+                &[],
+            )?;
+            let FleetArgs {
+                nodes,
+                diagnoses,
+                window,
+            } = fleet;
+            let sizes = [
+                "--",
+                "--nodes",
+                nodes,
+                "--diagnoses",
+                diagnoses,
+                "--window",
+                window,
+            ];
+            let run = "run --profile image --package netdiag-e2e --example fleet";
+            cargo(workspace, run, &sizes)
+        }
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cargo(workspace: &Workspace, arguments: &str, more: &[&str]) -> Result<()> {
+    // No benchmark loads eBPF programs.
     let status = Command::new("cargo")
         .args(arguments.split(' '))
+        .args(more)
         .current_dir(&workspace.root)
+        .env("AYA_BUILD_SKIP", "1")
+        .env(
+            "NETDIAG_CONTROLLER",
+            workspace.target.join("image/netdiag-controller"),
+        )
         .status()
         .context("failed to run cargo")?;
     ensure!(status.success(), "the benchmark failed ({status})");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
