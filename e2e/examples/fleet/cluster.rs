@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use netdiag_agent::{recording, run::simulated};
+use netdiag_agent::{recording, run::simulated::Simulation};
 use netdiag_client::{
     bounded::Deadlines,
     testing::{DIAGNOSES, NODES, REPORTS, Request, Server},
@@ -27,6 +27,8 @@ const RECORDING: &str =
     "agent/diagnosis/src/detectors/tap_queue_drop/testdata/6.12/tap.macvtap_queue_overflow.json.gz";
 /// Kubelets write their nodes' status so often, though nothing changes.
 const HEARTBEAT: Duration = Duration::from_secs(300);
+/// Windows of all nodes that run at a time.
+const MOST_WINDOWS: usize = 20_000;
 /// Whatever takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(540);
 
@@ -236,18 +238,21 @@ fn serve() -> Result<Server> {
 
 /// The agents of all nodes, on a thread of their own.
 fn start_agents(server: &Server, nodes: usize) -> Result<()> {
-    let window = recording::read(Path::new(RECORDING))?.evidence;
-    let window = Arc::new(window);
+    let simulation = Simulation::of(recording::read(Path::new(RECORDING))?.evidence);
     let server = server.clone();
     thread::spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build();
+        // Each window takes a thread, and the nodes of a run watch together.
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(MOST_WINDOWS)
+            .build();
         let runtime = runtime.expect("threads can be had");
         let agents = LocalSet::new();
         runtime.block_on(agents.run_until(async {
             let client = server.client(Deadlines::default());
             let client = client.expect("plain HTTP");
             for number in 0..nodes {
-                let agent = simulated::work(client.clone(), node_name(number), Arc::clone(&window));
+                let agent = simulation.clone().work(client.clone(), node_name(number));
                 tokio::task::spawn_local(agent);
             }
             std::future::pending::<()>().await;
