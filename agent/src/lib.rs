@@ -2,6 +2,7 @@
 
 #![warn(unreachable_pub, clippy::self_named_module_files)]
 
+mod bounded;
 pub mod causes;
 pub mod cli;
 mod collect;

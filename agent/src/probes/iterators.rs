@@ -16,11 +16,13 @@ use netdiag_abi::{
     packet_sockets::{PacketSocketLayout, PacketSocketRecord},
 };
 
+use crate::bounded::Bounded;
+
 use super::{
     error::Error, kernel::Kernel, net_devices, object::loader, packet_sockets, system, wire::Wire,
 };
 
-/// The most bytes that a reading may give; a node with more is not read to its end.
+/// The most bytes that a reading may give; a node with more is not read to its end, and that is told.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// The loaded iterators. They cost nothing until they are read.
@@ -72,26 +74,26 @@ impl Iterators {
     ///
     /// # Errors
     /// This kernel refused the program, or the reading failed.
-    pub(crate) fn packet_sockets(&self) -> Result<Vec<PacketSocketRecord>, Error> {
+    pub(crate) fn packet_sockets(&self) -> Result<Bounded<Vec<PacketSocketRecord>>, Error> {
         self.packet_sockets.clone()?;
-        let bytes = self.read(packet_sockets::PROGRAM)?;
-        Ok(records::<Wire<_>>(&bytes).map(|wire| wire.0).collect())
+        let bytes = self.read(packet_sockets::PROGRAM, "bytes of packet sockets")?;
+        Ok(bytes.map(|bytes| records::<Wire<_>>(&bytes).map(|wire| wire.0).collect()))
     }
 
     /// The devices of every namespace that a task is in.
     ///
     /// # Errors
     /// This kernel refused the program, or the reading failed.
-    pub(crate) fn net_devices(&self) -> Result<Vec<NetDeviceRecord>, Error> {
+    pub(crate) fn net_devices(&self) -> Result<Bounded<Vec<NetDeviceRecord>>, Error> {
         self.net_devices.clone()?;
-        let bytes = self.read(net_devices::PROGRAM)?;
-        Ok(records::<Wire<_>>(&bytes).map(|wire| wire.0).collect())
+        let bytes = self.read(net_devices::PROGRAM, "bytes of devices")?;
+        Ok(bytes.map(|bytes| records::<Wire<_>>(&bytes).map(|wire| wire.0).collect()))
     }
 
-    fn read(&self, program: &'static str) -> Result<Vec<u8>, Error> {
+    fn read(&self, program: &'static str, what: &'static str) -> Result<Bounded<Vec<u8>>, Error> {
         let mut programs = self.programs.borrow_mut();
         let file = open(&mut programs, program)?;
-        read_all(file).map_err(|source| Error::Read {
+        read_all(file, what).map_err(|source| Error::Read {
             program,
             source: Arc::new(source),
         })
@@ -125,12 +127,12 @@ fn find<'a>(programs: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Iter, 
 }
 
 /// Reads to the end. The kernel asks with EAGAIN to be read again after a million objects without a record.
-fn read_all(mut file: File) -> io::Result<Vec<u8>> {
+fn read_all(mut file: impl Read, what: &'static str) -> io::Result<Bounded<Vec<u8>>> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
     while bytes.len() < MOST_BYTES {
         match file.read(&mut buffer) {
-            Ok(0) => break,
+            Ok(0) => return Ok(Bounded::whole(bytes)),
             Ok(length) => bytes.extend_from_slice(buffer.get(..length).unwrap_or_default()),
             Err(error)
                 if matches!(
@@ -140,7 +142,7 @@ fn read_all(mut file: File) -> io::Result<Vec<u8>> {
             Err(error) => return Err(error),
         }
     }
-    Ok(bytes)
+    Ok(Bounded::ended(bytes, what, MOST_BYTES))
 }
 
 /// The records in `bytes`; a torn one at the end is left out.
@@ -158,6 +160,14 @@ fn record<T: Pod>(bytes: &[u8]) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_without_end_is_ended_and_told() {
+        let read = read_all(io::repeat(1), "bytes").unwrap();
+        assert!(!read.is_whole());
+        assert!(read.part().len() >= MOST_BYTES);
+        assert!(read_all(&[1; 9][..], "bytes").unwrap().is_whole());
+    }
 
     #[test]
     fn a_torn_record_is_left_out() {

@@ -4,6 +4,8 @@ use std::{io, net::IpAddr};
 
 use netdiag_diagnosis::evidence::Address;
 
+use crate::bounded::Overflows;
+
 use super::{
     attributes::{array, attributes, push},
     namespaces::OpenNamespace,
@@ -13,14 +15,24 @@ use super::{
 const IFA_TARGET_NETNSID: u16 = 10;
 /// `struct ifaddrmsg`.
 const IFADDRMSG: usize = 8;
-/// Service proxies may hang thousands of addresses on one device; they identify nobody's packets better than these.
-const MOST_ADDRESSES: usize = 4_096;
+/// Service proxies may hang thousands of addresses on one device of the node.
+const MOST_ADDRESSES_OF_NODE: usize = 16_384;
+/// The share of every other namespace.
+const MOST_ADDRESSES: usize = 1_024;
 
 /// The addresses of a namespace.
 ///
 /// # Errors
 /// The kernel's answer; that the namespace has no id in the agent's own.
-pub(super) fn read(route: &RouteSocket, namespace: &OpenNamespace) -> io::Result<Vec<Address>> {
+pub(super) fn read(
+    route: &RouteSocket,
+    namespace: &OpenNamespace,
+    overflows: &mut Overflows,
+) -> io::Result<Vec<Address>> {
+    let bound = match namespace.is_node {
+        true => (MOST_ADDRESSES_OF_NODE, "addresses of the node"),
+        false => (MOST_ADDRESSES, "addresses of a pod"),
+    };
     let mut addresses = Vec::new();
     for family in [libc::AF_INET as u8, libc::AF_INET6 as u8] {
         let mut body = vec![0; IFADDRMSG];
@@ -29,14 +41,18 @@ pub(super) fn read(route: &RouteSocket, namespace: &OpenNamespace) -> io::Result
             let nsid = namespace.nsid.ok_or(io::ErrorKind::NotFound)?;
             push(&mut body, IFA_TARGET_NETNSID, &nsid.to_ne_bytes());
         }
-        let (found, _) = route.dump(libc::RTM_GETADDR, &body, |(message_type, message)| {
-            (message_type == libc::RTM_NEWADDR)
-                .then(|| parse(message))
-                .flatten()
-        })?;
-        addresses.extend(found);
+        let (found, _) = route.dump(
+            libc::RTM_GETADDR,
+            &body,
+            bound,
+            |(message_type, message)| {
+                (message_type == libc::RTM_NEWADDR)
+                    .then(|| parse(message))
+                    .flatten()
+            },
+        )?;
+        addresses.extend(found.noted(overflows));
     }
-    addresses.truncate(MOST_ADDRESSES);
     Ok(addresses)
 }
 

@@ -1,4 +1,8 @@
-//! Which pod and container a cgroup path belongs to. Pure.
+//! Which pod and container a cgroup path belongs to.
+
+use std::fs;
+
+use super::processes;
 
 /// A pod's uid and a container's id, as a cgroup path spells them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +17,12 @@ pub(super) struct PodCgroup {
 const UID_LENGTHS: [usize; 2] = [36, 32];
 /// Container ids of every runtime are a SHA-256.
 const CONTAINER_ID_LENGTH: usize = 64;
+
+/// The pod and container of a process, if it runs in one.
+pub(super) fn of_process(pid: u32) -> Option<PodCgroup> {
+    let text = fs::read(processes::path(pid, "cgroup")).unwrap_or_default();
+    parse(&String::from_utf8_lossy(&text))
+}
 
 /// Finds the pod in the text of /proc/<pid>/cgroup: of all hierarchies (cgroup v1 has many), the first that has one.
 ///

@@ -3,8 +3,10 @@
 
 use std::{collections::HashMap, fs};
 
-use netdiag_abi::net_devices::NetDeviceRecord;
+use netdiag_abi::net_devices::{MAX_DEVICES, NetDeviceRecord};
 use netdiag_diagnosis::evidence::{Link, NetnsId};
+
+use crate::bounded::{Bounded, Overflows};
 
 /// NETIF_F_CSUM_MASK: NETIF_F_IP_CSUM, NETIF_F_HW_CSUM and NETIF_F_IPV6_CSUM (include/linux/netdev_features.h, the
 /// same bits since 2.6.39).
@@ -24,6 +26,18 @@ pub(super) fn cookies(records: &[NetDeviceRecord]) -> HashMap<NetnsId, u64> {
     }
     cookies.retain(|_, cookie| *cookie != 0);
     cookies
+}
+
+/// Notes the namespaces of which the program writes no more devices than these.
+pub(super) fn note_bounds(records: &[NetDeviceRecord], overflows: &mut Overflows) {
+    let most = usize::try_from(MAX_DEVICES).unwrap_or(usize::MAX);
+    let mut devices = HashMap::<(u64, u32), usize>::new();
+    for record in records {
+        *devices.entry((record.cookie, record.inum)).or_default() += 1;
+    }
+    for _ in devices.into_values().filter(|devices| *devices >= most) {
+        Bounded::ended((), "devices with their flags in force", most).noted(overflows);
+    }
 }
 
 /// Fills the links that have a record. `cookie` gives that of a link's namespace, where it is known.
@@ -96,6 +110,22 @@ mod tests {
         assert_eq!(links[0].unicast_promiscuous, Some(true));
         assert_eq!(links[0].tx_checksum_offload, Some(true));
         assert_eq!(links[0].receive_offload, Some(false));
+    }
+
+    #[test]
+    fn a_namespace_with_as_many_devices_as_are_written_may_have_more() {
+        let texts = |devices| {
+            let records: Vec<_> = (1..=devices).map(|index| record(5, 7, index)).collect();
+            let mut overflows = Overflows::default();
+            note_bounds(&records, &mut overflows);
+            overflows
+                .missing()
+                .map(|missing| missing.text)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(texts(MAX_DEVICES - 1), [""; 0]);
+        let text = "devices with their flags in force beyond the limit of 768";
+        assert_eq!(texts(MAX_DEVICES), [text]);
     }
 
     #[test]

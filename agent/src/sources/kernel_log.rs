@@ -13,13 +13,19 @@ use netdiag_diagnosis::{
 
 use super::system_calls;
 use crate::{
+    bounded::{Bounded, Overflows, at_most},
     privileges::{Access, Restrictions},
     probes::monotonic_ns,
 };
 
 /// The number of lines that are kept, and of characters of each.
 const MOST_LINES: usize = 1_000;
+/// The number of records that are looked at, those of programs too, so that a flood of them cannot keep the reading for
+/// ever. A ring of 1 MiB holds no more than about 20,000.
+const MOST_RECORDS: usize = 65_536;
 const LONGEST_LINE: usize = 512;
+/// Their name where there are more.
+const LINES: &str = "lines of the kernel's log";
 /// PRINTK_MESSAGE_MAX: a record of /dev/kmsg is never longer, and a shorter buffer would lose it.
 const LONGEST_RECORD: usize = 8_192;
 /// The ring of most kernels has 256 KiB to 1 MiB.
@@ -46,6 +52,8 @@ impl KernelLog {
     pub(crate) fn from_now() -> Self {
         let source = open_kmsg().map(Source::Kmsg).or_else(|error| {
             let lines = read_syslog().map_err(|other| denied_first(error, other))?;
+            // Only the last of them counts.
+            let lines = lines.part();
             let last_us = lines.iter().map(|line| line.at_us).max();
             Ok(Source::Syslog {
                 last_us: last_us.unwrap_or(0),
@@ -63,19 +71,14 @@ impl KernelLog {
         let mut missing = Vec::new();
         let lines = match &mut self.source {
             Source::Kmsg(file) => read_kmsg(file, &mut missing),
-            Source::Syslog { last_us } => read_syslog().map(|mut lines| {
-                lines.retain(|line| line.at_us > *last_us);
-                lines
-            }),
+            Source::Syslog { last_us } => read_syslog().map(|lines| since(lines, *last_us)),
             Source::Refused(error) => Err(io::Error::new(error.kind(), error.to_string())),
         };
         match lines {
-            Ok(mut lines) => {
-                if lines.len() > MOST_LINES {
-                    let left_out = lines.len() - MOST_LINES;
-                    missing.push(Missing::failed(format!("{left_out} lines after these")));
-                    lines.truncate(MOST_LINES);
-                }
+            Ok(lines) => {
+                let mut overflows = Overflows::default();
+                let lines = lines.noted(&mut overflows);
+                missing.extend(overflows.missing());
                 let lines = lines.into_iter().map(|line| line.since(self.began_us));
                 Observed::without(lines.collect(), missing)
             }
@@ -128,19 +131,33 @@ fn open_kmsg() -> io::Result<File> {
     Ok(file)
 }
 
-fn read_kmsg(file: &mut File, missing: &mut Vec<Missing>) -> io::Result<Vec<LogRecord>> {
+fn read_kmsg(
+    file: &mut impl Read,
+    missing: &mut Vec<Missing>,
+) -> io::Result<Bounded<Vec<LogRecord>>> {
     let mut lines = Vec::new();
+    let mut left_out = 0;
     let mut record = vec![0; LONGEST_RECORD];
     let mut overwritten = false;
-    // Twice the bound, so that a flood of lines cannot keep this reading for ever.
-    for _ in 0..2 * MOST_LINES {
+    let mut has_ended = false;
+    for _ in 0..MOST_RECORDS {
         match file.read(&mut record) {
-            Ok(0) => break,
+            Ok(0) => {
+                has_ended = true;
+                break;
+            }
             Ok(length) => {
                 let text = record.get(..length).unwrap_or_default();
-                lines.extend(parse_kmsg(&String::from_utf8_lossy(text)));
+                match parse_kmsg(&String::from_utf8_lossy(text)) {
+                    Some(line) if lines.len() < MOST_LINES => lines.push(line),
+                    Some(_) => left_out += 1,
+                    None => {}
+                }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                has_ended = true;
+                break;
+            }
             // The ring went round past our place; the next read goes on at the oldest line that is left.
             Err(error) if error.raw_os_error() == Some(libc::EPIPE) => overwritten = true,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -152,7 +169,25 @@ fn read_kmsg(file: &mut File, missing: &mut Vec<Missing>) -> io::Result<Vec<LogR
             "lines that the kernel's log had overwritten",
         ));
     }
-    Ok(lines)
+    Ok(match has_ended {
+        true => Bounded::without(lines, LINES, MOST_LINES, left_out),
+        false => Bounded::ended(lines, "records of the kernel's log", MOST_RECORDS),
+    })
+}
+
+/// The lines after that time, no more than are kept.
+fn since(lines: Bounded<Vec<LogRecord>>, last_us: u64) -> Bounded<Vec<LogRecord>> {
+    let is_new = |line: &LogRecord| line.at_us > last_us;
+    if lines.is_whole() {
+        return at_most(lines.part().into_iter().filter(is_new), MOST_LINES, LINES);
+    }
+    // The buffer held the newest lines only. If the oldest of them is new, there were more.
+    let mut kept = lines.part();
+    if kept.first().is_some_and(is_new) {
+        kept.truncate(MOST_LINES);
+        return Bounded::ended(kept, "bytes of the kernel's log", SYSLOG_BUFFER);
+    }
+    at_most(kept.into_iter().filter(is_new), MOST_LINES, LINES)
 }
 
 /// `level+facility,sequence,microseconds,flags;text`, then lines of ` KEY=value` (Documentation/ABI/testing/dev-kmsg).
@@ -166,11 +201,15 @@ fn parse_kmsg(record: &str) -> Option<LogRecord> {
     line(priority, at_us, rest.lines().next()?)
 }
 
-fn read_syslog() -> io::Result<Vec<LogRecord>> {
+fn read_syslog() -> io::Result<Bounded<Vec<LogRecord>>> {
     let mut buffer = vec![0; SYSLOG_BUFFER];
     let length = system_calls::read_kernel_log(&mut buffer)?;
     let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
-    Ok(text.lines().filter_map(parse_syslog).collect())
+    let lines = text.lines().filter_map(parse_syslog).collect();
+    Ok(match length + LONGEST_RECORD < SYSLOG_BUFFER {
+        true => Bounded::whole(lines),
+        false => Bounded::ended(lines, "bytes of the kernel's log", SYSLOG_BUFFER),
+    })
 }
 
 /// `<level>[seconds.microseconds] text`, and behind the time stamp possibly the caller (`[ T12] `), which stays.
@@ -263,6 +302,59 @@ mod tests {
         ] {
             assert_eq!(parse_syslog(text), None, "{text}");
         }
+    }
+
+    /// A device that gives the records in turn, and then none.
+    struct Records<I>(I);
+
+    impl<I: Iterator<Item = String>> Read for Records<I> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let record = self.0.next().ok_or(io::ErrorKind::WouldBlock)?;
+            buffer[..record.len()].copy_from_slice(record.as_bytes());
+            Ok(record.len())
+        }
+    }
+
+    /// The number of lines that are kept, and what is told of the rest.
+    fn read_records(records: impl Iterator<Item = String>) -> (usize, Vec<String>) {
+        let mut missing = Vec::new();
+        let lines = read_kmsg(&mut Records(records), &mut missing).unwrap();
+        let mut overflows = Overflows::default();
+        let lines = lines.noted(&mut overflows);
+        missing.extend(overflows.missing());
+        (
+            lines.len(),
+            missing.into_iter().map(|one| one.text).collect(),
+        )
+    }
+
+    #[test]
+    fn a_flood_of_lines_is_bounded_and_told() {
+        let kernel = |number| format!("6,{number},{number},-;br0: port {number} entered");
+        let program = |number| format!("12,{number},{number},-;hello");
+        assert_eq!(read_records((0..1_000).map(kernel)), (1_000, vec![]));
+        let told = "500 lines of the kernel's log beyond the limit of 1000";
+        assert_eq!(
+            read_records((0..1_500).map(kernel)),
+            (1_000, vec![told.to_owned()])
+        );
+        // Lines of programs take no room, and do not hide one of the kernel behind them.
+        let behind = (0..60_000).map(program).chain([kernel(1)]);
+        assert_eq!(read_records(behind), (1, vec![]));
+        let told = "records of the kernel's log beyond the limit of 65536";
+        assert_eq!(read_records((0..).map(program)), (0, vec![told.to_owned()]));
+    }
+
+    #[test]
+    fn a_full_buffer_of_syslog_is_told_where_it_matters() {
+        let lines = |at_us: &[u64]| -> Vec<LogRecord> {
+            let line = |at_us| line(6, at_us, "x").unwrap();
+            at_us.iter().copied().map(line).collect()
+        };
+        let full = |at_us| Bounded::ended(lines(at_us), "bytes", SYSLOG_BUFFER);
+        assert_eq!(since(Bounded::whole(lines(&[1, 2, 3])), 1).part().len(), 2);
+        assert!(since(full(&[1, 2, 3]), 1).is_whole());
+        assert!(!since(full(&[2, 3]), 1).is_whole());
     }
 
     #[test]

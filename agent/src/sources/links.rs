@@ -7,7 +7,10 @@ use std::{
 
 use netdiag_diagnosis::evidence::{Link, Missing, NetnsId, Observed};
 
-use crate::privileges::{Access, Restrictions};
+use crate::{
+    bounded::{Bounded, Overflows},
+    privileges::{Access, Restrictions},
+};
 
 use super::{
     attributes::push,
@@ -16,9 +19,12 @@ use super::{
     route_netlink::{Consistency, RouteSocket},
 };
 
-/// The most links of a namespace, and of all. A large node has some hundred; a namespace that goes beyond is left out
-/// whole, so that its links are read at both ends of a window or at none.
+/// The most links of all namespaces. A large node has some hundred. A namespace is read whole or left out, so that its
+/// links are read at both ends of a window or at none; those with the most links are left out first, and never the
+/// node's own, of which some are better than none.
 const MOST_LINKS: usize = 16_384;
+/// The most links of a namespace other than the node's own.
+const MOST_LINKS_OF_POD: usize = 4_096;
 
 const IFLA_TARGET_NETNSID: u16 = 46;
 /// `struct ifinfomsg` of any family and device.
@@ -32,16 +38,15 @@ pub(super) fn read(
     wanted: impl Fn(&OpenNamespace) -> bool,
 ) -> (Observed<Vec<Link>>, HashSet<NetnsId>) {
     let names = discovery.by_nsid();
-    let mut links = Vec::new();
-    let mut links_read = HashSet::new();
+    let mut links = LinkShares::default();
     let mut missing = discovery.missing.clone();
+    let mut overflows = Overflows::default();
     let mut is_closed = false;
     for namespace in discovery.namespaces.iter().filter(|one| wanted(one)) {
         match links_of(route, namespace, &names) {
-            Ok((found, _)) if links.len() + found.len() > MOST_LINKS => {
+            Ok((found, _)) if !found.is_whole() && !namespace.is_node => {
                 missing.push(Missing::failed(format!(
-                    "the {} links of {}, beyond the limit of {MOST_LINKS}",
-                    found.len(),
+                    "the links of {}, more than {MOST_LINKS_OF_POD}",
                     namespace.id
                 )));
             }
@@ -52,8 +57,8 @@ pub(super) fn read(
                         namespace.id
                     )));
                 }
-                links.extend(found);
-                links_read.insert(namespace.id);
+                let found = found.noted(&mut overflows);
+                missing.extend(links.add(namespace.id, namespace.is_node, found));
             }
             Err(error) if namespace.is_node => {
                 let reason = format!("the node's links could not be read: {error}");
@@ -74,14 +79,55 @@ pub(super) fn read(
     if is_closed {
         missing.push(Restrictions::read().refused(Access::Links));
     }
-    (Observed::without(links, missing), links_read)
+    missing.extend(overflows.missing());
+    let links_read = links.read.iter().map(|(id, _)| *id).collect();
+    let links = links.read.into_iter().flat_map(|(_, links)| links);
+    (Observed::without(links.collect(), missing), links_read)
+}
+
+/// The links of the namespaces that were read, no more than [`MOST_LINKS`].
+#[derive(Default)]
+struct LinkShares {
+    /// In the order of reading; the node's own first.
+    read: Vec<(NetnsId, Vec<Link>)>,
+    total: usize,
+}
+
+impl LinkShares {
+    /// Adds the links of a namespace; gives what had to be left out for it, or of it.
+    fn add(&mut self, id: NetnsId, is_node: bool, links: Vec<Link>) -> Vec<Missing> {
+        self.total += links.len();
+        match is_node {
+            true => self.read.insert(0, (id, links)),
+            false => self.read.push((id, links)),
+        }
+        let mut missing = Vec::new();
+        while self.total > MOST_LINKS {
+            let others = self.read.iter().enumerate().skip(1);
+            let largest = others.max_by_key(|(_, (_, links))| links.len());
+            let Some((at, _)) = largest else {
+                break;
+            };
+            let (id, left_out) = self.read.remove(at);
+            self.total -= left_out.len();
+            missing.push(Missing::failed(format!(
+                "the {} links of {id}, for which the limit of {MOST_LINKS} leaves no room",
+                left_out.len()
+            )));
+        }
+        missing
+    }
 }
 
 fn links_of(
     route: &RouteSocket,
     namespace: &OpenNamespace,
     names: &HashMap<i32, NetnsId>,
-) -> io::Result<(Vec<Link>, Consistency)> {
+) -> io::Result<(Bounded<Vec<Link>>, Consistency)> {
+    let bound = match namespace.is_node {
+        true => (MOST_LINKS, "links of the node"),
+        false => (MOST_LINKS_OF_POD, "links of a pod"),
+    };
     let mut body = IFINFOMSG.to_vec();
     if !namespace.is_node {
         // RTM_NEWNSID is refused as everything that changes something is (`rtnetlink_rcv_msg`), and with an id that
@@ -89,18 +135,23 @@ fn links_of(
         let nsid = namespace.nsid.ok_or(io::ErrorKind::PermissionDenied)?;
         push(&mut body, IFLA_TARGET_NETNSID, &nsid.to_ne_bytes());
     }
-    route.dump(libc::RTM_GETLINK, &body, |(message_type, message)| {
-        if message_type != libc::RTM_NEWLINK {
-            return None;
-        }
-        let parsed = parse(message)?;
-        let mut link = parsed.link;
-        link.netns = namespace.id;
-        link.peer = parsed
-            .peer
-            .map(|peer| peer.resolve(namespace.id, |nsid| names.get(&nsid).copied()));
-        Some(link)
-    })
+    route.dump(
+        libc::RTM_GETLINK,
+        &body,
+        bound,
+        |(message_type, message)| {
+            if message_type != libc::RTM_NEWLINK {
+                return None;
+            }
+            let parsed = parse(message)?;
+            let mut link = parsed.link;
+            link.netns = namespace.id;
+            link.peer = parsed
+                .peer
+                .map(|peer| peer.resolve(namespace.id, |nsid| names.get(&nsid).copied()));
+            Some(link)
+        },
+    )
 }
 
 /// The links as of `after`, with the counters and promiscuity of `before`.
@@ -182,6 +233,27 @@ mod tests {
     fn the_same_index_elsewhere_is_another_link() {
         assert_eq!(increase(&[link(1, 2, 10)], link(9, 2, 15), &[]), 15);
         assert_eq!(increase(&[link(1, 2, 10)], link(1, 2, 15), &[1]), 15);
+    }
+
+    #[test]
+    fn namespaces_full_of_links_hide_none_of_the_others() {
+        let mut shares = LinkShares::default();
+        let mut add = |id, is_node, number| {
+            let links = (1..=number).map(|index| link(id, index, 0)).collect();
+            let missing = shares.add(NetnsId(id), is_node, links);
+            missing.into_iter().map(|one| one.text).collect::<Vec<_>>()
+        };
+        assert_eq!(add(2, false, 3), [""; 0]);
+        for full in 10..13 {
+            assert_eq!(add(full, false, 4_096), [""; 0]);
+        }
+        let left_out = add(1, true, 8_000);
+        let text = "the 4096 links of net:[12], for which the limit of 16384 leaves no room";
+        assert_eq!(left_out, [text]);
+        assert_eq!(add(3, false, 2), [""; 0]);
+        let read: Vec<u32> = shares.read.iter().map(|(id, _)| id.0).collect();
+        assert_eq!(read, [1, 2, 10, 11, 3]);
+        assert_eq!(shares.total, 8_000 + 2 * 4_096 + 5);
     }
 
     #[test]

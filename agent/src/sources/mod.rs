@@ -51,6 +51,7 @@ use netdiag_diagnosis::evidence::{
 };
 
 use crate::{
+    bounded::{Bounded, Overflows},
     limits,
     probes::{Error as ProbeError, Kernel, iterators::Iterators, question::SegmentRoute},
 };
@@ -143,9 +144,10 @@ impl Sources {
     pub(crate) fn discover(&self) -> Result<Discovery, SourceError> {
         let devices = match &self.iterators {
             // Without them links lack their flags in force, which detectors see.
-            Ok(iterators) => iterators.net_devices().unwrap_or_default(),
-            Err(_) => Vec::new(),
+            Ok(iterators) => iterators.net_devices(),
+            Err(error) => Err(error.clone()),
         };
+        let devices = devices.unwrap_or_else(|_| Bounded::whole(Vec::new()));
         let run_netns = self.host.path("/run/netns");
         namespaces::discover(&self.route, &run_netns, devices)
             .map_err(|source| SourceError::Namespaces { source })
@@ -172,6 +174,7 @@ impl Sources {
                 .iter()
                 .map(|open| (open.id, Identity::of(open)))
                 .collect(),
+            overflows: Overflows::default(),
         }
     }
 
@@ -193,21 +196,29 @@ impl Sources {
 
     /// Adds what hardly changes within a window: pods, addresses, receivers of protocols, drivers.
     pub(crate) fn describe(&self, discovery: &Discovery, reading: &mut Reading) {
-        let pods = Pods::list(&self.host);
-        for namespace in &mut reading.namespaces {
+        let Reading {
+            namespaces,
+            links,
+            overflows,
+            ..
+        } = reading;
+        let pods = Pods::list(&self.host, overflows);
+        for namespace in namespaces {
             let Some(open) = discovery.get(namespace.id) else {
                 continue;
             };
             namespace.pod = pods.of_namespace(open);
             if self.is_wanted(open) {
                 // Addresses only help to name ends of flows, so that an error here is not worth a word.
-                namespace.addresses = addresses::read(&self.route, open).unwrap_or_default();
-                namespace.protocol_handlers = protocol_handlers::read(open);
-                namespace.multicast_groups = multicast_groups::read(open);
+                namespace.addresses =
+                    addresses::read(&self.route, open, overflows).unwrap_or_default();
+                namespace.protocol_handlers =
+                    protocol_handlers::read(open).map(|handlers| handlers.noted(overflows));
+                namespace.multicast_groups =
+                    multicast_groups::read(open).map(|groups| groups.noted(overflows));
             }
         }
-        let (Observed::Complete { value: links } | Observed::Partial { value: links, .. }) =
-            &mut reading.links
+        let (Observed::Complete { value: links } | Observed::Partial { value: links, .. }) = links
         else {
             return;
         };
@@ -232,7 +243,7 @@ impl Sources {
         &self,
         discovery: &Discovery,
     ) -> (Observed<Vec<PacketSocket>>, PacketSocketReader) {
-        let pods = Pods::list(&self.host);
+        let pods = self.pods();
         let records = match &self.iterators {
             Ok(iterators) => iterators.packet_sockets(),
             Err(error) => Err(error.clone()),
@@ -247,7 +258,7 @@ impl Sources {
                         is_same && self.is_wanted(open)
                     })
                 };
-                let sockets = packet_sockets::from_records(&records, &pods, wanted);
+                let sockets = packet_sockets::from_records(records, &pods, wanted);
                 (sockets, PacketSocketReader::Iterator)
             }
             Err(error) => {
@@ -266,9 +277,14 @@ impl Sources {
         discovery: &Discovery,
         links: &[Link],
     ) -> Observed<Vec<TunHolder>> {
-        tun_holders::read(&Pods::list(&self.host), links, |id| {
+        tun_holders::read(&self.pods(), links, |id| {
             discovery.get(id).is_some_and(|open| self.is_wanted(open))
         })
+    }
+
+    /// The pods to name owners by; [`Sources::describe`] tells what their lists leave out.
+    fn pods(&self) -> Pods {
+        Pods::list(&self.host, &mut Overflows::default())
     }
 
     fn is_wanted(&self, namespace: &OpenNamespace) -> bool {
@@ -285,5 +301,5 @@ pub(crate) fn has_closed_programs() -> io::Result<bool> {
         processes::network_namespace(pid)
             .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
-    Ok(processes::all()?.into_iter().any(is_closed))
+    Ok(processes::all()?.part().into_iter().any(is_closed))
 }

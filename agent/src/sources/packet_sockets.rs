@@ -7,6 +7,8 @@ use netdiag_diagnosis::evidence::{
     Membership, MembershipKind, Missing, NetnsId, Observed, PacketSocket,
 };
 
+use crate::bounded::{Bounded, Overflows, shared};
+
 use super::{
     namespaces::{Discovery, OpenNamespace},
     pods::Pods,
@@ -20,12 +22,14 @@ const LONGEST_FILE: u64 = 256 * 1024;
 /// Sockets out of the iterator's records: one for each socket, owned by the lowest-numbered process that holds it
 /// (a child inherits its parent's). Only those in a namespace that is wanted.
 pub(super) fn from_records(
-    records: &[PacketSocketRecord],
+    records: Bounded<Vec<PacketSocketRecord>>,
     pods: &Pods,
     wanted: impl Fn(NetnsId, Option<u64>) -> bool,
 ) -> Observed<Vec<PacketSocket>> {
-    let mut missing = Vec::new();
-    let mut sockets: Vec<_> = unique(records)
+    let mut overflows = Overflows::default();
+    let records = records.noted(&mut overflows);
+    let mut missing: Vec<Missing> = overflows.missing().collect();
+    let sockets: Vec<_> = unique(&records)
         .into_iter()
         .filter(|record| wanted(NetnsId(record.inum), cookie(record)))
         .map(|record| {
@@ -45,7 +49,7 @@ pub(super) fn from_records(
             }
         })
         .collect();
-    bound(&mut sockets, &mut missing);
+    let sockets = bound(sockets, &mut missing);
     Observed::without(sockets, missing)
 }
 
@@ -111,7 +115,7 @@ pub(super) fn from_procfs(
     let Missing { text, why } = why;
     let text = format!("which packet sockets ask for promiscuity was not read ({text})");
     let mut missing = vec![Missing { text, why }];
-    let mut sockets = listed
+    let sockets: Vec<_> = listed
         .into_iter()
         .map(|(netns, line)| PacketSocket {
             netns,
@@ -124,7 +128,7 @@ pub(super) fn from_procfs(
             memberships: Vec::new(),
         })
         .collect();
-    bound(&mut sockets, &mut missing);
+    let sockets = bound(sockets, &mut missing);
     Observed::without(sockets, missing)
 }
 
@@ -145,14 +149,14 @@ fn parse_line(line: &str) -> Option<ListedSocket> {
     })
 }
 
-fn bound(sockets: &mut Vec<PacketSocket>, missing: &mut Vec<Missing>) {
-    if sockets.len() > MOST_SOCKETS {
-        missing.push(Missing::failed(format!(
-            "{} packet sockets beyond the limit of {MOST_SOCKETS}",
-            sockets.len() - MOST_SOCKETS
-        )));
-        sockets.truncate(MOST_SOCKETS);
-    }
+fn bound(sockets: Vec<PacketSocket>, missing: &mut Vec<Missing>) -> Vec<PacketSocket> {
+    let mut overflows = Overflows::default();
+    let kept = shared(sockets, MOST_SOCKETS, "packet sockets", |socket| {
+        socket.netns
+    });
+    let kept = kept.noted(&mut overflows);
+    missing.extend(overflows.missing());
+    kept
 }
 
 #[cfg(test)]
@@ -173,7 +177,11 @@ mod tests {
     }
 
     fn fold(records: &[PacketSocketRecord]) -> Observed<Vec<PacketSocket>> {
-        from_records(records, &Pods::default(), |_, _| true)
+        from_records(
+            Bounded::whole(records.to_vec()),
+            &Pods::default(),
+            |_, _| true,
+        )
     }
 
     #[test]
@@ -228,8 +236,25 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_full_of_sockets_hides_none_of_another() {
+        let many = (1..=2 * MOST_SOCKETS as u64).map(|socket| record(socket, 0x7fff_0000));
+        let mut other = record(1 << 40, 0x7fff_0000);
+        other.inum = 9;
+        let folded = fold(&many.chain([other]).collect::<Vec<_>>());
+        let sockets = folded.value().unwrap();
+        assert_eq!(sockets.len(), MOST_SOCKETS);
+        assert!(sockets.iter().any(|socket| socket.netns == NetnsId(9)));
+        let missing = folded.missing().unwrap();
+        assert_eq!(missing, "4097 packet sockets beyond the limit of 4096");
+    }
+
+    #[test]
     fn sockets_elsewhere_are_left_out() {
-        let folded = from_records(&[record(1, 0x7fff_0000)], &Pods::default(), |_, _| false);
+        let folded = from_records(
+            Bounded::whole(vec![record(1, 0x7fff_0000)]),
+            &Pods::default(),
+            |_, _| false,
+        );
         assert_eq!(folded.value(), Some(&vec![]));
     }
 

@@ -4,6 +4,8 @@ use std::{collections::HashMap, fs, path::Path};
 
 use netdiag_diagnosis::evidence::{Owner, Pod};
 
+use crate::bounded::{Bounded, Overflows, at_most};
+
 use super::{HostRoot, cgroups, namespaces::OpenNamespace, processes};
 
 /// Pods and containers of a node, left-over folders included; the kubelet's limit is 110 pods by default.
@@ -21,9 +23,10 @@ pub(super) struct Pods {
 
 impl Pods {
     /// Lists the log folders under the host's root. A host without a kubelet has none.
-    pub(super) fn list(host: &HostRoot) -> Self {
-        let pods = names_in(&host.path("/var/log/pods"));
-        let containers = names_in(&host.path("/var/log/containers"));
+    pub(super) fn list(host: &HostRoot, overflows: &mut Overflows) -> Self {
+        let pods = names_in(&host.path("/var/log/pods"), "log folders of pods");
+        let containers = names_in(&host.path("/var/log/containers"), "logs of containers");
+        let (pods, containers) = (pods.noted(overflows), containers.noted(overflows));
         Self {
             by_uid: pods
                 .iter()
@@ -62,8 +65,7 @@ impl Pods {
     }
 
     fn of_process(&self, pid: u32) -> (Option<Pod>, Option<String>) {
-        let text = fs::read(processes::path(pid, "cgroup")).unwrap_or_default();
-        let Some(cgroup) = cgroups::parse(&String::from_utf8_lossy(&text)) else {
+        let Some(cgroup) = cgroups::of_process(pid) else {
             return (None, None);
         };
         let pod = self.by_uid.get(&cgroup.pod_uid).cloned();
@@ -76,13 +78,10 @@ impl Pods {
     }
 }
 
-fn names_in(folder: &Path) -> Vec<String> {
-    fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .take(MOST_ENTRIES)
-        .collect()
+fn names_in(folder: &Path, what: &'static str) -> Bounded<Vec<String>> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    at_most(names, MOST_ENTRIES, what)
 }
 
 /// `<namespace>_<name>_<uid>` (`BuildPodLogsDirectory`, pkg/kubelet/kuberuntime/helpers.go). None of the three may

@@ -17,10 +17,13 @@ use netdiag_diagnosis::{
 };
 
 use super::system_calls;
-use crate::privileges::{Access, Restrictions};
+use crate::{
+    bounded::{Bounded, at_most},
+    privileges::{Access, Restrictions},
+};
 
 /// The most processes that one walk looks at; a node's default `pid_max` is 32,768 per 1,024 CPUs.
-pub(super) const MOST_PROCESSES: usize = 65_536;
+const MOST_PROCESSES: usize = 65_536;
 /// The number of descriptors of a process that are tried in search of a socket.
 const MOST_DESCRIPTORS_TRIED: usize = 64;
 /// `comm` has at most 15 bytes; escaping may lengthen it.
@@ -35,13 +38,13 @@ pub(super) fn path(pid: u32, file: &str) -> PathBuf {
 ///
 /// # Errors
 /// When /proc cannot be listed.
-pub(super) fn all() -> io::Result<Vec<u32>> {
-    let mut pids: Vec<u32> = fs::read_dir("/proc")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .take(MOST_PROCESSES)
-        .collect();
-    pids.sort_unstable();
-    Ok(pids)
+pub(super) fn all() -> io::Result<Bounded<Vec<u32>>> {
+    let pids =
+        fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(at_most(pids, MOST_PROCESSES, "processes").map(|mut pids| {
+        pids.sort_unstable();
+        pids
+    }))
 }
 
 /// The network namespace that a process is in.
@@ -133,7 +136,8 @@ pub(super) fn borrow_socket(pid: u32, namespace: NetnsId) -> Option<OwnedFd> {
 /// found.
 pub(super) fn holders_of_sockets(inodes: &[u64]) -> HashMap<u64, u32> {
     let mut holders = HashMap::new();
-    for pid in all().unwrap_or_default() {
+    // Where there are more, a socket stays without owner.
+    for pid in all().map(Bounded::part).unwrap_or_default() {
         for descriptor in descriptors(pid) {
             if holders.len() >= inodes.len() {
                 return holders;

@@ -3,6 +3,7 @@
 use netdiag_diagnosis::{evidence::ProtocolHandler, text::printable_up_to};
 
 use super::namespaces::OpenNamespace;
+use crate::bounded::{Bounded, at_most};
 
 /// A packet socket adds a line; a namespace with more than this many is not worth more.
 const MOST_HANDLERS: usize = 1_024;
@@ -13,17 +14,18 @@ const LONGEST_FUNCTION: usize = 128;
 const LONGEST_DEVICE: usize = 15;
 
 /// The receivers of a namespace; `None` when it has no process to read them through.
-pub(super) fn read(namespace: &OpenNamespace) -> Option<Vec<ProtocolHandler>> {
-    Some(parse(&namespace.read_proc_net("ptype", LONGEST_FILE)?))
+pub(super) fn read(namespace: &OpenNamespace) -> Option<Bounded<Vec<ProtocolHandler>>> {
+    let text = namespace.read_proc_net("ptype", LONGEST_FILE)?;
+    Some(at_most(
+        parse(&text),
+        MOST_HANDLERS,
+        "receivers of protocols",
+    ))
 }
 
 /// `ptype_seq_show` (net/core/net-procfs.c): `%04x` or `ALL `, then ` %-8s %ps`, with an empty device for all of them.
 fn parse(text: &str) -> Vec<ProtocolHandler> {
-    text.lines()
-        .skip(1)
-        .filter_map(parse_line)
-        .take(MOST_HANDLERS)
-        .collect()
+    text.lines().skip(1).filter_map(parse_line).collect()
 }
 
 fn parse_line(line: &str) -> Option<ProtocolHandler> {

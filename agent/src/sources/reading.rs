@@ -8,6 +8,7 @@ use std::{
 use netdiag_diagnosis::evidence::{Link, Missing, Namespace, NetnsId, Observed};
 
 use super::{links, namespaces::OpenNamespace};
+use crate::bounded::Overflows;
 
 /// Namespaces, their counters and links as of one moment.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub(crate) struct Reading {
     pub(super) links_read: HashSet<NetnsId>,
     /// By what a namespace is known again when its number may have been reused.
     pub(super) identities: HashMap<NetnsId, Identity>,
+    /// The parts of the rest that were beyond a limit.
+    pub(super) overflows: Overflows,
 }
 
 /// Marks of a namespace. The kernel gives its number to the next one as soon as it is free.
@@ -86,6 +89,8 @@ pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observe
         .into_iter()
         .flatten()
         .collect();
+    // Those of the start are nearly always the same ones.
+    missing.extend(after.overflows.missing());
     missing.dedup();
 
     let mut renewed = HashSet::new();
@@ -184,6 +189,7 @@ mod tests {
             },
             links_read: [ID].into(),
             identities: [(ID, identity)].into(),
+            ..Reading::default()
         }
     }
 

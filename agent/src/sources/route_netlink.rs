@@ -5,6 +5,7 @@ use std::{cell::RefCell, io};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::attributes::{aligned, array};
+use crate::bounded::Bounded;
 
 /// `struct nlmsghdr`.
 const HEADER: usize = 16;
@@ -71,8 +72,8 @@ impl RouteSocket {
             .map(|_| ())
     }
 
-    /// Dumps a list: `parse` turns each message into an entry. Repeats a dump that changed under way, so that
-    /// entries belong together.
+    /// Dumps a list: `parse` turns each message into an entry, of which at most so many are kept; `what` names them.
+    /// Repeats a dump that changed under way, so that entries belong together.
     ///
     /// # Errors
     /// The error that the kernel answered with, or that of the socket.
@@ -80,20 +81,29 @@ impl RouteSocket {
         &self,
         message_type: u16,
         body: &[u8],
+        (most, what): (usize, &'static str),
         parse: impl Fn(Message<'_>) -> Option<T>,
-    ) -> io::Result<(Vec<T>, Consistency)> {
+    ) -> io::Result<(Bounded<Vec<T>>, Consistency)> {
         let flags = libc::NLM_F_REQUEST | libc::NLM_F_DUMP;
         let mut entries = Vec::new();
+        let mut left_out = 0;
+        let mut consistency = Consistency::Interrupted;
         for _ in 0..DUMP_ATTEMPTS {
             entries.clear();
-            let consistency = self.exchange(message_type, flags, body, &mut |message| {
-                entries.extend(parse(message));
+            left_out = 0;
+            consistency = self.exchange(message_type, flags, body, &mut |message| match parse(
+                message,
+            ) {
+                Some(entry) if entries.len() < most => entries.push(entry),
+                Some(_) => left_out += 1,
+                None => {}
             })?;
             if consistency == Consistency::Consistent {
-                return Ok((entries, consistency));
+                break;
             }
         }
-        Ok((entries, Consistency::Interrupted))
+        let entries = Bounded::without(entries, what, most, left_out);
+        Ok((entries, consistency))
     }
 
     fn exchange(

@@ -23,12 +23,13 @@ const RTNEXTHOP: usize = 8;
 pub(super) fn first(route: &RouteSocket) -> io::Result<Option<SegmentRoute>> {
     let mut body = [0; RTMSG];
     body[0] = libc::AF_INET6 as u8;
-    let (found, _) = route.dump(libc::RTM_GETROUTE, &body, |(message_type, message)| {
+    let one = (1, "routes for segment routing");
+    let (found, _) = route.dump(libc::RTM_GETROUTE, &body, one, |(message_type, message)| {
         (message_type == libc::RTM_NEWROUTE)
             .then(|| parse(message))
             .flatten()
     })?;
-    Ok(found.first().copied())
+    Ok(found.part().first().copied())
 }
 
 /// Parses what follows the netlink header.

@@ -13,12 +13,9 @@ use netdiag_diagnosis::{
     text::printable_up_to,
 };
 
-use crate::privileges::Restrictions;
+use crate::{bounded::Overflows, privileges::Restrictions};
 
-use super::{
-    pods::Pods,
-    processes::{self, MOST_PROCESSES},
-};
+use super::{pods::Pods, processes};
 
 /// The number of descriptors of all processes that are looked at; each costs three system calls.
 const MOST_DESCRIPTORS: usize = 262_144;
@@ -42,12 +39,9 @@ pub(super) fn read(
             return Observed::unavailable(Missing::failed(text));
         }
     };
-    let mut missing = Vec::new();
-    if pids.len() >= MOST_PROCESSES {
-        missing.push(Missing::failed(format!(
-            "processes beyond the first {MOST_PROCESSES}"
-        )));
-    }
+    let mut overflows = Overflows::default();
+    let pids = pids.noted(&mut overflows);
+    let mut missing: Vec<Missing> = overflows.missing().collect();
     let mut looked_at = 0;
     let mut is_refused = false;
     let mut holders = Vec::new();

@@ -129,7 +129,9 @@ impl OnDemandProbe for GroProbe {
     fn finish(self, namespaces: &[Namespace], links: &[Link]) -> GroReceive {
         GroReceive {
             backend: self.programs.backend.name().to_owned(),
-            lost: self.lost(lost::NO_ROOM),
+            lost: self
+                .lost(lost::NO_ROOM)
+                .saturating_add(self.programs.recursion_misses()),
             unread: self.lost(lost::UNREAD),
             counts: on_devices(&self.counted(), namespaces, links, self.has_cookies),
         }

@@ -3,6 +3,7 @@ use std::path::Path;
 use netdiag_diagnosis::evidence::{Link, LinkKind, NetnsId, Observed};
 
 use super::{TestNamespace, run};
+use crate::bounded::Bounded;
 use crate::sources::{
     links,
     namespaces::{Discovery, discover},
@@ -10,7 +11,7 @@ use crate::sources::{
 };
 
 fn discovery(route: &RouteSocket) -> Discovery {
-    discover(route, Path::new("/run/netns"), Vec::new()).unwrap()
+    discover(route, Path::new("/run/netns"), Bounded::whole(Vec::new())).unwrap()
 }
 
 fn all_links() -> Vec<Link> {

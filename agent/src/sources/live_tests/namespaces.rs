@@ -8,6 +8,7 @@ use netdiag_diagnosis::evidence::{Namespace, Observed, Pod};
 
 use super::{TestNamespace, run, wait_for};
 use crate::{
+    bounded::Overflows,
     probes::Kernel,
     sources::{HostRoot, KernelLog, NamespaceScope, Reading, Sources, reading},
 };
@@ -182,7 +183,9 @@ fn a_pod_is_named_by_its_control_group_and_log_folders() {
     let sources =
         Sources::new(HostRoot::new(&root.0), NamespaceScope::All, &Kernel::load()).unwrap();
     let reading = read(&sources);
-    let owner = crate::sources::pods::Pods::list(&HostRoot::new(&root.0)).owner(host_network.id());
+    let owner =
+        crate::sources::pods::Pods::list(&HostRoot::new(&root.0), &mut Overflows::default())
+            .owner(host_network.id());
     host_network.kill().unwrap();
     host_network.wait().unwrap();
 

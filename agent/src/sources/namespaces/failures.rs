@@ -4,8 +4,8 @@ use std::io;
 
 use netdiag_diagnosis::evidence::Missing;
 
-use super::{MOST_NAMESPACES, processes};
-use crate::privileges::Restrictions;
+use super::processes;
+use crate::{bounded::Overflows, privileges::Restrictions};
 
 /// Counts of what was left out, by why.
 #[derive(Default)]
@@ -14,8 +14,8 @@ pub(super) struct Failures {
     pub refused: usize,
     /// The restrictions of this process, where some are.
     pub restrictions: Restrictions,
-    /// Namespaces beyond the limit.
-    pub beyond_limit: usize,
+    /// Processes and namespaces beyond their limits.
+    pub overflows: Overflows,
     not_opened: usize,
     no_descriptors: bool,
 }
@@ -37,12 +37,7 @@ impl Failures {
             );
             missing.push(closed);
         }
-        if self.beyond_limit > 0 {
-            missing.push(Missing::failed(format!(
-                "{} namespaces beyond the limit of {MOST_NAMESPACES}",
-                self.beyond_limit
-            )));
-        }
+        missing.extend(self.overflows.missing());
         if self.not_opened > 0 {
             let why = if self.no_descriptors {
                 " (the limit of open files is reached)"

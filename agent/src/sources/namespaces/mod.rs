@@ -23,11 +23,14 @@ use netdiag_diagnosis::{
     text::printable_up_to,
 };
 
-use crate::privileges::{Access, Restrictions};
+use crate::{
+    bounded::{Bounded, at_most, shared},
+    privileges::{Access, Restrictions},
+};
 
 use super::{
     attributes::{self, attributes},
-    devices, processes,
+    cgroups, devices, processes,
     route_netlink::RouteSocket,
     system_calls,
 };
@@ -36,6 +39,8 @@ use failures::Failures;
 /// The most namespaces that are looked at. A node runs some hundred pods; each namespace costs a descriptor while it
 /// is read and about ten system calls.
 pub(super) const MOST_NAMESPACES: usize = 1_024;
+/// Their name where there are more.
+const NAMESPACES: &str = "network namespaces";
 /// The number of processes of a namespace that are kept, in case some end before they are asked.
 const CANDIDATES: usize = 8;
 /// The longest file name.
@@ -114,11 +119,14 @@ impl OpenNamespace {
 pub(super) fn discover(
     route: &RouteSocket,
     run_netns: &Path,
-    devices: Vec<NetDeviceRecord>,
+    devices: Bounded<Vec<NetDeviceRecord>>,
 ) -> io::Result<Discovery> {
     let own = File::open("/proc/self/ns/net")?;
     let own_id = processes::inode(&own.metadata()?)?;
     let mut failed = Failures::default();
+    let has_all_devices = devices.is_whole();
+    let devices = devices.noted(&mut failed.overflows);
+    devices::note_bounds(&devices, &mut failed.overflows);
     let mut found = others(own_id, run_netns, &mut failed)?;
     if failed.refused > 0 {
         failed.restrictions = Restrictions::read();
@@ -128,7 +136,10 @@ pub(super) fn discover(
             // Of a namespace that is known only by its name little can be read.
             *id == own_id || of_others.is_some_and(|one| !is_restricted || !one.pids.is_empty())
         };
-        if !devices.is_empty() && devices.iter().all(|one| is_seen(&NetnsId(one.inum))) {
+        if has_all_devices
+            && !devices.is_empty()
+            && devices.iter().all(|one| is_seen(&NetnsId(one.inum)))
+        {
             // The kernel itself says that every task is in one of those found, the closed processes' too.
             failed.refused = 0;
         }
@@ -183,14 +194,14 @@ fn others(
     failed: &mut Failures,
 ) -> io::Result<BTreeMap<NetnsId, Found>> {
     let mut found = BTreeMap::new();
-    for (id, pids) in namespaces_of_processes(failed)? {
-        if id == own {
-            continue;
-        }
-        if found.len() >= MOST_NAMESPACES {
-            failed.beyond_limit += 1;
-            continue;
-        }
+    let mut of_processes: Vec<_> = namespaces_of_processes(failed)?.into_iter().collect();
+    of_processes.retain(|(id, _)| *id != own);
+    // A pod that makes namespaces without end takes none of the others' places.
+    let kept = shared(of_processes, MOST_NAMESPACES, NAMESPACES, |(_, pids)| {
+        let pid = pids.first()?;
+        cgroups::of_process(*pid).map(|cgroup| cgroup.pod_uid)
+    });
+    for (id, pids) in kept.noted(&mut failed.overflows) {
         match open_of_process(id, &pids) {
             Ok(Some(file)) => {
                 let name = None;
@@ -200,6 +211,7 @@ fn others(
             Err(error) => failed.open(&error),
         }
     }
+    let mut left_out = 0;
     for (name, file) in named(run_netns, failed) {
         let inode = file
             .metadata()
@@ -208,7 +220,7 @@ fn others(
             continue;
         };
         if found.len() >= MOST_NAMESPACES && !found.contains_key(&id) {
-            failed.beyond_limit += 1;
+            left_out += 1;
         } else if id != own {
             let unnamed = Found {
                 file,
@@ -218,13 +230,14 @@ fn others(
             found.entry(id).or_insert(unnamed).name = Some(name);
         }
     }
+    Bounded::without((), NAMESPACES, MOST_NAMESPACES, left_out).noted(&mut failed.overflows);
     Ok(found)
 }
 
 /// The namespaces that processes are in, with the first few of their processes.
 fn namespaces_of_processes(failed: &mut Failures) -> io::Result<BTreeMap<NetnsId, Vec<u32>>> {
     let mut namespaces = BTreeMap::<_, Vec<_>>::new();
-    for pid in processes::all()? {
+    for pid in processes::all()?.noted(&mut failed.overflows) {
         match processes::network_namespace(pid) {
             Ok(id) => {
                 let pids = namespaces.entry(id).or_default();
@@ -255,12 +268,10 @@ fn open_of_process(id: NetnsId, pids: &[u32]) -> io::Result<Option<File>> {
 /// The namespaces that `ip netns add` and container runtimes mount under /run/netns. Other files there are passed over;
 /// not blocking, for one of them could be a FIFO.
 fn named(run_netns: &Path, failed: &mut Failures) -> Vec<(String, File)> {
-    let mut entries: Vec<_> = fs::read_dir(run_netns)
-        .into_iter()
-        .flatten()
-        .take(2 * MOST_NAMESPACES)
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
+    let entries = fs::read_dir(run_netns).into_iter().flatten();
+    let entries = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let entries = at_most(entries, 2 * MOST_NAMESPACES, "names of network namespaces");
+    let mut entries = entries.noted(&mut failed.overflows);
     entries.sort();
     let open = |path: PathBuf| {
         let opened = OpenOptions::new()
