@@ -8,6 +8,7 @@ pub mod cli;
 mod collect;
 pub mod diagnose;
 mod limits;
+mod memory;
 mod privileges;
 mod probe_states;
 mod probes;

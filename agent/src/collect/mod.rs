@@ -19,6 +19,7 @@ use std::{
 use netdiag_diagnosis::{EvidenceWindow, evidence::NodeFacts};
 
 use crate::{
+    memory::Size,
     probes::{Kernel, drop::Edges, wait_for_turn},
     sources::{HostRoot, KernelLog, NamespaceScope, SourceError, Sources},
 };
@@ -58,6 +59,7 @@ pub(crate) struct WindowProgress<'a> {
 }
 
 /// The evidence of a window that has ended.
+#[derive(Default)]
 pub(crate) struct Collected {
     /// The evidence.
     pub window: EvidenceWindow,
@@ -65,11 +67,13 @@ pub(crate) struct Collected {
     pub complete: bool,
 }
 
-/// Watches for as long as was asked, or until it is stopped. Everything is detached when it returns.
+/// Watches for as long as was asked, or until it is stopped. Everything is detached when it returns. `admit` is told the
+/// node's size before anything is read, and ends the window by false.
 pub(crate) fn collect(
     request: &Request,
     kernel: &Kernel,
     stop: &Stop,
+    admit: &mut dyn FnMut(Size) -> bool,
     progress: &mut dyn FnMut(&WindowProgress<'_>),
 ) -> Collected {
     let node = node_facts(request.node.clone());
@@ -79,6 +83,12 @@ pub(crate) fn collect(
         NamespaceScope::Node
     };
     let (sources, mut watch) = load(request, scope, kernel);
+    // Without sources next to nothing is read.
+    if let Ok(sources) = &sources
+        && !admit(sources.size())
+    {
+        return Collected::default();
+    }
     let mut kernel_log = KernelLog::from_now();
 
     let start_unix_ms = unix_ms();
@@ -169,10 +179,16 @@ mod tests {
         let stop = Stop::default();
         stop.set();
         let mut calls = 0;
-        let collected = collect(&request, &Kernel::load(), &stop, &mut |progress| {
-            calls += 1;
-            assert_eq!(progress.node.name, "n");
-        });
+        let collected = collect(
+            &request,
+            &Kernel::load(),
+            &stop,
+            &mut |_| true,
+            &mut |progress| {
+                calls += 1;
+                assert_eq!(progress.node.name, "n");
+            },
+        );
         assert!(!collected.complete);
         assert_eq!(calls, 1);
         assert!(collected.window.duration_ms < 3_600_000);
@@ -187,7 +203,13 @@ mod tests {
             duration: Duration::from_millis(300),
             pods: false,
         };
-        let collected = collect(&request, &Kernel::load(), &Stop::default(), &mut |_| {});
+        let collected = collect(
+            &request,
+            &Kernel::load(),
+            &Stop::default(),
+            &mut |_| true,
+            &mut |_| {},
+        );
         assert!(collected.complete);
         assert!(collected.window.duration_ms >= 300);
     }

@@ -125,9 +125,10 @@ async fn watch(request: Request) -> Result<Collected, Error> {
         move || {
             let mut line = ProgressLine::new();
             let kernel = Kernel::load();
-            let collected = collect::collect(&request, &kernel, &stop, &mut |progress| {
-                line.show(progress);
-            });
+            let collected =
+                collect::collect(&request, &kernel, &stop, &mut |_| true, &mut |progress| {
+                    line.show(progress);
+                });
             line.clear();
             collected
         }

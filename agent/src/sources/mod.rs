@@ -44,7 +44,11 @@ mod tun_holders;
 #[cfg(test)]
 mod live_tests;
 
-use std::{collections::BTreeMap, io, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs, io,
+    path::PathBuf,
+};
 
 use netdiag_diagnosis::evidence::{
     Link, Namespace, Observed, PacketSocket, PacketSocketReader, TunHolder,
@@ -53,6 +57,7 @@ use netdiag_diagnosis::evidence::{
 use crate::{
     bounded::{Bounded, Overflows},
     limits,
+    memory::Size,
     probes::{Error as ProbeError, Kernel, iterators::Iterators, question::SegmentRoute},
 };
 
@@ -151,6 +156,31 @@ impl Sources {
         let run_netns = self.host.path("/run/netns");
         namespaces::discover(&self.route, &run_netns, devices)
             .map_err(|source| SourceError::Namespaces { source })
+    }
+
+    /// The size of what is to be read. Where the kernel's own list of devices cannot be had, a few for each namespace.
+    pub(crate) fn size(&self) -> Size {
+        const DEVICES_OF_POD: usize = 4;
+        let Ok(discovery) = self.discover() else {
+            return Size::default();
+        };
+        let wanted = discovery
+            .namespaces
+            .iter()
+            .filter(|one| self.is_wanted(one));
+        let wanted: HashSet<u32> = wanted.map(|one| one.id.0).collect();
+        let devices = discovery.devices.iter();
+        let links = match devices.filter(|one| wanted.contains(&one.inum)).count() {
+            0 => {
+                let own = fs::read_dir("/sys/class/net").map_or(0, Iterator::count);
+                own.saturating_add(wanted.len() * DEVICES_OF_POD)
+            }
+            links => links,
+        };
+        Size {
+            namespaces: wanted.len(),
+            links,
+        }
     }
 
     /// Reads what changes within a window: links with their counters, and protocol counters. Quick.

@@ -9,70 +9,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aya_obj::generated::bpf_map_type::{self, *};
 use netdiag_crds::limits::ASSIGNMENTS;
 
-use super::{PROBES, tests::parsed_object};
+use super::{PROBES, map_bytes::bytes_of, tests::parsed_object};
 use crate::{
     collect::{Request, Stop, collect},
+    memory::{LOAD_BYTES, MEBIBYTE, WINDOW_BYTES},
     probes::{Kernel, share_one_heap},
 };
 
 /// As many processors as the limit is made for.
 const PROCESSORS: u64 = 128;
-const MEBIBYTE: u64 = 1024 * 1024;
-/// The memory for loading the probes. The most that a control group was charged while an agent on 6.18 loaded them was
-/// 51 MiB: 31 of them the kernel's, whose verifier keeps states of a program, the rest the agent's, which parses the
-/// kernel's types. Loads take turns, so that this comes once, however many windows begin.
-const LOAD_BYTES: u64 = 56 * MEBIBYTE;
-/// The memory that the agent keeps for a window: loaded objects, samples, links, findings. A test measures 2 MiB; a
-/// node with more links and drops takes more.
-const WINDOW_BYTES: u64 = 6 * MEBIBYTE;
 
 /// The beginnings of the names of the maps of each loaded object.
 fn kept() -> impl Iterator<Item = &'static str> {
     PROBES.iter().map(|probe| probe.description.maps)
-}
-
-/// Bytes that the kernel takes for a map: the sums of `array_map_mem_usage`, `htab_map_mem_usage` and their like
-/// (kernel/bpf).
-fn bytes(map: &aya_obj::Map, processors: u64) -> u64 {
-    const POINTER: u64 = 8;
-    /// `struct htab_elem` and `struct bucket`.
-    const ELEMENT: u64 = 48;
-    const BUCKET: u64 = 16;
-    const PAGE: u64 = 4096;
-    let round = |bytes: u32| u64::from(bytes).next_multiple_of(8);
-    let (key, value, entries) = (
-        round(map.key_size()),
-        round(map.value_size()),
-        u64::from(map.max_entries()),
-    );
-    let buckets = entries.next_power_of_two() * BUCKET;
-    let Ok(kind) = bpf_map_type::try_from(map.map_type()) else {
-        panic!("no map type has the number {}", map.map_type());
-    };
-    match kind {
-        BPF_MAP_TYPE_ARRAY => entries * value,
-        BPF_MAP_TYPE_PERCPU_ARRAY => entries * (POINTER + value * processors),
-        // One spare element a processor, for replacing.
-        BPF_MAP_TYPE_HASH => buckets + (entries + processors) * (ELEMENT + key + value),
-        BPF_MAP_TYPE_LRU_HASH => buckets + entries * (ELEMENT + key + value),
-        BPF_MAP_TYPE_PERCPU_HASH => {
-            buckets + entries * (ELEMENT + key + POINTER + value * processors)
-        }
-        BPF_MAP_TYPE_QUEUE => (entries + 1) * u64::from(map.value_size()),
-        // Its pages, those of its two positions and of its own structure, and the list of all.
-        BPF_MAP_TYPE_RINGBUF => entries + 3 * PAGE + 2 * entries / PAGE * POINTER,
-        other => panic!("what a map of type {other:?} takes is not known"),
-    }
-}
-
-/// Bytes of all maps whose names begin so.
-fn bytes_of(object: &aya_obj::Object, prefix: &str, processors: u64) -> u64 {
-    let own = |(name, _): &(&String, &aya_obj::Map)| name.starts_with(prefix);
-    let maps = object.maps.iter().filter(own);
-    maps.map(|(_, map)| bytes(map, processors)).sum()
 }
 
 /// agent.resources.limits.memory of the chart.
@@ -133,7 +84,7 @@ fn as_many_windows_as_a_node_may_have_keep_what_the_limit_counts() {
         for _ in 0..ASSIGNMENTS {
             scope.spawn(|| {
                 let mut is_new = true;
-                collect(&request, &kernel, &stop, &mut |_| {
+                collect(&request, &kernel, &stop, &mut |_| true, &mut |_| {
                     began.fetch_add(usize::from(is_new), Ordering::Relaxed);
                     is_new = false;
                 });

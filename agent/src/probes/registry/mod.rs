@@ -1,5 +1,6 @@
 //! Every probe: the one list that loading, watching, reporting, reading of recordings and the memory's sum go through.
 
+pub(crate) mod map_bytes;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]

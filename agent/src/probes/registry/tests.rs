@@ -50,6 +50,28 @@ fn every_large_map_is_made_small_for_other_probes() {
     assert!(large.iter().all(|name| object.maps.contains_key(*name)));
 }
 
+#[test]
+fn the_kernel_s_memory_is_known_for_each_kind_of_map() {
+    use aya_obj::generated::bpf_map_type::{self, *};
+    let Some(object) = parsed_object() else {
+        return;
+    };
+    for (name, map) in &object.maps {
+        let kind = bpf_map_type::try_from(map.map_type());
+        let is_known = matches!(
+            kind,
+            Ok(BPF_MAP_TYPE_ARRAY
+                | BPF_MAP_TYPE_PERCPU_ARRAY
+                | BPF_MAP_TYPE_HASH
+                | BPF_MAP_TYPE_LRU_HASH
+                | BPF_MAP_TYPE_PERCPU_HASH
+                | BPF_MAP_TYPE_QUEUE
+                | BPF_MAP_TYPE_RINGBUF)
+        );
+        assert!(is_known, "{name}: add its kind to map_bytes.rs");
+    }
+}
+
 /// A map's owner is told by its name.
 #[test]
 fn every_probe_owns_its_large_maps_by_their_names() {

@@ -7,8 +7,9 @@ use netdiag_diagnosis::{Settings, diagnose, evidence::Lost, verdict::Blind};
 
 use crate::{
     collect::{self, Request, Stop, WindowProgress},
+    memory::{Budget, NoRoom},
     probe_states,
-    probes::{Kernel, give_back},
+    probes::{Kernel, give_back, registry},
     report,
     run::decide::RunKey,
 };
@@ -79,11 +80,17 @@ pub(in crate::run) enum Refusal {
         "no window is begun, because {0} threads of earlier windows hang; the kubelet restarts the agent for it"
     )]
     HungThreads(usize),
+    /// Too little memory.
+    #[error(transparent)]
+    Memory(#[from] NoRoom),
 }
 
 /// Watches this node.
 pub(in crate::run) struct Engine {
     kernel: Arc<Kernel>,
+    budget: Arc<Budget>,
+    /// Bytes of a window's maps.
+    map_bytes: u64,
 }
 
 impl Engine {
@@ -91,6 +98,8 @@ impl Engine {
     pub(in crate::run) fn new(kernel: Kernel) -> Self {
         Self {
             kernel: Arc::new(kernel),
+            budget: Budget::of_this_process(),
+            map_bytes: registry::map_bytes::of_a_window(),
         }
     }
 }
@@ -102,6 +111,12 @@ impl Work for Engine {
         stop: &Stop,
         reached: &mut dyn FnMut(Stage),
     ) -> Result<Option<Outcome>, Refusal> {
+        let mut room = self.budget.admit(self.map_bytes)?;
+        let mut refused = None;
+        let mut admit = |size| {
+            refused = room.fit(size).err();
+            refused.is_none()
+        };
         let mut counts = false;
         let mut progress = |_: &WindowProgress<'_>| {
             // The first word of progress comes when the first counters are read.
@@ -110,7 +125,12 @@ impl Work for Engine {
                 reached(Stage::Counting);
             }
         };
-        let collected = collect::collect(&order.request, &self.kernel, stop, &mut progress);
+        let request = &order.request;
+        let collected = collect::collect(request, &self.kernel, stop, &mut admit, &mut progress);
+        if let Some(refused) = refused {
+            give_back();
+            return Err(refused.into());
+        }
         if !collected.complete {
             give_back();
             return Ok(None);
