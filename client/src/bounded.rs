@@ -3,6 +3,10 @@
 use std::{
     error::Error,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -20,7 +24,12 @@ use tower::{Layer, Service};
 /// Longest wait that is obeyed: a server that asks for more is asked again sooner.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// The deadlines of requests, each up to the last byte of the answer.
+/// Doublings of a deadline while requests are not answered in time: an API server that is slow, and not away, must not
+/// be asked for the same again and again, each time in vain.
+const MOST_DOUBLINGS: u32 = 2;
+
+/// The deadlines of requests, each up to the last byte of the answer. They double with each request in turn that is not
+/// answered in time, up to four times as long, and are as they were after an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
     /// A read, and the begin of a watch. A page of a list may be large.
@@ -71,6 +80,8 @@ type Answer = Response<Box<DynBody>>;
 pub struct Bounded<S> {
     inner: S,
     deadlines: Deadlines,
+    /// Requests in turn that were not answered in time.
+    unanswered: Arc<AtomicU32>,
 }
 
 /// Puts [`Bounded`] around a service.
@@ -91,6 +102,7 @@ impl<S> Layer<S> for BoundedLayer {
         Bounded {
             inner,
             deadlines: self.0,
+            unanswered: Arc::default(),
         }
     }
 }
@@ -114,6 +126,8 @@ where
         } else {
             self.deadlines.write
         };
+        let unanswered = Arc::clone(&self.unanswered);
+        let deadline = deadline * (1 << unanswered.load(Ordering::Relaxed).min(MOST_DOUBLINGS));
         let streams = is_watch(&request);
         let answer = self.inner.call(request);
         Box::pin(async move {
@@ -127,8 +141,14 @@ where
                 }
             };
             match timeout(deadline, whole).await {
-                Ok(answer) => answer,
-                Err(_) => Err(NoAnswer(deadline).into()),
+                Ok(answer) => {
+                    unanswered.store(0, Ordering::Relaxed);
+                    answer
+                }
+                Err(_) => {
+                    unanswered.fetch_add(1, Ordering::Relaxed);
+                    Err(NoAnswer(deadline).into())
+                }
             }
         })
     }

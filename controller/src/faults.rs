@@ -362,3 +362,88 @@ async fn nobody_is_blamed_for_a_result_that_a_deaf_watch_did_not_bring() {
     assert_eq!(counts["unreachable"], 0, "{counts}");
     assert_eq!(cluster.columns(), "Running 0/2");
 }
+
+#[tokio::test]
+async fn a_run_takes_two_writes_a_node_and_costs_nothing_when_it_is_over() {
+    let cluster = Cluster::of(30).await;
+    cluster
+        .until("the reports", |of| of.server.names(REPORTS).len() == 30)
+        .await;
+    cluster.diagnose();
+    cluster
+        .until("the assignments", |of| of.assigned() == 30)
+        .await;
+    cluster.finish();
+    cluster
+        .until("the end", |of| of.columns() == "Complete 30/30")
+        .await;
+    cluster
+        .until("its Event", |of| of.is_announced("Complete"))
+        .await;
+    for name in cluster.server.names(NODES) {
+        let writes = cluster.writes(&name).len();
+        assert_eq!(writes, 2, "the report of {name} is made, and assigned");
+    }
+    let requests = cluster.server.requests();
+    let own = requests.iter().filter(|request| request.writes(DIAGNOSES));
+    let moments: Vec<Instant> = own.map(|request| request.at).collect();
+    for pair in moments.windows(2) {
+        let pause = pair[1] - pair[0];
+        // The controller counts from the answer, and this from the request.
+        assert!(
+            pause >= Duration::from_millis(990),
+            "written again after {pause:?}"
+        );
+    }
+    for name in cluster.server.names(NODES) {
+        cluster.server.edit(NODES, &name, |node| {
+            let beat = json!([{"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}]);
+            node["status"]["conditions"] = beat;
+        });
+        cluster.server.edit(REPORTS, &name, |report| {
+            report["status"]["results"][0]["window"] = json!({
+                "startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-01T00:00:00Z", "durationSeconds": 1, "attempts": 1,
+            });
+        });
+    }
+    sleep(Duration::from_secs(3)).await;
+    let later = cluster.server.requests();
+    let later = later.iter().skip(requests.len());
+    let later: Vec<&str> = later
+        .filter(|request| request.method != "GET")
+        .map(|request| request.path.as_str())
+        .collect();
+    assert_eq!(later, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_report_that_changes_all_the_time_is_written_no_more_often() {
+    let cluster = Cluster::of(2).await;
+    cluster.diagnose();
+    cluster
+        .until("the assignments", |of| of.assigned() == 2)
+        .await;
+    cluster.server.edit(REPORTS, "n00", finish);
+    cluster
+        .until("a result", |of| of.columns() == "Running 1/2")
+        .await;
+    let before = cluster.server.requests().len();
+    let began = Instant::now();
+    for number in 0..40 {
+        cluster.server.edit(REPORTS, "n00", |report| {
+            report["status"]["results"][0]["ledger"] = json!([{
+                "counter": "rx_dropped", "increase": number, "explained": [], "unexplained": number, "uncertainty": 0,
+            }]);
+        });
+        sleep(Duration::from_millis(100)).await;
+    }
+    let requests = cluster.server.requests();
+    let writes = requests
+        .iter()
+        .skip(before)
+        .filter(|request| request.writes(DIAGNOSES));
+    // Numbers of a small status wait for ten seconds.
+    let most = 1 + began.elapsed().as_secs() / 10;
+    let writes = u64::try_from(writes.count()).unwrap();
+    assert!(writes <= most, "{writes} writes in {:?}", began.elapsed());
+}

@@ -32,8 +32,8 @@ use crate::{context::Context, gather::gather};
 
 /// A controller that has nothing to do shows so often that it goes on.
 const ROUND: Duration = Duration::from_secs(15);
-/// Longer than the slowest pass: a status and a handful of Events, each of which has a deadline.
-pub const HANGS_AFTER: Duration = Duration::from_secs(120);
+/// Longer than the slowest pass: a status and a handful of Events, each of which has a deadline, at last 40 s.
+pub const HANGS_AFTER: Duration = Duration::from_secs(300);
 
 /// The work of one controller.
 pub struct Controller<K: kube::Resource<DynamicType = ()> + 'static, S> {

@@ -7,7 +7,7 @@ mod agent;
 pub mod decide;
 mod metrics;
 mod settings;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod simulated;
 mod status;
 mod turn;
@@ -44,7 +44,7 @@ use windows::{Event, work::Engine};
 /// The main loop comes round at least so often, though nothing happens, to show that it does not hang.
 const ROUND: Duration = Duration::from_secs(15);
 /// Longer than what one round waits for: an API server that does not answer a write, twice, and drawing conclusions.
-const HANGS_AFTER: Duration = Duration::from_secs(120);
+const HANGS_AFTER: Duration = Duration::from_secs(180);
 
 /// Why the program could not start.
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,21 @@
 //! The agent with windows that fail, and a server of the API in memory.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use netdiag_client::{bounded::Deadlines, testing::Server};
+use netdiag_client::{
+    bounded::Deadlines,
+    testing::{REPORTS, Server},
+};
 use netdiag_crds::{NodeNetReportSpec, report::Mode, severity::Severity};
+use netdiag_diagnosis::EvidenceWindow;
 use prometheus_client::registry::Registry;
 
 use super::*;
 use crate::{
     probes::KernelFacts,
-    run::windows::{Event, tests::Faulty},
+    run::{
+        simulated::Simulation,
+        windows::{Event, tests::Faulty},
+    },
 };
 
 async fn agent() -> (Agent, Arc<Faulty>, Server) {
@@ -186,4 +193,43 @@ async fn settings_that_cannot_be_used_fail_without_a_window() {
     assign(&mut agent, vec![wrong]);
     assert_eq!(result(&agent, "healthy").state, state::FAILED);
     assert_eq!(work.begun_of("healthy"), 0);
+}
+
+#[tokio::test]
+async fn eight_windows_that_end_together_share_a_write() {
+    let server = Server::start().await.unwrap();
+    let client = server.client(Deadlines::default()).unwrap();
+    let mut all: Vec<Assignment> = (0..8)
+        .map(|number| assignment(&format!("d{number}"), Mode::Once, 1))
+        .collect();
+    for assignment in &mut all {
+        assignment.window_seconds = 4;
+    }
+    let report = serde_json::json!({
+        "apiVersion": "netdiag.dev/v1alpha1", "kind": "NodeNetReport",
+        "metadata": {"name": "n", "uid": "u", "generation": 1}, "spec": {"assignments": all},
+    });
+    server.put(REPORTS, "n", report);
+    let agent = Simulation::of(EvidenceWindow::default()).work(client, "n".to_owned());
+    let all_finished = async {
+        let finished = || {
+            let report = server.get(REPORTS, "n").unwrap_or_default();
+            let results = report["status"]["results"].as_array().cloned();
+            let results = results.unwrap_or_default();
+            results.len() == 8 && results.iter().all(|result| result["state"] == "Finished")
+        };
+        while !finished() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        () = agent => {}
+        () = all_finished => {}
+    }
+    let requests = server.requests();
+    let writes = requests.iter().filter(|request| request.writes(REPORTS));
+    // Two: that the windows run, and what they saw. A machine that starts threads late may need one or two more; one
+    // for each window would be nine.
+    let writes = writes.count();
+    assert!((2..=4).contains(&writes), "{writes} writes");
 }
