@@ -24,8 +24,8 @@ use tower::{Layer, Service};
 /// Longest wait that is obeyed: a server that asks for more is asked again sooner.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Doublings of a deadline while requests are not answered in time: an API server that is slow, and not away, must not
-/// be asked for the same again and again, each time in vain.
+/// Doublings of a deadline while requests are not answered in time: what a slow API server does not do in one deadline, it
+/// does in a longer one, and not in the same again.
 const MOST_DOUBLINGS: u32 = 2;
 
 /// The deadlines of requests, each up to the last byte of the answer. They double with each request in turn that is not

@@ -20,6 +20,7 @@ commonLabels: {team: network}
 image: {registry: r.example.com/n, pullSecrets: [{name: own}]}
 global: {imagePullSecrets: [shared], of-a-parent: 1}
 resourceQuota: {enabled: true, pods: 500}
+flowControl: {enabled: true, shares: 7}
 agent:
   image: {tag: "2"}
   serviceAccount: {create: false, name: given}
@@ -142,6 +143,16 @@ fn customary_values_do_what_they_name() {
     );
     let binding = find(&objects, "ClusterRoleBinding", "netdiag-dropwatch-agent");
     assert_eq!(binding["subjects"][0]["name"], "given");
+    let flow = find(&objects, "FlowSchema", "netdiag-dropwatch-agents");
+    let subject = "/spec/rules/0/subjects/0/serviceAccount";
+    assert_shows(flow, &[(subject, "/name", json!("given"))]);
+    let level = find(
+        &objects,
+        "PriorityLevelConfiguration",
+        "netdiag-dropwatch-agents",
+    );
+    let shares = "/nominalConcurrencyShares";
+    assert_shows(level, &[("/spec/limited", shares, json!(7))]);
     let policy = "netdiag-dropwatch-agent-writes-its-own-report";
     let policy = find(&objects, "ValidatingAdmissionPolicy", policy);
     let by_whom = policy["spec"]["matchConditions"][0]["expression"].as_str();
