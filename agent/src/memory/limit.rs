@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-/// What version 1 gives for no limit is just below this (PAGE_COUNTER_MAX, in bytes).
+/// A bound just below the number by which version 1 says that there is no limit (PAGE_COUNTER_MAX, in bytes).
 const NO_LIMIT: u64 = 1 << 62;
 const ROOT: &str = "/sys/fs/cgroup";
 
