@@ -76,7 +76,7 @@ pub(crate) fn collect(
     admit: &mut dyn FnMut(Size) -> bool,
     progress: &mut dyn FnMut(&WindowProgress<'_>),
 ) -> Collected {
-    let node = node_facts(request.node.clone());
+    let node = node_facts(request.node.clone(), &request.host_root);
     let scope = if request.pods {
         NamespaceScope::All
     } else {

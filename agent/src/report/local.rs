@@ -6,7 +6,7 @@ use netdiag_crds::{
 };
 use netdiag_diagnosis::{Diagnosis, EvidenceWindow};
 
-use super::{Run, run_result, summary, text::escaped};
+use super::{Run, facts, run_result, summary, text::escaped};
 
 /// The diagnosis that a report without a cluster belongs to.
 const LOCAL: &str = "local";
@@ -24,6 +24,7 @@ pub fn node_net_report(
         generation: 1,
         attempts: 1,
     };
+    let result = run_result(diagnosis, window, &run);
     let host = &window.node.name;
     let name = dns_label(host);
     let agent = AgentInfo {
@@ -33,7 +34,8 @@ pub fn node_net_report(
     let mut status = NodeNetReportStatus {
         agent: Some(agent),
         probes,
-        results: vec![run_result(diagnosis, window, &run)],
+        facts: facts(window, &result.findings),
+        results: vec![result],
         ..NodeNetReportStatus::default()
     };
     status.summary = Some(summary(&status));

@@ -6,6 +6,7 @@
 mod bound;
 mod checked;
 mod convert;
+mod facts;
 mod fit;
 mod fold;
 mod history;
@@ -21,6 +22,7 @@ mod verdict;
 
 pub use bound::bound;
 pub use convert::{Run, run_result, time_of};
+pub use facts::{facts, with_former};
 pub use fit::{OBJECT_BYTES, fit};
 pub use history::{Circumstances, carry_over};
 pub use local::node_net_report;

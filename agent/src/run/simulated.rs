@@ -76,8 +76,10 @@ impl Work for Recorded {
             generation: order.key.generation,
             attempts: order.attempts,
         };
+        let result = report::run_result(&self.diagnosis, &self.window, &run);
         Ok(Some(Outcome {
-            result: report::run_result(&self.diagnosis, &self.window, &run),
+            facts: report::facts(&self.window, &result.findings),
+            result,
             could_look: true,
             probes: probe_states::of(&self.window),
             lost: self.window.lost,

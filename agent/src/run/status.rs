@@ -8,7 +8,7 @@ use netdiag_client::Undeclared;
 use netdiag_crds::{
     NodeNetReportStatus,
     conditions::{READY, Status, condition, reasons},
-    report::{AgentInfo, Probe, ReportSummary, RunResult},
+    report::{AgentInfo, Fact, Probe, ReportSummary, RunResult},
 };
 use netdiag_diagnosis::text::cut;
 
@@ -28,6 +28,8 @@ pub(super) struct About {
     forbidden: Vec<String>,
     /// The state of the probes at the end of the last window.
     pub probes: Vec<Probe>,
+    /// The node's facts, as windows have shown them.
+    pub facts: Vec<Fact>,
     /// The conditions as they were written last, for their times of transition.
     pub conditions: Vec<Condition>,
 }
@@ -40,8 +42,16 @@ impl About {
             forbidden,
             agent: probe_states::agent_info(kernel.release.clone(), kernel.has_types),
             probes: Vec::new(),
+            facts: Vec::new(),
             conditions: Vec::new(),
         }
+    }
+
+    /// Remembers the facts that the window of this result has shown.
+    pub(super) fn learned(&mut self, facts: Vec<Fact>, result: &RunResult) {
+        let window = result.window.as_ref();
+        let seconds = window.map_or(0, |window| window.duration_seconds);
+        self.facts = report::with_former(facts, &self.facts, seconds);
     }
 
     /// An agent that may do less than it needs works all the same.
@@ -93,6 +103,7 @@ pub(super) fn build(
         )],
         agent: Some(about.agent.clone()),
         probes: about.probes(active),
+        facts: about.facts.clone(),
         results: results.to_vec(),
         ..NodeNetReportStatus::default()
     };

@@ -13,18 +13,24 @@ use netdiag_diagnosis::{evidence::Link, text::printable_up_to};
 use super::{namespaces::OpenNamespace, processes, system_calls};
 
 /// ETHTOOL_BUSINFO_LEN and the other texts of `struct ethtool_drvinfo` have 32 bytes.
-const LONGEST_DRIVER: usize = 32;
+const LONGEST_TEXT: usize = 32;
+/// The firmware's version in the words of drivers that have none.
+const NO_FIRMWARE: &str = "N/A";
 
-/// Fills `driver` and, unless known, the offloads of the links of one namespace. Leaves them alone when no process
+/// Fills `driver`, `firmware` and, unless known, the offloads of the links of one namespace. Leaves them alone when no process
 /// there has a socket.
 pub(super) fn fill<'a>(namespace: &OpenNamespace, links: impl Iterator<Item = &'a mut Link>) {
     let Some(socket) = socket_in(namespace) else {
         return;
     };
     for link in links {
-        link.driver = system_calls::driver_of(socket.as_fd(), &link.name)
-            .ok()
-            .map(|driver| printable_up_to(&driver, LONGEST_DRIVER));
+        let driver = system_calls::driver_of(socket.as_fd(), &link.name).ok();
+        let bounded = |text: &str| printable_up_to(text.trim(), LONGEST_TEXT);
+        link.firmware = driver
+            .as_ref()
+            .map(|driver| bounded(&driver.firmware))
+            .filter(|firmware| !firmware.is_empty() && firmware != NO_FIRMWARE);
+        link.driver = driver.map(|driver| bounded(&driver.name));
         if link.tx_checksum_offload.is_none() {
             link.tx_checksum_offload =
                 system_calls::transmit_checksum(socket.as_fd(), &link.name).ok();

@@ -97,7 +97,15 @@ pub(super) fn read_kernel_log(buffer: &mut [u8]) -> io::Result<usize> {
 struct DriverInfo {
     command: u32,
     driver: [u8; 32],
-    rest: [u8; 160],
+    version: [u8; 32],
+    firmware: [u8; 32],
+    rest: [u8; 96],
+}
+
+/// The driver of a device and the version of the device's firmware; empty where the driver gives none.
+pub(super) struct Driver {
+    pub(super) name: String,
+    pub(super) firmware: String,
 }
 
 /// `struct ethtool_value`.
@@ -107,20 +115,28 @@ struct EthtoolValue {
     data: u32,
 }
 
-/// Name of the driver of a device in the namespace of `socket` (ETHTOOL_GDRVINFO).
+/// The driver of a device in the namespace of `socket` (ETHTOOL_GDRVINFO).
 ///
 /// # Errors
 /// `ENODEV` when there is no such device, `EOPNOTSUPP` when it has no driver.
-pub(super) fn driver_of(socket: BorrowedFd<'_>, device: &str) -> io::Result<String> {
+pub(super) fn driver_of(socket: BorrowedFd<'_>, device: &str) -> io::Result<Driver> {
     const ETHTOOL_GDRVINFO: u32 = 3;
     let mut info = DriverInfo {
         command: ETHTOOL_GDRVINFO,
         driver: [0; 32],
-        rest: [0; 160],
+        version: [0; 32],
+        firmware: [0; 32],
+        rest: [0; 96],
     };
     ethtool(socket, device, &mut info)?;
-    let driver = info.driver.split(|byte| *byte == 0).next();
-    Ok(String::from_utf8_lossy(driver.unwrap_or_default()).into_owned())
+    let text = |bytes: &[u8]| {
+        let text = bytes.split(|byte| *byte == 0).next();
+        String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
+    };
+    Ok(Driver {
+        name: text(&info.driver),
+        firmware: text(&info.firmware),
+    })
 }
 
 /// True if a device in the namespace of `socket` may be left to compute checksums (ETHTOOL_GTXCSUM: any of the features

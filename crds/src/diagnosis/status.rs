@@ -182,7 +182,8 @@ pub struct FleetFinding {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonFactor {
-    /// The property: `kernel 6.1.0-56-cloud-amd64`, `node label pool=vm-small`.
+    /// The property: `kernel 6.1.0-56-cloud-amd64`, `node label pool=vm-small`; in brackets others that exactly the same
+    /// nodes have.
     #[schemars(length(max = limits::LINE))]
     pub factor: String,
     /// Nodes with the finding that have it, of all with the finding: `12/12`.

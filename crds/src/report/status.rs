@@ -85,7 +85,7 @@ pub struct ReportSummary {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Fact {
-    /// The kind of fact: `kernel`, `driver eth0`, `switch`.
+    /// The kind of fact, with the devices that it is about: `kernel`, `driver eth0,eth1`, `switch`.
     #[schemars(length(max = limits::WORD))]
     pub name: String,
     /// Its value.

@@ -28,6 +28,24 @@ pub mod answer {
     pub const CLEAR: &str = "Clear";
 }
 
+/// The kinds of a node's facts. Behind those of a device stand a space and the devices: `driver eth0,eth1`.
+pub mod fact {
+    /// `uname -r`.
+    pub const KERNEL: &str = "kernel";
+    /// The distribution with its version.
+    pub const OS_IMAGE: &str = "OS image";
+    /// A switch that announces itself to the node.
+    pub const SWITCH: &str = "switch";
+    /// The mode of a bond, as iproute2 prints it.
+    pub const BOND_MODE: &str = "bond mode";
+    /// The driver of a NIC.
+    pub const DRIVER: &str = "driver";
+    /// The driver and the firmware's version of a NIC.
+    pub const FIRMWARE: &str = "firmware";
+    /// The MTU of a NIC, in bytes.
+    pub const MTU: &str = "MTU";
+}
+
 /// Kinds of a remedy.
 pub mod remedy_kind {
     /// Changes nothing.

@@ -144,6 +144,7 @@ impl Anonymiser {
             name,
             kernel: _,
             architecture: _,
+            os_image: _,
         } = node;
         self.name("node", name);
     }
@@ -250,6 +251,7 @@ impl Anonymiser {
             allmulti: _,
             unicast_promiscuous: _,
             driver: _,
+            firmware: _,
             tx_checksum_offload: _,
             receive_offload: _,
             segment_routing: _,

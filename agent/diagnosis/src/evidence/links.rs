@@ -48,6 +48,9 @@ pub struct Link {
     pub unicast_promiscuous: Option<bool>,
     /// Driver name (ethtool), bounded.
     pub driver: Option<String>,
+    /// Version of its firmware (ethtool), bounded; absent where the driver gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<String>,
     /// ethtool feature `tx-checksum-*`: the sender may leave checksums to the device.
     pub tx_checksum_offload: Option<bool>,
     /// ethtool feature `generic-receive-offload`: the stack may join packets that came in.

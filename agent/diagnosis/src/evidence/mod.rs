@@ -87,6 +87,9 @@ pub struct NodeFacts {
     pub kernel: String,
     /// Machine architecture as `uname -m` gives it.
     pub architecture: String,
+    /// The distribution with its version (PRETTY_NAME of /etc/os-release), bounded; absent where it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os_image: Option<String>,
 }
 
 /// One line of the kernel's log.

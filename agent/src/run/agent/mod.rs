@@ -159,6 +159,7 @@ impl Agent {
                 self.results = decide::left_by_former(&status);
                 self.about.conditions = status.conditions;
                 self.about.probes = status.probes;
+                self.about.facts = status.facts;
             }
             self.writer.found(report.status);
         }
@@ -220,10 +221,12 @@ impl Agent {
                 result,
                 could_look,
                 probes,
+                facts,
                 lost,
             }) => {
                 self.metrics.saw(lost, &probes);
                 self.about.probes = probes;
+                self.about.learned(facts, &result);
                 delay = turn(&self.node, assignment.spread_seconds);
                 (result, could_look)
             }

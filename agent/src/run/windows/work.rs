@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use netdiag_crds::report::{Probe, RunResult, Unchecked};
+use netdiag_crds::report::{Fact, Probe, RunResult, Unchecked};
 use netdiag_diagnosis::{Settings, diagnose, evidence::Lost, verdict::Blind};
 
 use crate::{
@@ -68,6 +68,8 @@ pub(in crate::run) struct Outcome {
     pub could_look: bool,
     /// The state of the probes.
     pub probes: Vec<Probe>,
+    /// The node's facts, as this window has shown them.
+    pub facts: Vec<Fact>,
     /// The counts that a full map or ring lost.
     pub lost: Lost,
 }
@@ -160,6 +162,7 @@ impl Work for Engine {
         result.unchecked.extend(unchecked);
         let blind = Blind::of(&diagnosis, &window);
         let outcome = Outcome {
+            facts: report::facts(&window, &result.findings),
             result,
             could_look: !blind.is_some_and(|blind| blind.is_of_the_whole_run()),
             probes: probe_states::of(&window),
