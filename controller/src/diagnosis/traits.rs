@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use kube::ResourceExt;
+use netdiag_crds::report::{Fact, fact};
 
 use super::{factors::Trait, reporter::Reporter};
 
@@ -13,8 +14,11 @@ const TELLING_NOTHING: [&str; 3] = [
     "beta.kubernetes.io/os",
 ];
 
-/// The known properties of a node: its kernel, its system, the switches that it hears and its labels. Drivers and MTUs
-/// would be telling too, but reports hold them for single findings only.
+/// The kinds of facts that name devices behind them: `driver eth0,eth1`. Which devices is no property, because a name
+/// says little from node to node.
+const OF_DEVICES: [&str; 4] = [fact::BOND_MODE, fact::DRIVER, fact::FIRMWARE, fact::MTU];
+
+/// The known properties of a node: its kernel, its system, its NICs, the switches that it hears and its labels.
 pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
     let agent = reporter
         .report
@@ -30,8 +34,8 @@ pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
         .map(|agent| agent.kernel.as_str())
         .or_else(|| info.map(|info| info.kernel_version.as_str()));
     let properties = [
-        ("kernel", kernel),
-        ("OS image", info.map(|info| info.os_image.as_str())),
+        (fact::KERNEL, kernel),
+        (fact::OS_IMAGE, info.map(|info| info.os_image.as_str())),
         ("architecture", info.map(|info| info.architecture.as_str())),
     ];
     let properties = properties
@@ -52,10 +56,33 @@ pub fn of(reporter: &Reporter<'_>) -> BTreeSet<Trait> {
             value: format!("{key}={value}"),
         });
     let neighbours = neighbours(reporter).map(|name| Trait {
-        factor: "neighbour",
+        factor: NEIGHBOUR,
         value: name.to_owned(),
     });
-    properties.chain(labels).chain(neighbours).collect()
+    let facts = reporter.report.status.iter();
+    let facts = facts.flat_map(|status| &status.facts);
+    let facts = facts.filter_map(of_fact);
+    let of_node = properties.chain(labels);
+    of_node.chain(neighbours).chain(facts).collect()
+}
+
+/// The factor of a switch that the node hears.
+const NEIGHBOUR: &str = "neighbour";
+
+/// A fact as a property. The kernel is the agent's, the OS image the Node's, which every node has.
+fn of_fact(fact: &Fact) -> Option<Trait> {
+    let of_devices = |kind: &&&str| {
+        let devices = fact.name.strip_prefix(**kind);
+        devices.is_some_and(|devices| devices.starts_with(' '))
+    };
+    let factor = match fact.name.as_str() {
+        fact::SWITCH => NEIGHBOUR,
+        _ => OF_DEVICES.iter().find(of_devices)?,
+    };
+    (!fact.value.is_empty()).then(|| Trait {
+        factor,
+        value: fact.value.clone(),
+    })
 }
 
 /// Names of the switches that announce themselves.
@@ -86,6 +113,45 @@ mod tests {
         let reporter = testing::reporter(&node, &report, Severity::Info);
         let texts: Vec<String> = of(&reporter).iter().map(Trait::to_string).collect();
         assert_eq!(texts, ["neighbour leaf-3a"]);
+    }
+
+    #[test]
+    fn facts_are_properties_whatever_their_devices_are_called() {
+        let facts = [
+            ("kernel", "6.1.0"),
+            ("driver eth0,eth1", "mlx5_core"),
+            ("driver lan0", "mlx5_core"),
+            ("firmware eth0", "mlx5_core 14.32.1010"),
+            ("bond mode bond0", "802.3ad"),
+            ("MTU eth0", "9000"),
+            ("switch", "leaf-3a"),
+            ("drivers", "of a newer agent"),
+            ("MTU eth1", ""),
+        ];
+        let mut report = ReportBuilder::new("a")
+            .assigned(0)
+            .result("Finished")
+            .build();
+        let status = report.status.get_or_insert_default();
+        status.facts = facts
+            .map(|(name, value)| Fact {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            })
+            .to_vec();
+        let node = testing::node("a");
+        let reporter = testing::reporter(&node, &report, Severity::Info);
+        let texts: Vec<String> = of(&reporter).iter().map(Trait::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "MTU 9000",
+                "bond mode 802.3ad",
+                "driver mlx5_core",
+                "firmware mlx5_core 14.32.1010",
+                "neighbour leaf-3a",
+            ]
+        );
     }
 
     #[test]
