@@ -335,8 +335,18 @@ impl ReportBuilder {
             result.unchecked.push(netdiag_crds::report::Unchecked {
                 check: check.into(),
                 partly,
+                too_rare: false,
                 reason: "no BTF".into(),
             });
+        })
+    }
+
+    /// The window was too short for all that the check looks for.
+    pub fn short(self, check: &str) -> Self {
+        self.unchecked(check, true).edit_result(|result| {
+            for entry in &mut result.unchecked {
+                entry.too_rare = true;
+            }
         })
     }
 

@@ -17,7 +17,7 @@ pub struct Cause {
     pub name: &'static str,
     /// Its words in a roll-up. `{protocol}` stands for the protocol's name.
     pub headline: &'static str,
-    /// The words for a harm, where they say more about it.
+    /// The words for a harm, where they say more about it. `{outage}` stands for the words for an outage.
     pub by_harm: &'static [(Harm, &'static str)],
 }
 

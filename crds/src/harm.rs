@@ -53,6 +53,25 @@ impl Harm {
     }
 }
 
+/// The suffering of traffic from a finding: the harm, and what is proved of connections. The order is the order of harm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Suffering {
+    /// The effect on the packets.
+    pub harm: Harm,
+    /// Of an outage: samples prove that connections died.
+    pub connections_died: bool,
+}
+
+impl From<Harm> for Suffering {
+    /// Of connections nothing is proved.
+    fn from(harm: Harm) -> Self {
+        Self {
+            harm,
+            connections_died: false,
+        }
+    }
+}
+
 /// The place where a change would end a finding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Culprit {

@@ -31,7 +31,8 @@ pub struct Cause {
     /// Its words in a roll-up, without where. `{protocol}` stands for the protocol's name, which otherwise follows in
     /// brackets where it is known. They say what happens and claim no loss.
     pub headline: &'static str,
-    /// The words for a harm, where they say more about it.
+    /// The words for a harm, where they say more about it. `{outage}` stands for the words for an outage, which depend
+    /// on whether samples prove that connections died.
     pub by_harm: &'static [(Harm, &'static str)],
 }
 
@@ -100,10 +101,10 @@ checks! {
     CHECKSUM_DROP "ChecksumDrop" {
         finds "checksums that nobody filled in, told apart from bytes that really broke";
         PARTIAL_CHECKSUM_LOST "PartialChecksumLost" "packets dropped, checksum not filled in" {
-            Outage "connections fail, checksum not filled in";
+            Outage "{outage}, checksum not filled in";
         };
         CORRUPTION "Corruption" "corrupt packets dropped" {
-            Outage "connections fail, packets arrive corrupt";
+            Outage "{outage}, packets arrive corrupt";
         };
     }
     DRIVER_CHECKSUM "DriverChecksum" {
@@ -126,25 +127,25 @@ checks! {
         finds "guests and programs that read their macvtap, TAP or TUN device too slowly";
         RECEIVE_QUEUE_FULL "ReceiveQueueFull" "VM queue full" {
             Delay "packets to a VM late, its queue is full";
-            Outage "connections to a VM fail, its queue is full";
+            Outage "nothing gets through to a VM, its queue is full";
         };
         TRANSMIT_QUEUE_FULL "TransmitQueueFull" "queue to a VM or program full" {
             Delay "packets to a VM or program late, its queue is full";
-            Outage "connections to a VM or program fail, its queue is full";
+            Outage "nothing gets through to a VM or program, its queue is full";
         };
         QUEUE_CHECK_RACE "QueueCheckRace" "VM queue drops, perhaps with room in it";
     }
     LINK_MTU "LinkMtu" {
         finds "a veth whose other end takes less than it sends";
         PEER_MTU_SMALLER "PeerMtuSmaller" "packets above the peer's MTU dropped" {
-            Outage "connections fail, packets exceed the peer's MTU";
+            Outage "{outage}, packets exceed the peer's MTU";
         };
     }
     SEGMENT_OFFLOAD "SegmentOffload" {
         finds "TCP behind an inline segment routing header (SRv6) that offload does not merge, or drops";
         SEGMENT_ROUTING_GRO "SegmentRoutingGro" "SRv6 packets not merged on receipt (GRO)";
         SEGMENT_ROUTING_GSO "SegmentRoutingGso" "SRv6 super-frames dropped" {
-            Outage "connections over SRv6 fail, super-frames are dropped";
+            Outage "packets over SRv6 do not get through, super-frames are dropped";
         };
     }
     RECEIVE_OVERRUN "ReceiveOverrun" {

@@ -11,7 +11,7 @@ use crate::{
     detectors,
     evidence::{EvidenceWindow, Lost},
     explained_retransmissions,
-    finding::{Confidence, Finding, FindingId, Harm, Outcome, Severity, Unchecked},
+    finding::{Confidence, Finding, FindingId, Harm, Outcome, Severity, Unchecked, Unmade},
     ledger::{self, LedgerEntry},
     settings::Settings,
     verdict::Unmatched,
@@ -78,7 +78,7 @@ pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
 fn outside(settings: &Settings) -> impl Iterator<Item = Unchecked> {
     settings.checks().map(|check| Unchecked {
         check,
-        partly: false,
+        unmade: Unmade::All,
         reason: "no interface of the node has a name that was asked for".to_owned(),
     })
 }
@@ -97,7 +97,7 @@ type ReadingOrder = (
 fn reading_order(finding: &Finding, booked: &HashSet<&FindingId>) -> ReadingOrder {
     let is_left_over = *finding.check() == OTHER_DROP;
     let severity = finding.severity();
-    let harm = match finding.assessment.is_decision {
+    let harm = match finding.assessment.is_decision() {
         true => Harm::None,
         false => finding.assessment.harm,
     };

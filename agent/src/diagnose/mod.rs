@@ -195,7 +195,7 @@ fn judge(diagnosis: &Diagnosis, window: &EvidenceWindow, fail_on: Option<Severit
     let undecided = diagnosis
         .findings
         .iter()
-        .filter(|finding| !finding.assessment.is_decision);
+        .filter(|finding| !finding.assessment.is_decision());
     let worst = undecided.map(|finding| finding.severity()).max();
     let is_blind = || {
         let blind = Blind::of(diagnosis, window);
@@ -213,7 +213,7 @@ mod tests {
     use netdiag_diagnosis::{
         causes::{LINK_MTU, Mechanism, PROMISCUITY},
         evidence::{Drops, Missing, Observed},
-        finding::{Assessment, Culprit, Finding, Harm, Subject, Text, Unchecked},
+        finding::{Assessment, Culprit, Decision, Finding, Harm, Subject, Text, Unchecked, Unmade},
         verdict::Unmatched,
     };
 
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn decisions_fail_nothing() {
         let mut decided = with(&[Severity::Info]);
-        decided.findings[0].assessment = Assessment::decision(Harm::Outage, 40);
+        decided.findings[0].assessment = Assessment::decided(Decision::Rule, Harm::Outage, 40);
         assert_eq!(
             judge(&decided, &whole(), Some(Severity::Info)),
             Gate::Passed
@@ -308,7 +308,7 @@ mod tests {
         let unmade = Diagnosis {
             unchecked: vec![Unchecked {
                 check: &LINK_MTU,
-                partly: false,
+                unmade: Unmade::All,
                 reason: "needs the drop probe".to_owned(),
             }],
             checks: vec![&LINK_MTU, &PROMISCUITY],

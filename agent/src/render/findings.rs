@@ -289,7 +289,7 @@ fn unit(proof: &Evidence) -> String {
         proof.value.as_str(),
     ) {
         ("", _) => String::new(),
-        (unit, "1") => format!(" {}", unit.strip_suffix('s').unwrap_or(unit)),
+        (unit, "1" | "+1") => format!(" {}", unit.strip_suffix('s').unwrap_or(unit)),
         (unit, _) => format!(" {unit}"),
     }
 }

@@ -169,18 +169,26 @@ fn not_checked(result: &RunResult, style: Style) -> Option<String> {
         .filter(|entry| !entry.partly)
         .map(|entry| entry.check.as_str())
         .collect();
-    let mut by_reason: BTreeMap<(bool, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut by_reason: BTreeMap<(bool, bool, &str), BTreeSet<&str>> = BTreeMap::new();
     for entry in &result.unchecked {
         let check = entry.check.as_str();
         by_reason
-            .entry((!whole.contains(check), entry.reason.as_str()))
+            .entry((
+                !whole.contains(check),
+                entry.too_rare,
+                entry.reason.as_str(),
+            ))
             .or_default()
             .insert(check);
     }
     let mut lines = vec!["Not checked".to_owned()];
-    for ((partly, reason), checks) in by_reason {
+    for ((partly, too_rare, reason), checks) in by_reason {
         let checks: Vec<&str> = checks.into_iter().collect();
-        let in_part = if partly { " checked in part;" } else { "" };
+        let in_part = if partly && !too_rare {
+            " checked in part;"
+        } else {
+            ""
+        };
         let line = format!("{}:{in_part} {reason}", checks.join(", "));
         lines.push(wrap("  ", "    ", &line, style.width));
     }

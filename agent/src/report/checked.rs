@@ -4,6 +4,7 @@ use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     causes::{CHECKS, Check, UNHANDLED_PROTOCOL},
     evidence::Why,
+    finding::Unmade,
 };
 
 use crate::wording::seconds;
@@ -47,15 +48,15 @@ fn checks(diagnosis: &Diagnosis) -> String {
         let entries = diagnosis
             .unchecked
             .iter()
-            .filter(|entry| entry.check == check);
-        entries.map(|entry| entry.partly).min()
+            .filter(|entry| entry.check == check && entry.is_blind());
+        entries.map(|entry| entry.unmade).min()
     };
-    let with_state = |state: Option<bool>| -> Vec<&str> {
+    let with_state = |state: Option<Unmade>| -> Vec<&str> {
         let checks = diagnosis.checks.iter();
         let checks = checks.filter(|check| state_of(check) == state);
         checks.map(|check| check.name).collect()
     };
-    let (whole, partly) = (with_state(None), with_state(Some(true)));
+    let (whole, partly) = (with_state(None), with_state(Some(Unmade::Part)));
     let total = diagnosis.checks.len();
     if whole.len() == total && total == CHECKS.len() {
         return format!("all {total} checks");

@@ -77,7 +77,9 @@ fn convert_finding(finding: &finding::Finding, window: &EvidenceWindow) -> Findi
         check: finding.check().name.to_owned(),
         cause: escaped(finding.cause.name()),
         harm: Some(assessment.harm.as_str().to_owned()),
-        decision: assessment.is_decision,
+        decision: assessment.is_decision(),
+        connections_died: assessment.are_flows_dead,
+        decided_by: assessment.decision.map(|by| by.as_str().to_owned()),
         culprit: Some(assessment.culprit.as_str().to_owned()),
         packets: assessment.packets.map(signed),
         carried: assessment.carried.map(signed),
@@ -204,7 +206,8 @@ fn convert_booking(booking: &ledger::Booking) -> Explained {
 fn convert_unchecked(unchecked: &finding::Unchecked) -> Unchecked {
     Unchecked {
         check: unchecked.check.name.to_owned(),
-        partly: unchecked.partly,
+        partly: unchecked.is_made(),
+        too_rare: !unchecked.is_blind(),
         reason: escaped(&unchecked.reason),
     }
 }

@@ -145,6 +145,7 @@ mod tests {
         Unchecked {
             check: check.to_owned(),
             partly,
+            too_rare: false,
             reason: reason.to_owned(),
         }
     }

@@ -2,7 +2,7 @@
 
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
-    finding::{self, Finding, Harm},
+    finding::{self, Decision, Finding, Harm},
     ledger::{Booking, LedgerEntry},
     verdict::{Aside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict},
 };
@@ -28,26 +28,26 @@ pub(super) fn sentences(
         Verdict::Withheld(blind) => join([
             format!("no verdict: {}.", why_blind(blind)),
             rose(diagnosis, aside),
-            decided(aside.decisions),
+            decided(&aside.decisions),
         ]),
         Verdict::Slight(findings) => join([
             format!("{}, too few to act on.", slight(findings)),
             unexplained(diagnosis, aside.unexplained),
-            decided(aside.decisions),
+            decided(&aside.decisions),
         ]),
         Verdict::Unserved(findings) => join([
             format!("no fault of this node found. {}", headlines(findings)),
             unexplained(diagnosis, aside.unexplained),
-            decided(aside.decisions),
+            decided(&aside.decisions),
         ]),
         Verdict::Open(findings) => join([
             open(findings, window),
             unexplained(diagnosis, aside.unexplained),
-            decided(aside.decisions),
+            decided(&aside.decisions),
         ]),
         Verdict::Costly(findings) => join([
             format!("no packets lost, but {}", headlines(findings)),
-            decided(aside.decisions),
+            decided(&aside.decisions),
         ]),
         Verdict::Clear => clear(diagnosis, aside),
     }
@@ -278,20 +278,28 @@ fn unexplained(diagnosis: &Diagnosis, unexplained: Unexplained) -> String {
     }
 }
 
-/// `40 packets of 3 flows` as a sentence; empty for nothing.
-fn decided(decisions: Decisions) -> String {
-    let Decisions { packets, flows } = decisions;
-    let flows = match flows {
-        0 => String::new(),
-        flows => format!(" of {}", counted(flows, "flow", "flows")),
-    };
-    match packets {
-        0 => String::new(),
-        1 => format!("A rule or closed port refused 1 packet{flows}, as it is meant to."),
-        packets => {
-            format!("Rules or closed ports refused {packets} packets{flows}, as they are meant to.")
-        }
+/// `Refused as meant: 40 packets by packet filter rules, 15 packets to closed ports.`; empty for nothing.
+fn decided(decisions: &Decisions) -> String {
+    let parts = decisions.iter().map(|(by, packets)| refusal(*by, *packets));
+    let parts: Vec<String> = parts.collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("Refused as meant: {}.", parts.join(", ")),
     }
+}
+
+/// `40 packets by packet filter rules`.
+fn refusal(by: Decision, packets: u64) -> String {
+    let pick = |one, many| if packets == 1 { one } else { many };
+    let by = match by {
+        Decision::Rule => pick("by a packet filter rule", "by packet filter rules"),
+        Decision::Program => pick("by a tc, XDP or BPF program", "by tc, XDP or BPF programs"),
+        Decision::Policy => "by a policy of IPsec, a security module or a device",
+        Decision::Setting => "by a setting",
+        Decision::ClosedPort => pick("to a closed port", "to closed ports"),
+        Decision::Several => "by rules, policies or closed ports",
+    };
+    format!("{} {by}", packets_of(packets))
 }
 
 /// Why there is no verdict, as a clause.
@@ -353,7 +361,7 @@ fn rose(diagnosis: &Diagnosis, aside: &Aside) -> String {
 
 /// Nobody misses anything that was found.
 fn clear(diagnosis: &Diagnosis, aside: &Aside) -> String {
-    let decided = decided(aside.decisions);
+    let decided = decided(&aside.decisions);
     if aside.not_asked > 0 {
         let verb = if aside.not_asked == 1 { "was" } else { "were" };
         let found = format!(

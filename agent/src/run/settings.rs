@@ -51,6 +51,7 @@ fn unknown_checks(assignment: &Assignment) -> impl Iterator<Item = Unchecked> {
         .map(|check| Unchecked {
             check: check.clone(),
             partly: false,
+            too_rare: false,
             reason: format!(
                 "this agent, version {}, does not know the check; update the agents",
                 env!("CARGO_PKG_VERSION")

@@ -29,9 +29,10 @@ pub struct Gaps<'a> {
 }
 
 /// The reason why a node could not look in full: some check was not made at all, or each that was asked for was made in
-/// part only, as where no interface has a name that was asked for.
+/// part only, as where no interface has a name that was asked for. A window that is short hides nothing of what happened
+/// within it.
 pub fn blindness<'a>(result: &'a RunResult, asked: &Asked<'_>) -> Option<&'a str> {
-    let unchecked = || result.unchecked.iter();
+    let unchecked = || result.unchecked.iter().filter(|entry| !entry.too_rare);
     if let Some(not_made) = unchecked().find(|unchecked| !unchecked.partly) {
         return Some(&not_made.reason);
     }
@@ -153,12 +154,15 @@ impl<'a> Gaps<'a> {
 
 /// `node-204 1 of 10` where some check was not made or not in full.
 fn in_part(name: &str, result: &RunResult, wanted: usize) -> Option<String> {
-    let not_made: BTreeSet<&str> = result
-        .unchecked
-        .iter()
+    let mut blind = result.unchecked.iter().filter(|entry| !entry.too_rare);
+    let not_made: BTreeSet<&str> = blind
+        .clone()
         .filter(|unchecked| !unchecked.partly)
         .map(|unchecked| unchecked.check.as_str())
         .collect();
     let made = wanted.saturating_sub(not_made.len());
-    (!result.unchecked.is_empty()).then(|| format!("{name} {made} of {wanted}"))
+    blind
+        .next()
+        .is_some()
+        .then(|| format!("{name} {made} of {wanted}"))
 }

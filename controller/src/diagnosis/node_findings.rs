@@ -93,10 +93,11 @@ impl<'a> Listed<'a> {
         self.worst.0 > Severity::Info
     }
 
-    /// Lists the worst finding without its command, which the node's report has too.
+    /// Lists the worst finding without its command and what takes that back, which the node's report has too.
     fn list_worst(&mut self, room: &mut Room) {
         let worst = self.findings.first().map(|finding| NodeFinding {
             command: None,
+            undo: None,
             ..shorten(finding, self.all)
         });
         let whole = NodeFindings {
@@ -109,11 +110,12 @@ impl<'a> Listed<'a> {
     }
 
     fn add_command(&mut self, room: &mut Room) {
-        let command = self.findings.first().and_then(|finding| command(finding));
-        if let (Some(listed), Some(command)) = (self.listed.first_mut(), command)
-            && room.take(serialised_size(&json!({"command": command})))
+        let remedy = self.findings.first().and_then(|finding| remedy(finding));
+        if let (Some(listed), Some((command, undo))) = (self.listed.first_mut(), remedy)
+            && room.take(serialised_size(&json!({"command": command, "undo": undo})))
         {
             listed.command = Some(command);
+            listed.undo = undo;
         }
     }
 
@@ -164,6 +166,7 @@ fn shorten(finding: &Finding, all: &[Finding]) -> NodeFinding {
         .find_map(|id| all.iter().find(|other| other.id == *id))
         .map(|cause| phrase::cut(&format!("{}/{}", cause.check, cause.cause), limits::LINE));
     let subject = &finding.subject;
+    let (command, undo) = remedy(finding).unzip();
     NodeFinding {
         check: finding.check.clone(),
         cause: finding.cause.clone(),
@@ -178,12 +181,15 @@ fn shorten(finding: &Finding, all: &[Finding]) -> NodeFinding {
         protocol: subject.protocol.clone(),
         summary: finding.summary.clone(),
         caused_by: cause,
-        command: command(finding),
+        command,
+        undo: undo.flatten(),
     }
 }
 
-fn command(finding: &Finding) -> Option<String> {
-    finding.remedies.first()?.command.clone()
+/// The first remedy's command, and what takes it back.
+fn remedy(finding: &Finding) -> Option<(String, Option<String>)> {
+    let first = finding.remedies.first()?;
+    Some((first.command.clone()?, first.undo.clone()))
 }
 
 #[cfg(test)]

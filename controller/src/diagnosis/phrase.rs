@@ -1,8 +1,15 @@
 //! Findings in a few words, for a column.
 
-use netdiag_crds::{checks, harm::Harm, severity::Severity};
+use netdiag_crds::{
+    checks,
+    harm::{Harm, Suffering},
+    severity::Severity,
+};
 
-use super::sentences::suffered;
+use super::sentences::{outage, suffered};
+
+/// Stands for the words for an outage.
+const OUTAGE: &str = "{outage}";
 
 /// Alike findings, as far as their words depend on it.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +21,7 @@ pub struct Kind<'a> {
     /// The protocol, where they are about one.
     pub protocol: Option<&'a str>,
     /// The worst that they do.
-    pub harm: Harm,
+    pub suffering: Suffering,
     /// The nodes on which they do it.
     pub harmed: usize,
     /// Somebody decided it so.
@@ -27,17 +34,18 @@ pub struct Kind<'a> {
 pub fn headline(kind: &Kind<'_>, on: usize) -> String {
     let known = checks::cause(kind.check, kind.cause);
     let is_everywhere = kind.harmed >= on;
-    let own = known.and_then(|known| known.words_for(kind.harm));
+    let own = known.and_then(|known| known.words_for(kind.suffering.harm));
     // What was meant so is neither loss nor a failure.
     let own = own.filter(|_| is_everywhere && !kind.decision);
     // Without words: the kernel's reason in its spelling, or the name of a newer agent's cause.
     let words = own.unwrap_or_else(|| known.map_or(kind.cause, |known| known.headline));
     // Words of the list say which packets end; of what the kernel or a newer agent names, the harm must be said.
-    let says_harm = own.is_some() || is_everywhere && known.is_some() && kind.harm == Harm::Loss;
+    let says_harm =
+        own.is_some() || is_everywhere && known.is_some() && kind.suffering.harm == Harm::Loss;
     let (what, why) = words.split_once(", ").unwrap_or((words, ""));
     let comma = if why.is_empty() { "" } else { ", " };
     let verdict = verdict(kind, says_harm, is_everywhere);
-    let what = with_protocol(what, kind.protocol);
+    let what = with_protocol(&what.replace(OUTAGE, outage(kind.suffering)), kind.protocol);
     format!("{what} on {}{comma}{why}{verdict}", nodes(on))
 }
 
@@ -56,10 +64,10 @@ fn verdict(kind: &Kind<'_>, says_harm: bool, is_everywhere: bool) -> String {
         return if says_harm {
             String::new()
         } else {
-            format!(", {}{on}", suffered(kind.harm))
+            format!(", {}{on}", suffered(kind.suffering))
         };
     }
-    match kind.harm {
+    match kind.suffering.harm {
         Harm::None => ", harmless".to_owned(),
         Harm::Cost => format!(", no loss by it{on}"),
         Harm::Unknown => format!(", harm not known{on}"),
@@ -129,7 +137,7 @@ mod tests {
             check,
             cause,
             protocol: None,
-            harm,
+            suffering: harm.into(),
             harmed: 2,
             decision: false,
             severity,
@@ -165,7 +173,19 @@ mod tests {
         let newer = kind("NewCheck", "NewCause", Harm::Loss, Warning);
         check(newer, "NewCause on 2 nodes, packets lost");
         let kernel = kind("OtherDrop", "PROTO_MEM", Harm::Outage, Critical);
-        check(kernel, "PROTO_MEM on 2 nodes, connections fail");
+        check(kernel, "PROTO_MEM on 2 nodes, packets do not get through");
+        let died = |kind| Kind {
+            suffering: Suffering {
+                harm: Harm::Outage,
+                connections_died: true,
+            },
+            ..kind
+        };
+        check(died(kernel), "PROTO_MEM on 2 nodes, connections fail");
+        check(
+            died(corrupt),
+            "connections fail on 2 nodes, packets arrive corrupt",
+        );
     }
 
     #[test]
@@ -186,7 +206,7 @@ mod tests {
             ),
             (
                 Harm::Outage,
-                "connections fail on 2 nodes, packets exceed the peer's MTU, no fault found",
+                "packets do not get through on 2 nodes, packets exceed the peer's MTU, no fault found",
             ),
         ] {
             check(mild(harm), said);
@@ -221,7 +241,7 @@ mod tests {
         let act = |harm| kind("ReceiveOverrun", "RingFull", harm, Severity::Warning);
         check(
             act(Harm::Outage),
-            "NIC receive ring full on 2 nodes, connections fail",
+            "NIC receive ring full on 2 nodes, packets do not get through",
         );
         check(
             act(Harm::Delay),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use netdiag_crds::{
     diagnosis::{CommonFactor, FleetCounter, FleetFinding},
-    harm::Harm,
+    harm::{Harm, Suffering},
     limits,
     report::{Finding, LedgerEntry, verdict},
     severity::Severity,
@@ -131,8 +131,8 @@ impl<'a> From<&'a Finding> for Alike<'a> {
 /// Alike findings of all nodes.
 #[derive(Default)]
 struct Group<'a> {
-    /// Each node with the worst harm that they do there.
-    nodes: BTreeMap<&'a str, Harm>,
+    /// Each node with the worst that its traffic suffers from them.
+    nodes: BTreeMap<&'a str, Suffering>,
     events: i64,
     /// The packets that they harmed, and whether all say how many.
     packets: i64,
@@ -143,8 +143,8 @@ struct Group<'a> {
 
 impl<'a> Group<'a> {
     fn add(&mut self, node: &'a str, finding: &'a Finding, ledger: &'a [LedgerEntry]) {
-        let harm = self.nodes.entry(node).or_default();
-        *harm = finding.harm().max(*harm);
+        let worst = self.nodes.entry(node).or_default();
+        *worst = finding.suffering().max(*worst);
         add(&mut self.events, finding.count);
         match finding.packets {
             Some(packets) => add(&mut self.packets, packets),
@@ -173,7 +173,7 @@ pub fn findings(reporters: &[Reporter<'_>], totals: &[FleetCounter]) -> (Vec<Rol
             (
                 alike.severity,
                 !alike.decision,
-                group.harm(),
+                group.worst(),
                 !group.booked.is_empty(),
                 group.nodes.len(),
                 group.events,
@@ -224,16 +224,16 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// The worst harm on any node.
-    fn harm(&self) -> Harm {
+    /// The worst on any node.
+    fn worst(&self) -> Suffering {
         self.nodes.values().copied().max().unwrap_or_default()
     }
 
     /// The nodes on which they do the worst, then the others.
     fn worst_first(&self) -> impl Iterator<Item = &'a str> {
-        let worst = self.harm();
+        let worst = self.worst();
         let (first, rest): (Vec<_>, Vec<_>) =
-            self.nodes.iter().partition(|(_, harm)| **harm == worst);
+            self.nodes.iter().partition(|(_, one)| **one == worst);
         first.into_iter().chain(rest).map(|(name, _)| *name)
     }
 
@@ -256,11 +256,11 @@ impl<'a> Group<'a> {
             check: alike.check,
             cause: alike.cause,
             protocol: alike.protocol,
-            harm: self.harm(),
+            suffering: self.worst(),
             harmed: self
                 .nodes
                 .values()
-                .filter(|harm| **harm == self.harm())
+                .filter(|one| **one == self.worst())
                 .count(),
             decision: alike.decision,
             severity: alike.severity,
@@ -269,7 +269,7 @@ impl<'a> Group<'a> {
         let finding = FleetFinding {
             check: alike.check.to_owned(),
             cause: alike.cause.to_owned(),
-            harm: Some(kind.harm.as_str().to_owned()),
+            harm: Some(kind.suffering.harm.as_str().to_owned()),
             decision: alike.decision,
             severity: alike.severity.as_str().to_owned(),
             protocol: alike.protocol.map(str::to_owned),

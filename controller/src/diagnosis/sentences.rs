@@ -1,6 +1,6 @@
 //! Sentences about what the nodes suffer: worded from harm, never from a severity or a counter. Decides nothing.
 
-use netdiag_crds::harm::Harm;
+use netdiag_crds::harm::{Harm, Suffering};
 
 use super::{
     asked::Asked,
@@ -66,7 +66,7 @@ fn others(outcome: Outcome<'_>, standings: &Standings<'_>) -> Option<String> {
 fn affected(standings: &Standings<'_>) -> String {
     let mut clauses = Vec::new();
     for (standing, share) in standings.worst_first() {
-        let Standing::Affected(harm) = standing else {
+        let Standing::Affected(suffering) = standing else {
             continue;
         };
         let on = if clauses.is_empty() {
@@ -74,15 +74,15 @@ fn affected(standings: &Standings<'_>) -> String {
         } else {
             share.nodes.to_string()
         };
-        clauses.push(format!("{} on {on}", suffered(harm)));
+        clauses.push(format!("{} on {on}", suffered(suffering)));
     }
     clauses.join(", ")
 }
 
 /// The suffering of an affected node.
-pub fn suffered(harm: Harm) -> &'static str {
-    match harm {
-        Harm::Outage => "connections fail",
+pub fn suffered(suffering: Suffering) -> &'static str {
+    match suffering.harm {
+        Harm::Outage => outage(suffering),
         Harm::Loss => "packets lost",
         Harm::Delay => "packets late",
         Harm::Cost => "slower than it must be",
@@ -92,11 +92,21 @@ pub fn suffered(harm: Harm) -> &'static str {
     }
 }
 
+/// The words for an outage: dead connections are called so only where they are proved.
+pub fn outage(suffering: Suffering) -> &'static str {
+    match suffering.connections_died {
+        true => "connections fail",
+        false => "packets do not get through",
+    }
+}
+
 /// Loss, delay or an outage that asks for no act.
 fn minor(harm: Harm, share: Share) -> String {
     let on = nodes(share.nodes);
     match harm {
-        Harm::Outage => format!("connections to absent destinations fail on {on}, no fault found"),
+        Harm::Outage => {
+            format!("packets to absent destinations do not get through on {on}, no fault found")
+        }
         Harm::Delay => format!("{} late on {on}, too few to act on", packets(share)),
         _ => format!("{} lost on {on}, too few to act on", packets(share)),
     }

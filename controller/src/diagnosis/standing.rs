@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use netdiag_crds::{harm::Harm, report::Finding, severity::Severity};
+use netdiag_crds::{
+    harm::{Harm, Suffering},
+    report::Finding,
+    severity::Severity,
+};
 
 use super::reporter::{Reporter, severity};
 
@@ -23,7 +27,7 @@ pub enum Standing {
     /// Delay, loss or an outage that asks for no act.
     Minor(Harm),
     /// A finding of Warning or worse that does this.
-    Affected(Harm),
+    Affected(Suffering),
 }
 
 impl Standing {
@@ -46,7 +50,7 @@ fn undecided(finding: &Finding) -> Option<Standing> {
     }
     let harm = finding.harm();
     if severity(finding) > Severity::Info {
-        return Some(Standing::Affected(harm));
+        return Some(Standing::Affected(finding.suffering()));
     }
     Some(match harm {
         Harm::None => Standing::Harmless,

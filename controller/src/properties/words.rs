@@ -2,7 +2,7 @@
 
 use netdiag_crds::{
     NodeNetDiagnosisStatus, conditions,
-    harm::Harm,
+    harm::{Harm, Suffering},
     report::{Finding, RunResult, Unchecked, state},
 };
 
@@ -34,6 +34,7 @@ pub(super) fn findings(random: &mut Random) -> Vec<Finding> {
         Finding {
             harm,
             decision: pick(4) == 0,
+            connections_died: pick(3) == 0,
             packets: (pick(3) > 0).then_some(7),
             ..testing::finding(check, cause, SEVERITIES[pick(SEVERITIES.len())])
         }
@@ -46,6 +47,7 @@ pub(super) fn unchecked(random: &mut Random) -> Vec<Unchecked> {
     let unchecked = Unchecked {
         check: "LinkMtu".to_owned(),
         partly: random.one_in(2),
+        too_rare: false,
         reason: "the kernel has no BTF".to_owned(),
     };
     if random.one_in(6) {
@@ -65,7 +67,7 @@ fn claims_loss(text: &str) -> bool {
     let claims = negations
         .iter()
         .fold(text.to_owned(), |text, negation| text.replace(negation, ""));
-    let words = ["loss", "lost", "fail"];
+    let words = ["loss", "lost", "fail", "get through", "gets through"];
     words.iter().any(|word| claims.contains(word))
 }
 
@@ -104,10 +106,19 @@ impl Cluster {
             assert!(is_loss || !claims_loss(text), "no finding is loss: {text}");
         }
         let worst = harms.filter(|finding| is_urgent(finding));
-        let worst = worst.map(Finding::harm).max();
+        let worst = worst.map(Finding::suffering).max();
         let is_first = |clause| present.message.starts_with(clause);
-        assert_eq!(is_first("connections fail on"), worst == Some(Harm::Outage));
-        if worst == Some(Harm::Loss) {
+        let outage = |connections_died| Suffering {
+            harm: Harm::Outage,
+            connections_died,
+        };
+        for (words, died) in [
+            ("connections fail on", true),
+            ("packets do not get through on", false),
+        ] {
+            assert_eq!(is_first(words), worst == Some(outage(died)), "{present:?}");
+        }
+        if worst == Some(Harm::Loss.into()) {
             assert!(is_first("packets lost on"), "{present:?}");
         }
 
@@ -135,7 +146,7 @@ impl Cluster {
                 "a node did not report: {present:?}"
             );
         }
-        self.check_events(status, worst);
+        self.check_events(status, worst.map(|worst| worst.harm));
     }
 
     /// An event is worded from a harm that there is, and says that it ended only where that is known.
@@ -176,6 +187,7 @@ fn negations_claim_no_loss_and_claims_do() {
     for text in [
         "packets lost on 1 node",
         "connections fail on 1",
+        "packets do not get through on 1",
         "no loss on a, lost on b",
     ] {
         assert!(claims_loss(text), "{text}");

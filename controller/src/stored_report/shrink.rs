@@ -83,6 +83,7 @@ fn result(result: RunResult) -> RunResult {
         unchecked.push(Unchecked {
             check: LEDGER.to_owned(),
             partly: false,
+            too_rare: false,
             reason: IMPOSSIBLE.to_owned(),
         });
     }
@@ -124,6 +125,7 @@ fn finding(finding: Finding, numbers: &mut Numbers) -> Finding {
             protocol: finding.subject.protocol,
             ..Subject::default()
         },
+        connections_died: finding.connections_died,
         summary: finding.summary,
         neighbours: finding.neighbours,
         caused_by: finding.caused_by,
@@ -149,6 +151,7 @@ fn first(remedy: Remedy) -> Remedy {
     Remedy {
         // A command that is not what it looks like is none.
         command: remedy.command.filter(|command| !command.contains(is_bad)),
+        undo: remedy.undo.filter(|undo| !undo.contains(is_bad)),
         ..Remedy::default()
     }
 }
@@ -275,11 +278,13 @@ mod tests {
         found.summary = "red \u{1b}[31m, \u{202e}desrever".to_owned();
         found.remedies = vec![Remedy {
             command: Some("ip\nlink".to_owned()),
+            undo: Some("ip\nlink".to_owned()),
             ..Remedy::default()
         }];
         let kept = shrunk(report().finding(found).build()).findings.remove(0);
         assert_eq!(kept.summary, "red \u{fffd}[31m, \u{fffd}desrever");
         assert_eq!(kept.remedies[0].command, None);
+        assert_eq!(kept.remedies[0].undo, None);
     }
 
     #[test]

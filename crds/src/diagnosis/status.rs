@@ -249,6 +249,10 @@ pub struct NodeFinding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::COMMAND))]
     pub command: Option<String>,
+    /// The command that takes that one back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::COMMAND))]
+    pub undo: Option<String>,
 }
 
 /// The parts that did not fit into the status.

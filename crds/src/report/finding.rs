@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    harm::{Culprit, Harm},
+    harm::{Culprit, Harm, Suffering},
     limits,
     severity::Severity,
 };
@@ -32,6 +32,14 @@ pub struct Finding {
     /// True for what somebody decided: a rule, a policy, a closed port, a shaper. Always `Info`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub decision: bool,
+    /// With `decision`, who decided: `Rule` (the packet filter), `Program` (tc, XDP, BPF), `Policy` (IPsec, a security
+    /// module, a device's filter), `Setting`, `ClosedPort`, or `Several`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::WORD))]
+    pub decided_by: Option<String>,
+    /// True where samples prove that connections died: nothing gets through of `flows`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub connections_died: bool,
     /// The place where a change would end it: `Here`, `Elsewhere` (another host, the peer, the wire) or `Unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::WORD))]
@@ -115,6 +123,15 @@ impl Finding {
             Some(word) => Harm::from_status(word),
             None if Severity::from_status(&self.severity) > Severity::Info => Harm::Loss,
             None => Harm::Unknown,
+        }
+    }
+
+    /// The suffering of the traffic.
+    pub fn suffering(&self) -> Suffering {
+        let harm = self.harm();
+        Suffering {
+            harm,
+            connections_died: harm == Harm::Outage && self.connections_died,
         }
     }
 

@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, LedgerEntry};
+use super::{Finding, LedgerEntry, is_false};
 use crate::{conditions, limits};
 
 /// The agent's findings on its node. Written only by that node's agent.
@@ -261,6 +261,10 @@ pub struct Unchecked {
     /// True when the check was made in part.
     #[serde(default)]
     pub partly: bool,
+    /// True when all evidence was read, but something that the check looks for comes less often than the window is
+    /// long.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub too_rare: bool,
     /// Why, and what would help.
     #[schemars(length(max = limits::PARAGRAPH))]
     pub reason: String,

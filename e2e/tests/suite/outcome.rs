@@ -247,16 +247,17 @@ fn a_claim_of_loss_is_told_from_its_denial() {
         "node-17: new connections fail. The connection tracking table is full.",
         "node-17: 155 of 19400 packets (0.8 %) were lost on eth0.",
         "155 packets lost on 1 node.",
+        "packets do not get through on 2 nodes, packets lost on 1",
         "connections fail on 1 node; of the others 3 lost too few packets to act on",
     ] {
         assert!(claims_loss(claim), "{claim}");
     }
     for none in [
-        "node-3: no packet loss found. Rules refused 40 packets of 3 flows, as they are meant to.",
+        "node-3: no packet loss found. Refused as meant: 40 packets by packet filter rules.",
         "no loss found on 1 node; 1 have harmless findings, 0 none. none: no loss in 35 s on 1 node",
         "node-8: 2 of 90211 packets were lost on eth0, too few to act on.",
         "12 packets lost on 1 node, too few to act on.",
-        "connections to absent destinations fail on 1 node, no fault found.",
+        "packets to absent destinations do not get through on 1 node, no fault found.",
         "node-7: no proven loss. 412 drops on eth0 cannot be told apart.",
         "node-2: no fault of this node found. 10.244.9.17 does not answer.",
     ] {

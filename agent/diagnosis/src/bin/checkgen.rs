@@ -90,6 +90,10 @@ fn index() -> String {
         let by_harm = by_harm.map(|(harm, words)| format!("; {}: {words}", harm.as_str()));
         let words = cause.headline.to_owned() + &by_harm.collect::<String>();
         let words = words.replace("{protocol}", "PROTOCOL");
+        let words = words.replace(
+            "{outage}",
+            "packets do not get through, or connections fail",
+        );
         let _ = writeln!(text, "| [{check}/{name}]({check}.md) | {words} |");
     }
     text

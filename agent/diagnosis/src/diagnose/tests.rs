@@ -71,7 +71,7 @@ fn a_pattern_that_fits_no_interface_is_said() {
     let unmade: Vec<(&str, bool)> = absent
         .unchecked
         .iter()
-        .map(|entry| (entry.check.name, entry.partly))
+        .map(|entry| (entry.check.name, entry.is_made()))
         .collect();
     assert_eq!(unmade, [("LinkMtu", false), ("OtherDrop", false)]);
 }

@@ -1,6 +1,6 @@
 //! The judgement of a finding: its harm, whether it is a decision, who can end it; and the urgency that follows.
 
-use super::{Culprit, Harm, Severity, Share};
+use super::{Culprit, Decision, Harm, Severity, Share};
 
 /// Packets from which loss can be a warning, and from which it can be critical.
 const WARN_PACKETS: u64 = 3;
@@ -14,8 +14,8 @@ const CRITICAL_SHARE: f64 = 0.01;
 pub struct Assessment {
     /// The harm.
     pub harm: Harm,
-    /// A rule, a policy, a closed port or a shaper meant it so.
-    pub is_decision: bool,
+    /// The maker of the decision; `None` where it is none.
+    pub decision: Option<Decision>,
     /// The place where a change would end it.
     pub culprit: Culprit,
     /// The packets that were harmed; `None` where nothing counts them.
@@ -35,7 +35,7 @@ impl Assessment {
     pub fn of(harm: Harm) -> Self {
         Self {
             harm,
-            is_decision: false,
+            decision: None,
             culprit: Culprit::Unknown,
             packets: None,
             carried: None,
@@ -59,13 +59,18 @@ impl Assessment {
         }
     }
 
-    /// So many packets got no further, as somebody meant it.
-    pub fn decision(harm: Harm, packets: u64) -> Self {
+    /// So many packets got no further, as this meant it.
+    pub fn decided(by: Decision, harm: Harm, packets: u64) -> Self {
         Self {
-            is_decision: true,
+            decision: Some(by),
             packets: Some(packets),
             ..Self::of(harm)
         }
+    }
+
+    /// A rule, a policy, a closed port or a shaper meant it so.
+    pub fn is_decision(&self) -> bool {
+        self.decision.is_some()
     }
 
     /// The same with its culprit.
@@ -102,7 +107,7 @@ impl Assessment {
     /// The urgency. It follows from the judgement only: no fixed rate decides it.
     pub fn severity(&self) -> Severity {
         match self.harm {
-            _ if self.is_decision => Severity::Info,
+            _ if self.is_decision() => Severity::Info,
             Harm::Outage if self.is_towards_nobody => Severity::Info,
             Harm::Outage if self.culprit == Culprit::Here => Severity::Critical,
             Harm::Outage => Severity::Warning,
@@ -182,7 +187,10 @@ mod tests {
         };
         assert_eq!(late.severity(), Warning);
         for harm in Harm::ALL {
-            assert_eq!(Assessment::decision(harm, 1_000).severity(), Info);
+            assert_eq!(
+                Assessment::decided(Decision::Rule, harm, 1_000).severity(),
+                Info
+            );
         }
         for harm in [Harm::None, Harm::Cost, Harm::Unknown] {
             assert_eq!(Assessment::of(harm).with_packets(1_000).severity(), Info);

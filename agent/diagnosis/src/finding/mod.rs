@@ -3,6 +3,7 @@
 mod assessment;
 mod claim;
 mod confidence;
+mod decision;
 mod harm;
 mod id;
 mod outcome;
@@ -17,6 +18,7 @@ mod unchecked;
 pub use assessment::Assessment;
 pub use claim::{Claim, Claims, Verdict};
 pub use confidence::Confidence;
+pub use decision::Decision;
 pub use harm::{Culprit, Harm};
 pub use id::FindingId;
 pub use outcome::Outcome;
@@ -26,7 +28,7 @@ pub use severity::Severity;
 pub use share::Share;
 pub use subject::Subject;
 pub use text::Text;
-pub use unchecked::Unchecked;
+pub use unchecked::{Unchecked, Unmade};
 
 use crate::causes::{Check, Mechanism};
 

@@ -73,7 +73,7 @@ impl<'a> Blind<'a> {
         if let (Some(reason), None) = (window.links.missing(), window.links.value()) {
             return Some(Self::NoCounters { reason });
         }
-        let unmade = diagnosis.unchecked.iter().filter(|entry| !entry.partly);
+        let unmade = diagnosis.unchecked.iter().filter(|entry| !entry.is_made());
         let unmade: BTreeSet<_> = unmade.map(|entry| entry.check).collect();
         match (unmade.len(), window.drops.missing(), window.drops.value()) {
             (0, ..) => None,

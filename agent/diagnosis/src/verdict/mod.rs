@@ -9,14 +9,14 @@ mod problems;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 pub use blind::{Blind, Unmatched};
 pub use problems::Problem;
 
 use crate::{
     Diagnosis, EvidenceWindow,
-    finding::{self, Finding, Harm, Severity},
+    finding::{self, Decision, Finding, Harm, Severity, Unchecked},
     ledger::LedgerEntry,
 };
 
@@ -50,18 +50,12 @@ pub struct Aside {
     pub unexplained: Unexplained,
     /// Packets of findings that were not asked for.
     pub not_asked: u64,
-    /// Some check was made in part.
+    /// Some check could not look at all that happened within the window.
     pub is_in_part: bool,
 }
 
-/// Packets that were refused as somebody meant it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Decisions {
-    /// Packets.
-    pub packets: u64,
-    /// Flows that were seen.
-    pub flows: usize,
-}
+/// Packets that were refused as somebody meant it, by who did.
+pub type Decisions = BTreeMap<Decision, u64>;
 
 /// Increases of counters that nothing explains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +78,7 @@ impl<'a> Verdict<'a> {
         }
         let undecided = || {
             let findings = diagnosis.findings.iter();
-            findings.filter(|finding| !finding.assessment.is_decision)
+            findings.filter(|finding| !finding.assessment.is_decision())
         };
         let with = |wanted: &dyn Fn(&Finding) -> bool| -> Vec<&'a Finding> {
             undecided().filter(|finding| wanted(finding)).collect()
@@ -133,32 +127,26 @@ impl Aside {
     /// Collects the parts that stand beside the answer of a diagnosis.
     pub fn of(diagnosis: &Diagnosis) -> Self {
         Self {
-            decisions: Decisions::of(&diagnosis.findings),
+            decisions: decisions(&diagnosis.findings),
             counters: diagnosis.ledger.len(),
             unexplained: Unexplained::of(&diagnosis.ledger),
             not_asked: sum(diagnosis
                 .ledger
                 .iter()
                 .map(|entry| unreported(entry, finding::Verdict::Harmful))),
-            is_in_part: !diagnosis.unchecked.is_empty(),
+            is_in_part: diagnosis.unchecked.iter().any(Unchecked::is_blind),
         }
     }
 }
 
-impl Decisions {
-    fn of(findings: &[Finding]) -> Self {
-        let decisions = || {
-            let decided = findings.iter().map(|finding| &finding.assessment);
-            decided.filter(|assessment| assessment.is_decision)
-        };
-        let flows: BTreeSet<&str> = decisions()
-            .flat_map(|assessment| assessment.flows.iter().map(String::as_str))
-            .collect();
-        Self {
-            packets: sum(decisions().filter_map(|assessment| assessment.packets)),
-            flows: flows.len(),
-        }
-    }
+fn decisions(findings: &[Finding]) -> Decisions {
+    let of = |by: Decision| {
+        let all = findings.iter().map(|finding| &finding.assessment);
+        let decided = all.filter(|assessment| assessment.decision == Some(by));
+        let packets = sum(decided.filter_map(|assessment| assessment.packets));
+        (packets > 0).then_some((by, packets))
+    };
+    Decision::ALL.into_iter().filter_map(of).collect()
 }
 
 impl Unexplained {

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     causes::{BRIDGE_PORT, CHECKS, CORRUPTION, LINK_MTU, NO_RECEIVER, PROMISCUITY, RING_FULL},
     evidence::{NetnsId, Observed},
-    finding::{Assessment, Subject, Unchecked},
+    finding::{Assessment, Decision, Subject, Unchecked, Unmade},
     ledger::Booking,
     testing::{text, unavailable, window},
 };
@@ -70,13 +70,14 @@ fn the_worst_harm_answers() {
 #[test]
 fn decisions_are_never_the_answer() {
     let decided = |harm| {
-        let assessment = Assessment::decision(harm, 500).with_flows(vec!["a".to_owned()]);
+        let assessment =
+            Assessment::decided(Decision::Rule, harm, 500).with_flows(vec!["a".to_owned()]);
         Finding::new(&CORRUPTION, assessment, Subject::default(), text())
     };
     let findings: Vec<Finding> = Harm::ALL.into_iter().map(decided).collect();
     assert_eq!(answer(findings.clone()), ("clear", vec![]));
     let decisions = Aside::of(&diagnosis(findings)).decisions;
-    assert_eq!((decisions.packets, decisions.flows), (3_000, 1));
+    assert_eq!(decisions, BTreeMap::from([(Decision::Rule, 3_000)]));
 }
 
 #[test]
@@ -159,9 +160,9 @@ fn what_asks_for_an_act_is_told_even_by_a_run_that_saw_little() {
 
 #[test]
 fn a_run_is_blind_for_the_first_reason_that_holds() {
-    let unmade = |partly| Unchecked {
+    let unmade = |is_made| Unchecked {
         check: &LINK_MTU,
-        partly,
+        unmade: if is_made { Unmade::Part } else { Unmade::All },
         reason: "x".to_owned(),
     };
     let mut diagnosis = diagnosis(vec![]);

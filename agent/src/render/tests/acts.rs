@@ -109,7 +109,7 @@ fn what_nobody_must_act_on_is_one_line() {
     let port = text("no program listens for 12 packets", "", "");
     let refused = Finding::new(
         Mechanism::Kernel("NO_SOCKET".to_owned()),
-        Assessment::decision(Harm::Outage, 12),
+        Assessment::decided(Decision::ClosedPort, Harm::Outage, 12),
         Subject::default(),
         port,
     );
@@ -183,7 +183,7 @@ fn the_wide_form_says_harm_and_culprit() {
     diagnosis.findings[0].assessment = Assessment::loss(140, Some(8_001)).by(Culprit::Here);
     let line = "    Harm     Loss, 140 of 8141 packets; a change on this node ends it\n";
     assert!(wide(&diagnosis).contains(line), "{}", wide(&diagnosis));
-    diagnosis.findings[0].assessment = Assessment::decision(Harm::Outage, 1);
+    diagnosis.findings[0].assessment = Assessment::decided(Decision::Rule, Harm::Outage, 1);
     let line = "    Harm     Outage as meant: a decision, 1 packet\n";
     assert!(wide(&diagnosis).contains(line), "{}", wide(&diagnosis));
 }

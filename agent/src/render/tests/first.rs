@@ -39,6 +39,23 @@ fn outage() -> Assessment {
 }
 
 #[test]
+fn a_window_that_is_short_hides_nothing_of_what_happened_in_it() {
+    let mut diagnosis = diagnosis();
+    diagnosis.checks = vec![&CHECKSUM_DROP, &LINK_MTU];
+    let rare = Unchecked::too_rare(&LINK_MTU, "it comes every 60 s: 35 s can miss it");
+    diagnosis.unchecked = vec![rare];
+    let text = render(&window("node-3"), &diagnosis, plain(110));
+    assert!(text.starts_with("node-3: no packet loss found. No drop counter rose.\n"));
+    assert!(text.contains("\n  LinkMtu: it comes every 60 s: 35 s can miss it\n"));
+    assert!(text.contains("\nChecked: only ChecksumDrop, LinkMtu as asked, 35 s."));
+    let unread = Unchecked::in_part(&LINK_MTU, "one namespace was not read");
+    diagnosis.unchecked.push(unread);
+    let text = render(&window("node-3"), &diagnosis, plain(110));
+    assert!(text.starts_with("node-3: no packet loss found in what could be checked."));
+    assert!(text.contains("\n  LinkMtu: checked in part; one namespace was not read\n"));
+}
+
+#[test]
 fn an_outage_that_no_dead_connection_proves_is_not_called_one_of_connections() {
     let outage = Assessment::of(Harm::Outage).by(Culprit::Here);
     let headline = "The peer of eth0 takes no packet longer than 1500 bytes";
@@ -241,13 +258,25 @@ fn cost_is_told_as_nothing_lost() {
 
 #[test]
 fn decisions_are_a_second_sentence_and_never_the_first() {
-    let flows = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let rule = Assessment::decision(Harm::Outage, 30).with_flows(flows(&["a", "b"]));
-    let other = Assessment::decision(Harm::Unknown, 10).with_flows(flows(&["b", "c"]));
-    let findings = vec![found(&CORRUPTION, rule, "x"), found(&RING_FULL, other, "y")];
+    let decided = |by, packets| Assessment::decided(by, Harm::Outage, packets);
+    let rule = |packets| found(&CORRUPTION, decided(Decision::Rule, packets), "x");
+    let port = |packets| found(&RING_FULL, decided(Decision::ClosedPort, packets), "y");
+    let several = vec![rule(30), rule(10), port(15)];
     assert_eq!(
-        first(findings),
-        "node-3: no packet loss found. Rules or closed ports refused 40 packets of 3 flows, as they are meant to."
+        first(several),
+        "node-3: no packet loss found. Refused as meant: 40 packets by packet filter rules, 15 packets to closed \
+         ports."
+    );
+    assert_eq!(
+        first(vec![port(1)]),
+        "node-3: no packet loss found. Refused as meant: 1 packet to a closed port."
+    );
+    let each = Decision::ALL.map(|by| found(&CORRUPTION, decided(by, 1), "x"));
+    assert_eq!(
+        first(each.to_vec()),
+        "node-3: no packet loss found. Refused as meant: 1 packet by a packet filter rule, 1 packet by a tc, XDP or \
+         BPF program, 1 packet by a policy of IPsec, a security module or a device, 1 packet by a setting, 1 packet \
+         to a closed port, 1 packet by rules, policies or closed ports."
     );
 }
 

@@ -13,7 +13,8 @@ use netdiag_diagnosis::{
     },
     evidence::{Capability, Drops, Missing, NetnsId, NodeFacts, Observed},
     finding::{
-        Assessment, Culprit, Finding, Harm, Proof, Remedy, Subject, Text, Unchecked, Verdict,
+        Assessment, Culprit, Decision, Finding, Harm, Proof, Remedy, Subject, Text, Unchecked,
+        Unmade, Verdict,
     },
     ledger::{Booking, LedgerEntry},
 };
@@ -221,7 +222,7 @@ fn a_run_that_could_not_look_gives_no_verdict_of_health() {
     diagnosis.checks = vec![&PROMISCUITY, &CHECKSUM_DROP, &LINK_MTU];
     let unchecked = |check, partly, reason: &str| Unchecked {
         check,
-        partly,
+        unmade: if partly { Unmade::Part } else { Unmade::All },
         reason: reason.to_owned(),
     };
     diagnosis.unchecked = vec![
@@ -265,7 +266,7 @@ fn capabilities_are_advised_where_they_are_missing_and_nowhere_else() {
         let mut diagnosis = diagnosis();
         diagnosis.unchecked = vec![Unchecked {
             check: &LINK_MTU,
-            partly: false,
+            unmade: Unmade::All,
             reason: "no drops".to_owned(),
         }];
         render(&window, &diagnosis, plain(110)).contains("give the container BPF")

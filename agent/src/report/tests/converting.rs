@@ -3,7 +3,7 @@
 use netdiag_crds::{checks, limits, report::Omitted};
 use netdiag_diagnosis::{
     causes::{self, PEER_MTU_SMALLER},
-    finding::{Acts, Assessment, Culprit, Harm, Proof, Remedy, Severity, Verdict},
+    finding::{Acts, Assessment, Culprit, Decision, Harm, Proof, Remedy, Severity, Verdict},
 };
 
 use super::*;
@@ -138,10 +138,11 @@ fn harm_and_remedies_are_in_the_report_whole() {
 #[test]
 fn a_decision_is_said_to_be_one() {
     let mut finding = fault(&PEER_MTU_SMALLER, Severity::Info, veth(0));
-    finding.assessment = Assessment::decision(Harm::Outage, 40);
+    finding.assessment = Assessment::decided(Decision::Rule, Harm::Outage, 40);
     let status = status_of(vec![result_of("one", &diagnosis(vec![finding], vec![]))]);
     let finding = &status.results[0].findings[0];
     assert!(finding.decision);
+    assert_eq!(finding.decided_by.as_deref(), Some("Rule"));
     assert_eq!(finding.severity, "Info");
     let summary = summary(&status);
     assert_eq!(
@@ -177,4 +178,41 @@ fn columns_are_of_the_worst_harm_that_asks_for_an_act() {
         (Some("Delay".to_owned()), Some(2)),
         "late segments are not lost, and few lost ones ask for nothing"
     );
+}
+
+#[test]
+fn harm_and_culprit_are_the_same_words_in_both_crates() {
+    use netdiag_crds::harm;
+    let words = Harm::ALL.map(Harm::as_str);
+    assert_eq!(words, harm::Harm::ALL.map(harm::Harm::as_str));
+    let order = |one: Harm, other: Harm| {
+        let read = |harm: Harm| harm::Harm::from_status(harm.as_str());
+        (one.cmp(&other), read(one).cmp(&read(other)))
+    };
+    for one in Harm::ALL {
+        for other in Harm::ALL {
+            let (here, there) = order(one, other);
+            assert_eq!(here, there, "{one:?} {other:?}");
+        }
+    }
+    for culprit in [Culprit::Here, Culprit::Elsewhere, Culprit::Unknown] {
+        let read = harm::Culprit::from_status(culprit.as_str());
+        assert_eq!(read.as_str(), culprit.as_str());
+    }
+}
+
+#[test]
+fn dead_connections_are_said_to_be_proved() {
+    let outage = Assessment::of(Harm::Outage).by(Culprit::Here);
+    for are_flows_dead in [false, true] {
+        let mut finding = fault(&PEER_MTU_SMALLER, Severity::Critical, veth(0));
+        finding.assessment = Assessment {
+            are_flows_dead,
+            ..outage.clone()
+        };
+        let status = status_of(vec![result_of("one", &diagnosis(vec![finding], vec![]))]);
+        let suffering = status.results[0].findings[0].suffering();
+        assert_eq!(suffering.harm.as_str(), "Outage");
+        assert_eq!(suffering.connections_died, are_flows_dead);
+    }
 }

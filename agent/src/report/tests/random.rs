@@ -6,7 +6,7 @@ use netdiag_diagnosis::{
         BRIDGE_PORT, CORRUPTION, Mechanism, NO_RECEIVER, OTHER_DROP, PARTIAL_CHECKSUM_LOST,
         PEER_MTU_SMALLER, UNEXPLAINED,
     },
-    finding::{self, Severity, Unchecked, Verdict},
+    finding::{self, Severity, Unchecked, Unmade, Verdict},
     ledger,
 };
 
@@ -90,7 +90,7 @@ impl Numbers {
         diagnosis.unchecked = (0..self.index(6))
             .map(|_| Unchecked {
                 check: &OTHER_DROP,
-                partly: true,
+                unmade: Unmade::Part,
                 reason: self.text(900),
             })
             .collect();

@@ -87,6 +87,7 @@ fn a_finding_in_short_keeps_cause_and_first_command() {
     lldp.remedies = vec![
         Remedy {
             command: Some("nft x".into()),
+            undo: Some("nft y".into()),
             ..Remedy::default()
         },
         Remedy::default(),
@@ -95,6 +96,7 @@ fn a_finding_in_short_keeps_cause_and_first_command() {
     let short = &nodes[0].findings[0];
     assert_eq!(short.caused_by.as_deref(), Some("Promiscuity/BridgePort"));
     assert_eq!(short.command.as_deref(), Some("nft x"));
+    assert_eq!(short.undo.as_deref(), Some("nft y"));
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn alike_findings_carry_the_worst_harm_of_all() {
     assert_eq!(found.harm.as_deref(), Some("Outage"));
     assert_eq!(
         found.summary,
-        "packets above the peer's MTU dropped on 3 nodes, connections fail on 1: 16 packets"
+        "packets above the peer's MTU dropped on 3 nodes, packets do not get through on 1: 16 packets"
     );
     assert_eq!(found.example_nodes, ["b", "a", "c"], "the worst first");
 }

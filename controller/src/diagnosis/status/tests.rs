@@ -181,6 +181,20 @@ fn a_check_made_in_part_degrades_but_is_no_blindness() {
 }
 
 #[test]
+fn a_window_that_is_short_degrades_nothing() {
+    let outcome = Outcome::of(vec![healthy("a").short("LinkMtu")]);
+    assert_eq!(
+        outcome.columns(),
+        "Once|Complete|1/1|0||none: no loss in 35 s on 1 node"
+    );
+    let everything = CHECKS.iter();
+    let outcome = Outcome::of(vec![
+        everything.fold(healthy("a"), |report, check| report.short(check)),
+    ]);
+    assert!(outcome.present().starts_with("False NoLoss: "));
+}
+
+#[test]
 fn nodes_of_which_nothing_is_known_are_named_with_the_reason() {
     let mut diagnosis = crate::testing::diagnosis();
     let nodes = [

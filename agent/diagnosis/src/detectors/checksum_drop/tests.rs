@@ -246,7 +246,7 @@ fn drops_in_a_namespace_without_counters_are_said_to_miss_in_the_ledger() {
     }
     let unchecked = diagnose(&window).unchecked;
     assert_eq!(unchecked.len(), 1);
-    assert!(unchecked[0].partly && unchecked[0].reason.contains("shop/server"));
+    assert!(unchecked[0].is_made() && unchecked[0].reason.contains("shop/server"));
 }
 
 #[test]
@@ -254,5 +254,5 @@ fn a_missing_probe_is_said() {
     let window = EvidenceWindow::default();
     let outcome = diagnose(&window);
     assert!(outcome.findings.is_empty());
-    assert!(outcome.unchecked.iter().any(|entry| !entry.partly));
+    assert!(outcome.unchecked.iter().any(|entry| !entry.is_made()));
 }

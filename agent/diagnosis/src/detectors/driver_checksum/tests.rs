@@ -193,7 +193,7 @@ fn a_flood_of_protocols_is_bounded_and_said() {
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let outcome = diagnose(&window(&lines));
     assert_eq!(outcome.findings.len(), MOST_FINDINGS);
-    assert!(outcome.unchecked[0].partly);
+    assert!(outcome.unchecked[0].is_made());
 }
 
 #[test]
@@ -205,6 +205,6 @@ fn without_the_log_it_is_unchecked_and_the_reason_told() {
     let [entry] = &outcome.unchecked[..] else {
         panic!("one entry: {:?}", outcome.unchecked);
     };
-    assert!(!entry.partly);
+    assert!(!entry.is_made());
     assert_eq!(entry.reason, "kernel log: CAP_SYSLOG is missing");
 }

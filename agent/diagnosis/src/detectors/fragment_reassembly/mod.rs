@@ -81,7 +81,7 @@ impl Detector for FragmentReassembly {
         outcome.unchecked.extend(unplaced);
         let may_be_open = incomplete::may_be_open(window);
         let open = may_be_open.then(|| incomplete_text::may_be_open(window));
-        let open = open.map(|reason| Unchecked::in_part(&FRAGMENT_REASSEMBLY, reason));
+        let open = open.map(|reason| Unchecked::too_rare(&FRAGMENT_REASSEMBLY, reason));
         outcome.unchecked.extend(open);
         outcome
     }

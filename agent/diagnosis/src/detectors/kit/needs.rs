@@ -3,7 +3,7 @@
 use crate::{
     causes::Check,
     evidence::{EvidenceWindow, Observed, OnDemand},
-    finding::Unchecked,
+    finding::{Unchecked, Unmade},
 };
 
 /// A kind of evidence.
@@ -47,8 +47,8 @@ pub struct Need {
 /// Missing evidence.
 struct Gap {
     reason: String,
-    /// Some of the evidence was read.
-    is_partial: bool,
+    /// The part of the evidence that is missing.
+    missing: Unmade,
 }
 
 impl Need {
@@ -82,14 +82,17 @@ pub(crate) fn unchecked(
         gaps.map(move |gap| (need, gap))
     });
     let gaps: Vec<(&Need, Gap)> = gaps.collect();
-    let ends_it = |(need, gap): &(&Need, Gap)| need.is_essential && !gap.is_partial;
+    let ends_it = |(need, gap): &(&Need, Gap)| need.is_essential && gap.missing == Unmade::All;
     let is_blind = gaps.iter().any(ends_it);
     let has_some = needs.iter().any(|need| need.evidence.was_read(window));
     gaps.into_iter()
         .filter(|gap| !is_blind || ends_it(gap))
         .map(|(need, gap)| Unchecked {
             check,
-            partly: gap.is_partial || (has_some && !need.is_essential),
+            unmade: match gap.missing {
+                Unmade::All if has_some && !need.is_essential => Unmade::Part,
+                missing => missing,
+            },
             reason: format!("{}: {}", need.unknown, gap.reason),
         })
         .collect()
@@ -122,7 +125,7 @@ impl Evidence {
             Self::FunctionNames => {
                 let is_hidden =
                     drops.is_some_and(|drops| !drops.has_locations && !drops.counts.is_empty());
-                gap_if(is_hidden, false, || {
+                gap_if(is_hidden, Unmade::All, || {
                     hidden("function names are hidden", window)
                 })
             }
@@ -130,7 +133,7 @@ impl Evidence {
                 let has_neither =
                     drops.is_some_and(|drops| !drops.has_reasons && !drops.has_locations);
                 let what = "this kernel gives no drop reasons, and function names are hidden";
-                gap_if(has_neither, false, || hidden(what, window))
+                gap_if(has_neither, Unmade::All, || hidden(what, window))
             }
             Self::PacketSockets => observed(&window.packet_sockets),
             Self::KernelLog => observed(&window.kernel_log),
@@ -138,7 +141,7 @@ impl Evidence {
             Self::FrameCopies => {
                 let lost = window.frame_copies.value().map_or(0, |copies| copies.lost);
                 let mut gaps = on_demand(&window.frame_copies);
-                gaps.extend(gap_if(lost > 0, true, || {
+                gaps.extend(gap_if(lost > 0, Unmade::Part, || {
                     format!("{lost} copies of frames could not be counted, because a map was full")
                 }));
                 gaps
@@ -155,15 +158,17 @@ impl Evidence {
                     "they were on more interfaces than are counted apart"
                 };
                 let mut gaps = on_demand(&window.gro);
-                gaps.extend(gap_if(missed > 0, true, || {
+                gaps.extend(gap_if(missed > 0, Unmade::Part, || {
                     format!("{missed} could not be counted, because {why}")
                 }));
                 gaps
             }
             Self::Retransmissions => on_demand(&window.retransmissions),
-            Self::Duration(least_ms) => gap_if(window.duration_ms < least_ms, true, || {
-                format!("{} s can miss them", window.duration_ms / 1_000)
-            }),
+            Self::Duration(least_ms) => {
+                gap_if(window.duration_ms < least_ms, Unmade::TooRare, || {
+                    format!("{} s can miss them", window.duration_ms / 1_000)
+                })
+            }
         }
     }
 }
@@ -176,24 +181,28 @@ fn hidden(what: &str, window: &EvidenceWindow) -> String {
     }
 }
 
-fn gap_if(is_missing: bool, is_partial: bool, reason: impl FnOnce() -> String) -> Vec<Gap> {
+fn gap_if(is_missing: bool, missing: Unmade, reason: impl FnOnce() -> String) -> Vec<Gap> {
     let gap = is_missing.then(|| Gap {
         reason: reason(),
-        is_partial,
+        missing,
     });
     gap.into_iter().collect()
 }
 
 fn observed<T>(evidence: &Observed<T>) -> Vec<Gap> {
     let missing = evidence.missing();
-    gap_if(missing.is_some(), evidence.value().is_some(), || {
+    let part = match evidence.value() {
+        Some(_) => Unmade::Part,
+        None => Unmade::All,
+    };
+    gap_if(missing.is_some(), part, || {
         missing.unwrap_or_default().to_owned()
     })
 }
 
 fn on_demand<T>(evidence: &OnDemand<T>) -> Vec<Gap> {
     let missing = evidence.missing();
-    gap_if(missing.is_some(), false, || {
+    gap_if(missing.is_some(), Unmade::All, || {
         missing.unwrap_or_default().to_owned()
     })
 }
@@ -210,7 +219,7 @@ mod tests {
     /// The entries of a check with this one need: made in part, and the reason.
     fn entries(need: Need, window: &EvidenceWindow) -> Vec<(bool, String)> {
         let all = unchecked(&LINK_MTU, &[need], window).into_iter();
-        all.map(|entry| (entry.partly, entry.reason)).collect()
+        all.map(|entry| (entry.is_made(), entry.reason)).collect()
     }
 
     fn one(partly: bool, reason: &str) -> Vec<(bool, String)> {
@@ -239,7 +248,7 @@ mod tests {
         window.softnet = complete(crate::evidence::Softnet::default());
         let partly = |window: &EvidenceWindow| -> Vec<bool> {
             let all = unchecked(&LINK_MTU, &needs, window).into_iter();
-            all.map(|entry| entry.partly).collect()
+            all.map(|entry| entry.is_made()).collect()
         };
         assert_eq!(partly(&window), [true]);
         window.softnet = unavailable("not read");
@@ -271,6 +280,11 @@ mod tests {
             entries(announcements, &window),
             one(true, "LLDP comes every 30 s: 9 s can miss them")
         );
+        let is_blind = |need, window: &EvidenceWindow| {
+            let all = unchecked(&LINK_MTU, &[need], window).into_iter();
+            all.map(|entry| entry.is_blind()).collect::<Vec<bool>>()
+        };
+        assert_eq!(is_blind(announcements, &window), [false]);
         window.frame_copies = ran(FrameCopies {
             lost: 3,
             ..FrameCopies::default()
@@ -280,6 +294,10 @@ mod tests {
             ..GroReceive::default()
         });
         let lost = |evidence| entries(Need::part(evidence, "x"), &window);
+        assert_eq!(
+            is_blind(Need::part(Evidence::FrameCopies, "x"), &window),
+            [true]
+        );
         assert!(lost(Evidence::FrameCopies)[0].1.contains("3 copies"));
         assert!(lost(Evidence::ReceiveOffload)[0].1.contains("12 could not"));
     }

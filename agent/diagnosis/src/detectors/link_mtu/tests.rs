@@ -167,7 +167,7 @@ fn without_the_drop_probe_counters_that_rose_together_make_it_possible() {
             .iter()
             .all(|remedy| remedy.change.is_none())
     );
-    assert!(outcome.unchecked[0].partly);
+    assert!(outcome.unchecked[0].is_made());
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn without_links_nothing_is_checked() {
     window.links = unavailable("netlink refused");
     let outcome = diagnose(&window);
     assert!(outcome.findings.is_empty());
-    assert!(!outcome.unchecked[0].partly);
+    assert!(!outcome.unchecked[0].is_made());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The kinds of mechanisms, by what is certain of their harm.
 
-use crate::finding::Culprit;
+use crate::finding::{Culprit, Decision};
 
 /// A kind of mechanism. The evidence of a group of drops turns it into an assessment, see [`super::harm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(super) enum Class {
     /// Nobody misses the packet: a copy, old data, what is left in a queue at its end.
     Unmissed,
     /// A rule, a policy, a closed port or a shaper meant it so.
-    Decision,
+    Decision(Decision),
     /// One place ends wanted and unwanted packets.
     Unknown,
     /// The harm hangs on the flow: an outage where the samples prove one, else not known.
@@ -51,11 +51,19 @@ pub(super) enum Carried {
 }
 
 impl Class {
+    /// The decision, where it is one.
+    pub(super) fn decision(self) -> Option<Decision> {
+        match self {
+            Self::Decision(by) => Some(by),
+            _ => None,
+        }
+    }
+
     /// The order in which the rows of several drop keys speak for one finding: the last does.
     pub(super) fn rank(self) -> u8 {
         match self {
             Self::Unmissed => 0,
-            Self::Decision => 1,
+            Self::Decision(_) => 1,
             Self::Unknown => 2,
             Self::Flow(_) | Self::NoWay(_) => 3,
             Self::NeighbourQueue => 4,

@@ -51,12 +51,12 @@ impl Group<'_> {
         let outage = |culprit| harm::outage(window, tally, culprit);
         match self.class() {
             Class::Unmissed => Assessment::none(),
-            Class::Decision => match outage(Culprit::Unknown) {
+            Class::Decision(by) => match outage(Culprit::Unknown) {
                 Some(outage) => Assessment {
-                    is_decision: true,
+                    decision: Some(by),
                     ..outage
                 },
-                None => Assessment::decision(Harm::Unknown, tally.count)
+                None => Assessment::decided(by, Harm::Unknown, tally.count)
                     .with_flows(harm::flows(window, tally)),
             },
             Class::Unknown => outage(Culprit::Unknown).unwrap_or_else(|| unknown(window, tally)),

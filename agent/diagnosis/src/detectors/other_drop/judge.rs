@@ -15,7 +15,9 @@ use crate::{
     Window,
     detectors::kit::{self, Tally, unclaimed},
     evidence::{DropCount, Link, Namespace, NetnsId, PacketSample},
-    finding::{Assessment, Confidence, Culprit, Finding, Harm, Outcome, Severity, Verdict},
+    finding::{
+        Assessment, Confidence, Culprit, Decision, Finding, Harm, Outcome, Severity, Verdict,
+    },
     kernel::{Reason, Site},
     packets::{ip::IpPacket, protocols::is_group_only},
 };
@@ -63,6 +65,8 @@ pub(super) struct Nowhere {
     ours: Tally,
     /// Those of them that a queue, a buffer or a broken header cost somebody: the place does not matter to that.
     lost: Tally,
+    /// The decision that all of them are; `None` where some are none.
+    decision: Option<Decision>,
 }
 
 /// Everything that is left for this check.
@@ -136,13 +140,20 @@ impl Judged<'_> {
     fn weight(&self) -> (bool, Harm, u64) {
         let assessment = &self.assessment;
         let count = self.group.drops.tally.count;
-        (!assessment.is_decision, assessment.harm, count)
+        (!assessment.is_decision(), assessment.harm, count)
     }
+}
+
+/// The decision that all of these are, if they are decisions.
+pub(super) fn common_decision(judged: &[Judged<'_>]) -> Option<Decision> {
+    let mut decisions = judged.iter().map(|one| one.assessment.decision);
+    let first = decisions.next().flatten()?;
+    decisions.try_fold(first, |all, one| Some(all.and(one?)))
 }
 
 fn verdict(assessment: &Assessment) -> Verdict {
     match assessment.harm {
-        _ if assessment.is_decision => Verdict::Unknown,
+        _ if assessment.is_decision() => Verdict::Unknown,
         Harm::None | Harm::Cost => Verdict::Benign,
         Harm::Delay | Harm::Loss | Harm::Outage => Verdict::Harmful,
         Harm::Unknown => Verdict::Unknown,
@@ -157,6 +168,11 @@ impl Nowhere {
         key: &DropCount,
         row: Option<&'static Row>,
     ) {
+        let decision = row.and_then(|row| row.class.decision());
+        self.decision = match self.tally.keys.is_empty() {
+            true => decision,
+            false => self.decision.zip(decision).map(|(all, one)| all.and(one)),
+        };
         self.tally.add(index, key);
         let mut samples = window.samples_of(index).peekable();
         let is_sampled = samples.peek().is_some();
@@ -172,13 +188,18 @@ impl Nowhere {
     /// The reason keeps its harm without a device. `lost`: drops that found the counting map full.
     pub(super) fn assess(&self, window: &Window<'_>, lost: u64) -> Assessment {
         let outage = kit::harm::outage(window, &self.ours, Culprit::Unknown);
-        outage.unwrap_or_else(|| {
+        let judged = outage.unwrap_or_else(|| {
             let unknown = harm::unknown(window, &self.tally);
             match self.lost.count {
                 0 => unknown.with_packets(self.tally.count.saturating_add(lost)),
                 count => Assessment::loss(count, None).with_flows(unknown.flows),
             }
-        })
+        });
+        Assessment {
+            // What a full map did not tell apart may be anything.
+            decision: self.decision.filter(|_| lost == 0),
+            ..judged
+        }
     }
 
     /// The verdict on each key.

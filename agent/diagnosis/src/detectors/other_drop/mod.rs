@@ -122,9 +122,8 @@ fn remainder(window: &Window<'_>, folded: &[Judged<'_>]) -> Outcome {
     for judged in folded {
         tally.merge(&judged.group.drops.tally);
     }
-    let is_decision = folded.iter().all(|judged| judged.assessment.is_decision);
     let assessment = Assessment {
-        is_decision,
+        decision: judge::common_decision(folded),
         ..Assessment::of(Harm::Unknown).with_packets(tally.count)
     };
     let text = text::remainder(window, folded, &tally, &assessment);

@@ -342,7 +342,7 @@ fn without_the_probe_it_is_unchecked() {
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings, []);
     assert_eq!(outcome.unchecked[0].reason, "drop probe: no CAP_BPF");
-    assert!(!outcome.unchecked[0].partly);
+    assert!(!outcome.unchecked[0].is_made());
 }
 
 #[test]

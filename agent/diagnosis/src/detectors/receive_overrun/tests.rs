@@ -271,10 +271,10 @@ fn what_could_not_be_read_is_unchecked() {
     assert_eq!(look.command.as_deref(), Some(command));
     assert_eq!(look.change, None);
     assert_eq!(outcome.unchecked[0].reason, "CPU backlogs: not read");
-    assert!(outcome.unchecked[0].partly);
+    assert!(outcome.unchecked[0].is_made());
     window.links = Observed::default();
     drops_of(&mut window).counts.clear();
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings, []);
-    assert!(outcome.unchecked.iter().all(|entry| !entry.partly));
+    assert!(outcome.unchecked.iter().all(|entry| !entry.is_made()));
 }

@@ -162,7 +162,7 @@ mod receive {
         };
         let unchecked = diagnose(&refused).unchecked;
         assert_eq!(unchecked.len(), 1);
-        assert!(unchecked[0].partly && unchecked[0].reason.contains("no tracepoint"));
+        assert!(unchecked[0].is_made() && unchecked[0].reason.contains("no tracepoint"));
 
         let mut unread = received(&[]);
         if let OnDemand::Ran { value, .. } = &mut unread.gro {

@@ -278,7 +278,7 @@ fn retransmissions_that_could_not_be_watched_are_unchecked() {
         outcome.unchecked[0].reason,
         "retransmissions: the kernel refuses"
     );
-    assert!(outcome.unchecked[0].partly);
+    assert!(outcome.unchecked[0].is_made());
 }
 
 #[test]
@@ -455,7 +455,7 @@ fn without_the_probe_or_links_it_is_unchecked() {
     let outcome = diagnose(&window);
     assert_eq!(outcome.findings, []);
     assert_eq!(outcome.unchecked[0].reason, "drop probe: no CAP_BPF");
-    assert!(!outcome.unchecked[0].partly);
+    assert!(!outcome.unchecked[0].is_made());
     window = macvtap();
     window.links = unavailable("refused");
     assert_eq!(diagnose(&window).unchecked[0].reason, "links: refused");

@@ -97,11 +97,18 @@ fn what(window: &Window<'_>, found: &Unreceived<'_>) -> String {
         [] => String::new(),
         names => format!(" from {}", say::list(names)),
     };
-    let mut text = format!(
-        "{}{from} is dropped on {}, because no program there listens for it.",
-        found.frames.name(),
-        device(found)
-    );
+    let mut text = if found.is_for_us() {
+        format!(
+            "A frame to the address of {} itself is meant for this node.",
+            device(found)
+        )
+    } else {
+        format!(
+            "{}{from} is dropped on {}, because no program there listens for it.",
+            found.frames.name(),
+            device(found)
+        )
+    };
     if !found.is_counted() {
         text.push_str(
             " The kernel's 802.2 code drops the frames; no counter of the device shows it.",
@@ -135,8 +142,8 @@ fn hurts(window: &Window<'_>, found: &Unreceived<'_>, assessment: &Assessment) -
         let (for_us, seen) = (found.frames.for_us, found.frames.seen);
         let part = say::part(assessment, "frame");
         return format!(
-            "The sender gets no answer: {for_us} of {seen} sampled frames are {meaning} to the address of {} itself. \
-             {part} that came in are lost.",
+            "The sender gets no answer: {for_us} of {seen} sampled frames ({meaning}) went to the address of {} itself. \
+             Lost of what came in: {part}.",
             device(found)
         );
     }

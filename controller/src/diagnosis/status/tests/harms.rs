@@ -40,17 +40,18 @@ fn each_affected_node_is_counted_once_by_the_worst_that_it_suffers() {
         suffers("g", Harm::Cost, "Info"),
         lldp("h"),
         healthy("i"),
+        with("j", [dead_connections()]),
     ]);
     assert_eq!(
         outcome.present(),
-        "True Critical: connections fail on 1 node, packets lost on 2, packets late on 1; of the others 1 lost too few \
-         packets to act on, 1 has drops that cannot be told apart, 1 works harder than it must, 1 has harmless \
-         findings, 1 none"
+        "True Critical: connections fail on 1 node, packets do not get through on 1, packets lost on 2, packets late \
+         on 1; of the others 1 lost too few packets to act on, 1 has drops that cannot be told apart, 1 works harder \
+         than it must, 1 has harmless findings, 1 none"
     );
     assert!(
         outcome
             .columns()
-            .starts_with("Once|Complete|9/9|4|Critical|")
+            .starts_with("Once|Complete|10/10|5|Critical|")
     );
 }
 
@@ -64,11 +65,18 @@ fn late_packets_are_not_called_lost() {
     );
 }
 
+/// A full listener, and samples prove that connections died of it.
+fn dead_connections() -> Finding {
+    Finding {
+        cause: "ListenOverflows".into(),
+        connections_died: true,
+        ..harmful("OtherDrop", Harm::Outage, "Critical")
+    }
+}
+
 #[test]
 fn connections_that_fail_are_not_called_lost_packets() {
-    let mut full = harmful("OtherDrop", Harm::Outage, "Critical");
-    full.cause = "ListenOverflows".into();
-    let outcome = Outcome::of(vec![with("a", [full]), healthy("b")]);
+    let outcome = Outcome::of(vec![with("a", [dead_connections()]), healthy("b")]);
     assert_eq!(
         outcome.present(),
         "True Critical: connections fail on 1 node; of the others 1 none"
@@ -104,8 +112,8 @@ fn an_outage_towards_nobody_is_no_fault() {
     let outcome = Outcome::of(vec![suffers("a", Harm::Outage, "Info"), lldp("b")]);
     assert_eq!(
         outcome.present(),
-        "False NothingToActOn: connections to absent destinations fail on 1 node, no fault found; of the others 1 has \
-         harmless findings"
+        "False NothingToActOn: packets to absent destinations do not get through on 1 node, no fault found; of the \
+         others 1 has harmless findings"
     );
     let late = Outcome::of(vec![suffers("a", Harm::Delay, "Info")]);
     assert_eq!(

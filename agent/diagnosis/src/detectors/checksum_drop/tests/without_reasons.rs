@@ -66,7 +66,7 @@ fn what_tcp_freed_unseen_is_said() {
         .insert("Tcp.InCsumErrors".to_owned(), 90);
     let entry = unseen(&window).unwrap();
     assert!(
-        entry.partly && entry.reason.starts_with("TCP found 86 packets"),
+        entry.is_made() && entry.reason.starts_with("TCP found 86 packets"),
         "{}",
         entry.reason
     );

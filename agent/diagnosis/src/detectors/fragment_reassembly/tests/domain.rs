@@ -431,5 +431,5 @@ fn what_could_not_be_watched_is_said() {
     window.duration_ms = 8_000;
     assert!(reasons(&diagnose(&window))[0].contains("8 s can miss them"));
     window.drops = Observed::default();
-    assert!(!diagnose(&window).unchecked[0].partly);
+    assert!(!diagnose(&window).unchecked[0].is_made());
 }

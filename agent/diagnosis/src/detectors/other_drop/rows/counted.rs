@@ -11,7 +11,7 @@ use crate::{
             When::{Counted, Logged},
         },
     },
-    finding::Culprit,
+    finding::{Culprit, Decision},
     kernel::{NamespaceCounter, Reason, site},
 };
 
@@ -98,14 +98,14 @@ pub(super) static ROWS: &[Row] = &[
     .advised(super::queues::RECEIVE_BUFFER_ADVICE),
     Row::new(
         At(WITHOUT_REASONS, &[&site::UDP4_LIB_RCV]),
-        Class::Decision,
+        Class::Decision(Decision::ClosedPort),
         super::decisions::NO_SOCKET,
         super::decisions::NO_SOCKET_MECHANISM,
     )
     .when(Counted(NamespaceCounter::UdpNoPorts)),
     Row::new(
         At(WITHOUT_REASONS, &[&site::UDP6_LIB_RCV]),
-        Class::Decision,
+        Class::Decision(Decision::ClosedPort),
         super::decisions::NO_SOCKET,
         super::decisions::NO_SOCKET_MECHANISM,
     )

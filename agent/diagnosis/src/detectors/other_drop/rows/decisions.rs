@@ -6,27 +6,27 @@ use crate::{
         class::{By, Class},
         table::{On::Reasons, Row},
     },
-    finding::Culprit,
+    finding::{Culprit, Decision},
     kernel::Reason,
 };
 
 pub(super) static ROWS: &[Row] = &[
     Row::new(
         Reasons(&[Reason::NETFILTER_DROP]),
-        Class::Decision,
+        Class::Decision(Decision::Rule),
         FILTER,
         FILTER_MECHANISM,
     )
     .advised(FILTER_ADVICE),
     Row::new(
         Reasons(&[Reason::NO_SOCKET, Reason::IP_NOPROTO]),
-        Class::Decision,
+        Class::Decision(Decision::ClosedPort),
         NO_SOCKET,
         NO_SOCKET_MECHANISM,
     ),
     Row::new(
         Reasons(&[Reason::TC_INGRESS]),
-        Class::Decision,
+        Class::Decision(Decision::Program),
         "A tc filter or BPF program refused to take {packets}",
         "A program on the way into the device gave the verdict.",
     )
@@ -39,7 +39,7 @@ pub(super) static ROWS: &[Row] = &[
     ]),
     Row::new(
         Reasons(&[Reason::TC_EGRESS]),
-        Class::Decision,
+        Class::Decision(Decision::Program),
         "A tc filter or BPF program refused to send {packets}",
         "A program on the way out of the device gave the verdict.",
     )
@@ -52,7 +52,7 @@ pub(super) static ROWS: &[Row] = &[
     ]),
     Row::new(
         Reasons(&[Reason::XDP]),
-        Class::Decision,
+        Class::Decision(Decision::Program),
         "An XDP program refused {packets}",
         "A program that sees frames before the stack gave the verdict.",
     )
@@ -62,7 +62,7 @@ pub(super) static ROWS: &[Row] = &[
     )]),
     Row::new(
         Reasons(&[Reason::SOCKET_FILTER, Reason::BPF_CGROUP_EGRESS]),
-        Class::Decision,
+        Class::Decision(Decision::Program),
         "A filter on a socket or its control group refused {packets}",
         "A program attached it to its socket, or a manager to the control group.",
     ),
@@ -74,14 +74,14 @@ pub(super) static ROWS: &[Row] = &[
             Reason::TAP_TXFILTER,
             Reason::ARP_PVLAN_DISABLE,
         ]),
-        Class::Decision,
+        Class::Decision(Decision::Policy),
         "A policy refused {packets}",
         "IPsec, a security module or the device's own filter gave the verdict.",
     ),
     // The setting is a decision; a neighbour that uses IPv6 all the same is told by its packets.
     Row::new(
         Reasons(&[Reason::IPV6DISABLED]),
-        Class::Decision,
+        Class::Decision(Decision::Setting),
         "IPv6 is switched off: {packets were} not taken",
         "The device's setting disable_ipv6 refuses them.",
     ),

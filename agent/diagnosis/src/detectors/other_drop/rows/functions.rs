@@ -11,7 +11,7 @@ use crate::{
             When::{All, Unready},
         },
     },
-    finding::Culprit,
+    finding::{Culprit, Decision},
     kernel::{Reason, site},
 };
 
@@ -88,7 +88,7 @@ pub(super) static ROWS: &[Row] = &[
     )]),
     Row::new(
         Sites(site::PACKET_FILTERS),
-        Class::Decision,
+        Class::Decision(Decision::Rule),
         super::decisions::FILTER,
         super::decisions::FILTER_MECHANISM,
     )

@@ -11,7 +11,7 @@ use crate::{
         class::{By, Class},
     },
     evidence::{DropCount, KernelLogLine, Link, Namespace, PacketSample},
-    finding::Culprit,
+    finding::{Culprit, Decision},
     kernel::{Reason, site::Ends},
     testing::ipv4_sample as ipv4,
 };
@@ -112,7 +112,7 @@ fn a_row_is_of_the_class_that_its_sites_tell() {
             let told = [Reason::NOT_SPECIFIED, Reason::ABSENT].map(|reason| site.ends(&reason));
             let fits = |ends| match row.class {
                 Class::Unmissed => ends == Ends::Unmissed,
-                Class::Decision => ends == Ends::Refused,
+                Class::Decision(_) => ends == Ends::Refused,
                 Class::Unknown => ends == Ends::Either,
                 Class::Flow(_) | Class::NoWay(_) | Class::Unreachable(_) => ends != Ends::Unmissed,
                 _ => [Ends::Wanted, Ends::Either].contains(&ends),
@@ -176,7 +176,7 @@ fn an_ordinary_end_is_known_only_where_the_kernel_has_reasons() {
 fn a_full_connection_table_is_told_from_a_rule_by_the_log() {
     assert_eq!(
         class("NETFILTER_DROP", "nf_hook_slow"),
-        Some(Class::Decision)
+        Some(Class::Decision(Decision::Rule))
     );
     let line = KernelLogLine {
         at_ms: 5,

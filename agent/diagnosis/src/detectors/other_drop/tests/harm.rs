@@ -3,7 +3,7 @@
 use super::{commands, count, diagnose, drops, window};
 use crate::{
     evidence::{Address, DropCount, EvidenceWindow, LinkKind, PacketSample},
-    finding::{Assessment, Culprit, Harm, Severity, Verdict},
+    finding::{Assessment, Culprit, Decision, Harm, Severity, Verdict},
     testing::{NODE, POD, drops_of, ipv4_sample as ipv4, link, links_of, only, veth},
 };
 
@@ -92,10 +92,16 @@ fn a_missing_route_of_a_pods_device_is_this_nodes_to_fix() {
 fn a_decision_keeps_its_outage_and_is_info() {
     let scan = dropped("NETFILTER_DROP", "nft_do_chain", vec![segment(SYN, b"")]);
     let found = assessed(&scan);
-    assert_eq!((found.harm, found.is_decision), (Harm::Unknown, true));
+    assert_eq!(
+        (found.harm, found.decision),
+        (Harm::Unknown, Some(Decision::Rule))
+    );
     let dead = dropped("NETFILTER_DROP", "nft_do_chain", vec![segment(SYN, b""); 3]);
     let found = assessed(&dead);
-    assert_eq!((found.harm, found.is_decision), (Harm::Outage, true));
+    assert_eq!(
+        (found.harm, found.decision),
+        (Harm::Outage, Some(Decision::Rule))
+    );
     assert_eq!(found.severity(), Severity::Info);
     let outcome = diagnose(&dead);
     assert_eq!(
@@ -275,7 +281,7 @@ fn decisions_never_push_what_may_hurt_out_of_the_list() {
         .findings
         .iter()
         .find(|finding| finding.cause.name() == "Remainder");
-    assert!(rest.is_some_and(|rest| rest.assessment.is_decision));
+    assert!(rest.is_some_and(|rest| rest.assessment.is_decision()));
 }
 
 #[test]
@@ -417,4 +423,19 @@ fn what_is_sent_into_a_device_that_has_gone_was_for_nobody() {
     assert_eq!((gone.harm, gone.severity()), (Harm::Loss, Severity::Info));
     drops_of(&mut window).counts[0].ifindex = 0;
     assert_eq!(assessed(&window).severity(), Severity::Warning);
+}
+
+#[test]
+fn a_rule_decides_without_a_device_too() {
+    let refused = drops(None, "NETFILTER_DROP", "nft_do_chain", 40);
+    let outcome = diagnose(&window(vec![refused.clone()]));
+    let decision = only(&outcome).assessment.decision;
+    assert_eq!(decision, Some(Decision::Rule));
+    let port = drops(None, "NO_SOCKET", "__udp4_lib_rcv", 1);
+    let outcome = diagnose(&window(vec![refused.clone(), port]));
+    let decision = only(&outcome).assessment.decision;
+    assert_eq!(decision, Some(Decision::Several));
+    let other = drops(None, "NEW_REASON", "foo", 5);
+    let outcome = diagnose(&window(vec![refused, other]));
+    assert_eq!(only(&outcome).assessment.decision, None);
 }

@@ -12,7 +12,7 @@ const FLOWS_SHOWN: usize = 2;
 pub(super) fn of(assessment: &Assessment, subject: &Subject) -> String {
     let packets = say::count(assessment.packets.unwrap_or_default(), "packet");
     let (flows, flow) = (flows(assessment), assessment.flows.first());
-    if assessment.is_decision {
+    if assessment.is_decision() {
         let meant = format!("Refused as meant: {packets}{}.", of_flows(&flows));
         return match assessment.harm {
             Harm::Outage => format!("{meant} Nothing of these flows gets through."),
@@ -106,7 +106,7 @@ fn of_flows(flows: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Culprit;
+    use crate::finding::{Culprit, Decision};
 
     fn hurts(assessment: &Assessment) -> String {
         of(assessment, &Subject::default())
@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn a_decision_is_refused_as_meant_and_keeps_its_outage() {
         let flows = vec!["a -> b TCP".to_owned()];
-        let meant = |harm| hurts(&Assessment::decision(harm, 4).with_flows(flows.clone()));
+        let meant =
+            |harm| hurts(&Assessment::decided(Decision::Rule, harm, 4).with_flows(flows.clone()));
         assert_eq!(
             meant(Harm::Unknown),
             "Refused as meant: 4 packets; seen: a -> b TCP."

@@ -243,7 +243,7 @@ fn a_doubt_makes_the_unexplained_info() {
     let unchecked = Promiscuity
         .diagnose(&Window::of(&blind), &Outcome::default())
         .unchecked;
-    assert!(unchecked[0].partly && unchecked[0].reason.contains("EPERM"));
+    assert!(unchecked[0].is_made() && unchecked[0].reason.contains("EPERM"));
 
     let mut unknown_filter = promiscuous();
     unknown_filter.unicast_promiscuous = None;
@@ -286,7 +286,7 @@ fn missing_links_are_said_and_nothing_else() {
     let outcome = Promiscuity.diagnose(&Window::of(&empty), &Outcome::default());
     assert!(outcome.findings.is_empty());
     assert_eq!(outcome.unchecked.len(), 1);
-    assert!(!outcome.unchecked[0].partly);
+    assert!(!outcome.unchecked[0].is_made());
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn a_blind_or_short_window_is_said() {
         let unchecked = diagnose(window).unchecked.into_iter();
         unchecked
             .filter(|entry| *entry.check == UNHANDLED_PROTOCOL)
-            .map(|entry| (entry.partly, entry.reason))
+            .map(|entry| (entry.is_made(), entry.reason))
             .collect()
     };
     window.duration_ms = 10_000;

@@ -7,7 +7,7 @@ use crate::{
         table::Surroundings,
     },
     evidence::{BridgePort, Link, PacketSample},
-    finding::Culprit,
+    finding::{Culprit, Decision},
 };
 
 #[test]
@@ -24,9 +24,12 @@ fn without_reasons_a_bare_segment_ends_a_connection_and_data_may_be_missed() {
     let opens = segment(2, b"");
     assert_eq!(
         seen("NO_SOCKET", "tcp_v4_rcv", &opens),
-        Some(Class::Decision)
+        Some(Class::Decision(Decision::ClosedPort))
     );
-    assert_eq!(class("NO_SOCKET", "tcp_v4_rcv"), Some(Class::Decision));
+    assert_eq!(
+        class("NO_SOCKET", "tcp_v4_rcv"),
+        Some(Class::Decision(Decision::ClosedPort))
+    );
 }
 
 #[test]
