@@ -5,8 +5,9 @@ use std::any::Any;
 use netdiag_abi::Plain;
 
 use super::{
-    btf::{self, KernelTypes},
+    btf,
     facts::{KernelFacts, Support},
+    types::Types,
 };
 
 /// A variant of a program, the best first.
@@ -77,7 +78,7 @@ pub(crate) struct Description {
     /// Its support on a kernel with these facts.
     pub supported: fn(&KernelFacts) -> Support,
     /// Looks up every offset.
-    pub resolve: fn(&KernelTypes, &KernelFacts) -> Result<AnyLayout, btf::Error>,
+    pub resolve: fn(&dyn Types, &KernelFacts) -> Result<AnyLayout, btf::Error>,
 }
 
 /// A probe's layout as one of any probe.

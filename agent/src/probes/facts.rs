@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use netdiag_diagnosis::kernel::Reason;
 
-use super::btf::KernelTypes;
+use super::types::Types;
 
 /// Plain facts about a kernel, enough to say which probes work on it. Recorded facts of other kernels test that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) struct KernelFacts {
     pub gro_results: Vec<(u32, String)>,
     /// Size of a `struct page`.
     pub page_description_bytes: Option<usize>,
-    /// `enum skb_drop_reason`, values and names without the prefix.
+    /// `enum skb_drop_reason` and the enums of the kernel's own subsystems, values and names without the prefix.
     pub drop_reasons: Vec<(u32, String)>,
     /// `enum skb_drop_reason_subsys`: whose reasons have this number in their upper 16 bits.
     pub drop_reason_subsystems: Vec<(u32, String)>,
@@ -57,11 +57,10 @@ impl KernelFacts {
     /// Adds what the kernel's types tell, also about these tracepoints.
     pub(super) fn read_types(
         &mut self,
-        types: &KernelTypes,
+        types: &dyn Types,
         tracepoints: impl Iterator<Item = &'static str>,
     ) {
-        let helpers = types.enumeration("bpf_func_id");
-        let has_helper = |name: &str| helpers.iter().any(|(_, helper)| helper == name);
+        let has_helper = |name: &str| types.enumerator("bpf_func_id", name).is_some();
         self.has_types = true;
         for name in tracepoints {
             if !self.tracepoints.contains_key(name)
@@ -80,6 +79,14 @@ impl KernelFacts {
             types.enumeration("skb_drop_reason_subsys"),
             &["SKB_DROP_REASON_SUBSYS_"],
         );
+        // Reasons of the kernel's own subsystems are in an enum each, such as qdisc_drop_reason.
+        for (number, name) in &self.drop_reason_subsystems {
+            let members = types.enumeration(&format!("{}_drop_reason", name.to_lowercase()));
+            let reasons = members
+                .into_iter()
+                .filter(|(value, name)| value >> 16 == *number && is_reason(name));
+            self.drop_reasons.extend(reasons);
+        }
         // An atomic64_t, a structure, until the cookie was given at creation.
         self.namespaces_have_cookies = types
             .member("net", "net_cookie")
@@ -114,14 +121,19 @@ impl KernelFacts {
                 .find(|(known, _)| *known == value)
                 .map(|(_, name)| name.clone())
         };
-        named(&self.drop_reasons, value)
-            .or_else(|| {
-                let subsystem = named(&self.drop_reason_subsystems, value >> 16)?;
-                (value >> 16 != 0).then(|| format!("{subsystem}:{}", value & 0xffff))
-            })
-            .unwrap_or_else(|| format!("REASON_{value}"))
-            .into()
+        if let Some(name) = named(&self.drop_reasons, value) {
+            return name.into();
+        }
+        match named(&self.drop_reason_subsystems, value >> 16) {
+            Some(subsystem) if value >> 16 != 0 => Reason::of_module(&subsystem, value & 0xffff),
+            _ => format!("REASON_{value}").into(),
+        }
     }
+}
+
+/// A member of an enum of reasons is one: neither the number of the subsystem nor that of reasons.
+fn is_reason(name: &str) -> bool {
+    !name.starts_with("__") && !name.ends_with("_MAX")
 }
 
 fn value_of(names: &[(u32, String)], name: &str) -> Option<u32> {
@@ -171,7 +183,10 @@ mod tests {
 
     #[test]
     fn a_module_s_reason_is_named_by_its_subsystem() {
-        assert_eq!(facts().drop_reason_of(3 << 16 | 7), "OPENVSWITCH:7".into());
+        let reason = facts().drop_reason_of(3 << 16 | 7);
+        assert_eq!(reason, Reason::OVS_DROP_DEFERRED_LIMIT);
+        let unknown = facts().drop_reason_of(3 << 16 | 77);
+        assert_eq!(unknown, "OPENVSWITCH:77".into());
     }
 
     #[test]

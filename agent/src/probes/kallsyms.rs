@@ -151,6 +151,12 @@ fn resolve_from(mut table: impl BufRead, addresses: &[u64]) -> Result<HashMap<u6
     Ok(names)
 }
 
+/// As [`resolve`], from the text of a table.
+#[cfg(test)]
+pub(super) fn resolve_in(table: &str, addresses: &[u64]) -> HashMap<u64, String> {
+    resolve_from(table.as_bytes(), addresses).unwrap()
+}
+
 /// Address and name of a line that is about code: `ffffffff81000000 T _stext [module]`.
 fn function(line: &str) -> Option<(u64, &str)> {
     let mut fields = line.split_ascii_whitespace();

@@ -20,6 +20,8 @@ pub(crate) mod packet_sockets;
 mod places;
 mod probe;
 pub(crate) mod question;
+#[cfg(test)]
+mod recorded;
 mod refusal;
 pub(crate) mod registry;
 mod retransmissions;
@@ -27,6 +29,7 @@ pub(crate) mod standing;
 mod system;
 mod tracepoint;
 mod turn;
+mod types;
 mod watch;
 mod wire;
 

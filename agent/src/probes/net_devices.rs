@@ -3,10 +3,11 @@
 use netdiag_abi::net_devices::NetDeviceLayout;
 
 use super::{
-    btf::{Error, KernelTypes},
+    btf::Error,
     description::{Description, any_layout},
     facts::{KernelFacts, Support},
     probe::Registration,
+    types::Types,
 };
 
 /// Its line in the registry. Links lack their flags in force without it, which detectors see.
@@ -44,7 +45,7 @@ fn supported(facts: &KernelFacts) -> Support {
 ///
 /// # Errors
 /// This kernel lacks a field.
-fn layout(types: &KernelTypes, facts: &KernelFacts) -> Result<NetDeviceLayout, Error> {
+fn layout(types: &dyn Types, facts: &KernelFacts) -> Result<NetDeviceLayout, Error> {
     let uc_promisc = types.member("net_device", "uc_promisc")?;
     Ok(NetDeviceLayout {
         task_nsproxy: types.offset_of("task_struct", "nsproxy")?,

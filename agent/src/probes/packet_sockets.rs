@@ -5,11 +5,12 @@ use netdiag_abi::packet_sockets::PacketSocketLayout;
 use netdiag_diagnosis::{EvidenceWindow, evidence::PacketSocketReader};
 
 use super::{
-    btf::{Error, KernelTypes},
+    btf::Error,
     description::{Description, any_layout},
     facts::{KernelFacts, Support},
     probe::Registration,
     standing,
+    types::Types,
 };
 
 /// Its line in the registry.
@@ -57,7 +58,7 @@ fn supported(facts: &KernelFacts) -> Support {
 ///
 /// # Errors
 /// This kernel lacks a field, most likely because AF_PACKET is a module of it.
-fn layout(types: &KernelTypes, facts: &KernelFacts) -> Result<PacketSocketLayout, Error> {
+fn layout(types: &dyn Types, facts: &KernelFacts) -> Result<PacketSocketLayout, Error> {
     Ok(PacketSocketLayout {
         has_sock_from_file: u32::from(facts.has_sock_from_file),
         file_inode: types.offset_of("file", "f_inode")?,

@@ -10,6 +10,7 @@ mod demo;
 mod guests;
 mod image;
 mod job;
+mod kernel_facts;
 mod lint;
 mod machine;
 mod offline;
@@ -56,6 +57,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Measure how the time of a diagnosis grows with its window
     Bench(bench::BenchArgs),
+    /// Read what Debian's kernels have of what the agent needs, without booting them, into agent/kernels
+    KernelFacts(kernel_facts::KernelFactsArgs),
     /// Check formatting and English, and run clippy
     Lint(lint::LintArgs),
 }
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
             Command::Codegen(args) => codegen::codegen(&workspace, &args),
             Command::Compare(args) => compare::compare(&workspace, &args),
             Command::Bench(args) => bench::bench(&workspace, &args),
+            Command::KernelFacts(args) => kernel_facts::kernel_facts(&workspace, &args),
             Command::Lint(args) => lint::lint(&workspace, &args),
         }
     });

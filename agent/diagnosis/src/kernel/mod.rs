@@ -7,6 +7,8 @@ mod counter;
 mod function;
 mod reason;
 #[cfg(test)]
+pub(crate) mod recorded;
+#[cfg(test)]
 mod tests;
 
 pub use counter::{DeviceCounter, Kind, NamespaceCounter};

@@ -3,17 +3,14 @@
 use netdiag_abi::drop::DropLayout;
 use netdiag_diagnosis::kernel::Reason;
 
-use crate::probes::{
-    btf::{Error, KernelTypes},
-    facts::KernelFacts,
-};
+use crate::probes::{btf::Error, facts::KernelFacts, types::Types};
 
 /// Looks every offset up.
 ///
 /// # Errors
 /// This kernel lacks a field without which drops cannot be told apart.
 pub(in crate::probes) fn resolve(
-    types: &KernelTypes,
+    types: &dyn Types,
     facts: &KernelFacts,
 ) -> Result<DropLayout, Error> {
     let skb = |field| types.offset_of("sk_buff", field);

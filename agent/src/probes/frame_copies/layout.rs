@@ -2,28 +2,20 @@
 
 use netdiag_abi::frame_copies::FrameCopiesLayout;
 
-use crate::probes::{
-    btf::{Error, KernelTypes},
-    facts::KernelFacts,
-};
+use crate::probes::{btf::Error, facts::KernelFacts, types::Types};
 
 /// Looks every offset up.
 ///
 /// # Errors
 /// This kernel lacks a field without which frames cannot be compared.
-pub(super) fn resolve(
-    types: &KernelTypes,
-    facts: &KernelFacts,
-) -> Result<FrameCopiesLayout, Error> {
+pub(super) fn resolve(types: &dyn Types, facts: &KernelFacts) -> Result<FrameCopiesLayout, Error> {
     let skb = |field| types.offset_of("sk_buff", field);
     let device = |field| types.offset_of("net_device", field);
     let packet_type = types.member("sk_buff", "pkt_type")?;
     let (vlan_present, vlan_present_mask) = types.vlan_present()?;
-    let private_flags = types.enumeration("netdev_priv_flags");
-    let team_port = private_flags
-        .iter()
-        .find(|(_, name)| name == "IFF_TEAM_PORT")
-        .map_or(0, |(flag, _)| *flag);
+    let team_port = types
+        .enumerator("netdev_priv_flags", "IFF_TEAM_PORT")
+        .unwrap_or(0);
     Ok(FrameCopiesLayout {
         skb_dev: skb("dev")?,
         skb_protocol: skb("protocol")?,

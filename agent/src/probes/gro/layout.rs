@@ -2,17 +2,13 @@
 
 use netdiag_abi::gro::GroLayout;
 
-use crate::probes::{
-    btf::{Error, KernelTypes},
-    facts::KernelFacts,
-    kallsyms,
-};
+use crate::probes::{btf::Error, facts::KernelFacts, kallsyms, types::Types};
 
 /// Looks every offset and number up, except the addresses of pages.
 ///
 /// # Errors
 /// This kernel lacks a field.
-pub(super) fn resolve(types: &KernelTypes, facts: &KernelFacts) -> Result<GroLayout, Error> {
+pub(super) fn resolve(types: &dyn Types, facts: &KernelFacts) -> Result<GroLayout, Error> {
     let skb = |field| types.offset_of("sk_buff", field);
     let shared = |field| types.offset_of("skb_shared_info", field);
     // u32::MAX is no result.

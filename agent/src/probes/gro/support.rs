@@ -4,7 +4,12 @@ use super::layout::has_array_of_pages;
 use crate::probes::facts::{KernelFacts, Support};
 
 /// The ends of receive offload; the tracepoints at its beginnings are older.
-const EXITS: [&str; 2] = ["napi_gro_receive_exit", "napi_gro_frags_exit"];
+const TRACEPOINTS: [&str; 4] = [
+    "napi_gro_receive_entry",
+    "napi_gro_receive_exit",
+    "napi_gro_frags_entry",
+    "napi_gro_frags_exit",
+];
 
 /// Decides whether and how well the probe works on a kernel with these facts.
 pub(super) fn supported(facts: &KernelFacts) -> Support {
@@ -14,7 +19,10 @@ pub(super) fn supported(facts: &KernelFacts) -> Support {
                 .to_owned(),
         );
     }
-    if EXITS.iter().any(|name| facts.arguments(name).is_none()) {
+    if TRACEPOINTS
+        .iter()
+        .any(|name| facts.arguments(name).is_none())
+    {
         return Support::No(
             "the kernel lacks the tracepoints of generic receive offload (5.1 and later have them)"
                 .to_owned(),
@@ -49,7 +57,7 @@ mod tests {
             release: release.to_owned(),
             architecture: "x86_64".to_owned(),
             has_types: true,
-            tracepoints: EXITS.map(|name| (name, 1)).into(),
+            tracepoints: TRACEPOINTS.map(|name| (name, 1)).into(),
             gro_results: results
                 .iter()
                 .map(|(value, name)| (*value, (*name).to_owned()))

@@ -3,18 +3,14 @@
 use netdiag_abi::retransmissions::RetransmissionLayout;
 use netdiag_diagnosis::kernel::Reason;
 
-use crate::probes::{
-    btf::{Error, KernelTypes},
-    drop,
-    facts::KernelFacts,
-};
+use crate::probes::{btf::Error, drop, facts::KernelFacts, types::Types};
 
 /// Looks every offset up, also those of the drop probe.
 ///
 /// # Errors
 /// This kernel lacks a field without which segments cannot be told apart.
 pub(super) fn resolve(
-    types: &KernelTypes,
+    types: &dyn Types,
     facts: &KernelFacts,
 ) -> Result<RetransmissionLayout, Error> {
     // TCP keeps its own in the packet's control block (TCP_SKB_CB).

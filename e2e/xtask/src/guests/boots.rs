@@ -24,7 +24,7 @@ const PER_BOOT: usize = 7;
 /// The part that every boot of a run has in common.
 pub struct Run<'a> {
     pub workspace: &'a Workspace,
-    pub images: &'a Images,
+    pub images: &'a Images<'a>,
     /// The image with the programs under test.
     pub programs: &'a Path,
     pub folder: &'a Path,

@@ -3,7 +3,6 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use clap::ValueEnum;
 
 use super::{Kernel, Plan};
 use crate::workspace::Workspace;
@@ -31,7 +30,7 @@ fn text(workspace: &Workspace) -> Result<String> {
 }
 
 fn plan(text: &str, scenarios: &[String]) -> Result<Plan> {
-    let mut plan = Kernel::ALL.map(|kernel| (kernel, Vec::new()));
+    let mut plan = Kernel::CI.map(|kernel| (kernel, Vec::new()));
     let mut left: Vec<_> = scenarios.iter().collect();
     for line in text.lines().filter(|line| !line.starts_with(['#', '-'])) {
         let mut words = line.split_whitespace();
@@ -43,7 +42,7 @@ fn plan(text: &str, scenarios: &[String]) -> Result<Plan> {
         let kernels: Vec<_> = words.collect();
         ensure!(!kernels.is_empty(), "{name} has no kernel");
         for word in kernels {
-            let kernel = Kernel::from_str(word, false).ok();
+            let kernel = word.parse().ok();
             let planned = plan.iter_mut().find(|(one, _)| Some(*one) == kernel);
             let (_, planned) = planned.with_context(|| format!("{word} is no kernel"))?;
             planned.push(name.to_owned());

@@ -55,9 +55,9 @@ pub fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first two numbers of the running kernel's release.
+/// The folder for recordings of the running kernel.
 fn kernel() -> Result<String> {
     let path = Path::new("/proc/sys/kernel/osrelease");
     let release = fs::read_to_string(path).context("failed to read the kernel's release")?;
-    Ok(release.split('.').take(2).collect::<Vec<_>>().join("."))
+    Ok(recordings::folder_of(&release))
 }

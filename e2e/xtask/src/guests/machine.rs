@@ -94,7 +94,7 @@ impl Guest<'_> {
         let limit = BOOT_LIMIT + AVERAGE_LIMIT.saturating_mul(scenarios);
         let limit = slow::limit(limit).min(self.left);
         let name = format!("guest {}", self.name);
-        let job = Job::new(self.run.workspace, &name, self.command(), limit);
+        let job = Job::new(self.run.workspace, &name, self.command()?, limit);
         let ended = job.run()?;
         if !ended.success && !ended.over_limit {
             bail!("QEMU failed\n{}", ended.excerpt());
@@ -117,8 +117,8 @@ impl Guest<'_> {
         self.run.folder.join(format!("{}.console", self.name))
     }
 
-    fn command(&self) -> Command {
-        let images = self.run.images.kernel(self.kernel);
+    fn command(&self) -> Result<Command> {
+        let images = self.run.images.kernel(self.kernel)?;
         let mut command = self.run.workspace.command("nice");
         command.args(["qemu-system-x86_64", "-nodefaults", "-display", "none"]);
         command.args(["-no-reboot", "-machine", "pc", "-accel", "tcg"]);
@@ -158,7 +158,7 @@ impl Guest<'_> {
         command.args(["-serial", &console]);
         command.args(["-chardev", "stdio,id=results,signal=off"]);
         command.args(["-serial", "chardev:results"]);
-        command
+        Ok(command)
     }
 }
 

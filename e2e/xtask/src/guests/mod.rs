@@ -45,14 +45,18 @@ pub struct TestVmArgs {
     /// Set up what is missing without asking
     #[arg(long)]
     yes: bool,
-    /// Kernels to boot, separated by commas, with every scenario
-    #[arg(long, value_enum, value_delimiter = ',')]
+    /// Kernels to boot, separated by commas, with every scenario: 5.10, 6.18, 6.12-rt, newest ..; any series that Debian
+    /// packages
+    #[arg(long, value_delimiter = ',')]
     kernel: Vec<Kernel>,
-    /// Run every scenario on every kernel, and not what CI runs (e2e/kernels-in-ci.txt)
-    #[arg(long, conflicts_with_all = ["kernel", "filter"])]
+    /// Run every scenario on the kernels 5.10, 6.1 and 6.12, and not what CI runs (e2e/kernels-in-ci.txt)
+    #[arg(long, group = "whole", conflicts_with_all = ["kernel", "filter"])]
     all: bool,
+    /// Run every scenario, or those chosen, on every kernel: also on 6.18, the newest one and real-time ones
+    #[arg(long, group = "whole", conflicts_with = "kernel")]
+    all_kernels: bool,
     /// Write docs/kernels.md from this run
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "whole", conflicts_with = "filter")]
     document: bool,
     /// Keep each passed scenario's recording in the testdata of its check, for the fast tests
     #[arg(long)]
@@ -61,9 +65,9 @@ pub struct TestVmArgs {
     #[arg(long, value_enum)]
     slow: Option<Slow>,
     /// Run the scenarios on this machine's kernel instead, as far as they need no guest
-    #[arg(long, conflicts_with_all = ["kernel", "all"])]
+    #[arg(long, conflicts_with_all = ["kernel", "all", "all_kernels"])]
     here: bool,
-    /// Run only scenarios with this in their names, such as `bonds` or `faults::veth`, on every kernel
+    /// Run only scenarios with this in their names, such as `bonds` or `faults::veth,checksums`, on 5.10, 6.1 and 6.12
     filter: Option<String>,
 }
 
@@ -108,9 +112,13 @@ pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
         return here::run(workspace, &host, &built, filter, args.record);
     }
     let choice = match &args.kernel[..] {
+        [] if args.all_kernels => Choice::Every {
+            kernels: &Kernel::ALL,
+            filter,
+        },
         [] if !args.all && filter.is_empty() => Choice::Ci,
         [] => Choice::Every {
-            kernels: &Kernel::ALL,
+            kernels: &Kernel::STABLE,
             filter,
         },
         kernels => Choice::Every { kernels, filter },
@@ -124,8 +132,8 @@ pub fn test_vm(workspace: &Workspace, args: &TestVmArgs) -> Result<ExitCode> {
     }
     if args.record {
         for outcome in &outcomes {
-            let kernel = outcome.kernel.name();
-            recordings::keep(workspace, kernel, &outcome.results, &outcome.recordings)?;
+            let kernel = recordings::folder_of(&outcome.release);
+            recordings::keep(workspace, &kernel, &outcome.results, &outcome.recordings)?;
         }
     }
     Ok(if failed == 0 {
@@ -152,6 +160,9 @@ pub fn run(
             planned.collect()
         }
     };
+    for (kernel, _) in &plan {
+        setup::make_kernel(workspace, *kernel)?;
+    }
     let run = Run {
         workspace,
         images: &setup::images(workspace)?,

@@ -32,7 +32,7 @@ pub fn image(workspace: &Workspace, built: &Built, folder: &Path) -> Result<Path
     Ok(image)
 }
 
-/// The names of all scenarios with `filter` in them, without the module that they have in common.
+/// The names of all scenarios with `filter`, or one of its parts between commas, in them, without the module that they have in common.
 pub fn scenarios(workspace: &Workspace, built: &Built, filter: &str) -> Result<Vec<String>> {
     let mut list: Command = workspace.command(suite(built)?);
     list.args(["--list", "--ignored", "--format", "terse"]);
@@ -56,7 +56,7 @@ fn scenarios_in(list: &str, filter: &str) -> Vec<String> {
                 .strip_suffix(": test")
                 .map(str::to_owned)
         })
-        .filter(|name| name.contains(filter))
+        .filter(|name| filter.split(',').any(|part| name.contains(part)))
         .collect()
 }
 
@@ -79,6 +79,8 @@ mod tests {
             kernels::nics::lldp: test\n\n3 tests, 0 benchmarks\n";
         assert_eq!(scenarios_in(list, ""), ["bonds::lldp", "nics::lldp"]);
         assert_eq!(scenarios_in(list, "nics"), ["nics::lldp"]);
+        let both = ["bonds::lldp", "nics::lldp"];
+        assert_eq!(scenarios_in(list, "nics,bonds"), both);
         assert!(scenarios_in(list, "wrong").is_empty());
     }
 }

@@ -14,6 +14,14 @@ const DETECTORS: &str = "agent/diagnosis/src/detectors";
 /// scenario watched more than once.
 const ENDING: &str = ".json.gz";
 
+/// The folder for the recordings of a kernel with this release: the first two numbers, and `-rt` where it is a real-time
+/// one.
+pub fn folder_of(release: &str) -> String {
+    let series: Vec<_> = release.splitn(3, '.').take(2).collect();
+    let flavour = if release.contains("-rt-") { "-rt" } else { "" };
+    format!("{}{flavour}", series.join("."))
+}
+
 /// Copies the recordings of passed scenarios from these folders to `DETECTORS/<check>/testdata/<kernel>/`.
 pub fn keep(
     workspace: &Workspace,

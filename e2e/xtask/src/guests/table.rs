@@ -53,7 +53,7 @@ impl fmt::Display for Table<'_> {
         let width = scenarios.iter().map(|name| name.len()).max().unwrap_or(8);
         write!(f, "{:width$}", "SCENARIO")?;
         for outcome in self.0 {
-            write!(f, "  {:8}", outcome.kernel.name())?;
+            write!(f, "  {:8}", outcome.kernel)?;
         }
         writeln!(f)?;
         for name in &scenarios {
@@ -99,7 +99,7 @@ mod tests {
     fn outcome(kernel: Kernel, text: &str) -> Outcome {
         Outcome {
             kernel,
-            release: kernel.name().to_owned(),
+            release: kernel.to_string(),
             results: Results::read(text),
             recordings: Vec::new(),
             took: Duration::from_secs(90),

@@ -8,13 +8,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::debian::Packages;
 use super::run;
 use crate::guests::Kernel;
 use crate::machine::output_of;
 use crate::workspace::Workspace;
 
-/// The package that depends on the newest kernel of a suite.
-const NEWEST: &str = "linux-image-cloud-amd64";
 /// The modules that mount the root.
 const ROOT_MODULES: [&str; 3] = ["virtio_pci", "virtio_blk", "ext4"];
 
@@ -22,20 +21,23 @@ const ROOT_MODULES: [&str; 3] = ["virtio_pci", "virtio_blk", "ext4"];
 /// lists.
 pub fn make(workspace: &Workspace, folder: &Path, kernel: Kernel) -> Result<()> {
     let work = folder.join("work");
-    for private in ["lists/partial", "archives/partial", "tree"] {
-        create(&work.join(private))?;
-    }
-    let package = download(workspace, &work, kernel)?;
-    let release = package.trim_start_matches("linux-image-").to_owned();
     let tree = work.join("tree");
-    unpack(workspace, &work, &package, &tree)?;
-    let image = tree.join("boot").join(format!("vmlinuz-{release}"));
+    create(&tree)?;
+    let suite = kernel.suite();
+    let packages = Packages::fetch(workspace, &work, &[suite], &["amd64"])?;
+    let (begin, end) = (kernel.release_prefix(), format!("-{}", kernel.flavour()));
+    let all = packages.kernels();
+    let mut newest_first = all.iter().rev();
+    let release = newest_first
+        .find(|release| release.starts_with(&begin) && release.ends_with(&end))
+        .with_context(|| format!("{suite} has no kernel {kernel}, only {}", all.join(", ")))?;
+    let image = packages.unpack_kernel(release, &tree)?;
     fs::rename(&image, folder.join("vmlinuz"))
         .with_context(|| format!("failed to take {}", image.display()))?;
     let mut depmod = workspace.command("depmod");
-    depmod.arg("-b").arg(&tree).arg(&release);
+    depmod.arg("-b").arg(&tree).arg(release);
     run(workspace, "guest kernel", depmod)?;
-    initrd(workspace, folder, &tree, &release)?;
+    initrd(workspace, folder, &tree, release)?;
     let mut disk = workspace.command("mke2fs");
     disk.args(["-q", "-t", "ext4", "-O", "^has_journal", "-d"]);
     disk.arg(tree.join("lib/modules"));
@@ -44,84 +46,6 @@ pub fn make(workspace: &Workspace, folder: &Path, kernel: Kernel) -> Result<()> 
     fs::write(folder.join("release"), format!("{release}\n"))
         .context("failed to write the release")?;
     fs::remove_dir_all(&work).with_context(|| format!("failed to remove {}", work.display()))
-}
-
-/// Downloads the newest kernel package of the suite; its name.
-fn download(workspace: &Workspace, work: &Path, kernel: Kernel) -> Result<String> {
-    let suite = kernel.suite();
-    let mirror = mirror(workspace, suite)?;
-    let source = format!(
-        "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror} {suite} main\n"
-    );
-    fs::write(work.join("sources.list"), source).context("failed to write a package source")?;
-    let private = |program: &str| {
-        let mut command = workspace.command(program);
-        command.current_dir(work).arg("-q");
-        for (option, path) in [
-            ("Etc::sourcelist", work.join("sources.list")),
-            ("Etc::sourceparts", PathBuf::from("-")),
-            ("State::Lists", work.join("lists")),
-            ("Cache", work.to_owned()),
-        ] {
-            command.arg("-o");
-            command.arg(format!("Dir::{option}={}", path.display()));
-        }
-        command
-    };
-    let mut update = private("apt-get");
-    update.arg("update");
-    run(workspace, "guest kernel", update)?;
-    let mut depends = private("apt-cache");
-    let said = output_of(depends.args(["depends", NEWEST])).unwrap_or_default();
-    let package = said
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Depends: "))
-        .with_context(|| format!("{suite} has no {NEWEST}"))?
-        .to_owned();
-    let mut download = private("apt-get");
-    download.args(["download", &package]);
-    run(workspace, "guest kernel", download)?;
-    Ok(package)
-}
-
-/// The mirrors that this machine already uses: one for suites, one for their security updates.
-fn mirror(workspace: &Workspace, suite: &str) -> Result<String> {
-    let codename = match suite.ends_with("-security") {
-        true => "bookworm-security",
-        false => "bookworm",
-    };
-    let mut targets = workspace.command("apt-get");
-    targets.args([
-        "indextargets",
-        "--format",
-        "$(REPO_URI)",
-        "Created-By: Packages",
-    ]);
-    targets.arg(format!("Codename: {codename}"));
-    let said = output_of(&mut targets).unwrap_or_default();
-    let first = said.lines().next().map(str::to_owned);
-    first.with_context(|| {
-        format!("no package source of {codename} is configured, or apt-get update was never run")
-    })
-}
-
-fn unpack(workspace: &Workspace, work: &Path, package: &str, tree: &Path) -> Result<()> {
-    let begin = format!("{package}_");
-    let archive = entries(work)?
-        .into_iter()
-        .find(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(&begin) && name.ends_with(".deb")
-        })
-        .with_context(|| format!("{package} was not downloaded"))?;
-    let mut unpack = workspace.command("dpkg-deb");
-    unpack.arg("-x").arg(&archive).arg(tree);
-    run(workspace, "guest kernel", unpack)?;
-    // Debian 13 puts modules below /usr.
-    if !tree.join("lib/modules").is_dir() {
-        fs::rename(tree.join("usr/lib"), tree.join("lib")).context("failed to take the modules")?;
-    }
-    Ok(())
 }
 
 /// The first file system: busybox, and the modules that mount the root, in the order to load them.
@@ -199,14 +123,6 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 
 fn create(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
-    entries
-        .map(|entry| Ok(entry.context("failed to read a folder")?.path()))
-        .collect()
 }
 
 #[cfg(test)]

@@ -32,41 +32,50 @@ pub const SYSTEM: Step = Step {
 pub const KERNELS: Step = Step {
     name: "guest kernels",
     need: Need::Guests,
-    purpose: "Debian's kernels 5.10, 6.1 and 6.12, kept in the cache; this machine's package lists stay as they are",
+    purpose: "Debian's kernels 5.10, 6.1, 6.12 and its newest, kept in the cache; this machine's package lists stay as they are",
     obstacle,
-    present: |workspace| kernels(workspace).is_ok_and(|folder| has_kernels(&folder)),
+    present: |workspace| {
+        let mut kernels = Kernel::CI.into_iter();
+        kernels.all(|kernel| folder(workspace, kernel).is_ok_and(|folder| has_kernel(&folder)))
+    },
     commands: |_| Ok(Vec::new()),
     finish: |workspace| {
-        let folder = kernels(workspace)?;
-        for kernel in Kernel::ALL {
-            let unfinished = cache::unfinished(&folder).join(kernel.name());
-            guest_kernel::make(workspace, &unfinished, kernel)
-                .with_context(|| format!("failed to make the kernel {kernel}"))?;
-        }
-        cache::finish(&folder, has_kernels)
+        let mut kernels = Kernel::CI.into_iter();
+        kernels.try_for_each(|kernel| make_kernel(workspace, kernel))
     },
 };
 
-/// The images that guests boot from.
-pub struct Images {
-    system: PathBuf,
-    kernels: PathBuf,
+/// Makes the images of a kernel, unless they are in the cache.
+pub fn make_kernel(workspace: &Workspace, kernel: Kernel) -> Result<()> {
+    let folder = folder(workspace, kernel)?;
+    if has_kernel(&folder) {
+        return Ok(());
+    }
+    guest_kernel::make(workspace, &cache::unfinished(&folder), kernel)
+        .with_context(|| format!("failed to make the kernel {kernel}"))?;
+    cache::finish(&folder, has_kernel)
 }
 
-impl Images {
+/// The images that guests boot from.
+pub struct Images<'a> {
+    workspace: &'a Workspace,
+    system: PathBuf,
+}
+
+impl Images<'_> {
     /// The root, which guests must not write to.
     pub fn system(&self) -> PathBuf {
         self.system.join("system.ext4")
     }
 
     /// Holds `vmlinuz`, `initrd`, `modules.ext4` and `release` of one kernel.
-    pub fn kernel(&self, kernel: Kernel) -> PathBuf {
-        self.kernels.join(kernel.name())
+    pub fn kernel(&self, kernel: Kernel) -> Result<PathBuf> {
+        folder(self.workspace, kernel)
     }
 
     /// A kernel's `uname -r`.
     pub fn release(&self, kernel: Kernel) -> Result<String> {
-        let path = self.kernel(kernel).join("release");
+        let path = self.kernel(kernel)?.join("release");
         let text = fs::read_to_string(&path);
         let text = text.with_context(|| format!("failed to read {}", path.display()))?;
         Ok(text.trim().to_owned())
@@ -74,10 +83,10 @@ impl Images {
 }
 
 /// Finds the images that the set-up made.
-pub fn images(workspace: &Workspace) -> Result<Images> {
+pub fn images(workspace: &Workspace) -> Result<Images<'_>> {
     Ok(Images {
+        workspace,
         system: system(workspace)?,
-        kernels: kernels(workspace)?,
     })
 }
 
@@ -99,13 +108,19 @@ fn system(workspace: &Workspace) -> Result<PathBuf> {
     Ok(cache::folder(workspace, "guest-system", &inputs))
 }
 
-fn kernels(workspace: &Workspace) -> Result<PathBuf> {
+/// The folder of one kernel. Kernels of the same name that Debian packages later are not looked for.
+fn folder(workspace: &Workspace, kernel: Kernel) -> Result<PathBuf> {
     let inputs = [
         include_str!("guest_kernel.rs").to_owned(),
+        include_str!("debian.rs").to_owned(),
         text(&script(workspace, "initrd-init"))?,
-        Kernel::ALL.map(Kernel::suite).join(" "),
+        kernel.suite().to_owned(),
     ];
-    Ok(cache::folder(workspace, "guest-kernels", &inputs))
+    Ok(cache::folder(
+        workspace,
+        &format!("guest-kernel-{kernel}"),
+        &inputs,
+    ))
 }
 
 fn text(path: &Path) -> Result<String> {
@@ -116,9 +131,6 @@ fn has_system(folder: &Path) -> bool {
     folder.join("system.ext4").is_file()
 }
 
-fn has_kernels(folder: &Path) -> bool {
-    let release = |kernel: Kernel| folder.join(kernel.name()).join("release");
-    Kernel::ALL
-        .into_iter()
-        .all(|kernel| release(kernel).is_file())
+fn has_kernel(folder: &Path) -> bool {
+    folder.join("release").is_file()
 }

@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod control_plane;
+pub mod debian;
 mod ebpf;
 mod golang;
 mod guest_kernel;
@@ -27,7 +28,7 @@ use crate::workspace::Workspace;
 
 pub use control_plane::assets;
 pub use ebpf::ready as ebpf_ready;
-pub use guests::{Images, images};
+pub use guests::{Images, images, make_kernel};
 
 /// The longest step compiles the control plane: 4 minutes on two idle cores, half an hour on busy ones.
 const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);

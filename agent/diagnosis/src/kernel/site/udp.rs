@@ -18,15 +18,15 @@ const NO_SOCKET: Reasons = Reasons::Only(&[Reason::NO_SOCKET]);
 
 sites! {
     /// The look-up of a datagram's socket. UDP_MIB_CSUMERRORS where the checksum is verified here. Seen: UDP_CSUM
-    /// (6.1). Frees for other reasons too.
-    UDP4_LIB_RCV = Site::new(Udp, &["__udp4_lib_rcv"])
+    /// (6.1). Frees for other reasons too. On 7.x it is a part of udp_rcv, which before only calls it.
+    UDP4_LIB_RCV = Site::new(Udp, &["__udp4_lib_rcv", "udp_rcv"])
         .raising(&[
             (ON_ARRIVAL, Namespace(NamespaceCounter::UdpInCsumErrors)),
             (NO_SOCKET, Namespace(NamespaceCounter::UdpNoPorts)),
         ]);
 
     /// The same of IPv6.
-    UDP6_LIB_RCV = Site::new(Udp, &["__udp6_lib_rcv"])
+    UDP6_LIB_RCV = Site::new(Udp, &["__udp6_lib_rcv", "udpv6_rcv"])
         .raising(&[
             (ON_ARRIVAL, Namespace(NamespaceCounter::Udp6InCsumErrors)),
             (NO_SOCKET, Namespace(NamespaceCounter::Udp6NoPorts)),

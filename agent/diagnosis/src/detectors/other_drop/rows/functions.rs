@@ -58,9 +58,9 @@ pub(super) static ROWS: &[Row] = &[
             &site::MACVLAN_BROADCAST_ENQUEUE,
             &site::IPVLAN_MULTICAST_ENQUEUE,
         ]),
-        Class::Loss(Culprit::Unknown, Carried::Received),
-        "The queue of broadcasts for macvlan or ipvlan devices was full and dropped {packets}",
-        "Broadcasts and multicasts for the devices on top wait there for a worker of the kernel.",
+        super::queues::BROADCASTS,
+        super::queues::BROADCAST_QUEUE,
+        super::queues::BROADCAST_QUEUE_MECHANISM,
     ),
     // Frees a packet itself only with "don't fragment", after icmp_send(ICMP_FRAG_NEEDED).
     Row::new(

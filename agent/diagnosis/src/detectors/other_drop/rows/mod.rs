@@ -9,6 +9,7 @@ mod neighbours;
 mod noise;
 mod queues;
 mod routes;
+mod seldom;
 mod unmissed;
 
 pub(super) use self::queues::LISTENER;
@@ -24,6 +25,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Row> {
         routes::ROWS,
         neighbours::ROWS,
         decisions::ROWS,
+        seldom::ROWS,
         unmissed::ROWS,
         functions::ROWS,
     ]

@@ -90,6 +90,7 @@ pub(super) static ROWS: &[Row] = &[
         Reasons(&[
             Reason::QDISC_DROP,
             Reason::QDISC_OVERLIMIT,
+            Reason::QDISC_MAXFLOWS,
             Reason::FQ_BAND_LIMIT,
             Reason::FQ_FLOW_LIMIT,
             Reason::FQ_HORIZON_LIMIT,
@@ -103,6 +104,28 @@ pub(super) static ROWS: &[Row] = &[
         "See which queueing discipline drops, its kind and its limit, before you change any.",
         &["tc", "-s", "qdisc", "show", "dev", DEVICE],
     )]),
+    // __dev_xmit_skb (6.19 on): packets wait in a list of their own while another CPU has the queueing discipline.
+    Row::new(
+        Reasons(&[Reason::QDISC_BURST_DROP]),
+        Class::Loss(Culprit::Here, Carried::Sent),
+        "Too many packets at once waited to enter the queueing discipline: {packets were} dropped",
+        "They come from several CPUs faster than one CPU takes them in; net.core.qdisc_max_burst bounds their number.",
+    )
+    .advised(&[Advice::look(
+        "See the limit. Twice the number helps only against short bursts: the device has to send faster, or fewer \
+         programs may send at once.",
+        &["sysctl", "net.core.qdisc_max_burst"],
+    )
+    .on_node()]),
+    Row::new(
+        Reasons(&[
+            Reason::MACVLAN_BROADCAST_BACKLOG,
+            Reason::IPVLAN_MULTICAST_BACKLOG,
+        ]),
+        BROADCASTS,
+        BROADCAST_QUEUE,
+        BROADCAST_QUEUE_MECHANISM,
+    ),
     Row::new(
         Reasons(&[Reason::CPU_BACKLOG]),
         Class::Loss(Culprit::Here, Carried::Received),
@@ -149,7 +172,13 @@ pub(super) static ROWS: &[Row] = &[
         "Their checksum did not fit their bytes, or was missing where IPv6 demands one.",
     ),
     Row::new(
-        Reasons(&[Reason::IP_INHDR, Reason::PKT_TOO_SMALL, Reason::HDR_TRUNC]),
+        Reasons(&[
+            Reason::IP_INHDR,
+            Reason::PKT_TOO_SMALL,
+            Reason::HDR_TRUNC,
+            Reason::IPV6_BAD_EXTHDR,
+            Reason::VXLAN_INVALID_HDR,
+        ]),
         Class::Loss(Culprit::Unknown, Carried::Received),
         "The headers of {packets} were broken",
         "They were cut, or contradict themselves.",
@@ -204,6 +233,11 @@ pub(super) static ROWS: &[Row] = &[
     ),
 ];
 
+pub(super) const BROADCASTS: Class = Class::Loss(Culprit::Unknown, Carried::Received);
+pub(super) const BROADCAST_QUEUE: &str =
+    "The queue of broadcasts for macvlan or ipvlan devices was full and dropped {packets}";
+pub(super) const BROADCAST_QUEUE_MECHANISM: &str =
+    "Broadcasts and multicasts for the devices on top wait there for a worker of the kernel.";
 pub(super) const RECEIVE_BUFFER: &str = "A socket's receive buffer was full and dropped {packets}";
 pub(super) const RECEIVE_BUFFER_MECHANISM: &str = "Its program reads slower than packets arrive.";
 pub(super) const RECEIVE_BUFFER_ADVICE: &[Advice] = &[Advice::look(

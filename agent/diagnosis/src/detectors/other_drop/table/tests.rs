@@ -12,7 +12,7 @@ use crate::{
     },
     evidence::{DropCount, KernelLogLine, Link, Namespace, PacketSample},
     finding::{Culprit, Decision},
-    kernel::{Reason, site::Ends},
+    kernel::{Reason, recorded, site::Ends},
     testing::ipv4_sample as ipv4,
 };
 
@@ -98,6 +98,16 @@ fn no_reason_and_no_location_has_two_rows() {
         };
         for word in words {
             assert!(seen.insert(word), "{word} is in two rows");
+        }
+    }
+}
+
+#[test]
+fn each_reason_of_each_recorded_kernel_has_a_meaning() {
+    for kernel in recorded::all() {
+        for reason in kernel.reasons.iter().filter(|reason| !reason.is_unnamed()) {
+            let row = lookup(&key(reason.as_str(), "somewhere"), &nothing());
+            assert!(row.is_some(), "{reason} on {}", kernel.release);
         }
     }
 }

@@ -11,9 +11,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use btf_rs::{Backend, Btf, BtfType, Type};
+use btf_rs::{Backend, Btf, BtfType, FuncProto, Type};
 
-use super::system;
+use super::{
+    system,
+    types::{Member, Types},
+};
 
 /// The file in which the kernel shows its own type information.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
@@ -39,6 +42,15 @@ pub(crate) enum Error {
     NoMember { structure: String, path: String },
 }
 
+impl Error {
+    pub(super) fn no_member(structure: &str, path: &str) -> Self {
+        Self::NoMember {
+            structure: structure.to_owned(),
+            path: path.to_owned(),
+        }
+    }
+}
+
 /// Type information of the running kernel.
 pub(crate) struct KernelTypes {
     btf: Btf,
@@ -46,28 +58,10 @@ pub(crate) struct KernelTypes {
     structures: RefCell<HashMap<String, Option<Type>>>,
 }
 
-/// The place of a member in its structure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Member {
-    /// Offset from the beginning of the structure, in bits.
-    pub bit_offset: u32,
-    /// Width in bits if it is a bit field.
-    pub bit_width: Option<u32>,
-    /// It is a plain integer, pointer or enum, not a structure such as `atomic64_t`.
-    pub is_scalar: bool,
+/// A member, and the type that it has.
+struct Found {
+    member: Member,
     type_id: u32,
-}
-
-impl Member {
-    /// Offset of the byte in which the member begins.
-    pub(crate) fn byte_offset(&self) -> u32 {
-        self.bit_offset / 8
-    }
-
-    /// Lowest bit of the member within that byte.
-    pub(crate) fn bit_shift(&self) -> u32 {
-        self.bit_offset % 8
-    }
 }
 
 impl KernelTypes {
@@ -107,65 +101,8 @@ impl KernelTypes {
         })
     }
 
-    /// Byte offset of a member, such as `offset_of("net_device", "nd_net.net")`. Members of anonymous structures and
-    /// unions are found under the outer structure, as in C.
-    ///
-    /// # Errors
-    /// This kernel's structure has no such member.
-    pub(crate) fn offset_of(&self, structure: &str, path: &str) -> Result<u32, Error> {
-        self.member(structure, path)
-            .map(|member| member.byte_offset())
-    }
-
-    /// Finds the place of a member, for bit fields and to learn whether the member exists.
-    ///
-    /// # Errors
-    /// This kernel's structure has no such member.
-    pub(crate) fn member(&self, structure: &str, path: &str) -> Result<Member, Error> {
-        self.structure(structure)
-            .and_then(|outer| self.follow(outer, path))
-            .ok_or_else(|| Error::NoMember {
-                structure: structure.to_owned(),
-                path: path.to_owned(),
-            })
-    }
-
-    /// Size of a structure in bytes; `None` where this kernel has no such structure.
-    pub(crate) fn size_of(&self, structure: &str) -> Option<usize> {
-        match self.structure(structure)? {
-            Type::Struct(body) | Type::Union(body) => Some(body.size()),
-            _ => None,
-        }
-    }
-
-    /// Finds the bits in which `struct sk_buff` says that the device took a VLAN tag out of the frame: a byte, and the
-    /// bits of it that say so. It was a bit of its own until 6.1 (mask); in later kernels protocol and tag together are
-    /// not 0 (no mask).
-    ///
-    /// # Errors
-    /// This kernel's structure has neither.
-    pub(crate) fn vlan_present(&self) -> Result<(u32, u32), Error> {
-        match self.member("sk_buff", "vlan_present") {
-            Ok(bit) => Ok((bit.byte_offset(), 1 << bit.bit_shift())),
-            Err(_) => Ok((self.offset_of("sk_buff", "vlan_proto")?, 0)),
-        }
-    }
-
-    /// Names and values of an enum, found by the enum's own name: several enums may share a prefix and their values
-    /// (`SKB_DROP_REASON_` since 6.10). Empty where this kernel has no such enum.
-    pub(crate) fn enumeration(&self, name: &str) -> Vec<(u32, String)> {
-        let Some(Type::Enum(found)) = self.find(name, |kind| matches!(kind, Type::Enum(_))) else {
-            return Vec::new();
-        };
-        found
-            .members
-            .iter()
-            .filter_map(|member| Some((member.val(), self.btf.resolve_name(member).ok()?)))
-            .collect()
-    }
-
-    /// Number of arguments that a tracepoint hands to its probes; `None` where this kernel has no such tracepoint.
-    pub(crate) fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
+    /// The prototype of a tracepoint's probes; `None` where this kernel has no such tracepoint.
+    fn tracepoint(&self, name: &str) -> Option<FuncProto> {
         // `typedef void (*btf_trace_<name>)(void *, <TP_PROTO>)`, made by __DEFINE_EVENT in include/trace/bpf_probe.h.
         let typedef = self.find(&format!("btf_trace_{name}"), |kind| {
             matches!(kind, Type::Typedef(_))
@@ -173,10 +110,10 @@ impl KernelTypes {
         let Type::Ptr(pointer) = self.btf.resolve_chained_type(typedef.as_btf_type()?).ok()? else {
             return None;
         };
-        let Type::FuncProto(prototype) = self.btf.resolve_chained_type(&pointer).ok()? else {
-            return None;
-        };
-        prototype.parameters.len().checked_sub(1)
+        match self.btf.resolve_chained_type(&pointer).ok()? {
+            Type::FuncProto(prototype) => Some(prototype),
+            _ => None,
+        }
     }
 
     /// The structure or union of this name; a forward declaration does not count.
@@ -206,11 +143,11 @@ impl KernelTypes {
         let mut names = path.split('.').peekable();
         while let Some(name) = names.next() {
             let found = self.search(&current, name, 0)?;
-            let bit_offset = base.checked_add(found.bit_offset)?;
+            let bit_offset = base.checked_add(found.member.bit_offset)?;
             if names.peek().is_none() {
                 return Some(Member {
                     bit_offset,
-                    ..found
+                    ..found.member
                 });
             }
             base = bit_offset;
@@ -220,7 +157,7 @@ impl KernelTypes {
     }
 
     /// A member by name, looking into anonymous structures and unions.
-    fn search(&self, structure: &Type, name: &str, depth: usize) -> Option<Member> {
+    fn search(&self, structure: &Type, name: &str, depth: usize) -> Option<Found> {
         let (Type::Struct(body) | Type::Union(body)) = structure else {
             return None;
         };
@@ -232,24 +169,26 @@ impl KernelTypes {
             let member_name = self.btf.resolve_name(member).unwrap_or_default();
             if member_name == name {
                 let resolved = self.bare_type(type_id)?;
-                return Some(Member {
+                let member = Member {
                     bit_offset: member.bit_offset(),
                     bit_width: member.bitfield_size().filter(|width| *width > 0),
                     is_scalar: matches!(
                         resolved,
                         Type::Int(_) | Type::Ptr(_) | Type::Enum(_) | Type::Enum64(_)
                     ),
-                    type_id,
-                });
+                };
+                return Some(Found { member, type_id });
             }
             if member_name.is_empty()
                 && let Some(inner) = self.bare_type(type_id)
                 && let Some(found) = self.search(&inner, name, depth + 1)
             {
-                return Some(Member {
-                    bit_offset: member.bit_offset().checked_add(found.bit_offset)?,
-                    ..found
-                });
+                let bit_offset = member.bit_offset().checked_add(found.member.bit_offset)?;
+                let member = Member {
+                    bit_offset,
+                    ..found.member
+                };
+                return Some(Found { member, ..found });
             }
         }
         None
@@ -273,6 +212,39 @@ impl KernelTypes {
         None
     }
 }
+
+impl Types for KernelTypes {
+    fn member(&self, structure: &str, path: &str) -> Result<Member, Error> {
+        self.structure(structure)
+            .and_then(|outer| self.follow(outer, path))
+            .ok_or_else(|| Error::no_member(structure, path))
+    }
+
+    fn size_of(&self, structure: &str) -> Option<usize> {
+        match self.structure(structure)? {
+            Type::Struct(body) | Type::Union(body) => Some(body.size()),
+            _ => None,
+        }
+    }
+
+    fn enumeration(&self, name: &str) -> Vec<(u32, String)> {
+        let Some(Type::Enum(found)) = self.find(name, |kind| matches!(kind, Type::Enum(_))) else {
+            return Vec::new();
+        };
+        found
+            .members
+            .iter()
+            .filter_map(|member| Some((member.val(), self.btf.resolve_name(member).ok()?)))
+            .collect()
+    }
+
+    fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
+        self.tracepoint(name)?.parameters.len().checked_sub(1)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod dump;
 
 #[cfg(test)]
 mod tests {
