@@ -48,6 +48,16 @@ pub struct RunArgs {
     #[arg(long, env = "NETDIAG_LEASE_NAMESPACE", value_name = "NAMESPACE")]
     pub lease_namespace: Option<String>,
 
+    /// DaemonSet of the agents in the namespace of the lease: `nodes.all` selects the nodes where it puts a pod
+    /// [default: every Linux node]
+    #[arg(
+        long,
+        env = "NETDIAG_AGENTS",
+        value_name = "NAME",
+        requires = "lease_namespace"
+    )]
+    pub agents: Option<String>,
+
     #[command(flatten)]
     #[expect(missing_docs, reason = "the struct says it")]
     pub logs: LogArgs,

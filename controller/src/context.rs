@@ -8,6 +8,7 @@ use kube::{
 };
 
 use crate::{
+    coverage::Agents,
     metrics::Metrics,
     older::OlderSchema,
     pace::Paces,
@@ -22,6 +23,8 @@ pub struct Context {
     pub client: Client,
     /// To read from.
     pub stores: Stores,
+    /// To know where agents can be.
+    pub agents: Agents,
     /// Failures in a row of its own objects.
     pub failures: Failures,
     /// To look at the same object and write it only so often.
@@ -41,6 +44,7 @@ impl Context {
     pub fn new(
         client: &Client,
         stores: &Stores,
+        agents: &Agents,
         moments: &Arc<Moments>,
         time: &RunningTime,
         metrics: &Metrics,
@@ -48,6 +52,7 @@ impl Context {
         Arc::new(Self {
             client: client.clone(),
             stores: stores.clone(),
+            agents: agents.clone(),
             failures: Failures::default(),
             paces: Paces::default(),
             older: OlderSchema::new(time.clone()),

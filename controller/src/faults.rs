@@ -1,9 +1,11 @@
 //! The whole controller against an API server that makes faults.
 
+mod covered;
 mod older;
 
 use std::time::Duration;
 
+use kube::Client;
 use netdiag_client::{
     bounded::Deadlines,
     testing::{DIAGNOSES, Fault, NODES, REPORTS, Request, Server},
@@ -15,6 +17,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    coverage::Agents,
     diagnosis,
     metrics::{Fleet, Metrics},
     report,
@@ -41,6 +44,11 @@ impl Drop for Cluster {
 impl Cluster {
     /// So many nodes, a controller at work, and no diagnosis yet.
     async fn of(nodes: usize) -> Self {
+        let server = Self::server(nodes).await;
+        Self::on(server, |_| Agents::anywhere())
+    }
+
+    async fn server(nodes: usize) -> Server {
         let server = Server::start().await.expect("a free port");
         for number in 0..nodes {
             let name = format!("n{number:02}");
@@ -50,6 +58,11 @@ impl Cluster {
             });
             server.put(NODES, &name, node);
         }
+        server
+    }
+
+    /// A controller at work, with agents of a DaemonSet.
+    fn on(server: Server, agents: impl FnOnce(&Client) -> Agents) -> Self {
         let cluster = Self {
             server,
             health: Health::default(),
@@ -60,8 +73,10 @@ impl Cluster {
             read: Duration::from_secs(30),
             write: Duration::from_secs(1),
         };
+        let client = cluster.server.client(deadlines).expect("plain HTTP");
         let work = Work {
-            client: cluster.server.client(deadlines).expect("plain HTTP"),
+            agents: agents(&client),
+            client,
             time: cluster.time.clone(),
             health: cluster.health.clone(),
             fleet: Fleet::default(),

@@ -22,6 +22,7 @@
 //! | `nodenetreports` | list, watch | what agents report |
 //! | `nodenetreports` | create, patch | server-side apply of a node's assignments, which creates its report |
 //! | `nodenetreports` | delete | the report of a deleted node whose name a new one has taken |
+//! | the agents' DaemonSet in its own namespace | get | the nodes where an agent can be: `nodes.all` |
 //! | `events` in namespace `default` | create, patch | turning points of a diagnosis, which has no namespace |
 //! | `leases` in its own namespace | create | the lease `netdiag-controller`, made where there is none |
 //! | the lease `netdiag-controller` in its own namespace | get, update | which of the replicas works |
@@ -33,6 +34,7 @@ pub mod report;
 pub mod serve;
 
 mod context;
+mod coverage;
 #[cfg(test)]
 mod faults;
 mod gather;

@@ -14,6 +14,7 @@ use netdiag_crds::{
 };
 
 use crate::{
+    coverage::Coverage,
     diagnosis::{
         World,
         decide::{self, Action},
@@ -154,7 +155,13 @@ impl Cluster {
             let stored = self.reports.get(name);
             let now = testing::at(self.clock + self.seconds);
             let moment = |of: &NodeNetDiagnosis| self.moments.at(of, now, self.seconds);
-            let spec = report::decide::decide(node, stored, &[&self.diagnosis], moment);
+            let spec = report::decide::decide(
+                node,
+                stored,
+                &[&self.diagnosis],
+                &Coverage::default(),
+                moment,
+            );
             let Some(spec) = spec.filter(|_| !self.refusing.contains(name)) else {
                 continue;
             };
@@ -309,8 +316,9 @@ fn world_selection(
     diagnosis: &NodeNetDiagnosis,
     nodes: &BTreeMap<String, Node>,
 ) -> BTreeSet<String> {
-    let selected = Selected::from(&diagnosis.spec.nodes);
-    let chosen = nodes.values().filter(|node| selected.contains(node));
+    let coverage = Coverage::default();
+    let selected = Selected::of(&diagnosis.spec.nodes, &coverage);
+    let chosen = nodes.values().filter(|node| selected.contains(node, None));
     chosen.map(ResourceExt::name_any).collect()
 }
 

@@ -15,6 +15,7 @@ use tracing::info;
 use crate::{
     cli::RunArgs,
     context::Context,
+    coverage::Agents,
     diagnosis,
     lease::{Election, NoIdentity},
     metrics::{Fleet, Metrics},
@@ -85,8 +86,13 @@ pub async fn serve(args: &RunArgs) -> Result<(), Error> {
         .await
         .map_err(Error::Serve)?;
 
+    let agents = match (&args.lease_namespace, &args.agents) {
+        (Some(namespace), Some(name)) => Agents::of(&client, namespace, name),
+        _ => Agents::anywhere(),
+    };
     let work = Work {
         client: client.clone(),
+        agents,
         time: time.clone(),
         health: health.clone(),
         fleet,
@@ -153,6 +159,7 @@ fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
 /// The means of the work.
 pub(crate) struct Work {
     pub client: Client,
+    pub agents: Agents,
     pub time: RunningTime,
     pub health: Health,
     pub fleet: Fleet,
@@ -165,6 +172,7 @@ impl Work {
     pub async fn run(self) {
         let Self {
             client,
+            agents,
             time,
             health,
             fleet,
@@ -180,7 +188,7 @@ impl Work {
             ready = stores.wait_until_ready() => if ready.is_ok() {
                 info!("Caches filled");
                 health.has("caches");
-                let context = || Context::new(&client, &stores, &moments, &time, &metrics);
+                let context = || Context::new(&client, &stores, &agents, &moments, &time, &metrics);
                 start_controllers([context(), context()], queues, &health, &tracker, &shutdown);
             },
             () = shutdown.cancelled() => {}

@@ -6,10 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::{
-    apps::v1::DaemonSet,
-    core::v1::{Node, Pod},
-};
+use k8s_openapi::api::{apps::v1::DaemonSet, core::v1::Pod};
 use kube::ResourceExt;
 use netdiag_crds::{NodeNetReport, conditions};
 
@@ -19,6 +16,7 @@ use super::{
 };
 use crate::{
     cli::CheckArgs,
+    coverage::placement::{Fit, Placement},
     diagnosis::{phrase, progress::is_ready},
     stored_report::is_acknowledged,
 };
@@ -47,12 +45,13 @@ pub fn agents(seen: &Seen, args: &CheckArgs) -> Vec<Statement> {
         };
     let mut fleet = Fleet::default();
     let all_there = pods.len() >= desired(daemon_set);
+    let rules = Placement::of(daemon_set);
     for node in nodes {
         let name = node.metadata.name.as_deref().unwrap_or_default();
         let pod = pod_of(name, pods);
         if !is_ready(node) {
             fleet.not_ready.push(name);
-        } else if pod.is_none() && (all_there || !is_selected(node, daemon_set)) {
+        } else if pod.is_none() && (all_there || rules.fit(node) != Fit::Placed) {
             fleet.left_out.push(name);
         } else {
             let report = reports.map(|reports| reports.iter().find(|it| it.name_any() == name));
@@ -221,16 +220,6 @@ fn place(pod: &Pod) -> Option<&str> {
     };
     let node = spec.node_name.as_ref().or_else(waits_for);
     node.map(String::as_str)
-}
-
-fn is_selected(node: &Node, agents: &DaemonSet) -> bool {
-    let template = agents
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.template.spec.as_ref());
-    let selector = template.and_then(|spec| spec.node_selector.as_ref());
-    let mut wanted = selector.into_iter().flatten();
-    wanted.all(|(key, value)| node.labels().get(key) == Some(value))
 }
 
 fn has_condition(pod: &Pod, type_: &str) -> bool {

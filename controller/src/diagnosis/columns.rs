@@ -60,7 +60,7 @@ impl View<'_> {
             refused: in_state(|state| matches!(state, State::Refused)),
             not_assigned: in_state(|state| matches!(state, State::NotAssigned))
                 .saturating_add(count(self.roster.omitted)),
-            ..NodeCounts::default()
+            not_covered: self.roster.left_out.count,
         }
     }
 

@@ -50,7 +50,7 @@ pub fn decide(diagnosis: &NodeNetDiagnosis, world: &World, moment: &Moment) -> P
         };
     }
 
-    let selected = Selected::from(&diagnosis.spec.nodes);
+    let selected = Selected::of(&diagnosis.spec.nodes, &world.coverage);
     let roster = Roster::of(diagnosis, &run, &selected, world);
     let members = members(&run, &roster, world, moment);
     if let Some(status) = kept::kept(diagnosis, &run, &members) {

@@ -5,6 +5,7 @@ use netdiag_crds::{NodeNetDiagnosis, NodeNetReport, limits, report::Mode};
 
 use super::{
     World,
+    left_out::LeftOut,
     progress::{self, Progress, State, Waited},
 };
 use crate::{
@@ -22,12 +23,19 @@ pub struct Roster {
     pub names: Vec<String>,
     /// Selected nodes whose names did not fit.
     pub omitted: usize,
+    /// Nodes that `nodes.all` does not select.
+    pub left_out: LeftOut,
 }
 
 impl Roster {
     /// The nodes of `run`. With `once` those that were selected when it began: they are remembered in the status, and
     /// leave only when their Node is deleted.
-    pub fn of(diagnosis: &NodeNetDiagnosis, run: &Run, selected: &Selected, world: &World) -> Self {
+    pub fn of(
+        diagnosis: &NodeNetDiagnosis,
+        run: &Run,
+        selected: &Selected<'_>,
+        world: &World,
+    ) -> Self {
         let known = diagnosis.status.as_ref().filter(|status| {
             run.mode == Mode::Once && status.run_inputs.as_ref() == Some(&run.inputs)
         });
@@ -38,6 +46,7 @@ impl Roster {
             return Self {
                 names: names.clone(),
                 omitted: usize::try_from(omitted).unwrap_or_default(),
+                left_out: LeftOut::stored(status),
             }
             .without_deleted(world);
         }
@@ -45,16 +54,21 @@ impl Roster {
         let is_frozen = known.is_some_and(|status| status.nodes_frozen);
         let chosen = world.nodes().filter(|(_, node, report)| {
             report.is_some_and(|report| has_place(report, run))
-                || !is_frozen && selected.contains(node)
+                || !is_frozen && selected.contains(node, *report)
         });
         let names = chosen.map(|(name, ..)| name.to_owned()).collect();
+        let left_out = LeftOut::of(selected, world);
         match run.mode {
-            Mode::Once => Self::fitted(names),
-            Mode::Continuous => Self { names, omitted: 0 },
+            Mode::Once => Self::fitted(names, left_out),
+            Mode::Continuous => Self {
+                names,
+                omitted: 0,
+                left_out,
+            },
         }
     }
 
-    fn fitted(mut names: Vec<String>) -> Self {
+    fn fitted(mut names: Vec<String>, left_out: LeftOut) -> Self {
         let mut bytes = 0;
         let all = names.len();
         let fitting = names
@@ -70,6 +84,7 @@ impl Roster {
         Self {
             names,
             omitted: all - fitting,
+            left_out,
         }
     }
 
@@ -80,6 +95,7 @@ impl Roster {
         Self {
             names: if there.is_empty() { self.names } else { there },
             omitted: self.omitted,
+            left_out: self.left_out,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod decide;
 pub mod degraded;
 pub mod factors;
 pub mod kept;
+pub mod left_out;
 pub mod loose;
 pub mod members;
 pub mod node_findings;
@@ -33,7 +34,7 @@ use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt;
 use netdiag_crds::NodeNetReport;
 
-use crate::{stored_report::is_of_former_node, stores::Stores};
+use crate::{coverage::Coverage, stored_report::is_of_former_node, stores::Stores};
 
 /// Name of this controller in logs and metrics.
 pub const NAME: &str = "diagnosis";
@@ -43,16 +44,18 @@ pub struct World {
     nodes: BTreeMap<String, Arc<Node>>,
     reports: BTreeMap<String, Arc<NodeNetReport>>,
     silences: HashMap<String, i64>,
+    coverage: Arc<Coverage>,
 }
 
 impl World {
-    /// The world as the caches have it now.
-    pub fn snapshot(stores: &Stores) -> Self {
-        Self::new(
+    /// The world as the caches have it now, with agents on the nodes of `coverage`.
+    pub fn snapshot(stores: &Stores, coverage: Arc<Coverage>) -> Self {
+        let world = Self::new(
             stores.nodes.state(),
             stores.reports.state(),
             stores.heartbeats.silences(),
-        )
+        );
+        Self { coverage, ..world }
     }
 
     /// The nodes of the cluster, their reports, and for how many seconds each agent has written nothing.
@@ -67,6 +70,7 @@ impl World {
             nodes: nodes.map(|node| (node.name_any(), node)).collect(),
             reports: reports.map(|report| (report.name_any(), report)).collect(),
             silences,
+            coverage: Arc::default(),
         }
     }
 

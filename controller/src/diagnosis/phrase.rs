@@ -99,6 +99,11 @@ pub fn nodes(count: usize) -> String {
 
 /// A list of names that a line can hold: `a, b, c and 7 more`.
 pub fn names(names: &[&str]) -> String {
+    names_of(names, names.len())
+}
+
+/// The same, when only the first of so many are known.
+pub fn names_of(names: &[&str], number: usize) -> String {
     /// A person reads a few; `nodes` has the number.
     const SHOWN: usize = 5;
     let shown = names
@@ -107,7 +112,7 @@ pub fn names(names: &[&str]) -> String {
         .copied()
         .collect::<Vec<_>>()
         .join(", ");
-    match names.len().saturating_sub(SHOWN) {
+    match number.saturating_sub(names.len().min(SHOWN)) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
@@ -270,6 +275,7 @@ mod tests {
             names(&["a", "b", "c", "d", "e", "f", "g"]),
             "a, b, c, d, e and 2 more"
         );
+        assert_eq!(names_of(&["a", "b"], 9), "a, b and 7 more");
     }
 
     #[test]

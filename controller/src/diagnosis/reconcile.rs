@@ -21,8 +21,9 @@ use super::{
 };
 use crate::{
     context::Context,
+    coverage::Coverage,
     pace::{self, LAG, RESYNC},
-    run::window,
+    run::{Run, window},
     versions::{delete_params, is_outdated},
 };
 
@@ -55,6 +56,9 @@ pub enum Error {
         #[source]
         source: Box<kube::Error>,
     },
+    /// The agents' DaemonSet could not be read.
+    #[error("failed to read the agents' DaemonSet")]
+    ReadAgents(#[source] Box<kube::Error>),
     /// A diagnosis whose time is over could not be deleted.
     #[error("failed to delete NodeNetDiagnosis {name:?}")]
     Delete {
@@ -79,8 +83,10 @@ pub async fn reconcile(
         context.failures.forget(&name);
         return Ok(controller::Action::await_change());
     }
+    let coverage = coverage(&diagnosis, &context).await;
+    let coverage = coverage.map_err(|source| Error::ReadAgents(Box::new(source)))?;
     let began = Instant::now();
-    let world = World::snapshot(&context.stores);
+    let world = World::snapshot(&context.stores, coverage);
     let moment = context.moments.of(&diagnosis);
     let Plan {
         action,
@@ -120,6 +126,20 @@ pub async fn reconcile(
     Ok(controller::Action::requeue(
         next.map_or(RESYNC, pace::after),
     ))
+}
+
+/// The nodes where an agent can be: read anew for a run that begins, and for one that selects by name or label not needed.
+async fn coverage(
+    diagnosis: &NodeNetDiagnosis,
+    context: &Context,
+) -> Result<Arc<Coverage>, kube::Error> {
+    if diagnosis.spec.nodes.all != Some(true) {
+        return Ok(Arc::default());
+    }
+    match Run::stored(diagnosis) {
+        None => context.agents.read().await,
+        Some(_) => context.agents.known().await,
+    }
 }
 
 /// Looks at the reports of nodes that are about to be called unreachable, once each: a watch can be deaf for more than

@@ -6,7 +6,7 @@ use k8s_openapi::{
 };
 use netdiag_crds::{
     NodeNetDiagnosis, NodeNetDiagnosisStatus, conditions,
-    diagnosis::{FleetFinding, Omitted},
+    diagnosis::{Coverage, FleetFinding, Omitted},
     limits,
     report::Mode,
 };
@@ -90,6 +90,8 @@ pub fn build(
         elapsed_seconds: run.start.map(|_| run.elapsed),
         summary: Some(summary),
         nodes: Some(counts),
+        coverage: (roster.left_out.coverage != Coverage::default())
+            .then_some(roster.left_out.coverage),
         conditions,
         ledger,
         findings: findings.into_iter().map(|rolled| rolled.finding).collect(),

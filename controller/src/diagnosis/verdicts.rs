@@ -69,11 +69,15 @@ impl View<'_> {
             return (Status::False, reason, message.to_owned());
         }
         if selected == 0 {
-            let (reason, message) = if self.roster.names.is_empty() {
-                (reasons::NO_NODES_SELECTED, "spec.nodes selects no node")
-            } else {
-                (reasons::NODES_DELETED, "every selected node was deleted")
-            };
+            let (reason, message) =
+                if self.roster.names.is_empty() && self.roster.left_out.count > 0 {
+                    let message = "no agent can be on any node that spec.nodes selects";
+                    (reasons::NO_NODES_SELECTED, message)
+                } else if self.roster.names.is_empty() {
+                    (reasons::NO_NODES_SELECTED, "spec.nodes selects no node")
+                } else {
+                    (reasons::NODES_DELETED, "every selected node was deleted")
+                };
             return (Status::True, reason, message.to_owned());
         }
         let of = format!("{reported} of {} reported", phrase::nodes(selected));
@@ -128,6 +132,13 @@ impl View<'_> {
 
     /// `Degraded`: something could not be looked at.
     pub fn degraded(&self) -> Verdict {
+        let (status, reason, message) = self.gaps();
+        let left_out = self.roster.left_out.clause();
+        let clauses: Vec<String> = [message].into_iter().chain(left_out).collect();
+        (status, reason, clauses.join("; "))
+    }
+
+    fn gaps(&self) -> Verdict {
         if let Some((reason, message)) = self.gaps.describe() {
             return (Status::True, reason, message);
         }

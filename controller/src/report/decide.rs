@@ -10,6 +10,7 @@ use netdiag_crds::{
 };
 
 use crate::{
+    coverage::Coverage,
     run::{self, Run, moment::Moment, selection::Selected},
     stored_report::{assignment, is_refused, result},
 };
@@ -22,11 +23,12 @@ pub fn decide(
     node: &Node,
     report: Option<&NodeNetReport>,
     diagnoses: &[impl Borrow<NodeNetDiagnosis>],
+    coverage: &Coverage,
     moment: impl Fn(&NodeNetDiagnosis) -> Moment,
 ) -> Option<NodeNetReportSpec> {
     let mut wishes: Vec<Wish> = diagnoses
         .iter()
-        .filter_map(|diagnosis| Wish::of(diagnosis.borrow(), node, report, &moment))
+        .filter_map(|diagnosis| Wish::of(diagnosis.borrow(), (node, report), coverage, &moment))
         .collect();
     // Those who have a place first, then by age; the uid makes the order the same in every pass. Finished runs come last,
     // the latest of them first.
@@ -83,8 +85,8 @@ struct Wish {
 impl Wish {
     fn of(
         diagnosis: &NodeNetDiagnosis,
-        node: &Node,
-        report: Option<&NodeNetReport>,
+        (node, report): (&Node, Option<&NodeNetReport>),
+        coverage: &Coverage,
         moment: &impl Fn(&NodeNetDiagnosis) -> Moment,
     ) -> Option<Self> {
         let uid = diagnosis.metadata.uid.as_deref()?;
@@ -111,7 +113,8 @@ impl Wish {
         let current = report.and_then(|report| assignment(report, &run));
         let was_refused = report.is_some_and(|report| is_refused(report, &run));
         let has_part = current.is_some() || was_refused;
-        if !takes_part(&run, diagnosis, node, has_part) {
+        let is_selected = || Selected::of(&diagnosis.spec.nodes, coverage).contains(node, report);
+        if !takes_part(&run, diagnosis, node, has_part, is_selected) {
             return None;
         }
         let (assigned_time, assigned_after_seconds, spread_seconds) = match current {
@@ -168,9 +171,15 @@ fn spread(diagnosis: &NodeNetDiagnosis) -> i32 {
 
 /// True where a node takes part in a run: with `once` those that the status remembers, of which one that has lost its
 /// part gets it again until the run is complete.
-fn takes_part(run: &Run, diagnosis: &NodeNetDiagnosis, node: &Node, has_part: bool) -> bool {
+fn takes_part(
+    run: &Run,
+    diagnosis: &NodeNetDiagnosis,
+    node: &Node,
+    has_part: bool,
+    is_selected: impl Fn() -> bool,
+) -> bool {
     if run.mode == Mode::Continuous {
-        return Selected::from(&diagnosis.spec.nodes).contains(node);
+        return is_selected();
     }
     let members = diagnosis
         .status
@@ -183,10 +192,7 @@ fn takes_part(run: &Run, diagnosis: &NodeNetDiagnosis, node: &Node, has_part: bo
         }
         // A release that remembered no names began the run, or the CRD has no field for them: until every node has its
         // part, those take part that are selected.
-        None => {
-            has_part
-                || is_open(run, diagnosis) && Selected::from(&diagnosis.spec.nodes).contains(node)
-        }
+        None => has_part || is_open(run, diagnosis) && is_selected(),
     }
 }
 

@@ -33,6 +33,9 @@ pub enum Error {
         #[source]
         source: Box<kube::Error>,
     },
+    /// The agents' DaemonSet could not be read.
+    #[error("failed to read the agents' DaemonSet")]
+    ReadAgents(#[source] Box<kube::Error>),
     /// The report of a former node of this name could not be deleted.
     #[error("failed to delete the report of the former node {node:?}")]
     DeleteFormer {
@@ -60,6 +63,7 @@ pub async fn reconcile(
     let Context {
         client,
         stores,
+        agents,
         failures,
         paces: _,
         older,
@@ -74,7 +78,14 @@ pub async fn reconcile(
         report => {
             let diagnoses = stores.diagnoses.state();
             let moment = |diagnosis: &NodeNetDiagnosis| moments.of(diagnosis);
-            match decide(&node, report, &diagnoses, moment) {
+            let is_of_all = |of: &Arc<NodeNetDiagnosis>| of.spec.nodes.all == Some(true);
+            let coverage = if diagnoses.iter().any(is_of_all) {
+                let known = agents.known().await;
+                known.map_err(|source| Error::ReadAgents(Box::new(source)))?
+            } else {
+                Arc::default()
+            };
+            match decide(&node, report, &diagnoses, &coverage, moment) {
                 Some(spec) => apply(&api, older, &node, report, &spec).await,
                 None => Ok(()),
             }

@@ -5,13 +5,15 @@ use kube::{
     ResourceExt,
     core::{Selector, SelectorExt},
 };
-use netdiag_crds::diagnosis::NodeSelection;
+use netdiag_crds::{NodeNetReport, diagnosis::NodeSelection};
+
+use crate::coverage::Coverage;
 
 /// A node selection, ready to be asked about nodes. What is not understood selects nothing: a mistake must never
 /// become the whole fleet.
-pub enum Selected {
-    /// Every node.
-    All,
+pub enum Selected<'a> {
+    /// Every node where an agent can be.
+    All(&'a Coverage),
     /// Nodes by name.
     Names(Vec<String>),
     /// Nodes by label.
@@ -20,15 +22,16 @@ pub enum Selected {
     None,
 }
 
-impl From<&NodeSelection> for Selected {
-    fn from(selection: &NodeSelection) -> Self {
+impl<'a> Selected<'a> {
+    /// The nodes of this selection, where agents can be on those of `coverage`.
+    pub fn of(selection: &NodeSelection, coverage: &'a Coverage) -> Self {
         let NodeSelection {
             all,
             names,
             selector,
         } = selection;
         match (all, names, selector) {
-            (Some(true), None, None) => Self::All,
+            (Some(true), None, None) => Self::All(coverage),
             (None, Some(names), None) => Self::Names(names.clone()),
             (None, None, Some(selector)) => {
                 let empty =
@@ -41,13 +44,11 @@ impl From<&NodeSelection> for Selected {
             _ => Self::None,
         }
     }
-}
 
-impl Selected {
-    /// True where this node is selected.
-    pub fn contains(&self, node: &Node) -> bool {
+    /// True where this node, which has this report, is selected.
+    pub fn contains(&self, node: &Node, report: Option<&NodeNetReport>) -> bool {
         match self {
-            Self::All => true,
+            Self::All(coverage) => coverage.has(node, report),
             Self::Names(names) => names.contains(&node.name_any()),
             Self::Labels(selector) => selector.matches(node.labels()),
             Self::None => false,
@@ -66,7 +67,7 @@ impl Selected {
                 missing.sort_unstable();
                 missing
             }
-            Self::All | Self::Labels(_) | Self::None => Vec::new(),
+            Self::All(_) | Self::Labels(_) | Self::None => Vec::new(),
         }
     }
 }
@@ -79,7 +80,8 @@ mod tests {
     use crate::testing;
 
     fn selected(selection: &NodeSelection) -> Vec<&'static str> {
-        let selected = Selected::from(selection);
+        let coverage = Coverage::default();
+        let selected = Selected::of(selection, &coverage);
         [("a", "small"), ("b", "big"), ("c", "")]
             .into_iter()
             .filter(|(name, pool)| {
@@ -88,7 +90,7 @@ mod tests {
                     node.labels_mut()
                         .insert("pool".to_owned(), (*pool).to_owned());
                 }
-                selected.contains(&node)
+                selected.contains(&node, None)
             })
             .map(|(name, _)| name)
             .collect()
@@ -149,6 +151,8 @@ mod tests {
     fn names_without_a_node_are_known() {
         let selected = Selected::Names(vec!["z".into(), "a".into(), "y".into()]);
         assert_eq!(selected.missing(|name| name == "a"), ["y", "z"]);
-        assert_eq!(Selected::All.missing(|_| false), Vec::<&str>::new());
+        let coverage = Coverage::default();
+        let all = Selected::All(&coverage);
+        assert_eq!(all.missing(|_| false), Vec::<&str>::new());
     }
 }

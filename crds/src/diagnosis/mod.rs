@@ -5,6 +5,6 @@ mod status;
 
 pub use spec::{Continuous, NodeNetDiagnosis, NodeNetDiagnosisSpec, NodeSelection, Once};
 pub use status::{
-    CommonFactor, FleetCounter, FleetFinding, NodeCounts, NodeFinding, NodeFindings,
+    CommonFactor, Coverage, FleetCounter, FleetFinding, NodeCounts, NodeFinding, NodeFindings,
     NodeNetDiagnosisStatus, Omitted, Summary,
 };

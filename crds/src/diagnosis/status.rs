@@ -43,6 +43,9 @@ pub struct NodeNetDiagnosisStatus {
     /// The numbers of nodes by state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeCounts>,
+    /// The nodes that `nodes.all` leaves out, where it leaves out any or could not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
     /// Counters that rose, all nodes together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::FLEET_LEDGER))]
@@ -119,6 +122,20 @@ pub struct NodeCounts {
 
 fn is_zero(count: &i32) -> bool {
     *count == 0
+}
+
+/// The nodes that can have no agent, which `nodes.all` does not select.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Coverage {
+    /// Some of them, in order; `nodes.notCovered` is their number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::EXAMPLE_NODES), inner(length(max = limits::NAME)))]
+    pub not_covered: Vec<String>,
+    /// The reason why the agents' DaemonSet could not be read. Then every Linux node is selected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::LINE))]
+    pub unread: Option<String>,
 }
 
 /// A counter over all nodes: `increase` is the sum of the four parts.

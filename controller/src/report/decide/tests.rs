@@ -16,9 +16,13 @@ fn pass(
     diagnoses: &[&NodeNetDiagnosis],
     now: i64,
 ) -> (NodeNetReport, bool) {
-    let spec = decide(&node("a"), report.as_ref(), diagnoses, |diagnosis| {
-        moment(diagnosis, now)
-    });
+    let spec = decide(
+        &node("a"),
+        report.as_ref(),
+        diagnoses,
+        &Coverage::default(),
+        |diagnosis| moment(diagnosis, now),
+    );
     let written = spec.is_some();
     let mut report = report.unwrap_or_else(|| ReportBuilder::new("a").build());
     if let Some(spec) = spec {
@@ -123,7 +127,10 @@ fn a_rerun_is_assigned_anew_and_other_edits_keep_the_time() {
 fn a_node_that_came_later_gets_no_part_of_a_single_run() {
     let diagnosis = started("x");
     let late = node("late");
-    let spec = decide(&late, None, &[&diagnosis], |of| moment(of, 2)).expect("a report is made");
+    let spec = decide(&late, None, &[&diagnosis], &Coverage::default(), |of| {
+        moment(of, 2)
+    })
+    .expect("a report is made");
     assert_eq!(spec.assignments, []);
 }
 
@@ -294,9 +301,13 @@ fn a_continuous_diagnosis_is_joined_and_left_with_the_label() {
     assert_eq!(names(&report), Vec::<&str>::new());
     let mut labelled = node("a");
     labelled.metadata.labels = Some([label].into());
-    let spec = decide(&labelled, Some(&report), &[&diagnosis], |of| {
-        moment(of, 100)
-    })
+    let spec = decide(
+        &labelled,
+        Some(&report),
+        &[&diagnosis],
+        &Coverage::default(),
+        |of| moment(of, 100),
+    )
     .expect("it joins");
     assert_eq!(spec.assignments[0].mode, Mode::Continuous);
     let report = NodeNetReport { spec, ..report };
