@@ -525,7 +525,9 @@ impl Cluster {
             object["status"] = body["status"].clone();
         } else {
             object["spec"] = body["spec"].clone();
-            object["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"].clone();
+            for part in ["labels", "ownerReferences"] {
+                object["metadata"][part] = body["metadata"][part].clone();
+            }
             if object["spec"] != before["spec"] {
                 let generation = before["metadata"]["generation"]
                     .as_i64()

@@ -258,6 +258,44 @@ async fn writes_that_are_never_answered_do_not_stop_the_others() {
 }
 
 #[tokio::test]
+async fn a_report_is_labelled_with_the_worst_that_its_agent_found_until_it_ends() {
+    let cluster = Cluster::of(1).await;
+    cluster.diagnose();
+    cluster
+        .until("the assignment", |of| of.assigned() == 1)
+        .await;
+    let finds = |harm: &str, severity: &str| {
+        cluster.server.edit(REPORTS, "n00", |report| {
+            report["status"]["summary"] = json!({
+                "probes": "8/8", "harm": harm, "severity": severity, "findings": 1, "unexplained": 0,
+            });
+        });
+    };
+    let labels = |of: &Cluster| {
+        let report = of.server.get(REPORTS, "n00").unwrap_or_default();
+        report["metadata"]["labels"].clone()
+    };
+    for (harm, severity) in [("Outage", "Critical"), ("Loss", "Warning")] {
+        finds(harm, severity);
+        let both = json!({"netdiag.dev/harm": harm, "netdiag.dev/severity": severity});
+        cluster.until(severity, |of| labels(of) == both).await;
+    }
+    let writes = cluster.writes("n00").len();
+    // The same again, and something else: nothing to write.
+    finds("Loss", "Warning");
+    cluster.finish();
+    cluster
+        .until("the end", |of| of.columns() == "Complete 1/1")
+        .await;
+    assert_eq!(cluster.writes("n00").len(), writes);
+    finds("", "");
+    cluster
+        .until("no labels", |of| labels(of) == json!({}))
+        .await;
+    assert!(cluster.is_assigned("n00"), "the list stays complete");
+}
+
+#[tokio::test]
 async fn a_report_that_is_deleted_is_made_and_assigned_again() {
     let cluster = Cluster::of(2).await;
     cluster.diagnose();

@@ -155,14 +155,14 @@ impl Cluster {
             let stored = self.reports.get(name);
             let now = testing::at(self.clock + self.seconds);
             let moment = |of: &NodeNetDiagnosis| self.moments.at(of, now, self.seconds);
-            let spec = report::decide::decide(
+            let wanted = report::decide::decide(
                 node,
                 stored,
                 &[&self.diagnosis],
                 &Coverage::default(),
                 moment,
             );
-            let Some(spec) = spec.filter(|_| !self.refusing.contains(name)) else {
+            let Some(wanted) = wanted.filter(|_| !self.refusing.contains(name)) else {
                 continue;
             };
             let mut report = stored
@@ -174,7 +174,7 @@ impl Cluster {
                     .collect::<Vec<_>>()
             };
             let before = times(&report);
-            report.spec = spec;
+            report.spec = wanted.spec;
             report.metadata.generation = report.metadata.generation.map(|number| number + 1);
             if times(&report) != before {
                 self.assigned_for.insert(name.clone(), 0);

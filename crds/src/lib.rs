@@ -10,6 +10,7 @@ pub mod conditions;
 pub mod diagnosis;
 pub mod harm;
 pub mod interfaces;
+pub mod labels;
 pub mod limits;
 pub mod managers;
 pub mod reference;

@@ -9,13 +9,23 @@ use netdiag_crds::{
     report::{Assignment, Mode, Refusal, state},
 };
 
+use super::labels::{self, Labels};
 use crate::{
     coverage::Coverage,
     run::{self, Run, moment::Moment, selection::Selected},
     stored_report::{assignment, is_refused, result},
 };
 
-/// The spec that the node's report should have; `None` when it has it already, or none is needed yet.
+/// The part of a report that is the controller's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// The node's work.
+    pub spec: NodeNetReportSpec,
+    /// The worst of what its agent found.
+    pub labels: Labels,
+}
+
+/// The part that the node's report should have; `None` when it has it already.
 ///
 /// What a node has been given stays while its run goes on: a diagnosis that comes later is refused when there is no
 /// room. It takes the place of a finished run, of the one that ended first.
@@ -25,7 +35,24 @@ pub fn decide(
     diagnoses: &[impl Borrow<NodeNetDiagnosis>],
     coverage: &Coverage,
     moment: impl Fn(&NodeNetDiagnosis) -> Moment,
-) -> Option<NodeNetReportSpec> {
+) -> Option<Wanted> {
+    let spec = spec(node, report, diagnoses, coverage, moment);
+    let labels = report.map(labels::wanted).unwrap_or_default();
+    let unchanged = match report {
+        Some(report) => report.spec == spec && labels::are_set(report, &labels),
+        // A node that nothing is asked of needs a report too: its agent watches it and says there that it is ready.
+        None => false,
+    };
+    (!unchanged).then_some(Wanted { spec, labels })
+}
+
+fn spec(
+    node: &Node,
+    report: Option<&NodeNetReport>,
+    diagnoses: &[impl Borrow<NodeNetDiagnosis>],
+    coverage: &Coverage,
+    moment: impl Fn(&NodeNetDiagnosis) -> Moment,
+) -> NodeNetReportSpec {
     let mut wishes: Vec<Wish> = diagnoses
         .iter()
         .filter_map(|diagnosis| Wish::of(diagnosis.borrow(), (node, report), coverage, &moment))
@@ -61,12 +88,7 @@ pub fn decide(
     }
     spec.assignments.sort_by(|a, b| a.name.cmp(&b.name));
     spec.refused.sort_by(|a, b| a.name.cmp(&b.name));
-    let unchanged = match report {
-        Some(report) => report.spec == spec,
-        // A node that nothing is asked of needs a report too: its agent watches it and says there that it is ready.
-        None => false,
-    };
-    (!unchanged).then_some(spec)
+    spec
 }
 
 /// The part that one diagnosis wants of the node.

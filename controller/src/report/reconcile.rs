@@ -8,11 +8,11 @@ use kube::{
     Api, Resource, ResourceExt,
     runtime::{controller, reflector::ObjectRef},
 };
-use netdiag_crds::{NodeNetDiagnosis, NodeNetReport, NodeNetReportSpec, managers};
+use netdiag_crds::{NodeNetDiagnosis, NodeNetReport, managers};
 use serde_json::json;
 use tracing::{debug, info};
 
-use super::decide::decide;
+use super::decide::{Wanted, decide};
 use crate::{
     context::Context,
     older::{OlderSchema, Part},
@@ -86,7 +86,7 @@ pub async fn reconcile(
                 Arc::default()
             };
             match decide(&node, report, &diagnoses, &coverage, moment) {
-                Some(spec) => apply(&api, older, &node, report, &spec).await,
+                Some(wanted) => apply(&api, older, &node, report, &wanted).await,
                 None => Ok(()),
             }
         }
@@ -105,20 +105,20 @@ pub async fn reconcile(
     Ok(controller::Action::requeue(RESYNC))
 }
 
-/// Stores the complete list. With a report that is there, the resourceVersion makes it a conflict when the decision was
+/// Stores the complete list, and the labels. With a report that is there, the resourceVersion makes it a conflict when the decision was
 /// made on an old copy; one that is not there has none, and its first list is corrected by the next pass if need be.
 async fn apply(
     api: &Api<NodeNetReport>,
     older: &OlderSchema,
     node: &Node,
     report: Option<&NodeNetReport>,
-    spec: &NodeNetReportSpec,
+    Wanted { spec, labels }: &Wanted,
 ) -> Result<(), Error> {
     let name = node.name_any();
     let mut body = json!({
         "apiVersion": NodeNetReport::api_version(&()),
         "kind": NodeNetReport::kind(&()),
-        "metadata": {"name": name, "ownerReferences": [node.owner_ref(&())]},
+        "metadata": {"name": name, "labels": labels, "ownerReferences": [node.owner_ref(&())]},
         "spec": spec,
     });
     if let Some(version) = report.and_then(|report| report.metadata.resource_version.as_deref()) {
@@ -135,6 +135,7 @@ async fn apply(
         node = name,
         assignments = spec.assignments.len(),
         refused = spec.refused.len(),
+        ?labels,
         "Assignments written"
     );
     Ok(())

@@ -16,16 +16,16 @@ fn pass(
     diagnoses: &[&NodeNetDiagnosis],
     now: i64,
 ) -> (NodeNetReport, bool) {
-    let spec = decide(
+    let wanted = decide(
         &node("a"),
         report.as_ref(),
         diagnoses,
         &Coverage::default(),
         |diagnosis| moment(diagnosis, now),
     );
-    let written = spec.is_some();
+    let written = wanted.is_some();
     let mut report = report.unwrap_or_else(|| ReportBuilder::new("a").build());
-    if let Some(spec) = spec {
+    if let Some(Wanted { spec, .. }) = wanted {
         report.spec = spec;
     }
     (report, written)
@@ -127,11 +127,11 @@ fn a_rerun_is_assigned_anew_and_other_edits_keep_the_time() {
 fn a_node_that_came_later_gets_no_part_of_a_single_run() {
     let diagnosis = started("x");
     let late = node("late");
-    let spec = decide(&late, None, &[&diagnosis], &Coverage::default(), |of| {
+    let wanted = decide(&late, None, &[&diagnosis], &Coverage::default(), |of| {
         moment(of, 2)
     })
     .expect("a report is made");
-    assert_eq!(spec.assignments, []);
+    assert_eq!(wanted.spec.assignments, []);
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn a_continuous_diagnosis_is_joined_and_left_with_the_label() {
     assert_eq!(names(&report), Vec::<&str>::new());
     let mut labelled = node("a");
     labelled.metadata.labels = Some([label].into());
-    let spec = decide(
+    let Wanted { spec, .. } = decide(
         &labelled,
         Some(&report),
         &[&diagnosis],
