@@ -58,6 +58,15 @@ pub struct RunArgs {
     )]
     pub agents: Option<String>,
 
+    /// Release of Helm that the lease belongs to, so that Helm takes over a lease that this program made
+    #[arg(
+        long,
+        env = "NETDIAG_HELM_RELEASE",
+        value_name = "NAME",
+        requires = "lease_namespace"
+    )]
+    pub helm_release: Option<String>,
+
     #[command(flatten)]
     #[expect(missing_docs, reason = "the struct says it")]
     pub logs: LogArgs,

@@ -264,6 +264,10 @@ async fn a_report_is_labelled_with_the_worst_that_its_agent_found_until_it_ends(
     cluster
         .until("the assignment", |of| of.assigned() == 1)
         .await;
+    cluster.finish();
+    cluster
+        .until("the end", |of| of.columns() == "Complete 1/1")
+        .await;
     let finds = |harm: &str, severity: &str| {
         cluster.server.edit(REPORTS, "n00", |report| {
             report["status"]["summary"] = json!({
@@ -281,12 +285,9 @@ async fn a_report_is_labelled_with_the_worst_that_its_agent_found_until_it_ends(
         cluster.until(severity, |of| labels(of) == both).await;
     }
     let writes = cluster.writes("n00").len();
-    // The same again, and something else: nothing to write.
+    // The same again wakes the controller, which has nothing to write.
     finds("Loss", "Warning");
-    cluster.finish();
-    cluster
-        .until("the end", |of| of.columns() == "Complete 1/1")
-        .await;
+    sleep(Duration::from_secs(1)).await;
     assert_eq!(cluster.writes("n00").len(), writes);
     finds("", "");
     cluster

@@ -20,7 +20,7 @@
 //! | `nodenetdiagnoses` | delete | `ttlSecondsAfterFinished` |
 //! | `nodenetdiagnoses/status` | patch | the answer |
 //! | `nodenetreports` | list, watch | what agents report |
-//! | `nodenetreports` | create, patch | server-side apply of a node's assignments, which creates its report |
+//! | `nodenetreports` | create, patch | server-side apply of a node's assignments, which creates its report, and of its labels |
 //! | `nodenetreports` | delete | the report of a deleted node whose name a new one has taken |
 //! | the agents' DaemonSet in its own namespace | get | the nodes where an agent can be: `nodes.all` |
 //! | `events` in namespace `default` | create, patch | turning points of a diagnosis, which has no namespace |

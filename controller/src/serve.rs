@@ -17,7 +17,7 @@ use crate::{
     context::Context,
     coverage::Agents,
     diagnosis,
-    lease::{Election, NoIdentity},
+    lease::{Election, Marks, NoIdentity},
     metrics::{Fleet, Metrics},
     passes::{Controller, HANGS_AFTER, requests},
     report,
@@ -107,8 +107,9 @@ pub async fn serve(args: &RunArgs) -> Result<(), Error> {
         info!("Controller ended");
         return Ok(());
     };
-    let mut election = Election::new(client.clone(), namespace, health.clone(), time.clone())
-        .map_err(Error::Identity)?;
+    let marks = Marks::new(namespace, args.helm_release.as_deref());
+    let election = Election::new(client.clone(), marks, health.clone(), time.clone());
+    let mut election = election.map_err(Error::Identity)?;
     let pulse = health.watch("lease", LONGEST_RENEWAL);
     tokio::select! {
         () = election.win(&pulse) => {}

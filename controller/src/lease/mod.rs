@@ -4,8 +4,8 @@
 //! as one that waits. Should a frozen one thaw and still believe in its lease, each of its writes carries the version
 //! that it was decided on, and the API server refuses it.
 //!
-//! The Lease is made at run time, by whoever finds none: no manifest holds it, so nothing that applies manifests fights
-//! over it, and it comes back when somebody deletes it.
+//! The Lease is made at run time, by whoever finds none: it needs no manifest, and it comes back when somebody deletes it.
+//! Where a release of Helm is named, it has Helm's marks, so that an upgrade, whose manifest has the Lease, takes it over.
 
 mod decide;
 mod object;
@@ -29,6 +29,7 @@ use tracing::{debug, info, warn};
 
 use crate::run::time::RunningTime;
 use decide::{Claim, Sighting};
+pub use object::Marks;
 
 /// Name of the Lease.
 const NAME: &str = "netdiag-controller";
@@ -53,7 +54,7 @@ enum Held {
 /// Takes part in the election.
 pub struct Election {
     client: Client,
-    namespace: String,
+    marks: Marks,
     leases: Api<Lease>,
     identity: String,
     health: Health,
@@ -67,13 +68,13 @@ pub struct Election {
 pub struct NoIdentity(#[source] io::Error);
 
 impl Election {
-    /// Takes part as a process that nobody else is, in a namespace of the cluster.
+    /// Takes part as a process that nobody else is, with a Lease that has these marks.
     ///
     /// # Errors
     /// When the kernel gives no random number.
     pub fn new(
         client: Client,
-        namespace: &str,
+        marks: Marks,
         health: Health,
         time: RunningTime,
     ) -> Result<Self, NoIdentity> {
@@ -82,9 +83,9 @@ impl Election {
         let host = read("/proc/sys/kernel/hostname")?;
         let random = read("/proc/sys/kernel/random/uuid")?;
         Ok(Self {
-            leases: Api::namespaced(client.clone(), namespace),
+            leases: Api::namespaced(client.clone(), marks.namespace()),
             client,
-            namespace: namespace.to_owned(),
+            marks,
             identity: format!("{}_{}", host.trim(), random.trim()),
             health,
             time,
@@ -182,7 +183,7 @@ impl Election {
     async fn claim(&mut self) -> Result<Held, kube::Error> {
         let lease = self.leases.get_opt(NAME).await?;
         let now = Instant::now();
-        // A Lease without a spec is nobody's: the chart 0.1 made it so.
+        // A Lease without a spec is nobody's: Helm makes it so.
         let spec = lease
             .as_ref()
             .map(|lease| lease.spec.clone().unwrap_or_default());
@@ -195,15 +196,13 @@ impl Election {
         let parameters = PostParams::default();
         let stored = match lease {
             // The version that was read goes along, so of two that try at once one gets a conflict.
-            Some(lease) => {
-                let lease = Lease {
-                    spec: Some(spec),
-                    ..lease
-                };
+            Some(mut lease) => {
+                lease.spec = Some(spec);
+                self.marks.set(&mut lease);
                 self.leases.replace(NAME, &parameters, &lease).await?
             }
             None => {
-                let lease = object::new(&self.client, &self.namespace, spec).await;
+                let lease = self.marks.new_lease(&self.client, spec).await;
                 let made = self.leases.create(&parameters, &lease).await?;
                 info!("Lease made");
                 made

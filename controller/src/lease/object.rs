@@ -10,48 +10,88 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{ObjectMeta, PostParams},
 };
 use tracing::debug;
 
 use super::NAME;
 
-/// A new Lease. The controller's service account owns it, so that it goes with the release.
-pub async fn new(client: &Client, namespace: &str, spec: LeaseSpec) -> Lease {
-    let reviews = Api::<SelfSubjectReview>::all(client.clone());
-    // Every authenticated account may ask who it is.
-    let review = reviews
-        .create(&PostParams::default(), &SelfSubjectReview::default())
-        .await;
-    let owner = match review {
-        Ok(review) => review
-            .status
-            .and_then(|status| status.user_info)
-            .and_then(|user| owner(&user, namespace)),
-        Err(error) => {
-            debug!(
-                error = &error as &dyn std::error::Error,
-                "Own account not known"
-            );
-            None
+/// Label that says who manages an object; Helm takes over an object only where it says so.
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Annotations by which Helm knows the objects of a release.
+const RELEASE_NAME: &str = "meta.helm.sh/release-name";
+const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+
+/// The things that the Lease says of itself: whose it is.
+#[derive(Clone, Debug)]
+pub struct Marks {
+    namespace: String,
+    release: Option<String>,
+}
+
+impl Marks {
+    /// The marks of a Lease in this namespace, which a release of Helm there may take over.
+    pub fn new(namespace: &str, release: Option<&str>) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            release: release.map(str::to_owned),
         }
-    };
-    let labels = [
-        ("app.kubernetes.io/name", "netdiag"),
-        ("app.kubernetes.io/component", "controller"),
-        ("app.kubernetes.io/managed-by", "netdiag-controller"),
-    ];
-    Lease {
-        metadata: ObjectMeta {
-            name: Some(NAME.to_owned()),
-            labels: Some(BTreeMap::from(
-                labels.map(|(key, value)| (key.to_owned(), value.to_owned())),
-            )),
-            owner_references: owner.map(|owner| vec![owner]),
-            ..ObjectMeta::default()
-        },
-        spec: Some(spec),
+    }
+
+    /// The namespace of the Lease.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// A new Lease. The controller's service account owns it, so that it goes with the release.
+    pub async fn new_lease(&self, client: &Client, spec: LeaseSpec) -> Lease {
+        let reviews = Api::<SelfSubjectReview>::all(client.clone());
+        // Every authenticated account may ask who it is.
+        let review = reviews
+            .create(&PostParams::default(), &SelfSubjectReview::default())
+            .await;
+        let owner = match review {
+            Ok(review) => review
+                .status
+                .and_then(|status| status.user_info)
+                .and_then(|user| owner(&user, &self.namespace)),
+            Err(error) => {
+                debug!(
+                    error = &error as &dyn std::error::Error,
+                    "Own account not known"
+                );
+                None
+            }
+        };
+        let labels = [
+            ("app.kubernetes.io/name", "netdiag"),
+            ("app.kubernetes.io/component", "controller"),
+            (MANAGED_BY, "netdiag-controller"),
+        ];
+        let mut lease = Lease {
+            metadata: ObjectMeta {
+                name: Some(NAME.to_owned()),
+                labels: Some(BTreeMap::from(
+                    labels.map(|(key, value)| (key.to_owned(), value.to_owned())),
+                )),
+                owner_references: owner.map(|owner| vec![owner]),
+                ..ObjectMeta::default()
+            },
+            spec: Some(spec),
+        };
+        self.set(&mut lease);
+        lease
+    }
+
+    /// Gives a Lease the marks of the release. One that a release of another name left has them too then.
+    pub fn set(&self, lease: &mut Lease) {
+        let Some(release) = &self.release else { return };
+        let labels = lease.labels_mut();
+        labels.insert(MANAGED_BY.to_owned(), "Helm".to_owned());
+        let annotations = lease.annotations_mut();
+        annotations.insert(RELEASE_NAME.to_owned(), release.clone());
+        annotations.insert(RELEASE_NAMESPACE.to_owned(), self.namespace.clone());
     }
 }
 

@@ -9,20 +9,25 @@ use netdiag_client::{
 use netdiag_telemetry::health::Health;
 use serde_json::{Value, json};
 
-use super::{Election, Held, NAME};
+use super::{Election, Held, Marks, NAME};
 use crate::run::time::RunningTime;
 
 /// The namespace of [`LEASES`] and of the account.
 const NAMESPACE: &str = "netdiag-system";
 
 fn replica(server: &Server) -> Election {
+    replica_of(server, None)
+}
+
+/// A replica of a release of Helm.
+fn replica_of(server: &Server, release: Option<&str>) -> Election {
     let deadlines = Deadlines {
         read: Duration::from_secs(30),
         write: Duration::from_secs(10),
     };
     let client = server.client(deadlines).expect("plain HTTP");
-    Election::new(client, NAMESPACE, Health::default(), RunningTime::start())
-        .expect("random numbers")
+    let marks = Marks::new(NAMESPACE, release);
+    Election::new(client, marks, Health::default(), RunningTime::start()).expect("random numbers")
 }
 
 fn lease(server: &Server) -> Value {
@@ -60,6 +65,42 @@ async fn the_lease_of_an_older_chart_is_used_as_it_is() {
     let labels = &used["metadata"]["labels"];
     assert_eq!(labels["app.kubernetes.io/managed-by"], "Helm");
     assert!(used["metadata"]["ownerReferences"].is_null(), "{used:#}");
+}
+
+#[tokio::test]
+async fn a_lease_has_the_marks_by_which_helm_takes_it_over_and_gets_them_where_they_lack() {
+    let server = Server::start().await.expect("a free port");
+    assert_eq!(replica(&server).attempt().await, Held::Ours);
+    let unmarked = lease(&server);
+    assert!(unmarked["metadata"]["annotations"].is_null());
+    let manager = "app.kubernetes.io/managed-by";
+    assert_eq!(
+        unmarked["metadata"]["labels"][manager],
+        "netdiag-controller"
+    );
+    let marks = |lease: &Value| {
+        let metadata = &lease["metadata"];
+        let release = |what: &str| metadata["annotations"][what].clone();
+        [
+            metadata["labels"][manager].clone(),
+            release("meta.helm.sh/release-name"),
+            release("meta.helm.sh/release-namespace"),
+        ]
+    };
+    // Another's, who gave it up.
+    server.edit(LEASES, NAME, |lease| {
+        lease["spec"]["holderIdentity"] = Value::Null;
+    });
+    let mut adopter = replica_of(&server, Some("mine"));
+    assert_eq!(adopter.attempt().await, Held::Ours);
+    assert_eq!(marks(&lease(&server)), ["Helm", "mine", NAMESPACE]);
+    server.delete(LEASES, NAME);
+    assert_eq!(adopter.attempt().await, Held::Ours);
+    assert_eq!(marks(&lease(&server)), ["Helm", "mine", NAMESPACE]);
+    assert_eq!(
+        lease(&server)["metadata"]["ownerReferences"][0]["uid"],
+        ACCOUNT.1
+    );
 }
 
 #[tokio::test]

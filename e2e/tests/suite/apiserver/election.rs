@@ -25,16 +25,18 @@ const GRANTED: [&str; 5] = [
 const LEASE: Duration = Duration::from_secs(15);
 
 /// A controller that takes part in the election.
-struct Replica {
-    process: Process,
+pub struct Replica {
+    pub process: Process,
     address: SocketAddr,
 }
 
 impl Replica {
-    fn start(name: &str, kubeconfig: &Path) -> Self {
+    /// Starts one with these arguments besides.
+    pub fn start(name: &str, kubeconfig: &Path, more: &[&str]) -> Self {
         let mut command = Command::new(programs::controller().unwrap());
         command.args(["run", "--lease-namespace", NAMESPACE, "--kubeconfig"]);
         command.arg(kubeconfig).args(["--listen", "127.0.0.1:0"]);
+        command.args(more);
         let log = kubeconfig.with_extension(format!("{name}.log"));
         let process = Process::start(name, command, &log).unwrap();
         let address = wait::until("the port", wait::LIMIT, || {
@@ -60,7 +62,7 @@ impl Replica {
             .any(|line| line == "netdiag_controller_leader 1")
     }
 
-    fn wait_until_leading(&self) {
+    pub fn wait_until_leading(&self) {
         wait::until("a leader", wait::LIMIT, || {
             self.process.check_running()?;
             Ok(self.leads().then_some(()))
@@ -86,7 +88,7 @@ fn the_second_replica_takes_over_when_the_first_dies_or_resigns() {
         .kubeconfig_with_token("replicas", &token)
         .unwrap();
 
-    let first = Replica::start("first", &kubeconfig);
+    let first = Replica::start("first", &kubeconfig, &[]);
     first.wait_until_leading();
     let account = kubectl
         .get(&["serviceaccount", "netdiag-controller", "-n", NAMESPACE])
@@ -96,7 +98,7 @@ fn the_second_replica_takes_over_when_the_first_dies_or_resigns() {
         account["metadata"]["uid"],
         "it goes with the account"
     );
-    let second = Replica::start("second", &kubeconfig);
+    let second = Replica::start("second", &kubeconfig, &[]);
     assert_work_is_done(&kubectl, "with-the-first");
     assert!(!second.leads(), "one at a time");
     assert_a_deleted_lease_comes_back(&kubectl, &first);

@@ -1,6 +1,7 @@
 //! Against a real API server: what it accepts and refuses, and with which words.
 
 mod chart;
+mod chart_installed;
 mod chart_values;
 mod diagnosis_spec;
 mod election;
