@@ -123,7 +123,7 @@ pub struct NodeNetDiagnosisSpec {
         .message("spec.nodes.all can only be true; to look at some nodes give names or selector instead")
 )]
 pub struct NodeSelection {
-    /// `true`: every node.
+    /// `true`: every node where an agent can be: Linux, and where the agents' DaemonSet puts one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<bool>,
     /// Nodes by name.

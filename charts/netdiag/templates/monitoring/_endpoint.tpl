@@ -1,3 +1,12 @@
+{{/* Where a PodMonitor or a ServiceMonitor looks, and what it calls the job. */}}
+{{- define "netdiag.monitored" -}}
+namespaceSelector:
+  matchNames: [{{ .root.Release.Namespace }}]
+{{- with .monitor.jobLabel }}
+jobLabel: {{ . }}
+{{- end }}
+{{- end }}
+
 {{/* One endpoint of a PodMonitor or a ServiceMonitor. */}}
 {{- define "netdiag.endpoint" -}}
 {{- $monitor := .monitor -}}

@@ -13,7 +13,7 @@ const AGENT: &str = "netdiag-agent";
 pub struct Installed {
     pub plane: ControlPlane,
     pub kubectl: Kubectl,
-    helm: Helm,
+    pub helm: Helm,
 }
 
 impl Installed {

@@ -22,7 +22,11 @@ global: {imagePullSecrets: [shared], of-a-parent: 1}
 resourceQuota: {enabled: true, pods: 500}
 flowControl: {enabled: true, shares: 7}
 agent:
-  image: {tag: "2"}
+  image: {tag: "2", pullPolicy: Always}
+  annotations: {reload: "no"}
+  terminationGracePeriodSeconds: 30
+  livenessProbe: {timeoutSeconds: 8}
+  readinessProbe: {initialDelaySeconds: 3}
   serviceAccount: {create: false, name: given}
   podLabels: {team: nodes}
   revisionHistoryLimit: 3
@@ -33,7 +37,13 @@ agent:
   podSecurityContext: {fsGroup: 7}
   securityContext: {readOnlyRootFilesystem: false}
 controller:
-  image: {registry: own.example.com, repository: a/b}
+  image: {registry: own.example.com, repository: a/b, pullPolicy: Never}
+  annotations: {reload: auto}
+  terminationGracePeriodSeconds: 40
+  updateStrategy: {type: Recreate}
+  livenessProbe: {failureThreshold: 9}
+  readinessProbe: {periodSeconds: 7}
+  podDisruptionBudget: {minAvailable: 50%}
   serviceAccount: {annotations: {a: b}}
   revisionHistoryLimit: 4
   topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]
@@ -94,6 +104,12 @@ fn customary_values_do_what_they_name() {
                 json!("r.example.com/n/netdiag-agent:2"),
             ),
             (CONTAINER, "/args/5", json!("--more=1")),
+            (CONTAINER, "/imagePullPolicy", json!("Always")),
+            (CONTAINER, "/livenessProbe/timeoutSeconds", json!(8)),
+            (CONTAINER, "/readinessProbe/httpGet/path", json!("/readyz")),
+            (CONTAINER, "/readinessProbe/initialDelaySeconds", json!(3)),
+            (POD, "/terminationGracePeriodSeconds", json!(30)),
+            ("/metadata/annotations", "/reload", json!("no")),
             (CONTAINER, "/env/2/name", json!("MORE")),
             (CONTAINER, "/volumeMounts/3/mountPath", json!("/more")),
             (
@@ -124,7 +140,15 @@ fn customary_values_do_what_they_name() {
             ),
             (POD, "/volumes/0/name", json!("more")),
             (CONTAINER, "/image", json!("own.example.com/a/b:0.1.0")),
-            (CONTAINER, "/args/5", json!("--more=2")),
+            (CONTAINER, "/args/7", json!("--more=2")),
+            (CONTAINER, "/imagePullPolicy", json!("Never")),
+            (CONTAINER, "/livenessProbe/failureThreshold", json!(9)),
+            (CONTAINER, "/livenessProbe/periodSeconds", json!(10)),
+            (CONTAINER, "/livenessProbe/httpGet/path", json!("/healthz")),
+            (CONTAINER, "/readinessProbe/periodSeconds", json!(7)),
+            (POD, "/terminationGracePeriodSeconds", json!(40)),
+            ("/spec/strategy", "/type", json!("Recreate")),
+            ("/metadata/annotations", "/reload", json!("auto")),
             (CONTAINER, "/env/1/value", json!("2")),
             (CONTAINER, "/volumeMounts/0/mountPath", json!("/more")),
             (CONTAINER, "/securityContext/privileged", json!(false)),
@@ -157,6 +181,9 @@ fn customary_values_do_what_they_name() {
     let policy = find(&objects, "ValidatingAdmissionPolicy", policy);
     let by_whom = policy["spec"]["matchConditions"][0]["expression"].as_str();
     assert!(by_whom.unwrap().contains(":given\""), "{by_whom:?}");
+    let budget = find(&objects, "PodDisruptionBudget", "netdiag-dropwatch-controller");
+    assert_eq!(budget["spec"]["minAvailable"], "50%");
+    assert!(budget["spec"]["maxUnavailable"].is_null());
     let quota = find(
         &objects,
         "ResourceQuota",
@@ -267,6 +294,7 @@ fn openshift_says_who_the_controller_is_and_admits_the_agents() {
 fn monitors_scrape_as_they_are_told() {
     let settings = "{enabled: true, interval: 15s, scrapeTimeout: 9s, scheme: https, \
                     tlsConfig: {insecureSkipVerify: true}, labels: {release: prometheus}, \
+                    annotations: {a: b}, namespace: monitoring, jobLabel: app, \
                     relabelings: [{action: labeldrop, regex: a}], metricRelabelings: [{action: labeldrop, regex: b}]}";
     let values = format!(
         "{{image: {{registry: r}}, metrics: {{enabled: true, tokenSecret: t, podMonitor: {settings}, \
@@ -287,6 +315,11 @@ fn monitors_scrape_as_they_are_told() {
         let monitor = find(&objects, kind, "netdiag");
         assert_eq!(monitor["spec"][endpoints], json!([endpoint]));
         assert_eq!(monitor["metadata"]["labels"]["release"], "prometheus");
+        assert_eq!(monitor["metadata"]["annotations"]["a"], "b");
+        assert_eq!(monitor["metadata"]["namespace"], "monitoring");
+        let pods = json!({ "matchNames": [NAMESPACE] });
+        assert_eq!(monitor["spec"]["namespaceSelector"], pods);
+        assert_eq!(monitor["spec"]["jobLabel"], "app");
     }
     // The Services that a ServiceMonitor reads lead to the pods' ports.
     for (service, kind) in [
@@ -349,6 +382,14 @@ fn values_that_cannot_work_are_refused() {
         (
             "{agent: {image: {name: a}}}",
             "additional properties 'name' not allowed",
+        ),
+        (
+            "{controller: {podDisruptionBudget: {minAvailable: most}}}",
+            "'/controller/podDisruptionBudget/minAvailable'",
+        ),
+        (
+            "{agent: {livenessProbe: {httpGet: {path: /}}}}",
+            "additional properties 'httpGet' not allowed",
         ),
         (
             "{resourceQuota: {pods: many}}",

@@ -127,7 +127,7 @@ fn the_second_replica_takes_over_when_the_first_dies_or_resigns() {
     );
 
     // One that ends in order gives the lease up, so the next need not wait until it runs out.
-    let third = Replica::start("third", &kubeconfig);
+    let third = Replica::start("third", &kubeconfig, &[]);
     let ended = Instant::now();
     second.process.terminate();
     third.wait_until_leading();
