@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{process, programs};
 
@@ -73,6 +73,18 @@ pub fn objects(chart: &str, values: &str) -> Result<Vec<Value>> {
             serde_yaml::from_str(text).with_context(|| format!("no YAML: {text}"))
         })
         .collect()
+}
+
+/// The chart as tools for GitOps apply it, as one list: without the objects of `helm test`, and without Leases, which
+/// Argo CD excludes.
+pub fn rendered_for_gitops(values: &str) -> Result<String> {
+    let is_applied = |object: &Value| {
+        let is_hook = !object["metadata"]["annotations"]["helm.sh/hook"].is_null();
+        !is_hook && object["kind"] != "Lease"
+    };
+    let mut objects = objects(CHART, values)?;
+    objects.retain(is_applied);
+    Ok(json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string())
 }
 
 fn command(network: Option<&str>) -> Command {

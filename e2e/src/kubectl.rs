@@ -44,6 +44,21 @@ impl Kubectl {
         self.run_with_input(&["apply", "-f", "-"], text)
     }
 
+    /// Applies a list as Argo CD does: server-side, as the owner of its fields.
+    pub fn apply_as_argocd(&self, list: &str) -> Result<String> {
+        self.run_with_input(
+            &[
+                "apply",
+                "--server-side",
+                "--force-conflicts",
+                "--field-manager=argocd-controller",
+                "-f",
+                "-",
+            ],
+            list,
+        )
+    }
+
     /// `kubectl get -o json`.
     pub fn get(&self, arguments: &[&str]) -> Result<Value> {
         let arguments = [&["get", "-o", "json"], arguments].concat();

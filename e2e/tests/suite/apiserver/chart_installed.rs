@@ -192,3 +192,71 @@ fn reports_are_selected_by_label_as_long_as_they_are_as_bad() {
     let report = kubectl.get(&["nnr", "b"]).unwrap();
     assert_eq!(report["spec"]["assignments"][0]["name"], "fleet");
 }
+
+fn wait_for_run(kubectl: &Kubectl, name: &str, number: u32) {
+    wait::until(&format!("run {number}"), wait::LIMIT, || {
+        let diagnosis = kubectl.get(&["nnd", name])?;
+        Ok((diagnosis["status"]["runGeneration"] == number).then_some(()))
+    })
+    .unwrap();
+}
+
+#[test]
+#[ignore = "needs a control plane"]
+fn under_gitops_a_rerun_by_annotation_stays_and_one_by_the_spec_is_reverted() {
+    let at_work = AtWork::new(&[]);
+    let kubectl = at_work.kubectl();
+    let spec = json!({
+        "nodes": { "names": ["a"] }, "once": { "durationSeconds": 1 }, "rerun": "first",
+    });
+    let git = diagnosis("fleet", &spec);
+    kubectl.apply_as_argocd(&git).unwrap();
+    wait_for_run(kubectl, "fleet", 1);
+
+    let annotate = ["annotate", "nnd", "fleet", "netdiag.dev/rerun=by-hand"];
+    kubectl.run(&annotate).unwrap();
+    wait_for_run(kubectl, "fleet", 2);
+    kubectl.apply_as_argocd(&git).unwrap();
+    let healed = kubectl.get(&["nnd", "fleet"]).unwrap();
+    let annotation = &healed["metadata"]["annotations"]["netdiag.dev/rerun"];
+    assert_eq!(annotation, "by-hand", "{healed:#}");
+
+    let patch = json!({ "spec": { "rerun": "by-hand" } }).to_string();
+    let patch = ["patch", "nnd", "fleet", "--type=merge", "-p", &patch];
+    kubectl.run(&patch).unwrap();
+    wait_for_run(kubectl, "fleet", 3);
+    // Self-heal: the spec is Git's again, which is one more edit.
+    kubectl.apply_as_argocd(&git).unwrap();
+    let healed = kubectl.get(&["nnd", "fleet"]).unwrap();
+    assert_eq!(healed["spec"]["rerun"], "first");
+    wait_for_run(kubectl, "fleet", 4);
+}
+
+#[test]
+#[ignore = "needs a control plane"]
+fn a_diagnosis_in_git_that_deletes_itself_runs_again_and_again() {
+    let at_work = AtWork::new(&[]);
+    let kubectl = at_work.kubectl();
+    let linux = json!({ "kubernetes.io/os": "linux" });
+    kubectl.create_node("a", &linux).unwrap();
+    let spec = json!({
+        "nodes": { "all": true }, "once": { "durationSeconds": 1 }, "ttlSecondsAfterFinished": 1,
+    });
+    let git = diagnosis("fleet", &spec);
+    let mut uids = Vec::new();
+    for _ in 0..2 {
+        kubectl.apply_as_argocd(&git).unwrap();
+        uids.push(kubectl.get(&["nnd", "fleet"]).unwrap()["metadata"]["uid"].clone());
+        at_work.report("a", &summary("", ""));
+        wait::until("its end", wait::LIMIT, || {
+            Ok(kubectl.get(&["nnd", "fleet"]).err().map(drop))
+        })
+        .unwrap();
+        wait::until("the end of its assignment", wait::LIMIT, || {
+            let report = kubectl.get(&["nnr", "a"])?;
+            Ok(report["spec"]["assignments"][0].is_null().then_some(()))
+        })
+        .unwrap();
+    }
+    assert_ne!(uids[0], uids[1]);
+}

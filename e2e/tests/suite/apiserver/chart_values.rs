@@ -181,7 +181,11 @@ fn customary_values_do_what_they_name() {
     let policy = find(&objects, "ValidatingAdmissionPolicy", policy);
     let by_whom = policy["spec"]["matchConditions"][0]["expression"].as_str();
     assert!(by_whom.unwrap().contains(":given\""), "{by_whom:?}");
-    let budget = find(&objects, "PodDisruptionBudget", "netdiag-dropwatch-controller");
+    let budget = find(
+        &objects,
+        "PodDisruptionBudget",
+        "netdiag-dropwatch-controller",
+    );
     assert_eq!(budget["spec"]["minAvailable"], "50%");
     assert!(budget["spec"]["maxUnavailable"].is_null());
     let quota = find(

@@ -152,6 +152,63 @@ fn where_uids_have_a_range_the_controller_leaves_its_own_to_the_platform() {
     admits(&kubectl, &openshift).unwrap();
 }
 
+#[test]
+#[ignore = "needs a control plane"]
+fn the_namespace_must_be_privileged_for_the_agents_and_for_nothing_else() {
+    let plane = ControlPlane::start().unwrap();
+    let kubectl = plane.kubectl();
+    make_namespace(&kubectl);
+    let objects = helm::objects(CHART, "image: {registry: r}").unwrap();
+    let agent = pod_of(&objects, "DaemonSet");
+    let controller = pod_of(&objects, "Deployment");
+    let enforce = |level: &str| {
+        let label = format!("pod-security.kubernetes.io/enforce={level}");
+        let arguments = ["label", "--overwrite", "namespace", NAMESPACE, &label];
+        kubectl.run(&arguments).unwrap();
+    };
+    for level in ["restricted", "baseline"] {
+        enforce(level);
+        let refused = wait::until("the level and the priority classes", wait::LIMIT, || {
+            let refused = admits(&kubectl, &agent).err();
+            Ok(refused.filter(|said| said.contains("violates PodSecurity")))
+        });
+        let refused = refused.unwrap();
+        assert!(refused.contains("host namespaces"), "{refused}");
+        admits(&kubectl, &controller).unwrap();
+    }
+    enforce("privileged");
+    wait::until("the level", wait::LIMIT, || {
+        Ok(admits(&kubectl, &agent).ok())
+    })
+    .unwrap();
+}
+
+/// Values of the rows of docs/platforms.md.
+const PLATFORMS: [&str; 6] = [
+    "{image: {registry: r}}",
+    "{image: {registry: r}, resourceQuota: {enabled: true}}",
+    "{image: {registry: r}, openshift: {enabled: true}}",
+    "{image: {registry: r}, agent: {seLinuxOptions: {type: super_t}}}",
+    "{image: {registry: localhost}, agent: {seLinuxOptions: {type: spc_t}}}",
+    "{image: {registry: r}, agent: {affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: \
+     {nodeSelectorTerms: [{matchExpressions: [{key: type, operator: NotIn, values: [virtual-kubelet]}]}]}}}}}",
+];
+
+#[test]
+#[ignore = "needs a control plane"]
+fn the_api_server_takes_what_each_platform_is_given() {
+    let plane = ControlPlane::start().unwrap();
+    let kubectl = plane.kubectl();
+    make_namespace(&kubectl);
+    for values in PLATFORMS {
+        let list = helm::rendered_for_gitops(values).unwrap();
+        let apply = ["apply", "--server-side", "--dry-run=server", "-f", "-"];
+        kubectl
+            .run_with_input(&apply, &list)
+            .unwrap_or_else(|refused| panic!("{values}: {refused}"));
+    }
+}
+
 /// Names and versions of the objects as the API server keeps them.
 fn versions(kubectl: &Kubectl, list: &str) -> Vec<String> {
     let output = r#"-o=jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{"\n"}{end}"#;
@@ -165,29 +222,12 @@ fn what_helm_renders_is_applied_by_another_field_manager_and_changes_nothing_twi
     let plane = ControlPlane::start().unwrap();
     let kubectl = plane.kubectl();
     make_namespace(&kubectl);
-    let rendered = || {
-        let objects = helm::objects(CHART, "image: {registry: r}").unwrap();
-        // Objects of `helm test` are no part of a release.
-        let is_hook = |object: &Value| !object["metadata"]["annotations"]["helm.sh/hook"].is_null();
-        let objects: Vec<Value> = objects
-            .into_iter()
-            .filter(|object| !is_hook(object))
-            .collect();
-        assert!(objects.iter().all(|object| object["kind"] != "Lease"));
-        json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string()
-    };
-    let apply = |list: &str| {
-        let apply = [
-            "apply",
-            "--server-side",
-            "--field-manager=argocd-controller",
-        ];
-        kubectl
-            .run_with_input(&[&apply[..], &["-f", "-"]].concat(), list)
-            .unwrap();
-    };
+    let values = "image: {registry: r}";
+    let all = helm::objects(CHART, values).unwrap();
+    assert!(all.iter().all(|object| object["kind"] != "Lease"));
+    let rendered = || helm::rendered_for_gitops(values).unwrap();
     let list = rendered();
-    apply(&list);
+    kubectl.apply_as_argocd(&list).unwrap();
     let served = [
         "wait",
         "--for=condition=Established",
@@ -205,6 +245,6 @@ fn what_helm_renders_is_applied_by_another_field_manager_and_changes_nothing_twi
     let settled = settled.unwrap();
     assert!(settled.len() > 15, "{settled:?}");
     assert_eq!(rendered(), list, "rendered anew");
-    apply(&rendered());
+    kubectl.apply_as_argocd(&rendered()).unwrap();
     assert_eq!(versions(&kubectl, &list), settled);
 }
