@@ -36,6 +36,10 @@ impl AtWork {
         let agents = ["--agents", "netdiag-agent"];
         let controller = Replica::start(account, &kubeconfig.unwrap(), &agents);
         controller.wait_until_leading();
+        wait::until("the kinds", wait::LIMIT, || {
+            Ok(installed.kubectl.run(&["get", "nnd,nnr"]).ok())
+        })
+        .unwrap();
         Self {
             installed,
             _controller: controller,
@@ -134,6 +138,14 @@ fn all_nodes_are_those_where_the_daemon_set_puts_an_agent() {
     let role = ["patch", "role", "netdiag-controller", "-n", NAMESPACE];
     let patch = ["--type=merge", "-p", &patch];
     kubectl.run(&[&role[..], &patch].concat()).unwrap();
+    // The authorizer reads roles from a cache.
+    let account = format!("--as=system:serviceaccount:{NAMESPACE}:netdiag-controller");
+    let may = ["auth", "can-i", "get", "daemonsets/netdiag-agent"];
+    let may = [&may[..], &["-n", NAMESPACE, &account]].concat();
+    wait::until("the role", wait::LIMIT, || {
+        Ok(kubectl.run(&may).err().map(drop))
+    })
+    .unwrap();
     let again = ["annotate", "nnd", "fleet", "netdiag.dev/rerun=again"];
     kubectl.run(&again).unwrap();
     let told = wait::until("the second run", wait::LIMIT, || {

@@ -113,11 +113,13 @@ fn a_continuous_diagnosis_goes_on_through_an_upgrade_of_the_first_chart_and_a_ro
     helm(&["upgrade", "netdiag", CHART]);
     goes_on("after the second upgrade");
 
-    wait::until("a later window", wait::LIMIT * 2, || {
-        Ok((window(&kubectl)["startTime"] != first_window["startTime"]).then_some(()))
+    let ended = wait::until("the end of the first window", wait::LIMIT, || {
+        let window = window(&kubectl);
+        Ok((!window["endTime"].is_null()).then_some(window))
     })
     .unwrap();
-    goes_on("in a later window");
+    assert_eq!(ended["startTime"], first_window["startTime"], "{ended:#}");
+    goes_on("after the first window");
     let status = wait::until("the first window's result", wait::LIMIT, || {
         let status = kubectl.get(&["nnd", NAME])?["status"].clone();
         Ok((status["summary"]["nodes"] == "1/1").then_some(status))
