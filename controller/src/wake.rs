@@ -21,6 +21,8 @@ use netdiag_crds::{
 use serde::Serialize;
 
 use crate::{
+    coverage::Coverage,
+    report::labels,
     run::{self, Run, selection::Selected},
     stored_report::{has_ended, served_diagnoses},
     stores::{Queues, Stores},
@@ -194,7 +196,10 @@ impl ReportMark {
         let is_held = report.spec.assignments.iter().any(|own| own.suspend);
         // What was held back and has its result need not be resumed.
         let settled = is_held.then(|| results.clone().filter(|result| is_told(result)).count());
+        let wanted = labels::wanted(report);
+        let labels = (labels::are_set(report, &wanted), wanted);
         let of_node = mark(&(
+            labels,
             &metadata.uid,
             metadata.generation,
             metadata.deletion_timestamp.is_some(),
@@ -204,6 +209,8 @@ impl ReportMark {
         let about = report.status.as_ref().map(|status| NodeNetReportStatus {
             observed_generation: status.observed_generation.map(|_| 0),
             results: Vec::new(),
+            // Of the node's pass only.
+            summary: None,
             ..status.clone()
         });
         let about = mark(&about);
@@ -285,15 +292,18 @@ impl DiagnosisChanges {
     fn wake_nodes_of(&self, diagnosis: &NodeNetDiagnosis) {
         let name = diagnosis.name_any();
         let reports = &self.waker.stores.reports;
-        let selected = Selected::from(&diagnosis.spec.nodes);
+        // Rules of a DaemonSet only narrow this.
+        let anywhere = Coverage::default();
+        let selected = Selected::of(&diagnosis.spec.nodes, &anywhere);
         let status = diagnosis.status.as_ref();
         let members = status.and_then(|status| status.members.as_deref());
         self.waker.wake_nodes(|node| {
             let node_name = node.name_any();
             let report = reports.get(&ObjectRef::new(&node_name));
-            report.is_some_and(|report| served_diagnoses(&report).any(|served| served == name))
+            let report = report.as_deref();
+            report.is_some_and(|report| served_diagnoses(report).any(|served| served == name))
                 || members.map_or_else(
-                    || selected.contains(node),
+                    || selected.contains(node, report),
                     |members| run::has_member(members, &node_name),
                 )
         });

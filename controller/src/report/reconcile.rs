@@ -105,8 +105,9 @@ pub async fn reconcile(
     Ok(controller::Action::requeue(RESYNC))
 }
 
-/// Stores the complete list, and the labels. With a report that is there, the resourceVersion makes it a conflict when the decision was
-/// made on an old copy; one that is not there has none, and its first list is corrected by the next pass if need be.
+/// Stores the complete list, and the labels. With a report that is there, the resourceVersion makes it a conflict when
+/// the decision was made on an old copy; one that is not there has none, and its first list is corrected by the next
+/// pass if need be.
 async fn apply(
     api: &Api<NodeNetReport>,
     older: &OlderSchema,

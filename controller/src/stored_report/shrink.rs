@@ -8,8 +8,11 @@ use std::{collections::BTreeMap, mem};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::api::ObjectMeta;
 use netdiag_crds::{
-    NodeNetReport, NodeNetReportStatus,
-    report::{Explained, Finding, LedgerEntry, Pod, Remedy, RunResult, Subject, Unchecked, Window},
+    NodeNetReport, NodeNetReportStatus, labels,
+    report::{
+        Explained, Finding, LedgerEntry, Pod, Remedy, ReportSummary, RunResult, Subject, Unchecked,
+        Window,
+    },
 };
 
 use super::heartbeat;
@@ -37,10 +40,16 @@ pub fn shrink(report: &mut NodeNetReport) {
     report.metadata = ObjectMeta {
         managed_fields: Some(stamp.collect()),
         annotations: None,
-        labels: None,
+        labels: metadata.labels.map(own_labels),
         ..metadata
     };
     report.status = report.status.take().map(status);
+}
+
+/// The labels that the controller keeps.
+fn own_labels(mut all: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    all.retain(|key, _| [labels::HARM, labels::SEVERITY].contains(&key.as_str()));
+    all
 }
 
 fn status(status: NodeNetReportStatus) -> NodeNetReportStatus {
@@ -64,6 +73,12 @@ fn status(status: NodeNetReportStatus) -> NodeNetReportStatus {
         conditions: conditions.collect(),
         agent,
         facts: facts.collect(),
+        // What labels repeat, as words that are compared.
+        summary: status.summary.map(|summary| ReportSummary {
+            harm: summary.harm,
+            severity: summary.severity,
+            ..ReportSummary::default()
+        }),
         results: status.results.into_iter().map(result).collect(),
         ..NodeNetReportStatus::default()
     }
