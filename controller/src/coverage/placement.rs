@@ -1,7 +1,8 @@
 //! The nodes on which the DaemonSet controller puts a pod. Pure.
 //!
-//! The rules are those of Kubernetes' `pkg/controller/daemon` (`NodeShouldRunDaemonPod`, `AddOrUpdateDaemonPodTolerations`)
-//! and `component-helpers/scheduling/corev1` (required node affinity, tolerations), as of 1.35.
+//! The rules are those of Kubernetes' `pkg/controller/daemon` (`NodeShouldRunDaemonPod`,
+//! `AddOrUpdateDaemonPodTolerations`) and `component-helpers/scheduling/corev1` (required node affinity, tolerations), as
+//! of 1.35.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +12,18 @@ use k8s_openapi::api::{
 };
 use kube::ResourceExt;
 
-/// The taints of a node's own troubles, which every pod of a DaemonSet tolerates.
-const TROUBLES: [(&str, &str); 6] = [
-    ("node.kubernetes.io/not-ready", NO_EXECUTE),
-    ("node.kubernetes.io/unreachable", NO_EXECUTE),
-    ("node.kubernetes.io/disk-pressure", NO_SCHEDULE),
-    ("node.kubernetes.io/memory-pressure", NO_SCHEDULE),
-    ("node.kubernetes.io/pid-pressure", NO_SCHEDULE),
-    ("node.kubernetes.io/unschedulable", NO_SCHEDULE),
+/// The taints of a node's own troubles, which every pod of a DaemonSet tolerates. The first two only as `NoExecute`, but
+/// a node that is not ready yet, or no more, is one where an agent can be as soon as it is.
+const TROUBLES: [&str; 6] = [
+    "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/unreachable",
+    "node.kubernetes.io/disk-pressure",
+    "node.kubernetes.io/memory-pressure",
+    "node.kubernetes.io/pid-pressure",
+    "node.kubernetes.io/unschedulable",
 ];
 /// The same for pods on the node's network.
-const NO_NETWORK: (&str, &str) = ("node.kubernetes.io/network-unavailable", NO_SCHEDULE);
+const NO_NETWORK: &str = "node.kubernetes.io/network-unavailable";
 
 const NO_SCHEDULE: &str = "NoSchedule";
 const NO_EXECUTE: &str = "NoExecute";
@@ -56,10 +58,9 @@ impl Placement {
         let implied = TROUBLES
             .into_iter()
             .chain(is_on_host_network.then_some(NO_NETWORK));
-        let implied = implied.map(|(key, effect)| Toleration {
+        let implied = implied.map(|key| Toleration {
             key: Some(key.to_owned()),
             operator: Some("Exists".to_owned()),
-            effect: Some(effect.to_owned()),
             ..Toleration::default()
         });
         let PodSpec {

@@ -128,7 +128,7 @@ pub async fn reconcile(
     ))
 }
 
-/// The nodes where an agent can be: read anew for a run that begins, and for one that selects by name or label not needed.
+/// The nodes where an agent can be: read anew for a run that begins, and not needed for one that selects by name or label.
 async fn coverage(
     diagnosis: &NodeNetDiagnosis,
     context: &Context,

@@ -4,8 +4,9 @@
 //! as one that waits. Should a frozen one thaw and still believe in its lease, each of its writes carries the version
 //! that it was decided on, and the API server refuses it.
 //!
-//! The Lease is made at run time, by whoever finds none: it needs no manifest, and it comes back when somebody deletes it.
-//! Where a release of Helm is named, it has Helm's marks, so that an upgrade, whose manifest has the Lease, takes it over.
+//! The Lease is made at run time, by whoever finds none: it needs no manifest, and it comes back when somebody deletes
+//! it. Where a release of Helm is named, it has Helm's marks, so that an upgrade, whose manifest has the Lease, takes it
+//! over.
 
 mod decide;
 mod object;
