@@ -3,7 +3,6 @@
 mod chart;
 mod faults;
 mod for_people;
-mod gitops;
 mod helm_test;
 pub mod images;
 mod installed;
