@@ -106,6 +106,7 @@ checks! {
         CORRUPTION "Corruption" "corrupt packets dropped" {
             Outage "{outage}, packets arrive corrupt";
         };
+        UNSEEN "Unseen" "packets with a wrong checksum dropped, too few seen to tell why";
     }
     DRIVER_CHECKSUM "DriverChecksum" {
         finds "drivers that cannot fill in the checksums of a protocol, by the kernel log";

@@ -14,6 +14,7 @@ use crate::{
     finding::{Confidence, Finding, FindingId, Harm, Outcome, Severity, Unchecked, Unmade},
     ledger::{self, LedgerEntry},
     settings::Settings,
+    unseen,
     verdict::Unmatched,
 };
 
@@ -45,6 +46,7 @@ pub fn diagnose(evidence: &EvidenceWindow, settings: &Settings) -> Diagnosis {
         outcome.extend(found);
     }
     explained_retransmissions::prove(window, &mut outcome);
+    unseen::tell(window, &mut outcome);
     let mut ledger = ledger::balance(window, &outcome.claims);
     let mut findings = keep_wanted(outcome.findings, settings);
     ledger.retain(|entry| settings.wants_entry(entry));

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod text;
 pub mod topology;
 pub mod uapi;
+mod unseen;
 pub mod verdict;
 
 mod anonymise;

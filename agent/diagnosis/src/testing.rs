@@ -38,9 +38,20 @@ pub(crate) fn window(links: Vec<Link>, counts: Vec<DropCount>) -> EvidenceWindow
             pod_namespace(POD, 4711, "shop", "cart-0"),
         ],
         links: complete(links),
-        drops: complete(named_drops(counts)),
+        drops: complete(looked_at(named_drops(counts))),
         ..EvidenceWindow::default()
     }
+}
+
+/// The same drops with packets of each key that say nothing.
+fn looked_at(mut drops: Drops) -> Drops {
+    let keys = 0..drops.counts.len();
+    let blank = |key| PacketSample {
+        key,
+        ..PacketSample::default()
+    };
+    drops.samples = keys.flat_map(|key| vec![blank(key); 4]).collect();
+    drops
 }
 
 pub(crate) fn node_namespace(id: NetnsId) -> Namespace {

@@ -10,6 +10,9 @@ use crate::{
     topology::Topology,
 };
 
+/// The first packets of a drop key, which the probe samples all.
+const FIRST_SAMPLES: u64 = 4;
+
 /// The evidence, and indexes of what detectors look up in it: no look-up walks a list.
 pub struct Window<'e> {
     evidence: &'e EvidenceWindow,
@@ -111,6 +114,15 @@ impl<'e> Window<'e> {
     /// The sampled packets of a drop key.
     pub fn samples_of(&self, drop: usize) -> impl Iterator<Item = &'e PacketSample> {
         self.samples.get(&drop).into_iter().flatten().copied()
+    }
+
+    /// Fewer packets of this drop key were seen than the probe samples of each: the ring was full, or the evidence was
+    /// cut.
+    pub fn lacks_samples(&self, drop: usize) -> bool {
+        let counts = self.evidence.drops.value().map_or(&[][..], |drops| &drops.counts);
+        let wanted = counts.get(drop).map_or(0, |key| key.count.min(FIRST_SAMPLES));
+        let seen = self.samples.get(&drop).map_or(0, Vec::len);
+        u64::try_from(seen).is_ok_and(|seen| seen < wanted)
     }
 
     /// Retransmissions of what was dropped at this place.

@@ -19,6 +19,8 @@ mod stored;
 mod testdata;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod without_samples;
 
 pub use read::{ReadError, read};
 pub use scenario::{ExpectedFinding, Scenario};

@@ -22,7 +22,7 @@ pub const OTHER_DROP: &str = "OtherDrop";
 
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
-pub const CAUSES: [Cause; 26] = [
+pub const CAUSES: [Cause; 27] = [
     Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
     Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
     Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
@@ -34,6 +34,7 @@ pub const CAUSES: [Cause; 26] = [
     Cause { check: "UnhandledProtocol", name: "NoReceiver", headline: "{protocol} dropped", by_harm: &[(Harm::Loss, "{protocol} addressed to the node dropped")] },
     Cause { check: "ChecksumDrop", name: "PartialChecksumLost", headline: "packets dropped, checksum not filled in", by_harm: &[(Harm::Outage, "{outage}, checksum not filled in")] },
     Cause { check: "ChecksumDrop", name: "Corruption", headline: "corrupt packets dropped", by_harm: &[(Harm::Outage, "{outage}, packets arrive corrupt")] },
+    Cause { check: "ChecksumDrop", name: "Unseen", headline: "packets with a wrong checksum dropped, too few seen to tell why", by_harm: &[] },
     Cause { check: "DriverChecksum", name: "UnsupportedProtocol", headline: "driver cannot fill in checksums", by_harm: &[] },
     Cause { check: "FragmentReassembly", name: "SharedBroadcastDomain", headline: "two interfaces in one broadcast domain", by_harm: &[(Harm::Unknown, "fragments collide between two interfaces in one segment"), (Harm::Loss, "datagrams lost between two interfaces in one segment"), (Harm::Outage, "no large datagram arrives, two interfaces are in one segment")] },
     Cause { check: "FragmentReassembly", name: "FragmentLoss", headline: "datagrams stay incomplete, fragments are missing", by_harm: &[(Harm::Loss, "datagrams lost, fragments are missing"), (Harm::Outage, "no large datagram arrives, fragments are missing")] },

@@ -28,6 +28,9 @@ pub struct Assessment {
     pub flows: Vec<String>,
     /// These flows are connections of which nothing got through any more.
     pub are_flows_dead: bool,
+    /// The urgency that it has from 3 packets on, whatever else follows: too few packets were seen to exclude a cause
+    /// that is so urgent.
+    pub at_least: Severity,
 }
 
 impl Assessment {
@@ -42,6 +45,7 @@ impl Assessment {
             is_towards_nobody: false,
             flows: Vec::new(),
             are_flows_dead: false,
+            at_least: Severity::Info,
         }
     }
 
@@ -96,6 +100,14 @@ impl Assessment {
         Self { flows, ..self }
     }
 
+    /// The same, no less urgent than this.
+    pub fn no_less_than(self, severity: Severity) -> Self {
+        Self {
+            at_least: self.at_least.max(severity),
+            ..self
+        }
+    }
+
     /// The lost part of all packets, where both are known.
     pub fn share(&self) -> Option<Share> {
         Some(Share {
@@ -106,6 +118,16 @@ impl Assessment {
 
     /// The urgency. It follows from the judgement only: no fixed rate decides it.
     pub fn severity(&self) -> Severity {
+        let is_one_of_few = self.packets.is_some_and(|packets| packets < WARN_PACKETS);
+        let proved = self.proved_severity();
+        if is_one_of_few || self.is_towards_nobody {
+            proved
+        } else {
+            proved.max(self.at_least)
+        }
+    }
+
+    fn proved_severity(&self) -> Severity {
         match self.harm {
             _ if self.is_decision() => Severity::Info,
             Harm::Outage if self.is_towards_nobody => Severity::Info,
@@ -177,6 +199,15 @@ mod tests {
             ..outage.by(Culprit::Here)
         };
         assert_eq!(nobody.severity(), Info);
+    }
+
+    #[test]
+    fn what_nobody_could_see_keeps_the_urgency_that_it_may_have() {
+        let unseen = |packets| Assessment::loss(packets, Some(1_000_000)).no_less_than(Critical);
+        assert_eq!(unseen(2).severity(), Info);
+        assert_eq!(unseen(3).severity(), Critical);
+        let milder = unseen(3).no_less_than(Warning);
+        assert_eq!(milder.severity(), Critical);
     }
 
     #[test]

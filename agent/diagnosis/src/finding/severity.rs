@@ -1,9 +1,10 @@
 //! The severity of a finding.
 
 /// The urgency of a finding, the least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Harmless, or context for another finding; never makes a node affected.
+    #[default]
     Info,
     /// Packets are lost, or will be.
     Warning,

@@ -16,7 +16,7 @@ use crate::{
     Window,
     detectors::kit::{Tally, harm},
     evidence::{Link, Namespace},
-    finding::{Assessment, Confidence, Culprit},
+    finding::{Assessment, Confidence, Culprit, Severity},
     packets::ip::IpPacket,
 };
 
@@ -50,7 +50,7 @@ pub(super) struct Broken<'a> {
 pub(super) enum Shows {
     /// The checksum of an IP header or of ICMP is wrong, which no sender leaves to the device.
     OtherChecksum,
-    /// No packet was sampled.
+    /// Too few packets were sampled to tell.
     Nothing,
     /// A sender writes one value whatever the packet is.
     FixedValue,
@@ -95,7 +95,8 @@ impl<'a> Lost<'a> {
         let of_protocol = self.candidates.carried(window);
         let carried = of_protocol.or_else(|| self.candidates.carried_by_device(window, lost));
         let samples = self.candidates.lost_samples(window);
-        harm::loss_of(&samples, self.tally.count, Culprit::Here, carried)
+        let loss = harm::loss_of(&samples, self.tally.count, Culprit::Here, carried);
+        harm::unless_dead(window, &self.tally, loss)
     }
 
     /// The forwarder that must have passed the packets on, if there is only one.
@@ -140,12 +141,14 @@ impl<'a> Broken<'a> {
         // Beside a proved loss a few packets that fit neither proof are no second fault (other flows' few samples).
         let is_explained = candidates.loss().is_some()
             && !(candidates.translated.is_empty() && candidates.other >= ENOUGH);
-        if candidates.trigger != Trigger::Checksum || is_explained {
+        let mut others = candidates.broken();
+        let is_unseen = others.any(|key| window.lacks_samples(key.index));
+        if candidates.trigger != Trigger::Checksum || is_explained && !is_unseen {
             return None;
         }
         let proofs_failed = candidates.half_made().next().is_none();
         let is_sure = candidates.only_other_checksums() || candidates.other >= ENOUGH;
-        let shows = Shows::of(candidates);
+        let shows = Shows::of(window, candidates);
         let mut tally = candidates.broken_tally();
         // A sender that writes one value flips no bits.
         let flips = flips::of(window, candidates).filter(|_| shows != Shows::FixedValue);
@@ -157,7 +160,7 @@ impl<'a> Broken<'a> {
             flipped: flips.count,
             shows,
             way: way::of(window, candidates),
-            confidence: if proofs_failed && is_sure {
+            confidence: if proofs_failed && is_sure && shows != Shows::Nothing {
                 Confidence::Likely
             } else {
                 Confidence::Possible
@@ -173,15 +176,23 @@ impl Broken<'_> {
         let of_protocol = self.candidates.carried(window);
         let of_protocol = of_protocol.filter(|_| self.flipped == 0);
         let carried = of_protocol.or_else(|| self.candidates.carried_by_device(window, lost));
-        harm::loss(window, &self.tally, Culprit::Unknown, carried)
+        let loss = harm::loss(window, &self.tally, Culprit::Unknown, carried);
+        match self.shows {
+            // A program here may have lost the checksums of a whole connection.
+            Shows::Nothing => loss.no_less_than(Severity::Critical),
+            _ => loss,
+        }
     }
 }
 
 impl Shows {
-    fn of(candidates: &Candidates<'_>) -> Self {
+    fn of(window: &Window<'_>, candidates: &Candidates<'_>) -> Self {
+        let mut broken = candidates.broken();
         if candidates.only_other_checksums() {
             Self::OtherChecksum
-        } else if candidates::judged(candidates.broken()) == 0 {
+        } else if candidates::judged(candidates.broken()) == 0
+            || broken.any(|key| window.lacks_samples(key.index))
+        {
             Self::Nothing
         } else if candidates.has_fixed_field {
             Self::FixedValue

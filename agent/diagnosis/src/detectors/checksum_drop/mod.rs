@@ -19,7 +19,7 @@ mod trigger;
 mod way;
 
 use self::{
-    judge::{Broken, Lost},
+    judge::{Broken, Lost, Shows},
     processes::Processes,
     text::corruption,
 };
@@ -29,7 +29,8 @@ use super::{
 };
 use crate::{
     Window,
-    causes::{CHECKSUM_DROP, CORRUPTION, Check, PARTIAL_CHECKSUM_LOST},
+    causes::{CHECKSUM_DROP, CORRUPTION, Check, PARTIAL_CHECKSUM_LOST, UNSEEN},
+    evidence::DropCount,
     finding::{Finding, Outcome, Unchecked},
 };
 
@@ -40,6 +41,14 @@ const NEEDS: &[Need] = &[
         "programs that pass frames on may be missing",
     ),
 ];
+
+/// A drop of which too few packets were seen to exclude that it lost a checksum elsewhere: what a filter or a route
+/// refuses while connection tracking finds packets invalid.
+pub(super) fn may_have_lost_checksum(window: &Window<'_>, index: usize, key: &DropCount) -> bool {
+    window.lacks_samples(index)
+        && trigger::of(window, key) == Some(trigger::Trigger::Elsewhere)
+        && trigger::finds_invalid(window, key)
+}
 
 /// The `ChecksumDrop` check.
 pub(super) struct ChecksumDrop;
@@ -102,7 +111,11 @@ fn broken_finding(window: &Window<'_>, broken: &Broken<'_>) -> Finding {
     let subject = broken.candidates.subject(window);
     let assessment = broken.assessment(window);
     let text = corruption::text(broken, &subject, &assessment);
-    let mut finding = Finding::new(&CORRUPTION, assessment, subject, text);
+    let cause = match broken.shows {
+        Shows::Nothing => &UNSEEN,
+        _ => &CORRUPTION,
+    };
+    let mut finding = Finding::new(cause, assessment, subject, text);
     finding.confidence = broken.confidence;
     broken.tally.measure(&mut finding);
     finding.evidence = corruption::evidence(window, broken);

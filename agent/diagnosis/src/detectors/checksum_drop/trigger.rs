@@ -86,15 +86,20 @@ pub(super) fn of(window: &Window<'_>, drop: &DropCount) -> Option<Trigger> {
             if MISDIRECTED.contains(reason)
                 || (reason.is_absent() && drop.location.is_of_any(site::ROUTING)) =>
         {
-            let node = window
-                .node_namespace()
-                .and_then(|node| node.increase(NamespaceCounter::ConntrackInvalid.name()));
-            let invalid = rose(NamespaceCounter::ConntrackInvalid.name()) == Some(true)
-                || node.is_some_and(|rise| rise > 0);
-            invalid.then_some(Trigger::Elsewhere)
+            finds_invalid(window, drop).then_some(Trigger::Elsewhere)
         }
         _ => None,
     }
+}
+
+/// Connection tracking found packets invalid, there or on the node.
+pub(super) fn finds_invalid(window: &Window<'_>, drop: &DropCount) -> bool {
+    let there = drop.netns.and_then(|netns| window.namespace(netns));
+    let mut namespaces = there.into_iter().chain(window.node_namespace());
+    namespaces.any(|namespace| {
+        let rise = namespace.increase(NamespaceCounter::ConntrackInvalid.name());
+        rise.is_some_and(|rise| rise > 0)
+    })
 }
 
 /// If the kernel gives no reasons, the namespace's counter of wrong checksums tells: what was freed there on arrival

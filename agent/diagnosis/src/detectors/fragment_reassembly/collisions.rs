@@ -28,6 +28,8 @@ pub(super) struct Collisions<'a> {
     pub(super) wholes: Range,
     /// Single fragments that arrived on such an interface.
     pub(super) strays: Range,
+    /// Packets that died where datagrams of the domain are lost, of which too few were seen to tell what they were.
+    pub(super) unseen: u64,
 }
 
 impl Range {
@@ -43,6 +45,9 @@ impl<'a> Collisions<'a> {
         let mut collisions = Self::default();
         for one in drops {
             let matching = one.matching(domain);
+            if one.may_be_of(domain) {
+                collisions.unseen = collisions.unseen.saturating_add(one.key.count);
+            }
             if matching == 0 {
                 continue;
             }

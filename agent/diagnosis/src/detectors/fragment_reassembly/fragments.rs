@@ -56,6 +56,8 @@ pub(super) struct FragmentDrops<'a> {
     pub(super) shortest_part: Option<usize>,
     /// Interfaces that the sampled packets came in on.
     pub(super) entered_on: BTreeSet<u32>,
+    /// Too few packets were sampled to tell what they were.
+    pub(super) is_unseen: bool,
 }
 
 impl Version {
@@ -141,6 +143,7 @@ pub(super) fn of_fragments<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<
                 not_last: 0,
                 shortest_part: None,
                 entered_on: BTreeSet::new(),
+                is_unseen: window.lacks_samples(drop),
             };
             let mut fragments = 0_u64;
             for sample in window.samples_of(drop) {
@@ -173,7 +176,10 @@ pub(super) fn of_fragments<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<
                     }
                 }
             }
-            (fragments + found.wholes > 0).then_some(found)
+            // What is given up in a queue is fragments, and what is refused may have been, whether a packet was seen or not.
+            let is_of_fragments = fragments + found.wholes > 0
+                || found.is_unseen && (found.place != Place::Reassembly || fragments > 0);
+            is_of_fragments.then_some(found)
         })
         .collect()
 }
@@ -210,6 +216,19 @@ impl FragmentDrops<'_> {
         }
         let of_domain = self.sampled.iter().filter(|ends| domain.fragments(ends));
         u64::try_from(of_domain.count()).unwrap_or(u64::MAX)
+    }
+
+    /// Nobody could tell what they were, and they died where datagrams of the domain are lost: on their way to a receiver,
+    /// or in a queue that was given up.
+    pub(super) fn may_be_of(&self, domain: &Domain<'_>) -> bool {
+        let is_there = match (self.place, self.key.netns) {
+            (Place::Reassembly, _) | (Place::Routing, None) => false,
+            (Place::Expiry, None) => true,
+            (Place::Routing | Place::Expiry, Some(netns)) => {
+                netns == domain.namespace.id && domain.has(self.key.ifindex)
+            }
+        };
+        self.is_unseen && is_there
     }
 
     /// Every sampled packet is of the domain's fragmented flows.

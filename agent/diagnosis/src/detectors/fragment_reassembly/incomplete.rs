@@ -75,7 +75,9 @@ impl<'a> Incomplete<'a> {
             of_domains.any(|other| other.drop == one.drop)
         };
         let here = drops.iter().filter(|one| {
-            one.version == version && is_in(window, namespace, one) && !collides(one)
+            // Of which no packet was seen, nothing tells whether copies met.
+            let is_seen = !one.sampled.is_empty();
+            is_seen && one.version == version && is_in(window, namespace, one) && !collides(one)
         });
         let (given_up, others): (Vec<_>, Vec<_>) = here.partition(|one| one.place == Place::Expiry);
         let fragments = count(given_up.iter().copied());

@@ -11,7 +11,7 @@ use crate::{
     Window,
     detectors::promiscuity::Openers,
     evidence::{FrameCopy, Link},
-    finding::{Assessment, Confidence, Culprit, FindingId, Harm, Verdict},
+    finding::{Assessment, Confidence, Culprit, FindingId, Harm, Severity, Verdict},
 };
 
 /// As many devices as one list of commands deals with.
@@ -98,7 +98,7 @@ impl<'a> Shared<'a> {
         } else {
             Culprit::Here
         };
-        match self.state {
+        let assessment = match self.state {
             State::Lost => {
                 let completed = self.domain.namespace.increase("Ip.ReasmOKs");
                 let died = self.collisions.wholes.at_least;
@@ -110,6 +110,12 @@ impl<'a> Shared<'a> {
                 ..Assessment::of(Harm::Unknown).by(culprit)
             },
             State::Collided | State::Copied => Assessment::none(),
+        };
+        // What was refused may have been datagrams whose copies were lost.
+        if self.collisions.unseen > 0 {
+            assessment.no_less_than(Severity::Warning)
+        } else {
+            assessment
         }
     }
 

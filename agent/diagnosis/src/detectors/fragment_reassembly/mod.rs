@@ -100,6 +100,7 @@ fn shared_finding(window: &Window<'_>, shared: &Shared<'_>) -> Finding {
     finding.caused_by.clone_from(&shared.caused_by);
     finding.evidence = text::proofs(window, shared);
     finding.details = text::details(domain);
+    finding.details.extend(text::unseen(shared.collisions));
     finding.remedies = remedies::of_domain(window, shared);
     finding
 }

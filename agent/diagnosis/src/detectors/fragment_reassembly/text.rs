@@ -6,7 +6,7 @@ pub(super) mod remedies;
 use std::net::IpAddr;
 
 use super::{
-    collisions::Range,
+    collisions::{Collisions, Range},
     domains::{Domain, Seen},
     fragments::{Ends, FragmentDrops, Place, Version},
     judge::{Shared, State, Unplaced},
@@ -232,6 +232,15 @@ fn filter_of(window: &Window<'_>, link: &Link) -> Proof {
     };
     let name = format!("{} promiscuity ({kind})", link.name);
     Proof::new(name, link.promiscuity, "users", "netlink")
+}
+
+/// The packets that nobody could look at.
+pub(super) fn unseen(collisions: &Collisions<'_>) -> Option<(&'static str, String)> {
+    let text = format!(
+        "too few of {} could be looked at, so some may have been datagrams that nobody got",
+        say::count(collisions.unseen, "dropped packet")
+    );
+    (collisions.unseen > 0).then_some(("Not seen", text))
 }
 
 pub(super) fn details(domain: &Domain<'_>) -> Vec<(&'static str, String)> {

@@ -62,7 +62,18 @@ pub(crate) fn loss(
     carried: Option<u64>,
 ) -> Assessment {
     let samples: Vec<&PacketSample> = tally.samples(window).collect();
-    loss_of(&samples, tally.count, culprit, carried)
+    let loss = loss_of(&samples, tally.count, culprit, carried);
+    unless_dead(window, tally, loss)
+}
+
+/// The same judgement; where too few of the packets were seen to tell whether a flow died, no less urgent than that
+/// outage would be.
+pub(crate) fn unless_dead(window: &Window<'_>, tally: &Tally, loss: Assessment) -> Assessment {
+    if !tally.lacks_samples(window) {
+        return loss;
+    }
+    let outage = Assessment::of(Harm::Outage).by(loss.culprit);
+    loss.no_less_than(outage.severity())
 }
 
 /// The same for these samples of the lost packets. An outage whose culprit is not here leaves a loss that is critical
@@ -163,6 +174,28 @@ mod tests {
         let elsewhere = (Harm::Outage, Severity::Warning);
         assert_eq!(judged(Culprit::Unknown, Some(1_000_000)), elsewhere);
         assert_eq!(judged(Culprit::Unknown, None), elsewhere);
+    }
+
+    #[test]
+    fn loss_of_which_nothing_was_seen_is_as_urgent_as_a_dead_flow() {
+        let keys = vec![ipv4_drops(NODE, 2, "TCP_CSUM", "tcp_v4_rcv", 100)];
+        let mut window = window(Vec::new(), keys);
+        let judged = |window: &crate::evidence::EvidenceWindow, culprit| {
+            let window = Window::of(window);
+            let counts = &window.drops.value().expect("drops").counts;
+            let tally = counts.iter().enumerate().collect();
+            let judged = loss(&window, &tally, culprit, Some(1_000_000));
+            (judged.harm, judged.severity())
+        };
+        drops_of(&mut window).samples.clear();
+        let unseen = judged(&window, Culprit::Here);
+        assert_eq!(unseen, (Harm::Loss, Severity::Critical));
+        drops_of(&mut window).samples = (0..3).map(|n| segment(n, ACK, b"x")).collect();
+        let unseen = judged(&window, Culprit::Unknown);
+        assert_eq!(unseen, (Harm::Loss, Severity::Warning));
+        drops_of(&mut window).samples = (0..4).map(|n| segment(n, ACK, b"x")).collect();
+        let seen = judged(&window, Culprit::Here);
+        assert_eq!(seen, (Harm::Loss, Severity::Info));
     }
 
     #[test]

@@ -78,6 +78,11 @@ impl Tally {
         self.keys.iter().flat_map(|key| window.samples_of(*key))
     }
 
+    /// Too few packets of some key were seen.
+    pub(crate) fn lacks_samples(&self, window: &Window<'_>) -> bool {
+        self.keys.iter().any(|key| window.lacks_samples(*key))
+    }
+
     /// Gives the finding the number of drops, and the times of the first and the last.
     pub(crate) fn measure(&self, finding: &mut Finding) {
         finding.count = self.count;

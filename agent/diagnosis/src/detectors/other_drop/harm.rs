@@ -11,7 +11,7 @@ use crate::{
     Window,
     detectors::kit::{Tally, harm},
     evidence::{LinkKind, PacketSample},
-    finding::{Assessment, Culprit, Harm},
+    finding::{Assessment, Culprit, Harm, Severity},
     kernel::{
         DeviceCounter,
         site::{Layer, Raises},
@@ -46,7 +46,20 @@ pub(super) struct Silent {
 
 impl Group<'_> {
     /// The judgement on these drops.
+    ///
+    /// Where too few packets were seen to exclude an urgent cause, it is no decision and no less urgent.
     pub(super) fn assess(&self, window: &Window<'_>) -> Assessment {
+        let assessed = self.assess_class(window);
+        if self.drops.at_least == Severity::Info {
+            return assessed;
+        }
+        Assessment {
+            decision: None,
+            ..assessed.no_less_than(self.drops.at_least)
+        }
+    }
+
+    fn assess_class(&self, window: &Window<'_>) -> Assessment {
         let tally = &self.drops.tally;
         let outage = |culprit| harm::outage(window, tally, culprit);
         match self.class() {

@@ -13,12 +13,15 @@ use super::{
 };
 use crate::{
     Window,
-    detectors::kit::{self, Tally, unclaimed},
+    detectors::{
+        checksum_drop::may_have_lost_checksum,
+        kit::{self, Tally, unclaimed},
+    },
     evidence::{DropCount, Link, Namespace, NetnsId, PacketSample},
     finding::{
         Assessment, Confidence, Culprit, Decision, Finding, Harm, Outcome, Severity, Verdict,
     },
-    kernel::{Reason, Site},
+    kernel::{Reason, Site, site},
     packets::{ip::IpPacket, protocols::is_group_only},
 };
 
@@ -55,6 +58,8 @@ pub(super) struct Drops {
     pub(super) site: Option<&'static Site>,
     /// Packets of the same keys that nobody misses; the tally is without them.
     pub(super) noise: u64,
+    /// The urgency of a cause that too few packets were seen to exclude.
+    pub(super) at_least: Severity,
 }
 
 /// Drops that belong to no known device or namespace of this node.
@@ -67,6 +72,8 @@ pub(super) struct Nowhere {
     lost: Tally,
     /// The decision that all of them are; `None` where some are none.
     decision: Option<Decision>,
+    /// As [`Drops::at_least`].
+    at_least: Severity,
 }
 
 /// Everything that is left for this check.
@@ -174,6 +181,7 @@ impl Nowhere {
             false => self.decision.zip(decision).map(|(all, one)| all.and(one)),
         };
         self.tally.add(index, key);
+        self.at_least = self.at_least.max(unexcluded(window, index, key));
         let mut samples = window.samples_of(index).peekable();
         let is_sampled = samples.peek().is_some();
         if is_sampled && !samples.any(|sample| has_end_here(window, sample)) {
@@ -195,10 +203,11 @@ impl Nowhere {
                 count => Assessment::loss(count, None).with_flows(unknown.flows),
             }
         });
+        let is_unseen = self.at_least > Severity::Info;
         Assessment {
-            // What a full map did not tell apart may be anything.
-            decision: self.decision.filter(|_| lost == 0),
-            ..judged
+            // What a full map did not tell apart, or nobody saw, may be anything.
+            decision: self.decision.filter(|_| lost == 0 && !is_unseen),
+            ..judged.no_less_than(self.at_least)
         }
     }
 
@@ -259,7 +268,7 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
             continue;
         };
         let cause = cause_of(key);
-        groups
+        let drops = &mut groups
             .entry((namespace.id, link.map(|link| link.ifindex), cause))
             .or_insert_with(|| Group {
                 cause,
@@ -267,8 +276,10 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
                 link,
                 drops: Drops::default(),
             })
-            .drops
-            .add_without_noise(index, key, row, table::noise_in(key, &around));
+            .drops;
+        drops.add_without_noise(index, key, row, table::noise_in(key, &around));
+        let unexcluded = unexcluded(window, index, key);
+        drops.at_least = drops.at_least.max(unexcluded);
     }
     let groups = with_symptoms_folded(groups.into_values().collect());
     let judged = groups.into_iter().map(|group| Judged {
@@ -279,6 +290,20 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
     let has_reasons = window.drops.value().is_some_and(|drops| drops.has_reasons);
     leftovers.list(judged.collect(), has_reasons);
     leftovers
+}
+
+/// The urgency of the causes of other checks that only packets prove, and of which too few were seen.
+fn unexcluded(window: &Window<'_>, index: usize, key: &DropCount) -> Severity {
+    let is_unseen = window.lacks_samples(index);
+    let is_super_frame = key.reason == Reason::SKB_BAD_GSO;
+    let is_given_up = key.location.is_of_any(site::REASSEMBLY_EXPIRY);
+    if is_unseen && is_super_frame || may_have_lost_checksum(window, index, key) {
+        Severity::Critical
+    } else if is_unseen && is_given_up {
+        Severity::Warning
+    } else {
+        Severity::Info
+    }
 }
 
 /// A queue of packets for a neighbour overflows because the neighbour does not answer: one fault, one finding.

@@ -250,7 +250,13 @@ mod transmit {
     }
 
     fn inline() -> Vec<PacketSample> {
-        vec![sample(inline_packet(6)), sample(inline_packet(6))]
+        let segment = |sequence| {
+            let mut packet = inline_packet(6);
+            let at = packet.len() - 13;
+            packet[at] = sequence;
+            sample(packet)
+        };
+        (0..4).map(segment).collect()
     }
 
     #[test]

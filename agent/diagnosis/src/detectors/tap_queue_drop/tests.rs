@@ -61,6 +61,9 @@ fn full(link: Link, reason: &str, location: &str) -> EvidenceWindow {
         bytes: PACKET.to_vec(),
         ..PacketSample::default()
     }];
+    // The others of the first four say nothing.
+    let others = vec![PacketSample::default(); 3];
+    drops_of(&mut window).samples.extend(others);
     window
 }
 

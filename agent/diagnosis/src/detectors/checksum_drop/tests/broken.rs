@@ -56,17 +56,19 @@ fn broken_bytes_are_corruption_by_their_share() {
 #[test]
 fn each_protocol_is_judged_by_its_own_count() {
     let mut window = broken(10);
-    let datagram = [0x1f, 0x90, 0x1f, 0x91, 0, 9, 0xde, 0xad, 7];
+    let payload = [0x1f, 0x90, 0x1f, 0x91, 0, 9, 0xde, 0xad, 7];
     let drops = drops_of(&mut window);
     drops
         .counts
         .push(ipv4_drops(RECEIVER, 2, "UDP_CSUM", "__udp4_lib_rcv", 200));
-    drops.samples.push(PacketSample {
+    let datagram = |bytes| PacketSample {
         key: 1,
         network_offset: Some(0),
-        bytes: ipv4_packet(17, &datagram),
+        bytes,
         ..PacketSample::default()
-    });
+    };
+    drops.samples.push(datagram(ipv4_packet(17, &payload)));
+    drops.samples.extend(vec![datagram(Vec::new()); 3]);
     let server = &mut window.namespaces[2];
     server.counters.insert("Tcp.InSegs".to_owned(), 110);
     server.counters.insert("Udp.InDatagrams".to_owned(), 50);

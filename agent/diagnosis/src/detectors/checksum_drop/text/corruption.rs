@@ -31,8 +31,8 @@ pub(crate) fn text(found: &Broken<'_>, subject: &Subject, assessment: &Assessmen
             "The kernel found the checksum of the IP header or of ICMP wrong. No sender leaves these to the device, so \
              {changed}."
         ),
-        Shows::Nothing => "The kernel found the checksum wrong. No packet was sampled, so whether bytes broke or a \
-                           program passed on a checksum that was not filled in is not known."
+        Shows::Nothing => "The kernel found the checksum wrong. Too few of these packets were sampled, so whether bytes \
+                           broke or a program passed on a checksum that was not filled in is not known."
             .to_owned(),
         Shows::FixedValue => "The kernel found the checksum wrong. The checksum field holds the same value in packets \
                               of different lengths or addresses, so a program writes a fixed value instead of a sum."

@@ -159,7 +159,7 @@ fn failures_of_another_flow_make_no_datagram_lost() {
     let other = packet([192, 0, 2, 9].into(), 9, 1500, 0x2000);
     drops_of(&mut window)
         .samples
-        .push(sample(1, MEMBER, 1500, other));
+        .extend(vec![sample(1, MEMBER, 1500, other); 4]);
     count(&mut window.namespaces[0], 40, 5);
     window.frame_copies = watched(vec![copies_of_fragments(120)]);
     assert_eq!(

@@ -286,10 +286,11 @@ fn decisions_never_push_what_may_hurt_out_of_the_list() {
 
 #[test]
 fn a_full_buffer_keeps_its_harm_without_a_device() {
-    let window = window(vec![
+    let mut window = window(vec![
         drops(None, "SOCKET_RCVBUFF", "udp_queue_rcv_one_skb", 400),
         drops(None, "NEW_REASON", "foo", 5),
     ]);
+    drops_of(&mut window).samples.clear();
     let outcome = diagnose(&window);
     let finding = only(&outcome);
     assert_eq!(finding.id.as_str(), "OtherDrop/NoDevice");
