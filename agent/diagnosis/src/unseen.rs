@@ -53,7 +53,10 @@ mod tests {
 
     #[test]
     fn a_finding_says_that_no_packet_was_seen_and_is_less_sure() {
-        let mut evidence = window(Vec::new(), vec![ipv4_drops(NODE, 2, "TCP_CSUM", "tcp_v4_rcv", 9)]);
+        let mut evidence = window(
+            Vec::new(),
+            vec![ipv4_drops(NODE, 2, "TCP_CSUM", "tcp_v4_rcv", 9)],
+        );
         let told = |evidence: &crate::evidence::EvidenceWindow| {
             let assessment = Assessment::loss(9, None);
             let mut finding = Finding::new(&CORRUPTION, assessment, Subject::default(), text());

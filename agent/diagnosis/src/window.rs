@@ -119,8 +119,14 @@ impl<'e> Window<'e> {
     /// Fewer packets of this drop key were seen than the probe samples of each: the ring was full, or the evidence was
     /// cut.
     pub fn lacks_samples(&self, drop: usize) -> bool {
-        let counts = self.evidence.drops.value().map_or(&[][..], |drops| &drops.counts);
-        let wanted = counts.get(drop).map_or(0, |key| key.count.min(FIRST_SAMPLES));
+        let counts = self
+            .evidence
+            .drops
+            .value()
+            .map_or(&[][..], |drops| &drops.counts);
+        let wanted = counts
+            .get(drop)
+            .map_or(0, |key| key.count.min(FIRST_SAMPLES));
         let seen = self.samples.get(&drop).map_or(0, Vec::len);
         u64::try_from(seen).is_ok_and(|seen| seen < wanted)
     }

@@ -41,7 +41,10 @@ fn count(findings: &[Finding], severity: Severity) -> u64 {
 }
 
 fn says_unseen(finding: &Finding) -> bool {
-    finding.details.iter().any(|(label, _)| *label == "Not seen")
+    finding
+        .details
+        .iter()
+        .any(|(label, _)| *label == "Not seen")
 }
 
 /// The way in which a warning of the whole recording became milder, or another cause without a word.
@@ -58,7 +61,11 @@ fn milder(whole: &Diagnosis, less: &Diagnosis) -> Option<String> {
             .iter()
             .any(|one| one.severity() >= severity && says_unseen(one));
         if !enough || !told {
-            return Some(format!("{} {severity:?} {}", finding.id.as_str(), finding.count));
+            return Some(format!(
+                "{} {severity:?} {}",
+                finding.id.as_str(),
+                finding.count
+            ));
         }
     }
     None
@@ -84,7 +91,12 @@ fn show(diagnosis: &Diagnosis) -> String {
 }
 
 fn name(file: &Path) -> String {
-    let parts: Vec<_> = file.iter().rev().take(2).map(|part| part.to_string_lossy()).collect();
+    let parts: Vec<_> = file
+        .iter()
+        .rev()
+        .take(2)
+        .map(|part| part.to_string_lossy())
+        .collect();
     parts.join(" on ")
 }
 
@@ -96,11 +108,17 @@ fn without_samples_no_verdict_gets_milder() {
         for (kept, keeps) in KEPT {
             let less = with_samples(&recording.evidence, keeps);
             let less = diagnose(&less, &Settings::default());
-            let invented = invented(&whole, &less).map(|one| format!("invents {}", one.id.as_str()));
+            let invented =
+                invented(&whole, &less).map(|one| format!("invents {}", one.id.as_str()));
             if let Some(what) = milder(&whole, &less).or(invented) {
                 wrong.push(format!("{}, {kept}: {what}\n{}", name(&file), show(&less)));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
