@@ -79,7 +79,7 @@ impl Budget {
     }
 
     /// The budget within a limit in bytes.
-    fn within(limit: Option<u64>) -> Arc<Self> {
+    pub(crate) fn within(limit: Option<u64>) -> Arc<Self> {
         let room = limit.map(|limit| (limit - limit / REST).saturating_sub(LOAD_BYTES));
         let taken = Mutex::new(0);
         Arc::new(Self { room, taken })

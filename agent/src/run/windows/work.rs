@@ -174,3 +174,45 @@ impl Work for Engine {
         Ok(Some(outcome))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::PathBuf, time::Duration};
+
+    use super::*;
+    use crate::memory::MEBIBYTE;
+
+    #[test]
+    fn without_room_nothing_is_read_and_the_reason_has_numbers() {
+        let engine = Engine {
+            kernel: Arc::new(Kernel::load()),
+            budget: Budget::within(Some(64 * MEBIBYTE)),
+            map_bytes: 3 * MEBIBYTE,
+        };
+        let order = Order {
+            key: RunKey {
+                name: "a".to_owned(),
+                uid: "u".to_owned(),
+                generation: 1,
+            },
+            attempts: 1,
+            request: Request {
+                node: "n".to_owned(),
+                host_root: PathBuf::from("/"),
+                duration: Duration::from_secs(3600),
+                pods: true,
+            },
+            wanted: Arc::new(Mutex::new(Wanted {
+                settings: Settings::default(),
+                unchecked: Vec::new(),
+            })),
+        };
+        let mut reached = |stage| panic!("{stage:?}");
+        let refused = engine.run(&order, &Stop::default(), &mut reached);
+        let text = refused.unwrap_err().to_string();
+        assert!(
+            text.contains("about 9 MiB") && text.contains("1 MiB are free"),
+            "{text}"
+        );
+    }
+}
