@@ -165,3 +165,35 @@ fn a_page_is_read_as_it_is_written() {
     ]);
     assert_eq!(rows(&page(&rows_of_page)), rows_of_page);
 }
+
+/// The lines within which a person must find what to do.
+const FIRST_LINES: usize = 6;
+
+#[test]
+fn what_to_do_stands_within_the_first_lines() {
+    let mut late = Vec::new();
+    let mut lines: Vec<usize> = Vec::new();
+    for (file, recording) in recordings() {
+        let window = &recording.evidence;
+        let diagnosis = diagnose(window, &Settings::default());
+        let text = render(&report(window, &diagnosis), Style::new(None, false, false));
+        let head = text.lines().take_while(|line| !line.starts_with('['));
+        let mut acts = (1..)
+            .zip(head)
+            .filter(|(_, text)| text.starts_with("  Do "));
+        let Some((line, _)) = acts.next() else {
+            continue;
+        };
+        lines.push(line);
+        if line > FIRST_LINES {
+            late.push(format!("{}: {line}", name(&file)));
+        }
+    }
+    lines.sort_unstable();
+    let median = lines.get(lines.len() / 2);
+    println!(
+        "{} recordings have an act, at line {median:?} in the median",
+        lines.len()
+    );
+    assert!(late.is_empty(), "{}", late.join("\n"));
+}
