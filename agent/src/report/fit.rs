@@ -83,7 +83,7 @@ fn fit_result(result: &mut RunResult, budget: usize) {
         return;
     }
     fit_unchecked(result, budget / 8);
-    fit_verdict(result, budget / 5);
+    fit_verdict(result, budget / 8);
     while bytes(&result.resolved) > budget / 8 && result.resolved.pop().is_some() {}
     let mut findings = std::mem::take(&mut result.findings);
     let mut ledger = std::mem::take(&mut result.ledger);
@@ -145,7 +145,7 @@ fn fit_verdict(result: &mut RunResult, budget: usize) {
         }
         verdict.next = None;
         // The sentence goes last: findings and `unchecked` say most of the rest.
-        verdict.about.truncate(length / 64);
+        verdict.about.truncate(length / 128);
         cut(&mut verdict.checked, length / 4);
         cut(&mut verdict.sentence, length);
     }
