@@ -38,6 +38,7 @@ Examples:
   netdiag-agent diagnose -o yaml --fail-on warning            for scripts: 3 found, 4 could not look
   netdiag-agent diagnose --record node-17.json.gz             keep the evidence
   netdiag-agent diagnose --record public.json.gz --anonymise  keep it without names and addresses
+  netdiag-agent diagnose --replay node.json.gz --record public.json.gz --anonymise  the same of an older one
   netdiag-agent diagnose --replay node-17.json.gz -o wide     the same elsewhere, without root
 
 A window lasts 35 s because LLDP comes every 30 s, and a failed reassembly shows after 30 s.
@@ -73,7 +74,7 @@ pub struct DiagnoseArgs {
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     pub output: Output,
     /// Write the evidence to this file too, compressed if its name ends with .gz
-    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// Replace names and addresses in the recording, and blank what packets carried
     #[arg(long, requires = "record")]
@@ -283,11 +284,7 @@ mod tests {
 
     #[test]
     fn a_replay_refuses_what_it_cannot_heed() {
-        for other in [
-            ["--record", "a"],
-            ["--duration", "5s"],
-            ["--host-root", "/x"],
-        ] {
+        for other in [["--duration", "5s"], ["--host-root", "/x"]] {
             let arguments = ["diagnose", "--replay", "r.json", other[0], other[1]];
             assert_eq!(
                 parse(&arguments).unwrap_err().kind(),
@@ -301,6 +298,8 @@ mod tests {
         let error = parse(&["diagnose", "--anonymise"]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
         assert!(diagnose_args(&["--record", "r.json", "--anonymise"]).anonymise);
+        let older = ["--replay", "r.json", "--record", "s.json", "--anonymise"];
+        assert!(diagnose_args(&older).replay.is_some());
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum Error {
     Replay { source: recording::ReadError },
     #[error(transparent)]
     Record { source: recording::WriteError },
+    #[error("failed to get a random number for the anonymised recording")]
+    Seed { source: io::Error },
     #[error("failed to watch this host")]
     Watch { source: tokio::task::JoinError },
     #[error("failed to listen for signals")]
@@ -75,18 +77,18 @@ pub async fn run(args: DiagnoseArgs) -> Result<Gate, Error> {
     let settings = Settings::new(checks, &interfaces, &[], true, min_severity.into())
         .map_err(|source| Error::Settings { source })?;
     let mut ended_before_ms = None;
-    let window = match &replay {
+    if let Some(path) = &record {
+        recording::check_writable(path).map_err(|source| Error::Record { source })?;
+    }
+    let (header, window) = match &replay {
         Some(path) => {
             let recording = recording::read(path).map_err(|source| Error::Replay { source })?;
-            let window = recording.evidence;
-            let node = format!("{} ({})", window.node.name, window.node.kernel);
+            let node = &recording.evidence.node;
+            let node = format!("{} ({})", node.name, node.kernel);
             eprintln!("netdiag: replaying what {} saw", printable(&node));
-            window
+            (Some(recording.header), recording.evidence)
         }
         None => {
-            if let Some(path) = &record {
-                recording::check_writable(path).map_err(|source| Error::Record { source })?;
-            }
             let request = Request {
                 node: collect::host_name(),
                 host_root,
@@ -98,7 +100,7 @@ pub async fn run(args: DiagnoseArgs) -> Result<Gate, Error> {
                 eprintln!("netdiag: interrupted, this is what was seen until then");
                 ended_before_ms = u64::try_from(duration.as_millis()).ok();
             }
-            window
+            (None, window)
         }
     };
     let diagnosis = Diagnosis {
@@ -110,7 +112,14 @@ pub async fn run(args: DiagnoseArgs) -> Result<Gate, Error> {
     let gate = judge(&diagnosis, &window, fail_on.map(Severity::from));
     // Afterwards, so that a full disk does not cost the result.
     if let Some(path) = &record {
-        keep(path, window, anonymise)?;
+        let recording = match header {
+            Some(header) => Recording {
+                header,
+                evidence: window,
+            },
+            None => Recording::of(window),
+        };
+        keep(path, recording, anonymise)?;
     }
     Ok(gate)
 }
@@ -147,10 +156,12 @@ async fn watch(request: Request) -> Result<Collected, Error> {
     joined.map_err(|source| Error::Watch { source })
 }
 
-fn keep(path: &Path, window: EvidenceWindow, anonymise: bool) -> Result<(), Error> {
-    let recording = Recording::of(window);
+fn keep(path: &Path, recording: Recording, anonymise: bool) -> Result<(), Error> {
     let (recording, holds) = match anonymise {
-        true => (recording.anonymised(), "without names and addresses"),
+        true => {
+            let seed = recording::random_seed().map_err(|source| Error::Seed { source })?;
+            (recording.anonymised(seed), "without names and addresses")
+        }
         false => (recording, "it holds addresses and parts of packets"),
     };
     recording::write(path, &recording).map_err(|source| Error::Record { source })?;

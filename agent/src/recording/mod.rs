@@ -22,11 +22,16 @@ mod tests;
 #[cfg(test)]
 mod without_samples;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use read::parse;
 pub use read::{ReadError, read};
 pub use scenario::{ExpectedFinding, Scenario};
 pub use write::{WriteError, check_writable, write};
 
+use std::io;
+
 use netdiag_diagnosis::EvidenceWindow;
+use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 
 /// The name of the format in the file.
@@ -86,7 +91,7 @@ impl Recording {
             node: evidence.node.name.clone(),
             kernel: evidence.node.kernel.clone(),
             architecture: evidence.node.architecture.clone(),
-            recorded_by: format!("netdiag-agent {}", env!("CARGO_PKG_VERSION")),
+            recorded_by: recorder(),
             btf_sha256: kernel_types::sha256(),
             anonymised: false,
             scenario: None,
@@ -95,17 +100,38 @@ impl Recording {
     }
 
     /// The same with addresses and names replaced, so that it can be shown to others. It gives the same findings, up to
-    /// the names in them.
-    pub fn anonymised(self) -> Self {
-        let evidence = netdiag_diagnosis::anonymise(&self.evidence, fastrand::u64(..));
+    /// the names in them. The seed is that of [`random_seed`], and is kept nowhere.
+    pub fn anonymised(self, seed: u128) -> Self {
+        let evidence = netdiag_diagnosis::anonymise(&self.evidence, seed);
         Self {
             header: Header {
                 node: evidence.node.name.clone(),
+                kernel: evidence.node.kernel.clone(),
+                architecture: evidence.node.architecture.clone(),
+                recorded_by: recorder(),
+                btf_sha256: None,
                 anonymised: true,
                 scenario: None,
-                ..self.header
             },
             evidence,
         }
     }
+}
+
+fn recorder() -> String {
+    format!("netdiag-agent {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// A number of the system's random source (getrandom(2)), for [`Recording::anonymised`].
+///
+/// # Errors
+/// `ENOSYS` where a filter forbids the call.
+pub fn random_seed() -> io::Result<u128> {
+    let mut seed = [0; size_of::<u128>()];
+    // Up to 256 bytes come at once or not at all.
+    let length = getrandom(&mut seed, GetRandomFlags::empty())?;
+    if length < seed.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(u128::from_ne_bytes(seed))
 }

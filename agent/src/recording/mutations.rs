@@ -23,7 +23,7 @@ fn replay(bytes: &[u8]) -> bool {
         return false;
     };
     show(&recording);
-    show(&recording.anonymised());
+    show(&recording.anonymised(42));
     true
 }
 

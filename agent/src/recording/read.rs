@@ -119,7 +119,7 @@ fn decompress(bytes: &[u8], path: &Path) -> Result<Vec<u8>, ReadError> {
     })
 }
 
-pub(super) fn parse(text: &[u8], path: &Path) -> Result<Recording, ReadError> {
+pub(crate) fn parse(text: &[u8], path: &Path) -> Result<Recording, ReadError> {
     let path = || path.to_owned();
     let damaged = |source: serde_json::Error| ReadError::Damaged {
         path: path(),

@@ -3,9 +3,8 @@
 //! Each pattern names every field, for the same reason as those of [`Anonymiser`](super::Anonymiser).
 
 use crate::evidence::{
-    BondSettings, BondSlave, BridgePort, BridgeSettings, CpuBacklog, DropCount,
-    ExplainedRetransmissions, GroCount, GroReceive, LinkStats, Lost, MacvlanSettings, Membership,
-    Peer, Retransmissions, Softnet, SoftnetCounters, VlanSettings,
+    BondSlave, BridgePort, BridgeSettings, CpuBacklog, GroCount, LinkStats, Lost, Membership, Peer,
+    Softnet, SoftnetCounters, VlanSettings,
 };
 
 const _: fn(Lost) = |Lost {
@@ -42,35 +41,16 @@ const _: fn(BridgePort) = |BridgePort {
                                unicast_flood: _,
                                state: _,
                            }| {};
-const _: fn(BondSettings) = |BondSettings {
-                                 mode: _,
-                                 active_slave: _,
-                             }| {};
 const _: fn(BondSlave) = |BondSlave {
                               active: _,
                               mii_up: _,
                           }| {};
 const _: fn(VlanSettings) = |VlanSettings { id: _ }| {};
-const _: fn(MacvlanSettings) = |MacvlanSettings {
-                                    mode: _,
-                                    no_promiscuity: _,
-                                }| {};
 const _: fn(Membership) = |Membership {
                                ifindex: _,
                                kind: _,
                                count: _,
                            }| {};
-const _: fn(DropCount) = |DropCount {
-                              netns: _,
-                              ifindex: _,
-                              ethertype: _,
-                              reason: _,
-                              location: _,
-                              at_least: _,
-                              count: _,
-                              first_ms: _,
-                              last_ms: _,
-                          }| {};
 const _: fn(Softnet) = |Softnet {
                             max_backlog: _,
                             cpus: _,
@@ -85,12 +65,6 @@ const _: fn(SoftnetCounters) = |SoftnetCounters {
                                     dropped: _,
                                     time_squeeze: _,
                                 }| {};
-const _: fn(GroReceive) = |GroReceive {
-                               backend: _,
-                               lost: _,
-                               unread: _,
-                               counts: _,
-                           }| {};
 const _: fn(GroCount) = |GroCount {
                              netns: _,
                              ifindex: _,
@@ -99,18 +73,3 @@ const _: fn(GroCount) = |GroCount {
                              merged: _,
                              held: _,
                          }| {};
-const _: fn(Retransmissions) = |Retransmissions {
-                                    backend: _,
-                                    segments: _,
-                                    explained: _,
-                                    lost: _,
-                                }| {};
-const _: fn(ExplainedRetransmissions) = |ExplainedRetransmissions {
-                                             netns: _,
-                                             ifindex: _,
-                                             ethertype: _,
-                                             reason: _,
-                                             location: _,
-                                             segments: _,
-                                             late: _,
-                                         }| {};

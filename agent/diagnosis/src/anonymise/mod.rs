@@ -1,43 +1,47 @@
 //! Evidence without the names and addresses of those it was taken from, for people who want to show it to others.
 //!
 //! Each name and address is replaced by the same other one wherever it stands, so that what belongs together still does
-//! and detectors come to the same findings. What cannot be replaced with sense (payloads of packets, lines of the
-//! kernel log about other things) is blanked. Counts, times, indexes, process ids and the kernel's own names stay.
+//! and detectors come to the same findings. Only what is known stays: counts, times, indexes, process ids, the kernel's
+//! own names, the agent's own words, and lines of the kernel log of a known shape. Everything else goes.
 
 mod addresses;
 mod announcements;
 mod kept;
+mod log_lines;
 mod names;
 mod packets;
 mod sums;
+mod texts;
 
 #[cfg(test)]
 mod tests;
 
-use crate::evidence::{
-    Address, Drops, EvidenceWindow, FrameCopies, FrameCopy, GroReceive, KernelLogLine, Link,
-    Namespace, NodeFacts, Observed, OnDemand, Owner, PacketSocket, Pod, ProtocolHandler,
-    Retransmissions, Softnet, TunHolder,
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    evidence::{
+        Address, BondSettings, DropCount, Drops, EvidenceWindow, ExplainedRetransmissions,
+        FrameCopies, FrameCopy, GroReceive, KernelLogLine, Link, LinkKind, MacvlanSettings,
+        Namespace, NodeFacts, Observed, OnDemand, Owner, PacketSocket, Pod, ProtocolHandler,
+        Retransmissions, Softnet, TunHolder,
+    },
+    kernel::{Function, Reason},
 };
 use addresses::Addresses;
 use names::Names;
 
-/// The text that detectors look for in lines of the kernel log. Other lines may contain anything about the node and are
-/// blanked.
-const TELLING: [&str; 5] = [
-    "promiscuous mode",
-    "checksum",
-    "csum",
-    "table full",
-    "table overflow",
-];
+/// Machines that the agent runs on, as `uname -m` names them.
+const ARCHITECTURES: [&str; 2] = ["aarch64", "x86_64"];
+/// The kernel's own names are shorter: KSYM_NAME_LEN is 128 at first, 512 today, and few come near.
+const LONGEST_SYMBOL: usize = 128;
 
 /// The same window with names and addresses replaced. The seed chooses the replacement: whoever knows it can undo that
 /// of addresses, so take a random one and forget it.
-pub fn anonymise(window: &EvidenceWindow, seed: u64) -> EvidenceWindow {
+pub fn anonymise(window: &EvidenceWindow, seed: u128) -> EvidenceWindow {
     let mut anonymiser = Anonymiser {
         addresses: Addresses::new(seed),
         names: Names::default(),
+        drivers: BTreeSet::new(),
     };
     anonymiser.learn(window);
     let mut new = window.clone();
@@ -50,6 +54,8 @@ pub fn anonymise(window: &EvidenceWindow, seed: u64) -> EvidenceWindow {
 struct Anonymiser {
     addresses: Addresses,
     names: Names,
+    /// Of the window's links.
+    drivers: BTreeSet<String>,
 }
 
 impl Anonymiser {
@@ -58,6 +64,7 @@ impl Anonymiser {
         self.names.of("node", &window.node.name);
         for link in window.links() {
             self.names.of_interface(&link.name, link.kind.as_ref());
+            self.drivers.extend(link.driver.clone());
         }
         for namespace in &window.namespaces {
             self.namespace(&mut namespace.clone());
@@ -95,12 +102,12 @@ impl Anonymiser {
         self.each(links, Self::link);
         self.each(packet_sockets, Self::packet_socket);
         self.each(tun_holders, Self::tun_holder);
-        self.each(kernel_log, Self::log_line);
+        self.observed(kernel_log, Self::log);
         self.observed(drops, Self::drops);
         self.observed(softnet, |_, _: &mut Softnet| {});
         self.on_demand(frame_copies, Self::frame_copies);
-        self.on_demand(gro, |_, _: &mut GroReceive| {});
-        self.on_demand(retransmissions, |_, _: &mut Retransmissions| {});
+        self.on_demand(gro, Self::gro);
+        self.on_demand(retransmissions, Self::retransmissions);
     }
 
     fn observed<T>(&mut self, evidence: &mut Observed<T>, change: impl FnOnce(&mut Self, &mut T)) {
@@ -142,11 +149,17 @@ impl Anonymiser {
     fn node(&mut self, node: &mut NodeFacts) {
         let NodeFacts {
             name,
-            kernel: _,
-            architecture: _,
-            os_image: _,
+            kernel,
+            architecture,
+            os_image,
         } = node;
         self.name("node", name);
+        *kernel = without_local_version(kernel);
+        // Who builds images and devices writes there what they like.
+        *os_image = None;
+        if !ARCHITECTURES.contains(&architecture.as_str()) {
+            architecture.clear();
+        }
     }
 
     fn namespace(&mut self, namespace: &mut Namespace) {
@@ -160,9 +173,12 @@ impl Anonymiser {
             addresses,
             protocol_handlers,
             multicast_groups,
-            counters_before: _,
-            counters: _,
+            counters_before,
+            counters,
         } = namespace;
+        for counters in [counters_before, counters] {
+            *counters = plain_counters(counters);
+        }
         if let Some(name) = name {
             self.name("netns", name);
         }
@@ -193,8 +209,9 @@ impl Anonymiser {
         let ProtocolHandler {
             ethertype: _,
             device,
-            function: _,
+            function,
         } = handler;
+        *function = symbol(function);
         if let Some(name) = device {
             *name = self.names.of_interface(name, None);
         }
@@ -237,7 +254,7 @@ impl Anonymiser {
             ifindex: _,
             name,
             kind,
-            slave_kind: _,
+            slave_kind,
             master: _,
             peer: _,
             address,
@@ -250,23 +267,46 @@ impl Anonymiser {
             promiscuity_before: _,
             allmulti: _,
             unicast_promiscuous: _,
-            driver: _,
-            firmware: _,
+            driver,
+            firmware,
             tx_checksum_offload: _,
             receive_offload: _,
             segment_routing: _,
             bridge: _,
             bridge_port: _,
-            bond: _,
+            bond,
             bond_slave: _,
             vlan: _,
-            macvlan: _,
+            macvlan,
             stats_before: _,
             stats: _,
         } = link;
         *name = self.names.of_interface(name, kind.as_ref());
-        if let Some(address) = address {
-            self.text(address);
+        *address = address
+            .as_ref()
+            .and_then(|address| self.addresses.link_address(address));
+        for kind in [kind, slave_kind].into_iter().flatten() {
+            if let LinkKind::Other(name) = kind {
+                *name = symbol(name);
+            }
+        }
+        *firmware = None;
+        if let Some(driver) = driver {
+            *driver = symbol(driver);
+        }
+        if let Some(BondSettings {
+            mode,
+            active_slave: _,
+        }) = bond
+        {
+            *mode = symbol(mode);
+        }
+        if let Some(MacvlanSettings {
+            mode,
+            no_promiscuity: _,
+        }) = macvlan
+        {
+            *mode = symbol(mode);
         }
     }
 
@@ -291,27 +331,41 @@ impl Anonymiser {
         self.owner(owner);
     }
 
-    fn log_line(&mut self, line: &mut KernelLogLine) {
-        let KernelLogLine {
-            at_ms: _,
-            level: _,
-            text,
-        } = line;
-        if TELLING.iter().any(|words| text.contains(words)) {
-            self.text(text);
-        } else {
-            "(removed)".clone_into(text);
-        }
+    fn log(&mut self, lines: &mut Vec<KernelLogLine>) {
+        let rebuilt = lines.iter().filter_map(|line| {
+            let KernelLogLine { at_ms, level, text } = line;
+            Some(KernelLogLine {
+                at_ms: *at_ms,
+                level: *level,
+                text: log_lines::rebuilt(text, self)?,
+            })
+        });
+        *lines = rebuilt.collect();
     }
 
     fn drops(&mut self, drops: &mut Drops) {
         let Drops {
-            backend: _,
+            backend,
             has_reasons: _,
             has_locations: _,
             counts,
             samples,
         } = drops;
+        *backend = symbol(backend);
+        for count in &mut *counts {
+            let DropCount {
+                netns: _,
+                ifindex: _,
+                ethertype: _,
+                reason,
+                location,
+                at_least: _,
+                count: _,
+                first_ms: _,
+                last_ms: _,
+            } = count;
+            place(reason, location);
+        }
         for sample in samples {
             let key = counts.get(sample.key);
             packets::anonymise(sample, key.map_or(0, |key| key.ethertype), self);
@@ -320,12 +374,13 @@ impl Anonymiser {
 
     fn frame_copies(&mut self, copies: &mut FrameCopies) {
         let FrameCopies {
-            backend: _,
+            backend,
             compared: _,
             unreadable: _,
             lost: _,
             copies,
         } = copies;
+        *backend = symbol(backend);
         for copy in copies {
             self.frame_copy(copy);
         }
@@ -348,32 +403,68 @@ impl Anonymiser {
         }
     }
 
-    /// Replaces the names and addresses in a text.
-    fn text(&mut self, text: &mut String) {
-        let separates = |character: char| {
-            character.is_whitespace() || "()[]{}<>,;=\"'`/\\|".contains(character)
-        };
-        *text = text
-            .split_inclusive(separates)
-            .map(|piece| {
-                let word = piece.trim_end_matches(separates);
-                let core = word.trim_end_matches([':', '.', '!', '?']);
-                let rest = piece.get(core.len()..).unwrap_or_default();
-                match self.word(core) {
-                    Some(new) => new + rest,
-                    None => piece.to_owned(),
-                }
-            })
-            .collect();
+    fn gro(&mut self, gro: &mut GroReceive) {
+        let GroReceive {
+            backend,
+            lost: _,
+            unread: _,
+            counts: _,
+        } = gro;
+        *backend = symbol(backend);
     }
 
-    fn word(&mut self, word: &str) -> Option<String> {
-        if let Some(name) = self.names.known(word) {
-            return Some(name);
+    fn retransmissions(&mut self, retransmissions: &mut Retransmissions) {
+        let Retransmissions {
+            backend,
+            segments: _,
+            explained,
+            lost: _,
+        } = retransmissions;
+        *backend = symbol(backend);
+        for one in explained {
+            let ExplainedRetransmissions {
+                netns: _,
+                ifindex: _,
+                ethertype: _,
+                reason,
+                location,
+                segments: _,
+                late: _,
+            } = one;
+            place(reason, location);
         }
-        if let Ok(address) = word.parse() {
-            return Some(self.addresses.ip(address).to_string());
-        }
-        self.addresses.mac_text(word)
     }
+
+    /// Keeps the agent's own words of a sentence.
+    fn text(&mut self, text: &mut String) {
+        *text = texts::anonymise(text, self);
+    }
+}
+
+fn place(reason: &mut Reason, location: &mut Function) {
+    *reason = Reason::from(symbol(reason.as_str()));
+    *location = Function::from(symbol(location.named().unwrap_or_default()));
+}
+
+/// `6.12.1` of `6.12.1-acme+`: who built a kernel writes behind the version what they like.
+fn without_local_version(release: &str) -> String {
+    let is_version = |c: char| c.is_ascii_digit() || c == '.';
+    let end = release.find(|c| !is_version(c)).unwrap_or(release.len());
+    let numbers = release.get(..end).unwrap_or_default().split('.');
+    let numbers = numbers.filter(|number| !number.is_empty() && number.len() <= 5);
+    numbers.take(3).collect::<Vec<_>>().join(".")
+}
+
+/// A name that the kernel gives to something of its own: function, counter, driver, kind. Nothing for another text.
+fn symbol(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-+".contains(&byte);
+    match text.len() <= LONGEST_SYMBOL && text.bytes().all(is_plain) {
+        true => text.to_owned(),
+        false => String::new(),
+    }
+}
+
+fn plain_counters(counters: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let plain = counters.iter().filter(|(name, _)| symbol(name) == **name);
+    plain.map(|(name, count)| (name.clone(), *count)).collect()
 }

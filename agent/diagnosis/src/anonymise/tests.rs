@@ -230,6 +230,8 @@ fn no_name_or_address_is_left_in_any_text() {
     };
     let mut window = EvidenceWindow::default();
     window.node.name = "db-7.acme.example".to_owned();
+    window.node.kernel = "6.12.1-acme-7+".to_owned();
+    window.node.architecture = "x86_64".to_owned();
     window.namespaces = vec![Namespace {
         name: Some("cni-acme".to_owned()),
         pod: Some(pod),
@@ -247,7 +249,7 @@ fn no_name_or_address_is_left_in_any_text() {
             ..Link::default()
         }],
         [Missing::failed(
-            "pod acme-payments/ledger-7f9: refused for acmed (10.20.30.40)",
+            "pod acme-payments/ledger-7f9: refused for acmed (10.20.30.40), ledgerd at 10.20.30.40:8080, af:00.1",
         )],
     );
     window.packet_sockets = Observed::Complete {
@@ -259,20 +261,43 @@ fn no_name_or_address_is_left_in_any_text() {
     window.kernel_log = Observed::Complete {
         value: vec![
             line("device uplink-acme entered promiscuous mode"),
+            line("vanished-acme: left promiscuous mode"),
             line("mounted /srv/acme"),
+            line("acme-audit: hw csum failure of 10.20.30.40:8080"),
+            line("entered promiscuous mode"),
+            line("ixgbe 0000:af:00.1 uplink-acme: partial checksum but l4 proto=2b!"),
+            line("acmenic 0000:af:00.1: partial checksum but l4 proto=2b!"),
         ],
     };
     let new = anonymise(&window, 42);
     let text = serde_json::to_string(&new).expect("JSON");
-    for secret in ["acme", "ledger", "vault", "10.20.30.40", "52:54:00", "0b1c"] {
+    for secret in [
+        "acme",
+        "ledger",
+        "vault",
+        "10.20.30.40",
+        "52:54:00",
+        "0b1c",
+        "af:00",
+    ] {
         assert!(!text.contains(secret), "{secret} is in {text}");
     }
     let log = new.kernel_log.value().expect("lines");
-    assert_eq!(log[0].text, "device nic-1 entered promiscuous mode");
+    let texts: Vec<&str> = log.iter().map(|line| line.text.as_str()).collect();
+    let expected = [
+        "device nic-1 entered promiscuous mode",
+        "nic-2: left promiscuous mode",
+        "ixgbe 0000:00:00.0 nic-1: partial checksum but l4 proto=2b!",
+        "driver 0000:00:00.0: partial checksum but l4 proto=2b!",
+    ];
+    assert_eq!(texts, expected);
+    assert_eq!(new.node.kernel, "6.12.1");
+    assert_eq!(new.node.architecture, "x86_64");
     assert_eq!(new.links()[0].name, "nic-1");
     let missing = new.links.missing().expect("something");
     assert!(
-        missing.starts_with("pod namespace-1/pod-1: refused for process-1 ("),
+        missing.starts_with("pod namespace-1/pod-1: refused for process-1 (")
+            && missing.ends_with("), (removed) at (removed), (removed)"),
         "{missing}"
     );
 }

@@ -5,7 +5,7 @@
 
 mod checksum_drop;
 mod detector;
-mod driver_checksum;
+pub(crate) mod driver_checksum;
 mod fragment_reassembly;
 mod kit;
 mod link_mtu;

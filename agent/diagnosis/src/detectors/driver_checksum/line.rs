@@ -25,19 +25,19 @@ pub(super) enum Refused {
 
 /// One such line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Complaint<'a> {
+pub(crate) struct Complaint<'a> {
     pub(super) refused: Refused,
     /// The first word.
     pub(super) driver: Option<&'a str>,
     /// A word behind the driver's that may be an interface's name.
     pub(super) has_interface: bool,
     /// The words before the message.
-    pub(super) source: &'a str,
+    pub(crate) source: &'a str,
 }
 
 impl<'a> Complaint<'a> {
     /// `None` for any other line.
-    pub(super) fn parse(line: &'a str) -> Option<Self> {
+    pub(crate) fn parse(line: &'a str) -> Option<Self> {
         if line.len() > LONGEST {
             return None;
         }

@@ -7,6 +7,8 @@ mod line;
 mod tests;
 mod text;
 
+pub(crate) use line::Complaint;
+
 use self::judge::{Complaints, MOST_FINDINGS};
 use super::{
     Detector,
