@@ -7,6 +7,8 @@ pub mod causes;
 pub mod cli;
 mod collect;
 pub mod diagnose;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod limits;
 mod memory;
 mod privileges;

@@ -15,6 +15,8 @@ struct Forbidden {
     programs: Option<String>,
     /// Some program does not let the agent see its network namespace.
     has_closed_programs: bool,
+    /// Some program has sockets that cannot be duplicated.
+    has_closed_sockets: bool,
     symbols: Option<String>,
     kernel_log: Option<String>,
 }
@@ -28,6 +30,7 @@ pub(crate) fn forbidden(kernel: &Kernel) -> Vec<String> {
             .map(|error| causes(&error)),
         // Without /proc nothing else can be said either.
         has_closed_programs: sources::has_closed_programs().unwrap_or_default(),
+        has_closed_sockets: sources::has_closed_sockets().unwrap_or_default(),
         symbols: kallsyms::addresses(["_stext"])
             .err()
             .map(|error| causes(&error)),
@@ -47,10 +50,14 @@ fn sentences(refused: Forbidden, restrictions: &Restrictions) -> Vec<String> {
     let is_restricted = restrictions.known(Access::Processes).is_some();
     let processes = (refused.has_closed_programs && is_restricted)
         .then(|| restrictions.refusal(Access::Processes));
+    let is_restricted = restrictions.known(Access::Sockets).is_some();
+    let sockets = (refused.has_closed_sockets && is_restricted)
+        .then(|| restrictions.refusal(Access::Sockets));
     [
         (Access::Programs, refused.programs),
         (Access::Links, links),
         (Access::Processes, processes),
+        (Access::Sockets, sockets),
         (Access::Symbols, refused.symbols),
         (Access::KernelLog, refused.kernel_log),
     ]
@@ -73,6 +80,7 @@ mod tests {
         let refused = Forbidden {
             programs: try_it(Access::Programs),
             has_closed_programs: refused.contains(&Access::Processes),
+            has_closed_sockets: refused.contains(&Access::Sockets),
             symbols: try_it(Access::Symbols),
             kernel_log: try_it(Access::KernelLog),
         };

@@ -11,6 +11,8 @@ pub(crate) enum Access {
     Links,
     /// To read the files of other programs below /proc.
     Processes,
+    /// To duplicate a socket of another program, through which its namespace answers.
+    Sockets,
     /// To see addresses in /proc/kallsyms.
     Symbols,
     /// To read the kernel's log.
@@ -20,10 +22,11 @@ pub(crate) enum Access {
 impl Access {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Programs,
         Self::Links,
         Self::Processes,
+        Self::Sockets,
         Self::Symbols,
         Self::KernelLog,
     ];
@@ -33,7 +36,7 @@ impl Access {
         match self {
             Self::Programs => &[Capability::Bpf, Capability::Perfmon],
             Self::Links => &[Capability::NetAdmin],
-            Self::Processes => &[Capability::SysPtrace],
+            Self::Processes | Self::Sockets => &[Capability::SysPtrace],
             Self::Symbols | Self::KernelLog => &[Capability::Syslog],
         }
     }
@@ -44,6 +47,7 @@ impl Access {
             Self::Programs => "eBPF programs cannot be loaded",
             Self::Links => "the links of other network namespaces are closed",
             Self::Processes => "the files of other programs below /proc are closed",
+            Self::Sockets => "sockets of other programs are closed",
             Self::Symbols => "addresses in /proc/kallsyms are hidden",
             Self::KernelLog => "the kernel's log is closed",
         }
@@ -63,6 +67,7 @@ impl Access {
                 "pods with a network of their own are not named, and of their namespaces only links are seen, where \
                  /run/netns has a name for them; programs that hold a TAP device are not found"
             }
+            Self::Sockets => "drivers and offloads of pods' links are not known",
             Self::Symbols => {
                 "drops are known only by the kernel's reason, not by the function that dropped, and booked to no \
                  counter"

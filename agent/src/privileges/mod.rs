@@ -11,7 +11,7 @@ use access::lost_without;
 pub(crate) use capability::Capability;
 #[cfg(test)]
 use capability::purpose;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use confinement::Confinement;
 pub(crate) use restrictions::Restrictions;
 

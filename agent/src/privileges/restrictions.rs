@@ -19,6 +19,8 @@ pub(crate) struct Restrictions {
     pub has_seccomp: bool,
     /// `kernel.kptr_restrict`.
     pub kptr_restrict: Option<u32>,
+    /// `kernel.yama.ptrace_scope`.
+    pub ptrace_scope: Option<u32>,
     /// `kernel.dmesg_restrict`.
     pub dmesg_restrict: Option<u32>,
 }
@@ -42,6 +44,7 @@ impl Restrictions {
             is_locked_down: text("/sys/kernel/security/lockdown").contains("[confidentiality]"),
             has_seccomp: field(&status, "Seccomp:") == Some("2"),
             kptr_restrict: number("/proc/sys/kernel/kptr_restrict"),
+            ptrace_scope: number("/proc/sys/kernel/yama/ptrace_scope"),
             dmesg_restrict: number("/proc/sys/kernel/dmesg_restrict"),
         }
     }
@@ -96,6 +99,12 @@ impl Restrictions {
             Access::Symbols if self.kptr_restrict.is_some_and(|value| value > 1) => {
                 Some("kernel.kptr_restrict is 2 (1 shows them to the agent)".to_owned())
             }
+            // `yama_ptrace_access_check` (security/yama/yama_lsm.c): 2 leaves it to the capability, 3 forbids it to
+            // everybody. It knows attaching only: reading /proc stays allowed.
+            Access::Sockets if self.ptrace_scope.is_some_and(|value| value > 2) => Some(
+                "kernel.yama.ptrace_scope is 3, which lasts until the node restarts (2 allows it to the agent)"
+                    .to_owned(),
+            ),
             // LOCKDOWN_BPF_READ_KERNEL (include/linux/security.h).
             Access::Programs if self.is_locked_down => Some(
                 "kernel lockdown is in its mode confidentiality, where eBPF may not read kernel memory (its mode \
@@ -211,6 +220,27 @@ mod tests {
         let why = restrictions.why(Access::Symbols);
         assert_eq!(why, "kernel.kptr_restrict is 2 (1 shows them to the agent)");
         assert!(!restrictions.why(Access::KernelLog).contains("kptr"));
+    }
+
+    #[test]
+    fn yama_is_named_for_what_it_forbids() {
+        let mut restrictions = Restrictions {
+            ptrace_scope: Some(3),
+            ..Restrictions::default()
+        };
+        assert!(
+            restrictions
+                .why(Access::Sockets)
+                .starts_with("kernel.yama.ptrace_scope is 3")
+        );
+        assert!(!restrictions.why(Access::Processes).contains("yama"));
+        restrictions.ptrace_scope = Some(2);
+        assert_eq!(restrictions.known(Access::Sockets), None);
+        let why = app_armor().why(Access::Sockets);
+        assert!(
+            why.starts_with("AppArmor profile docker-default forbids it"),
+            "{why}"
+        );
     }
 
     #[test]

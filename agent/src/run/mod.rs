@@ -6,7 +6,7 @@
 mod agent;
 pub mod decide;
 mod metrics;
-mod settings;
+pub(crate) mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod simulated;
 mod status;

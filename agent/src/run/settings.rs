@@ -10,7 +10,7 @@ use super::windows::work::Wanted;
 ///
 /// # Errors
 /// When an interface glob is malformed, or none of the checks is known.
-fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
+pub(crate) fn of(assignment: &Assignment) -> Result<Settings, SettingsError> {
     let mut checks: Vec<String> = assignment
         .checks
         .iter()

@@ -57,7 +57,7 @@ pub(super) fn read(
 }
 
 /// Parses what follows the netlink header. On a point-to-point link IFA_ADDRESS is the other end's; IFA_LOCAL is ours.
-fn parse(message: &[u8]) -> Option<Address> {
+pub(super) fn parse(message: &[u8]) -> Option<Address> {
     const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
 

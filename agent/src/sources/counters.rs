@@ -50,7 +50,7 @@ pub(super) fn add<'a>(
 
 /// `stat/nf_conntrack`: a line of names, then a line of hexadecimal values for each CPU. `entries` is no statistic of
 /// a CPU; every line repeats it.
-fn parse_conntrack(text: &str) -> BTreeMap<&str, u64> {
+pub(super) fn parse_conntrack(text: &str) -> BTreeMap<&str, u64> {
     let mut lines = text.lines();
     let names: Vec<_> = lines.next().unwrap_or("").split_whitespace().collect();
     let mut sums = BTreeMap::new();

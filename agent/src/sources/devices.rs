@@ -75,7 +75,7 @@ pub(super) fn fill_own_from_sysfs(links: &mut [Link], own: NetnsId) {
     }
 }
 
-fn parse_flags(text: &str) -> Option<u32> {
+pub(super) fn parse_flags(text: &str) -> Option<u32> {
     u32::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok()
 }
 

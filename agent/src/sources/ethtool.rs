@@ -10,7 +10,7 @@ use std::os::{
 
 use netdiag_diagnosis::{evidence::Link, text::printable_up_to};
 
-use super::{namespaces::OpenNamespace, processes, system_calls};
+use super::{descriptors, namespaces::OpenNamespace, system_calls};
 
 /// ETHTOOL_BUSINFO_LEN and the other texts of `struct ethtool_drvinfo` have 32 bytes.
 const LONGEST_TEXT: usize = 32;
@@ -49,5 +49,5 @@ fn socket_in(namespace: &OpenNamespace) -> Option<OwnedFd> {
     namespace
         .pids
         .iter()
-        .find_map(|pid| processes::borrow_socket(*pid, namespace.id))
+        .find_map(|pid| descriptors::borrow_socket(*pid, namespace.id).ok()?)
 }

@@ -106,14 +106,14 @@ fn describe(error: &io::Error, restrictions: &Restrictions) -> Missing {
 
 /// A line with its time stamp as the kernel wrote it.
 #[derive(Debug, PartialEq)]
-struct LogRecord {
+pub(super) struct LogRecord {
     at_us: u64,
     level: u8,
     text: String,
 }
 
 impl LogRecord {
-    fn since(self, began_us: u64) -> KernelLogLine {
+    pub(super) fn since(self, began_us: u64) -> KernelLogLine {
         KernelLogLine {
             at_ms: self.at_us.saturating_sub(began_us) / 1_000,
             level: self.level,
@@ -193,7 +193,7 @@ fn since(lines: Bounded<Vec<LogRecord>>, last_us: u64) -> Bounded<Vec<LogRecord>
 /// `level+facility,sequence,microseconds,flags;text`, then lines of ` KEY=value` (Documentation/ABI/testing/dev-kmsg).
 /// Only the kernel's own facility, 0: others are what programs wrote into the log. No program can write as the kernel:
 /// `devkmsg_write` begins with LOG_USER and takes a facility over only when it is not 0.
-fn parse_kmsg(record: &str) -> Option<LogRecord> {
+pub(super) fn parse_kmsg(record: &str) -> Option<LogRecord> {
     let (prefix, rest) = record.split_once(';')?;
     let mut fields = prefix.split(',');
     let priority: u32 = fields.next()?.parse().ok()?;
@@ -213,7 +213,7 @@ fn read_syslog() -> io::Result<Bounded<Vec<LogRecord>>> {
 }
 
 /// `<level>[seconds.microseconds] text`, and behind the time stamp possibly the caller (`[ T12] `), which stays.
-fn parse_syslog(text: &str) -> Option<LogRecord> {
+pub(super) fn parse_syslog(text: &str) -> Option<LogRecord> {
     let (priority, rest) = text.strip_prefix('<')?.split_once('>')?;
     let (stamp, message) = rest.strip_prefix('[')?.split_once(']')?;
     let (seconds, microseconds) = stamp.trim_start().split_once('.')?;

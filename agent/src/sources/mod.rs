@@ -21,8 +21,11 @@ mod addresses;
 mod attributes;
 mod cgroups;
 mod counters;
+mod descriptors;
 mod devices;
 mod ethtool;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod kernel_log;
 mod link_attributes;
 mod links;
@@ -67,6 +70,7 @@ pub(crate) use reading::Reading;
 
 use namespaces::OpenNamespace;
 use pods::Pods;
+use processes::Ticks;
 use reading::Identity;
 use route_netlink::RouteSocket;
 
@@ -84,6 +88,16 @@ impl HostRoot {
     /// Finds an absolute path of the host.
     pub(crate) fn path(&self, absolute: &str) -> PathBuf {
         self.0.join(absolute.strip_prefix('/').unwrap_or(absolute))
+    }
+
+    /// The folder of named namespaces. A host may have none, and mounting it would make one; in a container it is found
+    /// through the host's first process.
+    fn run_netns(&self) -> PathBuf {
+        let mounted = self.path("/run/netns");
+        match mounted.is_dir() {
+            true => mounted,
+            false => PathBuf::from("/proc/1/root/run/netns"),
+        }
     }
 }
 
@@ -153,7 +167,7 @@ impl Sources {
             Err(error) => Err(error.clone()),
         };
         let devices = devices.unwrap_or_else(|_| Bounded::whole(Vec::new()));
-        let run_netns = self.host.path("/run/netns");
+        let run_netns = self.host.run_netns();
         namespaces::discover(&self.route, &run_netns, devices)
             .map_err(|source| SourceError::Namespaces { source })
     }
@@ -274,6 +288,7 @@ impl Sources {
         discovery: &Discovery,
     ) -> (Observed<Vec<PacketSocket>>, PacketSocketReader) {
         let pods = self.pods();
+        let read_at = Ticks::now();
         let records = match &self.iterators {
             Ok(iterators) => iterators.packet_sockets(),
             Err(error) => Err(error.clone()),
@@ -288,7 +303,7 @@ impl Sources {
                         is_same && self.is_wanted(open)
                     })
                 };
-                let sockets = packet_sockets::from_records(records, &pods, wanted);
+                let sockets = packet_sockets::from_records(records, &pods, read_at, wanted);
                 (sockets, PacketSocketReader::Iterator)
             }
             Err(error) => {
@@ -332,4 +347,26 @@ pub(crate) fn has_closed_programs() -> io::Result<bool> {
             .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
     Ok(processes::all()?.part().into_iter().any(is_closed))
+}
+
+/// True if a program in another network namespace holds sockets that the agent may not duplicate. Asks the first few.
+///
+/// # Errors
+/// When /proc cannot be listed.
+pub(crate) fn has_closed_sockets() -> io::Result<bool> {
+    const MOST_ASKED: usize = 32;
+    let own = processes::network_namespace(std::process::id())?;
+    let pids = processes::all()?.part().into_iter();
+    let others = pids.filter_map(|pid| {
+        let netns = processes::network_namespace(pid).ok()?;
+        (netns != own).then_some((pid, netns))
+    });
+    for (pid, netns) in others.take(MOST_ASKED) {
+        match descriptors::borrow_socket(pid, netns) {
+            Ok(None) => {}
+            Ok(Some(_)) => return Ok(false),
+            Err(error) => return Ok(error.kind() == io::ErrorKind::PermissionDenied),
+        }
+    }
+    Ok(false)
 }

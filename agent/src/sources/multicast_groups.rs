@@ -32,7 +32,7 @@ pub(super) fn read(namespace: &OpenNamespace) -> Option<Bounded<Vec<IpAddr>>> {
 
 /// `igmp_mc_seq_show`: a line for each device, and below it one for each group, indented, its address as a number of the
 /// machine's byte order in hexadecimal.
-fn groups_of_ipv4(text: &str) -> impl Iterator<Item = Ipv4Addr> {
+pub(super) fn groups_of_ipv4(text: &str) -> impl Iterator<Item = Ipv4Addr> {
     text.lines()
         .filter(|line| line.starts_with('\t'))
         .filter_map(|line| u32::from_str_radix(line.split_whitespace().next()?, 16).ok())
@@ -41,7 +41,7 @@ fn groups_of_ipv4(text: &str) -> impl Iterator<Item = Ipv4Addr> {
 }
 
 /// `igmp6_mc_seq_show`: index, device and group, 32 hexadecimal digits.
-fn groups_of_ipv6(text: &str) -> impl Iterator<Item = Ipv6Addr> {
+pub(super) fn groups_of_ipv6(text: &str) -> impl Iterator<Item = Ipv6Addr> {
     const LINK_LOCAL: u8 = 2;
     text.lines()
         .filter_map(|line| u128::from_str_radix(line.split_whitespace().nth(2)?, 16).ok())

@@ -10,9 +10,10 @@ use netdiag_diagnosis::evidence::{
 use crate::bounded::{Bounded, Overflows, shared};
 
 use super::{
+    descriptors,
     namespaces::{Discovery, OpenNamespace},
     pods::Pods,
-    processes,
+    processes::Ticks,
 };
 
 /// The most sockets that are kept.
@@ -20,10 +21,11 @@ const MOST_SOCKETS: usize = 4_096;
 const LONGEST_FILE: u64 = 256 * 1024;
 
 /// Sockets out of the iterator's records: one for each socket, owned by the lowest-numbered process that holds it
-/// (a child inherits its parent's). Only those in a namespace that is wanted.
+/// (a child inherits its parent's). Only those in a namespace that is wanted. `read_at`: before the records were read.
 pub(super) fn from_records(
     records: Bounded<Vec<PacketSocketRecord>>,
     pods: &Pods,
+    read_at: Ticks,
     wanted: impl Fn(NetnsId, Option<u64>) -> bool,
 ) -> Observed<Vec<PacketSocket>> {
     let mut overflows = Overflows::default();
@@ -41,7 +43,7 @@ pub(super) fn from_records(
             }
             PacketSocket {
                 netns: NetnsId(record.inum),
-                owner: pods.owner(record.pid),
+                owner: pods.owner(record.pid, read_at),
                 ethertype: u16::from_be(record.protocol),
                 // -1 when the device that it was bound to is gone: it receives nothing, from whatever device.
                 ifindex: u32::try_from(record.ifindex).unwrap_or(u32::MAX),
@@ -106,11 +108,12 @@ pub(super) fn from_procfs(
         let lines = text.as_deref().unwrap_or_default().lines().skip(1);
         listed.extend(lines.filter_map(|line| Some((namespace.id, parse_line(line)?))));
     }
+    let read_at = Ticks::now();
     let holders = if listed.is_empty() {
         HashMap::new()
     } else {
         let inodes: Vec<_> = listed.iter().map(|(_, line)| line.inode).collect();
-        processes::holders_of_sockets(&inodes)
+        descriptors::holders_of_sockets(&inodes)
     };
     let Missing { text, why } = why;
     let text = format!("which packet sockets ask for promiscuity was not read ({text})");
@@ -121,7 +124,7 @@ pub(super) fn from_procfs(
             netns,
             owner: holders
                 .get(&line.inode)
-                .map(|pid| pods.owner(*pid))
+                .map(|pid| pods.owner(*pid, read_at))
                 .unwrap_or_default(),
             ethertype: line.ethertype,
             ifindex: line.ifindex,
@@ -133,14 +136,14 @@ pub(super) fn from_procfs(
 }
 
 #[derive(Debug, PartialEq)]
-struct ListedSocket {
+pub(super) struct ListedSocket {
     ethertype: u16,
     ifindex: u32,
     inode: u64,
 }
 
 /// `packet_seq_show` (net/packet/af_packet.c): sk RefCnt Type Proto Iface R Rmem User Inode, Proto in hexadecimal.
-fn parse_line(line: &str) -> Option<ListedSocket> {
+pub(super) fn parse_line(line: &str) -> Option<ListedSocket> {
     let mut words = line.split_whitespace().skip(3);
     Some(ListedSocket {
         ethertype: u16::from_str_radix(words.next()?, 16).ok()?,
@@ -180,6 +183,7 @@ mod tests {
         from_records(
             Bounded::whole(records.to_vec()),
             &Pods::default(),
+            Ticks::now(),
             |_, _| true,
         )
     }
@@ -253,6 +257,7 @@ mod tests {
         let folded = from_records(
             Bounded::whole(vec![record(1, 0x7fff_0000)]),
             &Pods::default(),
+            Ticks::now(),
             |_, _| false,
         );
         assert_eq!(folded.value(), Some(&vec![]));

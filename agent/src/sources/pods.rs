@@ -6,7 +6,11 @@ use netdiag_diagnosis::evidence::{Owner, Pod};
 
 use crate::bounded::{Bounded, Overflows, at_most};
 
-use super::{HostRoot, cgroups, namespaces::OpenNamespace, processes};
+use super::{
+    HostRoot, cgroups,
+    namespaces::OpenNamespace,
+    processes::{self, Ticks},
+};
 
 /// Pods and containers of a node, left-over folders included; the kubelet's limit is 110 pods by default.
 const MOST_ENTRIES: usize = 8_192;
@@ -49,16 +53,29 @@ impl Pods {
         namespace
             .pids
             .iter()
-            .filter(|pid| processes::network_namespace(**pid).is_ok_and(|id| id == namespace.id))
-            .find_map(|pid| self.of_process(*pid).0)
+            .filter_map(|pid| {
+                // The process and its namespace, or another that has the pid now.
+                let read = || {
+                    let is_there = processes::network_namespace(*pid).ok() == Some(namespace.id);
+                    is_there.then(|| self.of_process(*pid).0)
+                };
+                processes::of_one(*pid, read)
+            })
+            .find_map(Option::flatten)
     }
 
-    /// Who a process is, as far as can be told.
-    pub(super) fn owner(&self, pid: u32) -> Owner {
-        let (pod, container) = self.of_process(pid);
+    /// Who a process is, as far as can be told. One that has started after `seen` only has the pid of the one that was
+    /// seen then, of which nothing is known any more.
+    pub(super) fn owner(&self, pid: u32, seen: Ticks) -> Owner {
+        let read = || {
+            let is_same = processes::started(pid).is_some_and(|started| started <= seen);
+            is_same.then(|| (processes::comm(pid), self.of_process(pid)))
+        };
+        let read = processes::of_one(pid, read).flatten();
+        let (comm, (pod, container)) = read.unwrap_or_default();
         Owner {
             pid,
-            comm: processes::comm(pid),
+            comm,
             pod,
             container,
         }
@@ -86,7 +103,7 @@ fn names_in(folder: &Path, what: &'static str) -> Bounded<Vec<String>> {
 
 /// `<namespace>_<name>_<uid>` (`BuildPodLogsDirectory`, pkg/kubelet/kuberuntime/helpers.go). None of the three may
 /// hold an underscore.
-fn parse_pod_folder(folder: &str) -> Option<Pod> {
+pub(super) fn parse_pod_folder(folder: &str) -> Option<Pod> {
     let mut parts = folder.split('_');
     let pod = Pod {
         namespace: parts.next()?.to_owned(),
@@ -107,7 +124,7 @@ fn parse_pod_folder(folder: &str) -> Option<Pod> {
 }
 
 /// `<pod>_<namespace>_<container>-<id>.log` (`LogSymlink`, pkg/kubelet/kuberuntime/legacy.go).
-fn parse_container_log(file: &str) -> Option<(String, (String, String, String))> {
+pub(super) fn parse_container_log(file: &str) -> Option<(String, (String, String, String))> {
     let mut parts = file.strip_suffix(".log")?.split('_');
     let (pod, namespace, rest) = (parts.next()?, parts.next()?, parts.next()?);
     let (container, id) = rest.rsplit_once('-')?;

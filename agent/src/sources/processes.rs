@@ -1,13 +1,9 @@
 //! Processes as /proc shows them. Any of them may end between two reads.
 
 use std::{
-    collections::HashMap,
     fs::{self, File},
     io::{self, Read},
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::fs::MetadataExt,
-    },
+    os::unix::fs::MetadataExt,
     path::PathBuf,
 };
 
@@ -16,7 +12,6 @@ use netdiag_diagnosis::{
     text::printable_up_to,
 };
 
-use super::system_calls;
 use crate::{
     bounded::{Bounded, at_most},
     privileges::{Access, Restrictions},
@@ -24,8 +19,8 @@ use crate::{
 
 /// The most processes that one walk looks at; a node's default `pid_max` is 32,768 per 1,024 CPUs.
 const MOST_PROCESSES: usize = 65_536;
-/// The number of descriptors of a process that are tried in search of a socket.
-const MOST_DESCRIPTORS_TRIED: usize = 64;
+/// /proc/<pid>/stat has some 52 numbers.
+const LONGEST_STAT: u64 = 4_096;
 /// `comm` has at most 15 bytes; escaping may lengthen it.
 const LONGEST_COMM: usize = 15;
 
@@ -109,54 +104,45 @@ pub(super) fn comm(pid: u32) -> String {
     printable_up_to(String::from_utf8_lossy(&comm).trim_end(), LONGEST_COMM)
 }
 
-/// The open descriptors of a process. /proc/<pid>/fd of another user is closed to the agent (it has no
-/// DAC_READ_SEARCH), fdinfo is not.
-pub(super) fn descriptors(pid: u32) -> impl Iterator<Item = i32> {
-    fs::read_dir(path(pid, "fdinfo"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-}
+/// A moment or the start of a process, in ticks of a hundredth of a second since the node started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticks(pub u64);
 
-/// A duplicate of some socket that a process holds in this namespace; through it the namespace's devices answer
-/// ioctls. Close it at once: meanwhile the process cannot really close it.
-pub(super) fn borrow_socket(pid: u32, namespace: NetnsId) -> Option<OwnedFd> {
-    let process = system_calls::open_process(pid).ok()?;
-    descriptors(pid)
-        .take(MOST_DESCRIPTORS_TRIED)
-        .find_map(|descriptor| {
-            let socket = system_calls::duplicate_of(process.as_fd(), descriptor).ok()?;
-            let file = system_calls::namespace_of_socket(socket.as_fd()).ok()?;
-            let found = inode(&file.metadata().ok()?).ok()?;
-            (found == namespace).then_some(socket)
-        })
-}
-
-/// Which process holds each of these sockets, by inode number. Looks at the descriptors of every process until all are
-/// found.
-pub(super) fn holders_of_sockets(inodes: &[u64]) -> HashMap<u64, u32> {
-    let mut holders = HashMap::new();
-    // Where there are more, a socket stays without owner.
-    for pid in all().map(Bounded::part).unwrap_or_default() {
-        for descriptor in descriptors(pid) {
-            if holders.len() >= inodes.len() {
-                return holders;
-            }
-            let inode = fs::read_to_string(path(pid, &format!("fdinfo/{descriptor}")))
-                .ok()
-                .and_then(|fdinfo| inode_of_descriptor(&fdinfo));
-            if let Some(inode) = inode.filter(|inode| inodes.contains(inode)) {
-                holders.entry(inode).or_insert(pid);
-            }
-        }
+impl Ticks {
+    /// Now, rounded up: what has started is never later.
+    pub(super) fn now() -> Self {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+        // USER_HZ is 100 on every architecture that the agent runs on.
+        let ticks = u64::try_from(now.tv_nsec).unwrap_or_default() / 10_000_000;
+        Self(
+            seconds
+                .saturating_mul(100)
+                .saturating_add(ticks)
+                .saturating_add(1),
+        )
     }
-    holders
 }
 
-/// `ino:` of a descriptor (5.14 on).
-fn inode_of_descriptor(fdinfo: &str) -> Option<u64> {
-    let number = fdinfo.lines().find_map(|line| line.strip_prefix("ino:"))?;
-    number.trim().parse().ok()
+/// The start of a process, by which a pid is told from its next owner. `None` when it has ended.
+pub(super) fn started(pid: u32) -> Option<Ticks> {
+    let mut bytes = Vec::new();
+    let file = File::open(path(pid, "stat")).ok()?;
+    file.take(LONGEST_STAT).read_to_end(&mut bytes).ok()?;
+    start_of(&String::from_utf8_lossy(&bytes))
+}
+
+/// `starttime`, the 22nd field of /proc/<pid>/stat. The second, a name in brackets, may hold anything.
+pub(super) fn start_of(stat: &str) -> Option<Ticks> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok().map(Ticks)
+}
+
+/// What `read` reads of a process; `None` when the pid was another's at the end, or has none.
+pub(super) fn of_one<T>(pid: u32, read: impl FnOnce() -> T) -> Option<T> {
+    let before = started(pid)?;
+    let value = read();
+    (started(pid) == Some(before)).then_some(value)
 }
 
 #[cfg(test)]
@@ -164,11 +150,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_inode_of_a_descriptor_is_read() {
-        assert_eq!(
-            inode_of_descriptor("pos:\t0\nflags:\t02\nino:\t54321\n"),
-            Some(54_321)
-        );
-        assert_eq!(inode_of_descriptor("pos:\t0\nino:\tx\n"), None);
+    fn the_start_of_a_process_is_read_behind_any_name() {
+        let fields = "S 1 2 3 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 54321 0 0";
+        assert_eq!(start_of(&format!("7 (a) b) {fields}")), Some(Ticks(54_321)));
+        for nonsense in [
+            "",
+            "7 (a",
+            "7 (a) S 1",
+            "7 (a) S 1 2 3 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 x",
+        ] {
+            assert_eq!(start_of(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_pid_is_believed_while_it_is_the_same_process_s() {
+        let own = std::process::id();
+        assert_eq!(of_one(own, || 7), Some(7));
+        assert!(started(own).unwrap() <= Ticks::now());
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        assert_eq!(of_one(pid, || drop(child.wait())), None);
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn read(namespace: &OpenNamespace) -> Option<Bounded<Vec<ProtocolHand
 }
 
 /// `ptype_seq_show` (net/core/net-procfs.c): `%04x` or `ALL `, then ` %-8s %ps`, with an empty device for all of them.
-fn parse(text: &str) -> Vec<ProtocolHandler> {
+pub(super) fn parse(text: &str) -> Vec<ProtocolHandler> {
     text.lines().skip(1).filter_map(parse_line).collect()
 }
 

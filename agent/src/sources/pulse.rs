@@ -33,7 +33,7 @@ impl CounterWatch {
             let identity = reading.identities.get(&namespace.id)?;
             (!namespace.counters.is_empty()).then(|| Followed {
                 netns: namespace.id,
-                pids: identity.pids.clone(),
+                pids: identity.processes.iter().map(|(pid, _)| *pid).collect(),
                 last: of(&namespace.counters),
             })
         };
@@ -88,7 +88,9 @@ fn parse(snmp: &str, snmp6: &str) -> ProtocolCounters {
 }
 
 /// Picks the few values out of some hundred.
-fn pick<'a>(counters: impl Iterator<Item = (&'a str, &'a str, u64)>) -> ProtocolCounters {
+pub(super) fn pick<'a>(
+    counters: impl Iterator<Item = (&'a str, &'a str, u64)>,
+) -> ProtocolCounters {
     let mut picked = ProtocolCounters::default();
     for (protocol, name, value) in counters {
         let to = match (protocol, name) {
@@ -117,6 +119,7 @@ fn difference(now: ProtocolCounters, before: ProtocolCounters) -> ProtocolCounte
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::processes::Ticks;
     use crate::sources::{counters, reading::Identity};
 
     #[test]
@@ -159,7 +162,7 @@ mod tests {
             identities: [(
                 id,
                 Identity {
-                    pids: vec![std::process::id()],
+                    processes: vec![(std::process::id(), Ticks(0))],
                     ..Identity::default()
                 },
             )]

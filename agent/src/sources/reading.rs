@@ -7,7 +7,11 @@ use std::{
 
 use netdiag_diagnosis::evidence::{Link, Missing, Namespace, NetnsId, Observed};
 
-use super::{links, namespaces::OpenNamespace};
+use super::{
+    links,
+    namespaces::OpenNamespace,
+    processes::{self, Ticks},
+};
 use crate::bounded::Overflows;
 
 /// Namespaces, their counters and links as of one moment.
@@ -33,8 +37,8 @@ pub(super) struct Identity {
     /// Seconds and nanoseconds at which the namespace's inode was made. It lives as long as something holds it, so a
     /// newer one proves nothing, but the same one does.
     pub inode_changed: (i64, i64),
-    /// Some processes in it.
-    pub pids: Vec<u32>,
+    /// Some processes in it, each with its start.
+    pub processes: Vec<(u32, Ticks)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -46,10 +50,13 @@ enum Continuity {
 
 impl Identity {
     pub(super) fn of(open: &OpenNamespace) -> Self {
+        let pids = open.pids.iter();
         Self {
             cookie: open.cookie,
             inode_changed: open.inode_changed,
-            pids: open.pids.clone(),
+            processes: pids
+                .filter_map(|pid| Some((*pid, processes::started(*pid)?)))
+                .collect(),
         }
     }
 
@@ -62,7 +69,10 @@ impl Identity {
             };
         }
         if self.inode_changed == later.inode_changed
-            || self.pids.iter().any(|pid| later.pids.contains(pid))
+            || self
+                .processes
+                .iter()
+                .any(|process| later.processes.contains(process))
         {
             Continuity::Same
         } else {
@@ -200,11 +210,14 @@ mod tests {
         }
     }
 
-    fn made_at(seconds: i64, pids: &[u32]) -> Identity {
+    fn made_at(seconds: i64, processes: &[(u32, u64)]) -> Identity {
         Identity {
             cookie: None,
             inode_changed: (seconds, 0),
-            pids: pids.to_vec(),
+            processes: processes
+                .iter()
+                .map(|(pid, start)| (*pid, Ticks(*start)))
+                .collect(),
         }
     }
 
@@ -237,14 +250,19 @@ mod tests {
     fn without_cookies_the_inode_or_a_process_tells() {
         let same_inode = increases(reading(made_at(5, &[]), 10), reading(made_at(5, &[]), 15));
         assert_eq!(same_inode, (Some(5), Some(5), None));
-        let same_process = increases(reading(made_at(5, &[9]), 10), reading(made_at(6, &[9]), 15));
+        let same_process = increases(
+            reading(made_at(5, &[(9, 3)]), 10),
+            reading(made_at(6, &[(9, 3)]), 15),
+        );
         assert_eq!(same_process, (Some(5), Some(5), None));
     }
 
     #[test]
     fn a_namespace_that_cannot_be_told_from_another_is_left_out() {
-        let (counter, link, missing) =
-            increases(reading(made_at(5, &[8]), 10), reading(made_at(6, &[9]), 15));
+        let (counter, link, missing) = increases(
+            reading(made_at(5, &[(8, 3)]), 10),
+            reading(made_at(6, &[(9, 3), (8, 4)]), 15),
+        );
         assert_eq!((counter, link), (None, None));
         assert!(missing.unwrap().contains("net:[7]"));
     }

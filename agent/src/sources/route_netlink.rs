@@ -161,14 +161,14 @@ fn encode(message_type: u16, flags: libc::c_int, sequence: u32, body: &[u8]) -> 
     message
 }
 
-struct Received<'a> {
+pub(super) struct Received<'a> {
     message_type: u16,
     flags: u16,
     sequence: u32,
-    body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
-fn messages(bytes: &[u8]) -> impl Iterator<Item = Received<'_>> {
+pub(super) fn messages(bytes: &[u8]) -> impl Iterator<Item = Received<'_>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let length = usize::try_from(u32::from_ne_bytes(array(rest, 0)?)).ok()?;

@@ -33,7 +33,7 @@ pub(super) fn first(route: &RouteSocket) -> io::Result<Option<SegmentRoute>> {
 }
 
 /// Parses what follows the netlink header.
-fn parse(message: &[u8]) -> Option<SegmentRoute> {
+pub(super) fn parse(message: &[u8]) -> Option<SegmentRoute> {
     const RTA_MULTIPATH: u16 = 9;
 
     let of_route = || attributes(message.get(RTMSG..).unwrap_or_default());

@@ -77,7 +77,7 @@ pub(crate) fn between(
 
 /// A line of hexadecimal numbers for each online CPU (`softnet_seq_show`): processed, dropped, time_squeeze, .. Where
 /// they do not hold the CPU's number, the line's is taken.
-fn parse(text: &str) -> Backlogs {
+pub(super) fn parse(text: &str) -> Backlogs {
     let lines = text.lines().take(MOST_CPUS).zip(0_u32..);
     Backlogs(
         lines

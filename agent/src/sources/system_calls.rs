@@ -27,6 +27,59 @@ pub(super) fn open_process(pid: u32) -> io::Result<OwnedFd> {
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
+/// True if a descriptor of a process is an epoll descriptor. False too where kcmp(2) cannot tell (without CONFIG_KCMP, or
+/// where a seccomp filter forbids it).
+pub(super) fn is_epoll(pid: u32, descriptor: i32) -> bool {
+    // `get_epoll_tfile_raw_ptr` (fs/eventpoll.c) gives EINVAL for any other file, and ENOENT where no such file is
+    // watched: nothing has this number.
+    let watched = EpollSlot {
+        epoll: u32::try_from(descriptor).unwrap_or(u32::MAX),
+        watched: i32::MAX as u32,
+        offset: 0,
+    };
+    kcmp_epoll(pid, &watched) == Some(libc::ENOENT)
+}
+
+/// True if kcmp(2) works here.
+#[cfg(test)]
+pub(super) fn has_kcmp() -> bool {
+    let none = EpollSlot {
+        epoll: i32::MAX as u32,
+        watched: 0,
+        offset: 0,
+    };
+    kcmp_epoll(std::process::id(), &none) == Some(libc::EBADF)
+}
+
+/// `struct kcmp_epoll_slot` of `<linux/kcmp.h>`.
+#[repr(C)]
+struct EpollSlot {
+    epoll: u32,
+    watched: u32,
+    offset: u32,
+}
+
+/// The error that the kernel gives when it looks for a watched file (KCMP_EPOLL_TFD, 4.13).
+#[expect(unsafe_code, reason = "libc has no face for kcmp")]
+fn kcmp_epoll(pid: u32, slot: &EpollSlot) -> Option<libc::c_int> {
+    const KCMP_EPOLL_TFD: libc::c_long = 7;
+    /// Any open file of this process, to compare with.
+    const OWN_FILE: libc::c_long = 0;
+    let own = libc::c_long::from(std::process::id());
+    // SAFETY: the pointer is to a structure of the documented layout that outlives the call, which only reads it.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_kcmp,
+            own,
+            libc::c_long::from(pid),
+            KCMP_EPOLL_TFD,
+            OWN_FILE,
+            std::ptr::from_ref(slot),
+        )
+    };
+    (result < 0).then(|| io::Error::last_os_error().raw_os_error())?
+}
+
 /// The network namespace that a socket is in, which may differ from the one its holder is in now.
 ///
 /// # Errors

@@ -1,12 +1,7 @@
 //! Processes that hold a TUN, TAP, macvtap or ipvtap device: `iff:` in /proc/<pid>/fdinfo, or /dev/tapN behind
 //! /proc/<pid>/fd.
 
-use std::{
-    fs::{self, File},
-    io::{self, Read},
-    os::unix::fs::FileTypeExt,
-    path::Path,
-};
+use std::{fs, io, os::unix::fs::FileTypeExt, path::Path};
 
 use netdiag_diagnosis::{
     evidence::{Link, LinkKind, Missing, NetnsId, Observed, TunHolder},
@@ -15,15 +10,17 @@ use netdiag_diagnosis::{
 
 use crate::{bounded::Overflows, privileges::Restrictions};
 
-use super::{pods::Pods, processes};
+use super::{
+    descriptors,
+    pods::Pods,
+    processes::{self, Ticks},
+};
 
 /// The number of descriptors of all processes that are looked at; each costs three system calls.
 const MOST_DESCRIPTORS: usize = 262_144;
 const MOST_HOLDERS: usize = 1_024;
 /// IFNAMSIZ without its zero.
 const LONGEST_DEVICE: usize = 15;
-/// fdinfo of a TUN device is some hundred bytes; that of an epoll descriptor may be long.
-const LONGEST_FDINFO: u64 = 4_096;
 
 /// Reads the descriptors of every process in one of the namespaces. `links` tell which /dev/tapN is which device.
 pub(super) fn read(
@@ -58,7 +55,8 @@ pub(super) fn read(
             missing.push(Missing::failed(format!("processes from number {pid} on")));
             break;
         }
-        for descriptor in processes::descriptors(pid) {
+        let seen = Ticks::now();
+        for descriptor in descriptors::of(pid) {
             looked_at += 1;
             let device =
                 device_of(pid, descriptor).or_else(|| macvtap_of(pid, descriptor, netns, &taps));
@@ -66,7 +64,7 @@ pub(super) fn read(
                 holders.push(TunHolder {
                     device,
                     netns,
-                    owner: pods.owner(pid),
+                    owner: pods.owner(pid, seen),
                 });
             }
         }
@@ -79,15 +77,11 @@ pub(super) fn read(
 }
 
 fn device_of(pid: u32, descriptor: i32) -> Option<String> {
-    let mut bytes = Vec::new();
-    File::open(processes::path(pid, &format!("fdinfo/{descriptor}")))
-        .and_then(|file| file.take(LONGEST_FDINFO).read_to_end(&mut bytes))
-        .ok()?;
-    parse(&String::from_utf8_lossy(&bytes))
+    parse(&descriptors::fdinfo(pid, descriptor)?)
 }
 
 /// `tun_chr_show_fdinfo` (drivers/net/tun.c) writes the device's name after `iff:\t`, empty before TUNSETIFF.
-fn parse(fdinfo: &str) -> Option<String> {
+pub(super) fn parse(fdinfo: &str) -> Option<String> {
     fdinfo
         .lines()
         .find_map(|line| line.strip_prefix("iff:"))

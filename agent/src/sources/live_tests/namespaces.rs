@@ -185,7 +185,7 @@ fn a_pod_is_named_by_its_control_group_and_log_folders() {
     let reading = read(&sources);
     let owner =
         crate::sources::pods::Pods::list(&HostRoot::new(&root.0), &mut Overflows::default())
-            .owner(host_network.id());
+            .owner(host_network.id(), crate::sources::processes::Ticks::now());
     host_network.kill().unwrap();
     host_network.wait().unwrap();
 

@@ -30,7 +30,7 @@ use crate::{
 
 use super::{
     attributes::{self, attributes},
-    cgroups, devices, processes,
+    cgroups, descriptors, devices, processes,
     route_netlink::RouteSocket,
     system_calls,
 };
@@ -324,7 +324,7 @@ fn get_namespace_id(route: &RouteSocket, body: &[u8]) -> Option<i32> {
 /// The cookie of the namespace, asked of a socket that one of its processes holds.
 fn cookie_of(namespace: &OpenNamespace) -> Option<u64> {
     namespace.pids.iter().find_map(|pid| {
-        let socket = processes::borrow_socket(*pid, namespace.id)?;
+        let socket = descriptors::borrow_socket(*pid, namespace.id).ok()??;
         system_calls::namespace_cookie(socket.as_fd()).ok()
     })
 }
