@@ -4,8 +4,9 @@
 #
 # podman and buildah take the same. `cargo xtask image` adds labels for version, revision and its time.
 
-# Any Debian 12: its packages hold a recent compiler with the library's sources, and the LLVM that goes with it.
-ARG BUILD_BASE=docker.io/library/debian:12.12-slim
+# Any Debian 12: its packages hold a recent compiler with the library's sources, and the LLVM that goes with it. They are
+# Debian's newest, signed by Debian, and not pinned: Debian 12 keeps no older ones.
+ARG BUILD_BASE=docker.io/library/debian:12.12-slim@sha256:d5d3f9c23164ea16f31852f95bd5959aad1c5e854332fe00f7b3a20fcc9f635c
 
 # What the last stage is, see there.
 ARG PROGRAM=agent
@@ -31,8 +32,11 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
         clang-22 libpolly-22-dev libxml2-dev libzstd-dev llvm-22-dev zlib1g-dev
 ARG BPF_LINKER_VERSION=0.13.0
+# Of its sources, whose lock file has the checksums of all that it is made from.
+ARG BPF_LINKER_SHA256=998bea250d009a4719ed16ab6d772d519b77b031a0261e69223a35013972594b
 RUN LLVM_PREFIX=/usr/lib/llvm-22 cargo install bpf-linker --version ${BPF_LINKER_VERSION} --locked --root / \
-        --no-default-features --features llvm-22
+        --no-default-features --features llvm-22 \
+    && echo "${BPF_LINKER_SHA256}  $(ls /root/.cargo/registry/cache/*/bpf-linker-${BPF_LINKER_VERSION}.crate)" | sha256sum --check
 
 FROM compiler AS toolchain
 COPY --from=linker /bin/bpf-linker /usr/local/bin/
@@ -76,6 +80,7 @@ COPY e2e/Cargo.toml e2e/
 COPY e2e/xtask/Cargo.toml e2e/xtask/
 COPY ebpf/Cargo.toml ebpf/
 COPY ebpf/abi/Cargo.toml ebpf/abi/
+COPY fuzz/Cargo.toml fuzz/
 COPY telemetry/Cargo.toml telemetry/
 # The compiler's own library has crates too, which cargo wants to see when it builds that for eBPF.
 RUN --mount=type=bind,from=crates,target=/crates \
@@ -86,10 +91,10 @@ RUN --mount=type=bind,from=crates,target=/crates \
         && printf '[source.crates-io]\nreplace-with = "vendored"\n[source.vendored]\ndirectory = "/vendor"\n' \
             >${CARGO_HOME}/config.toml; \
     fi \
-    && mkdir -p agent/src agent/diagnosis/src client/src controller/src crds/src/bin e2e/src e2e/xtask/src ebpf/abi/src telemetry/src \
+    && mkdir -p agent/src agent/diagnosis/src client/src controller/src crds/src/bin e2e/src e2e/xtask/src ebpf/abi/src fuzz/src telemetry/src \
     && touch agent/src/lib.rs agent/diagnosis/src/lib.rs client/src/lib.rs controller/src/lib.rs crds/src/lib.rs e2e/src/lib.rs \
         e2e/xtask/src/lib.rs ebpf/abi/src/lib.rs telemetry/src/lib.rs \
-    && echo 'fn main() {}' | tee agent/build.rs agent/src/main.rs controller/src/main.rs crds/src/bin/crdgen.rs \
+    && echo 'fn main() {}' | tee agent/build.rs agent/src/main.rs controller/src/main.rs crds/src/bin/crdgen.rs fuzz/src/main.rs \
     && cargo build --profile ${PROFILE} --locked --target $(cat /triple) $(printf -- "--package %s " ${PROGRAMS})
 
 FROM dependencies AS build

@@ -37,6 +37,8 @@ mod context;
 mod coverage;
 #[cfg(test)]
 mod faults;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gather;
 mod heartbeats;
 mod lease;

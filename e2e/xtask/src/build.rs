@@ -67,7 +67,7 @@ impl Built {
 pub fn everything(workspace: &Workspace, ebpf: bool) -> Result<Built> {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--workspace", "--exclude", "netdiag-ebpf"]);
-    cargo.arg("--all-targets");
+    cargo.args(["--exclude", "netdiag-fuzz", "--all-targets"]);
     run(workspace, cargo, ebpf, "build")
 }
 
@@ -75,7 +75,7 @@ pub fn everything(workspace: &Workspace, ebpf: bool) -> Result<Built> {
 pub fn for_guests(workspace: &Workspace) -> Result<Built> {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--workspace", "--exclude", "netdiag-ebpf"]);
-    cargo.args(["--bins", "--test", "suite"]);
+    cargo.args(["--exclude", "netdiag-fuzz", "--bins", "--test", "suite"]);
     run(workspace, cargo, true, "build")
 }
 
@@ -117,7 +117,8 @@ pub fn agent_setting(workspace: &Workspace, cargo: &mut Command, ebpf: bool) -> 
     Ok(())
 }
 
-fn run(workspace: &Workspace, mut cargo: Command, ebpf: bool, name: &str) -> Result<Built> {
+/// Builds and lists what was made.
+pub fn run(workspace: &Workspace, mut cargo: Command, ebpf: bool, name: &str) -> Result<Built> {
     agent_setting(workspace, &mut cargo, ebpf)?;
     cargo.args(["--locked", "--message-format=json-render-diagnostics"]);
     let messages = workspace.run_folder().join("build.json");

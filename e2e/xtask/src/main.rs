@@ -7,6 +7,7 @@ mod cluster;
 mod codegen;
 mod compare;
 mod demo;
+mod fuzz;
 mod guests;
 mod image;
 mod job;
@@ -22,6 +23,7 @@ mod test;
 mod tests_output;
 mod workspace;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -59,11 +61,16 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Read what Debian's kernels have of what the agent needs, without booting them, into agent/kernels
     KernelFacts(kernel_facts::KernelFactsArgs),
+    /// Feed what comes from outside with inputs of a fuzzer, and end with a table
+    Fuzz(fuzz::FuzzArgs),
     /// Check formatting and English, and run clippy
     Lint(lint::LintArgs),
 }
 
 fn main() -> ExitCode {
+    if env::var_os(fuzz::COMPILES).is_some() {
+        return fuzz::compile();
+    }
     job::end_jobs_on_ctrl_c();
     let command = Cli::parse().command;
     let result = Workspace::find().and_then(|workspace| {
@@ -80,6 +87,7 @@ fn main() -> ExitCode {
             Command::Compare(args) => compare::compare(&workspace, &args),
             Command::Bench(args) => bench::bench(&workspace, &args),
             Command::KernelFacts(args) => kernel_facts::kernel_facts(&workspace, &args),
+            Command::Fuzz(args) => fuzz::fuzz(&workspace, &args),
             Command::Lint(args) => lint::lint(&workspace, &args),
         }
     });

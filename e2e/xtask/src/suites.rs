@@ -28,6 +28,8 @@ pub enum Suite {
     Codegen,
     /// Everything that needs neither root nor a network: pure logic and recorded evidence
     Unit,
+    /// Parsers and decisions with inputs of a fuzzer, two minutes in all
+    Fuzz,
     /// The agent's probes and sources on the running kernel
     Live,
     /// Custom resources, controller and agent against a real API server
@@ -44,10 +46,11 @@ pub enum Suite {
 
 impl Suite {
     /// The suites that run when none is named: all, the longest last.
-    pub const USUAL: [Self; 9] = [
+    pub const USUAL: [Self; 10] = [
         Self::Lint,
         Self::Codegen,
         Self::Unit,
+        Self::Fuzz,
         Self::Live,
         Self::Apiserver,
         Self::Cluster,
@@ -62,6 +65,7 @@ impl Suite {
             Self::Lint => "lint",
             Self::Codegen => "codegen",
             Self::Unit => "unit",
+            Self::Fuzz => "fuzz",
             Self::Live => "live kernel",
             Self::Apiserver => "API server",
             Self::Cluster => "cluster",
@@ -73,7 +77,7 @@ impl Suite {
 
     pub fn needs(self) -> &'static [Need] {
         match self {
-            Self::Lint | Self::Codegen | Self::Unit => &[],
+            Self::Lint | Self::Codegen | Self::Unit | Self::Fuzz => &[],
             Self::Live => &[Need::Ebpf, Need::Namespaces, Need::ControlPlane],
             Self::Apiserver => &[Need::ControlPlane],
             Self::Cluster => &[

@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::build::{self, Built};
 use crate::codegen;
+use crate::fuzz;
 use crate::guests::{self, Choice};
 use crate::image;
 use crate::job;
@@ -111,6 +112,7 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
         eprintln!("{} ..", suite.name());
         let rows = match (suite, &built) {
             (Suite::Lint, _) => lint_rows(workspace, ebpf)?,
+            (Suite::Fuzz, _) => fuzz::rows(workspace)?,
             (_, Err(_)) => vec![Row::failed(suite.name(), Duration::ZERO, "no test program")],
             (Suite::Codegen, Ok(built)) => vec![codegen_row(workspace, built)],
             (suite, Ok(built)) => match obstacle(*suite, machine, &outcome) {
