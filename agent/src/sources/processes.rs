@@ -138,7 +138,7 @@ pub(super) fn start_of(stat: &str) -> Option<Ticks> {
     fields.split_whitespace().nth(19)?.parse().ok().map(Ticks)
 }
 
-/// What `read` reads of a process; `None` when the pid was another's at the end, or has none.
+/// The result of `read`, which reads files of a process; `None` when the pid was another's at the end, or has none.
 pub(super) fn of_one<T>(pid: u32, read: impl FnOnce() -> T) -> Option<T> {
     let before = started(pid)?;
     let value = read();

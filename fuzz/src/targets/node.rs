@@ -1,4 +1,4 @@
-//! What the kernel shows of a node, of which pods write a part: log, netlink, /proc.
+//! The kernel's view of a node, of which pods write a part: log, netlink, /proc.
 
 /// Records of /dev/kmsg, or of syslog(2), a line each.
 pub(crate) fn kernel_log(bytes: &[u8]) -> Option<()> {

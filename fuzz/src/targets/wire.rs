@@ -1,4 +1,4 @@
-//! What a neighbour or a pod puts on a wire, as a sample of a dropped packet.
+//! Packets of a neighbour or a pod, each as a sample of a dropped packet.
 
 use netdiag_diagnosis::{
     EvidenceWindow,
@@ -12,7 +12,7 @@ const NODE: NetnsId = NetnsId(1);
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_LLDP: u16 = 0x88cc;
 
-/// Where packets end, by the function and the reason that the kernel gives.
+/// Places at which packets end, by the function and the reason that the kernel gives.
 const ENDS: [(&str, &str); 8] = [
     ("__netif_receive_skb_core.constprop.0", "UNHANDLED_PROTO"),
     ("tcp_v4_rcv", "NO_SOCKET"),

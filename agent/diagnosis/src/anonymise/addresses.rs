@@ -13,9 +13,9 @@ use crate::packets::frame::Mac;
 /// is does not: of public addresses no bit stays.
 pub(super) struct Addresses {
     seed: u128,
-    /// Where public /8 networks of IPv4 went.
+    /// Public /8 networks of IPv4, by those that they replace.
     octets: BTreeMap<u8, u8>,
-    /// Where public /16 networks went in those that have private networks too.
+    /// The same of public /16 networks, in those /8 that have private networks too.
     networks: BTreeMap<u16, u16>,
     stations: BTreeMap<Vec<u8>, u32>,
 }
@@ -359,7 +359,7 @@ mod tests {
                 }
             }
         }
-        // By chance alone: of about 8,900 addresses those of 6 octets stay in one of 6.
+        // By chance: of about 8,900 addresses those of 6 octets stay in one of 6.
         assert!(kept < 600, "{kept}");
         let addresses = Addresses::new(3);
         let providers = ["2a02:26f0::1", "2001:4860::8888", "2606:4700::1111"];

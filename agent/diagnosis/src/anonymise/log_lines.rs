@@ -13,7 +13,7 @@ const FIXED: [&str; 3] = [
     "neighbour: arp_cache: neighbor table overflow!",
     "neighbour: ndisc_cache: neighbor table overflow!",
 ];
-/// What the kernel says about a device behind its name (`__dev_set_promiscuity`, `netdev_rx_csum_fault`).
+/// Words of the kernel about a device, behind its name (`__dev_set_promiscuity`, `netdev_rx_csum_fault`).
 const OF_A_DEVICE: [&str; 5] = [
     "entered promiscuous mode",
     "left promiscuous mode",

@@ -52,7 +52,7 @@ const COVERAGE: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Ccodegen-units=1",
 ];
-/// How [`build::agent_setting`] has everything linked, and the opposite.
+/// The setting by which [`build::agent_setting`] has everything linked, and the opposite.
 const STATIC: &str = "target-feature=+crt-static";
 const DYNAMIC: &str = "target-feature=-crt-static";
 /// Levels of optimisation: the fuzzer runs at speed or it does not get far. The checks of arithmetic stay.

@@ -1,4 +1,4 @@
-//! What the fuzzer prints of a round.
+//! The fuzzer's words about a round.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct Output {
     pub coverage: u64,
     /// The number of the input that was the last to cover something new; 0: none did.
     pub last_new: u64,
-    /// What was found.
+    /// The place of an input that broke a promise.
     pub crash: Option<String>,
 }
 
