@@ -35,7 +35,9 @@ pub fn run(mut diagnosis: NodeNetDiagnosis, mut reports: Vec<NodeNetReport>) -> 
         let moment = moments.at(&diagnosis, now, pass);
         let plan = decide::decide(&diagnosis, &world, &moment);
         match plan.action {
-            Action::WriteStatus(status) => diagnosis.status = Some(*status),
+            Action::WriteStatus(status) | Action::WriteNumbers(status) => {
+                diagnosis.status = Some(*status);
+            }
             Action::Nothing => {}
             Action::Delete => break,
         }
