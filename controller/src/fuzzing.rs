@@ -10,6 +10,7 @@ use kube::api::ObjectMeta;
 use netdiag_crds::{NodeNetDiagnosis, NodeNetReport, report::Assignment};
 
 use crate::{
+    coverage::Coverage,
     diagnosis::{
         World,
         decide::{self, Action},
@@ -44,8 +45,11 @@ pub fn run(mut diagnosis: NodeNetDiagnosis, mut reports: Vec<NodeNetReport>) -> 
         for (node, report) in nodes.iter().zip(&mut reports) {
             let moment = |diagnosis: &NodeNetDiagnosis| moments.at(diagnosis, now, pass);
             let diagnoses = [&diagnosis];
-            if let Some(spec) = report::decide::decide(node, Some(report), &diagnoses, moment) {
-                report.spec = spec;
+            let coverage = Coverage::default();
+            if let Some(wanted) =
+                report::decide::decide(node, Some(report), &diagnoses, &coverage, moment)
+            {
+                report.spec = wanted.spec;
             }
             answer(report);
         }
