@@ -137,9 +137,12 @@ checks! {
         QUEUE_CHECK_RACE "QueueCheckRace" "VM queue drops, perhaps with room in it";
     }
     LINK_MTU "LinkMtu" {
-        finds "a veth whose other end takes less than it sends";
+        finds "a veth whose other end, or a bridge port, that takes less than it is sent";
         PEER_MTU_SMALLER "PeerMtuSmaller" "packets above the peer's MTU dropped" {
             Outage "{outage}, packets exceed the peer's MTU";
+        };
+        PORT_MTU_SMALLER "PortMtuSmaller" "packets above a bridge port's MTU dropped" {
+            Outage "connections fail, packets exceed a bridge port's MTU";
         };
     }
     SEGMENT_OFFLOAD "SegmentOffload" {
@@ -153,6 +156,34 @@ checks! {
         finds "NICs and CPUs that cannot keep up with what they receive";
         RING_FULL "RingFull" "NIC receive ring full";
         BACKLOG_FULL "BacklogFull" "CPU backlog full";
+    }
+    BRIDGE "Bridge" {
+        finds "bridge ports that do not forward, are isolated or locked, or send nothing back to where it came from";
+        PORT_NOT_FORWARDING "PortNotForwarding" "a bridge port does not forward" {
+            Loss "packets lost, a bridge port did not forward yet";
+            Outage "connections fail, a bridge port does not forward";
+        };
+        HAIRPIN_OFF "HairpinOff" "packets not sent back to the bridge port that they came from" {
+            Outage "connections of a pod to its own service fail, hairpin is off";
+        };
+        PORTS_ISOLATED "PortsIsolated" "packets between isolated bridge ports refused";
+        PORT_LOCKED "PortLocked" "packets refused by a locked bridge port";
+    }
+    CONNECTION_TRACKING "ConnectionTracking" {
+        finds "connections that connection tracking refuses, and segments that it calls invalid and a rule drops";
+        TABLE_FULL "TableFull" "new connections refused, connection tracking table full" {
+            Outage "new connections fail, connection tracking table full";
+        };
+        HASH_CHAIN_FULL "HashChainFull" "connections refused, chains of the connection tracking table too long" {
+            Outage "connections fail, chains of the connection tracking table too long";
+        };
+        SOURCE_PORTS_EXHAUSTED "SourcePortsExhausted" "connections refused, no source port left to translate to" {
+            Outage "connections fail, no source port left to translate to";
+        };
+        INSERT_RACE "InsertRace" "packets that opened one connection at once collided";
+        INVALID_DROPPED "InvalidDropped" "invalid segments dropped by a rule" {
+            Outage "connections fail, their segments are invalid here and a rule drops them";
+        };
     }
     OTHER_DROP "OtherDrop" {
         finds "every other drop by the kernel's own reason, with what it means and what to do";

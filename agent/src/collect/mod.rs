@@ -21,7 +21,7 @@ use netdiag_diagnosis::{EvidenceWindow, evidence::NodeFacts};
 use crate::{
     memory::Size,
     probes::{Kernel, drop::Edges, wait_for_turn},
-    sources::{HostRoot, KernelLog, NamespaceScope, SourceError, Sources},
+    sources::{self, HostRoot, KernelLog, NamespaceScope, SourceError, Sources},
 };
 
 use drops::DropWatch;
@@ -138,6 +138,7 @@ pub(crate) fn collect(
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
         softnet: seen.softnet,
+        settings: sources::settings::of_kernel(),
         lost,
         ..EvidenceWindow::default()
     };

@@ -14,24 +14,34 @@ const MOST_COUNTERS: usize = 2_048;
 const LONGEST_NAME: usize = 64;
 const LONGEST_FILE: u64 = 256 * 1024;
 
+/// The counters of a namespace, and the number of connections that it tracks.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) counters: Counters,
+    /// Absent where connection tracking is not loaded, or shows no file.
+    pub(super) connections: Option<u64>,
+}
+
 /// Reads all counters of a namespace; empty when it has no process to read them through.
-pub(super) fn read(namespace: &OpenNamespace) -> Counters {
-    let mut counters = Counters::new();
+pub(super) fn read(namespace: &OpenNamespace) -> Read {
+    let mut read = Read::default();
+    let counters = &mut read.counters;
     let text = |file| namespace.read_proc_net(file, LONGEST_FILE);
     for file in ["snmp", "netstat"] {
         if let Some(text) = text(file) {
-            add(&mut counters, snmp::pairs_of_lines(&text));
+            add(counters, snmp::pairs_of_lines(&text));
         }
     }
     if let Some(text) = text("snmp6") {
-        add(&mut counters, snmp::lines(&text));
+        add(counters, snmp::lines(&text));
     }
     if let Some(text) = text("stat/nf_conntrack") {
         let sums = parse_conntrack(&text);
         let sums = sums.iter().map(|(name, sum)| ("Conntrack", *name, *sum));
-        add(&mut counters, sums);
+        add(counters, sums);
+        read.connections = parse_connections(&text);
     }
-    counters
+    read
 }
 
 /// Adds counters by protocol and name, as far as there is room.
@@ -65,6 +75,13 @@ pub(super) fn parse_conntrack(text: &str) -> BTreeMap<&str, u64> {
     sums
 }
 
+/// `entries` of `stat/nf_conntrack`: the namespace's tracked connections (`nf_conntrack_count`).
+fn parse_connections(text: &str) -> Option<u64> {
+    let mut lines = text.lines().map(str::split_whitespace);
+    let place = lines.next()?.position(|name| name == "entries")?;
+    u64::from_str_radix(lines.next()?.nth(place)?, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,12 +95,14 @@ mod tests {
                 .into_iter()
                 .eq([("found", 3), ("invalid", 32)])
         );
+        assert_eq!(parse_connections(text), Some(10));
     }
 
     #[test]
     fn nonsense_gives_no_conntrack() {
         for text in ["", "\n\n\n", "Tcp:\nUdp:\n", "x", "\u{1b}[2J 1\n"] {
             assert_eq!(parse_conntrack(text), BTreeMap::new(), "{text:?}");
+            assert_eq!(parse_connections(text), None, "{text:?}");
         }
     }
 

@@ -39,6 +39,7 @@ pub(crate) mod pulse;
 pub(crate) mod reading;
 mod route_netlink;
 mod segment_routes;
+pub(crate) mod settings;
 mod snmp;
 pub(crate) mod softnet;
 mod system_calls;
@@ -47,14 +48,11 @@ mod tun_holders;
 #[cfg(test)]
 mod live_tests;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fs, io,
-    path::PathBuf,
-};
+use std::{collections::HashSet, fs, io, path::PathBuf};
 
 use netdiag_diagnosis::evidence::{
-    Link, Namespace, Observed, PacketSocket, PacketSocketReader, TunHolder,
+    Link, Namespace, NamespaceSettings, Observed, PacketSocket, PacketSocketReader,
+    TrackedConnections, TunHolder,
 };
 
 use crate::{
@@ -223,16 +221,26 @@ impl Sources {
     }
 
     fn namespace(&self, open: &OpenNamespace) -> Namespace {
+        let counted = if self.is_wanted(open) {
+            counters::read(open)
+        } else {
+            counters::Read::default()
+        };
         Namespace {
             id: open.id,
             cookie: open.cookie,
             is_node: open.is_node,
             name: open.name.clone(),
             pid: open.pids.first().copied(),
-            counters: if self.is_wanted(open) {
-                counters::read(open)
+            counters: counted.counters,
+            connections: TrackedConnections {
+                before: None,
+                after: counted.connections,
+            },
+            settings: if open.is_node {
+                settings::of_own_namespace()
             } else {
-                BTreeMap::new()
+                NamespaceSettings::default()
             },
             ..Namespace::default()
         }

@@ -129,6 +129,7 @@ pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observe
                     left_out.insert(namespace.id);
                 }
                 namespace.counters_before = was.counters;
+                namespace.connections.before = was.connections.after;
                 namespace.pod = namespace.pod.take().or(was.pod);
                 namespace.multicast_groups =
                     union(was.multicast_groups, namespace.multicast_groups.take());

@@ -4,7 +4,7 @@ use super::Cause;
 use crate::harm::Harm;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 10] = [
+pub const CHECKS: [&str; 12] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
@@ -14,6 +14,8 @@ pub const CHECKS: [&str; 10] = [
     "LinkMtu",
     "SegmentOffload",
     "ReceiveOverrun",
+    "Bridge",
+    "ConnectionTracking",
     "OtherDrop",
 ];
 
@@ -22,7 +24,7 @@ pub const OTHER_DROP: &str = "OtherDrop";
 
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
-pub const CAUSES: [Cause; 27] = [
+pub const CAUSES: [Cause; 37] = [
     Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
     Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
     Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
@@ -42,10 +44,20 @@ pub const CAUSES: [Cause; 27] = [
     Cause { check: "TapQueueDrop", name: "TransmitQueueFull", headline: "queue to a VM or program full", by_harm: &[(Harm::Delay, "packets to a VM or program late, its queue is full"), (Harm::Outage, "nothing gets through to a VM or program, its queue is full")] },
     Cause { check: "TapQueueDrop", name: "QueueCheckRace", headline: "VM queue drops, perhaps with room in it", by_harm: &[] },
     Cause { check: "LinkMtu", name: "PeerMtuSmaller", headline: "packets above the peer's MTU dropped", by_harm: &[(Harm::Outage, "{outage}, packets exceed the peer's MTU")] },
+    Cause { check: "LinkMtu", name: "PortMtuSmaller", headline: "packets above a bridge port's MTU dropped", by_harm: &[(Harm::Outage, "connections fail, packets exceed a bridge port's MTU")] },
     Cause { check: "SegmentOffload", name: "SegmentRoutingGro", headline: "SRv6 packets not merged on receipt (GRO)", by_harm: &[] },
     Cause { check: "SegmentOffload", name: "SegmentRoutingGso", headline: "SRv6 super-frames dropped", by_harm: &[(Harm::Outage, "packets over SRv6 do not get through, super-frames are dropped")] },
     Cause { check: "ReceiveOverrun", name: "RingFull", headline: "NIC receive ring full", by_harm: &[] },
     Cause { check: "ReceiveOverrun", name: "BacklogFull", headline: "CPU backlog full", by_harm: &[] },
+    Cause { check: "Bridge", name: "PortNotForwarding", headline: "a bridge port does not forward", by_harm: &[(Harm::Loss, "packets lost, a bridge port did not forward yet"), (Harm::Outage, "connections fail, a bridge port does not forward")] },
+    Cause { check: "Bridge", name: "HairpinOff", headline: "packets not sent back to the bridge port that they came from", by_harm: &[(Harm::Outage, "connections of a pod to its own service fail, hairpin is off")] },
+    Cause { check: "Bridge", name: "PortsIsolated", headline: "packets between isolated bridge ports refused", by_harm: &[] },
+    Cause { check: "Bridge", name: "PortLocked", headline: "packets refused by a locked bridge port", by_harm: &[] },
+    Cause { check: "ConnectionTracking", name: "TableFull", headline: "new connections refused, connection tracking table full", by_harm: &[(Harm::Outage, "new connections fail, connection tracking table full")] },
+    Cause { check: "ConnectionTracking", name: "HashChainFull", headline: "connections refused, chains of the connection tracking table too long", by_harm: &[(Harm::Outage, "connections fail, chains of the connection tracking table too long")] },
+    Cause { check: "ConnectionTracking", name: "SourcePortsExhausted", headline: "connections refused, no source port left to translate to", by_harm: &[(Harm::Outage, "connections fail, no source port left to translate to")] },
+    Cause { check: "ConnectionTracking", name: "InsertRace", headline: "packets that opened one connection at once collided", by_harm: &[] },
+    Cause { check: "ConnectionTracking", name: "InvalidDropped", headline: "invalid segments dropped by a rule", by_harm: &[(Harm::Outage, "connections fail, their segments are invalid here and a rule drops them")] },
     Cause { check: "OtherDrop", name: "NotLoss", headline: "packets dropped that nobody misses", by_harm: &[] },
     Cause { check: "OtherDrop", name: "NoDevice", headline: "packets dropped, device not known", by_harm: &[] },
     Cause { check: "OtherDrop", name: "Remainder", headline: "packets dropped for several small reasons", by_harm: &[] },

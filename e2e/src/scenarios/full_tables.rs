@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::lab::{KernelSetting, Node, Pod};
+use crate::netns::Namespace;
 use crate::process;
 
 /// Datagrams, each the first of a flow or to a neighbour of its own.
@@ -52,21 +53,22 @@ impl<'a> FullConnections<'a> {
         Ok((facts.get("asked")?, self.refused()? - before))
     }
 
-    /// `drop` of /proc/net/stat/nf_conntrack, hexadecimal, of all CPUs.
     fn refused(&self) -> Result<u64> {
-        let text = self
-            .node
-            .namespace()
-            .run("cat", &["/proc/net/stat/nf_conntrack"])?;
-        let mut lines = text.lines().map(str::split_whitespace);
-        let names = lines.next().context("the table of statistics is empty")?;
-        let place = names.into_iter().position(|name| name == "drop");
-        let place = place.context("there is no counter `drop`")?;
-        lines.try_fold(0, |sum, mut values| {
-            let value = values.nth(place).context("a line is too short")?;
-            Ok(sum + u64::from_str_radix(value, 16).context("a counter is no number")?)
-        })
+        tracking_statistic(self.node.namespace(), "drop")
     }
+}
+
+/// A statistic of /proc/net/stat/nf_conntrack, hexadecimal, of all CPUs.
+pub(super) fn tracking_statistic(namespace: &Namespace, name: &str) -> Result<u64> {
+    let text = namespace.run("cat", &["/proc/net/stat/nf_conntrack"])?;
+    let mut lines = text.lines().map(str::split_whitespace);
+    let names = lines.next().context("the table of statistics is empty")?;
+    let place = names.into_iter().position(|one| one == name);
+    let place = place.with_context(|| format!("there is no counter `{name}`"))?;
+    lines.try_fold(0, |sum, mut values| {
+        let value = values.nth(place).context("a line is too short")?;
+        Ok(sum + u64::from_str_radix(value, 16).context("a counter is no number")?)
+    })
 }
 
 impl<'a> FullNeighbours<'a> {

@@ -4,6 +4,7 @@
 //! begin in between. What it returns was read from the kernel: a test holds netdiag's words against it.
 
 mod bad_cable;
+mod bridge_ports;
 mod bridged_nics;
 mod busy_node;
 mod closed_ports;
@@ -30,9 +31,11 @@ mod shared_packets;
 mod single_losses;
 mod stacked_nics;
 mod tap_queue;
+mod tracked_connections;
 mod unequal_mtu;
 
 pub use bad_cable::{BadCable, Trouble};
+pub use bridge_ports::BridgePorts;
 pub use bridged_nics::{Announcements, BridgedNics};
 pub use busy_node::{BusyNode, Work};
 pub use closed_ports::{ClosedPorts, Scanned};
@@ -57,4 +60,5 @@ pub use shared_packets::SharedPackets;
 pub use single_losses::{Lost, SingleLosses};
 pub use stacked_nics::StackedNics;
 pub use tap_queue::{Pace, Plug, Requests, TapQueue};
+pub use tracked_connections::{TrackedConnections, Untracked};
 pub use unequal_mtu::UnequalMtu;

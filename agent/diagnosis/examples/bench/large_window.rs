@@ -187,6 +187,7 @@ fn links_of(unit: u32) -> [Link; 8] {
             learning: true,
             unicast_flood: true,
             state: 3,
+            ..BridgePort::default()
         }),
         ..link
     };

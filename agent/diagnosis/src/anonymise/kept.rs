@@ -35,11 +35,16 @@ const _: fn(BridgeSettings) = |BridgeSettings {
                                    vlan_filtering: _,
                                    stp: _,
                                    group_forward_mask: _,
+                                   forward_delay_cs: _,
                                }| {};
 const _: fn(BridgePort) = |BridgePort {
                                learning: _,
                                unicast_flood: _,
                                state: _,
+                               state_before: _,
+                               hairpin: _,
+                               isolated: _,
+                               locked: _,
                            }| {};
 const _: fn(BondSlave) = |BondSlave {
                               active: _,

@@ -21,9 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     evidence::{
         Address, BondSettings, DropCount, Drops, EvidenceWindow, ExplainedRetransmissions,
-        FrameCopies, FrameCopy, GroReceive, KernelLogLine, Link, LinkKind, MacvlanSettings,
-        Namespace, NodeFacts, Observed, OnDemand, Owner, PacketSocket, Pod, ProtocolHandler,
-        Retransmissions, Softnet, TunHolder,
+        FrameCopies, FrameCopy, GroReceive, KernelLogLine, KernelSettings, Link, LinkKind,
+        MacvlanSettings, Namespace, NamespaceSettings, NodeFacts, Observed, OnDemand, Owner, PacketSocket, Pod, ProtocolHandler,
+        Retransmissions, Softnet, TrackedConnections, TunHolder,
     },
     kernel::{Function, Reason},
 };
@@ -90,6 +90,11 @@ impl Anonymiser {
             tun_holders,
             kernel_log,
             softnet,
+            settings:
+                KernelSettings {
+                    conntrack_max: _,
+                    conntrack_buckets: _,
+                },
             frame_copies,
             gro,
             retransmissions,
@@ -175,6 +180,14 @@ impl Anonymiser {
             multicast_groups,
             counters_before,
             counters,
+            connections:
+                TrackedConnections {
+                    before: _,
+                    after: _,
+                },
+            settings: NamespaceSettings {
+                conntrack_tcp_be_liberal: _,
+            },
         } = namespace;
         for counters in [counters_before, counters] {
             *counters = plain_counters(counters);

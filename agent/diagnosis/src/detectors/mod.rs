@@ -3,7 +3,9 @@
 //! The order of [`ALL`] is causal: a detector sees what those before it found, so that it can name a cause (`causedBy`)
 //! and leave alone what is already explained.
 
+mod bridge;
 mod checksum_drop;
+mod connection_tracking;
 mod detector;
 pub(crate) mod driver_checksum;
 mod fragment_reassembly;
@@ -31,5 +33,7 @@ pub static ALL: &[&dyn Detector] = &[
     &link_mtu::LinkMtu,
     &segment_offload::SegmentOffload,
     &receive_overrun::ReceiveOverrun,
+    &bridge::Bridge,
+    &connection_tracking::ConnectionTracking,
     &other_drop::OtherDrop,
 ];

@@ -117,6 +117,10 @@ pub struct BridgeSettings {
     pub stp: bool,
     /// IFLA_BR_GROUP_FWD_MASK.
     pub group_forward_mask: u16,
+    /// IFLA_BR_FORWARD_DELAY, hundredths of a second: how long a port listens, and then learns, before it forwards.
+    /// Absent in older recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_delay_cs: Option<u32>,
 }
 
 /// IFLA_BRPORT_*.
@@ -126,8 +130,20 @@ pub struct BridgePort {
     pub learning: bool,
     /// IFLA_BRPORT_UNICAST_FLOOD.
     pub unicast_flood: bool,
-    /// IFLA_BRPORT_STATE: 3 is forwarding.
+    /// IFLA_BRPORT_STATE (BR_STATE_*): 0 disabled, 1 listening, 2 learning, 3 forwarding, 4 blocking.
     pub state: u8,
+    /// The same before the window; absent for a port that was none then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_before: Option<u8>,
+    /// IFLA_BRPORT_MODE: what came in on the port may go out on it. Absent in older recordings, like those below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hairpin: Option<bool>,
+    /// IFLA_BRPORT_ISOLATED: nothing goes from one isolated port to another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolated: Option<bool>,
+    /// IFLA_BRPORT_LOCKED (5.18 on): only sources that the forwarding table has are let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<bool>,
 }
 
 /// IFLA_BOND_*.

@@ -14,6 +14,7 @@ mod namespaces;
 mod observed;
 mod on_demand;
 mod retransmissions;
+mod settings;
 mod softnet;
 
 pub use capability::Capability;
@@ -34,6 +35,7 @@ pub use namespaces::{
 pub use observed::Observed;
 pub use on_demand::OnDemand;
 pub use retransmissions::{ExplainedRetransmissions, Retransmissions};
+pub use settings::{KernelSettings, NamespaceSettings, TrackedConnections};
 pub use softnet::{CpuBacklog, Softnet, SoftnetCounters};
 
 use serde::{Deserialize, Serialize};
@@ -65,6 +67,9 @@ pub struct EvidenceWindow {
     /// The CPUs' backlogs. Recordings of older releases have none.
     #[serde(default)]
     pub softnet: Observed<Softnet>,
+    /// The kernel's settings. Recordings of older releases have none.
+    #[serde(default, skip_serializing_if = "KernelSettings::is_empty")]
+    pub settings: KernelSettings,
     /// Frames that came in on two interfaces.
     #[serde(default)]
     pub frame_copies: OnDemand<FrameCopies>,

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::{NamespaceSettings, TrackedConnections};
+
 /// A network namespace, by the inode number of its nsfs file.
 ///
 /// The kernel reuses these numbers at once, so the agent tells namespaces apart by cookie while it reads and hands a
@@ -48,6 +50,12 @@ pub struct Namespace {
     pub counters_before: BTreeMap<String, u64>,
     /// The same at the end. Empty when it could not be read.
     pub counters: BTreeMap<String, u64>,
+    /// The connections that it tracks (the column `entries` of /proc/net/stat/nf_conntrack).
+    #[serde(default, skip_serializing_if = "TrackedConnections::is_empty")]
+    pub connections: TrackedConnections,
+    /// Its settings.
+    #[serde(default, skip_serializing_if = "NamespaceSettings::is_empty")]
+    pub settings: NamespaceSettings,
 }
 
 impl Namespace {

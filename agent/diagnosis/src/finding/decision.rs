@@ -9,7 +9,7 @@ pub enum Decision {
     Program,
     /// IPsec, a security module, the filter of a device.
     Policy,
-    /// A setting that switches a protocol off.
+    /// A setting that switches a protocol off, or keeps bridge ports apart.
     Setting,
     /// No socket was open on the port.
     ClosedPort,

@@ -43,6 +43,11 @@ pub enum NamespaceCounter {
     ConntrackDrop,
     /// Connections that connection tracking could not keep; each refused packet is in [`Self::ConntrackDrop`] as well.
     ConntrackInsertFailed,
+    /// Packets whose chain of connection tracking's hash table was too long (`chaintoolong`, in the column `chainlength`
+    /// since 5.15); each is in [`Self::ConntrackInsertFailed`] as well.
+    ConntrackChainTooLong,
+    /// Connections without an answer that connection tracking removed to make room.
+    ConntrackEarlyDrop,
     /// Packets that connection tracking has no connection for. They go on, unless a rule drops them.
     ConntrackInvalid,
 }
@@ -97,6 +102,8 @@ impl NamespaceCounter {
             Self::ListenOverflows => "TcpExt.ListenOverflows",
             Self::ConntrackDrop => "Conntrack.drop",
             Self::ConntrackInsertFailed => "Conntrack.insert_failed",
+            Self::ConntrackChainTooLong => "Conntrack.chainlength",
+            Self::ConntrackEarlyDrop => "Conntrack.early_drop",
             Self::ConntrackInvalid => "Conntrack.invalid",
         }
     }
@@ -115,9 +122,11 @@ impl NamespaceCounter {
             | Self::ReversePathFilter
             | Self::ConntrackDrop => Kind::Packets,
             Self::ListenOverflows | Self::ReasmFails => Kind::Counted,
-            Self::UdpIgnoredMulti | Self::ConntrackInsertFailed | Self::ConntrackInvalid => {
-                Kind::Signal
-            }
+            Self::UdpIgnoredMulti
+            | Self::ConntrackInsertFailed
+            | Self::ConntrackChainTooLong
+            | Self::ConntrackEarlyDrop
+            | Self::ConntrackInvalid => Kind::Signal,
         }
     }
 }

@@ -193,6 +193,7 @@ fn kind_of(attribute: Attribute<'_>) -> LinkKind {
 }
 
 fn bridge(data: &[u8]) -> BridgeSettings {
+    const IFLA_BR_FORWARD_DELAY: u16 = 1;
     const IFLA_BR_STP_STATE: u16 = 5;
     const IFLA_BR_VLAN_FILTERING: u16 = 7;
     const IFLA_BR_GROUP_FWD_MASK: u16 = 9;
@@ -200,6 +201,7 @@ fn bridge(data: &[u8]) -> BridgeSettings {
     let mut bridge = BridgeSettings::default();
     for attribute in attributes(data) {
         match attribute.kind {
+            IFLA_BR_FORWARD_DELAY => bridge.forward_delay_cs = attribute.u32(),
             IFLA_BR_STP_STATE => bridge.stp = attribute.u32().is_some_and(|state| state != 0),
             IFLA_BR_VLAN_FILTERING => bridge.vlan_filtering = is_set(attribute),
             IFLA_BR_GROUP_FWD_MASK => {
@@ -213,13 +215,19 @@ fn bridge(data: &[u8]) -> BridgeSettings {
 
 fn bridge_port(data: &[u8]) -> BridgePort {
     const IFLA_BRPORT_STATE: u16 = 1;
+    const IFLA_BRPORT_MODE: u16 = 4;
     const IFLA_BRPORT_LEARNING: u16 = 8;
     const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
+    const IFLA_BRPORT_ISOLATED: u16 = 33;
+    const IFLA_BRPORT_LOCKED: u16 = 39;
 
     let mut port = BridgePort::default();
     for attribute in attributes(data) {
         match attribute.kind {
             IFLA_BRPORT_STATE => port.state = attribute.u8().unwrap_or_default(),
+            IFLA_BRPORT_MODE => port.hairpin = Some(is_set(attribute)),
+            IFLA_BRPORT_ISOLATED => port.isolated = Some(is_set(attribute)),
+            IFLA_BRPORT_LOCKED => port.locked = Some(is_set(attribute)),
             IFLA_BRPORT_LEARNING => port.learning = is_set(attribute),
             IFLA_BRPORT_UNICAST_FLOOD => port.unicast_flood = is_set(attribute),
             _ => {}

@@ -21,6 +21,9 @@ pub(crate) struct ConnectArgs {
     /// Milliseconds to wait for them.
     #[arg(long, default_value_t = 1000)]
     wait_ms: u64,
+    /// Milliseconds to keep them open.
+    #[arg(long, default_value_t = 0)]
+    hold_ms: u64,
 }
 
 /// Opens sockets and never reads from them nor accepts a connection.
@@ -45,5 +48,6 @@ pub(crate) fn connect(args: &ConnectArgs) -> Result<()> {
     let streams = clients.into_iter().filter_map(|client| client.join().ok());
     let streams: Vec<TcpStream> = streams.flatten().collect();
     println!("connected={}", streams.len());
+    thread::sleep(Duration::from_millis(args.hold_ms));
     Ok(())
 }

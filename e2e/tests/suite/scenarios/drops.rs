@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use netdiag_e2e::scenarios::{
-    FullBacklog, FullConnections, FullNeighbours, HealthyPods, HungProgram, Refusals, SharedPackets,
+    FullBacklog, FullNeighbours, HealthyPods, HungProgram, Refusals, SharedPackets,
 };
 use serde_json::Value;
 
@@ -106,29 +106,6 @@ pub fn program_that_neither_reads_nor_accepts(harness: &Harness) -> Result<()> {
     assert_eq!(finding["severity"], "Warning");
     assert_eq!(finding["subject"]["pod"]["name"], "server");
     assert_alarming(&outcome, 2);
-    Ok(())
-}
-
-/// Connections that could not be tracked.
-pub fn full_table_of_connections(harness: &Harness) -> Result<()> {
-    let stage = harness.node("connections")?;
-    let full = FullConnections::new(stage.node())?;
-    let ((sent, refused), outcome) = stage.watch(3, |_| full.send())?;
-    assert!(refused > sent / 2, "{refused} of {sent}");
-    let cause = if outcome.has_no_reasons() {
-        "nf_hook_slow"
-    } else {
-        "NETFILTER_DROP"
-    };
-    let finding = outcome.finding("OtherDrop", cause, "veth-client");
-    assert_eq!(finding["count"], refused, "{finding:#}");
-    assert_eq!(finding["severity"], "Warning");
-    let text = finding.to_string();
-    assert!(
-        text.contains("connection tracking table was full"),
-        "{finding:#}"
-    );
-    assert_alarming(&outcome, 1);
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! cluster. [`registry`] lists the scenarios, and each module holds the plays and the expectations of its group.
 
 mod bonds;
+mod bridges;
 mod checksums;
 mod control_frames;
 mod driver_messages;
@@ -18,6 +19,7 @@ mod segment_routing;
 mod stacked;
 mod stage;
 mod tap;
+mod tracking;
 mod twins;
 
 use std::env;

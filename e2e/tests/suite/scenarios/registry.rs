@@ -17,6 +17,13 @@ macro_rules! for_each_scenario {
                 lldp_on_a_team_under_a_bridge: unhandled_protocol, [Segment, Module("team")];
                 tagged_lldp_on_a_bond_with_a_vlan_under_a_bridge: unhandled_protocol, [Segment, Module("bonding")];
             }
+            bridges {
+                healthy_ports: bridge, [], twin;
+                isolated_ports: bridge, [], twin;
+                port_that_does_not_forward: bridge, [];
+                port_with_a_smaller_mtu: link_mtu, [];
+                port_without_hairpin: bridge, [];
+            }
             checksums {
                 lost_before_a_filter_and_a_service: checksum_drop, [];
                 lost_before_addresses_are_translated: checksum_drop, [];
@@ -35,7 +42,6 @@ macro_rules! for_each_scenario {
             }
             drops {
                 full_backlog_of_a_cpu: receive_overrun, [Setting];
-                full_table_of_connections: other_drop, [Setting];
                 full_table_of_neighbours: other_drop, [Setting];
                 loss_in_a_queueing_discipline: other_drop, [Module("sch_netem")];
                 packets_that_their_sender_still_holds: other_drop, [Module("pktgen")];
@@ -103,6 +109,12 @@ macro_rules! for_each_scenario {
                 macvtap_without_a_reader: tap_queue_drop, [];
                 tap_beside_a_lossy_wire: tap_queue_drop, [Module("sch_netem")];
                 tap_beside_a_short_queueing_discipline: tap_queue_drop, [];
+            }
+            tracking {
+                full_table_of_connections: connection_tracking, [Setting];
+                late_segments_that_a_rule_drops: connection_tracking, [], twin;
+                more_connections_than_source_ports: connection_tracking, [];
+                node_that_sees_one_direction: connection_tracking, [];
             }
             twins {
                 busy_node_whose_pods_come_and_go: other_drop, [], twin;

@@ -1,6 +1,7 @@
 //! A veth pair with unequal MTUs: what the larger end sends and the smaller end refuses is lost without a word.
 
 mod judge;
+mod port;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -33,11 +34,12 @@ impl Detector for LinkMtu {
         NEEDS
     }
 
-    fn judge(&self, window: &Window<'_>, _so_far: &Outcome) -> Outcome {
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let mut outcome = Outcome::default();
         for loss in judge::losses(window) {
             outcome.extend(Outcome::of_loss(finding(window, &loss), &loss.tally.keys));
         }
+        outcome.extend(port::outcome(window, so_far));
         outcome
     }
 }

@@ -33,6 +33,7 @@ impl Link {
                 learning: true,
                 unicast_flood: true,
                 state: 3,
+                ..BridgePort::default()
             });
         }
         self

@@ -7,6 +7,18 @@ sites! {
     /// not allow, or no other port for it (NO_TX_TARGET from 6.15 on). Nothing is counted.
     BR_HANDLE_FRAME_FINISH = Site::new(Bridge, &["br_handle_frame_finish"]).ending(Ends::Either);
 
+    /// A port's first look at a frame (label drop): the port neither forwards nor learns, or the source is no address of
+    /// a host.
+    BR_HANDLE_FRAME = Site::new(Bridge, &["br_handle_frame"]).ending(Ends::Either);
+
+    /// A frame that is longer than the port takes that it is to go out on, or a port that is down
+    /// (`is_skb_forwardable`); with br_netfilter a packet that must not be cut. No counter moves.
+    BR_DEV_QUEUE_PUSH_XMIT = Site::new(
+        Bridge,
+        &["br_dev_queue_push_xmit", "br_nf_dev_queue_xmit"],
+    )
+    .ending(Ends::Wanted);
+
     /// The bridge's own copy of a query that it sends to its ports.
     BR_MULTICAST_SEND_QUERY = Site::new(Bridge, &["__br_multicast_send_query"])
         .ending(Ends::Unmissed);

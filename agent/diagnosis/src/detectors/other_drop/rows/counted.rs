@@ -22,8 +22,8 @@ const REFUSED_BY_HOOK: &[Reason] = &[Reason::ABSENT, Reason::NETFILTER_DROP];
 const CONNECTIONS: Class = Class::Loss(Culprit::Here, Carried::Uncounted);
 
 pub(super) static ROWS: &[Row] = &[
-    // nf_ct_resolve_clash counts insert_failed and drop; so it comes before the full table. Nothing that is read tells
-    // a race from source translation that finds no free port.
+    // nf_ct_resolve_clash counts insert_failed and drop. What the check ConnectionTracking has left: no sample tells a
+    // race from source translation that finds no free port.
     Row::new(
         At(REFUSED_BY_HOOK, &[&site::NF_HOOK_SLOW]),
         CONNECTIONS,
@@ -37,15 +37,6 @@ pub(super) static ROWS: &[Row] = &[
          for A and AAAA one after the other (single-request).",
         &["cat", "/proc/net/stat/nf_conntrack"],
     )]),
-    // nf_conntrack_in counts drop when resolve_normal_ct fails, which is when nf_conntrack_alloc finds no room.
-    Row::new(
-        At(REFUSED_BY_HOOK, &[&site::NF_HOOK_SLOW]),
-        CONNECTIONS,
-        FULL_TABLE,
-        FULL_TABLE_MECHANISM,
-    )
-    .when(Counted(NamespaceCounter::ConntrackDrop))
-    .advised(FULL_TABLE_ADVICE),
     Row::new(
         Reasons(&[Reason::NETFILTER_DROP]),
         CONNECTIONS,
@@ -114,8 +105,6 @@ pub(super) static ROWS: &[Row] = &[
 
 const FULL_TABLE: &str =
     "The connection tracking table was full and refused {packets} of new connections";
-const FULL_TABLE_MECHANISM: &str = "Each connection takes an entry. Without one the kernel drops the first packet of a \
-                                    new connection; established connections go on.";
 /// The limit is one for all namespaces, the count is each namespace's own.
 const FULL_TABLE_ADVICE: &[Advice] = &[Advice::look(
     "Compare the entries with the limit, and find who opens so many connections. Where they are equal, raise \

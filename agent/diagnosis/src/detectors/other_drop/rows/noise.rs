@@ -72,6 +72,8 @@ pub(super) static ROWS: &[Row] = &[
         .when(All(Seen::Group)),
     // Groups that the bridge has read, or that lead to no other port.
     Row::unmissed(At(UNNAMED, &[&site::BR_HANDLE_FRAME_FINISH])).when(All(Seen::Group)),
+    Row::unmissed(At(UNNAMED, &[&site::BR_HANDLE_FRAME])).when(All(Seen::LinkLocalGroup)),
+    Row::unmissed(At(UNNAMED, &[&site::BR_HANDLE_FRAME])).when(BlockingPort),
     // A redundant uplink blocks for good, and gets what the other one gets.
     Row::unmissed(Reasons(&[Reason::BRIDGE_INGRESS_STP_STATE])).when(BlockingPort),
     Row::unmissed(Reasons(&[Reason::BRIDGE_INGRESS_STP_STATE])).when(All(Seen::LinkLocalGroup)),

@@ -1,0 +1,71 @@
+//! Frames that a bridge does not pass on because of the state or the flags of its ports.
+
+mod judge;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use self::judge::{Fault, Kind};
+use super::{
+    Detector,
+    kit::{Evidence, Need, proof, say},
+};
+use crate::{
+    Window,
+    causes::{BRIDGE, Cause, Check, HAIRPIN_OFF, PORT_LOCKED, PORT_NOT_FORWARDING, PORTS_ISOLATED},
+    finding::{Finding, Outcome, Subject, Verdict},
+};
+
+const NEEDS: &[Need] = &[
+    Need::all(Evidence::Links, "links"),
+    Need::all(Evidence::Drops, "drop probe"),
+];
+
+/// The `Bridge` check.
+pub(super) struct Bridge;
+
+impl Detector for Bridge {
+    fn check(&self) -> &'static Check {
+        &BRIDGE
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        NEEDS
+    }
+
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
+        let mut outcome = Outcome::default();
+        for fault in judge::faults(window, so_far) {
+            outcome.extend(explained(window, &fault));
+        }
+        outcome
+    }
+}
+
+impl Kind {
+    fn cause(&self) -> &'static Cause {
+        match self {
+            Self::NotForwarding(_) => &PORT_NOT_FORWARDING,
+            Self::HairpinOff => &HAIRPIN_OFF,
+            Self::Isolated(_) => &PORTS_ISOLATED,
+            Self::Locked => &PORT_LOCKED,
+        }
+    }
+}
+
+fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
+    let verdict = match fault.assessment.is_decision() {
+        true => Verdict::Unknown,
+        false => Verdict::Harmful,
+    };
+    let subject = Subject::of_link(fault.subject(), Some(fault.namespace));
+    let text = text::text(window, fault);
+    let mut finding = Finding::new(fault.kind.cause(), fault.assessment.clone(), subject, text);
+    finding.confidence = fault.confidence;
+    fault.tally.measure(&mut finding);
+    finding.evidence = proof::drops(window, &fault.tally);
+    finding.evidence.extend(text::proofs(fault));
+    finding.details = say::flows(window, &fault.tally).collect();
+    finding.remedies = text::remedies(fault);
+    Outcome::explained(finding, fault.tally.keys.iter().map(|key| (*key, verdict)))
+}

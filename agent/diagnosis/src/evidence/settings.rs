@@ -1,0 +1,57 @@
+//! Settings of the kernel that decide where packets end.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings that hold for all namespaces, as of the end of the window, from /proc/sys of the agent's own. Each is absent
+/// where the kernel has no such file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KernelSettings {
+    /// `net.netfilter.nf_conntrack_max`: connections that a namespace may track (nf_ct_max).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conntrack_max: Option<u64>,
+    /// `net.netfilter.nf_conntrack_buckets`: chains of the one hash table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conntrack_buckets: Option<u64>,
+}
+
+impl KernelSettings {
+    /// Nothing was read.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Settings of one namespace, as of the end of the window. Each is absent where it could not be read there: a pod's is
+/// never answered from the node's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamespaceSettings {
+    /// `net.netfilter.nf_conntrack_tcp_be_liberal`: segments outside of the window are not invalid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conntrack_tcp_be_liberal: Option<bool>,
+}
+
+impl NamespaceSettings {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Connections that a namespace tracks (`net->ct.count`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrackedConnections {
+    /// At the start; absent where it was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// At the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+}
+
+impl TrackedConnections {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,50 @@
+//! The settings of the kernel and of the node's own namespace, from the agent's own /proc/sys.
+//!
+//! /proc/sys/net shows the namespace of its reader, below /proc/PID/root too, so that a pod's settings are never read
+//! here.
+
+use std::{fs::File, io::Read, str::FromStr};
+
+use netdiag_diagnosis::evidence::{KernelSettings, NamespaceSettings};
+
+/// The longest value: three numbers with tabs between them.
+const LONGEST_VALUE: u64 = 128;
+
+/// Reads the settings that hold for all namespaces.
+pub(crate) fn of_kernel() -> KernelSettings {
+    KernelSettings {
+        conntrack_max: number("netfilter/nf_conntrack_max"),
+        conntrack_buckets: number("netfilter/nf_conntrack_buckets"),
+    }
+}
+
+/// Reads the settings of the agent's own namespace.
+pub(super) fn of_own_namespace() -> NamespaceSettings {
+    NamespaceSettings {
+        conntrack_tcp_be_liberal: switch("netfilter/nf_conntrack_tcp_be_liberal"),
+    }
+}
+
+fn switch(name: &str) -> Option<bool> {
+    number::<u8>(name).map(|value| value != 0)
+}
+
+fn number<T: FromStr>(name: &str) -> Option<T> {
+    let mut text = String::new();
+    let file = File::open(format!("/proc/sys/net/{name}")).ok()?;
+    file.take(LONGEST_VALUE).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_read_and_a_missing_one_is_none() {
+        assert!(number::<u64>("core/somaxconn").is_some());
+        assert_eq!(number::<u64>("core/no_such_setting"), None);
+        // Three numbers are not one.
+        assert_eq!(number::<u64>("ipv4/tcp_rmem"), None);
+    }
+}
