@@ -22,8 +22,9 @@ use crate::{
     evidence::{
         Address, BondSettings, DropCount, Drops, EvidenceWindow, ExplainedRetransmissions,
         FrameCopies, FrameCopy, GroReceive, KernelLogLine, KernelSettings, Link, LinkKind,
-        MacvlanSettings, Namespace, NamespaceSettings, NodeFacts, Observed, OnDemand, Owner, PacketSocket, Pod, ProtocolHandler,
-        Retransmissions, Softnet, TrackedConnections, TunHolder,
+        MacvlanSettings, Namespace, NamespaceSettings, NodeFacts, Observed, OnDemand, Owner,
+        PacketSocket, Pod, ProtocolHandler, Retransmissions, Softnet, TrackedConnections,
+        TunHolder,
     },
     kernel::{Function, Reason},
 };
