@@ -19,6 +19,7 @@ mod count;
 pub(crate) mod place;
 mod sample;
 mod subtype;
+mod turn;
 
 use aya_ebpf::{
     macros::{btf_tracepoint, raw_tracepoint},
@@ -87,7 +88,7 @@ fn observe<R: Read>(arguments: Arguments) {
     };
     let index = count::index_of(key);
     let seen = count::add_one(index);
-    if index != OVERFLOW && count::wants_sample(index, seen) {
-        sample::take::<R>(skb, index, key.protocol);
+    if index != OVERFLOW {
+        turn::consider::<R>(skb, index, seen, key.protocol);
     }
 }

@@ -139,18 +139,10 @@ where
 }
 
 impl Loaded {
-    /// A map of the probe.
-    ///
-    /// # Errors
-    /// The object has no map of this name, or it was taken.
-    pub(super) fn map_mut(&mut self, name: &'static str) -> Result<&mut Map, Error> {
-        self.ebpf.map_mut(name).ok_or(Error::Inconsistent { name })
-    }
-
     /// A map of the probe, to be kept.
     ///
     /// # Errors
-    /// As [`Loaded::map_mut`].
+    /// The object has no map of this name, or it was taken.
     pub(super) fn take_map(&mut self, name: &'static str) -> Result<Map, Error> {
         self.ebpf.take_map(name).ok_or(Error::Inconsistent { name })
     }

@@ -2,10 +2,36 @@
 
 use crate::plain::plain;
 
-plain!(DropKey, DropLayout);
+plain!(CacheSlot, DropKey, DropLayout, KeySamples, Share, ShareKey);
 
-/// Most keys that are counted apart within one window; further ones share [`OVERFLOW`].
+/// Most keys that are counted apart at one time; further ones share [`OVERFLOW`].
 pub const MAX_KEYS: u32 = 4096;
+
+/// The last numbers, which only drops with a reason of their own and a known protocol get.
+pub const RESERVED_KEYS: u32 = 1024;
+
+/// Most keys of one device. Those without a device share as much.
+pub const KEYS_PER_DEVICE: u32 = 128;
+
+/// Most keys of one namespace.
+pub const KEYS_PER_NAMESPACE: u32 = 512;
+
+/// Most keys of the node's own namespace, which has a device for each pod.
+pub const KEYS_PER_NODE_NAMESPACE: u32 = 2560;
+
+/// EtherTypes and subtypes of a device that are counted apart without being known; further ones share
+/// [`FURTHER_TYPES`].
+pub const UNKNOWN_TYPES_PER_DEVICE: u32 = 8;
+
+/// [`DropKey::protocol`] of further unknown EtherTypes of a device. 0xffff is reserved (RFC 1701), so that no protocol
+/// has this number.
+pub const FURTHER_TYPES: u16 = 0xffff;
+
+/// Devices and namespaces whose keys are numbered.
+pub const MAX_SHARES: u32 = 4096;
+
+/// [`ShareKey::ifindex`] of a namespace as a whole.
+pub const WHOLE_NAMESPACE: u32 = u32::MAX;
 
 /// Index of the counter for drops whose key found no room.
 pub const OVERFLOW: u32 = 0;
@@ -19,14 +45,34 @@ pub const RING_BYTES: u32 = 256 * 1024;
 /// The first samples of a key are taken at once, up to this many on the whole node.
 pub const FIRST_SAMPLES: u32 = 4;
 
-/// After the first, one of so many drops of a key on one CPU is sampled. A power of two.
+/// Slots by flow of a key. After the first samples, the first two packets of each slot are sampled, so that a flow that
+/// dies seldom is seen beside a loud one. The bits of a `u64`.
+pub const FLOW_SLOTS: u32 = u64::BITS;
+
+/// Where the kernel has computed no flow hash, the headers of one of so many drops of a key on one CPU are read. A power
+/// of two.
+pub const HEADERS_EVERY: u64 = 64;
+
+/// After that, one of so many drops of a key on one CPU is sampled. A power of two.
 pub const SAMPLE_EVERY: u64 = 1024;
+
+/// Bytes of the ring that samples by flow leave free for the first samples of other keys.
+pub const RING_FOR_FIRST: u32 = RING_BYTES / 4;
+
+/// Bytes of the ring that later samples leave free.
+pub const RING_FOR_FLOWS: u32 = RING_BYTES / 2;
+
+/// A key that found the ring full tries again with one of so many drops, from this number of drops on. A power of two.
+pub const RETRY_EVERY: u64 = 64;
 
 /// Bytes of a packet that a sample holds.
 pub const SAMPLE_BYTES: usize = 128;
 
 /// The same for protocols whose content is the diagnosis: LLDP and 802.2 (CDP), which carry text far inside.
 pub const LONG_SAMPLE_BYTES: usize = 512;
+
+/// Bytes of a device's name (IFNAMSIZ), in words, which a program sets without a loop.
+pub type DeviceName = [u64; 2];
 
 /// Offset of a header that the kernel had not set.
 pub const ABSENT: u16 = u16::MAX;
@@ -98,6 +144,77 @@ pub mod origin {
     pub const TASK: u8 = 3;
     /// `skb->skb_iif`, in the namespace of the device of the packet's route.
     pub const ROUTE: u8 = 4;
+    /// The device of the route of a packet that a program here sends, in the namespace of its socket. The index is 0
+    /// where the packet has no route yet.
+    pub const SENT: u8 = 5;
+    /// `skb->skb_iif`, in the namespace of the socket that owns the packet (`skb->sk`).
+    pub const OWNER: u8 = 6;
+}
+
+/// The samples of a key that were stored.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeySamples {
+    /// A bit for each flow slot of which one packet was stored.
+    pub once: u64,
+    /// A bit for each flow slot of which two were.
+    pub twice: u64,
+    /// The number of first samples.
+    pub first: u32,
+    /// Not 0 if the last try found the ring full.
+    pub is_waiting: u32,
+}
+
+/// A device, or a namespace as a whole ([`WHOLE_NAMESPACE`]).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ShareKey {
+    /// As [`DropKey::net`].
+    pub net: u64,
+    /// As [`DropKey::ifindex`].
+    pub ifindex: u32,
+    /// No meaning; keeps the size a multiple of eight.
+    pub reserved: u32,
+}
+
+/// The keys that a device or a namespace has.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// All of them.
+    pub keys: u32,
+    /// Those of unknown types.
+    pub unknown_types: u32,
+}
+
+impl DropKey {
+    /// The key is of an EtherType, or of a subtype, that no table of the kernel's or of netdiag's knows: a program that
+    /// may send frames can make thousands of them.
+    #[inline(always)]
+    pub const fn is_of_unknown_type(&self) -> bool {
+        match self.protocol {
+            // Absent, 802.2 (access points of OSI and of spanning tree, CDP's header folded), IPv4, ARP, 802.1Q.
+            0 | 0x0800 | 0x0806 | 0x8100 => false,
+            0x0004 => !matches!(self.subtype, 0x2f | 0x42 | 0xfe),
+            // IPv6, MPLS, PPPoE, EAPOL, 802.1ad, LLDP, MACsec, PTP, FCoE, RoCE.
+            0x86dd | 0x8847 | 0x8848 | 0x8863 | 0x8864 | 0x888e | 0x88a8 | 0x88cc | 0x88e5
+            | 0x88f7 | 0x8906 | 0x8914 | 0x8915 => false,
+            // Slow protocols: LACP, marker, OAM, synchronisation.
+            0x8809 => !matches!(self.subtype, 1 | 2 | 3 | 10),
+            FURTHER_TYPES => false,
+            _ => true,
+        }
+    }
+
+    /// The key of further unknown types at the same place.
+    #[inline(always)]
+    pub const fn with_further_types(self) -> Self {
+        Self {
+            protocol: FURTHER_TYPES,
+            subtype: 0,
+            ..self
+        }
+    }
 }
 
 /// A slot of the per-CPU cache that spares most drops the lookup in the shared key map.
@@ -154,6 +271,8 @@ pub mod sample_flags {
 pub struct Sample {
     /// The known facts about the packet.
     pub header: SampleHeader,
+    /// Name of the device at the time of the drop (`net_device.name`), ended by 0; empty when unknown.
+    pub device: DeviceName,
     /// Its first bytes.
     pub bytes: [u8; SAMPLE_BYTES],
 }
@@ -164,6 +283,8 @@ pub struct Sample {
 pub struct LongSample {
     /// The known facts about the packet.
     pub header: SampleHeader,
+    /// Name of the device at the time of the drop (`net_device.name`), ended by 0; empty when unknown.
+    pub device: DeviceName,
     /// Its first bytes.
     pub bytes: [u8; LONG_SAMPLE_BYTES],
 }
@@ -175,6 +296,10 @@ pub struct LongSample {
 pub struct DropLayout {
     /// `sk_buff.dev`.
     pub skb_dev: u32,
+    /// `sk_buff.sk`.
+    pub skb_socket: u32,
+    /// `sk_buff.hash`.
+    pub skb_hash: u32,
     /// `sk_buff.protocol`.
     pub skb_protocol: u32,
     /// `sk_buff.skb_iif`.
@@ -209,6 +334,8 @@ pub struct DropLayout {
     pub skb_ip_summed_shift: u32,
     /// `net_device.ifindex`.
     pub device_ifindex: u32,
+    /// `net_device.name`.
+    pub device_name: u32,
     /// `net_device.nd_net.net`.
     pub device_net: u32,
     /// `net.ns.inum`.
@@ -233,12 +360,18 @@ pub struct DropLayout {
     pub reason_consumed: u32,
     /// `SKB_NOT_DROPPED_YET`: not a drop.
     pub reason_not_dropped: u32,
+    /// `SKB_DROP_REASON_NOT_SPECIFIED`: no reason of its own.
+    pub reason_not_specified: u32,
+    /// `net.ns.inum` of the node's own namespace.
+    pub node_inum: u32,
 }
 
 impl DropLayout {
     /// All zero, for the program's own static.
     pub const ZERO: Self = Self {
         skb_dev: 0,
+        skb_socket: 0,
+        skb_hash: 0,
         skb_protocol: 0,
         skb_iif: 0,
         skb_head: 0,
@@ -256,6 +389,7 @@ impl DropLayout {
         skb_ip_summed: 0,
         skb_ip_summed_shift: 0,
         device_ifindex: 0,
+        device_name: 0,
         device_net: 0,
         net_inum: 0,
         net_cookie: 0,
@@ -268,12 +402,33 @@ impl DropLayout {
         arguments: 0,
         reason_consumed: 0,
         reason_not_dropped: 0,
+        reason_not_specified: 0,
+        node_inum: 0,
     };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn protocols_in_use_keep_their_own_keys() {
+        let is_unknown = |protocol, subtype| {
+            DropKey {
+                protocol,
+                subtype,
+                ..DropKey::default()
+            }
+            .is_of_unknown_type()
+        };
+        for (protocol, subtype) in [(0x0800, 0), (0x86dd, 0), (0x88cc, 0), (0x0004, 0x2f), (0x8809, 1)] {
+            assert!(!is_unknown(protocol, subtype), "{protocol:#x}");
+        }
+        assert!(is_unknown(0x9000, 0) && is_unknown(0x0004, 7) && is_unknown(0x8809, 77));
+        let folded = DropKey { protocol: 0x9000, subtype: 3, ifindex: 4, ..DropKey::default() };
+        let folded = folded.with_further_types();
+        assert!(!folded.is_of_unknown_type() && folded.ifindex == 4 && folded.subtype == 0);
+    }
 
     #[test]
     fn a_key_survives_its_words() {

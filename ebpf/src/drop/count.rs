@@ -7,11 +7,15 @@
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, Queue},
+    maps::{HashMap, PerCpuArray, Queue},
 };
 use netdiag_abi::drop::{
-    CACHE_SLOTS, CacheSlot, DropKey, FIRST_SAMPLES, MAX_KEYS, OVERFLOW, SAMPLE_EVERY,
+    CACHE_SLOTS, CacheSlot, DropKey, KEYS_PER_DEVICE, KEYS_PER_NAMESPACE, KEYS_PER_NODE_NAMESPACE,
+    MAX_KEYS, MAX_SHARES, OVERFLOW, RESERVED_KEYS, Share, ShareKey, UNKNOWN_TYPES_PER_DEVICE,
+    WHOLE_NAMESPACE,
 };
+
+use super::layout;
 
 /// The number of each key.
 #[map]
@@ -21,13 +25,17 @@ static DROP_KEYS: HashMap<DropKey, u32> = HashMap::with_max_entries(MAX_KEYS, 0)
 #[map]
 static DROP_FREE: Queue<u32> = Queue::with_max_entries(MAX_KEYS, 0);
 
+/// The same for drops with a reason of their own and a known protocol, when [`DROP_FREE`] is empty.
+#[map]
+static DROP_RESERVED: Queue<u32> = Queue::with_max_entries(RESERVED_KEYS, 0);
+
+/// Numbered keys of each device and each namespace. Two CPUs may count one for two, which lets a key too many in.
+#[map]
+static DROP_SHARES: HashMap<ShareKey, Share> = HashMap::with_max_entries(MAX_SHARES, 0);
+
 /// Drops by number.
 #[map]
 static DROP_COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(MAX_KEYS, 0);
-
-/// The number of a key's first samples that were taken, by the key's number.
-#[map]
-static DROP_SAMPLED: Array<u32> = Array::with_max_entries(MAX_KEYS, 0);
 
 /// Recent keys of each CPU.
 #[map]
@@ -71,46 +79,88 @@ pub fn add_one(index: u32) -> u64 {
     }
 }
 
-/// True if the drop just counted is to be sampled: the first few of a key on the node, then one in many on each CPU.
-#[inline(always)]
-pub fn wants_sample(index: u32, seen: u64) -> bool {
-    if seen % SAMPLE_EVERY == 0 {
-        return true;
-    }
-    if seen > u64::from(FIRST_SAMPLES) {
-        return false;
-    }
-    let Some(sampled) = DROP_SAMPLED.get_ptr_mut(index) else {
-        return false;
-    };
-    // SAFETY: the map gave the pointer. Two CPUs may both read the old value: that only takes a sample too many.
-    unsafe {
-        if *sampled >= FIRST_SAMPLES {
-            return false;
-        }
-        *sampled += 1;
-    }
-    true
-}
-
 /// Looks the key's number up in the shared map, or gives it one. Inlined as everything here: see
 /// [`Direct`](crate::read::Direct).
 #[inline(always)]
 fn number(key: &DropKey) -> u32 {
-    // SAFETY: the agent removes no key, so the value stays.
+    // SAFETY: the agent changes no value, and takes a number back only long after its key.
     if let Some(index) = unsafe { DROP_KEYS.get(key) } {
         return *index;
     }
-    let Ok(Some(index)) = DROP_FREE.pop() else {
+    // The namespace's share first: a namespace that has used it up makes no shares for more devices.
+    let Some(namespace) = share(key.net, WHOLE_NAMESPACE) else {
         return OVERFLOW;
     };
-    if DROP_KEYS.insert(key, index, u64::from(BPF_NOEXIST)).is_ok() {
+    let most = if key.inum == layout!(node_inum) {
+        KEYS_PER_NODE_NAMESPACE
+    } else {
+        KEYS_PER_NAMESPACE
+    };
+    // SAFETY: the map gave the pointer.
+    if unsafe { (*namespace).keys } >= most {
+        return OVERFLOW;
+    }
+    let Some(device) = share(key.net, key.ifindex) else {
+        return OVERFLOW;
+    };
+    let mut key = *key;
+    let is_of_unknown_type = key.is_of_unknown_type();
+    // SAFETY: as above.
+    if is_of_unknown_type && unsafe { (*device).unknown_types } >= UNKNOWN_TYPES_PER_DEVICE {
+        key = key.with_further_types();
+        // SAFETY: as above.
+        if let Some(index) = unsafe { DROP_KEYS.get(&key) } {
+            return *index;
+        }
+    }
+    // SAFETY: as above.
+    if unsafe { (*device).keys } >= KEYS_PER_DEVICE {
+        return OVERFLOW;
+    }
+    let mut free = DROP_FREE.pop();
+    if !matches!(free, Ok(Some(_)))
+        && key.reason != layout!(reason_not_specified)
+        && !is_of_unknown_type
+    {
+        free = DROP_RESERVED.pop();
+    }
+    let Ok(Some(index)) = free else {
+        return OVERFLOW;
+    };
+    if DROP_KEYS.insert(&key, index, u64::from(BPF_NOEXIST)).is_ok() {
+        // SAFETY: as above.
+        unsafe {
+            (*device).keys += 1;
+            (*namespace).keys += 1;
+            if is_of_unknown_type {
+                (*device).unknown_types += 1;
+            }
+        }
         return index;
     }
     // Another CPU was faster, or the map is full.
     let _ = DROP_FREE.push(index, 0);
     // SAFETY: as above.
-    unsafe { DROP_KEYS.get(key) }.copied().unwrap_or(OVERFLOW)
+    unsafe { DROP_KEYS.get(&key) }.copied().unwrap_or(OVERFLOW)
+}
+
+/// The share of a device, or of a namespace as a whole; `None` when there is no room for one more.
+#[inline(always)]
+fn share(net: u64, ifindex: u32) -> Option<*mut Share> {
+    let key = ShareKey {
+        net,
+        ifindex,
+        reserved: 0,
+    };
+    if let Some(share) = DROP_SHARES.get_ptr_mut(&key) {
+        return Some(share);
+    }
+    let none = Share {
+        keys: 0,
+        unknown_types: 0,
+    };
+    let _ = DROP_SHARES.insert(&key, &none, u64::from(BPF_NOEXIST));
+    DROP_SHARES.get_ptr_mut(&key)
 }
 
 /// True if two keys are the same, compared word by word: comparing arrays would call `memcmp`, a loop over bytes here.

@@ -4,8 +4,10 @@
 //! believed here when what it leads to looks like a device in a namespace; the agent then believes only devices that
 //! it knows.
 
-use aya_ebpf::helpers::generated::bpf_get_current_task;
-use netdiag_abi::drop::{DropLayout, origin};
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
+use netdiag_abi::drop::{DeviceName, DropLayout, origin};
+
+use super::layout;
 
 use crate::read::{Arguments, Probed, Read, constant};
 
@@ -34,10 +36,13 @@ const IFINDEX_LIMIT: u32 = 1 << 24;
 const ROUTE_FLAGS: u64 = 1;
 
 /// The device that the packet is on; failing that the one it came in on, in the namespace of the socket that was to
-/// receive it, of its route, or of the task that runs.
+/// receive it, of the socket that owns it, of its route, or of the task that runs.
 ///
 /// A route is what tells kernels before 6.11, which name no socket, whose TCP segment it was: `tcp_v4_rcv` clears
 /// `skb->dev` before the socket verifies the checksum.
+///
+/// What a program here sends came in on no device, and has none before it was routed and filtered: it belongs to its
+/// socket's namespace and to its route's device. The task that runs says nothing about it.
 #[inline(always)]
 pub fn of_packet<R: Read>(
     skb: *const u8,
@@ -73,8 +78,21 @@ pub fn of_packet<R: Read>(
                 );
             }
         }
-        let route = Probed::field::<u64>(skb, constant(&layout.skb_route)) & !ROUTE_FLAGS;
-        let out = Probed::pointer(route as *const u8, constant(&layout.route_device));
+        let out = route_device(skb, layout);
+        let owner = Probed::pointer(skb, constant(&layout.skb_socket));
+        if came_in_on == 0 {
+            return sent(owner, out, layout);
+        }
+        let place = in_namespace::<Probed>(
+            owner,
+            layout,
+            constant(&layout.sock_net),
+            came_in_on,
+            origin::OWNER,
+        );
+        if place.origin != origin::NONE {
+            return place;
+        }
         let place = in_namespace::<Probed>(
             out,
             layout,
@@ -94,6 +112,82 @@ pub fn of_packet<R: Read>(
             came_in_on,
             origin::TASK,
         )
+    }
+}
+
+/// The device of the packet's route, or null.
+///
+/// # Safety
+/// `skb` must be the tracepoint's argument.
+#[inline(always)]
+unsafe fn route_device(skb: *const u8, layout: &'static DropLayout) -> *const u8 {
+    // SAFETY: the caller's promise; the helper checks every address.
+    unsafe {
+        let route = Probed::field::<u64>(skb, constant(&layout.skb_route)) & !ROUTE_FLAGS;
+        if route == 0 {
+            return core::ptr::null();
+        }
+        Probed::pointer(route as *const u8, constant(&layout.route_device))
+    }
+}
+
+/// The place of a packet that this socket sends through that device; either may be null.
+///
+/// # Safety
+/// As [`Read::field`].
+#[inline(always)]
+unsafe fn sent(socket: *const u8, device: *const u8, layout: &'static DropLayout) -> Place {
+    // SAFETY: the caller's promise; the helper checks every address.
+    unsafe {
+        let mut ifindex: u32 = 0;
+        let mut holder = socket;
+        let mut net_offset = constant(&layout.sock_net);
+        if !device.is_null() {
+            ifindex = Probed::field(device, constant(&layout.device_ifindex));
+            // The device of a route is in the namespace that it was looked up in.
+            holder = device;
+            net_offset = constant(&layout.device_net);
+        }
+        if holder.is_null() {
+            return NOWHERE;
+        }
+        let namespace = Probed::pointer(holder, net_offset);
+        let inum = Probed::field(namespace, constant(&layout.net_inum));
+        let net = if constant(&layout.has_cookie) != 0 {
+            Probed::field(namespace, constant(&layout.net_cookie))
+        } else {
+            namespace as u64
+        };
+        if inum < LEAST_NAMESPACE_NUMBER || net == 0 || ifindex >= IFINDEX_LIMIT {
+            return NOWHERE;
+        }
+        Place {
+            net,
+            inum,
+            ifindex,
+            origin: origin::SENT,
+        }
+    }
+}
+
+/// Copies the name of the device that the packet is on, or is sent through. It means nothing where `skb->dev` is no
+/// device; the agent knows from the key's origin. (Asked for here, it would keep the verifier from seeing that all
+/// origins are alike to what comes between.)
+///
+/// # Safety
+/// `skb` must be the tracepoint's argument, and `name` have room for a name.
+#[inline(always)]
+pub unsafe fn name_of_device(skb: *const u8, name: *mut DeviceName) {
+    // SAFETY: the caller's promise; the helper checks the source. The writes are volatile, or they would become a call.
+    unsafe {
+        (&raw mut (*name)[0]).write_volatile(0);
+        (&raw mut (*name)[1]).write_volatile(0);
+        let mut device = Probed::pointer(skb, layout!(skb_dev));
+        if device.is_null() {
+            device = route_device(skb, &super::DROP_LAYOUT);
+        }
+        let from = device.wrapping_add(layout!(device_name) as usize);
+        bpf_probe_read_kernel(name.cast(), size_of::<DeviceName>() as u32, from.cast());
     }
 }
 

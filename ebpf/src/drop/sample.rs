@@ -1,7 +1,7 @@
 //! Copies the beginning of a dropped packet into the ring.
 
 use aya_ebpf::{
-    bindings::BPF_RB_NO_WAKEUP,
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_NO_WAKEUP},
     helpers::generated::{bpf_ktime_get_ns, bpf_probe_read_kernel},
     macros::map,
     maps::{PerCpuArray, RingBuf},
@@ -11,7 +11,7 @@ use netdiag_abi::drop::{
     sample_flags,
 };
 
-use super::layout;
+use super::{layout, place};
 use crate::read::Read;
 
 /// Samples on their way to the agent, which looks into it about once a second; nothing wakes it.
@@ -36,15 +36,19 @@ struct Extent {
     header: SampleHeader,
 }
 
-/// Copies the packet's first bytes and what the kernel knows about them.
+/// Copies the packet's first bytes and what the kernel knows about them, if no more than `most_used` bytes of the ring
+/// are taken. False if the sample found no room.
 #[inline(always)]
-pub fn take<R: Read>(skb: *const u8, index: u32, protocol: u16) {
+pub fn take<R: Read>(skb: *const u8, index: u32, protocol: u16, most_used: u32) -> bool {
+    if DROP_SAMPLES.query(u64::from(BPF_RB_AVAIL_DATA)) > u64::from(most_used) {
+        return lose();
+    }
     let extent = measure::<R>(skb, index);
     // SAFETY: skb is the tracepoint's argument.
     let head: u64 = unsafe { R::pointer(skb, layout!(skb_head)) } as u64;
     if protocol == ETH_P_LLDP || protocol == ETH_P_802_2 {
         let Some(mut entry) = DROP_SAMPLES.reserve::<LongSample>(0) else {
-            return count_lost();
+            return lose();
         };
         let sample = entry.as_mut_ptr();
         // SAFETY: the ring gave room for a whole sample; the copy is bounded by its array.
@@ -53,11 +57,12 @@ pub fn take<R: Read>(skb: *const u8, index: u32, protocol: u16) {
             let copied = copy::<{ LONG_SAMPLE_BYTES as u32 }>(bytes, head, &extent);
             (*sample).header = extent.header;
             (*sample).header.copied = copied;
+            place::name_of_device(skb, &raw mut (*sample).device);
         }
         entry.submit(u64::from(BPF_RB_NO_WAKEUP));
     } else {
         let Some(mut entry) = DROP_SAMPLES.reserve::<Sample>(0) else {
-            return count_lost();
+            return lose();
         };
         let sample = entry.as_mut_ptr();
         // SAFETY: as above.
@@ -66,9 +71,11 @@ pub fn take<R: Read>(skb: *const u8, index: u32, protocol: u16) {
             let copied = copy::<{ SAMPLE_BYTES as u32 }>(bytes, head, &extent);
             (*sample).header = extent.header;
             (*sample).header.copied = copied;
+            place::name_of_device(skb, &raw mut (*sample).device);
         }
         entry.submit(u64::from(BPF_RB_NO_WAKEUP));
     }
+    true
 }
 
 /// Finds the packet's bytes: from the link header if it is there, else from the network header, else from the data.
@@ -177,9 +184,10 @@ unsafe fn copy<const CAPACITY: u32>(bytes: *mut u8, head: u64, extent: &Extent) 
 }
 
 #[inline(always)]
-fn count_lost() {
+fn lose() -> bool {
     if let Some(lost) = DROP_LOST.get_ptr_mut(0) {
         // SAFETY: the map gave the pointer, and only this CPU writes this element.
         unsafe { *lost += 1 };
     }
+    false
 }

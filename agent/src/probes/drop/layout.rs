@@ -1,5 +1,7 @@
 //! The offsets at which the drop program finds the fields that it reads.
 
+use std::{fs, os::unix::fs::MetadataExt as _};
+
 use netdiag_abi::drop::DropLayout;
 use netdiag_diagnosis::kernel::Reason;
 
@@ -22,6 +24,8 @@ pub(in crate::probes) fn resolve(
 
     Ok(DropLayout {
         skb_dev: skb("dev")?,
+        skb_socket: skb("sk")?,
+        skb_hash: skb("hash")?,
         skb_protocol: skb("protocol")?,
         skb_iif: skb("skb_iif")?,
         skb_head: skb("head")?,
@@ -39,6 +43,7 @@ pub(in crate::probes) fn resolve(
         skb_ip_summed: ip_summed.byte_offset(),
         skb_ip_summed_shift: ip_summed.bit_shift(),
         device_ifindex: types.offset_of("net_device", "ifindex")?,
+        device_name: types.offset_of("net_device", "name")?,
         device_net: types.offset_of("net_device", "nd_net.net")?,
         net_inum: types.offset_of("net", "ns.inum")?,
         net_cookie: types.offset_of("net", "net_cookie").unwrap_or(0),
@@ -56,5 +61,13 @@ pub(in crate::probes) fn resolve(
             .unwrap_or(0),
         reason_consumed: reason(Reason::CONSUMED),
         reason_not_dropped: reason(Reason::NOT_DROPPED_YET),
+        reason_not_specified: reason(Reason::NOT_SPECIFIED),
+        node_inum: own_namespace(),
     })
+}
+
+/// Number of the agent's own namespace, the node's; 0 when /proc does not tell.
+fn own_namespace() -> u32 {
+    let inode = fs::metadata("/proc/self/ns/net").map(|metadata| metadata.ino());
+    inode.ok().and_then(|inode| u32::try_from(inode).ok()).unwrap_or(0)
 }

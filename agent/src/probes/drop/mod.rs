@@ -9,6 +9,7 @@ mod layout;
 #[cfg(test)]
 pub(super) mod live_tests;
 mod maps;
+mod numbers;
 mod places;
 mod samples;
 mod support;
@@ -21,7 +22,10 @@ use netdiag_diagnosis::evidence::{Drops, Link, Lost, Missing, Namespace, Observe
 pub(super) use layout::resolve;
 pub(super) use places::DropPlaces;
 
-use self::{activity::Activity, fold::Fold, maps::Maps, samples::Samples, support::supported};
+use self::{
+    activity::Activity, fold::Fold, maps::Maps, numbers::Numbers, samples::Samples,
+    support::supported,
+};
 use super::{
     description::{Backend, Description, Hook, any_layout},
     error::Error,
@@ -57,6 +61,7 @@ pub(super) static DESCRIPTION: Description = Description {
     large_maps: &[
         "DROP_KEYS",
         "DROP_FREE",
+        "DROP_SHARES",
         "DROP_COUNTS",
         "DROP_SAMPLED",
         "DROP_CACHE",
@@ -82,7 +87,7 @@ pub(crate) struct DropSnapshot {
     pub(in crate::probes) counts: HashMap<DropKey, u64>,
     /// Drops that no key had room for, and those that came while the probe was busy on the same CPU.
     pub(in crate::probes) lost_counts: u64,
-    /// Samples that found the ring full.
+    /// Tries to store a sample that found the ring full.
     pub(in crate::probes) lost_samples: u64,
 }
 
@@ -104,7 +109,9 @@ pub(crate) struct DropProbe {
     facts: KernelFacts,
     backend: Backend,
     refused: Option<String>,
+    node_inum: u32,
     maps: Maps,
+    numbers: Numbers,
     samples: Samples,
     activity: Activity,
 }
@@ -128,7 +135,11 @@ impl DropProbe {
             facts: kernel.facts.clone(),
             backend: loaded.backend,
             refused: loaded.refused.take(),
+            node_inum: kernel
+                .layout::<DropLayout>(&DESCRIPTION)
+                .map_or(0, |layout| layout.node_inum),
             maps: Maps::attach(loaded)?,
+            numbers: Numbers::default(),
             samples: Samples::default(),
             activity: Activity::default(),
         })
@@ -162,8 +173,12 @@ impl DropProbe {
     pub(crate) fn read(&mut self) -> Result<DropSnapshot, Error> {
         let samples = &mut self.samples;
         self.maps.drain_samples(|record| samples.take(record));
-        let snapshot = self.maps.snapshot()?;
+        let (snapshot, keys) = self.numbers.read(&self.maps)?;
+        self.samples.file(&keys);
         self.activity.note(&snapshot);
+        let (activity, node_inum) = (&self.activity, self.node_inum);
+        self.numbers
+            .give_back(&mut self.maps, &keys, activity, node_inum, snapshot.taken_ns)?;
         Ok(snapshot)
     }
 
@@ -186,7 +201,8 @@ impl DropProbe {
             activity,
             ..
         } = self;
-        let keys = maps.into_keys();
+        drop(maps);
+        let left_out = samples.left_out;
         let counted = fold::within_window(edges, &activity);
         let addresses: Vec<u64> = counted.iter().map(|drop| drop.key.location).collect();
         let (locations, hidden) = match kallsyms::resolve(&addresses) {
@@ -206,7 +222,7 @@ impl DropProbe {
             start_ns: edges.m0.taken_ns,
             end_ns: edges.m1_after.taken_ns,
         };
-        let (counts, samples) = fold.fold(&counted, samples.by_key(&keys));
+        let (counts, samples) = fold.fold(&counted, samples.by_key());
         let drops = Drops {
             backend: backend.name().to_owned(),
             has_reasons: !facts.drop_reasons.is_empty(),
@@ -216,7 +232,9 @@ impl DropProbe {
         };
         let lost = Lost {
             counts: (edges.m1_after.lost_counts).saturating_sub(edges.m0.lost_counts),
-            samples: (edges.m1_after.lost_samples).saturating_sub(edges.m0.lost_samples),
+            samples: (edges.m1_after.lost_samples)
+                .saturating_sub(edges.m0.lost_samples)
+                .saturating_add(left_out),
         };
         (observed(drops, lesser(&facts), hidden.as_ref(), lost), lost)
     }

@@ -3,11 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 
 use netdiag_abi::drop::{
-    ABSENT, DropKey, FIRST_SAMPLES, LONG_SAMPLE_BYTES, SampleHeader, sample_flags,
+    ABSENT, DeviceName, DropKey, FIRST_SAMPLES, FLOW_SLOTS, LONG_SAMPLE_BYTES, SampleHeader, sample_flags,
 };
+use netdiag_diagnosis::text::printable_up_to;
 
-/// Samples kept of one key: the first few, and the latest of those that follow. A detector wants some, not all.
-const KEPT_PER_KEY: usize = 32;
+/// Samples of one key that are kept whatever comes: its first ones, and two of each flow slot.
+const FIRST_KEPT: usize = (FIRST_SAMPLES + 2 * FLOW_SLOTS) as usize;
+
+/// Samples kept of one key: those and the latest of those that follow. A detector wants some, not all.
+const KEPT_PER_KEY: usize = FIRST_KEPT + 28;
 
 /// Samples kept in all, so that a flood of varied packets stays within some megabytes.
 const KEPT: usize = 8192;
@@ -16,42 +20,66 @@ const KEPT: usize = 8192;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sampled {
     pub header: SampleHeader,
+    /// Name of the device at the time of the drop, where it could be read.
+    pub device: Option<String>,
     pub bytes: Vec<u8>,
 }
 
-/// The samples of a window, by their key's number.
+/// The samples of a window by key.
 #[derive(Default)]
 pub(super) struct Samples {
-    by_number: HashMap<u32, VecDeque<Sampled>>,
+    by_key: HashMap<DropKey, VecDeque<Sampled>>,
     total: usize,
+    /// Taken out of the ring; the key of their number is not known yet.
+    waiting: Vec<Sampled>,
+    /// Samples that were left out because a window keeps only so many.
+    pub(super) left_out: u64,
 }
 
 impl Samples {
     /// Takes one record of the ring. A malformed one is passed over.
     pub(super) fn take(&mut self, record: &[u8]) {
-        let Some(sample) = parse(record) else {
-            return;
-        };
-        let kept = self.by_number.entry(sample.header.index).or_default();
-        if kept.len() >= KEPT_PER_KEY {
-            kept.remove(FIRST_SAMPLES as usize);
-        } else if self.total >= KEPT {
-            return;
-        } else {
-            self.total += 1;
+        self.waiting.extend(parse(record));
+    }
+
+    /// Files what was taken under the keys that have these numbers now.
+    pub(super) fn file(&mut self, keys: &HashMap<u32, DropKey>) {
+        for sample in std::mem::take(&mut self.waiting) {
+            if let Some(key) = keys.get(&sample.header.index) {
+                self.keep(*key, sample);
+            }
         }
-        kept.push_back(sample);
+    }
+
+    fn keep(&mut self, key: DropKey, sample: Sampled) {
+        let kept = self.by_key.get(&key).map_or(0, VecDeque::len);
+        if kept >= KEPT_PER_KEY {
+            // Later samples replace each other; the first ones stay.
+            if let Some(samples) = self.by_key.get_mut(&key) {
+                samples.remove(FIRST_KEPT);
+                samples.push_back(sample);
+            }
+            return;
+        }
+        if self.total >= KEPT {
+            self.left_out += 1;
+            // A key with few samples takes the place of one with many.
+            let Some(richest) = self.by_key.values_mut().max_by_key(|samples| samples.len()) else {
+                return;
+            };
+            if richest.len() <= kept + 1 {
+                return;
+            }
+            richest.pop_back();
+            self.total -= 1;
+        }
+        self.total += 1;
+        self.by_key.entry(key).or_default().push_back(sample);
     }
 
     /// The samples by key.
-    pub(super) fn by_key(
-        self,
-        keys: &HashMap<u32, DropKey>,
-    ) -> HashMap<DropKey, VecDeque<Sampled>> {
-        self.by_number
-            .into_iter()
-            .filter_map(|(number, samples)| Some((*keys.get(&number)?, samples)))
-            .collect()
+    pub(super) fn by_key(self) -> HashMap<DropKey, VecDeque<Sampled>> {
+        self.by_key
     }
 }
 
@@ -88,9 +116,20 @@ fn parse(record: &[u8]) -> Option<Sampled> {
         ip_summed: u8::from_ne_bytes(next(&mut rest)?),
         flags: u16::from_ne_bytes(next(&mut rest)?),
     };
+    let device = device_name(&next(&mut rest)?);
     let copied = usize::from(header.copied).min(LONG_SAMPLE_BYTES);
     let bytes = rest.get(..copied)?.to_vec();
-    Some(Sampled { header, bytes })
+    Some(Sampled {
+        header,
+        device,
+        bytes,
+    })
+}
+
+fn device_name(bytes: &[u8; size_of::<DeviceName>()]) -> Option<String> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    let name = String::from_utf8_lossy(bytes.get(..end)?);
+    (!name.is_empty()).then(|| printable_up_to(&name, bytes.len()))
 }
 
 fn next<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -115,13 +154,15 @@ mod tests {
         }
         record.extend([2, 3]);
         record.extend((sample_flags::LINK_HEADER | sample_flags::VLAN).to_ne_bytes());
+        record.extend(b"eth0\0\0\0\0\0\0\0\0\0\0\0\0");
         record.extend(packet);
         record
     }
 
     #[test]
     fn a_record_has_the_size_that_the_program_writes() {
-        assert_eq!(record(1, 0, &[]).len(), size_of::<SampleHeader>());
+        let length = size_of::<SampleHeader>() + size_of::<DeviceName>();
+        assert_eq!(record(1, 0, &[]).len(), length);
     }
 
     #[test]
@@ -133,6 +174,7 @@ mod tests {
         assert_eq!(Sampled::offset(sample.header.network_offset), Some(14));
         assert_eq!(Sampled::offset(sample.header.transport_offset), None);
         assert_eq!(sample.vlan_tci(), Some(100));
+        assert_eq!(sample.device.as_deref(), Some("eth0"));
         assert_eq!((sample.header.packet_type, sample.header.ip_summed), (2, 3));
     }
 
@@ -144,27 +186,60 @@ mod tests {
         }
     }
 
+    fn key(index: u32) -> DropKey {
+        DropKey {
+            location: u64::from(index),
+            ..DropKey::default()
+        }
+    }
+
+    fn taken(records: impl Iterator<Item = (u32, u64)>) -> Samples {
+        let mut samples = Samples::default();
+        for (index, at_ns) in records {
+            samples.take(&record(index, at_ns, &[]));
+            samples.file(&HashMap::from([(index, key(index))]));
+        }
+        samples
+    }
+
     #[test]
     fn keeps_the_first_and_the_latest_of_a_key() {
-        let mut samples = Samples::default();
-        for at_ns in 0..100 {
-            samples.take(&record(1, at_ns, &[]));
-        }
-        let times: Vec<u64> = samples.by_number[&1]
+        let samples = taken((0..1000).map(|at_ns| (1, at_ns)));
+        let times: Vec<u64> = samples.by_key[&key(1)]
             .iter()
             .map(|sample| sample.header.at_ns)
             .collect();
         assert_eq!(times.len(), KEPT_PER_KEY);
-        assert_eq!(times[..4], [0, 1, 2, 3]);
-        assert_eq!(times[4..], (72..100).collect::<Vec<u64>>());
+        let first: Vec<u64> = (0..FIRST_KEPT as u64).collect();
+        assert_eq!(times[..FIRST_KEPT], first);
+        assert_eq!(times[FIRST_KEPT..], (972..1000).collect::<Vec<u64>>());
+        assert_eq!(samples.left_out, 0);
     }
 
     #[test]
-    fn a_flood_of_varied_packets_is_bounded() {
-        let mut samples = Samples::default();
-        for index in 0..20_000 {
-            samples.take(&record(index, 0, &[]));
-        }
+    fn a_flood_of_varied_packets_is_bounded_and_told() {
+        let samples = taken((0..20_000).map(|index| (index, 0)));
         assert_eq!(samples.total, KEPT);
+        assert_eq!(samples.left_out, 20_000 - KEPT as u64);
+    }
+
+    #[test]
+    fn loud_keys_take_no_room_from_a_quiet_one() {
+        let loud = (0..100 * KEPT as u32).map(|number| (number % 60, 0));
+        let samples = taken(loud.chain([(77, 1), (77, 2)]));
+        assert_eq!(samples.by_key[&key(77)].len(), 2);
+        assert_eq!(samples.total, KEPT);
+        assert!(samples.left_out > 0);
+    }
+
+    #[test]
+    fn a_sample_belongs_to_the_key_that_has_its_number_then() {
+        let mut samples = Samples::default();
+        for (name, at_ns) in [(5, 1), (6, 2)] {
+            samples.take(&record(9, at_ns, &[]));
+            samples.file(&HashMap::from([(9, key(name))]));
+        }
+        assert_eq!(samples.by_key[&key(5)][0].header.at_ns, 1);
+        assert_eq!(samples.by_key[&key(6)][0].header.at_ns, 2);
     }
 }

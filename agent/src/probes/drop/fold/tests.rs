@@ -37,6 +37,7 @@ fn sampled(at_ms: u64, length: u32, bytes: &[u8]) -> Sampled {
             flags: sample_flags::LINK_HEADER,
             ..SampleHeader::default()
         },
+        device: None,
         bytes: bytes.to_vec(),
     }
 }
