@@ -91,6 +91,14 @@ impl Maps {
         }
     }
 
+    /// Lets the first packets of these numbers be sampled once more.
+    pub(super) fn sample_anew(&mut self, numbers: impl Iterator<Item = u32>) -> Result<(), Error> {
+        for number in numbers {
+            self.sampled.set(number, Wire(KeySamples::default()), 0)?;
+        }
+        Ok(())
+    }
+
     /// Takes keys away: their next drop gets a new number. A program that runs at this moment may still count under the
     /// old one.
     pub(super) fn remove(&mut self, keys: &[(DropKey, u32)]) -> Result<(), Error> {

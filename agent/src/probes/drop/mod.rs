@@ -110,6 +110,7 @@ pub(crate) struct DropProbe {
     backend: Backend,
     refused: Option<String>,
     node_inum: u32,
+    has_begun: bool,
     maps: Maps,
     numbers: Numbers,
     samples: Samples,
@@ -138,6 +139,7 @@ impl DropProbe {
             node_inum: kernel
                 .layout::<DropLayout>(&DESCRIPTION)
                 .map_or(0, |layout| layout.node_inum),
+            has_begun: false,
             maps: Maps::attach(loaded)?,
             numbers: Numbers::default(),
             samples: Samples::default(),
@@ -175,6 +177,11 @@ impl DropProbe {
         self.maps.drain_samples(|record| samples.take(record));
         let (snapshot, keys) = self.numbers.read(&self.maps)?;
         self.samples.file(&keys);
+        if !self.has_begun {
+            // The first samples are to be of the window, and it begins now.
+            self.maps.sample_anew(keys.keys().copied())?;
+            self.has_begun = true;
+        }
         self.activity.note(&snapshot);
         let (activity, node_inum) = (&self.activity, self.node_inum);
         self.numbers
