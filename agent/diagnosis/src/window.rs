@@ -1,6 +1,10 @@
 //! A window's evidence as detectors read it.
 
-use std::{collections::HashMap, net::IpAddr, ops::Deref};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    ops::Deref,
+};
 
 use crate::{
     evidence::{
@@ -18,6 +22,7 @@ pub struct Window<'e> {
     evidence: &'e EvidenceWindow,
     /// The connections between the links.
     pub topology: Topology<'e>,
+    ended: HashSet<LinkId>,
     namespaces: HashMap<NetnsId, &'e Namespace>,
     addresses: HashMap<IpAddr, Vec<(&'e Namespace, u32)>>,
     drops: HashMap<LinkId, Vec<usize>>,
@@ -33,7 +38,8 @@ impl<'e> Window<'e> {
     pub fn of(evidence: &'e EvidenceWindow) -> Self {
         let mut window = Self {
             evidence,
-            topology: Topology::of(evidence.links()),
+            topology: Topology::of(evidence.links()).with_ended(&evidence.ended_links),
+            ended: evidence.ended_links.iter().map(Link::id).collect(),
             namespaces: HashMap::new(),
             addresses: HashMap::new(),
             drops: HashMap::new(),
@@ -114,6 +120,11 @@ impl<'e> Window<'e> {
     /// The sampled packets of a drop key.
     pub fn samples_of(&self, drop: usize) -> impl Iterator<Item = &'e PacketSample> {
         self.samples.get(&drop).into_iter().flatten().copied()
+    }
+
+    /// The link is gone at the end of the window, and its counters with it.
+    pub fn has_ended(&self, link: &Link) -> bool {
+        self.ended.contains(&link.id())
     }
 
     /// Fewer packets of this drop key were seen than the probe samples of each: the ring was full, or the evidence was

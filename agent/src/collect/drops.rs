@@ -34,18 +34,17 @@ impl DropWatch {
         })
     }
 
-    /// Detaches the probe and tells what it saw on these namespaces' links.
+    /// Detaches the probe and tells what it saw on these namespaces' links, and on those that `ended` within the window.
+    /// What only samples name is added to these.
     pub(super) fn finish(
         self,
         edges: &Edges,
         namespaces: &[Namespace],
-        links: &Observed<Vec<Link>>,
+        links: &[Link],
+        ended: &mut Vec<Link>,
     ) -> (Observed<Drops>, Lost) {
         match self.0 {
-            Ok(probe) => {
-                let links = links.value().map_or(&[][..], Vec::as_slice);
-                probe.finish(edges, namespaces, links)
-            }
+            Ok(probe) => probe.finish(edges, namespaces, links, ended),
             Err(error) => (Observed::unavailable(error.missing()), Lost::default()),
         }
     }

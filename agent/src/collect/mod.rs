@@ -3,7 +3,10 @@
 //! What cannot be read becomes `Observed::Unavailable` with its reason. Nothing here fails: an agent that sees half
 //! says so and goes on.
 
+mod churn;
 mod drops;
+#[cfg(test)]
+mod live_tests;
 mod node;
 mod on_demand;
 mod snapshot;
@@ -24,6 +27,7 @@ use crate::{
     sources::{self, HostRoot, KernelLog, NamespaceScope, SourceError, Sources},
 };
 
+use churn::Churn;
 use drops::DropWatch;
 pub(crate) use node::{host_name, node_facts};
 use on_demand::OnDemandProbes;
@@ -94,6 +98,7 @@ pub(crate) fn collect(
     let start_unix_ms = unix_ms();
     let began = Instant::now();
     let before = WindowEnd::read(&sources, &mut watch);
+    let mut churn = Churn::begin(&before);
     let mut on_demand = OnDemandProbes::begin(sources.as_ref().ok(), &before, kernel);
     let interfaces = before.interfaces();
     let complete = loop {
@@ -112,6 +117,7 @@ pub(crate) fn collect(
             break false;
         }
         watch.read();
+        churn.tick(sources.as_ref().ok());
         on_demand.tick(kernel, began.elapsed());
     };
     let lasted = began.elapsed();
@@ -124,14 +130,16 @@ pub(crate) fn collect(
         m1: take(&mut after.drops),
         m1_after: take(&mut after.drops_after),
     };
-    let seen = BothEnds::between(before, after);
-    let (drops, lost) = watch.finish(&edges, &seen.namespaces, &seen.links);
+    let mut seen = BothEnds::between(before, churn.into_looks(), after);
+    let links = seen.links.value().map_or(&[][..], Vec::as_slice);
+    let (drops, lost) = watch.finish(&edges, &seen.namespaces, links, &mut seen.ended_links);
     let mut window = EvidenceWindow {
         node,
         start_unix_ms,
         duration_ms,
         namespaces: seen.namespaces,
         links: seen.links,
+        ended_links: seen.ended_links,
         drops,
         packet_sockets: seen.packet_sockets,
         packet_socket_reader: seen.packet_socket_reader,

@@ -107,6 +107,8 @@ pub(super) struct BothEnds {
     pub namespaces: Vec<Namespace>,
     /// Their links.
     pub links: Observed<Vec<Link>>,
+    /// The links that were gone at the end.
+    pub ended_links: Vec<Link>,
     /// Packet sockets as of the end.
     pub packet_sockets: Observed<Vec<PacketSocket>>,
     /// The way in which they were read.
@@ -119,14 +121,15 @@ pub(super) struct BothEnds {
 
 impl BothEnds {
     /// Puts the two ends together.
-    pub(super) fn between(before: WindowEnd, after: WindowEnd) -> Self {
+    pub(super) fn between(before: WindowEnd, between: Vec<Reading>, after: WindowEnd) -> Self {
         let softnet = softnet::between(before.backlogs, after.backlogs);
         match (before.asked, after.asked) {
             (Ok(before), Ok(after)) => {
-                let (namespaces, links) = reading::merge(before.reading, after.reading);
+                let merged = reading::merge(before.reading, between, after.reading);
                 Self {
-                    namespaces,
-                    links,
+                    namespaces: merged.namespaces,
+                    links: merged.links,
+                    ended_links: merged.ended,
                     packet_sockets: after.packet_sockets,
                     packet_socket_reader: after.packet_socket_reader,
                     tun_holders: after.tun_holders,
@@ -138,6 +141,7 @@ impl BothEnds {
                 Self {
                     namespaces: Vec::new(),
                     links: unavailable(&reason),
+                    ended_links: Vec::new(),
                     packet_sockets: unavailable(&reason),
                     packet_socket_reader: PacketSocketReader::default(),
                     tun_holders: unavailable(&reason),

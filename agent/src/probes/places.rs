@@ -23,9 +23,9 @@ pub(super) struct Places {
 impl Places {
     /// `seen` are all namespaces of the window: where a namespace's cookie is unknown, its number is believed only if
     /// it meant one namespace throughout, because numbers are given again at once.
-    pub(super) fn new(
+    pub(super) fn new<'a>(
         namespaces: &[Namespace],
-        links: &[Link],
+        links: impl IntoIterator<Item = &'a Link>,
         seen: impl Iterator<Item = SeenNamespace>,
         has_cookies: bool,
     ) -> Self {
@@ -49,17 +49,29 @@ impl Places {
                 })
                 .collect(),
             devices: links
-                .iter()
+                .into_iter()
                 .map(|link| (link.netns.0, link.ifindex))
                 .collect(),
         }
     }
 
+    /// Adds devices.
+    pub(super) fn add(&mut self, links: &[Link]) {
+        let devices = links.iter().map(|link| (link.netns.0, link.ifindex));
+        self.devices.extend(devices);
+    }
+
+    /// The namespace, if it is the node's.
+    pub(super) fn namespace(&self, seen: SeenNamespace) -> Option<NetnsId> {
+        let is_known = self.namespaces.get(&seen.inum) == Some(&seen.net);
+        is_known.then_some(NetnsId(seen.inum))
+    }
+
     /// The device with this index there, if the node has it.
     pub(super) fn device(&self, seen: SeenNamespace, ifindex: u32) -> Option<(NetnsId, u32)> {
-        let is_known = self.namespaces.get(&seen.inum) == Some(&seen.net)
-            && self.devices.contains(&(seen.inum, ifindex));
-        is_known.then_some((NetnsId(seen.inum), ifindex))
+        let netns = self.namespace(seen)?;
+        let is_known = self.devices.contains(&(seen.inum, ifindex));
+        is_known.then_some((netns, ifindex))
     }
 }
 

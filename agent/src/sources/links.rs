@@ -5,7 +5,7 @@ use std::{
     io,
 };
 
-use netdiag_diagnosis::evidence::{Link, Missing, NetnsId, Observed};
+use netdiag_diagnosis::evidence::{Link, LinkStats, Missing, NetnsId, Observed};
 
 use crate::{
     bounded::{Bounded, Overflows},
@@ -192,9 +192,28 @@ fn is_same(before: &Link, after: &Link) -> bool {
         && after.stats.tx_dropped >= before.stats.tx_dropped
 }
 
+/// The links of `before` that are gone, without the counters that went with them. One whose number is another's now is
+/// left out.
+pub(super) fn ended(
+    before: &[Link],
+    after: &[Link],
+    is_there: impl Fn(NetnsId) -> bool,
+) -> Vec<Link> {
+    let there: HashSet<_> = after.iter().map(Link::id).collect();
+    let gone = before
+        .iter()
+        .filter(|link| is_there(link.netns) && !there.contains(&link.id()));
+    gone.map(|link| Link {
+        stats: LinkStats::default(),
+        stats_before: None,
+        ..link.clone()
+    })
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::evidence::{LinkKind, LinkStats};
+    use netdiag_diagnosis::evidence::LinkKind;
 
     use super::*;
 
@@ -261,7 +280,11 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_is_gone_is_left_out() {
-        assert_eq!(merge(&[link(1, 2, 10)], vec![], &HashSet::new()), []);
+    fn a_link_that_is_gone_is_named_without_its_counters() {
+        let before = [link(1, 2, 10), link(1, 3, 10), link(9, 2, 10)];
+        assert_eq!(merge(&before[..1], vec![], &HashSet::new()), []);
+        let gone = ended(&before, &[link(1, 3, 12)], |netns| netns == NetnsId(1));
+        assert_eq!(gone.len(), 1);
+        assert_eq!((gone[0].id(), gone[0].stats), ((NetnsId(1), 2), LinkStats::default()));
     }
 }

@@ -14,7 +14,7 @@
 //! let discovery = sources.discover()?;
 //! let mut after = sources.read(&discovery);
 //! sources.describe(&discovery, &mut after);
-//! let (namespaces, links) = reading::merge(before, after);
+//! let merged = reading::merge(before, Vec::new(), after);
 //! ```
 
 mod addresses;
@@ -28,6 +28,7 @@ mod ethtool;
 pub(crate) mod fuzzing;
 mod kernel_log;
 mod link_attributes;
+pub(crate) mod link_changes;
 mod links;
 mod multicast_groups;
 mod namespaces;
@@ -48,10 +49,14 @@ mod tun_holders;
 #[cfg(test)]
 mod live_tests;
 
-use std::{collections::HashSet, fs, io, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    fs, io,
+    path::PathBuf,
+};
 
 use netdiag_diagnosis::evidence::{
-    Link, Namespace, NamespaceSettings, Observed, PacketSocket, PacketSocketReader,
+    Link, Namespace, NamespaceSettings, NetnsId, Observed, PacketSocket, PacketSocketReader,
     TrackedConnections, TunHolder,
 };
 
@@ -218,6 +223,34 @@ impl Sources {
                 .collect(),
             overflows: Overflows::default(),
         }
+    }
+
+    /// Reads the node's own links, and the namespaces that `is_known` does not know, with their owners. What is held open
+    /// for it is let go at once.
+    pub(crate) fn glimpse(&self, is_known: impl Fn(NetnsId, Option<u64>) -> bool) -> Option<Reading> {
+        let discovery = self.discover().ok()?;
+        let is_new = |one: &OpenNamespace| {
+            !one.is_node && self.is_wanted(one) && !is_known(one.id, one.cookie)
+        };
+        let (links, links_read) = links::read(&self.route, &discovery, |one| {
+            one.is_node || is_new(one)
+        });
+        let pods = Pods::list(&self.host);
+        let new = discovery.namespaces.iter().filter(|one| is_new(one));
+        let namespaces = new.map(|open| Namespace {
+            id: open.id,
+            cookie: open.cookie,
+            name: open.name.clone(),
+            pod: pods.of_namespace(open),
+            addresses: addresses::read(&self.route, open).unwrap_or_default(),
+            ..Namespace::default()
+        });
+        Some(Reading {
+            namespaces: namespaces.collect(),
+            links,
+            links_read,
+            identities: HashMap::new(),
+        })
     }
 
     fn namespace(&self, open: &OpenNamespace) -> Namespace {

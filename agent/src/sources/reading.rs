@@ -90,11 +90,22 @@ fn union(one: Option<Vec<IpAddr>>, other: Option<Vec<IpAddr>>) -> Option<Vec<IpA
     Some(all)
 }
 
-/// The namespaces and links of the window between two readings.
+/// The namespaces and links of a window.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    /// Those of the end, then those that ended within the window.
+    pub namespaces: Vec<Namespace>,
+    /// The links of the end.
+    pub links: Observed<Vec<Link>>,
+    /// The links that ended within the window.
+    pub ended: Vec<Link>,
+}
+
+/// The namespaces and links of the window between two readings. `between` are readings within it, of what was new then.
 ///
 /// A namespace or link that was made within the window counts from nothing. One that was there before, but could not
 /// be read then, is left out, because its whole past would look like the window's.
-pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observed<Vec<Link>>) {
+pub(crate) fn merge(before: Reading, between: Vec<Reading>, after: Reading) -> Merged {
     let mut missing: Vec<Missing> = [before.links.missing_part(), after.links.missing_part()]
         .into_iter()
         .flatten()
@@ -144,6 +155,17 @@ pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observe
             }
         }
     }
+    let mut links_before = before.links.value().cloned().unwrap_or_default();
+    // What came within the window and may be gone again.
+    for reading in between {
+        links_before.extend(reading.links.value().into_iter().flatten().cloned());
+        for namespace in reading.namespaces {
+            let is_known = namespaces.iter().any(|one| one.id == namespace.id);
+            if !is_known {
+                earlier.entry(namespace.id).or_insert(namespace);
+            }
+        }
+    }
     // Namespaces that ended within the window: named, so that drops seen there can be placed, but without counters.
     let mut ended: Vec<_> = earlier.into_values().collect();
     ended.sort_by_key(|namespace| namespace.id);
@@ -152,6 +174,14 @@ pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observe
         namespace.pid = None;
         namespace
     }));
+    let links_after = after.links.value().map_or(&[][..], Vec::as_slice);
+    let mut ended = links::ended(&links_before, links_after, |netns| {
+        !renewed.contains(&netns)
+            && !left_out.contains(&netns)
+            && namespaces.iter().any(|one| one.id == netns)
+    });
+    ended.sort_by_key(Link::id);
+    ended.dedup_by_key(|link| link.id());
 
     let links = match (before.links, after.links) {
         (links @ Observed::Unavailable { .. }, _) | (_, links @ Observed::Unavailable { .. }) => {
@@ -168,7 +198,11 @@ pub(crate) fn merge(before: Reading, after: Reading) -> (Vec<Namespace>, Observe
             Observed::without(links::merge(&before, after, &renewed), missing)
         }
     };
-    (namespaces, links)
+    Merged {
+        namespaces,
+        links,
+        ended,
+    }
 }
 
 #[cfg(test)]
@@ -224,7 +258,9 @@ mod tests {
 
     /// The increases of the namespace's counter and of its link's, with the reason for what is missing.
     fn increases(before: Reading, after: Reading) -> (Option<u64>, Option<u64>, Option<String>) {
-        let (namespaces, links) = merge(before, after);
+        let Merged {
+            namespaces, links, ..
+        } = merge(before, Vec::new(), after);
         (
             namespaces[0].increase("Tcp.InCsumErrors"),
             links
@@ -285,7 +321,13 @@ mod tests {
             links: Observed::Complete { value: vec![] },
             ..Reading::default()
         };
-        let (namespaces, links) = merge(before, after);
+        let Merged {
+            namespaces,
+            links,
+            ended,
+        } = merge(before, Vec::new(), after);
+        assert_eq!(ended.len(), 1);
+        assert_eq!(ended[0].increase(|stats| stats.rx_dropped), 0);
         assert_eq!(namespaces[0].pod, Some(Pod::default()));
         assert_eq!(namespaces[0].increase("Tcp.InCsumErrors"), None);
         assert_eq!(namespaces[0].pid, None);
@@ -296,7 +338,21 @@ mod tests {
     fn links_that_could_not_be_read_at_one_end_are_unavailable() {
         let mut before = reading(cookie(1), 10);
         before.links = Observed::unavailable(Missing::failed("refused"));
-        let (_, links) = merge(before, reading(cookie(1), 15));
-        assert_eq!(links.missing(), Some("refused"));
+        let merged = merge(before, Vec::new(), reading(cookie(1), 15));
+        assert_eq!(merged.links.missing(), Some("refused"));
+    }
+
+    #[test]
+    fn what_came_and_went_within_the_window_is_named() {
+        let empty = || Reading {
+            links: Observed::Complete { value: vec![] },
+            ..Reading::default()
+        };
+        let merged = merge(empty(), vec![reading(cookie(3), 7)], empty());
+        assert_eq!(merged.namespaces.len(), 1);
+        assert_eq!(merged.namespaces[0].increase("Tcp.InCsumErrors"), None);
+        assert_eq!(merged.ended.len(), 1);
+        let stayed = merge(empty(), vec![reading(cookie(3), 7)], reading(cookie(3), 9));
+        assert_eq!((stayed.namespaces.len(), stayed.ended.len()), (1, 0));
     }
 }

@@ -49,8 +49,8 @@ pub const FIRST_SAMPLES: u32 = 4;
 /// dies seldom is seen beside a loud one. The bits of a `u64`.
 pub const FLOW_SLOTS: u32 = u64::BITS;
 
-/// Where the kernel has computed no flow hash, the headers of one of so many drops of a key on one CPU are read. A power
-/// of two.
+/// One of so many drops of a key on one CPU has its headers read where the kernel has computed no flow hash. A power of
+/// two.
 pub const HEADERS_EVERY: u64 = 64;
 
 /// After that, one of so many drops of a key on one CPU is sampled. A power of two.

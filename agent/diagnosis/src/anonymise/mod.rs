@@ -63,7 +63,7 @@ impl Anonymiser {
     /// Names that may stand in texts must be known before the first text is read.
     fn learn(&mut self, window: &EvidenceWindow) {
         self.names.of("node", &window.node.name);
-        for link in window.links() {
+        for link in window.links().iter().chain(&window.ended_links) {
             self.names.of_interface(&link.name, link.kind.as_ref());
             self.drivers.extend(link.driver.clone());
         }
@@ -85,6 +85,7 @@ impl Anonymiser {
             duration_ms: _,
             namespaces,
             links,
+            ended_links,
             drops,
             packet_sockets,
             packet_socket_reader: _,
@@ -106,6 +107,9 @@ impl Anonymiser {
             self.namespace(namespace);
         }
         self.each(links, Self::link);
+        for link in ended_links {
+            self.link(link);
+        }
         self.each(packet_sockets, Self::packet_socket);
         self.each(tun_holders, Self::tun_holder);
         self.observed(kernel_log, Self::log);

@@ -53,6 +53,10 @@ pub struct EvidenceWindow {
     pub namespaces: Vec<Namespace>,
     /// Every link of those namespaces, as of the end of the window.
     pub links: Observed<Vec<Link>>,
+    /// Links that were there at the start or within the window and are gone at its end. Their counters went with them, so
+    /// that `stats` is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_links: Vec<Link>,
     /// Packets that the kernel freed as dropped (`kfree_skb`).
     pub drops: Observed<Drops>,
     /// Packet sockets (AF_PACKET) of every process, with their memberships.

@@ -55,6 +55,15 @@ impl<'e> Topology<'e> {
         topology
     }
 
+    /// The same, where links that are gone at the end are found by their index too. Nothing is connected to them.
+    #[must_use]
+    pub fn with_ended(mut self, ended: &'e [Link]) -> Self {
+        for link in ended {
+            self.links.entry(link.id()).or_insert(link);
+        }
+        self
+    }
+
     /// The link with this index in this namespace.
     pub fn link(&self, netns: NetnsId, ifindex: u32) -> Option<&'e Link> {
         self.links.get(&(netns, ifindex)).copied()

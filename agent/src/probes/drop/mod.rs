@@ -7,7 +7,7 @@ mod activity;
 mod fold;
 mod layout;
 #[cfg(test)]
-pub(super) mod live_tests;
+pub(crate) mod live_tests;
 mod maps;
 mod numbers;
 mod places;
@@ -192,13 +192,15 @@ impl DropProbe {
     /// Detaches the probe and turns what it saw into evidence.
     ///
     /// `namespaces` and `links` are those of the node at the start or the end of the window: a drop is told to be on a
-    /// device only if it is one of these. First and last times are those of samples, or, between samples, of the reads
+    /// device only if it is one of these, of those that `ended` meanwhile, or of one that a sample names in one of these
+    /// namespaces. Those that only a sample names are added to `ended`. First and last times are those of samples, or, between samples, of the reads
     /// that saw a count move: as exact as the reads are frequent.
     pub(crate) fn finish(
         self,
         edges: &Edges,
         namespaces: &[Namespace],
         links: &[Link],
+        ended: &mut Vec<Link>,
     ) -> (Observed<Drops>, Lost) {
         let Self {
             facts,
@@ -216,12 +218,23 @@ impl DropProbe {
             Ok(locations) => (locations, None),
             Err(error) => (HashMap::new(), Some(error)),
         };
+        let samples = samples.by_key();
         let places = DropPlaces::new(
             namespaces,
-            links,
+            links.iter().chain(&*ended),
             counted.iter().map(|drop| &drop.key),
             facts.namespaces_have_cookies,
         );
+        let named = counted.iter().filter_map(|drop| {
+            let mut names = samples.get(&drop.key)?.iter();
+            let name = names.find_map(|sample| sample.device.as_deref())?;
+            places.gone(&drop.key, name)
+        });
+        let mut named: Vec<Link> = named.collect();
+        named.sort_by_key(Link::id);
+        named.dedup_by_key(|link| link.id());
+        let places = places.with(&named);
+        ended.extend(named);
         let fold = Fold {
             places: &places,
             locations: &locations,
@@ -229,7 +242,7 @@ impl DropProbe {
             start_ns: edges.m0.taken_ns,
             end_ns: edges.m1_after.taken_ns,
         };
-        let (counts, samples) = fold.fold(&counted, samples.by_key());
+        let (counts, samples) = fold.fold(&counted, samples);
         let drops = Drops {
             backend: backend.name().to_owned(),
             has_reasons: !facts.drop_reasons.is_empty(),

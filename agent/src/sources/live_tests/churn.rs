@@ -51,7 +51,8 @@ fn namespaces_that_vanish_while_they_are_read_do_no_harm() {
                 reading
             };
             let after = sources.read(&sources.discover().unwrap());
-            let (namespaces, links) = reading::merge(before, after);
+            let merged = reading::merge(before, Vec::new(), after);
+            let (namespaces, links) = (merged.namespaces, merged.links);
             let staying = namespaces.iter().find(|one| one.id == stays.id()).unwrap();
             assert!(staying.increase("Udp.InDatagrams").is_some());
             let p0 = links.value().unwrap().iter();
@@ -92,7 +93,8 @@ fn a_namespace_that_got_the_number_of_another_counts_from_nothing() {
             continue;
         }
         let after = sources.read(&sources.discover().unwrap());
-        let (namespaces, links) = reading::merge(before, after);
+        let merged = reading::merge(before, Vec::new(), after);
+            let (namespaces, links) = (merged.namespaces, merged.links);
         let namespace = namespaces.iter().find(|one| one.id == number).unwrap();
         assert_eq!(namespace.increase("Udp.NoPorts"), Some(1));
         let mut lo = links

@@ -52,7 +52,7 @@ fn counters_receivers_and_addresses_of_another_namespace_are_read() {
             "echo x >/dev/udp/192.0.2.1/9",
         ],
     );
-    let (namespaces, _) = reading::merge(before, read(&sources));
+    let namespaces = reading::merge(before, Vec::new(), read(&sources)).namespaces;
 
     let namespace = find(&namespaces, &a);
     assert_eq!(namespace.increase("Udp.NoPorts"), Some(1));

@@ -39,6 +39,6 @@ impl Candidates<'_> {
     /// The packets that the device of the drops received beside the lost ones, where it is known.
     pub(super) fn carried_by_device(&self, window: &Window<'_>, lost: u64) -> Option<u64> {
         let link = window.topology.link(self.netns?, self.ifindex)?;
-        Some(harm::received_beside(link, lost))
+        (!window.has_ended(link)).then(|| harm::received_beside(link, lost))
     }
 }

@@ -84,10 +84,10 @@ impl Group<'_> {
             }
             Class::Loss(culprit, carried) => Assessment {
                 is_towards_nobody: carried == Carried::Sent && self.device_is_gone(window),
-                ..harm::loss(window, tally, culprit, self.carried(carried))
+                ..harm::loss(window, tally, culprit, self.carried(window, carried))
             },
             Class::NeighbourQueue => {
-                let sent = self.carried(Carried::Sent);
+                let sent = self.carried(window, Carried::Sent);
                 Assessment {
                     is_towards_nobody: self.device_is_gone(window),
                     ..harm::loss(window, tally, Culprit::Unknown, sent)
@@ -142,14 +142,16 @@ impl Group<'_> {
     /// had gone away.
     fn device_is_gone(&self, window: &Window<'_>) -> bool {
         let mut keys = self.drops.tally.drops(window);
-        self.link.is_none() && window.links.value().is_some() && keys.all(|key| key.ifindex != 0)
+        let is_gone = self.link.is_none_or(|link| window.has_ended(link));
+        is_gone && window.links.value().is_some() && keys.all(|key| key.ifindex != 0)
     }
 
     /// The packets that went the same way meanwhile.
-    fn carried(&self, carried: Carried) -> Option<u64> {
+    fn carried(&self, window: &Window<'_>, carried: Carried) -> Option<u64> {
         let lost = self.drops.tally.count;
-        let received = || self.link.map(|link| harm::received_beside(link, lost));
-        let sent = || self.link.map(harm::sent);
+        let link = self.link.filter(|link| !window.has_ended(link));
+        let received = || link.map(|link| harm::received_beside(link, lost));
+        let sent = || link.map(harm::sent);
         match carried {
             Carried::Received => received(),
             Carried::Sent => sent(),

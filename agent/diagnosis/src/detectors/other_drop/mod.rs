@@ -29,7 +29,7 @@ use crate::{
     causes::{
         Cause, Check, LISTEN_OVERFLOWS, Mechanism, NO_DEVICE, NOT_LOSS, OTHER_DROP, REMAINDER,
     },
-    finding::{Assessment, Finding, Harm, Outcome, Subject, Text},
+    finding::{Assessment, Finding, Harm, Outcome, Subject, Text, Unchecked},
 };
 
 const NEEDS: &[Need] = &[
@@ -67,6 +67,9 @@ impl Detector for OtherDrop {
         if !leftovers.folded.is_empty() {
             outcome.extend(remainder(window, &leftovers.folded));
         }
+        let ended = text::ended_links(window);
+        let ended = ended.map(|reason| Unchecked::in_part(&OTHER_DROP, reason));
+        outcome.unchecked.extend(ended);
         let nowhere = &leftovers.nowhere;
         if nowhere.tally.count > 0 || window.lost.counts > 0 {
             let finding = no_device(window, nowhere);

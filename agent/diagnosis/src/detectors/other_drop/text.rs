@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Window,
     detectors::kit::{Tally, proof, say},
-    evidence::DropCount,
+    evidence::{DropCount, Link},
     finding::{Assessment, Proof, Subject, Text},
 };
 
@@ -220,4 +220,29 @@ fn causes(window: &Window<'_>, tally: &Tally) -> String {
         ""
     };
     format!(": {}{more}", shown.join(", "))
+}
+
+/// The counters that are gone with links on which packets were dropped.
+pub(super) fn ended_links(window: &Window<'_>) -> Option<String> {
+    const SHOWN: usize = 3;
+    let is_concerned = |link: &&Link| !window.drops_on(link).is_empty();
+    let links: Vec<&Link> = window.ended_links.iter().filter(is_concerned).collect();
+    let name = |link: &&Link| match window.namespace(link.netns) {
+        Some(namespace) => {
+            let place = Subject::of_namespace(namespace).place();
+            place.map_or_else(|| link.name.clone(), |place| format!("{} of {place}", link.name))
+        }
+        None => link.name.clone(),
+    };
+    let names: Vec<String> = links.iter().take(SHOWN).map(name).collect();
+    let more = match links.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!links.is_empty()).then(|| {
+        format!(
+            "the counters of {}{more} are gone with the device, so what they counted is not known",
+            names.join(", ")
+        )
+    })
 }

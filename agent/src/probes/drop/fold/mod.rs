@@ -115,7 +115,9 @@ impl Fold<'_> {
         let location = location.map_or_else(Function::default, |name| name.as_str().into());
         let device = self.places.device(key, &location);
         (
-            device.map(|(netns, _)| netns),
+            device
+                .map(|(netns, _)| netns)
+                .or_else(|| self.places.namespace(key)),
             device.map_or(0, |(_, ifindex)| ifindex),
             key.protocol,
             key.subtype,

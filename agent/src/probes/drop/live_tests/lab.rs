@@ -70,6 +70,17 @@ impl Lab {
         lab
     }
 
+    /// The same with a third pair of devices between the receiver and the test's own namespace.
+    pub(crate) fn joined_to_the_node() -> Self {
+        let lab = Self::new();
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let ours = format!("nd{}{number}", std::process::id() % 10_000);
+        run(&[
+            "link", "add", &ours, "type", "veth", "peer", "name", "up", "netns", &lab.receiver.name,
+        ]);
+        lab
+    }
+
     /// The device that frames arrive on.
     pub(crate) fn receiving_link(&self) -> Link {
         self.receiver.link(c"far")
@@ -182,6 +193,12 @@ impl TestNamespace {
     pub(crate) fn filter(&self, rule: &str) {
         let chain = "add table inet t; add chain inet t i { type filter hook input priority 0; }";
         self.nft(&format!("{chain}; add rule inet t i {rule}"));
+    }
+
+    /// Adds a rule of nftables to what the namespace sends.
+    pub(crate) fn refuse_output(&self, rule: &str) {
+        let chain = "add table inet t; add chain inet t o { type filter hook output priority 0; }";
+        self.nft(&format!("{chain}; add rule inet t o {rule}"));
     }
 
     fn nft(&self, script: &str) {

@@ -57,7 +57,7 @@ fn watch_places(
     };
     let namespaces: Vec<_> = labs.iter().map(namespace).collect();
     let links: Vec<_> = labs.iter().map(|lab| lab.receiving_link()).collect();
-    let (observed, lost) = probe.finish(&edges, &namespaces, &links);
+    let (observed, lost) = probe.finish(&edges, &namespaces, &links, &mut Vec::new());
     match observed {
         Observed::Complete { value } | Observed::Partial { value, .. } => (value, lost),
         Observed::Unavailable { reason, .. } => panic!("{reason}"),
