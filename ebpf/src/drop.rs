@@ -62,6 +62,12 @@ fn drop_raw(context: RawTracePointContext) -> i32 {
     0
 }
 
+/// Nothing: what the cost of the others is measured against.
+#[btf_tracepoint(function = "kfree_skb")]
+fn drop_nothing(_context: BtfTracePointContext) -> i32 {
+    0
+}
+
 #[inline(always)]
 fn observe<R: Read>(arguments: Arguments) {
     let skb: *const u8 = arguments.get(0);

@@ -168,12 +168,17 @@ impl Loaded {
     /// Runs that the kernel left out, because an interrupt hit the tracepoint while a program ran on that CPU. Kernels
     /// before 5.12 do not tell.
     pub(super) fn recursion_misses(&self) -> u64 {
+        self.sum_of("recursion_misses:")
+    }
+
+    /// A number that the kernel shows of a program, summed over all of them.
+    pub(super) fn sum_of(&self, name: &str) -> u64 {
         let programs = self.probe.hooks.iter();
         let programs = programs.filter_map(|hook| self.ebpf.program(hook.program(self.backend)));
         programs
             .filter_map(program_number)
             .filter_map(|number| fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok())
-            .filter_map(|text| field(&text, "recursion_misses:"))
+            .filter_map(|text| field(&text, name))
             .sum()
     }
 }

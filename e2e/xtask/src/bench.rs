@@ -17,6 +17,8 @@ pub struct BenchArgs {
 enum Subject {
     /// The diagnosis of windows of up to 16,384 links and 4,096 drop keys
     Diagnose,
+    /// The drop probe for each drop, against a program that does nothing (needs root)
+    Drop,
     /// The controller and the API server, for fleets of several sizes
     Fleet(FleetArgs),
 }
@@ -40,6 +42,12 @@ pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<ExitCode> {
         Subject::Diagnose => cargo(
             workspace,
             "run --quiet --release --package netdiag-diagnosis --example bench",
+            &[],
+        ),
+        // The eBPF programs are optimised in each build.
+        Subject::Drop => cargo(
+            workspace,
+            "test --quiet --package netdiag-agent --lib -- --ignored --nocapture cost_of_a_watched_drop",
             &[],
         ),
         Subject::Fleet(fleet) => {

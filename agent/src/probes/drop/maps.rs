@@ -79,6 +79,13 @@ impl Maps {
         Ok(self.count(OVERFLOW)? + self.loaded.recursion_misses())
     }
 
+    /// Nanoseconds that the program has run, and how often, while the kernel measures it.
+    #[cfg(test)]
+    pub(super) fn run_time(&self) -> (u64, u64) {
+        let sum = |name| self.loaded.sum_of(name);
+        (sum("run_time_ns:"), sum("run_cnt:"))
+    }
+
     /// Samples that found the ring full.
     pub(super) fn lost_samples(&self) -> Result<u64, Error> {
         sum(&self.lost, 0)

@@ -147,6 +147,22 @@ impl TestNamespace {
         });
     }
 
+    /// A socket that sends whole frames out of one of its devices.
+    pub(crate) fn packet_sender(&self, device: &CStr) -> PacketSender {
+        // SAFETY: plain system calls; all zero bits are an address.
+        self.within(|| unsafe {
+            let number = libc::socket(libc::AF_PACKET, libc::SOCK_RAW, 0);
+            assert!(number >= 0, "{}", std::io::Error::last_os_error());
+            let mut address: libc::sockaddr_ll = std::mem::zeroed();
+            address.sll_family = libc::AF_PACKET as u16;
+            address.sll_ifindex = index_of(device) as i32;
+            PacketSender {
+                socket: OwnedFd::from_raw_fd(number),
+                address,
+            }
+        })
+    }
+
     /// Its number, as evidence has it.
     pub(crate) fn number(&self) -> u32 {
         std::fs::metadata(self.path()).unwrap().ino() as u32
@@ -225,6 +241,30 @@ impl TestNamespace {
                 .join()
                 .unwrap()
         })
+    }
+}
+
+/// See [`TestNamespace::packet_sender`].
+pub(crate) struct PacketSender {
+    socket: OwnedFd,
+    address: libc::sockaddr_ll,
+}
+
+impl PacketSender {
+    /// Sends one frame.
+    pub(crate) fn send(&self, frame: &[u8]) {
+        // SAFETY: the frame and the address outlive the call.
+        let sent = unsafe {
+            libc::sendto(
+                self.socket.as_raw_fd(),
+                frame.as_ptr().cast(),
+                frame.len(),
+                0,
+                (&raw const self.address).cast(),
+                size_of_val(&self.address) as u32,
+            )
+        };
+        assert_eq!(sent, frame.len() as isize);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The drop probe against the running kernel, in namespaces that the tests make and remove.
 
+mod cost;
 mod flows;
 pub(crate) mod lab;
 mod noisy_neighbours;
