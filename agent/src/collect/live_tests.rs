@@ -23,7 +23,10 @@ fn window(seconds: u64, act: impl FnOnce() + Send) -> EvidenceWindow {
     };
     let kernel = Kernel::load();
     thread::scope(|scope| {
-        let watch = scope.spawn(|| collect(&request, &kernel, &Stop::default(), &mut |_| {}));
+        let stop = Stop::default();
+        let watch = scope.spawn(move || {
+            collect(&request, &kernel, &stop, &mut |_| true, &mut |_| {})
+        });
         thread::sleep(Duration::from_secs(3)); // both edges of a reading
         act();
         watch.join().unwrap().window
@@ -33,13 +36,19 @@ fn window(seconds: u64, act: impl FnOnce() + Send) -> EvidenceWindow {
 fn drops_in(window: &EvidenceWindow, netns: u32) -> Vec<&DropCount> {
     let drops = window.drops.value().unwrap();
     let netns = Some(NetnsId(netns));
-    drops.counts.iter().filter(|drop| drop.netns == netns).collect()
+    drops
+        .counts
+        .iter()
+        .filter(|drop| drop.netns == netns)
+        .collect()
 }
 
 /// Datagrams for a socket that nobody reads, until its buffer is full and many more are lost.
 fn lose_datagrams(lab: &Lab) -> u32 {
     let _socket = lab.receiver.udp_socket(lab::UDP_PORT);
-    let sender = lab.sender.within(|| UdpSocket::bind("10.99.0.1:0").unwrap());
+    let sender = lab
+        .sender
+        .within(|| UdpSocket::bind("10.99.0.1:0").unwrap());
     for _ in 0..3_000 {
         let _ = sender.send_to(&[0; 1000], ("10.99.0.2", lab::UDP_PORT));
     }
@@ -49,10 +58,14 @@ fn lose_datagrams(lab: &Lab) -> u32 {
 /// Datagrams for a socket whose program reads each of them.
 fn receive_datagrams(lab: &Lab) {
     let socket = lab.receiver.udp_socket(lab::UDP_PORT);
-    let sender = lab.sender.within(|| UdpSocket::bind("10.99.0.1:0").unwrap());
+    let sender = lab
+        .sender
+        .within(|| UdpSocket::bind("10.99.0.1:0").unwrap());
     let mut received = 0;
     for _ in 0..300 {
-        sender.send_to(&[0; 1000], ("10.99.0.2", lab::UDP_PORT)).unwrap();
+        sender
+            .send_to(&[0; 1000], ("10.99.0.2", lab::UDP_PORT))
+            .unwrap();
         while socket.recv(&mut [0; 1500]).is_err() {
             thread::sleep(Duration::from_millis(1));
         }
@@ -73,10 +86,15 @@ fn loss_in_a_namespace_that_ends_within_the_window_keeps_its_place_and_its_sever
         drop(doomed);
     });
     let lost = drops_in(&seen, ended);
-    let lost = lost.iter().find(|drop| drop.reason.as_str() == "SOCKET_RCVBUFF");
+    let lost = lost
+        .iter()
+        .find(|drop| drop.reason.as_str() == "SOCKET_RCVBUFF");
     let lost = lost.unwrap_or_else(|| panic!("{:?}", seen.drops));
     assert!(lost.count > 1_000, "{lost:?}");
-    let link = seen.ended_links.iter().find(|link| link.ifindex == lost.ifindex);
+    let link = seen
+        .ended_links
+        .iter()
+        .find(|link| link.ifindex == lost.ifindex);
     assert_eq!(link.map(|link| link.name.as_str()), Some("far"));
 
     let diagnosis = diagnose(&seen, &Settings::default());
@@ -107,7 +125,10 @@ fn loss_in_a_namespace_that_comes_and_goes_within_the_window_is_named() {
     let lost = drops_in(&seen, ended.0);
     let lost: u64 = lost.iter().map(|drop| drop.count).sum();
     assert!(lost > 1_000, "{:?}", seen.drops);
-    let namespace = seen.namespaces.iter().find(|one| one.id == NetnsId(ended.0));
+    let namespace = seen
+        .namespaces
+        .iter()
+        .find(|one| one.id == NetnsId(ended.0));
     assert_eq!(namespace.and_then(|one| one.name.clone()), Some(ended.1));
 }
 

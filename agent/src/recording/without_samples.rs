@@ -11,8 +11,11 @@ use netdiag_diagnosis::{
 
 use super::testdata::recordings;
 
+/// Says of the nth sample whether it is kept.
+type Keeps = fn(usize) -> bool;
+
 /// The samples of a recording that are kept.
-const KEPT: [(&str, fn(usize) -> bool); 3] = [
+const KEPT: [(&str, Keeps); 3] = [
     ("none", |_| false),
     ("each second", |number| number % 2 == 0),
     ("each other second", |number| number % 2 == 1),

@@ -285,6 +285,9 @@ mod tests {
         assert_eq!(merge(&before[..1], vec![], &HashSet::new()), []);
         let gone = ended(&before, &[link(1, 3, 12)], |netns| netns == NetnsId(1));
         assert_eq!(gone.len(), 1);
-        assert_eq!((gone[0].id(), gone[0].stats), ((NetnsId(1), 2), LinkStats::default()));
+        assert_eq!(
+            (gone[0].id(), gone[0].stats),
+            ((NetnsId(1), 2), LinkStats::default())
+        );
     }
 }

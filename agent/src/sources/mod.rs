@@ -227,29 +227,36 @@ impl Sources {
 
     /// Reads the node's own links, and the namespaces that `is_known` does not know, with their owners. What is held open
     /// for it is let go at once.
-    pub(crate) fn glimpse(&self, is_known: impl Fn(NetnsId, Option<u64>) -> bool) -> Option<Reading> {
+    pub(crate) fn glimpse(
+        &self,
+        is_known: impl Fn(NetnsId, Option<u64>) -> bool,
+    ) -> Option<Reading> {
         let discovery = self.discover().ok()?;
         let is_new = |one: &OpenNamespace| {
             !one.is_node && self.is_wanted(one) && !is_known(one.id, one.cookie)
         };
-        let (links, links_read) = links::read(&self.route, &discovery, |one| {
-            one.is_node || is_new(one)
-        });
-        let pods = Pods::list(&self.host);
-        let new = discovery.namespaces.iter().filter(|one| is_new(one));
-        let namespaces = new.map(|open| Namespace {
-            id: open.id,
-            cookie: open.cookie,
-            name: open.name.clone(),
-            pod: pods.of_namespace(open),
-            addresses: addresses::read(&self.route, open).unwrap_or_default(),
-            ..Namespace::default()
-        });
+        let (links, links_read) =
+            links::read(&self.route, &discovery, |one| one.is_node || is_new(one));
+        let mut overflows = Overflows::default();
+        let pods = Pods::list(&self.host, &mut overflows);
+        let mut namespaces = Vec::new();
+        for open in discovery.namespaces.iter().filter(|one| is_new(one)) {
+            let addresses = addresses::read(&self.route, open, &mut overflows);
+            namespaces.push(Namespace {
+                id: open.id,
+                cookie: open.cookie,
+                name: open.name.clone(),
+                pod: pods.of_namespace(open),
+                addresses: addresses.unwrap_or_default(),
+                ..Namespace::default()
+            });
+        }
         Some(Reading {
-            namespaces: namespaces.collect(),
+            namespaces,
             links,
             links_read,
             identities: HashMap::new(),
+            overflows,
         })
     }
 

@@ -421,11 +421,22 @@ mod tests {
             }
             .is_of_unknown_type()
         };
-        for (protocol, subtype) in [(0x0800, 0), (0x86dd, 0), (0x88cc, 0), (0x0004, 0x2f), (0x8809, 1)] {
+        for (protocol, subtype) in [
+            (0x0800, 0),
+            (0x86dd, 0),
+            (0x88cc, 0),
+            (0x0004, 0x2f),
+            (0x8809, 1),
+        ] {
             assert!(!is_unknown(protocol, subtype), "{protocol:#x}");
         }
         assert!(is_unknown(0x9000, 0) && is_unknown(0x0004, 7) && is_unknown(0x8809, 77));
-        let folded = DropKey { protocol: 0x9000, subtype: 3, ifindex: 4, ..DropKey::default() };
+        let folded = DropKey {
+            protocol: 0x9000,
+            subtype: 3,
+            ifindex: 4,
+            ..DropKey::default()
+        };
         let folded = folded.with_further_types();
         assert!(!folded.is_of_unknown_type() && folded.ifindex == 4 && folded.subtype == 0);
     }

@@ -127,7 +127,10 @@ fn number(key: &DropKey) -> u32 {
     let Ok(Some(index)) = free else {
         return OVERFLOW;
     };
-    if DROP_KEYS.insert(&key, index, u64::from(BPF_NOEXIST)).is_ok() {
+    if DROP_KEYS
+        .insert(&key, index, u64::from(BPF_NOEXIST))
+        .is_ok()
+    {
         // SAFETY: as above.
         unsafe {
             (*device).keys += 1;

@@ -69,5 +69,8 @@ pub(in crate::probes) fn resolve(
 /// Number of the agent's own namespace, the node's; 0 when /proc does not tell.
 fn own_namespace() -> u32 {
     let inode = fs::metadata("/proc/self/ns/net").map(|metadata| metadata.ino());
-    inode.ok().and_then(|inode| u32::try_from(inode).ok()).unwrap_or(0)
+    inode
+        .ok()
+        .and_then(|inode| u32::try_from(inode).ok())
+        .unwrap_or(0)
 }

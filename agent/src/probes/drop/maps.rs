@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use aya::maps::{
-    Array, HashMap as BpfHashMap, MapData, PerCpuArray, PerCpuValues, Queue, RingBuf,
-};
+use aya::maps::{Array, HashMap as BpfHashMap, MapData, PerCpuArray, PerCpuValues, Queue, RingBuf};
 use netdiag_abi::drop::{
-    CACHE_SLOTS, CacheSlot, DropKey, KeySamples, MAX_KEYS, OVERFLOW, RESERVED_KEYS, Share, ShareKey,
-    WHOLE_NAMESPACE,
+    CACHE_SLOTS, CacheSlot, DropKey, KeySamples, MAX_KEYS, OVERFLOW, RESERVED_KEYS, Share,
+    ShareKey, WHOLE_NAMESPACE,
 };
 
 use crate::probes::{error::Error, tracepoint::Loaded, wire::Wire};

@@ -184,8 +184,13 @@ impl DropProbe {
         }
         self.activity.note(&snapshot);
         let (activity, node_inum) = (&self.activity, self.node_inum);
-        self.numbers
-            .give_back(&mut self.maps, &keys, activity, node_inum, snapshot.taken_ns)?;
+        self.numbers.give_back(
+            &mut self.maps,
+            &keys,
+            activity,
+            node_inum,
+            snapshot.taken_ns,
+        )?;
         Ok(snapshot)
     }
 

@@ -85,7 +85,10 @@ fn run_low(keys: &[(DropKey, u32)], node_inum: u32) -> bool {
         } else {
             KEYS_PER_NAMESPACE
         };
-        for (ifindex, most) in [(key.ifindex, KEYS_PER_DEVICE), (WHOLE_NAMESPACE, of_namespace)] {
+        for (ifindex, most) in [
+            (key.ifindex, KEYS_PER_DEVICE),
+            (WHOLE_NAMESPACE, of_namespace),
+        ] {
             let of = ShareKey {
                 net: key.net,
                 ifindex,

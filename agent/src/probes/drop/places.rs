@@ -57,11 +57,7 @@ impl DropPlaces {
         location: &Function,
     ) -> Option<(NetnsId, u32)> {
         let is_plausible = match key.origin {
-            origin::DEVICE
-            | origin::SOCKET
-            | origin::ROUTE
-            | origin::SENT
-            | origin::OWNER => true,
+            origin::DEVICE | origin::SOCKET | origin::ROUTE | origin::SENT | origin::OWNER => true,
             // Only where a receiving process runs the function itself is the running task the packet's receiver.
             // Elsewhere an interrupt may have put the kernel on any task's back.
             origin::TASK => location.is_of_any(site::UDP_READING),
@@ -135,8 +131,14 @@ mod tests {
         assert!(believed(&sent, "nf_hook_slow"));
         let unrouted = DropKey { ifindex: 0, ..sent };
         assert!(!believed(&unrouted, "nf_hook_slow"));
-        assert_eq!(places(&unrouted).namespace(&unrouted), Some(NetnsId(NAMESPACE)));
-        let junk = DropKey { ifindex: 9, ..key(7, NAMESPACE, origin::DEVICE) };
+        assert_eq!(
+            places(&unrouted).namespace(&unrouted),
+            Some(NetnsId(NAMESPACE))
+        );
+        let junk = DropKey {
+            ifindex: 9,
+            ..key(7, NAMESPACE, origin::DEVICE)
+        };
         assert_eq!(places(&junk).namespace(&junk), None);
         let strange = DropKey { net: 9, ..sent };
         assert_eq!(places(&strange).namespace(&strange), None);
@@ -149,7 +151,10 @@ mod tests {
         assert_eq!(places(&here).gone(&here, "eth0"), None);
         let gone = DropKey { ifindex: 9, ..here };
         let link = places(&gone).gone(&gone, "eth9").unwrap();
-        assert_eq!((link.id(), link.name.as_str()), ((NetnsId(NAMESPACE), 9), "eth9"));
+        assert_eq!(
+            (link.id(), link.name.as_str()),
+            ((NetnsId(NAMESPACE), 9), "eth9")
+        );
         let with = places(&gone).with(&[link]);
         assert!(with.device(&gone, &"ip_rcv_core".into()).is_some());
         let strange = DropKey { net: 9, ..gone };

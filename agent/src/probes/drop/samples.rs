@@ -3,7 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use netdiag_abi::drop::{
-    ABSENT, DeviceName, DropKey, FIRST_SAMPLES, FLOW_SLOTS, LONG_SAMPLE_BYTES, SampleHeader, sample_flags,
+    ABSENT, DeviceName, DropKey, FIRST_SAMPLES, FLOW_SLOTS, LONG_SAMPLE_BYTES, SampleHeader,
+    sample_flags,
 };
 use netdiag_diagnosis::text::printable_up_to;
 

@@ -94,7 +94,7 @@ fn a_namespace_that_got_the_number_of_another_counts_from_nothing() {
         }
         let after = sources.read(&sources.discover().unwrap());
         let merged = reading::merge(before, Vec::new(), after);
-            let (namespaces, links) = (merged.namespaces, merged.links);
+        let (namespaces, links) = (merged.namespaces, merged.links);
         let namespace = namespaces.iter().find(|one| one.id == number).unwrap();
         assert_eq!(namespace.increase("Udp.NoPorts"), Some(1));
         let mut lo = links

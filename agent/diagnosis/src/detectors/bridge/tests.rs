@@ -130,7 +130,7 @@ fn a_port_that_forwards_by_the_end_lost_packets() {
     let drops = key("BRIDGE_INGRESS_STP_STATE", "br_handle_frame");
     let outcome = judge(&bridge([young, forwards()], true, drops));
     assert_eq!(only(&outcome).assessment.harm, Harm::Loss);
-    // It learned: nothing but the spanning tree speaks for it.
+    // It learned: only the spanning tree speaks for it.
     let outcome = judge(&bridge(
         [young, forwards()],
         true,

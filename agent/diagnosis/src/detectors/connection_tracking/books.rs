@@ -116,7 +116,7 @@ mod tests {
             (all.without_entry, all.collided, all.chain_too_long),
             (50, 10, 7)
         );
-        // A dying entry raises insert_failed alone; nothing was refused.
+        // A dying entry raises only insert_failed; nothing was refused.
         assert_eq!(books(&[("insert_failed", 5)]).refused(), 0);
     }
 

@@ -1,4 +1,4 @@
-//! What connection tracking did to packets, and which mechanism it was.
+//! The mechanisms by which connection tracking ended packets.
 
 use super::{
     books::{Books, Entries},

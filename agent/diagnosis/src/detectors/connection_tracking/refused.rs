@@ -34,7 +34,7 @@ pub(super) struct Crowd {
 /// The faults by which connection tracking refused packets, each with its share of the keys.
 ///
 /// Before 6.7 the verdicts of rules end at the same function, so that a key is taken only if the counters account for
-/// most of its packets; else the counter speaks alone.
+/// most of its packets; else only the counter speaks.
 pub(super) fn faults<'a>(
     window: &Window<'_>,
     namespace: &'a Namespace,

@@ -230,7 +230,10 @@ pub(super) fn ended_links(window: &Window<'_>) -> Option<String> {
     let name = |link: &&Link| match window.namespace(link.netns) {
         Some(namespace) => {
             let place = Subject::of_namespace(namespace).place();
-            place.map_or_else(|| link.name.clone(), |place| format!("{} of {place}", link.name))
+            place.map_or_else(
+                || link.name.clone(),
+                |place| format!("{} of {place}", link.name),
+            )
         }
         None => link.name.clone(),
     };

@@ -32,7 +32,9 @@ impl Nothing {
         let mut ebpf = loader.load(object).unwrap();
         let program = ebpf.program_mut("drop_nothing").unwrap();
         let program: &mut BtfTracePoint = program.try_into().unwrap();
-        program.load("kfree_skb", &Btf::from_sys_fs().unwrap()).unwrap();
+        program
+            .load("kfree_skb", &Btf::from_sys_fs().unwrap())
+            .unwrap();
         program.attach().unwrap();
         Self(ebpf)
     }
@@ -68,7 +70,9 @@ fn cost_of_a_watched_drop() {
     let senders = labs.iter().map(|lab| lab.sender.packet_sender(c"near"));
     let senders: Vec<_> = senders.collect();
     let lldp = lab::lldp_frame();
-    let types: Vec<_> = (0..TYPES).map(|n| lab::frame_of(0x9000 + n as u16)).collect();
+    let types: Vec<_> = (0..TYPES)
+        .map(|n| lab::frame_of(0x9000 + n as u16))
+        .collect();
     let one_key = || (0..FRAMES).for_each(|_| senders[0].send(&lldp));
     let many_keys = || {
         for number in 0..FRAMES {

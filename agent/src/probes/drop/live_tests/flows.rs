@@ -33,7 +33,9 @@ fn six_dead_flows_beside_a_loud_one_are_each_sampled() {
     let lab = Lab::new();
     lab.receiver.filter("meta l4proto udp drop");
     let loud = sender(&lab, 9000);
-    let dead: Vec<_> = (1..=DEAD).map(|number| sender(&lab, 9000 + number)).collect();
+    let dead: Vec<_> = (1..=DEAD)
+        .map(|number| sender(&lab, 9000 + number))
+        .collect();
     let (drops, _) = watch(&lab, &Backend::ALL, || {
         for round in 0..60_000 {
             let _ = loud.send(&[0; 32]);

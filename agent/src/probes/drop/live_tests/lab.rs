@@ -76,7 +76,16 @@ impl Lab {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let ours = format!("nd{}{number}", std::process::id() % 10_000);
         run(&[
-            "link", "add", &ours, "type", "veth", "peer", "name", "up", "netns", &lab.receiver.name,
+            "link",
+            "add",
+            &ours,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "up",
+            "netns",
+            &lab.receiver.name,
         ]);
         lab
     }

@@ -24,17 +24,32 @@ fn a_flood_of_unknown_ethertypes_hides_no_fault_elsewhere() {
     let found = on_receiver(&drops, &noisy);
     let counted: u64 = found.iter().map(|(_, drop)| drop.count).sum();
     assert_eq!(counted, 2 * u64::from(KINDS));
-    assert_eq!(found.len(), UNKNOWN_TYPES_PER_DEVICE as usize + 1, "{found:?}");
-    let further = found.iter().find(|(_, drop)| drop.ethertype == FURTHER_TYPES);
+    assert_eq!(
+        found.len(),
+        UNKNOWN_TYPES_PER_DEVICE as usize + 1,
+        "{found:?}"
+    );
+    let further = found
+        .iter()
+        .find(|(_, drop)| drop.ethertype == FURTHER_TYPES);
     let (further, drop) = further.unwrap();
-    assert_eq!(drop.count, counted - 2 * u64::from(UNKNOWN_TYPES_PER_DEVICE));
+    assert_eq!(
+        drop.count,
+        counted - 2 * u64::from(UNKNOWN_TYPES_PER_DEVICE)
+    );
     let mut samples = drops.samples.iter().filter(|sample| sample.key == *further);
-    assert!(samples.any(|sample| sample.bytes[12] >= 0x90), "the real EtherType");
+    assert!(
+        samples.any(|sample| sample.bytes[12] >= 0x90),
+        "the real EtherType"
+    );
 
     let found = on_receiver(&drops, &lab);
     assert_eq!(found.len(), 1, "{found:?}");
     let (key, drop) = found[0];
-    assert_eq!((drop.count, drop.location.clone()), (40, "tcp_v4_rcv".into()));
+    assert_eq!(
+        (drop.count, drop.location.clone()),
+        (40, "tcp_v4_rcv".into())
+    );
     let samples = drops.samples.iter().filter(|sample| sample.key == key);
     let samples: Vec<_> = samples.collect();
     assert!(samples.len() >= 4, "{}", samples.len());
@@ -53,7 +68,10 @@ fn a_flood_of_one_key_takes_no_other_key_s_samples() {
         lab.send(&fault, 6);
     });
     let found = on_receiver(&drops, &noisy);
-    assert_eq!(found.iter().map(|(_, drop)| drop.count).sum::<u64>(), 1_000_000);
+    assert_eq!(
+        found.iter().map(|(_, drop)| drop.count).sum::<u64>(),
+        1_000_000
+    );
     let (key, _) = on_receiver(&drops, &lab)[0];
     let samples = drops.samples.iter().filter(|sample| sample.key == key);
     assert!(samples.count() >= 4);
