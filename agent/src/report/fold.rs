@@ -90,10 +90,10 @@ pub(super) fn fold(
     let mut renamed = HashMap::new();
     let mut folded: Vec<Finding> = groups
         .into_iter()
-        .map(|((severity, check, cause), group)| match group.as_slice() {
+        .map(|((severity, ..), group)| match group.as_slice() {
             [only] => (*only).clone(),
             several => {
-                let one = fold_group(severity, check, cause, several);
+                let one = fold_group(severity, alike, several);
                 renamed.extend(several.iter().map(|old| (old.id.clone(), one.id.clone())));
                 one
             }
@@ -103,7 +103,9 @@ pub(super) fn fold(
     (folded, renamed)
 }
 
-fn fold_group(severity: &str, check: &str, cause: &str, group: &[&Finding]) -> Finding {
+fn fold_group(severity: &str, alike: FindingLikeness, group: &[&Finding]) -> Finding {
+    let check = common(group, |finding| &finding.check);
+    let cause = common(group, |finding| &finding.cause);
     let counts = group.iter().map(|finding| stands_for(finding));
     let total = counts.fold(0, i64::saturating_add);
     let mut finding = Finding {
@@ -132,13 +134,23 @@ fn fold_group(severity: &str, check: &str, cause: &str, group: &[&Finding]) -> F
     };
     // The command names one subject of many, so only the advice is for all.
     let advice = group.iter().find_map(|finding| finding.remedies.first());
-    if let Some(remedy) = advice.filter(|_| cause != SEVERAL) {
+    if let Some(remedy) = advice.filter(|_| alike == FindingLikeness::Cause) {
         finding.remedies.push(Remedy {
             text: remedy.text.clone(),
             ..Remedy::default()
         });
     }
     finding
+}
+
+/// The word of all, where all have the same.
+fn common<'a>(group: &[&'a Finding], word: impl Fn(&'a Finding) -> &'a str) -> &'a str {
+    let mut words = group.iter().map(|finding| word(finding));
+    let first = words.next().unwrap_or(SEVERAL);
+    match words.all(|word| word == first) {
+        true => first,
+        false => SEVERAL,
+    }
 }
 
 /// `200 alike on veth0, veth1, ..: <the first one's summary>`.
