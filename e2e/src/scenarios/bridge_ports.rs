@@ -61,9 +61,9 @@ impl<'a> BridgePorts<'a> {
         self.server.namespace().ip(&set).map(drop)
     }
 
-    /// The client sends datagrams of this size; how many, and how many of them the server's device got.
+    /// The client sends datagrams of this size; how many, and how many of them the server got.
     pub fn send(&self, size: u32) -> Result<(u64, u64)> {
-        let received = || self.server.namespace().counter("eth0", "rx_packets");
+        let received = || self.server.namespace().protocol_counter("Ip", "InReceives");
         let before = received()?;
         let send = format!("udp-send {SERVER} 5000 {DATAGRAMS} --size {size}");
         let facts = self.client.traffic(self.node.host()).run(&send)?;
