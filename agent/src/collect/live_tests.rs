@@ -24,9 +24,8 @@ fn window(seconds: u64, act: impl FnOnce() + Send) -> EvidenceWindow {
     let kernel = Kernel::load();
     thread::scope(|scope| {
         let stop = Stop::default();
-        let watch = scope.spawn(move || {
-            collect(&request, &kernel, &stop, &mut |_| true, &mut |_| {})
-        });
+        let watch =
+            scope.spawn(move || collect(&request, &kernel, &stop, &mut |_| true, &mut |_| {}));
         thread::sleep(Duration::from_secs(3)); // both edges of a reading
         act();
         watch.join().unwrap().window

@@ -278,6 +278,7 @@ impl Anonymiser {
             address,
             mtu: _,
             tx_queue_length: _,
+            qdisc,
             gso_max_segments: _,
             requested_flags: _,
             effective_flags: _,
@@ -309,6 +310,9 @@ impl Anonymiser {
             }
         }
         *firmware = None;
+        if let Some(qdisc) = qdisc {
+            *qdisc = symbol(qdisc);
+        }
         if let Some(driver) = driver {
             *driver = symbol(driver);
         }

@@ -31,6 +31,10 @@ pub struct Link {
     pub mtu: u32,
     /// IFLA_TXQLEN, packets.
     pub tx_queue_length: u32,
+    /// The kind of its root queueing discipline (IFLA_QDISC): `noqueue`, `fq_codel`, `mq`; `noop` while the device is not
+    /// active. Absent in older recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qdisc: Option<String>,
     /// IFLA_GSO_MAX_SEGS: the most segments of a super-frame. Absent in older recordings.
     pub gso_max_segments: Option<u32>,
     /// `ifi_flags`: IFF_PROMISC and IFF_ALLMULTI here are a user's request (`dev->gflags`), never a
@@ -204,6 +208,14 @@ impl Link {
     /// The device is switched on and has nobody to send to: the cable is out, or the other end is down.
     pub fn lacks_carrier(&self) -> bool {
         self.requested_flags & (IFF_UP | IFF_LOWER_UP) == IFF_UP
+    }
+
+    /// The device queues nothing: a packet that its queueing discipline dropped came while it was not yet active, when
+    /// noop_qdisc stands in (`dev_activate`).
+    pub fn has_no_queue(&self) -> bool {
+        self.qdisc
+            .as_deref()
+            .is_some_and(|kind| ["noqueue", "noop"].contains(&kind))
     }
 
     /// The device is promiscuous now, by any request.

@@ -84,7 +84,14 @@ fn device_counters(
             counters
         }
         Raises::Receive => vec![DeviceCounter::RxDropped.of(link)],
-        Raises::Transmit if key.reason == Reason::QDISC_DROP && !link.lacks_carrier() => Vec::new(),
+        // noop_qdisc, which stands in until the device is active, counts on the device (6.11 on); others for themselves.
+        Raises::Transmit
+            if key.reason == Reason::QDISC_DROP
+                && !link.lacks_carrier()
+                && !link.has_no_queue() =>
+        {
+            Vec::new()
+        }
         Raises::Transmit => vec![DeviceCounter::TxDropped.of(link)],
         // Another device than a veth has handed it over (macvlan, bpf_redirect): whom it counted on is not known.
         Raises::VethSender if link.kind != Some(LinkKind::Veth) => Vec::new(),

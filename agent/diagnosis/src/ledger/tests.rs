@@ -169,10 +169,11 @@ fn bad_tcp_checksums_raise_their_namespace_and_no_device() {
 }
 
 #[test]
-fn a_queueing_discipline_counts_on_the_device_only_where_there_is_no_carrier() {
-    let booked = |flags: u32| {
+fn a_queueing_discipline_counts_on_the_device_only_while_it_is_not_active() {
+    let booked = |flags: u32, qdisc: Option<&str>| {
         let mut port = link(NODE, 2, "vb", tx(6));
         port.requested_flags = flags;
+        port.qdisc = qdisc.map(str::to_owned);
         let dropped = DropCount {
             netns: Some(NODE),
             ifindex: 2,
@@ -184,8 +185,11 @@ fn a_queueing_discipline_counts_on_the_device_only_where_there_is_no_carrier() {
         };
         balance(&window(vec![port], vec![dropped]), &[])[0].unexplained
     };
-    assert_eq!(booked(0x1003), 0);
-    assert_eq!(booked(0x1_1043), 6);
+    assert_eq!(booked(0x1003, None), 0);
+    assert_eq!(booked(0x1_1043, None), 6);
+    assert_eq!(booked(0x1_1043, Some("fq_codel")), 6);
+    // It was not active then: a device without a queue has no other that drops.
+    assert_eq!(booked(0x1_1043, Some("noqueue")), 0);
 }
 
 #[test]

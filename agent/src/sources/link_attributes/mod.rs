@@ -70,6 +70,7 @@ pub(super) fn parse(message: &[u8]) -> Option<ParsedLink> {
     const IFLA_IFNAME: u16 = 3;
     const IFLA_MTU: u16 = 4;
     const IFLA_LINK: u16 = 5;
+    const IFLA_QDISC: u16 = 6;
     const IFLA_MASTER: u16 = 10;
     const IFLA_TXQLEN: u16 = 13;
     const IFLA_LINKINFO: u16 = 18;
@@ -94,6 +95,7 @@ pub(super) fn parse(message: &[u8]) -> Option<ParsedLink> {
             IFLA_MTU => link.mtu = attribute.u32().unwrap_or_default(),
             IFLA_LINK => peer = attribute.u32().filter(|ifindex| *ifindex != 0),
             IFLA_LINK_NETNSID => peer_nsid = attribute.i32(),
+            IFLA_QDISC => link.qdisc = Some(printable_up_to(&attribute.text(), LONGEST_KIND)),
             IFLA_MASTER => link.master = attribute.u32().filter(|ifindex| *ifindex != 0),
             IFLA_TXQLEN => link.tx_queue_length = attribute.u32().unwrap_or_default(),
             IFLA_LINKINFO => link_info(attribute, &mut link),

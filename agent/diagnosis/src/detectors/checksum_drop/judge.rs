@@ -214,6 +214,31 @@ pub(super) fn uncounted<'a>(
     is_missing.then_some(namespace)
 }
 
+/// Segments of one namespace with a wrong checksum that only a counter tells of.
+pub(super) struct Counted<'a> {
+    pub(super) namespace: &'a Namespace,
+    pub(super) tally: Tally,
+}
+
+impl Counted<'_> {
+    /// TCP dropped them, so that they are lost, whatever made their checksums wrong.
+    pub(super) fn assessment(&self) -> Assessment {
+        let lost = self.tally.count;
+        Assessment::loss(lost, harm::tcp_received_beside(self.namespace, lost))
+    }
+}
+
+/// The namespaces in which only a counter tells of wrong checksums.
+pub(super) fn counted<'a>(window: &'a Window<'_>) -> impl Iterator<Item = Counted<'a>> {
+    window.namespaces.iter().filter_map(|namespace| {
+        let count = trigger::unseen(window, namespace);
+        (count > 0).then(|| Counted {
+            namespace,
+            tally: Tally::of_counter(count, (0, window.duration_ms)),
+        })
+    })
+}
+
 /// Wrong checksums of which no packet could be seen.
 pub(super) fn unseen<'a>(window: &'a Window<'_>) -> Option<Unseen<'a>> {
     let mut places: Vec<(u64, &Namespace)> = window

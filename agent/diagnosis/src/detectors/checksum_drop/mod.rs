@@ -19,19 +19,20 @@ mod trigger;
 mod way;
 
 use self::{
-    judge::{Broken, Lost, Shows},
+    judge::{Broken, Counted, Lost, Shows},
     processes::Processes,
     text::corruption,
 };
 use super::{
     Detector,
-    kit::{Evidence, Need, say},
+    kit::{Evidence, Need, proof, say},
 };
 use crate::{
     Window,
     causes::{CHECKSUM_DROP, CORRUPTION, Check, PARTIAL_CHECKSUM_LOST, UNSEEN},
     evidence::DropCount,
-    finding::{Finding, Outcome, Unchecked},
+    finding::{Finding, Outcome, Subject, Unchecked},
+    kernel::NamespaceCounter,
 };
 
 const NEEDS: &[Need] = &[
@@ -67,6 +68,8 @@ impl Detector for ChecksumDrop {
         let unchecked = |reason: String| Unchecked::in_part(&CHECKSUM_DROP, reason);
         let unseen = judge::unseen(window).map(|found| unchecked(text::unseen(&found)));
         outcome.unchecked.extend(unseen);
+        let counted = judge::counted(window).map(|counted| counted_finding(&counted));
+        outcome.findings.extend(counted);
         let places = candidates::by_place(window);
         if places.is_empty() {
             return outcome;
@@ -104,6 +107,20 @@ fn lost_finding(window: &Window<'_>, lost: &Lost<'_>) -> Finding {
     finding.evidence = text::evidence(window, lost);
     finding.details = text::details(window, lost);
     finding.remedies = text::remedies(lost);
+    finding
+}
+
+fn counted_finding(counted: &Counted<'_>) -> Finding {
+    let subject = Subject::of_namespace(counted.namespace);
+    let assessment = counted.assessment();
+    let text = text::counted(counted, &assessment);
+    let mut finding = Finding::new(&UNSEEN, assessment, subject, text);
+    counted.tally.measure(&mut finding);
+    let counter = NamespaceCounter::TcpInCsumErrors.name();
+    finding.evidence = proof::counter_rose(counted.namespace, counter, "segments")
+        .into_iter()
+        .collect();
+    finding.remedies = text::counted_remedies(counted);
     finding
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::{
     candidates::{self, Candidates, Key},
-    judge::{Lost, Unseen},
+    judge::{Counted, Lost, Unseen},
     path::Reach,
     processes::Process,
     sender::{Origin, Sender},
@@ -261,6 +261,31 @@ pub(super) fn uncounted(namespace: &Namespace) -> String {
          ledger",
         say::namespace(namespace)
     )
+}
+
+pub(super) fn counted(counted: &Counted<'_>, assessment: &Assessment) -> Text {
+    let segments = say::count(counted.tally.count, "segment");
+    let place = say::place(&Subject::of_namespace(counted.namespace));
+    Text {
+        headline: format!("TCP dropped {segments} with a wrong checksum {place}"),
+        what: "TCP drops a segment whose checksum is wrong. This kernel does so without an event (tcp_drop, before 5.17), so \
+               that only the counter tells: whether the checksum was not filled in or bytes broke is not known."
+            .to_owned(),
+        hurts: format!(
+            "{} were lost; TCP sends its own again.",
+            say::part(assessment, "segment"),
+        ),
+    }
+}
+
+pub(super) fn counted_remedies(counted: &Counted<'_>) -> Vec<Remedy> {
+    vec![Remedy::command_in(
+        counted.namespace,
+        "See which segments are marked `incorrect`. Where the wrong field is the same for all segments of one length, the \
+         checksum was not filled in: find the program that passes them on. Else look for a faulty cable or device.",
+        &["tcpdump", "-nvv", "-c", "100", "tcp"],
+        &[],
+    )]
 }
 
 pub(super) fn unseen(found: &Unseen<'_>) -> String {

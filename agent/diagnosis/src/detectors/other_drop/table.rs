@@ -50,7 +50,9 @@ pub(super) enum When {
     Any(Seen),
     /// The device is down or has no carrier.
     Unready,
-    /// Both: the device is down or has no carrier, and each sampled packet is so.
+    /// The device has no queue: what a queueing discipline dropped came before the device was active.
+    NotYetActive,
+    /// One of both, and each sampled packet is so.
     UnreadyAndAll(Seen),
     /// The device is a bridge's port that blocks for good, as the redundant way of a spanning tree does.
     BlockingPort,
@@ -101,6 +103,10 @@ impl<'a> Surroundings<'a> {
     /// A drop without a sample never gets another verdict than it had with one.
     fn all(&self, seen: Seen) -> bool {
         !self.samples.is_empty() && self.samples.iter().all(|s| seen.is(s, self.around()))
+    }
+
+    fn is_not_yet_active(&self) -> bool {
+        self.link.is_some_and(Link::has_no_queue)
     }
 
     fn is_unready(&self) -> bool {
@@ -176,7 +182,10 @@ impl When {
             Self::All(seen) => around.all(seen),
             Self::Any(seen) => around.samples.iter().any(|s| seen.is(s, around.around())),
             Self::Unready => around.is_unready(),
-            Self::UnreadyAndAll(seen) => around.is_unready() && around.all(seen),
+            Self::NotYetActive => around.is_not_yet_active(),
+            Self::UnreadyAndAll(seen) => {
+                (around.is_unready() || around.is_not_yet_active()) && around.all(seen)
+            }
             Self::BlockingPort => {
                 let port = around.link.and_then(|link| link.bridge_port);
                 port.is_some_and(|port| port.state == BLOCKING)
@@ -201,7 +210,9 @@ pub(super) fn noise_in(key: &DropCount, around: &Surroundings<'_>) -> usize {
         .filter(|row| row.class == Class::Unmissed && row.on.has(key))
         .filter_map(|row| match row.when {
             When::All(seen) => Some(seen),
-            When::UnreadyAndAll(seen) => around.is_unready().then_some(seen),
+            When::UnreadyAndAll(seen) => {
+                (around.is_unready() || around.is_not_yet_active()).then_some(seen)
+            }
             _ => None,
         })
         .collect();

@@ -1,6 +1,7 @@
 //! Kernels that give no drop reasons: the namespace's counters tell.
 
 use super::*;
+use crate::{causes::UNSEEN, finding::Harm};
 
 #[test]
 fn without_reasons_the_counter_tells_what_tcp_freed_for_its_checksum() {
@@ -71,6 +72,14 @@ fn what_tcp_freed_unseen_is_said() {
         entry.reason
     );
     assert!(entry.reason.contains("in pod shop/server that"));
+    let counted = |window: &EvidenceWindow| {
+        let found = diagnose(window).findings;
+        found.into_iter().find(|one| one.cause.is(&UNSEEN))
+    };
+    let finding = counted(&window).unwrap();
+    assert_eq!((finding.assessment.harm, finding.count), (Harm::Loss, 86));
+    assert!(finding.text.headline.contains("86 segments"));
     drops_of(&mut window).has_reasons = true;
     assert_eq!(unseen(&window), None, "the ledger leaves it unexplained");
+    assert_eq!(counted(&window), None);
 }

@@ -72,6 +72,12 @@ pub(super) static ROWS: &[Row] = &[
         .when(All(Seen::Group)),
     // Groups that the bridge has read, or that lead to no other port.
     Row::unmissed(At(UNNAMED, &[&site::BR_HANDLE_FRAME_FINISH])).when(All(Seen::Group)),
+    // A bridge without another port: the group has nobody there. Newer kernels say NO_TX_TARGET.
+    Row::unmissed(At(
+        &[Reason::ABSENT, Reason::NOT_SPECIFIED, Reason::NO_TX_TARGET],
+        &[&site::BR_DEV_XMIT, &site::BR_FLOOD],
+    ))
+    .when(All(Seen::LinkLocalGroup)),
     Row::unmissed(At(UNNAMED, &[&site::BR_HANDLE_FRAME])).when(All(Seen::LinkLocalGroup)),
     Row::unmissed(At(UNNAMED, &[&site::BR_HANDLE_FRAME])).when(BlockingPort),
     // A redundant uplink blocks for good, and gets what the other one gets.

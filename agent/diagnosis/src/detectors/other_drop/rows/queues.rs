@@ -4,7 +4,11 @@ use crate::{
     detectors::other_drop::{
         advice::{Advice, DEVICE},
         class::{By, Carried, Class},
-        table::{On::Reasons, Row, When::Unready},
+        table::{
+            On::Reasons,
+            Row,
+            When::{NotYetActive, Unready},
+        },
     },
     finding::Culprit,
     kernel::Reason,
@@ -85,6 +89,13 @@ pub(super) static ROWS: &[Row] = &[
         "See the device's kind and flags. Bring the other end up, or start the program or guest behind it.",
         &["ip", "-details", "link", "show", "dev", DEVICE],
     )]),
+    Row::new(
+        Reasons(&[Reason::QDISC_DROP]),
+        Class::Unknown,
+        "The device was not active yet: {packets} could not be sent",
+        "The device has no queue that could be full. Until its other end is up, the kernel drops what it is to send.",
+    )
+    .when(NotYetActive),
     // The kind of the queueing discipline is not read: a queue, a shaper and netem look alike.
     Row::new(
         Reasons(&[
