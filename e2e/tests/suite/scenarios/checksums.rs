@@ -281,6 +281,12 @@ fn assert_unseen_is_said(outcome: &Outcome) {
         entry["check"] == "ChecksumDrop" && reason.contains("shop/server")
     });
     assert!(said, "{unchecked:#?}");
+    let counted = |finding: &&Value| {
+        finding["cause"] == "Unseen" && finding["subject"]["pod"]["name"] == "server"
+    };
+    let finding = outcome.all().iter().find(counted);
+    let finding = finding.unwrap_or_else(|| panic!("{:#}", outcome.result));
+    assert_eq!(finding["harm"], "Loss", "{finding:#}");
 }
 
 #[track_caller]
