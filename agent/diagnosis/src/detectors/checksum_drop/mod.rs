@@ -31,7 +31,7 @@ use crate::{
     Window,
     causes::{CHECKSUM_DROP, CORRUPTION, Check, PARTIAL_CHECKSUM_LOST, UNSEEN},
     evidence::DropCount,
-    finding::{Finding, Outcome, Subject, Unchecked},
+    finding::{Confidence, Finding, Outcome, Subject, Unchecked},
     kernel::NamespaceCounter,
 };
 
@@ -115,6 +115,8 @@ fn counted_finding(counted: &Counted<'_>) -> Finding {
     let assessment = counted.assessment();
     let text = text::counted(counted, &assessment);
     let mut finding = Finding::new(&UNSEEN, assessment, subject, text);
+    // Which of both it was is not known.
+    finding.confidence = Confidence::Possible;
     counted.tally.measure(&mut finding);
     let counter = NamespaceCounter::TcpInCsumErrors.name();
     finding.evidence = proof::counter_rose(counted.namespace, counter, "segments")
