@@ -4,9 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use netdiag_e2e::{cluster, wait};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::faults::{Announcements, LostChecksum};
+use super::gitops;
 use super::helm_test;
 use super::installed::{Installed, NAMESPACE};
 use super::traces::Traces;
@@ -24,9 +25,15 @@ fn it_is_installed_finds_faults_and_leaves_nothing() {
     a_killed_agent_begins_its_window_anew(&installed);
     a_drained_node_keeps_its_agent(&installed);
     helm_test::it_names_the_namespace_that_refuses_agents_and_the_node_without(&installed);
-    an_upgrade_keeps_what_was_found(&installed);
+    an_upgrade_and_a_rollback_keep_what_was_found_and_what_runs(&installed);
     installed.cluster.check_running().unwrap();
-    uninstalled_it_leaves_nothing(&installed, &traces);
+    installed
+        .helm
+        .run(&["uninstall", "netdiag", "--wait"])
+        .unwrap();
+    nothing_is_left(&installed, &traces);
+    gitops::it_is_installed_as_argocd_does_and_diagnoses_where_an_agent_can_be(&installed);
+    nothing_is_left(&installed, &traces);
 }
 
 fn healthy_nodes_have_nothing_worth_a_warning(installed: &Installed) {
@@ -141,7 +148,19 @@ fn a_drained_node_keeps_its_agent(installed: &Installed) {
     installed.kubectl.run(&["uncordon", "node-2"]).unwrap();
 }
 
-fn an_upgrade_keeps_what_was_found(installed: &Installed) {
+fn an_upgrade_and_a_rollback_keep_what_was_found_and_what_runs(installed: &Installed) {
+    let kubectl = &installed.kubectl;
+    let continuous = json!({
+        "apiVersion": "netdiag.dev/v1alpha1", "kind": "NodeNetDiagnosis",
+        "metadata": { "name": "continuous" },
+        "spec": { "nodes": { "names": NODES }, "continuous": { "intervalSeconds": 60 } },
+    });
+    kubectl.apply(&continuous.to_string()).unwrap();
+    for node in NODES {
+        cluster::wait_until_running(kubectl, "continuous", node).unwrap();
+    }
+    let status = kubectl.get(&["nnd", "continuous"]).unwrap()["status"].clone();
+
     installed.upgrade(&["--set", "agent.logFormat=text"]);
     installed.wait_for_agents();
     let report = installed.kubectl.get(&["nnr", "node-1"]).unwrap();
@@ -155,13 +174,25 @@ fn an_upgrade_keeps_what_was_found(installed: &Installed) {
         diagnosis["status"]["summary"]["nodes"], "2/2",
         "{diagnosis:#}"
     );
-}
 
-fn uninstalled_it_leaves_nothing(installed: &Installed, traces: &Traces) {
     installed
         .helm
-        .run(&["uninstall", "netdiag", "--wait"])
+        .run(&["rollback", "netdiag", "1", "--wait"])
         .unwrap();
+    installed.wait_for_agents();
+    for node in NODES {
+        cluster::wait_until_running(kubectl, "continuous", node).unwrap();
+        let result = cluster::result(kubectl, "continuous", node).unwrap();
+        assert_eq!(result["runGeneration"], 1, "{result:#}");
+    }
+    let after = kubectl.get(&["nnd", "continuous"]).unwrap()["status"].clone();
+    for field in ["runGeneration", "startTime"] {
+        assert_eq!(after[field], status[field], "{after:#}");
+    }
+    kubectl.run(&["delete", "nnd", "continuous"]).unwrap();
+}
+
+fn nothing_is_left(installed: &Installed, traces: &Traces) {
     let kubectl = &installed.kubectl;
     wait::until("the pods' end", wait::LIMIT, || {
         let left = kubectl.run(&["get", "pods,leases", "-n", NAMESPACE, "-o", "name"])?;

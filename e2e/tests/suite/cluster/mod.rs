@@ -3,6 +3,7 @@
 mod chart;
 mod faults;
 mod for_people;
+mod gitops;
 mod helm_test;
 pub mod images;
 mod installed;
