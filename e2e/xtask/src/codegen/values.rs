@@ -259,8 +259,9 @@ About the part.
             .map(|entry| entry.path.join("."))
             .collect();
         for path in &allowed_paths {
-            // The values of a map without names are the user's, and so is what a profile needs besides its type.
-            let is_part = ["Profile.", ".resources."]
+            // The values of a map without names are the user's, and so is what a profile needs besides its type, and
+            // a probe besides its times.
+            let is_part = ["Profile.", ".resources.", "Probe."]
                 .iter()
                 .any(|part| path.contains(part));
             assert!(
