@@ -53,6 +53,13 @@ impl<'a> BridgePorts<'a> {
         self.node.namespace().run("bridge", &words).map(drop)
     }
 
+    /// Locks the client's port, behind which the bridge then knows nobody.
+    pub fn lock(&self) -> Result<()> {
+        self.set_port("veth-client", "locked on")?;
+        let flush = "link set dev br0 type bridge fdb_flush";
+        self.node.namespace().ip(flush).map(drop)
+    }
+
     /// Gives the server's port and the server a smaller MTU.
     pub fn shrink(&self, mtu: u32) -> Result<()> {
         let set = format!("link set dev veth-server mtu {mtu}");

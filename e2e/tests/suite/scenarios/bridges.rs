@@ -4,7 +4,7 @@ use anyhow::Result;
 use netdiag_e2e::scenarios::BridgePorts;
 use serde_json::Value;
 
-use super::{Harness, assert_quiet};
+use super::{Harness, assert_quiet, kernel_is_since};
 use crate::outcome::Outcome;
 
 /// A port that still listens when the window ends.
@@ -46,6 +46,24 @@ pub fn isolated_ports(harness: &Harness) -> Result<()> {
     let ((sent, received), outcome) = stage.watch(6, |_| ports.send(200))?;
     assert_eq!((sent, received), (30, 0));
     let finding = outcome.finding("Bridge", "PortsIsolated", "veth-client");
+    assert_eq!(finding["count"], sent, "{finding:#}");
+    assert_eq!(finding["decision"], true, "{finding:#}");
+    assert_quiet(&outcome);
+    Ok(())
+}
+
+/// A locked port, behind which the bridge knows nobody: as it is meant to be.
+pub fn locked_port(harness: &Harness) -> Result<()> {
+    if !kernel_is_since(5, 18) {
+        println!("SKIP: bridge ports can be locked from 5.18 on");
+        return Ok(());
+    }
+    let stage = harness.node("locked")?;
+    let ports = BridgePorts::new(stage.node(), "")?;
+    ports.lock()?;
+    let ((sent, received), outcome) = stage.watch(6, |_| ports.send(200))?;
+    assert_eq!((sent, received), (30, 0));
+    let finding = outcome.finding("Bridge", "PortLocked", "veth-client");
     assert_eq!(finding["count"], sent, "{finding:#}");
     assert_eq!(finding["decision"], true, "{finding:#}");
     assert_quiet(&outcome);
