@@ -4,7 +4,7 @@ use anyhow::Result;
 use netdiag_e2e::scenarios::BridgePorts;
 use serde_json::Value;
 
-use super::{Harness, assert_quiet, kernel_is_since};
+use super::{Harness, assert_quiet};
 use crate::outcome::Outcome;
 
 /// A port that still listens when the window ends.
@@ -54,10 +54,6 @@ pub fn isolated_ports(harness: &Harness) -> Result<()> {
 
 /// A locked port, behind which the bridge knows nobody: as it is meant to be.
 pub fn locked_port(harness: &Harness) -> Result<()> {
-    if !kernel_is_since(5, 18) {
-        println!("SKIP: bridge ports can be locked from 5.18 on");
-        return Ok(());
-    }
     let stage = harness.node("locked")?;
     let ports = BridgePorts::new(stage.node(), "")?;
     ports.lock()?;

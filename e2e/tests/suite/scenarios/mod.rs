@@ -59,6 +59,8 @@ pub enum Need {
     Module(&'static str),
     /// An agent that takes its orders from a cluster.
     Cluster,
+    /// A kernel of this version or a later one.
+    Kernel(u32, u32),
 }
 
 impl Scenario {
@@ -69,14 +71,15 @@ impl Scenario {
         found.unwrap_or_else(|| panic!("{name} is not in the registry"))
     }
 
-    /// The first need that this machine does not meet. A guest of `cargo xtask test-vm` meets each, so nothing is left
-    /// out there.
+    /// The first need that this machine does not meet. A guest of `cargo xtask test-vm` meets each but that of a later
+    /// kernel.
     pub fn unmet(&self) -> Option<Need> {
         let is_guest = env::var_os("NETDIAG_GUEST").is_some();
         let is_met = |need: &Need| match need {
             Need::Segment | Need::Setting => is_guest,
             Need::Module(name) => is_guest || has_module(name),
             Need::Cluster => true,
+            Need::Kernel(major, minor) => kernel_is_since(*major, *minor),
         };
         self.needs.iter().copied().find(|need| !is_met(need))
     }

@@ -20,7 +20,7 @@ macro_rules! for_each_scenario {
             bridges {
                 healthy_ports: bridge, [], twin;
                 isolated_ports: bridge, [], twin;
-                locked_port: bridge, [], twin;
+                locked_port: bridge, [Kernel(5, 18)], twin;
                 port_that_does_not_forward: bridge, [];
                 port_with_a_smaller_mtu: link_mtu, [];
                 port_without_hairpin: bridge, [];
