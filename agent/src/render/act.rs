@@ -30,21 +30,25 @@ pub(super) fn act(result: &RunResult, about: &[&Finding], node: &str, width: usi
     };
     let mut remedies = finding.remedies.iter();
     let typed = remedies.find_map(|remedy| Some((remedy, remedy.command.as_ref()?)));
-    // Advice may be the best that there is; what can be typed comes under it.
-    let mut lines = Vec::new();
-    if first.command.is_none() {
-        lines.push(hang(&label("Do"), &sentence(&first.text), width));
+    let advice = |name: &str| hang(&label(name), &sentence(&first.text), width);
+    let typed = typed.map(|(remedy, command)| (remedy.kind.as_deref(), remedy, command));
+    // Advice may be the best that there is. A command that ends it stands above, so that it is read at once, one that
+    // only looks under it.
+    match typed {
+        None => vec![advice("Do")],
+        Some((Some(remedy_kind::LOOK), remedy, command)) if first.command.is_none() => {
+            let mut lines = vec![advice("Do")];
+            lines.extend(command_lines("Look", command, remedy, finding, node, width));
+            lines
+        }
+        Some((_, remedy, command)) => {
+            let mut lines = command_lines("Do", command, remedy, finding, node, width);
+            if first.command.is_none() {
+                lines.push(advice("Or"));
+            }
+            lines
+        }
     }
-    if let Some((remedy, command)) = typed {
-        let is_look = remedy.kind.as_deref() == Some(remedy_kind::LOOK);
-        let name = match (is_look, lines.is_empty()) {
-            (_, true) => "Do",
-            (false, false) => "Or",
-            (true, false) => "Look",
-        };
-        lines.extend(command_lines(name, command, remedy, finding, node, width));
-    }
-    lines
 }
 
 /// A command with its undo, and where and until when it acts.
