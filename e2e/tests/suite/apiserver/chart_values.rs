@@ -97,7 +97,7 @@ fn customary_values_do_what_they_name() {
             (POD, "/serviceAccountName", json!("given")),
             (POD, "/securityContext/fsGroup", json!(7)),
             (POD, "/imagePullSecrets/1/name", json!("shared")),
-            (POD, "/volumes/3/name", json!("more")),
+            (POD, "/volumes/2/name", json!("more")),
             (
                 CONTAINER,
                 "/image",
@@ -111,7 +111,7 @@ fn customary_values_do_what_they_name() {
             (POD, "/terminationGracePeriodSeconds", json!(30)),
             ("/metadata/annotations", "/reload", json!("no")),
             (CONTAINER, "/env/2/name", json!("MORE")),
-            (CONTAINER, "/volumeMounts/3/mountPath", json!("/more")),
+            (CONTAINER, "/volumeMounts/2/mountPath", json!("/more")),
             (
                 CONTAINER,
                 "/securityContext/readOnlyRootFilesystem",

@@ -153,11 +153,13 @@ pub fn macvtap_without_a_reader(harness: &Harness) -> Result<()> {
     let finding = outcome.finding("OtherDrop", cause, "macvtap0");
     assert_eq!(finding["count"], made.arrived, "{finding:#}");
     assert_no_tap_finding(&outcome);
-    if outcome.has_no_reasons() {
-        // The same function refuses packets without a route, which is a warning.
-        outcome.assert_balanced();
-    } else {
-        assert_harmless(&outcome);
+    outcome.assert_balanced();
+    if !outcome.has_no_reasons() {
+        // The guest is gone, and its clients try each connection three times and more.
+        let alarming = outcome.alarming();
+        assert_eq!(alarming, [finding]);
+        assert_eq!(finding["severity"], "Warning", "{finding:#}");
+        assert_eq!(finding["connectionsDied"], true, "{finding:#}");
     }
     Ok(())
 }
