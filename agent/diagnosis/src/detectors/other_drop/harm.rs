@@ -255,7 +255,8 @@ impl Group<'_> {
             || (packet.protocol == UDP && port.is_some_and(|port| TUNNEL_PORTS.contains(&port)));
         let mut holders = window.holders_of(destination).iter();
         let is_held = holders.any(|(namespace, ifindex)| {
-            window.links.value().is_none() || window.topology.link(namespace.id, *ifindex).is_some()
+            let link = window.topology.link(namespace.id, *ifindex);
+            window.links.value().is_none() || link.is_some_and(|link| !window.has_ended(link))
         });
         self.is_in_prefix(destination) && !is_tunnel && !is_held
     }

@@ -214,6 +214,13 @@ fn a_poller_of_an_address_that_is_gone_is_info_and_a_silent_gateway_is_not() {
         prefix: 24,
     }];
     assert_eq!(told(&held), warning);
+    // Its holder ended within the window.
+    let links = links_of(&mut held);
+    let of_holder = |link: &crate::evidence::Link| (link.netns, link.ifindex) == (POD, 2);
+    let at = links.iter().position(of_holder).expect("the pod's device");
+    let ended = links.remove(at);
+    held.ended_links.push(ended);
+    assert!(assessed(&held).is_towards_nobody);
     let unseen = dropped("NEIGH_FAILED", "arp_error_report", Vec::new());
     assert_eq!(told(&unseen).0, Harm::Unknown);
 }
