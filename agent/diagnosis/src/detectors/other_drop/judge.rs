@@ -297,7 +297,11 @@ fn unexcluded(window: &Window<'_>, index: usize, key: &DropCount) -> Severity {
     let is_unseen = window.lacks_samples(index);
     let is_super_frame = key.reason == Reason::SKB_BAD_GSO;
     let is_given_up = key.location.is_of_any(site::REASSEMBLY_EXPIRY);
-    if is_unseen && is_super_frame || may_have_lost_checksum(window, index, key) {
+    // Frames of groups end there as well; one that was seen tells.
+    let is_bridged = key.location.is_of_any(site::BRIDGING)
+        && key.reason.is_unnamed()
+        && window.samples_of(index).next().is_none();
+    if is_unseen && (is_super_frame || is_bridged) || may_have_lost_checksum(window, index, key) {
         Severity::Critical
     } else if is_unseen && is_given_up {
         Severity::Warning

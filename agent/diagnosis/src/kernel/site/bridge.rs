@@ -42,5 +42,13 @@ sites! {
     SNAP_RCV = Site::new(Bridge, &["snap_rcv"]);
 }
 
+/// The sites that end a frame on its way through a bridge.
+pub static BRIDGING: &[&Site] = &[
+    &BR_HANDLE_FRAME,
+    &BR_HANDLE_FRAME_FINISH,
+    &BR_FORWARD,
+    &BR_DEV_QUEUE_PUSH_XMIT,
+];
+
 /// The sites that end 802.2 frames without a receiver.
 pub static LLC: &[&Site] = &[&LLC_RCV, &SNAP_RCV];
