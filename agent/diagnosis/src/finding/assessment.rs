@@ -1,6 +1,6 @@
 //! The judgement of a finding: its harm, whether it is a decision, who can end it; and the urgency that follows.
 
-use super::{Culprit, Decision, Harm, Severity, Share};
+use super::{Culprit, Decision, Harm, Severity, Share, Verdict};
 
 /// Packets from which loss can be a warning, and from which it can be critical.
 const WARN_PACKETS: u64 = 3;
@@ -75,6 +75,16 @@ impl Assessment {
     /// A rule, a policy, a closed port or a shaper meant it so.
     pub fn is_decision(&self) -> bool {
         self.decision.is_some()
+    }
+
+    /// The verdict of the ledger on the drops that are so judged.
+    pub fn verdict(&self) -> Verdict {
+        match self.harm {
+            _ if self.is_decision() => Verdict::Unknown,
+            Harm::None | Harm::Cost => Verdict::Benign,
+            Harm::Delay | Harm::Loss | Harm::Outage => Verdict::Harmful,
+            Harm::Unknown => Verdict::Unknown,
+        }
     }
 
     /// The same with its culprit.

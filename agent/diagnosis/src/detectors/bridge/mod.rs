@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Window,
     causes::{BRIDGE, Cause, Check, HAIRPIN_OFF, PORT_LOCKED, PORT_NOT_FORWARDING, PORTS_ISOLATED},
-    finding::{Finding, Outcome, Subject, Verdict},
+    finding::{Finding, Outcome, Subject},
 };
 
 const NEEDS: &[Need] = &[
@@ -54,10 +54,7 @@ impl Kind {
 }
 
 fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
-    let verdict = match fault.assessment.is_decision() {
-        true => Verdict::Unknown,
-        false => Verdict::Harmful,
-    };
+    let verdict = fault.assessment.verdict();
     let subject = Subject::of_link(fault.subject(), Some(fault.namespace));
     let text = text::text(window, fault);
     let mut finding = Finding::new(fault.kind.cause(), fault.assessment.clone(), subject, text);

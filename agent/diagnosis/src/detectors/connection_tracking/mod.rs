@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Window,
     causes::{CONNECTION_TRACKING, Check},
-    finding::{Finding, Outcome, Subject, Verdict},
+    finding::{Finding, Outcome, Subject},
 };
 
 const NEEDS: &[Need] = &[Need::part(Evidence::Drops, "flows of refused connections")];
@@ -44,10 +44,7 @@ impl Detector for ConnectionTracking {
 }
 
 fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
-    let verdict = match fault.assessment.is_decision() {
-        true => Verdict::Unknown,
-        false => Verdict::Harmful,
-    };
+    let verdict = fault.assessment.verdict();
     let words = Words { window, fault };
     let mut finding = Finding::new(
         fault.kind.cause(),

@@ -140,7 +140,7 @@ impl Group<'_> {
 impl Judged<'_> {
     /// The verdict of the ledger on these drops.
     pub(super) fn verdict(&self) -> Verdict {
-        verdict(&self.assessment)
+        self.assessment.verdict()
     }
 
     /// The order of the list: what may hurt comes before what was meant so.
@@ -156,15 +156,6 @@ pub(super) fn common_decision(judged: &[Judged<'_>]) -> Option<Decision> {
     let mut decisions = judged.iter().map(|one| one.assessment.decision);
     let first = decisions.next().flatten()?;
     decisions.try_fold(first, |all, one| Some(all.and(one?)))
-}
-
-fn verdict(assessment: &Assessment) -> Verdict {
-    match assessment.harm {
-        _ if assessment.is_decision() => Verdict::Unknown,
-        Harm::None | Harm::Cost => Verdict::Benign,
-        Harm::Delay | Harm::Loss | Harm::Outage => Verdict::Harmful,
-        Harm::Unknown => Verdict::Unknown,
-    }
 }
 
 impl Nowhere {
@@ -238,7 +229,7 @@ fn has_end_here(window: &Window<'_>, sample: &PacketSample) -> bool {
 
 /// A finding that explains these drops.
 pub(super) fn explained(finding: Finding, tally: &Tally) -> Outcome {
-    let verdict = verdict(&finding.assessment);
+    let verdict = finding.assessment.verdict();
     let keys = tally.keys.iter().copied();
     Outcome::explained(finding, keys.map(|key| (key, verdict)))
 }
