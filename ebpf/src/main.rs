@@ -5,7 +5,9 @@
 mod drop;
 mod frame_copies;
 mod gro;
+mod inet_sockets;
 mod net_devices;
+mod open_files;
 mod packet_sockets;
 mod read;
 mod retransmissions;

@@ -12,7 +12,7 @@ use aya_ebpf::{helpers::bpf_seq_write, macros::map, maps::LruHashMap};
 use netdiag_abi::net_devices::{MAX_DEVICES, MAX_NAMESPACES, NetDeviceLayout, NetDeviceRecord};
 
 use crate::{
-    packet_sockets::IteratorMeta,
+    open_files::IteratorMeta,
     read::{Probed, Read, constant},
 };
 

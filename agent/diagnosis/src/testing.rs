@@ -125,6 +125,7 @@ pub(crate) fn packet_socket(owner: Owner, ifindex: u32) -> PacketSocket {
         ethertype: ETH_P_ALL,
         ifindex,
         memberships: Vec::new(),
+        ..PacketSocket::default()
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn collect(
 
     let start_unix_ms = unix_ms();
     let began = Instant::now();
-    let before = WindowEnd::read(&sources, &mut watch);
+    let before = WindowEnd::read(&sources, &mut watch, None);
     let mut churn = Churn::begin(&before);
     let mut on_demand = OnDemandProbes::begin(sources.as_ref().ok(), &before, kernel);
     let interfaces = before.interfaces();
@@ -122,7 +122,7 @@ pub(crate) fn collect(
     };
     let lasted = began.elapsed();
     let duration_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
-    let mut after = WindowEnd::read(&sources, &mut watch);
+    let mut after = WindowEnd::read(&sources, &mut watch, Some(&before));
     let mut before = before;
     let edges = Edges {
         m0: take(&mut before.drops),
@@ -143,6 +143,7 @@ pub(crate) fn collect(
         drops,
         packet_sockets: seen.packet_sockets,
         packet_socket_reader: seen.packet_socket_reader,
+        inet_sockets: seen.inet_sockets,
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
         softnet: seen.softnet,

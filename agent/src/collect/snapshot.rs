@@ -1,10 +1,10 @@
 //! The sources at one end of a window, and both ends together.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use netdiag_diagnosis::evidence::{
-    Link, LinkKind, Missing, Namespace, Observed, PacketSocket, PacketSocketReader, Softnet,
-    TunHolder,
+    InetSocket, Link, LinkKind, Missing, Namespace, NamespaceSettings, NetnsId, Observed,
+    PacketSocket, PacketSocketReader, Softnet, TunHolder,
 };
 
 use super::drops::DropWatch;
@@ -12,7 +12,7 @@ use crate::{
     causes::causes,
     probes::drop::DropSnapshot,
     sources::{
-        Reading, SourceError, Sources, reading,
+        InetReading, PacketDrops, Reading, SourceError, Sources, reading,
         softnet::{self, Backlogs},
     },
 };
@@ -32,12 +32,21 @@ struct Answers {
     reading: Reading,
     packet_sockets: Observed<Vec<PacketSocket>>,
     packet_socket_reader: PacketSocketReader,
+    packet_drops: PacketDrops,
+    /// Of the second end only.
+    inet_sockets: Observed<Vec<InetSocket>>,
+    inet_reading: InetReading,
     tun_holders: Observed<Vec<TunHolder>>,
 }
 
 impl WindowEnd {
-    /// Reads one end. `sources` may be the reason why there are none.
-    pub(super) fn read(sources: &Result<Sources, Arc<SourceError>>, watch: &mut DropWatch) -> Self {
+    /// Reads one end; the second one knows the first. `sources` may be the reason why there are none.
+    pub(super) fn read(
+        sources: &Result<Sources, Arc<SourceError>>,
+        watch: &mut DropWatch,
+        first: Option<&Self>,
+    ) -> Self {
+        let first = first.and_then(|first| first.asked.as_ref().ok());
         // Finding the namespaces takes long; it is done before, so that little time passes between the two reads.
         let found = sources.as_ref().map_err(Arc::clone).and_then(|sources| {
             let discovery = sources.discover().map_err(Arc::new)?;
@@ -52,10 +61,19 @@ impl WindowEnd {
         let drops_after = watch.read();
         let asked = found.map(|(sources, discovery, mut reading)| {
             sources.describe(&discovery, &mut reading);
-            let (packet_sockets, packet_socket_reader) = sources.packet_sockets(&discovery);
+            let earlier = first.map(|first| &first.packet_drops);
+            let (packet_sockets, packet_socket_reader, packet_drops) =
+                sources.packet_sockets(&discovery, earlier);
+            let inet_reading = sources.inet_sockets(&discovery);
+            let inet_sockets = first
+                .map(|first| sources.inet_sockets_since(&first.inet_reading, &inet_reading))
+                .unwrap_or_default();
             Answers {
                 packet_sockets,
                 packet_socket_reader,
+                packet_drops,
+                inet_sockets,
+                inet_reading,
                 tun_holders: if has_held_devices(&reading) {
                     let links = reading.links.value().map_or(&[][..], Vec::as_slice);
                     sources.tun_holders(&discovery, links)
@@ -113,6 +131,8 @@ pub(super) struct BothEnds {
     pub packet_sockets: Observed<Vec<PacketSocket>>,
     /// The way in which they were read.
     pub packet_socket_reader: PacketSocketReader,
+    /// Sockets of TCP, UDP and raw IP as of the end, with their queues at the start.
+    pub inet_sockets: Observed<Vec<InetSocket>>,
     /// Who holds TUN and TAP devices, as of the end.
     pub tun_holders: Observed<Vec<TunHolder>>,
     /// The CPUs' backlogs.
@@ -126,12 +146,14 @@ impl BothEnds {
         match (before.asked, after.asked) {
             (Ok(before), Ok(after)) => {
                 let merged = reading::merge(before.reading, between, after.reading);
+                let settings = after.inet_reading.settings();
                 Self {
-                    namespaces: merged.namespaces,
+                    namespaces: with_settings(merged.namespaces, &settings),
                     links: merged.links,
                     ended_links: merged.ended,
                     packet_sockets: after.packet_sockets,
                     packet_socket_reader: after.packet_socket_reader,
+                    inet_sockets: after.inet_sockets,
                     tun_holders: after.tun_holders,
                     softnet,
                 }
@@ -144,12 +166,26 @@ impl BothEnds {
                     ended_links: Vec::new(),
                     packet_sockets: unavailable(&reason),
                     packet_socket_reader: PacketSocketReader::default(),
+                    inet_sockets: unavailable(&reason),
                     tun_holders: unavailable(&reason),
                     softnet,
                 }
             }
         }
     }
+}
+
+/// Adds what sockets tell of the settings of namespaces other than the node's own, which are known from /proc/sys.
+fn with_settings(
+    mut namespaces: Vec<Namespace>,
+    settings: &HashMap<NetnsId, NamespaceSettings>,
+) -> Vec<Namespace> {
+    for namespace in namespaces.iter_mut().filter(|one| !one.is_node) {
+        if let Some(seen) = settings.get(&namespace.id) {
+            namespace.settings = *seen;
+        }
+    }
+    namespaces
 }
 
 fn unavailable<T>(reason: &str) -> Observed<T> {

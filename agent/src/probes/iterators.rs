@@ -12,6 +12,7 @@ use aya::{
     programs::{Iter, ProgramError},
 };
 use netdiag_abi::{
+    inet_sockets::{InetSocketLayout, InetSocketRecord},
     net_devices::{NetDeviceLayout, NetDeviceRecord},
     packet_sockets::{PacketSocketLayout, PacketSocketRecord},
 };
@@ -19,7 +20,8 @@ use netdiag_abi::{
 use crate::bounded::Bounded;
 
 use super::{
-    error::Error, kernel::Kernel, net_devices, object::loader, packet_sockets, system, wire::Wire,
+    error::Error, inet_sockets, kernel::Kernel, net_devices, object::loader, packet_sockets,
+    system, wire::Wire,
 };
 
 /// The most bytes that a reading may give; a node with more is not read to its end, and that is told.
@@ -29,21 +31,27 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 pub(crate) struct Iterators {
     programs: RefCell<Ebpf>,
     packet_sockets: Result<(), Error>,
+    inet_sockets: Result<(), Error>,
     net_devices: Result<(), Error>,
 }
 
 impl Iterators {
-    /// Loads both; one that this kernel refuses does not keep the other from working.
+    /// Loads all; one that this kernel refuses does not keep the others from working.
     ///
     /// # Errors
     /// The agent was built without eBPF, or this process may load none of it.
     pub(crate) fn load(kernel: &Kernel) -> Result<Self, Error> {
         let (sockets, devices) = (&packet_sockets::DESCRIPTION, &net_devices::DESCRIPTION);
+        let inet = &inet_sockets::DESCRIPTION;
         let socket_layout = kernel.layout::<PacketSocketLayout>(sockets).map(Wire);
+        let inet_layout = kernel.layout::<InetSocketLayout>(inet).map(Wire);
         let device_layout = kernel.layout::<NetDeviceLayout>(devices).map(Wire);
-        let (mut loader, object) = loader(kernel, &[sockets, devices])?;
+        let (mut loader, object) = loader(kernel, &[sockets, inet, devices])?;
         if let Ok(layout) = &socket_layout {
             loader.override_global(sockets.layout, layout, true);
+        }
+        if let Ok(layout) = &inet_layout {
+            loader.override_global(inet.layout, layout, true);
         }
         if let Ok(layout) = &device_layout {
             loader.override_global(devices.layout, layout, true);
@@ -54,6 +62,7 @@ impl Iterators {
         let types = Btf::from_sys_fs().map_err(|source| Error::refused(&source))?;
         let mut load = |name, iterator| load_one(&mut programs, name, iterator, &types);
         let packet_sockets = socket_layout.and_then(|_| load(packet_sockets::PROGRAM, "task_file"));
+        let inet_sockets = inet_layout.and_then(|_| load(inet_sockets::PROGRAM, "task_file"));
         let net_devices = device_layout.and_then(|_| load(net_devices::PROGRAM, "task"));
 
         // The object's maps belong to other programs. What the iterators use, the kernel keeps for them.
@@ -66,6 +75,7 @@ impl Iterators {
         Ok(Self {
             programs: RefCell::new(programs),
             packet_sockets,
+            inet_sockets,
             net_devices,
         })
     }
@@ -77,6 +87,17 @@ impl Iterators {
     pub(crate) fn packet_sockets(&self) -> Result<Bounded<Vec<PacketSocketRecord>>, Error> {
         self.packet_sockets.clone()?;
         let bytes = self.read(packet_sockets::PROGRAM, "bytes of packet sockets")?;
+        Ok(bytes.map(|bytes| records::<Wire<_>>(&bytes).map(|wire| wire.0).collect()))
+    }
+
+    /// The sockets of TCP, UDP and raw IP of every process that can lose packets, once for each descriptor that leads to
+    /// them.
+    ///
+    /// # Errors
+    /// This kernel refused the program, or the reading failed.
+    pub(crate) fn inet_sockets(&self) -> Result<Bounded<Vec<InetSocketRecord>>, Error> {
+        self.inet_sockets.clone()?;
+        let bytes = self.read(inet_sockets::PROGRAM, "bytes of sockets")?;
         Ok(bytes.map(|bytes| records::<Wire<_>>(&bytes).map(|wire| wire.0).collect()))
     }
 

@@ -10,12 +10,14 @@ mod error;
 mod facts;
 mod frame_copies;
 mod gro;
+mod inet_sockets;
 pub(crate) mod iterators;
 pub(crate) mod kallsyms;
 mod kernel;
 mod net_devices;
 mod object;
 mod on_demand;
+mod open_files;
 pub(crate) mod packet_sockets;
 mod places;
 mod probe;
@@ -61,8 +63,11 @@ mod tests {
 
     #[test]
     fn a_probe_has_one_name_in_the_kernel_in_the_shared_types_and_in_the_registry() {
-        let shared = modules("../ebpf/abi/src", &["lib", "plain"]);
-        assert_eq!(modules("../ebpf/src", &["main", "read"]), shared);
+        let shared = modules("../ebpf/abi/src", &["lib", "open_files", "plain"]);
+        assert_eq!(
+            modules("../ebpf/src", &["main", "open_files", "read"]),
+            shared
+        );
         let names = registry::PROBES.iter().map(|probe| probe.description.name);
         let registered: BTreeSet<_> = names.map(|name| name.replace('-', "_")).collect();
         assert_eq!(registered, shared);

@@ -26,6 +26,7 @@ mod devices;
 mod ethtool;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod inet_sockets;
 mod kernel_log;
 mod link_attributes;
 pub(crate) mod link_changes;
@@ -56,8 +57,8 @@ use std::{
 };
 
 use netdiag_diagnosis::evidence::{
-    Link, Namespace, NamespaceSettings, NetnsId, Observed, PacketSocket, PacketSocketReader,
-    TrackedConnections, TunHolder,
+    InetSocket, Link, Namespace, NamespaceSettings, NetnsId, Observed, PacketSocket,
+    PacketSocketReader, TrackedConnections, TunHolder,
 };
 
 use crate::{
@@ -67,8 +68,10 @@ use crate::{
     probes::{Error as ProbeError, Kernel, iterators::Iterators, question::SegmentRoute},
 };
 
+pub(crate) use inet_sockets::InetReading;
 pub(crate) use kernel_log::KernelLog;
 pub(crate) use namespaces::Discovery;
+pub(crate) use packet_sockets::PacketDrops;
 pub(crate) use reading::Reading;
 
 use namespaces::OpenNamespace;
@@ -330,11 +333,12 @@ impl Sources {
     }
 
     /// Packet sockets of the node's processes, in the namespaces that are looked into, and the way in which they were
-    /// read.
+    /// read; with what each has dropped since an earlier reading. At last, the numbers for the next one.
     pub(crate) fn packet_sockets(
         &self,
         discovery: &Discovery,
-    ) -> (Observed<Vec<PacketSocket>>, PacketSocketReader) {
+        earlier: Option<&PacketDrops>,
+    ) -> (Observed<Vec<PacketSocket>>, PacketSocketReader, PacketDrops) {
         let pods = self.pods();
         let read_at = Ticks::now();
         let records = match &self.iterators {
@@ -343,24 +347,48 @@ impl Sources {
         };
         match records {
             Ok(records) => {
-                let wanted = |id, cookie: Option<u64>| {
-                    discovery.get(id).is_some_and(|open| {
-                        // Another cookie: another namespace, which had the number before or has it since.
-                        let is_same =
-                            open.cookie.is_none() || cookie.is_none() || open.cookie == cookie;
-                        is_same && self.is_wanted(open)
-                    })
-                };
-                let sockets = packet_sockets::from_records(records, &pods, read_at, wanted);
-                (sockets, PacketSocketReader::Iterator)
+                let wanted = |id, cookie| self.is_of_wanted(discovery, id, cookie);
+                let (sockets, drops) =
+                    packet_sockets::from_records(records, &pods, read_at, earlier, wanted);
+                (sockets, PacketSocketReader::Iterator, drops)
             }
             Err(error) => {
                 let wanted = |open: &OpenNamespace| self.is_wanted(open);
                 let sockets =
                     packet_sockets::from_procfs(discovery, &pods, wanted, error.missing());
-                (sockets, PacketSocketReader::Procfs)
+                (sockets, PacketSocketReader::Procfs, PacketDrops::default())
             }
         }
+    }
+
+    /// The sockets of TCP, UDP and raw IP of the node's processes that can lose packets, as of now.
+    pub(crate) fn inet_sockets(&self, discovery: &Discovery) -> InetReading {
+        let read_at = Ticks::now();
+        let records = match &self.iterators {
+            Ok(iterators) => iterators.inet_sockets(),
+            Err(error) => Err(error.clone()),
+        };
+        InetReading::new(records, read_at, |id, cookie| {
+            self.is_of_wanted(discovery, id, cookie)
+        })
+    }
+
+    /// The sockets of one reading, with their queues at an earlier one.
+    pub(crate) fn inet_sockets_since(
+        &self,
+        earlier: &InetReading,
+        now: &InetReading,
+    ) -> Observed<Vec<InetSocket>> {
+        inet_sockets::between(earlier, now, &self.pods())
+    }
+
+    /// A record is of a namespace that is looked into.
+    fn is_of_wanted(&self, discovery: &Discovery, id: NetnsId, cookie: Option<u64>) -> bool {
+        discovery.get(id).is_some_and(|open| {
+            // Another cookie: another namespace, which had the number before or has it since.
+            let is_same = open.cookie.is_none() || cookie.is_none() || open.cookie == cookie;
+            is_same && self.is_wanted(open)
+        })
     }
 
     /// Processes that hold one of these links open, as far as they are TUN, TAP, macvtap or ipvtap devices. Looks at

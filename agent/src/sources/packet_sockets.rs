@@ -26,11 +26,18 @@ pub(super) fn from_records(
     records: Bounded<Vec<PacketSocketRecord>>,
     pods: &Pods,
     read_at: Ticks,
+    earlier: Option<&PacketDrops>,
     wanted: impl Fn(NetnsId, Option<u64>) -> bool,
-) -> Observed<Vec<PacketSocket>> {
+) -> (Observed<Vec<PacketSocket>>, PacketDrops) {
     let mut overflows = Overflows::default();
     let records = records.noted(&mut overflows);
     let mut missing: Vec<Missing> = overflows.missing().collect();
+    let drops = PacketDrops::of(&records, missing.is_empty());
+    if earlier.is_some_and(|earlier| !earlier.is_whole) {
+        missing.push(Missing::failed(
+            "what packet sockets had dropped at the start of the window",
+        ));
+    }
     let sockets: Vec<_> = unique(&records)
         .into_iter()
         .filter(|record| wanted(NetnsId(record.inum), cookie(record)))
@@ -48,11 +55,50 @@ pub(super) fn from_records(
                 // -1 when the device that it was bound to is gone: it receives nothing, from whatever device.
                 ifindex: u32::try_from(record.ifindex).unwrap_or(u32::MAX),
                 memberships: memberships(record),
+                receive_buffer: record.receive_buffer,
+                has_ring: record.has_ring != 0,
+                dropped: earlier.map_or(0, |earlier| earlier.until(record)),
             }
         })
         .collect();
     let sockets = bound(sockets, &mut missing);
-    Observed::without(sockets, missing)
+    (Observed::without(sockets, missing), drops)
+}
+
+/// The drops of packet sockets at one moment.
+#[derive(Default)]
+pub(crate) struct PacketDrops {
+    /// The counts of the socket and of its ring, by what makes two records one socket.
+    by_socket: HashMap<(u64, u64, u32, u16), (u32, u32)>,
+    /// All sockets are among them.
+    is_whole: bool,
+}
+
+impl PacketDrops {
+    fn of(records: &[PacketSocketRecord], is_whole: bool) -> Self {
+        let counts = records.iter();
+        Self {
+            by_socket: counts
+                .map(|record| (Self::key(record), (record.drops, record.ring_drops)))
+                .collect(),
+            is_whole,
+        }
+    }
+
+    fn key(record: &PacketSocketRecord) -> (u64, u64, u32, u16) {
+        (record.socket, record.cookie, record.inum, record.protocol)
+    }
+
+    /// The packets that the socket has dropped since. Whoever asks for PACKET_STATISTICS sets the ring's count to 0.
+    fn until(&self, record: &PacketSocketRecord) -> u32 {
+        let (drops, ring) = match self.by_socket.get(&Self::key(record)) {
+            Some(before) => *before,
+            None if self.is_whole => (0, 0),
+            None => return 0,
+        };
+        let rose = |before: u32, now: u32| now.checked_sub(before).unwrap_or(now);
+        rose(drops, record.drops).max(rose(ring, record.ring_drops))
+    }
 }
 
 /// `net_cookie` where the kernel has one.
@@ -128,7 +174,7 @@ pub(super) fn from_procfs(
                 .unwrap_or_default(),
             ethertype: line.ethertype,
             ifindex: line.ifindex,
-            memberships: Vec::new(),
+            ..PacketSocket::default()
         })
         .collect();
     let sockets = bound(sockets, &mut missing);
@@ -184,8 +230,10 @@ mod tests {
             Bounded::whole(records.to_vec()),
             &Pods::default(),
             Ticks::now(),
+            None,
             |_, _| true,
         )
+        .0
     }
 
     #[test]
@@ -233,6 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn drops_are_those_since_the_earlier_reading() {
+        let with = |socket, drops, ring_drops| PacketSocketRecord {
+            drops,
+            ring_drops,
+            ..record(socket, 0x7fff_0000)
+        };
+        let until = |earlier: &PacketDrops, now: PacketSocketRecord| earlier.until(&now);
+        let earlier = PacketDrops::of(&[with(1, 5, 9)], true);
+        assert_eq!(until(&earlier, with(1, 7, 9)), 2);
+        // Somebody asked for the ring's count.
+        assert_eq!(until(&earlier, with(1, 5, 3)), 3);
+        assert_eq!(until(&earlier, with(2, 4, 0)), 4);
+        assert_eq!(until(&PacketDrops::default(), with(2, 4, 0)), 0);
+    }
+
+    #[test]
     fn a_socket_whose_device_is_gone_is_bound_to_none_that_exists() {
         let mut gone = record(1, 0x7fff_0000);
         gone.ifindex = -1;
@@ -258,8 +322,10 @@ mod tests {
             Bounded::whole(vec![record(1, 0x7fff_0000)]),
             &Pods::default(),
             Ticks::now(),
+            None,
             |_, _| false,
-        );
+        )
+        .0;
         assert_eq!(folded.value(), Some(&vec![]));
     }
 

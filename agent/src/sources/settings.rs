@@ -15,6 +15,8 @@ pub(crate) fn of_kernel() -> KernelSettings {
     KernelSettings {
         conntrack_max: number("netfilter/nf_conntrack_max"),
         conntrack_buckets: number("netfilter/nf_conntrack_buckets"),
+        rmem_default: number("core/rmem_default"),
+        rmem_max: number("core/rmem_max"),
     }
 }
 
@@ -22,6 +24,10 @@ pub(crate) fn of_kernel() -> KernelSettings {
 pub(super) fn of_own_namespace() -> NamespaceSettings {
     NamespaceSettings {
         conntrack_tcp_be_liberal: switch("netfilter/nf_conntrack_tcp_be_liberal"),
+        somaxconn: number("core/somaxconn"),
+        tcp_max_syn_backlog: number("ipv4/tcp_max_syn_backlog"),
+        tcp_syncookies: number("ipv4/tcp_syncookies"),
+        tcp_abort_on_overflow: switch("ipv4/tcp_abort_on_overflow"),
     }
 }
 

@@ -7,7 +7,9 @@
 pub mod drop;
 pub mod frame_copies;
 pub mod gro;
+pub mod inet_sockets;
 pub mod net_devices;
+pub mod open_files;
 pub mod packet_sockets;
 mod plain;
 pub mod retransmissions;

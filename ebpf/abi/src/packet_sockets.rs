@@ -1,6 +1,6 @@
 //! The records that the iterator over packet sockets writes, and the layout that it needs.
 
-use crate::plain::plain;
+use crate::{open_files::OpenFileLayout, plain::plain};
 
 plain!(PacketSocketLayout, PacketSocketRecord);
 
@@ -25,6 +25,15 @@ pub struct PacketSocketRecord {
     pub protocol: u16,
     /// The number of its memberships; at most [`MAX_MEMBERSHIPS`] follow, and one more counts all further ones.
     pub memberships: u16,
+    /// `sk_drops`: packets that found its receive buffer full.
+    pub drops: u32,
+    /// `packet_sock.tp_drops`: the same, or those that found its memory-mapped ring full, since somebody last asked for
+    /// PACKET_STATISTICS.
+    pub ring_drops: u32,
+    /// `sk_rcvbuf`, bytes.
+    pub receive_buffer: u32,
+    /// Not 0 where it reads from a memory-mapped ring.
+    pub has_ring: u32,
     /// `struct packet_mclist` entries.
     pub list: [MembershipRecord; MAX_MEMBERSHIPS],
 }
@@ -45,46 +54,18 @@ pub struct MembershipRecord {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PacketSocketLayout {
-    /// Not 0 where the helper `bpf_sock_from_file` is there (5.11 on); the next four are for kernels without.
-    pub has_sock_from_file: u32,
-    /// `file.f_inode`.
-    pub file_inode: u32,
-    /// `file.private_data`.
-    pub file_private: u32,
-    /// `inode.i_sb`.
-    pub inode_super_block: u32,
-    /// `super_block.s_magic`.
-    pub super_block_magic: u32,
-    /// `socket.sk`.
-    pub socket_sk: u32,
-    /// `sock.__sk_common.skc_family`.
-    pub sock_family: u32,
-    /// `sock.__sk_common.skc_net.net`.
-    pub sock_net: u32,
-    /// `net.ns.inum`.
-    pub net_inum: u32,
-    /// `net.net_cookie`; meaningless without `has_cookie`.
-    pub net_cookie: u32,
-    /// Not 0 where a namespace gets its cookie at creation (5.12 on).
-    pub has_cookie: u32,
-    /// `task_struct.group_leader`.
-    pub task_group_leader: u32,
-    /// `task_struct.thread_pid`.
-    pub task_thread_pid: u32,
-    /// `pid.level`.
-    pub pid_level: u32,
-    /// `pid.numbers`, an array of `struct upid`.
-    pub pid_numbers: u32,
-    /// `upid.nr`.
-    pub upid_nr: u32,
-    /// `upid.ns`, the last member.
-    pub upid_ns: u32,
+    /// How to come from an open file to its socket.
+    pub files: OpenFileLayout,
     /// `packet_sock.ifindex`.
     pub packet_ifindex: u32,
     /// `packet_sock.num`.
     pub packet_num: u32,
     /// `packet_sock.mclist`.
     pub packet_mclist: u32,
+    /// `packet_sock.tp_drops`.
+    pub packet_ring_drops: u32,
+    /// `packet_sock.rx_ring.pg_vec`.
+    pub packet_ring: u32,
     /// `packet_mclist.next`.
     pub mclist_next: u32,
     /// `packet_mclist.ifindex`.
@@ -98,26 +79,12 @@ pub struct PacketSocketLayout {
 impl PacketSocketLayout {
     /// All zero, for the program's own static.
     pub const ZERO: Self = Self {
-        has_sock_from_file: 0,
-        file_inode: 0,
-        file_private: 0,
-        inode_super_block: 0,
-        super_block_magic: 0,
-        socket_sk: 0,
-        sock_family: 0,
-        sock_net: 0,
-        net_inum: 0,
-        net_cookie: 0,
-        has_cookie: 0,
-        task_group_leader: 0,
-        task_thread_pid: 0,
-        pid_level: 0,
-        pid_numbers: 0,
-        upid_nr: 0,
-        upid_ns: 0,
+        files: OpenFileLayout::ZERO,
         packet_ifindex: 0,
         packet_num: 0,
         packet_mclist: 0,
+        packet_ring_drops: 0,
+        packet_ring: 0,
         mclist_next: 0,
         mclist_ifindex: 0,
         mclist_count: 0,

@@ -252,6 +252,7 @@ fn capture(unit: u32) -> PacketSocket {
             kind: MembershipKind::Promiscuous,
             count: 1,
         }],
+        ..PacketSocket::default()
     }
 }
 

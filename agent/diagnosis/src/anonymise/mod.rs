@@ -21,10 +21,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     evidence::{
         Address, BondSettings, DropCount, Drops, EvidenceWindow, ExplainedRetransmissions,
-        FrameCopies, FrameCopy, GroReceive, KernelLogLine, KernelSettings, Link, LinkKind,
-        MacvlanSettings, Namespace, NamespaceSettings, NodeFacts, Observed, OnDemand, Owner,
-        PacketSocket, Pod, ProtocolHandler, Retransmissions, Softnet, TrackedConnections,
-        TunHolder,
+        FrameCopies, FrameCopy, GroReceive, InetSocket, KernelLogLine, KernelSettings, Link,
+        LinkKind, MacvlanSettings, Namespace, NamespaceSettings, NodeFacts, Observed, OnDemand,
+        Owner, PacketSocket, Pod, ProtocolHandler, Retransmissions, SocketQueues, Softnet,
+        TrackedConnections, TunHolder,
     },
     kernel::{Function, Reason},
 };
@@ -73,6 +73,9 @@ impl Anonymiser {
         for socket in window.packet_sockets.value().into_iter().flatten() {
             self.owner(&mut socket.owner.clone());
         }
+        for socket in window.inet_sockets.value().into_iter().flatten() {
+            self.owner(&mut socket.owner.clone());
+        }
         for holder in window.tun_holders.value().into_iter().flatten() {
             self.owner(&mut holder.owner.clone());
         }
@@ -89,6 +92,7 @@ impl Anonymiser {
             drops,
             packet_sockets,
             packet_socket_reader: _,
+            inet_sockets,
             tun_holders,
             kernel_log,
             softnet,
@@ -96,6 +100,8 @@ impl Anonymiser {
                 KernelSettings {
                     conntrack_max: _,
                     conntrack_buckets: _,
+                    rmem_default: _,
+                    rmem_max: _,
                 },
             frame_copies,
             gro,
@@ -111,6 +117,7 @@ impl Anonymiser {
             self.link(link);
         }
         self.each(packet_sockets, Self::packet_socket);
+        self.each(inet_sockets, Self::inet_socket);
         self.each(tun_holders, Self::tun_holder);
         self.observed(kernel_log, Self::log);
         self.observed(drops, Self::drops);
@@ -190,9 +197,14 @@ impl Anonymiser {
                     before: _,
                     after: _,
                 },
-            settings: NamespaceSettings {
-                conntrack_tcp_be_liberal: _,
-            },
+            settings:
+                NamespaceSettings {
+                    conntrack_tcp_be_liberal: _,
+                    somaxconn: _,
+                    tcp_max_syn_backlog: _,
+                    tcp_syncookies: _,
+                    tcp_abort_on_overflow: _,
+                },
         } = namespace;
         for counters in [counters_before, counters] {
             *counters = plain_counters(counters);
@@ -339,8 +351,39 @@ impl Anonymiser {
             ethertype: _,
             ifindex: _,
             memberships: _,
+            receive_buffer: _,
+            has_ring: _,
+            dropped: _,
         } = socket;
         self.owner(owner);
+    }
+
+    fn inet_socket(&mut self, socket: &mut InetSocket) {
+        let InetSocket {
+            netns: _,
+            owner,
+            protocol: _,
+            is_listening: _,
+            address,
+            port: _,
+            is_v6_only: _,
+            ifindex: _,
+            accept_limit: _,
+            receive_buffer: _,
+            before,
+            after,
+        } = socket;
+        self.owner(owner);
+        *address = self.addresses.ip(*address);
+        for queues in before.iter_mut().chain([after]) {
+            let SocketQueues {
+                accept: _,
+                syn: _,
+                oldest: _,
+                memory: _,
+                drops: _,
+            } = queues;
+        }
     }
 
     fn tun_holder(&mut self, holder: &mut TunHolder) {

@@ -7,6 +7,7 @@ mod capability;
 mod drops;
 mod frame_copies;
 mod gro;
+mod inet_sockets;
 mod link_kind;
 mod links;
 mod missing;
@@ -22,6 +23,7 @@ pub(crate) use drops::DropPlace;
 pub use drops::{DropCount, Drops, PacketSample};
 pub use frame_copies::{FrameCopies, FrameCopy};
 pub use gro::{GroCount, GroKind, GroReceive};
+pub use inet_sockets::{InetSocket, SocketQueues};
 pub use link_kind::LinkKind;
 pub use links::{
     BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkId, LinkStats, MacvlanSettings,
@@ -64,6 +66,9 @@ pub struct EvidenceWindow {
     /// The way in which they were read.
     #[serde(default, skip_serializing_if = "PacketSocketReader::is_iterator")]
     pub packet_socket_reader: PacketSocketReader,
+    /// Sockets of TCP, UDP and raw IP that can lose packets. Recordings of older releases have none.
+    #[serde(default)]
+    pub inet_sockets: Observed<Vec<InetSocket>>,
     /// Processes that hold a TUN or TAP device open.
     pub tun_holders: Observed<Vec<TunHolder>>,
     /// Kernel log lines that were written within the window.

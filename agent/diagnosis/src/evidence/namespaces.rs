@@ -144,6 +144,23 @@ pub struct PacketSocket {
     pub ifindex: u32,
     /// PACKET_ADD_MEMBERSHIP entries.
     pub memberships: Vec<Membership>,
+    /// Bytes that may wait to be read (`sk_rcvbuf`); 0 where it was not read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub receive_buffer: u32,
+    /// It reads from a memory-mapped ring.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_ring: bool,
+    /// Packets that found its buffer or ring full within the window.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u32,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// One PACKET_ADD_MEMBERSHIP entry (`struct packet_mclist`).

@@ -13,6 +13,12 @@ pub struct KernelSettings {
     /// `net.netfilter.nf_conntrack_buckets`: chains of the one hash table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conntrack_buckets: Option<u64>,
+    /// `net.core.rmem_default`: the receive buffer of a socket that asks for none, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rmem_default: Option<u64>,
+    /// `net.core.rmem_max`: the most that SO_RCVBUF may ask for, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rmem_max: Option<u64>,
 }
 
 impl KernelSettings {
@@ -30,6 +36,18 @@ pub struct NamespaceSettings {
     /// `net.netfilter.nf_conntrack_tcp_be_liberal`: segments outside of the window are not invalid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conntrack_tcp_be_liberal: Option<bool>,
+    /// `net.core.somaxconn`: the most connections that may wait for a listener's program, whatever it asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub somaxconn: Option<u32>,
+    /// `net.ipv4.tcp_max_syn_backlog`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_max_syn_backlog: Option<u32>,
+    /// `net.ipv4.tcp_syncookies`: 0 never, 1 when a listener's queue is full, 2 always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_syncookies: Option<u8>,
+    /// `net.ipv4.tcp_abort_on_overflow`: a full accept queue answers with RST.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_abort_on_overflow: Option<bool>,
 }
 
 impl NamespaceSettings {

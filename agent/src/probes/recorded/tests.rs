@@ -11,12 +11,16 @@ use crate::probes::{
 };
 
 /// Members that probes do without: fields that later kernels have renamed, or that only some kernels have.
-const OPTIONAL: [&str; 7] = [
+const OPTIONAL: [&str; 11] = [
     "dst_entry.dev",
     "dst_entry.dev_rcu",
     "net.net_cookie",
     "sk_buff.vlan_present",
     "sk_buff.vlan_proto",
+    "numa_drop_counters.drops0",
+    "numa_drop_counters.drops1",
+    "sock.__sk_common.skc_v6_rcv_saddr",
+    "sock.sk_drop_counters",
     "sock_common.skc_v6_daddr",
     "sock_common.skc_v6_rcv_saddr",
 ];

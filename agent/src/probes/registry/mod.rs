@@ -10,15 +10,16 @@ use netdiag_crds::report;
 use netdiag_diagnosis::EvidenceWindow;
 
 use super::{
-    drop, frame_copies::FrameCopiesProbe, gro::GroProbe, kernel::Kernel, net_devices,
+    drop, frame_copies::FrameCopiesProbe, gro::GroProbe, inet_sockets, kernel::Kernel, net_devices,
     packet_sockets, probe::Registration, question::WindowStart,
     retransmissions::RetransmissionProbe, watch::ProbeWatch,
 };
 
 /// In the order of reports.
-pub(crate) static PROBES: [Registration; 6] = [
+pub(crate) static PROBES: [Registration; 7] = [
     drop::PROBE,
     packet_sockets::PROBE,
+    inet_sockets::PROBE,
     net_devices::PROBE,
     Registration::on_demand::<FrameCopiesProbe>(),
     Registration::on_demand::<GroProbe>(),

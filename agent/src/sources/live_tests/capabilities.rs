@@ -67,7 +67,7 @@ fn run_with_five_capabilities() {
     assert!(p0.effective_flags.is_some());
     assert_eq!(p0.driver.as_deref(), Some("veth"));
 
-    let (sockets, reader) = sources.packet_sockets(&discovery);
+    let (sockets, reader, _) = sources.packet_sockets(&discovery, None);
     assert_eq!(reader, PacketSocketReader::Iterator);
     assert_eq!(sockets.missing(), None);
     let socket = sockets

@@ -47,7 +47,7 @@ fn namespaces_that_vanish_while_they_are_read_do_no_harm() {
                 let discovery = sources.discover().unwrap();
                 let mut reading = sources.read(&discovery);
                 sources.describe(&discovery, &mut reading);
-                sources.packet_sockets(&discovery);
+                sources.packet_sockets(&discovery, None);
                 reading
             };
             let after = sources.read(&sources.discover().unwrap());

@@ -4,6 +4,7 @@
 
 mod capabilities;
 mod churn;
+mod inet_sockets;
 mod links;
 mod namespaces;
 mod packet_sockets;

@@ -86,7 +86,7 @@ fn memberships_in_another_namespace_are_read_with_their_owner() {
     let capture = Capture::start(&a);
     let sources = sources();
     let discovery = sources.discover().unwrap();
-    let (sockets, reader) = sources.packet_sockets(&discovery);
+    let (sockets, reader, _) = sources.packet_sockets(&discovery, None);
     assert_eq!(reader, PacketSocketReader::Iterator);
     assert_eq!(sockets.missing(), None);
     let socket = find(&sockets, capture.pid());

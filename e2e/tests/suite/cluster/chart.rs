@@ -50,7 +50,7 @@ fn healthy_nodes_have_nothing_worth_a_warning(installed: &Installed) {
     );
     for node in NODES {
         let report = installed.kubectl.get(&["nnr", node]).unwrap();
-        assert_eq!(report["status"]["summary"]["probes"], "8/8", "{report:#}");
+        assert_eq!(report["status"]["summary"]["probes"], "9/9", "{report:#}");
     }
 }
 

@@ -14,10 +14,11 @@ use crate::outcome::Outcome;
 /// Has a row for each capability.
 const DOCUMENT: &str = include_str!("../../../../docs/security.md");
 /// Probes that every window asks; others are attached by a question.
-const ASKED: [&str; 5] = [
+const ASKED: [&str; 6] = [
     "drop",
     "links",
     "packet-sockets",
+    "inet-sockets",
     "tun-holders",
     "kernel-log",
 ];
