@@ -185,6 +185,14 @@ checks! {
             Outage "connections fail, their segments are invalid here and a rule drops them";
         };
     }
+    PACKET_FILTER "PacketFilter" {
+        finds "rules that refuse packets, by name and counter, and services that kube-proxy refuses for want of endpoints";
+        RULE_DROPPED "RuleDropped" "packets refused by a rule";
+        OUTPUT_RULE_DROPPED "OutputRuleDropped" "packets of programs refused by a rule";
+        SERVICE_WITHOUT_ENDPOINTS "ServiceWithoutEndpoints" "packets to a service without endpoints refused" {
+            Outage "connections to a service fail, it has no endpoints";
+        };
+    }
     OTHER_DROP "OtherDrop" {
         finds "every other drop by the kernel's own reason, with what it means and what to do";
         NOT_LOSS "NotLoss" "packets dropped that nobody misses";

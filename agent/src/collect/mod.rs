@@ -5,6 +5,7 @@
 
 mod churn;
 mod drops;
+mod filter;
 #[cfg(test)]
 mod live_tests;
 mod node;
@@ -29,6 +30,7 @@ use crate::{
 
 use churn::Churn;
 use drops::DropWatch;
+use filter::FilterWatch;
 pub(crate) use node::{host_name, node_facts};
 use on_demand::OnDemandProbes;
 use snapshot::{BothEnds, WindowEnd};
@@ -98,6 +100,7 @@ pub(crate) fn collect(
     let start_unix_ms = unix_ms();
     let began = Instant::now();
     let before = WindowEnd::read(&sources, &mut watch, None);
+    let rules = FilterWatch::begin();
     let mut churn = Churn::begin(&before);
     let mut on_demand = OnDemandProbes::begin(sources.as_ref().ok(), &before, kernel);
     let interfaces = before.interfaces();
@@ -123,6 +126,7 @@ pub(crate) fn collect(
     let lasted = began.elapsed();
     let duration_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
     let mut after = WindowEnd::read(&sources, &mut watch, Some(&before));
+    let rules = rules.end();
     let mut before = before;
     let edges = Edges {
         m0: take(&mut before.drops),
@@ -151,6 +155,7 @@ pub(crate) fn collect(
         lost,
         ..EvidenceWindow::default()
     };
+    rules.finish(lasted, &mut window);
     on_demand.finish(lasted, &mut window);
     Collected { window, complete }
 }

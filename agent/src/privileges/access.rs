@@ -61,7 +61,7 @@ impl Access {
             }
             Self::Links => {
                 "only the node's own links are seen: no counter and no drop of a pod's link, and nothing that takes \
-                 both ends of a link to see"
+                 both ends of a link to see; the rules that refuse packets are not read"
             }
             Self::Processes => {
                 "pods with a network of their own are not named, and of their namespaces only links are seen, where \

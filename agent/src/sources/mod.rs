@@ -33,6 +33,7 @@ pub(crate) mod link_changes;
 mod links;
 mod multicast_groups;
 mod namespaces;
+pub(crate) mod packet_filter;
 mod packet_sockets;
 mod pods;
 mod processes;

@@ -149,7 +149,7 @@ impl RouteSocket {
     }
 }
 
-fn encode(message_type: u16, flags: libc::c_int, sequence: u32, body: &[u8]) -> Vec<u8> {
+pub(super) fn encode(message_type: u16, flags: libc::c_int, sequence: u32, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
     let mut message = Vec::with_capacity(HEADER + body.len());
     message.extend_from_slice(&length.to_ne_bytes());
@@ -162,9 +162,9 @@ fn encode(message_type: u16, flags: libc::c_int, sequence: u32, body: &[u8]) -> 
 }
 
 pub(super) struct Received<'a> {
-    message_type: u16,
-    flags: u16,
-    sequence: u32,
+    pub(super) message_type: u16,
+    pub(super) flags: u16,
+    pub(super) sequence: u32,
     pub(super) body: &'a [u8],
 }
 

@@ -98,6 +98,34 @@ pub(super) fn namespace_of_socket(socket: BorrowedFd<'_>) -> io::Result<File> {
     Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
 }
 
+/// An option of a socket whose request and answer share a buffer, such as those of packet filters.
+///
+/// # Errors
+/// `EPERM` without NET_ADMIN, `ENOPROTOOPT` where nothing has such an option.
+#[expect(unsafe_code, reason = "libc has no safe getsockopt")]
+pub(super) fn read_option(
+    socket: BorrowedFd<'_>,
+    level: i32,
+    option: i32,
+    buffer: &mut [u8],
+) -> io::Result<()> {
+    let mut length = libc::socklen_t::try_from(buffer.len()).map_err(io::Error::other)?;
+    // SAFETY: the pointers are to a buffer and a local that outlive the call, and `length` is the buffer's size.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            buffer.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// `net->net_cookie` of a socket's namespace (SO_NETNS_COOKIE, 5.14).
 ///
 /// # Errors

@@ -9,6 +9,7 @@ mod announcements;
 mod kept;
 mod log_lines;
 mod names;
+mod packet_filter;
 mod packets;
 mod sums;
 mod texts;
@@ -106,6 +107,7 @@ impl Anonymiser {
             frame_copies,
             gro,
             retransmissions,
+            packet_filter,
             lost: _,
         } = window;
         self.node(node);
@@ -125,6 +127,7 @@ impl Anonymiser {
         self.on_demand(frame_copies, Self::frame_copies);
         self.on_demand(gro, Self::gro);
         self.on_demand(retransmissions, Self::retransmissions);
+        self.on_demand(packet_filter, Self::packet_filter);
     }
 
     fn observed<T>(&mut self, evidence: &mut Observed<T>, change: impl FnOnce(&mut Self, &mut T)) {

@@ -12,6 +12,7 @@ mod fragment_reassembly;
 mod kit;
 mod link_mtu;
 mod other_drop;
+mod packet_filter;
 mod promiscuity;
 mod receive_overrun;
 #[cfg(test)]
@@ -35,5 +36,6 @@ pub static ALL: &[&dyn Detector] = &[
     &receive_overrun::ReceiveOverrun,
     &bridge::Bridge,
     &connection_tracking::ConnectionTracking,
+    &packet_filter::PacketFilter,
     &other_drop::OtherDrop,
 ];

@@ -14,6 +14,7 @@ mod missing;
 mod namespaces;
 mod observed;
 mod on_demand;
+mod packet_filter;
 mod retransmissions;
 mod settings;
 mod softnet;
@@ -36,6 +37,9 @@ pub use namespaces::{
 };
 pub use observed::Observed;
 pub use on_demand::OnDemand;
+pub use packet_filter::{
+    FilterBackend, FilterFamily, FilterHook, FilterRule, FilterVerdict, PacketFilter, RefusedPort,
+};
 pub use retransmissions::{ExplainedRetransmissions, Retransmissions};
 pub use settings::{KernelSettings, NamespaceSettings, TrackedConnections};
 pub use softnet::{CpuBacklog, Softnet, SoftnetCounters};
@@ -88,6 +92,9 @@ pub struct EvidenceWindow {
     /// TCP retransmissions joined to drops.
     #[serde(default)]
     pub retransmissions: OnDemand<Retransmissions>,
+    /// The rules of the node's own namespace that refuse packets.
+    #[serde(default)]
+    pub packet_filter: OnDemand<PacketFilter>,
     /// Counters that were lost to a full map or ring.
     pub lost: Lost,
 }

@@ -10,6 +10,7 @@ mod control_frames;
 mod driver_messages;
 mod drops;
 mod faults;
+mod filters;
 mod fragments;
 mod look_alikes;
 mod nics;

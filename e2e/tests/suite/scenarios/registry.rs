@@ -53,6 +53,12 @@ macro_rules! for_each_scenario {
                 lldp_on_macvlan_nics_under_a_bridge: unhandled_protocol, [];
                 veth_with_a_smaller_end: link_mtu, [];
             }
+            filters {
+                rules_of_legacy_tables_beside_nftables: packet_filter, [Module("iptable_filter")], twin;
+                service_with_an_endpoint_beside_a_rule: packet_filter, [], twin;
+                service_without_endpoints_in_iptables_mode: packet_filter, [];
+                service_without_endpoints_in_nftables_mode: packet_filter, [];
+            }
             fragments {
                 copies_looked_for_where_a_group_is_received: fragment_reassembly, [Cluster];
                 fragments_lost_on_a_cable: fragment_reassembly, [];

@@ -31,6 +31,8 @@ pub enum Evidence {
     ReceiveOffload,
     /// TCP retransmissions joined to drops.
     Retransmissions,
+    /// The rules of the node's own namespace.
+    PacketFilter,
     /// A window of so many milliseconds.
     Duration(u64),
 }
@@ -110,6 +112,7 @@ impl Evidence {
             Self::FrameCopies => window.frame_copies.value().is_some(),
             Self::ReceiveOffload => window.gro.value().is_some(),
             Self::Retransmissions => window.retransmissions.value().is_some(),
+            Self::PacketFilter => window.packet_filter.value().is_some(),
             // No evidence by themselves.
             Self::FunctionNames | Self::ReasonsOrNames | Self::Duration(_) => false,
         }
@@ -164,6 +167,13 @@ impl Evidence {
                 gaps
             }
             Self::Retransmissions => on_demand(&window.retransmissions),
+            Self::PacketFilter => {
+                let filter = window.packet_filter.value();
+                let missing = filter.map_or(&[][..], |filter| &filter.missing);
+                let mut gaps = on_demand(&window.packet_filter);
+                gaps.extend(gap_if(!missing.is_empty(), Unmade::Part, || missing.join("; ")));
+                gaps
+            }
             Self::Duration(least_ms) => {
                 gap_if(window.duration_ms < least_ms, Unmade::TooRare, || {
                     format!("{} s can miss them", window.duration_ms / 1_000)

@@ -1,0 +1,102 @@
+//! The rules that can have refused packets.
+
+use super::{judge::Way, services};
+use crate::{
+    evidence::{DropCount, FilterBackend, FilterFamily, FilterHook, FilterRule, PacketFilter},
+    kernel::site,
+    uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
+};
+
+/// As many rules are named.
+const MOST_NAMED: usize = 5;
+
+/// The rules that refused packets, or those of which one did.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Suspects<'a> {
+    /// The rules, those whose counter rose most first.
+    pub(super) rules: Vec<&'a FilterRule>,
+    /// More of them, which are not named.
+    pub(super) more: usize,
+    /// Their counters rose by as much as was refused.
+    pub(super) are_counted: bool,
+    /// Their counters rose; else they have none.
+    pub(super) have_counters: bool,
+}
+
+impl<'a> Suspects<'a> {
+    /// The rules on this way that can have refused packets of these keys.
+    ///
+    /// `taken`: packets of these keys that are explained otherwise.
+    pub(super) fn of(
+        filter: Option<&'a PacketFilter>,
+        way: Way,
+        keys: &[(usize, &DropCount)],
+        taken: u64,
+    ) -> Self {
+        let all = filter.map_or(&[][..], |filter| &filter.rules);
+        let can = |rule: &&FilterRule| {
+            services::named(rule).is_none()
+                && rule.hooks.iter().any(|hook| is_on(way, *hook))
+                && keys.iter().any(|(_, key)| can_refuse(rule, key))
+        };
+        let risen: Vec<_> = all
+            .iter()
+            .filter(can)
+            .filter(|rule| rule.increase().is_some_and(|increase| increase > 0))
+            .collect();
+        let counted: u64 = risen.iter().filter_map(|rule| rule.increase()).sum();
+        let at_least: u64 = keys.iter().map(|(_, key)| key.at_least).sum();
+        let at_least = at_least.saturating_sub(taken);
+        let have_counters = !risen.is_empty();
+        let mut rules = match have_counters {
+            true => risen,
+            false => all
+                .iter()
+                .filter(can)
+                .filter(|rule| rule.increase().is_none())
+                .collect(),
+        };
+        let more = rules.len().saturating_sub(MOST_NAMED);
+        rules.truncate(MOST_NAMED);
+        Self {
+            rules,
+            more,
+            are_counted: have_counters && counted >= at_least - at_least / 10,
+            have_counters,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The rule, where it is only one.
+    pub(super) fn only(&self) -> Option<&'a FilterRule> {
+        match self.rules[..] {
+            [rule] if self.are_counted && self.more == 0 => Some(rule),
+            _ => None,
+        }
+    }
+}
+
+fn is_on(way: Way, hook: FilterHook) -> bool {
+    use FilterHook::{Egress, Output, Postrouting};
+    match way {
+        Way::Out => matches!(hook, Output | Postrouting | Egress),
+        Way::In => hook != Output,
+    }
+}
+
+/// The rule sees packets of this key, and its refusals end at the key's function. From 6.7 on those of nftables have a
+/// function of their own.
+fn can_refuse(rule: &FilterRule, key: &DropCount) -> bool {
+    let is_of_family = match rule.family {
+        FilterFamily::Ip => key.ethertype == ETH_P_IP,
+        FilterFamily::Ip6 => key.ethertype == ETH_P_IPV6,
+        FilterFamily::Inet => matches!(key.ethertype, ETH_P_IP | ETH_P_IPV6),
+        FilterFamily::Arp => !matches!(key.ethertype, ETH_P_IP | ETH_P_IPV6),
+        FilterFamily::Bridge | FilterFamily::Netdev => true,
+    };
+    let is_of_nftables = key.location.is_of(&site::NFT_DO_CHAIN);
+    is_of_family && (rule.backend == FilterBackend::Nftables || !is_of_nftables)
+}
