@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use netdiag_diagnosis::{
+    EvidenceWindow,
     evidence::{DropCount, NetnsId, OnDemand, PacketFilter},
     kernel::{Reason, site},
-    EvidenceWindow,
 };
 
 use crate::sources::packet_filter::{self, Rules};

@@ -8,7 +8,9 @@ pub(super) fn purpose(capability: Capability) -> &'static str {
     match capability {
         Capability::Bpf => "loads the probes and makes their maps",
         Capability::Perfmon => "lets the probes read kernel memory: packets, devices, sockets",
-        Capability::NetAdmin => "gives other network namespaces an id, lists their links, and reads the node's packet filter rules",
+        Capability::NetAdmin => {
+            "gives other network namespaces an id, lists their links, and reads the node's packet filter rules"
+        }
         Capability::SysPtrace => "reads `ns`, `net` and `fdinfo` below /proc/PID of other programs",
         Capability::Syslog => "reads the kernel's log, and the addresses of its functions",
     }

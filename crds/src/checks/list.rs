@@ -4,7 +4,7 @@ use super::Cause;
 use crate::harm::Harm;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 12] = [
+pub const CHECKS: [&str; 13] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
@@ -16,6 +16,7 @@ pub const CHECKS: [&str; 12] = [
     "ReceiveOverrun",
     "Bridge",
     "ConnectionTracking",
+    "PacketFilter",
     "OtherDrop",
 ];
 
@@ -24,7 +25,7 @@ pub const OTHER_DROP: &str = "OtherDrop";
 
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
-pub const CAUSES: [Cause; 37] = [
+pub const CAUSES: [Cause; 40] = [
     Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
     Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
     Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
@@ -58,6 +59,9 @@ pub const CAUSES: [Cause; 37] = [
     Cause { check: "ConnectionTracking", name: "SourcePortsExhausted", headline: "connections refused, no source port left to translate to", by_harm: &[(Harm::Outage, "connections fail, no source port left to translate to")] },
     Cause { check: "ConnectionTracking", name: "InsertRace", headline: "packets that opened one connection at once collided", by_harm: &[] },
     Cause { check: "ConnectionTracking", name: "InvalidDropped", headline: "invalid segments dropped by a rule", by_harm: &[(Harm::Outage, "connections fail, their segments are invalid here and a rule drops them")] },
+    Cause { check: "PacketFilter", name: "RuleDropped", headline: "packets refused by a rule", by_harm: &[] },
+    Cause { check: "PacketFilter", name: "OutputRuleDropped", headline: "packets of programs refused by a rule", by_harm: &[] },
+    Cause { check: "PacketFilter", name: "ServiceWithoutEndpoints", headline: "packets to a service without endpoints refused", by_harm: &[(Harm::Outage, "connections to a service fail, it has no endpoints")] },
     Cause { check: "OtherDrop", name: "NotLoss", headline: "packets dropped that nobody misses", by_harm: &[] },
     Cause { check: "OtherDrop", name: "NoDevice", headline: "packets dropped, device not known", by_harm: &[] },
     Cause { check: "OtherDrop", name: "Remainder", headline: "packets dropped for several small reasons", by_harm: &[] },

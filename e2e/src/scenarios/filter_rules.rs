@@ -175,9 +175,9 @@ impl<'a> FilterRules<'a> {
     }
 
     fn drop_sevens(&self) -> Result<()> {
-        let rules = "add table inet policy; \
-            add chain inet policy forward { type filter hook forward priority 0; }; \
-            add rule inet policy forward udp dport 7777 counter drop comment \"no-sevens\"";
+        let rules = "add table inet others; \
+            add chain inet others forward { type filter hook forward priority 0; }; \
+            add rule inet others forward udp dport 7777 counter drop comment \"no-sevens\"";
         self.node.namespace().run("nft", &[rules]).map(drop)
     }
 
@@ -208,7 +208,7 @@ impl<'a> FilterRules<'a> {
 
     /// Datagrams that the other rule dropped.
     pub fn policy_count(&self) -> Result<u64> {
-        self.node.namespace().rule_counter("inet policy forward")
+        self.node.namespace().rule_counter("inet others forward")
     }
 
     /// Connects to `shop/cart`; returns how many connections came about, and what its rules counted.

@@ -40,7 +40,9 @@ impl Anonymiser {
         self.name("table", table);
         self.name("chain", chain);
         *comment = comment.take().and_then(|comment| {
-            let end = WITHOUT_ENDPOINTS.iter().find(|end| comment.ends_with(**end))?;
+            let end = WITHOUT_ENDPOINTS
+                .iter()
+                .find(|end| comment.ends_with(**end))?;
             Some(self.service(comment.strip_suffix(end)?) + end)
         });
     }

@@ -219,7 +219,11 @@ mod tests {
         assert_eq!((rule.handle, rule.packets), (7, Some(5)));
         assert_eq!(rule.verdict, Some(Verdict::Refuse(FilterVerdict::Drop)));
         assert_eq!(rule.comment.as_deref(), Some("why?"));
-        let logged = of(&[counted(5), expression("log", &[]), expression("reject", &[])]);
+        let logged = of(&[
+            counted(5),
+            expression("log", &[]),
+            expression("reject", &[]),
+        ]);
         assert_eq!(logged.packets, Some(5));
         assert_eq!(logged.verdict, Some(Verdict::Refuse(FilterVerdict::Reject)));
     }
@@ -232,10 +236,18 @@ mod tests {
 
     #[test]
     fn broken_bytes_give_a_rule_that_refuses_nothing() {
-        for bytes in [&[][..], &[4, 0, 4, 0], &[255; 40], &[8, 0, 4, 0, 1, 2, 3, 4]] {
+        for bytes in [
+            &[][..],
+            &[4, 0, 4, 0],
+            &[255; 40],
+            &[8, 0, 4, 0, 1, 2, 3, 4],
+        ] {
             assert_eq!(rule(bytes).verdict, None);
         }
         assert_eq!(user_comment(&[0, 200, 1]), None);
-        assert_eq!(user_comment(&[1, 1, 9, 0, 2, b'a', 0]).as_deref(), Some("a"));
+        assert_eq!(
+            user_comment(&[1, 1, 9, 0, 2, b'a', 0]).as_deref(),
+            Some("a")
+        );
     }
 }

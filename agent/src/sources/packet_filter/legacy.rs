@@ -3,12 +3,7 @@
 //! Asking for a table that a namespace does not have makes it (`xt_find_table_lock`), so only those are read that
 //! /proc/net/ip_tables_names lists.
 
-use std::{
-    fs, io,
-    net::UdpSocket,
-    ops::Range,
-    os::fd::AsFd,
-};
+use std::{fs, io, net::UdpSocket, ops::Range, os::fd::AsFd};
 
 use netdiag_diagnosis::evidence::{
     FilterBackend, FilterFamily, FilterHook, FilterRule, FilterVerdict,
@@ -249,7 +244,12 @@ const DATA_AT: usize = 32;
 
 impl Entry {
     fn at(&self, entries: &[u8], at: usize) -> Option<Span> {
-        let number = |offset| Some(usize::from(u16::from_ne_bytes(array(entries, at + offset)?)));
+        let number = |offset| {
+            Some(usize::from(u16::from_ne_bytes(array(
+                entries,
+                at + offset,
+            )?)))
+        };
         let (target, next) = (number(self.target_offset)?, number(self.next_offset)?);
         (target >= self.matches && next > target).then_some(())?;
         Some(Span {

@@ -82,7 +82,11 @@ fn has_function(site: &Site) -> io::Result<bool> {
         let line = line?;
         let mut words = line.split_ascii_whitespace().skip(2);
         // A module's name would follow: what a module brings can go again.
-        if words.next().is_some_and(|name| site.functions().contains(&name)) && words.next().is_none() {
+        if words
+            .next()
+            .is_some_and(|name| site.functions().contains(&name))
+            && words.next().is_none()
+        {
             return Ok(true);
         }
     }
@@ -92,7 +96,8 @@ fn has_function(site: &Site) -> io::Result<bool> {
 /// The rules of both ends.
 pub(crate) fn between(before: Rules, after: Rules) -> PacketFilter {
     let was_read = before.missing.is_empty();
-    let before: BTreeMap<_, &FilterRule> = before.rules.iter().map(|rule| (key(rule), rule)).collect();
+    let before: BTreeMap<_, &FilterRule> =
+        before.rules.iter().map(|rule| (key(rule), rule)).collect();
     let mut rules = after.rules;
     for rule in &mut rules {
         rule.packets_before = match before.get(&key(rule)) {
@@ -127,7 +132,16 @@ pub(crate) fn between(before: Rules, after: Rules) -> PacketFilter {
 
 /// What makes a rule the same at both ends. Rules of a legacy chain move when others are added before them; their
 /// comment moves with them.
-fn key(rule: &FilterRule) -> (FilterBackend, FilterFamily, &str, &str, Option<u64>, Option<&str>) {
+fn key(
+    rule: &FilterRule,
+) -> (
+    FilterBackend,
+    FilterFamily,
+    &str,
+    &str,
+    Option<u64>,
+    Option<&str>,
+) {
     (
         rule.backend,
         rule.family,
@@ -166,11 +180,21 @@ mod tests {
     fn a_new_handle_counts_from_nothing_and_a_new_place_tells_nothing() {
         assert_eq!(
             increases(FilterBackend::Nftables),
-            [(Some(2), Some(40)), (Some(4), Some(7)), (Some(1), Some(0)), (Some(3), None)]
+            [
+                (Some(2), Some(40)),
+                (Some(4), Some(7)),
+                (Some(1), Some(0)),
+                (Some(3), None)
+            ]
         );
         assert_eq!(
             increases(FilterBackend::Legacy),
-            [(Some(2), Some(40)), (Some(1), Some(0)), (Some(3), None), (Some(4), None)]
+            [
+                (Some(2), Some(40)),
+                (Some(1), Some(0)),
+                (Some(3), None),
+                (Some(4), None)
+            ]
         );
     }
 

@@ -77,7 +77,12 @@ impl Walk<'_> {
             if self.hooks.len() >= MOST_CHAINS {
                 return Err(Failure::Budget);
             }
-            if !self.hooks.entry(chain.clone()).or_default().insert(base.hook) {
+            if !self
+                .hooks
+                .entry(chain.clone())
+                .or_default()
+                .insert(base.hook)
+            {
                 continue;
             }
             if !self.chains.contains_key(&chain) {
@@ -115,9 +120,10 @@ impl Walk<'_> {
         push(&mut request, NFTA_RULE_TABLE, &terminated(table));
         push(&mut request, NFTA_RULE_CHAIN, &terminated(chain));
         let mut rules = Vec::new();
-        self.socket.list(NFT_MSG_GETRULE, *family, &request, |_, message| {
-            rules.push(expressions::rule(message));
-        })?;
+        self.socket
+            .list(NFT_MSG_GETRULE, *family, &request, |_, message| {
+                rules.push(expressions::rule(message));
+            })?;
         Ok(rules)
     }
 

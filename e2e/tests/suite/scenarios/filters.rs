@@ -121,9 +121,10 @@ fn only<'a>(outcome: &'a Outcome, cause: &str) -> &'a Value {
 /// The finding of the node itself with this cause.
 #[track_caller]
 fn cause<'a>(outcome: &'a Outcome, cause: &str) -> &'a Value {
-    let mut of_cause = outcome.all().iter().filter(|finding| {
-        finding["cause"] == cause && finding["subject"]["netns"] == Value::Null
-    });
+    let mut of_cause = outcome
+        .all()
+        .iter()
+        .filter(|finding| finding["cause"] == cause && finding["subject"]["netns"] == Value::Null);
     of_cause
         .next()
         .unwrap_or_else(|| panic!("{:#}", outcome.result))

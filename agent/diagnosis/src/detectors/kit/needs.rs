@@ -171,7 +171,9 @@ impl Evidence {
                 let filter = window.packet_filter.value();
                 let missing = filter.map_or(&[][..], |filter| &filter.missing);
                 let mut gaps = on_demand(&window.packet_filter);
-                gaps.extend(gap_if(!missing.is_empty(), Unmade::Part, || missing.join("; ")));
+                gaps.extend(gap_if(!missing.is_empty(), Unmade::Part, || {
+                    missing.join("; ")
+                }));
                 gaps
             }
             Self::Duration(least_ms) => {

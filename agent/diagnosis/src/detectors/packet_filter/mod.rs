@@ -56,7 +56,9 @@ fn explained(window: &Window<'_>, refusal: &Refusal<'_>) -> Outcome {
     finding.confidence = refusal.confidence;
     refusal.tally.measure(&mut finding);
     finding.evidence = words.proofs();
-    finding.evidence.extend(proof::drops(window, &refusal.tally));
+    finding
+        .evidence
+        .extend(proof::drops(window, &refusal.tally));
     finding.details = say::flows(window, &refusal.tally).collect();
     finding.remedies = words.remedies();
     Outcome::explained(

@@ -11,7 +11,10 @@ use crate::{
 
 /// The ends of the comments of kube-proxy's rules (pkg/proxy/iptables/proxier.go of Kubernetes), and whether the service
 /// has endpoints on other nodes.
-const COMMENTS: [(&str, bool); 2] = [(" has no endpoints", false), (" has no local endpoints", true)];
+const COMMENTS: [(&str, bool); 2] = [
+    (" has no endpoints", false),
+    (" has no local endpoints", true),
+];
 
 /// A service by the name that kube-proxy gives it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,10 +122,11 @@ impl<'a> Services<'a> {
             if !self.ports.contains(port) {
                 self.ports.push(port);
             }
-            self.services.extend(port.comment.as_deref().map(|name| Service {
-                name,
-                is_local: port.verdict == crate::evidence::FilterVerdict::Drop,
-            }));
+            self.services
+                .extend(port.comment.as_deref().map(|name| Service {
+                    name,
+                    is_local: port.verdict == crate::evidence::FilterVerdict::Drop,
+                }));
         }
     }
 }
@@ -132,7 +136,9 @@ fn port_of<'a>(filter: &'a PacketFilter, sample: &PacketSample) -> Option<&'a Re
     let packet = IpPacket::of_sample(sample)?;
     let to = packet.transport()?.destination_port;
     let is_to = |refused: &&RefusedPort| {
-        let address = refused.address.is_none_or(|address| address == packet.destination);
+        let address = refused
+            .address
+            .is_none_or(|address| address == packet.destination);
         address && refused.protocol == packet.protocol && refused.port == to
     };
     filter.refused_ports.iter().find(is_to)

@@ -106,12 +106,19 @@ fn counters_that_rose_by_less_leave_the_rule_likely() {
     let window = node(vec![refused(40, "nft_do_chain")], vec![rule(5, 10)]);
     let outcome = judge(&window);
     assert_eq!(only(&outcome).confidence, Confidence::Likely);
-    assert!(only(&outcome).text.what.contains("by less than was refused"));
+    assert!(
+        only(&outcome)
+            .text
+            .what
+            .contains("by less than was refused")
+    );
 }
 
 #[test]
 fn without_counters_at_most_five_rules_of_the_way_are_named() {
-    let mut rules: Vec<_> = (1..=7).map(|number| uncounted(number, FilterHook::Forward)).collect();
+    let mut rules: Vec<_> = (1..=7)
+        .map(|number| uncounted(number, FilterHook::Forward))
+        .collect();
     rules.push(uncounted(8, FilterHook::Output));
     let window = node(vec![refused(40, "nft_do_chain")], rules);
     let outcome = judge(&window);
@@ -194,7 +201,10 @@ fn a_rule_for_a_service_without_endpoints_is_no_decision() {
         Some("kubectl -n shop get endpointslices -l kubernetes.io/service-name=cart")
     );
     // Beside it another rule refused others: each has its own packets.
-    let window = node(vec![refused(100, "nft_do_chain")], vec![service, rule(6, 60)]);
+    let window = node(
+        vec![refused(100, "nft_do_chain")],
+        vec![service, rule(6, 60)],
+    );
     let outcome = judge(&window);
     let counts: Vec<_> = outcome.findings.iter().map(|one| one.count).collect();
     assert_eq!(counts, [40, 60]);

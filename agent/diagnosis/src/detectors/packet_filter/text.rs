@@ -83,7 +83,9 @@ impl Words<'_> {
             Harm::Outage => format!(
                 "These connections do not come about, as the rule means it: {packets} refused{within}.{seen}"
             ),
-            _ => format!("Whoever sent them, if the rule does not mean them: {packets} refused{within}.{seen}"),
+            _ => format!(
+                "Whoever sent them, if the rule does not mean them: {packets} refused{within}.{seen}"
+            ),
         };
         Text {
             headline: format!("{subject} refused {which}"),
@@ -152,8 +154,19 @@ impl Words<'_> {
                     let (namespace, name) = service.parts()?;
                     let label = format!("kubernetes.io/service-name={name}");
                     Some(Remedy::command(
-                        format!("See which endpoints {} has, and which of them are ready.", service.name),
-                        &["kubectl", "-n", namespace, "get", "endpointslices", "-l", &label],
+                        format!(
+                            "See which endpoints {} has, and which of them are ready.",
+                            service.name
+                        ),
+                        &[
+                            "kubectl",
+                            "-n",
+                            namespace,
+                            "get",
+                            "endpointslices",
+                            "-l",
+                            &label,
+                        ],
                         &[namespace, name],
                     ))
                 });
@@ -243,7 +256,12 @@ fn of_port(port: &RefusedPort) -> Proof {
     };
     let protocol = ip_protocols::name(port.protocol);
     let name = format!("{to}:{} {protocol} in kube-proxy's map {map}", port.port);
-    Proof::new(name, port.comment.as_deref().unwrap_or("no comment"), "", NETLINK)
+    Proof::new(
+        name,
+        port.comment.as_deref().unwrap_or("no comment"),
+        "",
+        NETLINK,
+    )
 }
 
 /// The command that shows this rule.
@@ -258,7 +276,15 @@ fn look(rule: &FilterRule) -> Remedy {
                 Some(number) => format!("If they should pass, see the rule: `handle {number}`."),
                 None => "If they should pass, see the chain's policy.".to_owned(),
             },
-            &["nft", "-a", "list", "chain", rule.family.as_str(), table, chain],
+            &[
+                "nft",
+                "-a",
+                "list",
+                "chain",
+                rule.family.as_str(),
+                table,
+                chain,
+            ],
             &names,
         ),
         FilterBackend::Legacy => {
@@ -269,7 +295,11 @@ fn look(rule: &FilterRule) -> Remedy {
             let number = rule.number.map(|number| number.to_string());
             let words = [program, "-t", table, "-v", "-S", chain];
             let words: Vec<&str> = words.into_iter().chain(number.as_deref()).collect();
-            Remedy::command("If they should pass, see the rule; nft does not show it.", &words, &names)
+            Remedy::command(
+                "If they should pass, see the rule; nft does not show it.",
+                &words,
+                &names,
+            )
         }
     }
 }
