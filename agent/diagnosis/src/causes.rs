@@ -186,7 +186,7 @@ checks! {
         };
     }
     PACKET_FILTER "PacketFilter" {
-        finds "rules that refuse packets, by name and counter, and services that kube-proxy refuses for want of endpoints";
+        finds "rules that refuse packets, by name and counter, and services that kube-proxy refuses because they have no endpoints";
         RULE_DROPPED "RuleDropped" "packets refused by a rule";
         OUTPUT_RULE_DROPPED "OutputRuleDropped" "packets of programs refused by a rule";
         SERVICE_WITHOUT_ENDPOINTS "ServiceWithoutEndpoints" "packets to a service without endpoints refused" {

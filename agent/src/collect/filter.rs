@@ -52,7 +52,7 @@ impl BothRules {
             question: "rules of the node refused packets".to_owned(),
             from_ms: 0,
             until_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
-            value: packet_filter::between(self.before, self.after),
+            value: packet_filter::between(&self.before, self.after),
         }
     }
 }

@@ -22,7 +22,7 @@ pub struct FilterRules<'a> {
     _programs: Vec<Process>,
 }
 
-/// What a rule counted, and what was sent into it.
+/// Packets that a rule counted, and those that were sent into it.
 #[derive(Debug)]
 pub struct Counted {
     /// The least that it must have counted.

@@ -19,7 +19,7 @@ const KUBE_PROXY: [(&str, bool); 2] = [
     ("no-endpoint-nodeports", false),
 ];
 
-/// What a map gives.
+/// The verdicts of a map.
 #[derive(Default)]
 pub(super) struct Map {
     /// Each verdict once.

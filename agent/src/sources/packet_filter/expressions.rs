@@ -87,7 +87,7 @@ impl Rule {
         const NFTA_MATCH_NAME: u16 = 1;
         const NFTA_MATCH_INFO: u16 = 3;
         match text(data, NFTA_MATCH_NAME).as_deref() {
-            Some("comment") => self.comment = text(data, NFTA_MATCH_INFO).map(shortened),
+            Some("comment") => self.comment = text(data, NFTA_MATCH_INFO).as_deref().map(shortened),
             _ => self.packets = None,
         }
     }
@@ -141,7 +141,7 @@ pub(super) fn user_comment(mut data: &[u8]) -> Option<String> {
         let (value, next) = rest.split_at_checked(usize::from(*length))?;
         if *kind == 0 {
             let comment = Attribute { kind: 0, value }.text();
-            return Some(shortened(comment)).filter(|comment| !comment.is_empty());
+            return Some(shortened(&comment)).filter(|comment| !comment.is_empty());
         }
         data = next;
     }
@@ -149,7 +149,7 @@ pub(super) fn user_comment(mut data: &[u8]) -> Option<String> {
 }
 
 /// The text, cut to what is kept of a comment and without what no line can show.
-pub(super) fn shortened(text: String) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let mut text = text.replace(char::is_control, "?");
     let mut end = text.len().min(LONGEST_COMMENT);
     while !text.is_char_boundary(end) {

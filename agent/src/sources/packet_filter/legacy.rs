@@ -291,7 +291,7 @@ impl Entry {
             let size = usize::from(u16::from_ne_bytes(array(entries, at)?));
             let end = at.checked_add(size).filter(|end| *end > at)?;
             if name(entries, at)? == "comment" {
-                return Some(shortened(text(entries, at + DATA_AT, end)));
+                return Some(shortened(&text(entries, at + DATA_AT, end)));
             }
             at = end;
         }

@@ -94,7 +94,7 @@ fn has_function(site: &Site) -> io::Result<bool> {
 }
 
 /// The rules of both ends.
-pub(crate) fn between(before: Rules, after: Rules) -> PacketFilter {
+pub(crate) fn between(before: &Rules, after: Rules) -> PacketFilter {
     let was_read = before.missing.is_empty();
     let before: BTreeMap<_, &FilterRule> =
         before.rules.iter().map(|rule| (key(rule), rule)).collect();
@@ -130,7 +130,7 @@ pub(crate) fn between(before: Rules, after: Rules) -> PacketFilter {
     }
 }
 
-/// What makes a rule the same at both ends. Rules of a legacy chain move when others are added before them; their
+/// The parts that make a rule the same at both ends. Rules of a legacy chain move when others are added before them; their
 /// comment moves with them.
 fn key(
     rule: &FilterRule,
@@ -172,7 +172,7 @@ mod tests {
     fn increases(backend: FilterBackend) -> Vec<(Option<u64>, Option<u64>)> {
         let before = rules(backend, &[(1, 10), (2, 5), (3, 9)]);
         let after = rules(backend, &[(1, 10), (2, 45), (3, 2), (4, 7)]);
-        let rules = between(before, after).rules.into_iter();
+        let rules = between(&before, after).rules.into_iter();
         rules.map(|rule| (rule.number, rule.increase())).collect()
     }
 
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn what_is_too_much_is_told() {
         let many: Vec<(u64, u64)> = (0..600).map(|number| (number, 1)).collect();
-        let found = between(Rules::default(), rules(FilterBackend::Nftables, &many));
+        let found = between(&Rules::default(), rules(FilterBackend::Nftables, &many));
         assert_eq!(found.rules.len(), MOST_RULES);
         assert!(found.missing[0].starts_with("88 rules"));
     }

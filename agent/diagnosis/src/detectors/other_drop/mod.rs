@@ -29,7 +29,8 @@ use crate::{
     causes::{
         Cause, Check, LISTEN_OVERFLOWS, Mechanism, NO_DEVICE, NOT_LOSS, OTHER_DROP, REMAINDER,
     },
-    finding::{Assessment, Finding, Harm, Outcome, Subject, Text, Unchecked},
+    evidence::DropCount,
+    finding::{Assessment, Decision, Finding, Harm, Outcome, Subject, Text, Unchecked},
 };
 
 const NEEDS: &[Need] = &[
@@ -39,6 +40,17 @@ const NEEDS: &[Need] = &[
         "drops without a reason cannot be told apart",
     ),
 ];
+
+/// The drop is the verdict of a rule as far as its reason, its function, counters and the log tell: connection tracking
+/// refuses packets at the same function.
+pub(in crate::detectors) fn is_refused_by_rule(
+    window: &Window<'_>,
+    index: usize,
+    key: &DropCount,
+) -> bool {
+    let row = table::lookup(key, &table::Surroundings::of(window, index, key));
+    row.is_some_and(|row| row.class == class::Class::Decision(Decision::Rule))
+}
 
 /// The `OtherDrop` check.
 pub(super) struct OtherDrop;

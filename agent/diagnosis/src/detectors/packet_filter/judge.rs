@@ -9,10 +9,11 @@ use crate::{
     detectors::{
         checksum_drop::may_have_lost_checksum,
         kit::{Tally, harm, unclaimed},
+        other_drop::is_refused_by_rule,
     },
     evidence::{DropCount, Namespace, NetnsId, PacketFilter},
     finding::{Assessment, Confidence, Culprit, Decision, Harm, Outcome, Severity},
-    kernel::{Reason, site},
+    kernel::site,
     packets::ip::IpPacket,
 };
 
@@ -61,7 +62,10 @@ pub(super) fn refusals<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Refu
     for (index, key) in unclaimed(window, so_far) {
         // A checksum that was lost shows only in samples: such keys are for the check of what is left.
         let is_open = may_have_lost_checksum(window, index, key);
-        if let Some(netns) = key.netns.filter(|_| is_verdict(key) && !is_open) {
+        if let Some(netns) = key
+            .netns
+            .filter(|_| is_refused_by_rule(window, index, key) && !is_open)
+        {
             of_namespaces.entry(netns).or_default().push((index, key));
         }
     }
@@ -72,12 +76,6 @@ pub(super) fn refusals<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Refu
         }
     }
     refusals
-}
-
-/// The key's packets ended by a verdict of netfilter, as far as the kernel tells.
-fn is_verdict(key: &DropCount) -> bool {
-    key.reason == Reason::NETFILTER_DROP
-        || (key.reason.is_unnamed() && key.location.is_of_any(site::PACKET_FILTERS))
 }
 
 fn of_namespace<'a>(
@@ -106,7 +104,7 @@ fn of_namespace<'a>(
             .iter()
             .filter(|(index, _)| way_of(window, namespace, *index) == way);
         let of_way: Keys<'a> = of_way.copied().collect();
-        refusals.extend(by_rule(window, namespace, filter, way, of_way, &mut taken));
+        refusals.extend(by_rule(window, namespace, filter, way, &of_way, &mut taken));
     }
 }
 
@@ -122,10 +120,10 @@ fn by_rule<'a>(
     namespace: &'a Namespace,
     filter: Option<&'a PacketFilter>,
     way: Way,
-    keys: Keys<'a>,
+    keys: &[(usize, &'a DropCount)],
     taken: &mut u64,
 ) -> Option<Refusal<'a>> {
-    let suspects = Suspects::of(filter, way, &keys, *taken);
+    let suspects = Suspects::of(filter, way, keys, *taken);
     let tally: Tally = keys.iter().copied().collect();
     let for_services = tally.count.min(*taken);
     *taken -= for_services;
