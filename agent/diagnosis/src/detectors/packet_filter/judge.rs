@@ -11,7 +11,7 @@ use crate::{
         kit::{Tally, harm, unclaimed},
         other_drop::is_refused_by_rule,
     },
-    evidence::{DropCount, Namespace, NetnsId, PacketFilter},
+    evidence::{DropCount, Namespace, NetnsId, PacketFilter, PacketSample},
     finding::{Assessment, Confidence, Culprit, Decision, Harm, Outcome, Severity},
     kernel::site,
     packets::ip::IpPacket,
@@ -123,7 +123,18 @@ fn by_rule<'a>(
     keys: &[(usize, &'a DropCount)],
     taken: &mut u64,
 ) -> Option<Refusal<'a>> {
-    let suspects = Suspects::of(filter, way, keys, *taken);
+    // A key may have packets of both ways: no rule of either is left out then.
+    let is_mixed = way == Way::In
+        && keys.iter().any(|(index, _)| {
+            window
+                .samples_of(*index)
+                .any(|sample| is_sent(window, namespace, sample))
+        });
+    let ways: &[Way] = match is_mixed {
+        true => &[Way::In, Way::Out],
+        false => &[way],
+    };
+    let suspects = Suspects::of(filter, ways, keys, *taken);
     let tally: Tally = keys.iter().copied().collect();
     let for_services = tally.count.min(*taken);
     *taken -= for_services;
@@ -175,18 +186,21 @@ fn by_rule<'a>(
     })
 }
 
-/// A packet that came in on a device keeps the number of that device (`__netif_receive_skb_core`); a program's has none.
+/// All packets of the key that were seen were sent here.
 fn way_of(window: &Window<'_>, namespace: &Namespace, index: usize) -> Way {
     let mut samples = window.samples_of(index).peekable();
-    let is_out = samples.peek().is_some()
-        && samples.all(|sample| {
-            let packet = IpPacket::of_sample(sample);
-            let holders = packet.map(|packet| window.holders_of(packet.source));
-            let mut holders = holders.unwrap_or_default().iter();
-            sample.skb_iif == 0 && holders.any(|(holder, _)| holder.id == namespace.id)
-        });
+    let is_out =
+        samples.peek().is_some() && samples.all(|sample| is_sent(window, namespace, sample));
     match is_out {
         true => Way::Out,
         false => Way::In,
     }
+}
+
+/// A packet that came in on a device keeps the number of that device (`__netif_receive_skb_core`); a program's has none.
+fn is_sent(window: &Window<'_>, namespace: &Namespace, sample: &PacketSample) -> bool {
+    let packet = IpPacket::of_sample(sample);
+    let holders = packet.map(|packet| window.holders_of(packet.source));
+    let mut holders = holders.unwrap_or_default().iter();
+    sample.skb_iif == 0 && holders.any(|(holder, _)| holder.id == namespace.id)
 }

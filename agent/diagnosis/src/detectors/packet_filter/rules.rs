@@ -19,7 +19,7 @@ pub(super) struct Suspects<'a> {
     pub(super) more: usize,
     /// Their counters rose by as much as was refused.
     pub(super) are_counted: bool,
-    /// Their counters rose; else they have none.
+    /// Counters of some rose; the others have none.
     pub(super) have_counters: bool,
 }
 
@@ -29,14 +29,17 @@ impl<'a> Suspects<'a> {
     /// `taken`: packets of these keys that are explained otherwise.
     pub(super) fn of(
         filter: Option<&'a PacketFilter>,
-        way: Way,
+        ways: &[Way],
         keys: &[(usize, &DropCount)],
         taken: u64,
     ) -> Self {
         let all = filter.map_or(&[][..], |filter| &filter.rules);
         let can = |rule: &&FilterRule| {
             services::named(rule).is_none()
-                && rule.hooks.iter().any(|hook| is_on(way, *hook))
+                && rule
+                    .hooks
+                    .iter()
+                    .any(|hook| ways.iter().any(|way| is_on(*way, *hook)))
                 && keys.iter().any(|(_, key)| can_refuse(rule, key))
         };
         let risen: Vec<_> = all
@@ -48,20 +51,18 @@ impl<'a> Suspects<'a> {
         let at_least: u64 = keys.iter().map(|(_, key)| key.at_least).sum();
         let at_least = at_least.saturating_sub(taken);
         let have_counters = !risen.is_empty();
-        let mut rules = match have_counters {
-            true => risen,
-            false => all
-                .iter()
-                .filter(can)
-                .filter(|rule| rule.increase().is_none())
-                .collect(),
-        };
+        let are_counted = have_counters && counted >= at_least - at_least / 10;
+        let mut rules = risen;
+        if !are_counted {
+            let uncounted = all.iter().filter(can);
+            rules.extend(uncounted.filter(|rule| rule.increase().is_none()));
+        }
         let more = rules.len().saturating_sub(MOST_NAMED);
         rules.truncate(MOST_NAMED);
         Self {
             rules,
             more,
-            are_counted: have_counters && counted >= at_least - at_least / 10,
+            are_counted,
             have_counters,
         }
     }

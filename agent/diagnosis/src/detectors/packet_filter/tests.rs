@@ -185,6 +185,30 @@ fn what_a_program_sends_is_told_from_what_came_in() {
 }
 
 #[test]
+fn a_key_with_packets_of_both_ways_leaves_no_rule_out() {
+    let output = FilterRule {
+        hooks: vec![FilterHook::Output],
+        ..rule(9, 2)
+    };
+    let rules = vec![output, uncounted(5, FilterHook::Forward)];
+    let mut window = node(vec![refused(4, "nft_do_chain")], rules);
+    window.namespaces[0].addresses = vec![Address {
+        ifindex: 2,
+        address: [10, 0, 0, 1].into(),
+        prefix: 24,
+    }];
+    let sent = PacketSample {
+        skb_iif: 0,
+        ..syn(1)
+    };
+    drops_of(&mut window).samples = vec![sent.clone(), sent, syn(2), syn(3)];
+    let outcome = judge(&window);
+    let finding = only(&outcome);
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert!(finding.text.what.contains("rule 9") && finding.text.what.contains("rule 5"));
+}
+
+#[test]
 fn a_rule_for_a_service_without_endpoints_is_no_decision() {
     let mut service = rule(5, 40);
     service.comment = Some("shop/cart:http has no endpoints".to_owned());

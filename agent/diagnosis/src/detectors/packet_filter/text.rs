@@ -61,7 +61,7 @@ impl Words<'_> {
         let what = if suspects.are_counted {
             format!("The counter rose by as many: {listed}.")
         } else if suspects.have_counters {
-            format!("Counters rose, but by less than was refused: {listed}.")
+            format!("Counters rose, but by less than was refused. It was some of: {listed}.")
         } else if suspects.is_empty() && self.refusal.namespace.is_node {
             "The rules of the node could not be read.".to_owned()
         } else if suspects.is_empty() {
