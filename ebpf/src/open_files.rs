@@ -1,4 +1,4 @@
-//! What iterators over the open files of all processes have in common.
+//! The common part of iterators over the open files of all processes.
 //!
 //! The hook is the iterator `task_file`, called with each open file of each process:
 //! `int bpf_iter_task_file(struct bpf_iter_meta *meta, struct task_struct *task, u32 fd, struct file *file)`, alike on

@@ -1,4 +1,4 @@
-//! What iterators over the open files of all processes need from the kernel.
+//! The kernel's layout that iterators over the open files of all processes need.
 
 use netdiag_abi::open_files::OpenFileLayout;
 

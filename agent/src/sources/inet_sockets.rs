@@ -31,7 +31,7 @@ pub(crate) struct InetReading {
     read_at: Ticks,
 }
 
-/// What makes two records one socket: the kernel uses the address of a closed one again.
+/// The identity of a socket: the kernel uses the address of a closed one again.
 type Identity = (u64, u32, u64, u16, u16, [u8; 16]);
 
 impl InetReading {
@@ -237,8 +237,8 @@ mod tests {
         }
     }
 
-    fn sockets(before: InetReading, after: InetReading) -> Observed<Vec<InetSocket>> {
-        between(&before, &after, &Pods::default())
+    fn sockets(before: &InetReading, after: &InetReading) -> Observed<Vec<InetSocket>> {
+        between(before, after, &Pods::default())
     }
 
     #[test]
@@ -246,8 +246,8 @@ mod tests {
         let mut child = record(1, 9);
         child.pid = PID + 1;
         let seen = sockets(
-            reading(&[record(1, 4)]),
-            reading(&[child, record(1, 9), record(2, 3)]),
+            &reading(&[record(1, 4)]),
+            &reading(&[child, record(1, 9), record(2, 3)]),
         );
         assert_eq!(seen.missing(), None);
         let seen = seen.value().unwrap();
@@ -264,18 +264,18 @@ mod tests {
     fn the_address_of_a_closed_socket_is_used_again() {
         let mut other = record(1, 2);
         other.port = 81;
-        let seen = sockets(reading(&[record(1, 900)]), reading(&[other]));
+        let seen = sockets(&reading(&[record(1, 900)]), &reading(&[other]));
         assert_eq!(seen.value().unwrap()[0].dropped(), 2);
-        let seen = sockets(reading(&[record(1, 900)]), reading(&[record(1, 2)]));
+        let seen = sockets(&reading(&[record(1, 900)]), &reading(&[record(1, 2)]));
         assert_eq!(seen.value().unwrap()[0].dropped(), 2);
     }
 
     #[test]
     fn without_the_start_nothing_is_counted_and_that_is_told() {
-        let seen = sockets(unread(), reading(&[record(1, 900)]));
+        let seen = sockets(&unread(), &reading(&[record(1, 900)]));
         assert_eq!(seen.value().unwrap()[0].dropped(), 0);
         assert!(seen.missing().unwrap().contains("at the start"));
-        let seen = sockets(reading(&[]), unread());
+        let seen = sockets(&reading(&[]), &unread());
         assert_eq!(seen.value(), None);
         assert!(seen.missing().unwrap().contains("no BPF"));
     }
@@ -284,7 +284,7 @@ mod tests {
     fn sockets_that_dropped_are_kept_first() {
         let many = (1..=2 * MOST_SOCKETS as u64).map(|socket| record(socket, 0));
         let many: Vec<_> = many.chain([record(1 << 40, 1)]).collect();
-        let seen = sockets(reading(&many), reading(&many));
+        let seen = sockets(&reading(&many), &reading(&many));
         assert!(
             seen.missing().unwrap().contains("4097 sockets"),
             "{:?}",

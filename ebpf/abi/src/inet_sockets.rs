@@ -60,7 +60,7 @@ pub struct InetSocketRecord {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InetSocketLayout {
-    /// How to come from an open file to its socket.
+    /// The way from an open file to its socket.
     pub files: OpenFileLayout,
     /// `sock.__sk_common.skc_rcv_saddr`.
     pub sock_address: u32,

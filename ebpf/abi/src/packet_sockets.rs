@@ -27,8 +27,8 @@ pub struct PacketSocketRecord {
     pub memberships: u16,
     /// `sk_drops`: packets that found its receive buffer full.
     pub drops: u32,
-    /// `packet_sock.tp_drops`: the same, or those that found its memory-mapped ring full, since somebody last asked for
-    /// PACKET_STATISTICS.
+    /// `packet_sock.tp_drops`: the same, or those that found its memory-mapped ring full; somebody who asks for
+    /// PACKET_STATISTICS sets it back to 0.
     pub ring_drops: u32,
     /// `sk_rcvbuf`, bytes.
     pub receive_buffer: u32,
@@ -54,7 +54,7 @@ pub struct MembershipRecord {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PacketSocketLayout {
-    /// How to come from an open file to its socket.
+    /// The way from an open file to its socket.
     pub files: OpenFileLayout,
     /// `packet_sock.ifindex`.
     pub packet_ifindex: u32,

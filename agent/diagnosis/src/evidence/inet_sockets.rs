@@ -58,7 +58,7 @@ pub struct SocketQueues {
     /// Bytes of memory that received packets take (`sk_rmem_alloc`).
     #[serde(skip_serializing_if = "is_zero")]
     pub memory: u32,
-    /// Packets that it had no room for, since it was opened (`sk_drops`).
+    /// Packets that it had no room for from its opening on (`sk_drops`).
     #[serde(skip_serializing_if = "is_zero")]
     pub drops: u32,
 }
