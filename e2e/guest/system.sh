@@ -8,7 +8,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Cod
 mkdir -p "$folder"
 # libteam-utils has teamnl. The libraries are those of ovs-dpctl.
 debootstrap --variant=minbase \
-    --include=iproute2,ethtool,nftables,kmod,procps,libteam-utils,libnuma1,libssl3,libunbound8,libxdp1 \
+    --include=iproute2,ethtool,iptables,nftables,kmod,procps,libteam-utils,libnuma1,libssl3,libunbound8,libxdp1 \
     bookworm "$folder/tree" "$mirror"
 # Of Open vSwitch only the program that makes datapaths: its package would start daemons here and bring Python.
 (cd "$folder" && apt-get -q download openvswitch-switch/bookworm)

@@ -38,12 +38,6 @@ pub fn refusals_for_several_reasons(harness: &Harness) -> Result<()> {
             "Info",
             "reverse path filter",
         );
-        refused(
-            "nf_hook_slow",
-            made.against_policy.0,
-            "Info",
-            "packet filter rule",
-        );
         // One function refuses what has no route and what has one that refuses.
         let unrouted = made.to_nowhere.0 + made.to_blackhole;
         refused("ip_error", unrouted, "Info", "No route");
@@ -60,18 +54,17 @@ pub fn refusals_for_several_reasons(harness: &Harness) -> Result<()> {
         assert!(blackhole.to_string().contains("blackhole"), "{blackhole:#}");
         refused("IP_INNOROUTES", made.to_nowhere.0, "Info", "No route");
         refused(
-            "NETFILTER_DROP",
-            made.against_policy.0,
-            "Info",
-            "packet filter rule",
-        );
-        refused(
             "NO_SOCKET",
             made.to_closed_port.0,
             "Info",
             "No socket was open",
         );
     }
+    let is_by_rule = |finding: &&Value| finding["cause"] == "RuleDropped";
+    let by_rule = outcome.all().iter().find(is_by_rule);
+    let by_rule = by_rule.unwrap_or_else(|| panic!("{:#}", outcome.result));
+    assert_eq!(by_rule["count"], made.against_policy.0, "{by_rule:#}");
+    assert_eq!(by_rule["decision"], true, "{by_rule:#}");
     // Datagrams: no sample proves that a flow is dead.
     assert_alarming(&outcome, 0);
     Ok(())

@@ -25,8 +25,9 @@ const TOOLS: [Tools; 5] = [
             ("ip", "iproute2"),
             ("ethtool", "ethtool"),
             ("nft", "nftables"),
+            ("iptables-legacy", "iptables"),
         ],
-        by_hand: "the programs ip, ethtool and nft",
+        by_hand: "the programs ip, ethtool, nft and iptables",
     },
     Tools {
         name: "guest tools",
