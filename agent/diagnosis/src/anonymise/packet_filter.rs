@@ -25,6 +25,7 @@ impl Anonymiser {
     }
 
     fn rule(&mut self, rule: &mut FilterRule) {
+        let is_kube_proxys = rule.is_for_refused_ports();
         let FilterRule {
             backend: _,
             family: _,
@@ -37,8 +38,10 @@ impl Anonymiser {
             packets: _,
             comment,
         } = rule;
-        self.name("table", table);
-        self.name("chain", chain);
+        if !is_kube_proxys {
+            self.name("table", table);
+            self.name("chain", chain);
+        }
         *comment = comment.take().and_then(|comment| {
             let end = WITHOUT_ENDPOINTS
                 .iter()

@@ -122,6 +122,15 @@ pub enum FilterVerdict {
 }
 
 impl FilterRule {
+    /// The table and the chain in which kube-proxy rejects what its map of services without endpoints sends there
+    /// (pkg/proxy/nftables/proxier.go of Kubernetes).
+    const KUBE_PROXY_REJECTS: (&str, &str) = ("kube-proxy", "reject-chain");
+
+    /// kube-proxy sends there what is for services without endpoints.
+    pub(crate) fn is_for_refused_ports(&self) -> bool {
+        (self.table.as_str(), self.chain.as_str()) == Self::KUBE_PROXY_REJECTS
+    }
+
     /// The packets that it refused within the window; `None` where no counter tells.
     pub fn increase(&self) -> Option<u64> {
         Some(self.packets?.saturating_sub(self.packets_before?))

@@ -60,6 +60,7 @@ pub fn service_without_endpoints_in_nftables_mode(harness: &Harness) -> Result<(
     assert_service(finding, "pay");
     let finding = cause(&outcome, "RuleDropped");
     assert_eq!(finding["decision"], true, "{finding:#}");
+    assert_eq!(finding["count"], sent, "{finding:#}");
     let look = &looks(finding)[0];
     let shown = run(stage.node(), look)?;
     assert!(shown.contains("no-sevens"), "{look}: {shown}");

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{rules::Suspects, services};
+use super::{
+    rules::{self, Suspects},
+    services,
+};
 use crate::{
     Window,
     causes::{Cause, OUTPUT_RULE_DROPPED, RULE_DROPPED, SERVICE_WITHOUT_ENDPOINTS},
@@ -89,7 +92,9 @@ fn of_namespace<'a>(
     let mut rest = keys;
     let mut taken = 0;
     if let Some(filter) = filter {
-        let split = services::split(window, filter, rest);
+        let split = services::split(window, filter, rest, |shared| {
+            rules::counted_by_others(filter, shared)
+        });
         (rest, taken) = (split.rest, split.taken);
         refusals.extend(split.services.map(|(services, tally)| Refusal {
             assessment: service_outage(window, &tally),
@@ -151,13 +156,21 @@ fn by_rule<'a>(
     if tally.count == 0 || is_none {
         return None;
     }
-    let decided = match harm::outage(window, &tally, Culprit::Unknown) {
+    // Whose of the packets that were seen a rule refused, and whose a service's map, is not told apart.
+    let is_shared = for_services > 0;
+    let outage = harm::outage(window, &tally, Culprit::Unknown).filter(|_| !is_shared);
+    let decided = match outage {
         Some(outage) => Assessment {
             decision: Some(Decision::Rule),
             ..outage
         },
-        None => Assessment::decided(Decision::Rule, Harm::Unknown, tally.count)
-            .with_flows(harm::flows(window, &tally)),
+        None => {
+            let flows = match is_shared {
+                true => Vec::new(),
+                false => harm::flows(window, &tally),
+            };
+            Assessment::decided(Decision::Rule, Harm::Unknown, tally.count).with_flows(flows)
+        }
     };
     // Which ports they were for is seen in samples only.
     let may_be_service = filter.is_some_and(|filter| !filter.refused_ports.is_empty())

@@ -59,7 +59,9 @@ fn explained(window: &Window<'_>, refusal: &Refusal<'_>) -> Outcome {
     finding
         .evidence
         .extend(proof::drops(window, &refusal.tally));
-    finding.details = say::flows(window, &refusal.tally).collect();
+    if !refusal.assessment.flows.is_empty() {
+        finding.details = say::flows(window, &refusal.tally).collect();
+    }
     finding.remedies = words.remedies();
     Outcome::explained(
         finding,

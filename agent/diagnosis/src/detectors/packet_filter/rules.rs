@@ -80,6 +80,18 @@ impl<'a> Suspects<'a> {
     }
 }
 
+/// Packets that rules which are there for no service counted, where each that can have refused one of these keys has a
+/// counter.
+pub(super) fn counted_by_others(
+    filter: &PacketFilter,
+    keys: &[(usize, &DropCount)],
+) -> Option<u64> {
+    let others = filter.rules.iter().filter(|rule| {
+        !services::is_for_services(rule) && keys.iter().any(|(_, key)| can_refuse(rule, key))
+    });
+    others.map(FilterRule::increase).sum()
+}
+
 fn is_on(way: Way, hook: FilterHook) -> bool {
     use FilterHook::{Egress, Output, Postrouting};
     match way {

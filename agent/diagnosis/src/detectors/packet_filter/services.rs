@@ -55,8 +55,22 @@ pub(super) fn named(rule: &FilterRule) -> Option<Service<'_>> {
     })
 }
 
+/// The rule is there for services without endpoints.
+pub(super) fn is_for_services(rule: &FilterRule) -> bool {
+    named(rule).is_some() || rule.is_for_refused_ports()
+}
+
 /// Keys by their index.
 type Keys<'a> = Vec<(usize, &'a DropCount)>;
+
+/// A key that has packets for services.
+struct Shared<'a> {
+    key: (usize, &'a DropCount),
+    /// Sampled packets of it that were for a service.
+    seen: u64,
+    /// All of its samples were.
+    is_whole: bool,
+}
 
 /// Packets by service and the others.
 pub(super) struct Split<'a> {
@@ -70,25 +84,54 @@ pub(super) struct Split<'a> {
 
 /// Tells packets for services from those for others: by the destination of their samples, and by the counters of rules
 /// that are there for a service.
+///
+/// `of_others`: packets of these keys that other rules counted; `None` where one of those has no counter.
 pub(super) fn split<'a>(
     window: &Window<'_>,
     filter: &'a PacketFilter,
     keys: Keys<'a>,
+    of_others: impl Fn(&[(usize, &DropCount)]) -> Option<u64>,
 ) -> Split<'a> {
     let mut found = Services::default();
     let mut tally = Tally::default();
     let mut rest: Keys<'a> = Vec::new();
+    let mut shared: Vec<Shared<'a>> = Vec::new();
     let mut taken = 0;
     for (index, key) in keys {
         let samples: Vec<&PacketSample> = window.samples_of(index).collect();
         let ports = samples.iter().filter_map(|sample| port_of(filter, sample));
         let ports: Vec<&RefusedPort> = ports.collect();
         found.add(&ports);
-        if !ports.is_empty() && ports.len() == samples.len() {
-            tally.add(index, key);
-        } else {
-            taken += ports.len() as u64;
-            rest.push((index, key));
+        match ports.len() {
+            0 => rest.push((index, key)),
+            seen => shared.push(Shared {
+                key: (index, key),
+                seen: seen as u64,
+                is_whole: seen == samples.len(),
+            }),
+        }
+    }
+    let keys_of = |shared: &[Shared<'a>]| shared.iter().map(|one| one.key).collect::<Keys<'a>>();
+    match of_others(&keys_of(&shared)) {
+        // Nobody else refused any of them.
+        Some(0) => tally.merge(&keys_of(&shared).into_iter().collect()),
+        // What the others did not count was for the services, whichever packets were sampled.
+        Some(counted) => {
+            let all: u64 = shared.iter().map(|one| one.key.1.count).sum();
+            let seen = shared.iter().map(|one| one.seen).sum();
+            taken += all.saturating_sub(counted).max(seen);
+            rest.extend(keys_of(&shared));
+        }
+        // Only samples tell.
+        None => {
+            for one in shared {
+                if one.is_whole {
+                    tally.add(one.key.0, one.key.1);
+                } else {
+                    taken += one.seen;
+                    rest.push(one.key);
+                }
+            }
         }
     }
     let risen = filter.rules.iter().filter(|rule| {
