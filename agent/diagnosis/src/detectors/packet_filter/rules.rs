@@ -80,8 +80,8 @@ impl<'a> Suspects<'a> {
     }
 }
 
-/// Packets that rules which are there for no service counted, where each that can have refused one of these keys has a
-/// counter.
+/// Packets that rules which are there for no service counted, where all rules were read and each that can have refused
+/// one of these keys has a counter.
 pub(super) fn counted_by_others(
     filter: &PacketFilter,
     keys: &[(usize, &DropCount)],
@@ -89,7 +89,8 @@ pub(super) fn counted_by_others(
     let others = filter.rules.iter().filter(|rule| {
         !services::is_for_services(rule) && keys.iter().any(|(_, key)| can_refuse(rule, key))
     });
-    others.map(FilterRule::increase).sum()
+    let counted = others.map(FilterRule::increase).sum();
+    filter.missing.is_empty().then_some(counted).flatten()
 }
 
 fn is_on(way: Way, hook: FilterHook) -> bool {

@@ -269,6 +269,39 @@ fn a_port_in_kube_proxys_map_is_a_service_without_endpoints() {
 }
 
 #[test]
+fn what_the_rules_beside_did_not_count_was_for_the_service() {
+    let reject = FilterRule {
+        family: FilterFamily::Ip,
+        table: "kube-proxy".to_owned(),
+        chain: "reject-chain".to_owned(),
+        ..uncounted(3, FilterHook::Forward)
+    };
+    let keys = vec![refused(60, "nft_do_chain")];
+    let mut window = node(keys, vec![reject, rule(2, 40)]);
+    rules_of(&mut window).refused_ports = vec![RefusedPort {
+        address: Some([10, 0, 0, 2].into()),
+        protocol: 6,
+        port: 80,
+        verdict: FilterVerdict::Reject,
+        comment: Some("shop/pay:http".to_owned()),
+    }];
+    // Every packet that was seen was for the service, and most were not.
+    drops_of(&mut window).samples = (1..=4).map(syn).collect();
+    let counts = |window: &EvidenceWindow| {
+        let findings = judge(window).findings;
+        findings.iter().map(|one| one.count).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&window), [20, 40]);
+    // Rules that were not read may have refused the rest: only what was seen is the service's.
+    rules_of(&mut window).missing = vec!["2 tables were left out".to_owned()];
+    drops_of(&mut window).samples.push(PacketSample {
+        skb_iif: 2,
+        ..ipv4_sample(17, [10, 0, 0, 2], &[0x9c, 0x40, 0, 53, 0, 8, 0, 0])
+    });
+    assert_eq!(counts(&window), [4, 56]);
+}
+
+#[test]
 fn packets_that_no_rule_can_have_refused_are_left_to_others() {
     let output = uncounted(9, FilterHook::Output);
     let window = node(vec![refused(4, "nf_hook_slow")], vec![output]);
