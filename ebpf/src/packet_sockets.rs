@@ -1,10 +1,4 @@
 //! Writes every packet socket (AF_PACKET) that a process has open, with its memberships.
-//!
-//! The hook is the iterator `task_file`, called with each open file of each process:
-//! `int bpf_iter_task_file(struct bpf_iter_meta *meta, struct task_struct *task, u32 fd, struct file *file)`, alike on
-//! 5.10 to 6.18.
-//!
-//! <https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/task_iter.c>
 
 #![expect(unsafe_code, reason = "reads kernel structures through pointers")]
 

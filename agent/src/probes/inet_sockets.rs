@@ -5,7 +5,7 @@ use netdiag_abi::inet_sockets::InetSocketLayout;
 use super::{
     btf::Error,
     description::{Description, any_layout},
-    facts::{KernelFacts, Support},
+    facts::KernelFacts,
     open_files,
     probe::Registration,
     standing,
@@ -29,21 +29,12 @@ pub(super) static DESCRIPTION: Description = Description {
     large_maps: &[],
     layout: "INET_SOCKET_LAYOUT",
     hooks: &[],
-    supported,
+    supported: open_files::supported,
     resolve: |types, facts| any_layout(layout(types, facts)),
 };
 
 /// Its program in the eBPF object.
 pub(super) const PROGRAM: &str = "inet_sockets";
-
-/// Decides whether sockets can be read on a kernel with these facts.
-fn supported(facts: &KernelFacts) -> Support {
-    if facts.has_types {
-        Support::Full
-    } else {
-        Support::No("the kernel carries no type information (CONFIG_DEBUG_INFO_BTF)".to_owned())
-    }
-}
 
 /// Looks every offset up. On kernels before 5.15 the switches are integers of four bytes; their lowest byte is read.
 ///

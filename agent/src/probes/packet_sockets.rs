@@ -7,7 +7,7 @@ use netdiag_diagnosis::{EvidenceWindow, evidence::PacketSocketReader};
 use super::{
     btf::Error,
     description::{Description, any_layout},
-    facts::{KernelFacts, Support},
+    facts::KernelFacts,
     open_files,
     probe::Registration,
     standing,
@@ -32,7 +32,7 @@ pub(super) static DESCRIPTION: Description = Description {
     large_maps: &[],
     layout: "PACKET_SOCKET_LAYOUT",
     hooks: &[],
-    supported,
+    supported: open_files::supported,
     resolve: |types, facts| any_layout(layout(types, facts)),
 };
 
@@ -43,15 +43,6 @@ fn backend(reader: PacketSocketReader) -> &'static str {
     match reader {
         PacketSocketReader::Iterator => "bpf_iterator",
         PacketSocketReader::Procfs => "procfs",
-    }
-}
-
-/// Decides whether packet sockets can be read on a kernel with these facts.
-fn supported(facts: &KernelFacts) -> Support {
-    if !facts.has_types {
-        Support::No("the kernel carries no type information (CONFIG_DEBUG_INFO_BTF)".to_owned())
-    } else {
-        Support::Full
     }
 }
 
@@ -72,17 +63,4 @@ fn layout(types: &dyn Types, facts: &KernelFacts) -> Result<PacketSocketLayout, 
         mclist_count: types.offset_of("packet_mclist", "count")?,
         mclist_type: types.offset_of("packet_mclist", "type")?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn type_information_is_all_that_is_needed() {
-        let mut facts = KernelFacts::default();
-        assert!(matches!(supported(&facts), Support::No(reason) if reason.contains("BTF")));
-        facts.has_types = true;
-        assert_eq!(supported(&facts), Support::Full);
-    }
 }

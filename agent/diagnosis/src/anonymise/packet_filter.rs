@@ -3,9 +3,6 @@
 use super::Anonymiser;
 use crate::evidence::{FilterRule, PacketFilter, RefusedPort};
 
-/// The ends of comments by which kube-proxy tells why it refuses; what stands before is a service's name.
-const WITHOUT_ENDPOINTS: [&str; 2] = [" has no endpoints", " has no local endpoints"];
-
 impl Anonymiser {
     pub(super) fn packet_filter(&mut self, filter: &mut PacketFilter) {
         let PacketFilter {
@@ -43,9 +40,8 @@ impl Anonymiser {
             self.name("chain", chain);
         }
         *comment = comment.take().and_then(|comment| {
-            let end = WITHOUT_ENDPOINTS
-                .iter()
-                .find(|end| comment.ends_with(**end))?;
+            let mut ends = FilterRule::WITHOUT_ENDPOINTS.iter().map(|(end, _)| *end);
+            let end = ends.find(|end| comment.ends_with(end))?;
             Some(self.service(comment.strip_suffix(end)?) + end)
         });
     }

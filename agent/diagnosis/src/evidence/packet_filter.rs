@@ -122,6 +122,13 @@ pub enum FilterVerdict {
 }
 
 impl FilterRule {
+    /// The ends of comments by which kube-proxy tells why it refuses (pkg/proxy/iptables/proxier.go of Kubernetes), and
+    /// whether the service has endpoints on other nodes. Before them stands the service's name.
+    pub(crate) const WITHOUT_ENDPOINTS: [(&str, bool); 2] = [
+        (" has no endpoints", false),
+        (" has no local endpoints", true),
+    ];
+
     /// The table and the chain in which kube-proxy rejects what its map of services without endpoints sends there
     /// (pkg/proxy/nftables/proxier.go of Kubernetes).
     const KUBE_PROXY_REJECTS: (&str, &str) = ("kube-proxy", "reject-chain");

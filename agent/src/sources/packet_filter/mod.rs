@@ -53,21 +53,21 @@ fn read_nftables(rules: &mut Rules) {
         let read = FilterSocket::open()
             .map_err(Failure::from)
             .and_then(|socket| nftables::read(&socket, rules));
-        rules.missing = match read {
+        let missing = match read {
             Ok(()) => return,
+            Err(Failure::Changed) => continue,
             Err(Failure::Budget) => {
                 let most = MOST_BYTES >> 20;
-                vec![format!("rules of nftables beyond the limit of {most} MiB")]
+                format!("rules of nftables beyond the limit of {most} MiB")
             }
-            Err(Failure::Changed) => vec!["rules of nftables changed while they were read".into()],
             Err(Failure::Refused(error)) => {
-                vec![format!("rules of nftables could not be read: {error}")]
+                format!("rules of nftables could not be read: {error}")
             }
         };
-        if !rules.missing[0].contains("changed") {
-            return;
-        }
+        rules.missing = vec![missing];
+        return;
     }
+    rules.missing = vec!["rules of nftables changed while they were read".into()];
 }
 
 /// nftables is in the kernel. Asking a kernel that has not loaded its module would load it.

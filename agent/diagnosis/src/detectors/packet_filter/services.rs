@@ -9,13 +9,6 @@ use crate::{
     packets::ip::IpPacket,
 };
 
-/// The ends of the comments of kube-proxy's rules (pkg/proxy/iptables/proxier.go of Kubernetes), and whether the service
-/// has endpoints on other nodes.
-const COMMENTS: [(&str, bool); 2] = [
-    (" has no endpoints", false),
-    (" has no local endpoints", true),
-];
-
 /// A service by the name that kube-proxy gives it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Service<'a> {
@@ -46,13 +39,15 @@ impl<'a> Service<'a> {
 /// The service that a rule's comment names.
 pub(super) fn named(rule: &FilterRule) -> Option<Service<'_>> {
     let comment = rule.comment.as_deref()?;
-    COMMENTS.iter().find_map(|(end, is_local)| {
-        let name = comment.strip_suffix(end)?;
-        Some(Service {
-            name,
-            is_local: *is_local,
+    FilterRule::WITHOUT_ENDPOINTS
+        .iter()
+        .find_map(|(end, is_local)| {
+            let name = comment.strip_suffix(end)?;
+            Some(Service {
+                name,
+                is_local: *is_local,
+            })
         })
-    })
 }
 
 /// The rule is there for services without endpoints.

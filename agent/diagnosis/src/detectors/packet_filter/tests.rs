@@ -74,6 +74,38 @@ fn syn(sequence: u32) -> PacketSample {
     }
 }
 
+/// A datagram to another port of it.
+fn datagram() -> PacketSample {
+    PacketSample {
+        skb_iif: 2,
+        ..ipv4_sample(17, [10, 0, 0, 2], &[0x9c, 0x40, 0, 53, 0, 8, 0, 0])
+    }
+}
+
+/// A SYN that a program of the node sent.
+fn sent_by(window: &mut EvidenceWindow) -> PacketSample {
+    window.namespaces[0].addresses = vec![Address {
+        ifindex: 2,
+        address: [10, 0, 0, 1].into(),
+        prefix: 24,
+    }];
+    PacketSample {
+        skb_iif: 0,
+        ..syn(1)
+    }
+}
+
+/// The port of a service at 10.0.0.2 without endpoints.
+fn pay() -> RefusedPort {
+    RefusedPort {
+        address: Some([10, 0, 0, 2].into()),
+        protocol: 6,
+        port: 80,
+        verdict: FilterVerdict::Reject,
+        comment: Some("shop/pay:http".to_owned()),
+    }
+}
+
 #[test]
 fn the_rule_whose_counter_rose_by_as_much_refused_them() {
     let window = node(
@@ -166,15 +198,7 @@ fn a_pods_refusals_are_never_answered_from_the_nodes_rules() {
 fn what_a_program_sends_is_told_from_what_came_in() {
     let output = uncounted(9, FilterHook::Output);
     let mut window = node(vec![refused(4, "nft_do_chain")], vec![output, rule(5, 0)]);
-    window.namespaces[0].addresses = vec![Address {
-        ifindex: 2,
-        address: [10, 0, 0, 1].into(),
-        prefix: 24,
-    }];
-    let sent = PacketSample {
-        skb_iif: 0,
-        ..syn(1)
-    };
+    let sent = sent_by(&mut window);
     drops_of(&mut window).samples = vec![sent; 4];
     let outcome = judge(&window);
     let finding = only(&outcome);
@@ -192,15 +216,7 @@ fn a_key_with_packets_of_both_ways_leaves_no_rule_out() {
     };
     let rules = vec![output, uncounted(5, FilterHook::Forward)];
     let mut window = node(vec![refused(4, "nft_do_chain")], rules);
-    window.namespaces[0].addresses = vec![Address {
-        ifindex: 2,
-        address: [10, 0, 0, 1].into(),
-        prefix: 24,
-    }];
-    let sent = PacketSample {
-        skb_iif: 0,
-        ..syn(1)
-    };
+    let sent = sent_by(&mut window);
     drops_of(&mut window).samples = vec![sent.clone(), sent, syn(2), syn(3)];
     let outcome = judge(&window);
     let finding = only(&outcome);
@@ -240,23 +256,13 @@ fn a_rule_for_a_service_without_endpoints_is_no_decision() {
 fn a_port_in_kube_proxys_map_is_a_service_without_endpoints() {
     let reject = uncounted(5, FilterHook::Forward);
     let mut window = node(vec![refused(4, "nft_do_chain")], vec![reject]);
-    rules_of(&mut window).refused_ports = vec![RefusedPort {
-        address: Some([10, 0, 0, 2].into()),
-        protocol: 6,
-        port: 80,
-        verdict: FilterVerdict::Reject,
-        comment: Some("shop/pay:http".to_owned()),
-    }];
-    let other = PacketSample {
-        skb_iif: 2,
-        ..ipv4_sample(17, [10, 0, 0, 2], &[0x9c, 0x40, 0, 53, 0, 8, 0, 0])
-    };
+    rules_of(&mut window).refused_ports = vec![pay()];
     drops_of(&mut window).samples = (1..=4).map(syn).collect();
     let outcome = judge(&window);
     assert!(only(&outcome).cause.is(&SERVICE_WITHOUT_ENDPOINTS));
     assert!(only(&outcome).text.headline.contains("shop/pay:http"));
     // Packets of others under the same key stay a decision.
-    drops_of(&mut window).samples = vec![syn(1), syn(2), syn(3), other];
+    drops_of(&mut window).samples = vec![syn(1), syn(2), syn(3), datagram()];
     let outcome = judge(&window);
     let counts: Vec<_> = outcome.findings.iter().map(|one| one.count).collect();
     assert_eq!(counts, [3, 1]);
@@ -278,13 +284,7 @@ fn what_the_rules_beside_did_not_count_was_for_the_service() {
     };
     let keys = vec![refused(60, "nft_do_chain")];
     let mut window = node(keys, vec![reject, rule(2, 40)]);
-    rules_of(&mut window).refused_ports = vec![RefusedPort {
-        address: Some([10, 0, 0, 2].into()),
-        protocol: 6,
-        port: 80,
-        verdict: FilterVerdict::Reject,
-        comment: Some("shop/pay:http".to_owned()),
-    }];
+    rules_of(&mut window).refused_ports = vec![pay()];
     // Every packet that was seen was for the service, and most were not.
     drops_of(&mut window).samples = (1..=4).map(syn).collect();
     let counts = |window: &EvidenceWindow| {
@@ -294,10 +294,7 @@ fn what_the_rules_beside_did_not_count_was_for_the_service() {
     assert_eq!(counts(&window), [20, 40]);
     // Rules that were not read may have refused the rest: only what was seen is the service's.
     rules_of(&mut window).missing = vec!["2 tables were left out".to_owned()];
-    drops_of(&mut window).samples.push(PacketSample {
-        skb_iif: 2,
-        ..ipv4_sample(17, [10, 0, 0, 2], &[0x9c, 0x40, 0, 53, 0, 8, 0, 0])
-    });
+    drops_of(&mut window).samples.push(datagram());
     assert_eq!(counts(&window), [4, 56]);
 }
 

@@ -84,7 +84,7 @@ impl Words<'_> {
                 "These connections do not come about, as the rule means it: {packets} refused{within}.{seen}"
             ),
             _ => format!(
-                "Whoever sent them, if the rule does not mean them: {packets} refused{within}.{seen}"
+                "Their senders, if the rule does not mean them: {packets} refused{within}.{seen}"
             ),
         };
         Text {
