@@ -116,6 +116,8 @@ LABEL org.opencontainers.image.title="netdiag-agent" \
       org.opencontainers.image.url="https://netdiag.dev" \
       org.opencontainers.image.source="https://netdiag.dev"
 COPY --from=build /out/netdiag-agent /netdiag-agent
+# So that `kubectl debug node/.. -- netdiag-agent diagnose` finds it.
+ENV PATH=/
 USER 0
 ENTRYPOINT ["/netdiag-agent"]
 
@@ -126,6 +128,7 @@ LABEL org.opencontainers.image.title="netdiag-controller" \
       org.opencontainers.image.url="https://netdiag.dev" \
       org.opencontainers.image.source="https://netdiag.dev"
 COPY --from=build /out/netdiag-controller /netdiag-controller
+ENV PATH=/
 USER 65532:65532
 ENTRYPOINT ["/netdiag-controller"]
 
