@@ -50,7 +50,7 @@ fn workflows_call_xtask_and_nothing_else() {
             }
         }
     }
-    assert_eq!(calls, 2);
+    assert_eq!(calls, 3);
 }
 
 #[test]
@@ -86,17 +86,99 @@ fn ci_runs_every_suite_of_a_full_test() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// A step's actions and its job's container, each with the job.
+fn foreign_code() -> Vec<(String, String)> {
+    let of_job = |(job, content): (String, Value)| {
+        let steps = list(&content["steps"]);
+        let actions = steps.iter().map(|step| step["uses"].clone());
+        let all = actions.chain([content["container"]["image"].clone()]);
+        let words = all.filter_map(|one| one.as_str().map(str::to_owned));
+        words.map(|one| (job.clone(), one)).collect::<Vec<_>>()
+    };
+    jobs().into_iter().flat_map(of_job).collect()
+}
+
+#[test]
+fn code_of_others_is_named_by_its_digest() {
+    let digest = |text: &str, length| {
+        let is_hex = text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+        text.len() == length && is_hex
+    };
+    let all = foreign_code();
+    assert_eq!(all.len(), 7, "{all:?}");
+    for (job, one) in all {
+        let (name, version) = one.split_once('@').unwrap_or((&one, ""));
+        let of_action = name.starts_with("actions/") && digest(version, 40);
+        let of_image = version
+            .strip_prefix("sha256:")
+            .is_some_and(|sum| digest(sum, 64));
+        assert!(of_action || of_image, "{job}: {one}");
+    }
+    // Readers and updating tools take the version from the comment.
+    for entry in fs::read_dir(FOLDER).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for line in text.lines().filter(|line| line.contains("uses: ")) {
+            assert!(line.contains(" # v"), "{line}");
+        }
+    }
+}
+
 #[test]
 fn jobs_write_only_what_they_name() {
+    let mut writes = Vec::new();
     for (file, workflow) in workflows() {
-        assert_eq!(workflow["permissions"]["contents"], "read", "{file}");
+        let permissions = serde_json::json!({ "contents": "read" });
+        assert_eq!(workflow["permissions"], permissions, "{file}");
     }
     for (job, content) in jobs() {
+        assert!(content["timeout-minutes"].is_number(), "{job}");
+        let permissions = content["permissions"].as_object().cloned();
+        writes.extend(permissions.map(|_| job.clone()));
         for step in list(&content["steps"]) {
-            if let Some(action) = step["uses"].as_str() {
-                let from_github = action.starts_with("actions/") && action.contains("@v");
-                assert!(from_github, "{job}: {action}");
+            let is_checkout = |action: &str| action.starts_with("actions/checkout@");
+            if step["uses"].as_str().is_some_and(is_checkout) {
+                assert_eq!(step["with"]["persist-credentials"], false, "{job}");
             }
         }
     }
+    assert_eq!(writes, ["release.yml: dist"]);
+}
+
+/// Titles and branch names of others must not become part of a command.
+#[test]
+fn commands_have_only_words_of_the_workflow() {
+    for (job, content) in jobs() {
+        for step in list(&content["steps"]) {
+            let command = step["run"].as_str().unwrap_or_default();
+            for expression in command.split("${{").skip(1) {
+                let expression = expression.trim_start();
+                let is_own = ["matrix.suites", "needs.suites.result"]
+                    .iter()
+                    .any(|own| expression.starts_with(own));
+                assert!(is_own, "{job}: {command}");
+            }
+        }
+    }
+}
+
+/// The tag of a release is the only thing that starts a job which may write.
+#[test]
+fn only_a_tag_makes_a_release() {
+    let release = workflows()
+        .into_iter()
+        .find(|(file, _)| file == "release.yml");
+    let (_, release) = release.unwrap();
+    let on = serde_json::json!({ "push": { "tags": ["v*"] } });
+    assert_eq!(release["on"], on);
+    let steps = list(&release["jobs"]["dist"]["steps"]);
+    let place = |begin: &str| {
+        let is_it = |step: &Value| {
+            let words = ["run", "uses"].map(|key| step[key].as_str().unwrap_or_default());
+            words.iter().any(|word| word.starts_with(begin))
+        };
+        steps.iter().position(is_it).unwrap()
+    };
+    let dist = place("cargo xtask dist");
+    let signed = place("actions/attest-build-provenance@");
+    assert!(dist < signed && signed < place("cargo xtask publish"));
 }

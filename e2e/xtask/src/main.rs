@@ -7,6 +7,7 @@ mod cluster;
 mod codegen;
 mod compare;
 mod demo;
+mod dist;
 mod fuzz;
 mod guests;
 mod image;
@@ -49,6 +50,10 @@ enum Command {
     TestVm(guests::TestVmArgs),
     /// Build the images of agent and controller as archives, and end with a table
     Image(image::ImageArgs),
+    /// Make all that a release page holds, in one folder, and end with a table of its files
+    Dist(dist::DistArgs),
+    /// Make a draft of a release on GitHub from that folder
+    Publish(dist::PublishArgs),
     /// Run a cluster of two real nodes on this machine, to try things on
     Cluster(cluster::ClusterArgs),
     /// Run the suite on a cluster of real nodes, and end with a table
@@ -81,6 +86,8 @@ fn main() -> ExitCode {
             Command::Test(args) => test::test(workspace, &args),
             Command::TestVm(args) => guests::test_vm(&workspace, &args),
             Command::Image(args) => image::image(&workspace, &args),
+            Command::Dist(args) => dist::dist(&workspace, &args),
+            Command::Publish(args) => dist::publish(&workspace, &args),
             Command::Cluster(args) => cluster::cluster(&workspace, &args),
             Command::TestCluster(args) => cluster::test_cluster(workspace, &args),
             Command::Codegen(args) => codegen::codegen(&workspace, &args),

@@ -26,4 +26,12 @@ impl Arch {
             Self::Arm64 => "arm64",
         }
     }
+
+    /// As rustc names it, with the C library that programs are linked with.
+    pub fn rust_target(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64-unknown-linux-gnu",
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod arch;
 mod archive;
 mod builder;
 mod material;
+mod release;
 mod sources;
 
 use std::fs;
@@ -21,18 +22,19 @@ use crate::machine::Machine;
 use crate::offline::{self, Offline};
 use crate::setup::{self, Need, cache};
 use crate::workspace::Workspace;
-use arch::Arch;
-use archive::Archive;
 use builder::{Build, Builder};
 use material::Material;
 use sources::Sources;
 
+pub use arch::Arch;
+pub use archive::Archive;
+pub use release::{Release, release};
 pub use sources::build_changed;
 
 /// The needs of building without a network.
 const NEEDS: [Need; 3] = [Need::Ebpf, Need::Images, Need::ImageBase];
 /// The registry in which the tests' chart looks for images.
-const LOCAL: &str = "localhost";
+pub const LOCAL: &str = "localhost";
 
 #[derive(Args)]
 #[command(after_help = "\

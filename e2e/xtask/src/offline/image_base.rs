@@ -50,6 +50,7 @@ pub const CRATES: Step = Step {
 const SCRIPT: &str = "e2e/image/base.sh";
 
 /// A Debian tree to build images on, and a name for it that changes with what it is made from.
+#[derive(Clone)]
 pub struct Base {
     pub tree: PathBuf,
     pub name: String,

@@ -1,0 +1,157 @@
+//! `cargo xtask dist`: all that a release page holds, in one folder.
+//!
+//! Everything is made from the images, which are built without a network: the programs of the page are the files in
+//! them. The same sources on the same base give the same bytes.
+
+mod archive;
+mod chart;
+mod checksums;
+mod commits;
+mod notes;
+mod packages;
+mod programs;
+mod publish;
+mod sbom;
+mod tree;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::image::{self, Arch, Release};
+use crate::machine::Machine;
+use crate::offline;
+use crate::setup::{self, Need};
+use crate::workspace::Workspace;
+use programs::Program;
+
+pub use publish::{PublishArgs, publish};
+
+/// The needs beside those of images: helm renders the manifest.
+const NEEDS: [Need; 4] = [
+    Need::Ebpf,
+    Need::Images,
+    Need::ImageBase,
+    Need::ControlPlane,
+];
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask dist --yes                                 everything, for both architectures, into target/dist
+  cargo xtask dist --registry registry.example.com/x     names of images in the manifest and in the archives
+  cargo xtask dist --against OTHER                       fail if a file differs from that of another run")]
+pub struct DistArgs {
+    /// Machine to build for; without any: both
+    #[arg(long, value_enum)]
+    arch: Vec<Arch>,
+    /// The registry that the manifest and the archives name
+    #[arg(long, default_value = image::LOCAL)]
+    registry: String,
+    /// Folder to write; absent: target/dist
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Folder of an earlier run, which must have the same bytes
+    #[arg(long, value_name = "FOLDER")]
+    against: Option<PathBuf>,
+    /// Set up what is missing without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Makes the folder, and ends with a table of its files.
+pub fn dist(workspace: &Workspace, args: &DistArgs) -> Result<ExitCode> {
+    let machine = Machine::look();
+    setup::require(
+        workspace,
+        &machine,
+        &NEEDS,
+        args.yes,
+        "no release can be made",
+    )?;
+    let both = [Arch::Amd64, Arch::Arm64];
+    let arches = match args.arch.is_empty() {
+        true => &both[..],
+        false => &args.arch,
+    };
+    if arches.contains(&Arch::Arm64)
+        && let Some(why) = offline::no_arm64(workspace)
+    {
+        bail!("nothing can be built for arm64: {why}");
+    }
+    let folder = args.output.clone();
+    let folder = folder.unwrap_or_else(|| workspace.target.join("dist"));
+    let release = image::release(workspace, &args.registry)?;
+    begin(&folder)?;
+    make(workspace, &release, arches, &folder)?;
+    println!("{}", checksums::table(&folder)?);
+    if let Some(other) = &args.against {
+        let differing = checksums::differing(&folder, other)?;
+        if !differing.is_empty() {
+            bail!(
+                "other bytes than in {}: {}",
+                other.display(),
+                differing.join(", ")
+            );
+        }
+        println!("The same bytes as in {}.", other.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An empty folder. Only one that an earlier run made is emptied.
+fn begin(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        let files = fs::read_dir(folder).with_context(|| format!("failed to read {folder:?}"))?;
+        if files.count() > 0 && !folder.join(checksums::FILE).is_file() {
+            bail!("{} is not empty, and no release", folder.display());
+        }
+        fs::remove_dir_all(folder).with_context(|| format!("failed to remove {folder:?}"))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("failed to create {folder:?}"))
+}
+
+fn make(workspace: &Workspace, release: &Release, arches: &[Arch], folder: &Path) -> Result<()> {
+    let version = release.version();
+    for arch in arches {
+        for archive in release.archives(workspace, *arch)? {
+            let program = Program::unpack(workspace, &archive, *arch, version, folder)?;
+            let sbom = program.sbom(workspace, release)?;
+            write(folder, &program.sbom_file(), &sbom)?;
+        }
+    }
+    let archive = chart::archive(workspace, version, folder)?;
+    let manifest = chart::manifest(workspace, &archive, release.registry())?;
+    write(folder, "install.yaml", &manifest)?;
+    write(folder, "RELEASE-NOTES.md", &notes::of(workspace, version)?)?;
+    checksums::write(workspace, folder)
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let path = folder.join(name);
+    fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_folder_of_an_earlier_run_is_emptied() {
+        let folder = std::env::temp_dir().join(format!("netdiag-dist-{}", std::process::id()));
+        begin(&folder).unwrap();
+        fs::write(folder.join("precious"), "").unwrap();
+        let refused = begin(&folder).unwrap_err().to_string();
+        assert!(
+            refused.ends_with("is not empty, and no release"),
+            "{refused}"
+        );
+        fs::write(folder.join(checksums::FILE), "").unwrap();
+        begin(&folder).unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
