@@ -193,15 +193,35 @@ checks! {
             Outage "connections to a service fail, it has no endpoints";
         };
     }
+    LISTEN_QUEUE "ListenQueue" {
+        finds "listeners whose queues refuse connections, with the program that should accept them";
+        ACCEPT_QUEUE_FULL "AcceptQueueFull" "new connections refused, accept queue full" {
+            Delay "new connections late, accept queue full";
+            Outage "new connections fail, accept queue full";
+        };
+        SYN_QUEUE_FULL "SynQueueFull" "new connections refused, queue of handshakes full" {
+            Delay "new connections late, queue of handshakes full";
+            Outage "new connections fail, queue of handshakes full";
+        };
+    }
+    SOCKET_BUFFER "SocketBuffer" {
+        finds "sockets that are read too slowly, with their program";
+        RECEIVE_BUFFER_FULL "ReceiveBufferFull" "datagrams dropped, a receive buffer is full" {
+            Loss "datagrams lost, a receive buffer is full";
+        };
+        SOCKET_BACKLOG_FULL "SocketBacklogFull" "packets dropped, their program held the socket too long" {
+            Loss "packets lost, their program held the socket too long";
+            Outage "{outage}, their program holds the socket too long";
+        };
+        PACKET_SOCKET_FULL "PacketSocketFull" "a packet socket is read too slowly" {
+            Loss "packets lost, the packet socket that takes them is full";
+        };
+    }
     OTHER_DROP "OtherDrop" {
         finds "every other drop by the kernel's own reason, with what it means and what to do";
         NOT_LOSS "NotLoss" "packets dropped that nobody misses";
         NO_DEVICE "NoDevice" "packets dropped, device not known";
         REMAINDER "Remainder" "packets dropped for several small reasons";
-        LISTEN_OVERFLOWS "ListenOverflows" "new connections refused, listen queue full" {
-            Delay "new connections late, listen queue full";
-            Outage "new connections fail, listen queue full";
-        };
     }
 }
 

@@ -1,11 +1,13 @@
 //! Evidence that the tests of several detectors begin with, and how they look at what was found.
 
+use std::net::IpAddr;
+
 use crate::{
     Diagnosis, EvidenceWindow,
     causes::Mechanism,
     evidence::{
-        DropCount, Drops, Link, LinkKind, Missing, Namespace, NetnsId, Observed, Owner,
-        PacketSample, PacketSocket, Peer, Pod,
+        DropCount, Drops, InetSocket, Link, LinkKind, Missing, Namespace, NetnsId, Observed, Owner,
+        PacketSample, PacketSocket, Peer, Pod, SocketQueues,
     },
     finding::{
         Assessment, Claim, Culprit, Finding, Harm, Outcome, Severity, Subject, Text, Verdict,
@@ -114,6 +116,24 @@ pub(crate) fn owner(pid: u32, comm: &str) -> Owner {
         pid,
         comm: comm.to_owned(),
         ..Owner::default()
+    }
+}
+
+/// A listener on port 80 of each address, with a backlog of 128, whose queue is empty.
+pub(crate) fn listener(netns: NetnsId, owner: Owner) -> InetSocket {
+    InetSocket {
+        netns,
+        owner,
+        protocol: 6,
+        is_listening: true,
+        address: IpAddr::from([0, 0, 0, 0]),
+        port: 80,
+        is_v6_only: false,
+        ifindex: 0,
+        accept_limit: 128,
+        receive_buffer: 131_072,
+        before: Some(SocketQueues::default()),
+        after: SocketQueues::default(),
     }
 }
 

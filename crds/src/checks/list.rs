@@ -4,7 +4,7 @@ use super::Cause;
 use crate::harm::Harm;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 13] = [
+pub const CHECKS: [&str; 15] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
@@ -17,6 +17,8 @@ pub const CHECKS: [&str; 13] = [
     "Bridge",
     "ConnectionTracking",
     "PacketFilter",
+    "ListenQueue",
+    "SocketBuffer",
     "OtherDrop",
 ];
 
@@ -25,7 +27,7 @@ pub const OTHER_DROP: &str = "OtherDrop";
 
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
-pub const CAUSES: [Cause; 40] = [
+pub const CAUSES: [Cause; 44] = [
     Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
     Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
     Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
@@ -62,8 +64,12 @@ pub const CAUSES: [Cause; 40] = [
     Cause { check: "PacketFilter", name: "RuleDropped", headline: "packets refused by a rule", by_harm: &[] },
     Cause { check: "PacketFilter", name: "OutputRuleDropped", headline: "packets of programs refused by a rule", by_harm: &[] },
     Cause { check: "PacketFilter", name: "ServiceWithoutEndpoints", headline: "packets to a service without endpoints refused", by_harm: &[(Harm::Outage, "connections to a service fail, it has no endpoints")] },
+    Cause { check: "ListenQueue", name: "AcceptQueueFull", headline: "new connections refused, accept queue full", by_harm: &[(Harm::Delay, "new connections late, accept queue full"), (Harm::Outage, "new connections fail, accept queue full")] },
+    Cause { check: "ListenQueue", name: "SynQueueFull", headline: "new connections refused, queue of handshakes full", by_harm: &[(Harm::Delay, "new connections late, queue of handshakes full"), (Harm::Outage, "new connections fail, queue of handshakes full")] },
+    Cause { check: "SocketBuffer", name: "ReceiveBufferFull", headline: "datagrams dropped, a receive buffer is full", by_harm: &[(Harm::Loss, "datagrams lost, a receive buffer is full")] },
+    Cause { check: "SocketBuffer", name: "SocketBacklogFull", headline: "packets dropped, their program held the socket too long", by_harm: &[(Harm::Loss, "packets lost, their program held the socket too long"), (Harm::Outage, "{outage}, their program holds the socket too long")] },
+    Cause { check: "SocketBuffer", name: "PacketSocketFull", headline: "a packet socket is read too slowly", by_harm: &[(Harm::Loss, "packets lost, the packet socket that takes them is full")] },
     Cause { check: "OtherDrop", name: "NotLoss", headline: "packets dropped that nobody misses", by_harm: &[] },
     Cause { check: "OtherDrop", name: "NoDevice", headline: "packets dropped, device not known", by_harm: &[] },
     Cause { check: "OtherDrop", name: "Remainder", headline: "packets dropped for several small reasons", by_harm: &[] },
-    Cause { check: "OtherDrop", name: "ListenOverflows", headline: "new connections refused, listen queue full", by_harm: &[(Harm::Delay, "new connections late, listen queue full"), (Harm::Outage, "new connections fail, listen queue full")] },
 ];

@@ -11,6 +11,7 @@ pub(crate) mod driver_checksum;
 mod fragment_reassembly;
 mod kit;
 mod link_mtu;
+mod listen_queue;
 mod other_drop;
 mod packet_filter;
 mod promiscuity;
@@ -18,6 +19,7 @@ mod receive_overrun;
 #[cfg(test)]
 pub(crate) mod recorded;
 mod segment_offload;
+mod socket_buffer;
 mod tap_queue_drop;
 mod unhandled_protocol;
 
@@ -37,5 +39,7 @@ pub static ALL: &[&dyn Detector] = &[
     &bridge::Bridge,
     &connection_tracking::ConnectionTracking,
     &packet_filter::PacketFilter,
+    &listen_queue::ListenQueue,
+    &socket_buffer::SocketBuffer,
     &other_drop::OtherDrop,
 ];

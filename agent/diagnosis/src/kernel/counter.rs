@@ -39,6 +39,14 @@ pub enum NamespaceCounter {
     ReversePathFilter,
     /// Connections for which a listener's queue had no room. tcp_conn_request frees a refused SYN as one that was read.
     ListenOverflows,
+    /// Packets that would have opened a connection and that a listener refused for whatever reason. Each of
+    /// [`Self::ListenOverflows`] is in it.
+    ListenDrops,
+    /// SYNs that found the queue of handshakes at the listener's backlog, without SYN cookies (`tcp_syn_flood_action`). Each
+    /// is in [`Self::ListenDrops`] as well.
+    SynQueueFullDrop,
+    /// The same with SYN cookies: they were answered.
+    SynQueueFullCookies,
     /// Packets that connection tracking refused, nearly all because the table was full.
     ConntrackDrop,
     /// Connections that connection tracking could not keep; each refused packet is in [`Self::ConntrackDrop`] as well.
@@ -100,6 +108,9 @@ impl NamespaceCounter {
             Self::InNoRoutes => "IpExt.InNoRoutes",
             Self::ReversePathFilter => "TcpExt.IPReversePathFilter",
             Self::ListenOverflows => "TcpExt.ListenOverflows",
+            Self::ListenDrops => "TcpExt.ListenDrops",
+            Self::SynQueueFullDrop => "TcpExt.TCPReqQFullDrop",
+            Self::SynQueueFullCookies => "TcpExt.TCPReqQFullDoCookies",
             Self::ConntrackDrop => "Conntrack.drop",
             Self::ConntrackInsertFailed => "Conntrack.insert_failed",
             Self::ConntrackChainTooLong => "Conntrack.chainlength",
@@ -121,8 +132,10 @@ impl NamespaceCounter {
             | Self::InNoRoutes
             | Self::ReversePathFilter
             | Self::ConntrackDrop => Kind::Packets,
-            Self::ListenOverflows | Self::ReasmFails => Kind::Counted,
+            Self::ListenOverflows | Self::ListenDrops | Self::ReasmFails => Kind::Counted,
             Self::UdpIgnoredMulti
+            | Self::SynQueueFullDrop
+            | Self::SynQueueFullCookies
             | Self::ConntrackInsertFailed
             | Self::ConntrackChainTooLong
             | Self::ConntrackEarlyDrop

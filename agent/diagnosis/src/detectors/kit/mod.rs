@@ -6,6 +6,7 @@ pub(crate) mod needs;
 pub(crate) mod offload;
 pub(crate) mod proof;
 pub(crate) mod say;
+pub(crate) mod sockets;
 mod tally;
 
 pub(crate) use needs::{Evidence, Need};

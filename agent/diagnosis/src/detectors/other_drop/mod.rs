@@ -8,7 +8,6 @@ mod advice;
 mod class;
 mod harm;
 mod judge;
-mod listeners;
 mod rows;
 mod seen;
 mod table;
@@ -16,19 +15,14 @@ mod table;
 mod tests;
 mod text;
 
-use self::{
-    judge::{Judged, Nowhere},
-    listeners::ListenOverflow,
-};
+use self::judge::{Judged, Nowhere};
 use super::{
     Detector,
     kit::{Evidence, Need, Tally, proof, say},
 };
 use crate::{
     Window,
-    causes::{
-        Cause, Check, LISTEN_OVERFLOWS, Mechanism, NO_DEVICE, NOT_LOSS, OTHER_DROP, REMAINDER,
-    },
+    causes::{Cause, Check, Mechanism, NO_DEVICE, NOT_LOSS, OTHER_DROP, REMAINDER},
     evidence::DropCount,
     finding::{Assessment, Decision, Finding, Harm, Outcome, Subject, Text, Unchecked},
 };
@@ -66,12 +60,7 @@ impl Detector for OtherDrop {
 
     fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
         let leftovers = judge::leftovers(window, so_far);
-        let mut outcome = Outcome {
-            findings: listeners::overflows(window)
-                .map(|found| listen_overflow(&found))
-                .collect(),
-            ..Outcome::default()
-        };
+        let mut outcome = Outcome::default();
         for judged in &leftovers.listed {
             let finding = of_group(window, judged);
             outcome.extend(judge::explained(finding, &judged.group.drops.tally));
@@ -160,16 +149,5 @@ fn no_device(window: &Window<'_>, nowhere: &Nowhere) -> Finding {
     finding.count = count;
     finding.details = say::flows(window, tally).collect();
     finding.evidence.extend(text::lost_counts(window));
-    finding
-}
-
-fn listen_overflow(found: &ListenOverflow<'_>) -> Finding {
-    let subject = Subject::of_namespace(found.namespace);
-    let assessment = found.assessment();
-    let text = text::listen_overflow(found, &subject, &assessment);
-    let mut finding = Finding::new(&LISTEN_OVERFLOWS, assessment, subject, text);
-    found.refused.measure(&mut finding);
-    finding.evidence = text::listen_overflow_proof(found).into_iter().collect();
-    finding.remedies = vec![text::listen_overflow_remedy(found)];
     finding
 }

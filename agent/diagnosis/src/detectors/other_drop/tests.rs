@@ -141,28 +141,6 @@ fn a_full_buffer_is_judged_by_what_the_programs_did_receive() {
 }
 
 #[test]
-fn connections_that_a_listener_refused_are_told_by_the_counter_alone() {
-    let mut window = window(vec![
-        drops(Some(POD), "NO_SOCKET", "cookie_v4_check", 2),
-        drops(Some(POD), "TCP_LISTEN_OVERFLOW", "tcp_v4_syn_recv_sock", 1),
-        drops(Some(POD), "NO_SOCKET", "tcp_v4_rcv", 9),
-    ]);
-    let counter = "TcpExt.ListenOverflows".to_owned();
-    window.namespaces[1]
-        .counters_before
-        .insert(counter.clone(), 5);
-    window.namespaces[1].counters.insert(counter, 5 + 23);
-    let outcome = diagnose(&window);
-    let finding = &outcome.findings[0];
-    assert_eq!(finding.id.as_str(), "OtherDrop/ListenOverflows/shop.cart-0");
-    assert_eq!((finding.count, finding.severity()), (20, Severity::Warning));
-    assert_eq!(
-        finding.remedies[0].command.as_deref(),
-        Some("nsenter --target 4711 --net ss -ltnp")
-    );
-}
-
-#[test]
 fn a_function_that_tells_more_than_the_reason_is_a_cause_of_its_own() {
     let window = window(vec![
         drops(Some(NODE), "NO_SOCKET", "__udp4_lib_rcv", 30),

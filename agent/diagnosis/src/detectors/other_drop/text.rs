@@ -3,13 +3,12 @@
 mod hurts;
 mod remedies;
 
-pub(super) use self::remedies::{listen_overflow_remedy, remedies};
+pub(super) use self::remedies::remedies;
 use std::net::IpAddr;
 
 use super::{
     harm::Silent,
     judge::{Judged, cause_of},
-    listeners::{COUNTER, ListenOverflow},
     table::PACKETS,
 };
 use crate::{
@@ -149,30 +148,6 @@ pub(super) fn not_loss(window: &Window<'_>, tally: &Tally) -> Text {
             .to_owned(),
         hurts: hurts::of(&Assessment::none(), &Subject::default()),
     }
-}
-
-pub(super) fn listen_overflow(
-    found: &ListenOverflow<'_>,
-    subject: &Subject,
-    assessment: &Assessment,
-) -> Text {
-    Text {
-        headline: format!(
-            "A listening socket's queue of connections to accept was full and refused {} {}",
-            say::count(found.refused.count, "connection attempt"),
-            say::place(subject),
-        ),
-        what: "A listening program accepts too slowly or not at all. The kernel completes connections for it until its \
-               backlog is reached, and ignores what comes next. It frees those packets as if it had read them, so only \
-               a counter tells."
-            .to_owned(),
-        hurts: hurts::of(assessment, subject),
-    }
-}
-
-/// The counter that only tells of refused connections.
-pub(super) fn listen_overflow_proof(found: &ListenOverflow<'_>) -> Option<Proof> {
-    proof::counter_rose(found.namespace, COUNTER.name(), "packets")
 }
 
 /// Packets among the drops that are not part of the fault.

@@ -68,9 +68,9 @@ fn late_packets_are_not_called_lost() {
 /// A full listener, and samples prove that connections died of it.
 fn dead_connections() -> Finding {
     Finding {
-        cause: "ListenOverflows".into(),
+        cause: "AcceptQueueFull".into(),
         connections_died: true,
-        ..harmful("OtherDrop", Harm::Outage, "Critical")
+        ..harmful("ListenQueue", Harm::Outage, "Critical")
     }
 }
 
@@ -83,7 +83,7 @@ fn connections_that_fail_are_not_called_lost_packets() {
     );
     assert_eq!(
         outcome.top(),
-        "OtherDrop/ListenOverflows: new connections fail on 1 node, listen queue full"
+        "ListenQueue/AcceptQueueFull: new connections fail on 1 node, accept queue full"
     );
 }
 

@@ -12,7 +12,6 @@ mod routes;
 mod seldom;
 mod unmissed;
 
-pub(super) use self::queues::LISTENER;
 use super::table::Row;
 
 /// Every row; the first that matches speaks.

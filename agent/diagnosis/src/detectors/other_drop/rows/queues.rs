@@ -257,7 +257,7 @@ pub(super) const RECEIVE_BUFFER_ADVICE: &[Advice] = &[Advice::look(
     &["ss", "-A", "inet", "-anmp"],
 )];
 pub(super) const LISTENER_ADVICE: &[Advice] = &[LISTENER];
-pub(in crate::detectors::other_drop) const LISTENER: Advice = Advice::look(
+const LISTENER: Advice = Advice::look(
     "Find the listener whose Recv-Q reaches its Send-Q. Let it accept faster, or call listen() with a larger backlog; \
      net.core.somaxconn bounds it.",
     &["ss", "-ltnp"],

@@ -381,22 +381,6 @@ fn noise_of_the_same_key_is_no_part_of_a_fault() {
 }
 
 #[test]
-fn a_listener_that_accepts_nobody_is_an_outage() {
-    let of = |refused, accepted| {
-        let mut window = window(Vec::new());
-        let pod = &mut window.namespaces[1];
-        count(pod, "TcpExt.ListenOverflows", refused);
-        count(pod, "Tcp.PassiveOpens", accepted);
-        told(&window)
-    };
-    let late = (Harm::Delay, Culprit::Here, Severity::Warning);
-    assert_eq!(of(20, 4), late);
-    let nobody = (Harm::Outage, Culprit::Here, Severity::Critical);
-    assert_eq!(of(20, 0), nobody);
-    assert_eq!(of(2, 0).0, Harm::Delay);
-}
-
-#[test]
 fn a_look_at_routes_is_of_the_version_of_the_packet_that_it_names() {
     let window = dropped(
         "NOT_SPECIFIED",

@@ -7,8 +7,6 @@ use crate::{
     detectors::other_drop::{
         advice::{Advice, DESTINATION, DEVICE, SOURCE, Scope, Version},
         judge::Group,
-        listeners::ListenOverflow,
-        rows::LISTENER,
     },
     evidence::Namespace,
     finding::Remedy,
@@ -49,16 +47,6 @@ pub(in super::super) fn remedies(window: &Window<'_>, group: &Group<'_>) -> Vec<
             remedy(advice, namespace, &names)
         })
         .collect()
-}
-
-pub(in super::super) fn listen_overflow_remedy(found: &ListenOverflow<'_>) -> Remedy {
-    let nameless = Names {
-        device: None,
-        ends: Vec::new(),
-        has_v4: true,
-        has_v6: true,
-    };
-    remedy(&LISTENER, Some(found.namespace), &nameless)
 }
 
 impl Names<'_> {

@@ -1,0 +1,80 @@
+//! Connections that a listener refuses because one of its queues is full: that of connections which its program has not
+//! accepted yet, or that of handshakes which are not complete.
+//!
+//! The kernel frees most of these packets as if it had read them, so that only counters tell.
+
+mod judge;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use self::{judge::Fault, text::Words};
+use super::{
+    Detector,
+    kit::{Evidence, Need, proof, say},
+};
+use crate::{
+    Window,
+    causes::{Check, LISTEN_QUEUE},
+    finding::{Finding, Outcome, Subject, Unchecked},
+};
+
+const NEEDS: &[Need] = &[Need::part(
+    Evidence::Drops,
+    "last segments of refused handshakes",
+)];
+
+/// The `ListenQueue` check.
+pub(super) struct ListenQueue;
+
+impl Detector for ListenQueue {
+    fn check(&self) -> &'static Check {
+        &LISTEN_QUEUE
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        NEEDS
+    }
+
+    fn judge(&self, window: &Window<'_>, so_far: &Outcome) -> Outcome {
+        let mut outcome = Outcome::default();
+        for fault in judge::faults(window, so_far) {
+            outcome.extend(explained(window, &fault));
+        }
+        let unknown = judge::without_settings(window);
+        let unknown = text::without_settings(&unknown);
+        let unknown = unknown.map(|reason| Unchecked::in_part(&LISTEN_QUEUE, reason));
+        outcome.unchecked.extend(unknown);
+        // Counters and events tell that there was no room; without sockets only whose it was is not known.
+        if let Some(missing) = window
+            .inet_sockets
+            .missing()
+            .filter(|_| !outcome.findings.is_empty())
+        {
+            let reason = format!("which listener refuses connections: {missing}");
+            outcome
+                .unchecked
+                .push(Unchecked::in_part(&LISTEN_QUEUE, reason));
+        }
+        outcome
+    }
+}
+
+fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
+    let verdict = fault.assessment.verdict();
+    let words = Words { window, fault };
+    let mut finding = Finding::new(
+        fault.kind.cause(),
+        fault.assessment.clone(),
+        Subject::of_namespace(fault.namespace),
+        words.text(),
+    );
+    finding.confidence = fault.confidence;
+    fault.tally.measure(&mut finding);
+    finding.evidence = words.proofs();
+    finding.evidence.extend(proof::drops(window, &fault.tally));
+    finding.details = words.listeners();
+    finding.details.extend(say::flows(window, &fault.tally));
+    finding.remedies = words.remedies();
+    Outcome::explained(finding, fault.tally.keys.iter().map(|key| (*key, verdict)))
+}
