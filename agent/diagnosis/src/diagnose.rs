@@ -13,9 +13,8 @@ use crate::{
     explained_retransmissions,
     finding::{Confidence, Finding, FindingId, Harm, Outcome, Severity, Unchecked, Unmade},
     ledger::{self, LedgerEntry},
-    settings::Settings,
+    settings::{Settings, Unmatched},
     unseen,
-    verdict::Unmatched,
 };
 
 /// Everything that is to be said about one window.

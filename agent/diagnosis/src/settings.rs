@@ -168,6 +168,25 @@ fn compile_one(pattern: &str) -> Result<GlobMatcher, SettingsError> {
         .map_err(|error| bad(error.kind().to_string()))
 }
 
+/// The interfaces that were asked for and that the node does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unmatched {
+    /// Globs of names that were asked for; empty for every name.
+    pub include: Vec<String>,
+    /// Globs of names that were not.
+    pub exclude: Vec<String>,
+}
+
+impl Unmatched {
+    /// The globs of these settings, when no interface of the node is one that was asked for.
+    pub(crate) fn of(settings: &Settings, window: &EvidenceWindow) -> Option<Self> {
+        (!settings.any_interface_wanted(window)).then(|| Self {
+            include: settings.included().map(str::to_owned).collect(),
+            exclude: settings.excluded().map(str::to_owned).collect(),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{CHECKS, Settings, SettingsError};

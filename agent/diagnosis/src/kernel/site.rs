@@ -5,6 +5,7 @@
 //! The table is in files by layer. What a site's packets died of is said by its reason, see
 //! [`Reason`](super::Reason).
 
+mod all;
 mod bridge;
 mod device;
 mod ends;
@@ -86,7 +87,7 @@ impl Site {
 
     /// Every site.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        layer::SITES.iter().flat_map(|sites| sites.iter().copied())
+        all::SITES.iter().flat_map(|sites| sites.iter().copied())
     }
 
     /// The site that has this function's name.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Diagnosis, EvidenceWindow, Settings};
+use crate::{Diagnosis, EvidenceWindow, settings::Unmatched};
 
 /// A window shorter than this was interrupted, and nothing that it did not see is healthy.
 const SHORTEST_MS: u64 = 1_000;
@@ -36,25 +36,6 @@ pub enum Blind<'a> {
         /// The number of checks that were asked for.
         asked: usize,
     },
-}
-
-/// The interfaces that were asked for and that the node does not have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unmatched {
-    /// Globs of names that were asked for; empty for every name.
-    pub include: Vec<String>,
-    /// Globs of names that were not.
-    pub exclude: Vec<String>,
-}
-
-impl Unmatched {
-    /// The globs of these settings, when no interface of the node is one that was asked for.
-    pub(crate) fn of(settings: &Settings, window: &EvidenceWindow) -> Option<Self> {
-        (!settings.any_interface_wanted(window)).then(|| Self {
-            include: settings.included().map(str::to_owned).collect(),
-            exclude: settings.excluded().map(str::to_owned).collect(),
-        })
-    }
 }
 
 impl<'a> Blind<'a> {

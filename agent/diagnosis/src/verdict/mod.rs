@@ -11,7 +11,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use blind::{Blind, Unmatched};
+pub use crate::settings::Unmatched;
+pub use blind::Blind;
 pub use problems::Problem;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use super::{
     books::Books,
-    judge::{Fault, Kind},
+    fault::{Fault, Kind},
 };
 use crate::{
     Window,

@@ -2,6 +2,7 @@
 //! or segments that fit to no connection and that a rule drops for it.
 
 mod books;
+mod fault;
 mod invalid;
 mod judge;
 mod refused;
@@ -9,7 +10,7 @@ mod refused;
 mod tests;
 mod text;
 
-use self::{judge::Fault, text::Words};
+use self::{fault::Fault, text::Words};
 use super::{
     Detector,
     kit::{Evidence, Need, proof, say},

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     books::{Books, Entries},
-    judge::{Fault, Kind},
+    fault::{Crowd, Fault, Kind},
 };
 use crate::{
     Window,
@@ -21,15 +21,6 @@ use crate::{
 /// As many refusals tell a table that takes nobody from one that was full for a moment; as many connections to one
 /// destination tell a crowd from a race of two packets.
 const TRIES: usize = 3;
-
-/// Connections from one address of this node to one destination: they differ by their source port only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Crowd {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
-    pub(super) port: u16,
-    pub(super) protocol: u8,
-}
 
 /// The faults by which connection tracking refused packets, each with its share of the keys.
 ///

@@ -2,8 +2,8 @@
 
 use super::{
     books::Entries,
-    judge::{Fault, Kind},
-    refused::Crowd,
+    fault::Crowd,
+    fault::{Fault, Kind},
 };
 use crate::{
     Window,

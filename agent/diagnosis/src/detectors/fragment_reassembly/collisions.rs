@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    domains::Domain,
+    domain::Domain,
     fragments::{FragmentDrops, Place, Version},
 };
 use crate::{detectors::kit::Tally, evidence::Namespace};

@@ -1,8 +1,8 @@
 //! The drops of fragments, and of datagrams that were put together from them.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::collections::BTreeSet;
 
-use super::domains::Domain;
+use super::domain::{Domain, Ends};
 use crate::{
     Window,
     detectors::kit::unclaimed,
@@ -12,9 +12,6 @@ use crate::{
     packets::ip::IpPacket,
     uapi::ethertype::{ETH_P_IP, ETH_P_IPV6},
 };
-
-/// Sender and receiver of a packet.
-pub(super) type Ends = (IpAddr, IpAddr);
 
 /// A place where fragments, and what was made of them, are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

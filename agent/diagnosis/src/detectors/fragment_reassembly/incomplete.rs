@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     collisions::Collisions,
-    fragments::{Ends, FragmentDrops, Place, Version},
+    domain::Ends,
+    fragments::{FragmentDrops, Place, Version},
 };
 use crate::{
     Window,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     collisions::{Collisions, Range},
-    domains::Domain,
+    domain::Domain,
     fragments::{FragmentDrops, Place},
 };
 use crate::{

@@ -6,6 +6,7 @@
 //! Queues of IPv6 groups and link-local addresses belong to one interface (`fq_find` in reassembly.c).
 
 mod collisions;
+mod domain;
 mod domains;
 mod fragments;
 mod incomplete;

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use super::{
     collisions::{Collisions, Range},
-    domains::{Domain, Seen},
-    fragments::{Ends, FragmentDrops, Place, Version},
+    domain::{Domain, Ends, Seen},
+    fragments::{FragmentDrops, Place, Version},
     judge::{Shared, State, Unplaced},
 };
 use crate::{

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     class::{By, Carried, Class},
-    judge::Group,
+    group::Group,
     seen::{Around, is_for_group, is_within},
 };
 use crate::{

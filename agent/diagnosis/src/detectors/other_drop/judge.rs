@@ -8,8 +8,10 @@ use std::{
 
 use super::{
     class::Class,
+    group::{Drops, Group},
     harm::{self, Silent},
-    table::{self, Row, Surroundings},
+    rows,
+    table::{Row, Surroundings},
 };
 use crate::{
     Window,
@@ -17,11 +19,9 @@ use crate::{
         checksum_drop::may_have_lost_checksum,
         kit::{self, Tally, unclaimed},
     },
-    evidence::{DropCount, Link, Namespace, NetnsId, PacketSample},
-    finding::{
-        Assessment, Confidence, Culprit, Decision, Finding, Harm, Outcome, Severity, Verdict,
-    },
-    kernel::{Reason, Site, site},
+    evidence::{DropCount, NetnsId, PacketSample},
+    finding::{Assessment, Culprit, Decision, Finding, Harm, Outcome, Severity, Verdict},
+    kernel::{Reason, site},
     packets::{ip::IpPacket, protocols::is_group_only},
 };
 
@@ -32,34 +32,12 @@ const INFO_LISTED: usize = 12;
 /// counts drops, and an idle node stays far below.
 const NOT_LOSS_PER_MINUTE: u64 = 6_000;
 
-/// Drops with one cause on one device, or in one namespace where the device is not known.
-pub(super) struct Group<'a> {
-    /// The kernel's reason; the function where the kernel gives none.
-    pub(super) cause: &'a str,
-    pub(super) namespace: &'a Namespace,
-    pub(super) link: Option<&'a Link>,
-    pub(super) drops: Drops,
-}
-
 /// A group with the judgement on it.
 pub(super) struct Judged<'a> {
     pub(super) group: Group<'a>,
     pub(super) assessment: Assessment,
     /// The neighbours that do not answer, where that is the cause.
     pub(super) silent: Option<Silent>,
-}
-
-/// Drops added up, with the row of the table that speaks for them.
-#[derive(Default)]
-pub(super) struct Drops {
-    pub(super) tally: Tally,
-    pub(super) row: Option<&'static Row>,
-    /// The site of the first key.
-    pub(super) site: Option<&'static Site>,
-    /// Packets of the same keys that nobody misses; the tally is without them.
-    pub(super) noise: u64,
-    /// The urgency of a cause that too few packets were seen to exclude.
-    pub(super) at_least: Severity,
 }
 
 /// Drops that belong to no known device or namespace of this node.
@@ -86,55 +64,6 @@ pub(super) struct Leftovers<'a> {
     pub(super) nowhere: Nowhere,
     /// Drops of the whole node that nobody misses.
     unmissed: Tally,
-}
-
-impl Drops {
-    /// Adds a key of which so many packets are none of this fault's.
-    fn add_without_noise(
-        &mut self,
-        index: usize,
-        key: &DropCount,
-        row: Option<&'static Row>,
-        noise: usize,
-    ) {
-        let noise = u64::try_from(noise).unwrap_or(u64::MAX);
-        // The packets that made this row speak are no noise, whatever the count of a recording says.
-        let noise = noise.min(key.count.saturating_sub(1));
-        let rest = DropCount {
-            count: key.count - noise,
-            ..key.clone()
-        };
-        self.noise = self.noise.saturating_add(noise);
-        self.add(index, &rest, row);
-    }
-
-    fn add(&mut self, index: usize, key: &DropCount, row: Option<&'static Row>) {
-        self.site = self.site.or_else(|| key.location.site());
-        self.tally.add(index, key);
-        let rank = |row: Option<&'static Row>| row.map(|row| row.class.rank());
-        if rank(row) > rank(self.row) {
-            self.row = row;
-        }
-    }
-}
-
-impl Group<'_> {
-    pub(super) fn confidence(&self) -> Confidence {
-        match self.drops.row {
-            // The kernel log has no namespace: its line may be about another one's table.
-            Some(row) if row.is_told_by_log() => Confidence::Possible,
-            Some(_) => Confidence::Certain,
-            None => Confidence::Possible,
-        }
-    }
-
-    fn place(&self) -> (NetnsId, Option<u32>) {
-        (self.namespace.id, self.link.map(|link| link.ifindex))
-    }
-
-    fn is_of(&self, class: Class) -> bool {
-        self.drops.row.is_some_and(|row| row.class == class)
-    }
 }
 
 impl Judged<'_> {
@@ -247,7 +176,7 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
             continue;
         }
         let around = Surroundings::of(window, index, key);
-        let (link, row) = (around.link, table::lookup(key, &around));
+        let (link, row) = (around.link, rows::lookup(key, &around));
         // Announcements are sent to a group, and this node is never the only one that hears them.
         let is_announcement = key.reason == Reason::UNHANDLED_PROTO && is_group_only(key.ethertype);
         if is_announcement || row.is_some_and(|row| row.class == Class::Unmissed) {
@@ -268,7 +197,7 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
                 drops: Drops::default(),
             })
             .drops;
-        drops.add_without_noise(index, key, row, table::noise_in(key, &around));
+        drops.add_without_noise(index, key, row, rows::noise_in(key, &around));
         let unexcluded = unexcluded(window, index, key);
         drops.at_least = drops.at_least.max(unexcluded);
     }
@@ -356,7 +285,7 @@ impl<'a> Leftovers<'a> {
 /// The kernel's reason, the function where it gives none or where that tells more, or that it says neither.
 pub(super) fn cause_of(key: &DropCount) -> &str {
     match key.location.named() {
-        Some(function) if key.reason.is_unnamed() || table::is_told_by_site(key) => function,
+        Some(function) if key.reason.is_unnamed() || rows::is_told_by_site(key) => function,
         _ => key.reason.named().unwrap_or(Reason::NOT_SPECIFIED.as_str()),
     }
 }

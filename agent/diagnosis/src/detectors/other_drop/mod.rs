@@ -6,6 +6,7 @@
 
 mod advice;
 mod class;
+mod group;
 mod harm;
 mod judge;
 mod rows;
@@ -42,7 +43,7 @@ pub(in crate::detectors) fn is_refused_by_rule(
     index: usize,
     key: &DropCount,
 ) -> bool {
-    let row = table::lookup(key, &table::Surroundings::of(window, index, key));
+    let row = rows::lookup(key, &table::Surroundings::of(window, index, key));
     row.is_some_and(|row| row.class == class::Class::Decision(Decision::Rule))
 }
 

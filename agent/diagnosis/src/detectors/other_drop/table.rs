@@ -3,7 +3,6 @@
 use super::{
     advice::Advice,
     class::Class,
-    rows,
     seen::{Around, Seen},
 };
 use crate::{
@@ -15,8 +14,8 @@ use crate::{
 /// One row of the table. The first that matches a drop key speaks for it.
 #[derive(Debug)]
 pub(super) struct Row {
-    on: On,
-    when: When,
+    pub(super) on: On,
+    pub(super) when: When,
     pub(super) class: Class,
     /// The symptom with its cause, without the place; [`PACKETS`] stands for how many packets. Empty where nobody
     /// misses them: those are told as one.
@@ -105,6 +104,13 @@ impl<'a> Surroundings<'a> {
         !self.samples.is_empty() && self.samples.iter().all(|s| seen.is(s, self.around()))
     }
 
+    /// The sampled packets that are one of these.
+    pub(super) fn count(&self, seen: &[Seen]) -> usize {
+        let place = self.around();
+        let is_one = |sample: &&&PacketSample| seen.iter().any(|seen| seen.is(sample, place));
+        self.samples.iter().filter(is_one).count()
+    }
+
     fn is_not_yet_active(&self) -> bool {
         self.link.is_some_and(Link::has_no_queue)
     }
@@ -155,8 +161,33 @@ impl Row {
         matches!(self.when, When::Logged(_))
     }
 
-    fn speaks_for(&self, key: &DropCount, around: &Surroundings<'_>) -> bool {
+    /// This row speaks for the key.
+    pub(super) fn speaks_for(&self, key: &DropCount, around: &Surroundings<'_>) -> bool {
         self.on.has(key) && self.when.holds(key, around)
+    }
+
+    /// The packets of this key that nobody misses by this row, where it tells them by what was seen of each.
+    pub(super) fn noise_of(&self, key: &DropCount, around: &Surroundings<'_>) -> Option<Seen> {
+        if self.class != Class::Unmissed || !self.on.has(key) {
+            return None;
+        }
+        match self.when {
+            When::All(seen) => Some(seen),
+            When::UnreadyAndAll(seen) => {
+                (around.is_unready() || around.is_not_yet_active()).then_some(seen)
+            }
+            _ => None,
+        }
+    }
+
+    /// The site says more than the reason about these drops.
+    pub(super) fn is_of_site(&self, key: &DropCount) -> bool {
+        match (self.on, self.when) {
+            (On::At(reasons, sites), When::Always) => {
+                reasons.contains(&key.reason) && key.location.is_of_any(sites)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -198,38 +229,3 @@ impl When {
         }
     }
 }
-
-/// The row for this drop key, if the table knows it.
-pub(super) fn lookup(key: &DropCount, around: &Surroundings<'_>) -> Option<&'static Row> {
-    rows::all().find(|row| row.speaks_for(key, around))
-}
-
-/// Sampled packets of this key that nobody misses, although others of the same key are a fault: they are no part of it.
-pub(super) fn noise_in(key: &DropCount, around: &Surroundings<'_>) -> usize {
-    let noise: Vec<Seen> = rows::all()
-        .filter(|row| row.class == Class::Unmissed && row.on.has(key))
-        .filter_map(|row| match row.when {
-            When::All(seen) => Some(seen),
-            When::UnreadyAndAll(seen) => {
-                (around.is_unready() || around.is_not_yet_active()).then_some(seen)
-            }
-            _ => None,
-        })
-        .collect();
-    let place = around.around();
-    let is_noise = |sample: &&&PacketSample| noise.iter().any(|seen| seen.is(sample, place));
-    around.samples.iter().filter(is_noise).count()
-}
-
-/// The site says more than the reason about these drops.
-pub(super) fn is_told_by_site(key: &DropCount) -> bool {
-    rows::all().any(|row| match (row.on, row.when) {
-        (On::At(reasons, sites), When::Always) => {
-            reasons.contains(&key.reason) && key.location.is_of_any(sites)
-        }
-        _ => false,
-    })
-}
-
-#[cfg(test)]
-mod tests;

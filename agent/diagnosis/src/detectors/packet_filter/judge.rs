@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    rules::{self, Suspects},
+    rules::{self, Suspects, Way},
     services,
 };
 use crate::{
@@ -26,15 +26,6 @@ pub(super) enum Kind<'a> {
     Rule(Way, Suspects<'a>),
     /// kube-proxy refused packets to these services.
     Service(services::Services<'a>),
-}
-
-/// The way of packets when a rule refused them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Way {
-    /// From a program of that namespace.
-    Out,
-    /// Into the namespace or through it.
-    In,
 }
 
 /// Packets that were refused in one namespace.

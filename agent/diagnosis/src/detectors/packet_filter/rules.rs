@@ -1,6 +1,6 @@
 //! The rules that can have refused packets.
 
-use super::{judge::Way, services};
+use super::services;
 use crate::{
     evidence::{DropCount, FilterBackend, FilterFamily, FilterHook, FilterRule, PacketFilter},
     kernel::site,
@@ -9,6 +9,15 @@ use crate::{
 
 /// As many rules are named.
 const MOST_NAMED: usize = 5;
+
+/// The way of packets when a rule refused them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Way {
+    /// From a program of that namespace.
+    Out,
+    /// Into the namespace or through it.
+    In,
+}
 
 /// The rules that refused packets, or those of which one did.
 #[derive(Debug, Default, PartialEq)]

@@ -1,8 +1,8 @@
 //! The words of the check.
 
 use super::{
-    judge::{Kind, Refusal, Way},
-    rules::Suspects,
+    judge::{Kind, Refusal},
+    rules::{Suspects, Way},
     services::Services,
 };
 use crate::{

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::users::Users;
+use super::users::{Users, is_internal};
 use crate::{
     Window,
     causes::{BRIDGE_PORT, Cause, OPEN_VSWITCH_PORT},
@@ -108,11 +108,6 @@ impl<'a> Group<'a> {
 fn is_guest(port: &Port<'_>) -> bool {
     let kind = port.link.kind.as_ref();
     kind.is_some_and(|kind| GUEST_KINDS.contains(kind)) || is_internal(port.link)
-}
-
-/// A device that Open vSwitch made, one for each of its bridges as a rule.
-pub(super) fn is_internal(link: &Link) -> bool {
-    link.kind == Some(LinkKind::OpenVSwitch)
 }
 
 /// The datapath that a device of Open vSwitch is told with. netlink has the datapath of no such device, so all of a

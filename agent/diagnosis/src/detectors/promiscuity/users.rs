@@ -3,10 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{
-    doubts::{Doubt, doubts},
-    ports,
-};
+use super::doubts::{Doubt, doubts};
 use crate::{
     Window,
     evidence::{Link, LinkKind, MembershipKind, PacketSocket},
@@ -52,7 +49,7 @@ impl<'a> Users<'a> {
         let mut users = Self {
             requested: link.promiscuity_requested(),
             open_vswitch: open_vswitch_of(window, link),
-            open_vswitch_internal: ports::is_internal(link),
+            open_vswitch_internal: is_internal(link),
             passthru: passthru_on(window, link),
             unicast_filter: link.unicast_promiscuous == Some(true),
             sockets: sockets_on(window, link, MembershipKind::Promiscuous),
@@ -138,7 +135,7 @@ fn open_vswitch_of<'a>(window: &'a Window<'_>, link: &'a Link) -> Option<&'a Lin
     window
         .topology
         .master(link)
-        .filter(|master| is_port || ports::is_internal(master))
+        .filter(|master| is_port || is_internal(master))
 }
 
 /// `macvlan_open` raises the lower device's promiscuity once for a passthru device that is up, unless it was made with
@@ -207,4 +204,9 @@ fn is_inactive_slave(slave: &Link, bond: &Link) -> bool {
         && settings
             .active_slave
             .is_some_and(|active| active != slave.ifindex)
+}
+
+/// A device that Open vSwitch made, one for each of its bridges as a rule.
+pub(super) fn is_internal(link: &Link) -> bool {
+    link.kind == Some(LinkKind::OpenVSwitch)
 }

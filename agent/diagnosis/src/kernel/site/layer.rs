@@ -1,6 +1,4 @@
-//! The layers of the stack, and the sites of each.
-
-use super::{Site, bridge, device, fragments, ip, netfilter, socket, tcp, udp};
+//! The layers of the stack.
 
 /// The part of the stack that a site is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +20,3 @@ pub enum Layer {
     /// Sockets of every kind, and their queues.
     Socket,
 }
-
-pub(super) static SITES: [&[&Site]; 8] = [
-    device::SITES,
-    bridge::SITES,
-    ip::SITES,
-    fragments::SITES,
-    netfilter::SITES,
-    tcp::SITES,
-    udp::SITES,
-    socket::SITES,
-];

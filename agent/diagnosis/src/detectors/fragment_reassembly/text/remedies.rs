@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, net::IpAddr};
 use crate::{
     Window,
     detectors::fragment_reassembly::{
-        fragments::{Ends, Version},
+        domain::Ends,
+        fragments::Version,
         incomplete::Incomplete,
         judge::{Shared, State},
     },

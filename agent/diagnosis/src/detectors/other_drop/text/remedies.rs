@@ -6,7 +6,7 @@ use crate::{
     Window,
     detectors::other_drop::{
         advice::{Advice, DESTINATION, DEVICE, SOURCE, Scope, Version},
-        judge::Group,
+        group::Group,
     },
     evidence::Namespace,
     finding::Remedy,

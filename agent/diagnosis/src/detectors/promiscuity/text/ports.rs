@@ -6,7 +6,10 @@ use crate::{
     causes::OPEN_VSWITCH_PORT,
     detectors::{
         kit::say,
-        promiscuity::ports::{Group, Port, is_internal, opened_filters},
+        promiscuity::{
+            ports::{Group, Port, opened_filters},
+            users::is_internal,
+        },
     },
     evidence::Link,
     finding::{Confidence, Proof, Remedy, Text},

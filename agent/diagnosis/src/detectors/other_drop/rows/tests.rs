@@ -4,11 +4,12 @@ mod noise;
 
 use std::collections::BTreeSet;
 
-use super::{On, PACKETS, Surroundings, When, lookup, rows};
+use super::{all, lookup};
 use crate::{
     detectors::other_drop::{
         advice::{DEVICE, Scope},
         class::{By, Class},
+        table::{On, PACKETS, Surroundings, When},
     },
     evidence::{DropCount, KernelLogLine, Link, Namespace, PacketSample},
     finding::{Culprit, Decision},
@@ -87,7 +88,7 @@ fn counted(counters: &[(&str, u64)]) -> Namespace {
 #[test]
 fn no_reason_and_no_location_has_two_rows() {
     let mut seen = BTreeSet::new();
-    for row in rows::all().filter(|row| matches!(row.when, When::Always)) {
+    for row in all().filter(|row| matches!(row.when, When::Always)) {
         let words: Vec<&str> = match row.on {
             On::Reasons(reasons) => reasons.iter().map(Reason::as_str).collect(),
             On::Sites(sites) => {
@@ -114,7 +115,7 @@ fn each_reason_of_each_recorded_kernel_has_a_meaning() {
 
 #[test]
 fn a_row_is_of_the_class_that_its_sites_tell() {
-    for row in rows::all() {
+    for row in all() {
         let On::Sites(sites) = row.on else {
             continue;
         };
@@ -135,7 +136,7 @@ fn a_row_is_of_the_class_that_its_sites_tell() {
 
 #[test]
 fn words_and_advice_are_whole() {
-    for row in rows::all() {
+    for row in all() {
         if row.class == Class::Unmissed {
             assert!(row.symptom.is_empty() && row.advice.is_empty());
             continue;
@@ -156,7 +157,7 @@ fn words_and_advice_are_whole() {
 
 #[test]
 fn no_command_changes_anything() {
-    for row in rows::all() {
+    for row in all() {
         for advice in row.advice {
             let changes = ["-w", "set", "add", "del", "replace", "change"];
             let word = advice.command.iter().find(|word| changes.contains(word));
