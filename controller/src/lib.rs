@@ -57,3 +57,4 @@ mod testing;
 mod versions;
 mod wake;
 mod watch;
+mod watches;

@@ -22,7 +22,8 @@ use crate::{
     passes::{Controller, HANGS_AFTER, requests},
     report,
     run::{moment::Moments, time::RunningTime},
-    stores::{Queues, Stores},
+    wake::Queues,
+    watches,
 };
 
 /// Reports of many nodes arrive within seconds; a diagnosis rolls them up together instead of each on its own.
@@ -182,7 +183,7 @@ impl Work {
         } = self;
         let tracker = TaskTracker::new();
         health.lacks("caches", "the first lists are not read yet");
-        let (stores, queues) = Stores::start(&client, &time, &health, &tracker, &shutdown);
+        let (stores, queues) = watches::start(&client, &time, &health, &tracker, &shutdown);
         let moments = Arc::new(Moments::new(time.clone()));
         fleet.count_from(&stores);
         tokio::select! {

@@ -1,26 +1,13 @@
-//! Watches: a cached copy of every object the controllers look at, and the queues that changes wake them through.
+//! A cached copy of every object that the controllers look at.
 
-use futures::channel::mpsc;
 use k8s_openapi::api::core::v1::{Node, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo};
 use kube::{
-    Client,
     api::ObjectMeta,
-    runtime::{
-        controller::ReconcileRequest,
-        reflector::{self, Store, store::WriterDropped},
-    },
+    runtime::reflector::{Store, store::WriterDropped},
 };
 use netdiag_crds::{NodeNetDiagnosis, NodeNetReport};
-use netdiag_telemetry::health::Health;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{
-    heartbeats::Heartbeats,
-    run::time::RunningTime,
-    stored_report::shrink::shrink,
-    wake::{DiagnosisChanges, NodeChanges, ReportChanges, Waker},
-    watch::Watch,
-};
+use crate::heartbeats::Heartbeats;
 
 /// Read side of the caches.
 #[derive(Clone, Debug)]
@@ -35,69 +22,7 @@ pub struct Stores {
     pub heartbeats: Heartbeats,
 }
 
-/// Wakers of the two controllers. They end when the watches do.
-pub struct Queues {
-    /// For the diagnosis controller.
-    pub diagnoses: mpsc::UnboundedReceiver<ReconcileRequest<NodeNetDiagnosis>>,
-    /// For the report controller, which is keyed by node.
-    pub nodes: mpsc::UnboundedReceiver<ReconcileRequest<Node>>,
-}
-
 impl Stores {
-    /// Starts the watches on `tracker`; they end with `shutdown`.
-    pub fn start(
-        client: &Client,
-        time: &RunningTime,
-        health: &Health,
-        tracker: &TaskTracker,
-        shutdown: &CancellationToken,
-    ) -> (Self, Queues) {
-        let (nodes, node_writer) = reflector::store();
-        let (reports, report_writer) = reflector::store();
-        let (diagnoses, diagnosis_writer) = reflector::store();
-        let stores = Self {
-            nodes,
-            reports,
-            diagnoses,
-            heartbeats: Heartbeats::new(time.clone()),
-        };
-        let (waker, queues) = Waker::new(stores.clone());
-
-        let nodes = Watch {
-            name: "watch of Node",
-            client,
-            time,
-            health,
-            writer: node_writer,
-            tidy: shrink_node,
-        };
-        let mut changes = NodeChanges::new(&waker);
-        nodes.spawn(tracker, shutdown, move |node| changes.changed(node));
-        let reports = Watch {
-            name: "watch of NodeNetReport",
-            client,
-            time,
-            health,
-            writer: report_writer,
-            tidy: shrink,
-        };
-        let mut changes = ReportChanges::new(&waker);
-        reports.spawn(tracker, shutdown, move |report| changes.changed(report));
-        let diagnoses = Watch {
-            name: "watch of NodeNetDiagnosis",
-            client,
-            time,
-            health,
-            writer: diagnosis_writer,
-            tidy: |diagnosis: &mut NodeNetDiagnosis| diagnosis.metadata.managed_fields = None,
-        };
-        let mut changes = DiagnosisChanges::new(&waker);
-        diagnoses.spawn(tracker, shutdown, move |diagnosis| {
-            changes.changed(diagnosis);
-        });
-        (stores, queues)
-    }
-
     /// Waits until every cache holds the whole first list. Deciding on less would take what is not yet listed for
     /// deleted.
     ///

@@ -25,8 +25,16 @@ use crate::{
     report::labels,
     run::{self, Run, selection::Selected},
     stored_report::{has_ended, served_diagnoses},
-    stores::{Queues, Stores},
+    stores::Stores,
 };
+
+/// Wakers of the two controllers. They end when the watches do.
+pub struct Queues {
+    /// For the diagnosis controller.
+    pub diagnoses: mpsc::UnboundedReceiver<ReconcileRequest<NodeNetDiagnosis>>,
+    /// For the report controller, which is keyed by node.
+    pub nodes: mpsc::UnboundedReceiver<ReconcileRequest<Node>>,
+}
 
 /// Turns changes into requests to reconcile.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use kube::{KubeSchema, core::Rule};
 use serde::{Deserialize, Serialize};
 
-use crate::{limits, schema::rule};
+use crate::{limits, rule::rule};
 
 /// Interfaces of the node's own network namespace by name; absent: every interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]

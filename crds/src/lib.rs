@@ -15,6 +15,7 @@ pub mod limits;
 pub mod managers;
 pub mod reference;
 pub mod report;
+mod rule;
 pub mod schema;
 pub mod selector;
 pub mod severity;

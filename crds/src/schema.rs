@@ -3,7 +3,7 @@
 use std::io;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{CustomResourceExt, core::Rule};
+use kube::CustomResourceExt;
 use serde_json::Value;
 
 use crate::{NodeNetDiagnosis, NodeNetReport};
@@ -68,11 +68,6 @@ fn write_whole_numbers(value: &mut Value) {
         }
         _ => {}
     }
-}
-
-/// A CEL rule with the message that a person gets who breaks it: it names the field and what is allowed.
-pub(crate) fn rule(rule: &str, message: &str) -> Rule {
-    Rule::new(rule).message(message)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use kube::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{limits, schema::rule};
+use crate::{limits, rule::rule};
 
 /// Nodes by their labels; every term must match. The shape is that of a Kubernetes LabelSelector.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]

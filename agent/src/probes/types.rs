@@ -1,6 +1,6 @@
 //! Layout of a kernel's structures, as probes ask for it.
 
-use super::btf::Error;
+use super::btf::error::Error;
 
 /// The place of a member in its structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use kube::ResourceExt;
 use netdiag_crds::{NodeNetReport, conditions};
 
 use super::{
-    judge::{Statement, unread},
     seen::Seen,
+    statement::{Statement, unread},
 };
 use crate::{
     cli::CheckArgs,

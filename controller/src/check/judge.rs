@@ -1,71 +1,17 @@
 //! The meaning of an installation's objects. Pure.
 
-use std::fmt;
-
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace};
 
 use super::{
     agents,
-    seen::{LookError, Seen},
+    seen::Seen,
+    statement::{Statement, unread},
 };
 use crate::cli::CheckArgs;
 
 /// The label by which a namespace says which pods it takes:
 /// <https://kubernetes.io/docs/concepts/security/pod-security-admission/>.
 const ENFORCED: &str = "pod-security.kubernetes.io/enforce";
-
-/// The state of something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// As it should be.
-    Well,
-    /// Worth knowing, and no reason to fail.
-    Note,
-    /// To be fixed.
-    Wrong,
-}
-
-/// A sentence about the installation.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Statement {
-    /// Its state.
-    pub verdict: Verdict,
-    /// For people.
-    pub text: String,
-}
-
-impl Statement {
-    /// As it should be.
-    pub fn well(text: impl Into<String>) -> Self {
-        Self::new(Verdict::Well, text)
-    }
-
-    /// Worth knowing.
-    pub fn note(text: impl Into<String>) -> Self {
-        Self::new(Verdict::Note, text)
-    }
-
-    /// To be fixed.
-    pub fn wrong(text: impl Into<String>) -> Self {
-        Self::new(Verdict::Wrong, text)
-    }
-
-    fn new(verdict: Verdict, text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { verdict, text }
-    }
-}
-
-impl fmt::Display for Statement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = match self.verdict {
-            Verdict::Well => "ok",
-            Verdict::Note => "note",
-            Verdict::Wrong => "WRONG",
-        };
-        write!(f, "{word:<6} {}", self.text)
-    }
-}
 
 /// All that is to be said, in the order in which things depend on each other.
 pub fn judge(seen: &Seen, args: &CheckArgs) -> Vec<Statement> {
@@ -76,11 +22,6 @@ pub fn judge(seen: &Seen, args: &CheckArgs) -> Vec<Statement> {
     ];
     statements.extend(agents::agents(seen, args));
     statements
-}
-
-/// The same sentence for whatever could not be looked at.
-pub fn unread(what: &str, error: &LookError) -> Statement {
-    Statement::wrong(format!("{what} cannot be read: {error}"))
 }
 
 fn kinds(seen: &Seen) -> Statement {

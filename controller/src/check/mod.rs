@@ -6,6 +6,7 @@
 mod agents;
 mod judge;
 mod seen;
+mod statement;
 
 use std::{
     io::{self, Write},
@@ -16,8 +17,9 @@ use netdiag_client::connect::{self, client, config};
 use tokio::time::{Instant, sleep};
 
 use crate::cli::CheckArgs;
-use judge::{Statement, Verdict, judge};
+use judge::judge;
 use seen::Seen;
+use statement::{Statement, Verdict};
 
 /// Time between two looks while something is still wrong.
 const AGAIN: Duration = Duration::from_secs(2);

@@ -6,8 +6,6 @@ use netdiag_crds::{
     severity::Severity,
 };
 
-use super::sentences::{outage, suffered};
-
 /// Stands for the words for an outage.
 const OUTAGE: &str = "{outage}";
 
@@ -126,6 +124,27 @@ pub fn cut(text: &str, most: usize) -> String {
     let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
     cut.push('…');
     cut
+}
+
+/// The suffering of an affected node.
+pub fn suffered(suffering: Suffering) -> &'static str {
+    match suffering.harm {
+        Harm::Outage => outage(suffering),
+        Harm::Loss => "packets lost",
+        Harm::Delay => "packets late",
+        Harm::Cost => "slower than it must be",
+        // A newer agent's harm, or one that contradicts its own severity.
+        Harm::Unknown => "harm not known",
+        Harm::None => "something to act on",
+    }
+}
+
+/// The words for an outage: dead connections are called so only where they are proved.
+pub fn outage(suffering: Suffering) -> &'static str {
+    match suffering.connections_died {
+        true => "connections fail",
+        false => "packets do not get through",
+    }
 }
 
 #[cfg(test)]

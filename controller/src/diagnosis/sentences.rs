@@ -1,12 +1,12 @@
 //! Sentences about what the nodes suffer: worded from harm, never from a severity or a counter. Decides nothing.
 
-use netdiag_crds::harm::{Harm, Suffering};
+use netdiag_crds::harm::Harm;
 
 use super::{
     asked::Asked,
     loose::Packets,
     outcome::Outcome,
-    phrase::nodes,
+    phrase::{nodes, suffered},
     standing::{Share, Standing, Standings},
 };
 
@@ -77,27 +77,6 @@ fn affected(standings: &Standings<'_>) -> String {
         clauses.push(format!("{} on {on}", suffered(suffering)));
     }
     clauses.join(", ")
-}
-
-/// The suffering of an affected node.
-pub fn suffered(suffering: Suffering) -> &'static str {
-    match suffering.harm {
-        Harm::Outage => outage(suffering),
-        Harm::Loss => "packets lost",
-        Harm::Delay => "packets late",
-        Harm::Cost => "slower than it must be",
-        // A newer agent's harm, or one that contradicts its own severity.
-        Harm::Unknown => "harm not known",
-        Harm::None => "something to act on",
-    }
-}
-
-/// The words for an outage: dead connections are called so only where they are proved.
-pub fn outage(suffering: Suffering) -> &'static str {
-    match suffering.connections_died {
-        true => "connections fail",
-        false => "packets do not get through",
-    }
 }
 
 /// Loss, delay or an outage that asks for no act.

@@ -3,16 +3,13 @@
 //! aya cannot relocate field accesses of programs written in Rust, so the agent looks every offset up here and hands
 //! it to the programs as a constant. A look-up walks the whole table, so look all offsets up once and keep those.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    fs, io,
-    os::fd::AsRawFd as _,
-    path::{Path, PathBuf},
-};
+pub(crate) mod error;
+
+use std::{cell::RefCell, collections::HashMap, fs, io, os::fd::AsRawFd as _, path::Path};
 
 use btf_rs::{Backend, Btf, BtfType, FuncProto, Type};
 
+pub(crate) use self::error::Error;
 use super::{
     system,
     types::{Member, Types},
@@ -23,33 +20,6 @@ const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 /// The greatest depth to which structures are searched and types followed; real ones stay far below.
 const MAX_DEPTH: usize = 16;
-
-/// Why the layout of a structure is unknown.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(
-        "failed to find type information at {path:?}: the kernel was built without CONFIG_DEBUG_INFO_BTF"
-    )]
-    Missing { path: PathBuf },
-    #[error("failed to read the kernel's type information at {path:?}")]
-    Read { path: PathBuf, source: io::Error },
-    #[error("failed to parse the kernel's type information at {path:?}")]
-    Parse {
-        path: PathBuf,
-        source: btf_rs::Error,
-    },
-    #[error("failed to find {structure}.{path} in the kernel's type information")]
-    NoMember { structure: String, path: String },
-}
-
-impl Error {
-    pub(super) fn no_member(structure: &str, path: &str) -> Self {
-        Self::NoMember {
-            structure: structure.to_owned(),
-            path: path.to_owned(),
-        }
-    }
-}
 
 /// Type information of the running kernel.
 pub(crate) struct KernelTypes {

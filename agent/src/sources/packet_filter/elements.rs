@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use netdiag_diagnosis::evidence::{FilterVerdict, RefusedPort};
 
 use super::{
-    expressions::{Verdict, user_comment, verdict},
-    nftables::terminated,
+    expressions::{Verdict, terminated, user_comment, verdict},
     socket::{Failure, FilterSocket},
 };
 use crate::sources::attributes::{Attribute, array, attributes, push};

@@ -173,6 +173,11 @@ pub(super) fn be64(value: &[u8]) -> Option<u64> {
     array(value, 0).map(u64::from_be_bytes)
 }
 
+/// A text as the kernel takes one.
+pub(super) fn terminated(text: &str) -> Vec<u8> {
+    [text.as_bytes(), &[0]].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

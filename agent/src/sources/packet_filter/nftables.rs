@@ -9,7 +9,7 @@ use netdiag_diagnosis::evidence::{
 use super::{
     Rules,
     elements::{self, Map},
-    expressions::{self, Rule, Verdict, be32, be64, text},
+    expressions::{self, Rule, Verdict, be32, be64, terminated, text},
     socket::{Failure, FilterSocket},
 };
 use crate::sources::attributes::{attributes, push};
@@ -240,8 +240,4 @@ fn hook_of(family: FilterFamily, number: u32) -> Option<FilterHook> {
         _ => &[Prerouting, Input, Forward, Output, Postrouting, Ingress],
     };
     hooks.get(usize::try_from(number).ok()?).copied()
-}
-
-pub(super) fn terminated(name: &str) -> Vec<u8> {
-    [name.as_bytes(), &[0]].concat()
 }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::check::statement::Verdict;
 use crate::testing::{ReportBuilder, at, node, unready_node};
 
 fn object<T: DeserializeOwned>(value: Value) -> T {
