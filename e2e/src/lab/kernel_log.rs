@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
-use super::Node;
+use super::HostRoot;
 
 /// A read of the device returns one record. A file keeps none apart, so each record is as long as what the agent asks
 /// for at a time, which is the longest that the kernel has.
@@ -21,9 +21,9 @@ pub struct KernelLog {
 }
 
 impl KernelLog {
-    /// An empty log in the node's file system.
-    pub fn new(node: &Node) -> Result<Self> {
-        let file = node.host().path().join("kmsg");
+    /// An empty log in a node's file system.
+    pub fn new(host: &HostRoot) -> Result<Self> {
+        let file = host.path().join("kmsg");
         File::create(&file).with_context(|| format!("failed to create {}", file.display()))?;
         Ok(Self {
             file,

@@ -15,7 +15,7 @@ const WARNING: u32 = 4;
 pub fn complaints_and_look_alikes(harness: &Harness) -> Result<()> {
     let watched = |print: fn(&KernelLog) -> Result<()>| {
         let node = Node::new("driver-messages")?;
-        let log = KernelLog::new(&node)?;
+        let log = KernelLog::new(node.host())?;
         let watch = node.watch_log(&log, 2)?;
         print(&log)?;
         harness.conclude(watch, 0)
@@ -31,7 +31,7 @@ pub fn every_drivers_complaint(harness: &Harness) -> Result<()> {
     let node = Node::new("driver-messages")?;
     let segment = Segment::new(&node)?;
     segment.plug("eth1")?;
-    let log = KernelLog::new(&node)?;
+    let log = KernelLog::new(node.host())?;
     let watch = node.watch_log(&log, 3)?;
     driver_messages::complain(&log, 3)?;
     // The one NIC here, as its driver would name it.

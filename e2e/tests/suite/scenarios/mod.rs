@@ -3,6 +3,7 @@
 //! Two harnesses play them: `live` on the running kernel through a control plane, `kernels` in guests without a
 //! cluster. [`registry`] lists the scenarios, and each module holds the plays and the expectations of its group.
 
+mod agent;
 mod bonds;
 mod bridges;
 mod checksums;
@@ -31,9 +32,10 @@ use anyhow::Result;
 
 use crate::outcome::{Outcome, claims_loss};
 
+pub use agent::{Agent, Outlived};
 pub use registry::ALL;
 pub(crate) use registry::for_each_scenario;
-pub use stage::{Agent, Harness, Outlived};
+pub use stage::Harness;
 
 /// A fault or a healthy look-alike, with what is expected of a diagnosis.
 pub struct Scenario {

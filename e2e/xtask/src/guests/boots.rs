@@ -1,7 +1,7 @@
 //! Spreads the scenarios over boots, some side by side, and puts together what each kernel showed.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,26 +11,14 @@ use anyhow::Result;
 use super::exchange::Exchange;
 use super::machine::{Ended, Guest};
 use super::results::{Results, Verdict};
+use super::run::Run;
 use super::{Kernel, Outcome, Plan};
-use crate::setup::Images;
 use crate::slow;
-use crate::workspace::Workspace;
 
 /// Guests side by side. Each emulates one processor, and sleeps through most of a window.
 const AT_ONCE: usize = 4;
 /// Scenarios of one boot: enough that booting is a small part, few enough that all guests stay busy until the end.
 const PER_BOOT: usize = 7;
-
-/// The part that every boot of a run has in common.
-pub struct Run<'a> {
-    pub workspace: &'a Workspace,
-    pub images: &'a Images<'a>,
-    /// The image with the programs under test.
-    pub programs: &'a Path,
-    pub folder: &'a Path,
-    /// The time at which the whole run must have ended.
-    pub deadline: Instant,
-}
 
 /// Scenarios that wait for a boot of their kernel.
 struct Waiting {

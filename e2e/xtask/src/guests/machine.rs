@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::boots::Run;
 use super::kernel::Kernel;
 use super::results::Results;
+use super::run::Run;
 use crate::job::Job;
 use crate::slow;
 

@@ -7,9 +7,11 @@ mod exchange;
 mod here;
 mod kernel;
 mod machine;
+mod measures;
 mod programs;
 mod recordings;
 mod results;
+mod run;
 mod score;
 mod table;
 
@@ -28,8 +30,8 @@ use crate::slow::{self, Slow};
 use crate::table::Row;
 use crate::tests_output::Counts;
 use crate::workspace::Workspace;
-use boots::Run;
 use results::{Results, Verdict};
+use run::Run;
 use table::Table;
 
 pub use kernel::Kernel;

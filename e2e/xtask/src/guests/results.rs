@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::score::Measures;
+use super::measures::Measures;
 
 /// The end of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::setup::{Need, Step, cache, control_plane};
+use crate::setup::{Need, Step, cache, control_plane, kubernetes};
 use crate::workspace::Workspace;
 
 const PROGRAMS: [&str; 4] = [
@@ -30,11 +30,7 @@ pub const BINARIES: Step = Step {
     present: |workspace| folder(workspace).is_ok_and(|folder| folder.exists()),
     commands: |workspace| {
         let output = cache::unfinished(&folder(workspace)?);
-        Ok(vec![control_plane::go_build(
-            workspace,
-            &packages(),
-            &output,
-        )])
+        Ok(vec![kubernetes::go_build(workspace, &packages(), &output)])
     },
     finish: |workspace| {
         let finished = folder(workspace)?;

@@ -1,13 +1,12 @@
-//! etcd, kube-apiserver, kubectl and helm: those that are there, else built once from Go modules.
+//! etcd, kube-apiserver, kubectl and helm: those that are there, else those that were built.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Need, Step, cache, golang};
+use super::cache;
 use crate::machine::{on_path, output_of, version_in};
 use crate::workspace::Workspace;
 
@@ -18,47 +17,12 @@ const HELM_VERSION: &str = "v3.20.2";
 /// Validation rules of custom resources are stable, and cheap enough, from here on.
 const MINIMUM: (u32, u32) = (1, 30);
 /// Package paths; the last path element becomes the file's name, so etcd comes out as `server`.
-const PACKAGES: [&str; 4] = [
+pub const PACKAGES: [&str; 4] = [
     "k8s.io/kubernetes/cmd/kube-apiserver",
     "k8s.io/kubernetes/cmd/kubectl",
     "go.etcd.io/etcd/server/v3",
     "helm.sh/helm/v3/cmd/helm",
 ];
-
-pub const BINARIES: Step = Step {
-    name: "control plane",
-    need: Need::ControlPlane,
-    purpose: "a private Kubernetes API server and Helm, built once (4 minutes on two idle cores) and kept in the cache",
-    obstacle: |_| None,
-    present: is_present,
-    commands: |workspace| {
-        let output = cache::unfinished(&folder(workspace)?);
-        Ok(vec![go_build(
-            workspace,
-            &PACKAGES.map(str::to_owned),
-            &output,
-        )])
-    },
-    finish: |workspace| {
-        let finished = folder(workspace)?;
-        let built = cache::unfinished(&finished);
-        fs::rename(built.join("server"), built.join("etcd")).context("failed to name etcd")?;
-        cache::finish(&finished, has_programs)
-    },
-};
-
-/// The command that builds these packages of the Go module into a folder.
-pub fn go_build(workspace: &Workspace, packages: &[String], output: &Path) -> Command {
-    // Before the Go step ran, this is the command that it will be.
-    let go = golang::go(workspace).unwrap_or_else(|| PathBuf::from("go"));
-    let mut build = workspace.command(go);
-    build.current_dir(workspace.root.join("e2e/kubernetes"));
-    build.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
-    build.args(["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags"]);
-    build.arg(linker_flags()).arg("-o").arg(output.join("")); // ends in a slash, so go makes the folder
-    build.args(packages);
-    build
-}
 
 /// The folder to give as KUBEBUILDER_ASSETS; nothing where PATH has all programs.
 pub fn assets(workspace: &Workspace) -> Result<Option<PathBuf>> {
@@ -85,7 +49,8 @@ fn given() -> Option<PathBuf> {
     has_programs(&folder).then_some(folder)
 }
 
-fn has_programs(folder: &Path) -> bool {
+/// True if the folder has them all.
+pub fn has_programs(folder: &Path) -> bool {
     let mut programs = PROGRAMS.iter();
     programs.all(|program| folder.join(program).is_file())
 }
@@ -97,7 +62,8 @@ fn on_path_and_new_enough(workspace: &Workspace) -> bool {
             .is_some_and(|version| version >= MINIMUM)
 }
 
-fn folder(workspace: &Workspace) -> Result<PathBuf> {
+/// The cache's folder of those that are built here.
+pub fn folder(workspace: &Workspace) -> Result<PathBuf> {
     cached(workspace, "kubernetes", &PACKAGES.map(str::to_owned))
 }
 
@@ -115,7 +81,7 @@ pub fn cached(workspace: &Workspace, name: &str, packages: &[String]) -> Result<
 }
 
 /// Built as modules, the programs would not know their version, and clients compare it.
-fn linker_flags() -> String {
+pub fn linker_flags() -> String {
     let (major, minor) = version_in(VERSION).unwrap_or_default();
     let mut flags = String::from("-s -w");
     for package in [

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::packages::{apt_install, apt_obstacle};
-use super::{Need, Step, nothing};
+use super::step::{Need, Step, nothing};
 use crate::machine::{output_of, version_in};
 use crate::workspace::Workspace;
 

@@ -10,7 +10,9 @@ mod ebpf;
 mod golang;
 mod guest_kernel;
 mod guests;
+pub mod kubernetes;
 pub mod packages;
+mod step;
 
 use std::io::{Write, stderr, stdin};
 use std::path::Path;
@@ -29,52 +31,16 @@ use crate::workspace::Workspace;
 pub use control_plane::assets;
 pub use ebpf::ready as ebpf_ready;
 pub use guests::{Images, images, make_kernel};
+pub use step::{Need, Step};
 
 /// The longest step compiles the control plane: 4 minutes on two idle cores, half an hour on busy ones.
 const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
-
-/// The use for which a step is needed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Need {
-    /// Building the agent with its eBPF programs.
-    Ebpf,
-    /// Making faults in network namespaces.
-    Namespaces,
-    /// A private etcd and kube-apiserver.
-    ControlPlane,
-    /// Booting other kernels.
-    Guests,
-    /// Running real nodes.
-    Nodes,
-    /// Building images.
-    Images,
-    /// Compiling what is in them without a registry.
-    ImageBase,
-    /// Running programs for arm64.
-    Arm64,
-}
-
-/// One thing to set up.
-pub struct Step {
-    pub name: &'static str,
-    pub need: Need,
-    /// The purpose, in words for people.
-    pub purpose: &'static str,
-    /// Why this machine cannot do it, and what to install by hand.
-    pub obstacle: fn(&Machine) -> Option<String>,
-    /// It is there, and new enough.
-    pub present: fn(&Workspace) -> bool,
-    /// The commands that set it up, to be shown and then run in this order.
-    pub commands: fn(&Workspace) -> Result<Vec<Command>>,
-    /// The work that is left after the commands, without a command of its own.
-    pub finish: fn(&Workspace) -> Result<()>,
-}
 
 /// The compiler of Kubernetes' programs. It comes first, because it may be a package, and packages are installed by one
 /// program at a time.
 const GO: [&Step; 1] = [&golang::GO];
 /// The steps that this compiler compiles, beside all the rest.
-const COMPILED_BY_GO: [&Step; 2] = [&control_plane::BINARIES, &node_programs::BINARIES];
+const COMPILED_BY_GO: [&Step; 2] = [&kubernetes::BINARIES, &node_programs::BINARIES];
 const PACKAGES: [&Step; 6] = [
     &packages::NETWORK_TOOLS,
     &ebpf::PACKAGES,
@@ -315,9 +281,4 @@ fn shown(command: &Command) -> String {
             false => word,
         });
     settings.chain(words).collect::<Vec<_>>().join(" ")
-}
-
-/// For steps that have nothing left to do.
-fn nothing(_: &Workspace) -> Result<()> {
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Need, Step, nothing};
+use super::step::{Need, Step, nothing};
 use crate::machine::{Machine, on_path};
 use crate::workspace::Workspace;
 
