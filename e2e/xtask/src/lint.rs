@@ -1,6 +1,9 @@
-//! Formatting, English and clippy, with warnings as errors.
+//! Formatting, English, circles of imports and clippy, with warnings as errors.
 
+mod cycles;
 mod english;
+mod files;
+mod modules;
 mod prose;
 
 use std::process::{Command, ExitCode};
@@ -23,6 +26,8 @@ pub enum Check {
     Fmt,
     /// Words and doc comments
     English,
+    /// Files that import each other
+    Cycles,
     /// clippy on all targets
     Clippy,
 }
@@ -42,7 +47,7 @@ pub struct Judged {
 }
 
 impl Check {
-    pub const ALL: [Self; 3] = [Self::Fmt, Self::English, Self::Clippy];
+    pub const ALL: [Self; 4] = [Self::Fmt, Self::English, Self::Cycles, Self::Clippy];
 
     /// Runs it. `ebpf` must be what the build was told.
     pub fn run(self, workspace: &Workspace, ebpf: bool) -> Result<Judged> {
@@ -52,7 +57,8 @@ impl Check {
                 fmt.args(["fmt", "--all", "--check"]);
                 run_program(workspace, "fmt", fmt)
             }
-            Self::English => run_english(workspace),
+            Self::English => judged("english", || english::check_folder(&workspace.root)),
+            Self::Cycles => judged("cycles", || cycles::check_folder(&workspace.root)),
             Self::Clippy => {
                 let mut clippy = workspace.cargo();
                 clippy.args(["clippy", "--workspace", "--exclude", "netdiag-ebpf"]);
@@ -73,11 +79,11 @@ fn run_program(workspace: &Workspace, name: &'static str, command: Command) -> R
     })
 }
 
-fn run_english(workspace: &Workspace) -> Result<Judged> {
+fn judged(name: &'static str, check: impl FnOnce() -> Result<Vec<String>>) -> Result<Judged> {
     let begin = Instant::now();
-    let found = english::check_folder(&workspace.root)?;
+    let found = check()?;
     Ok(Judged {
-        name: "english",
+        name,
         took: begin.elapsed(),
         complaint: (!found.is_empty()).then(|| found.join("\n")),
     })

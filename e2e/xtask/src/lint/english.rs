@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::prose;
+use super::{files, prose};
 
 /// A word or a phrase that is not used, and its replacement.
 struct Rule {
@@ -61,29 +61,15 @@ const NOT_READ: [&str; 2] = ["e2e/xtask/src/lint/", "docs/kernels.md"];
 /// Reads all files of a checkout that people read; returns a line for each word to replace.
 pub fn check_folder(root: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    walk(root, Path::new(""), &mut found)?;
-    Ok(found)
-}
-
-fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result<()> {
-    let entries = fs::read_dir(root.join(folder)).context("failed to list a folder")?;
-    let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let path = folder.join(&*name);
-        if entry.file_type()?.is_dir() {
-            if !name.starts_with('.') && name != "target" && name != "testdata" {
-                walk(root, &path, found)?;
-            }
-        } else if let Some(path) = path.to_str().filter(|path| is_read(path)) {
-            let text = fs::read_to_string(root.join(path))
-                .with_context(|| format!("failed to read {path}"))?;
-            found.extend(check(path, &text));
-        }
+    for path in files::of_checkout(root)?
+        .iter()
+        .filter(|path| is_read(path))
+    {
+        let text = fs::read_to_string(root.join(path))
+            .with_context(|| format!("failed to read {path}"))?;
+        found.extend(check(path, &text));
     }
-    Ok(())
+    Ok(found)
 }
 
 fn is_read(path: &str) -> bool {
