@@ -270,12 +270,14 @@ impl Sources {
         } else {
             counters::Read::default()
         };
+        let process = processes::first_in(&open.pids, open.id);
         Namespace {
             id: open.id,
             cookie: open.cookie,
             is_node: open.is_node,
             name: open.name.clone(),
-            pid: open.pids.first().copied(),
+            pid: process.map(|(pid, _)| pid),
+            pid_started: process.map(|(_, started)| started.0),
             counters: counted.counters,
             connections: TrackedConnections {
                 before: None,

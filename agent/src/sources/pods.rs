@@ -68,13 +68,14 @@ impl Pods {
     /// seen then, of which nothing is known any more.
     pub(super) fn owner(&self, pid: u32, seen: Ticks) -> Owner {
         let read = || {
-            let is_same = processes::started(pid).is_some_and(|started| started <= seen);
-            is_same.then(|| (processes::comm(pid), self.of_process(pid)))
+            let started = processes::started(pid).filter(|started| *started <= seen)?;
+            Some((Some(started.0), processes::comm(pid), self.of_process(pid)))
         };
         let read = processes::of_one(pid, read).flatten();
-        let (comm, (pod, container)) = read.unwrap_or_default();
+        let (started, comm, (pod, container)) = read.unwrap_or_default();
         Owner {
             pid,
+            started,
             comm,
             pod,
             container,

@@ -145,6 +145,15 @@ pub(super) fn of_one<T>(pid: u32, read: impl FnOnce() -> T) -> Option<T> {
     (started(pid) == Some(before)).then_some(value)
 }
 
+/// The first of these processes that is still in this namespace, with its start.
+pub(super) fn first_in(pids: &[u32], namespace: NetnsId) -> Option<(u32, Ticks)> {
+    pids.iter().find_map(|pid| {
+        let started = started(*pid)?;
+        let is_there = network_namespace(*pid).is_ok_and(|id| id == namespace);
+        (is_there && self::started(*pid) == Some(started)).then_some((*pid, started))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

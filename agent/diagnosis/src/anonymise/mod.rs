@@ -189,6 +189,7 @@ impl Anonymiser {
             is_node: _,
             name,
             pid: _,
+            pid_started: _,
             pod,
             addresses,
             protocol_handlers,
@@ -264,6 +265,7 @@ impl Anonymiser {
     fn owner(&mut self, owner: &mut Owner) {
         let Owner {
             pid: _,
+            started: _,
             comm,
             pod,
             container,

@@ -219,6 +219,7 @@ fn no_name_or_address_is_left_in_any_text() {
     };
     let owner = Owner {
         pid: 7,
+        started: Some(5),
         comm: "acmed".to_owned(),
         pod: Some(pod.clone()),
         container: Some("vault".to_owned()),

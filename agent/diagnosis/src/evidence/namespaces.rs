@@ -33,8 +33,11 @@ pub struct Namespace {
     pub is_node: bool,
     /// Its name under /run/netns, if it has one.
     pub name: Option<String>,
-    /// A process in it, in the agent's view, so that a person can enter it (`nsenter --target PID --net`).
+    /// A process in it, in the agent's view, so that a person can enter it.
     pub pid: Option<u32>,
+    /// The start of that process, hundredths of a second since the node started; absent in older recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid_started: Option<u64>,
     /// The pod it belongs to. Never set for the node's own.
     pub pod: Option<Pod>,
     /// Addresses of its links.
@@ -106,6 +109,9 @@ pub struct ProtocolHandler {
 pub struct Owner {
     /// Process id in the agent's view.
     pub pid: u32,
+    /// Its start, hundredths of a second since the node started; absent where it had ended, and in older recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<u64>,
     /// `comm`, at most 15 bytes, escaped.
     pub comm: String,
     /// The pod that the process runs in.

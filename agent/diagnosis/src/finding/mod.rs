@@ -4,6 +4,7 @@ mod assessment;
 mod claim;
 mod confidence;
 mod decision;
+mod guard;
 mod harm;
 mod id;
 mod outcome;

@@ -1,6 +1,7 @@
 //! The remedy of a finding, and the condition under which its command may be shown.
 
-use crate::evidence::Namespace;
+use super::guard;
+use crate::evidence::{Namespace, Owner};
 
 /// The moment from which a change acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +79,8 @@ impl Remedy {
     }
 
     /// The same for a command that must run in this namespace: entered by its name under /run/netns, else by one of
-    /// its processes. A namespace that offers neither leaves the remedy without a command.
+    /// its processes, unless another has its pid by then. A namespace that offers neither leaves the remedy without a
+    /// command.
     pub fn command_in(
         namespace: &Namespace,
         text: impl Into<String>,
@@ -98,12 +100,31 @@ impl Remedy {
                 )
             }
             (None, Some(pid)) => {
-                let pid = pid.to_string();
-                let enter = ["nsenter", "--target", &pid, "--net"];
-                Self::command(text, &[&enter, words].concat(), names)
+                let net = guard::namespace_file(pid, namespace.pid_started, namespace.id);
+                Self::command(text, words, names).behind(&format!("nsenter --net={net}"))
             }
             (None, None) => Self::advice(text),
         }
+    }
+
+    /// A remedy by a command about a process, whose pid is its last word, unless another has that pid by then. A
+    /// process that was not seen leaves the remedy without a command.
+    pub fn command_about(owner: &Owner, text: impl Into<String>, words: &[&str]) -> Self {
+        if owner.pid == 0 {
+            return Self::advice(text);
+        }
+        let mut remedy = Self::command(text, words, &[]);
+        if let Some(command) = &mut remedy.command {
+            command.push(' ');
+            command.push_str(&guard::pid(owner.pid, owner.started));
+        }
+        remedy
+    }
+
+    /// The same with its command behind these words, which are a shell's already.
+    fn behind(mut self, words: &str) -> Self {
+        self.command = self.command.map(|command| format!("{words} {command}"));
+        self
     }
 
     /// The same as a change at once. `undo`: the remedy whose command restores what was set before.

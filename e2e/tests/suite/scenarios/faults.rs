@@ -1,7 +1,11 @@
 //! The first faults: LLDP on bridged NICs, and a veth with unequal ends.
 
 use anyhow::Result;
-use netdiag_e2e::scenarios::{BridgedNics, UnequalMtu};
+use netdiag_e2e::{
+    lab::Node,
+    scenarios::{BridgedNics, UnequalMtu},
+};
+use serde_json::Value;
 
 use super::control_frames::{assert_bridge_is_the_cause, assert_no_cause, lldp_on};
 use super::{Harness, assert_harmless};
@@ -51,5 +55,28 @@ pub fn veth_with_a_smaller_end(harness: &Harness) -> Result<()> {
     outcome.assert_explained("shop/jumbo", "eth0", "tx_dropped", 50);
     outcome.assert_explained("", "veth-jumbo", "rx_dropped", 50);
     outcome.assert_balanced();
+    assert_commands_act_in_their_pod_only(finding, stage.node(), veth)
+}
+
+/// The printed commands end the loss and bring it back, and refuse once the pod's process is gone.
+fn assert_commands_act_in_their_pod_only(
+    finding: &Value,
+    node: &Node,
+    veth: UnequalMtu<'_>,
+) -> Result<()> {
+    let change = &finding["remedies"][0];
+    let typed = |key: &str| {
+        let command = change[key].as_str();
+        let command = command.unwrap_or_else(|| panic!("no {key} in {finding:#}"));
+        node.namespace().run("sh", &["-c", command])
+    };
+    typed("command")?;
+    assert_eq!(veth.send_large(5)?, (0, 0), "{change:#}");
+    typed("undo")?;
+    assert_eq!(veth.send_large(5)?, (5, 5), "{change:#}");
+    drop(veth);
+    for key in ["command", "undo"] {
+        typed(key).expect_err("the pod is gone");
+    }
     Ok(())
 }

@@ -119,10 +119,10 @@ fn a_lost_partial_checksum_names_sender_receiver_and_the_program_between() {
     );
     assert_eq!(
         finding.remedies[0].command.as_deref(),
-        Some("nsenter --target 102 --net ethtool -K a0 tx off")
+        Some(r#"nsenter --net="$(find -L /proc/102/ns/net -inum 2)" ethtool -K a0 tx off"#)
     );
     let change = finding.remedies[0].change.as_ref().expect("a change");
-    let undo = "nsenter --target 102 --net ethtool -K a0 tx on";
+    let undo = r#"nsenter --net="$(find -L /proc/102/ns/net -inum 2)" ethtool -K a0 tx on"#;
     assert_eq!(change.undo.as_deref(), Some(undo));
     assert_eq!(outcome.claims.len(), 1);
     assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);

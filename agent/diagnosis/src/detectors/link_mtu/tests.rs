@@ -83,7 +83,9 @@ fn each_end_is_fixed_in_its_own_namespace() {
     assert_eq!(
         commands,
         [
-            Some("nsenter --target 4711 --net ip link set dev a0 mtu 1500"),
+            Some(
+                r#"nsenter --net="$(find -L /proc/4711/ns/net -inum 2)" ip link set dev a0 mtu 1500"#
+            ),
             Some("ip link set dev b0 mtu 9000"),
         ]
     );
@@ -97,7 +99,9 @@ fn each_end_is_fixed_in_its_own_namespace() {
     assert_eq!(
         undos,
         [
-            Some("nsenter --target 4711 --net ip link set dev a0 mtu 9000"),
+            Some(
+                r#"nsenter --net="$(find -L /proc/4711/ns/net -inum 2)" ip link set dev a0 mtu 9000"#
+            ),
             Some("ip link set dev b0 mtu 1500"),
         ]
     );

@@ -110,7 +110,8 @@ fn a_backlog_that_somaxconn_bounds_is_raised_from_what_is_set() {
     window.namespaces[1].settings.somaxconn = Some(3);
     let outcome = judge(&window);
     let remedy = &only(&outcome).remedies[0];
-    let enter = "nsenter --target 4711 --net sysctl -w net.core.somaxconn=";
+    let enter =
+        r#"nsenter --net="$(find -L /proc/4711/ns/net -inum 2)" sysctl -w net.core.somaxconn="#;
     assert_eq!(remedy.command.as_deref(), Some(&*format!("{enter}6")));
     let change = remedy.change.as_ref().unwrap();
     assert_eq!(change.undo.as_deref(), Some(&*format!("{enter}3")));
@@ -160,7 +161,7 @@ fn a_full_queue_of_handshakes_is_told_by_its_counters() {
     );
     assert!(finding.text.headline.contains("port 80 of nginx (pid 7)"));
     let remedy = &finding.remedies[0];
-    let enter = "nsenter --target 4711 --net sysctl -w net.ipv4.tcp_syncookies=";
+    let enter = r#"nsenter --net="$(find -L /proc/4711/ns/net -inum 2)" sysctl -w net.ipv4.tcp_syncookies="#;
     assert_eq!(remedy.command.as_deref(), Some(&*format!("{enter}1")));
     assert_eq!(
         remedy.change.as_ref().unwrap().undo.as_deref(),

@@ -117,7 +117,7 @@ fn a_full_neighbour_queue_is_loss_by_share_with_a_look_into_its_namespace() {
     );
     assert_eq!(
         commands(finding),
-        ["nsenter --target 4711 --net ip -4 neigh show dev eth0"]
+        [r#"nsenter --net="$(find -L /proc/4711/ns/net -inum 2)" ip -4 neigh show dev eth0"#]
     );
     assert_eq!(outcome.claims[0].verdict, Verdict::Harmful);
 }

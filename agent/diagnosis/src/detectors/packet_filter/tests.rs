@@ -190,7 +190,7 @@ fn a_pods_refusals_are_never_answered_from_the_nodes_rules() {
     assert!(finding.text.what.contains("not read"));
     assert_eq!(
         finding.remedies[0].command.as_deref(),
-        Some("nsenter --target 4711 --net nft -a list ruleset")
+        Some(r#"nsenter --net="$(find -L /proc/4711/ns/net -inum 2)" nft -a list ruleset"#)
     );
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Window,
     detectors::kit::say,
-    evidence::{Link, LinkKind},
+    evidence::{Link, LinkKind, Owner},
     finding::{Proof, Remedy, Text},
 };
 
@@ -191,12 +191,9 @@ pub(super) fn remedies(window: &Window<'_>, found: &Promiscuous<'_>) -> Vec<Reme
     match &found.cause {
         Cause::Passthru(upper) => vec![filter_again(upper)],
         Cause::PacketSockets(owners) => {
-            let pid = owners.first().map_or(0, |owner| owner.pid).to_string();
-            vec![Remedy::command(
-                "None needed. See which program it is; stop it, or let it capture without promiscuous mode (tcpdump -p):",
-                &["ps", "-f", "-p", &pid],
-                &[],
-            )]
+            let text = "None needed. See which program it is; stop it, or let it capture without promiscuous mode (tcpdump -p):";
+            let look = |owner: &&Owner| Remedy::command_about(owner, text, &["ps", "-f", "-p"]);
+            owners.first().map(look).into_iter().collect()
         }
         Cause::UserRequest => {
             let text = "Clear the flag, if nobody needs it:";

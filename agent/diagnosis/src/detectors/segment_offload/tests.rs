@@ -335,7 +335,9 @@ mod transmit {
         let remedy = &only(&outcome).remedies[0];
         assert_eq!(
             remedy.command.as_deref(),
-            Some("nsenter --target 4711 --net ip link set dev eth0 gso_max_segs 1")
+            Some(
+                r#"nsenter --net="$(find -L /proc/4711/ns/net -inum 2)" ip link set dev eth0 gso_max_segs 1"#
+            )
         );
     }
 

@@ -138,7 +138,9 @@ fn in_a_pod_the_command_enters_its_namespace() {
     assert_eq!(found[0].subject.place().as_deref(), Some("pod default/web"));
     assert_eq!(
         found[0].remedies[0].command.as_deref(),
-        Some("nsenter --target 77 --net ip link set dev eth0 promisc off")
+        Some(
+            r#"nsenter --net="$(find -L /proc/77/ns/net -inum 2)" ip link set dev eth0 promisc off"#
+        )
     );
 }
 
