@@ -230,7 +230,10 @@ fn start_controllers(
         requests: requests(queues.nodes, GATHER_CHANGES, shutdown.clone()),
         concurrency: NODE_WRITES,
         pulse: health.watch(report::NAME, HANGS_AFTER),
-        forget: |context, name| context.failures.forget(name),
+        forget: |context, name| {
+            context.failures.forget(name);
+            context.paces.forget(name);
+        },
     };
     tracker.spawn(nodes.run(for_nodes, |node, context| {
         report::reconcile::reconcile(node, context).boxed()

@@ -42,9 +42,7 @@ impl State {
     pub(super) async fn serve(&self, stream: TcpStream) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
         while let Some(request) = request::read(&mut stream).await? {
-            if !self.forgets.load(Ordering::Relaxed) {
-                locked(&self.requests).push(request.clone());
-            }
+            let number = self.write_down(&request);
             let fault = (locked(&self.faults))(&request);
             match fault {
                 Some(Fault::Refuse { code, retry_after }) => {
@@ -65,12 +63,25 @@ impl State {
                 None if request.is_watch() => return self.watch(&mut stream, &request).await,
                 None => {
                     let (code, answer) = locked(&self.objects).answer(&request);
+                    if let Some(number) = number {
+                        locked(&self.requests)[number].code = Some(code);
+                    }
                     self.respond(&mut stream, code, "", &answer.to_string())
                         .await?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Its number, unless requests are forgotten.
+    fn write_down(&self, request: &Request) -> Option<usize> {
+        if self.forgets.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut requests = locked(&self.requests);
+        requests.push(request.clone());
+        Some(requests.len() - 1)
     }
 
     async fn watch(&self, stream: &mut BufReader<TcpStream>, request: &Request) -> io::Result<()> {

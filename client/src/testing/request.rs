@@ -26,6 +26,8 @@ pub struct Request {
     pub bytes: usize,
     /// The moment of its arrival.
     pub at: Instant,
+    /// The status of its answer, as soon as the server has done what it asks; none of a watch or a fault.
+    pub code: Option<u16>,
 }
 
 impl Request {
@@ -87,5 +89,6 @@ pub(super) async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option
         body: serde_json::from_slice(&body).unwrap_or_default(),
         bytes: body.len(),
         at: Instant::now(),
+        code: None,
     }))
 }

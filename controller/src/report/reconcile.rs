@@ -65,7 +65,7 @@ pub async fn reconcile(
         stores,
         agents,
         failures,
-        paces: _,
+        paces,
         older,
         moments,
         recorder: _,
@@ -86,7 +86,11 @@ pub async fn reconcile(
                 Arc::default()
             };
             match decide(&node, report, &diagnoses, &coverage, moment) {
-                Some(wanted) => apply(&api, older, &node, report, &wanted).await,
+                Some(wanted) => {
+                    let applied = apply(&api, older, &node, report, &wanted).await;
+                    // Until the watch brings what was written, the next pass would write it again.
+                    applied.inspect(|()| paces.wrote(&name, 0))
+                }
                 None => Ok(()),
             }
         }
