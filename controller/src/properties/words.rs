@@ -6,7 +6,7 @@ use netdiag_crds::{
     report::{Finding, RunResult, Unchecked, state},
 };
 
-use super::{Cluster, Random};
+use super::{Random, cluster::Cluster};
 use crate::{diagnosis::turning_points, stored_report, testing};
 
 /// Anything that an agent of this release, of an older or of a newer one may write.
@@ -76,8 +76,10 @@ impl Cluster {
     fn finished(&self, status: &NodeNetDiagnosisStatus) -> Vec<&RunResult> {
         let run = self.run();
         let members = status.members.iter().flatten();
-        let there = members.filter(|name| self.nodes.contains_key(*name));
-        let results = there.filter_map(|name| stored_report::result(self.reports.get(name)?, &run));
+        let known = self.known();
+        let there = members.filter(|name| known.nodes.contains_key(*name));
+        let results =
+            there.filter_map(|name| stored_report::result(known.reports.get(name)?, &run));
         results
             .filter(|result| result.state == state::FINISHED)
             .collect()

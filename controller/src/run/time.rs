@@ -24,12 +24,22 @@ pub struct RunningTime(Arc<Mutex<Counter>>);
 impl RunningTime {
     /// No time has run yet.
     pub fn start() -> Self {
-        Self(Arc::new(Mutex::new(Counter::new(Instant::now()))))
+        Self::start_at(Instant::now())
+    }
+
+    /// The same when it is `now`.
+    pub fn start_at(now: Instant) -> Self {
+        Self(Arc::new(Mutex::new(Counter::new(now))))
     }
 
     /// The API server answered from its storage.
     pub fn answered(&self) {
-        self.with(|counter| counter.answered(Instant::now()));
+        self.answered_at(Instant::now());
+    }
+
+    /// The same when it is `now`.
+    pub fn answered_at(&self, now: Instant) {
+        self.with(|counter| counter.answered(now));
     }
 
     /// A watch was interrupted: what happens from now on is not known.
@@ -39,7 +49,12 @@ impl RunningTime {
 
     /// A watch is served.
     pub fn served(&self, watch: &'static str) {
-        self.with(|counter| counter.served(watch, Instant::now()));
+        self.served_at(watch, Instant::now());
+    }
+
+    /// The same when it is `now`.
+    pub fn served_at(&self, watch: &'static str, now: Instant) {
+        self.with(|counter| counter.served(watch, now));
     }
 
     /// Lets time pass.
