@@ -34,18 +34,22 @@ impl Heartbeats {
         }
     }
 
-    /// Takes in a report as it is now.
-    pub fn note(&self, report: &NodeNetReport) {
-        self.note_at(report, self.time.seconds());
+    /// Takes in a report as it is now. Returns the running seconds of the silence that ends with it, 0 where nothing new
+    /// was written.
+    pub fn note(&self, report: &NodeNetReport) -> i64 {
+        self.note_at(report, self.time.seconds())
     }
 
-    fn note_at(&self, report: &NodeNetReport, at: i64) {
+    fn note_at(&self, report: &NodeNetReport, at: i64) -> i64 {
         let stamp = heartbeat(report);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let heard = last.entry(report.name_any()).or_insert(Heard { stamp, at });
-        if heard.stamp != stamp {
-            *heard = Heard { stamp, at };
+        if heard.stamp == stamp {
+            return 0;
         }
+        let silence = at.saturating_sub(heard.at);
+        *heard = Heard { stamp, at };
+        silence
     }
 
     /// The report of this name is gone.
@@ -74,11 +78,11 @@ mod tests {
         let heartbeats = Heartbeats::new(RunningTime::start());
         let written = |seconds| ReportBuilder::new("a").written(seconds).build();
         let heard_at = || heartbeats.last.lock().expect("no panic")["a"].at;
-        heartbeats.note_at(&written(7_000), 100);
-        heartbeats.note_at(&written(7_000), 200);
+        assert_eq!(heartbeats.note_at(&written(7_000), 100), 0);
+        assert_eq!(heartbeats.note_at(&written(7_000), 200), 0);
         assert_eq!(heard_at(), 100);
         // The API server's clock was set back.
-        heartbeats.note_at(&written(10), 300);
+        assert_eq!(heartbeats.note_at(&written(10), 300), 200);
         assert_eq!(heard_at(), 300);
         heartbeats.forget("a");
         assert!(heartbeats.silences().is_empty());

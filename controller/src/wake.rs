@@ -16,14 +16,14 @@ use kube::{
 };
 use netdiag_crds::{
     NodeNetDiagnosis, NodeNetReport, NodeNetReportStatus,
-    report::{RunResult, state},
+    report::{Mode, RunResult, state},
 };
 use serde::Serialize;
 
 use crate::{
     coverage::Coverage,
     report::labels,
-    run::{self, Run, selection::Selected},
+    run::{self, Run, longest_silence, selection::Selected},
     stored_report::{has_ended, served_diagnoses},
     stores::Stores,
 };
@@ -171,8 +171,9 @@ impl ReportChanges {
         };
         let object = ObjectRef::from_obj(report);
         let name = object.name.clone();
+        let mut silence = 0;
         let (before, after) = if stores.reports.get(&object).is_some() {
-            heartbeats.note(report);
+            silence = heartbeats.note(report);
             let mark = ReportMark::of(report);
             (self.known.get(&name), Some(mark))
         } else {
@@ -186,7 +187,7 @@ impl ReportChanges {
         let all: BTreeSet<&String> = all.flat_map(|mark| mark.of_diagnoses.keys()).collect();
         for diagnosis in all {
             let of = |mark: Option<&ReportMark>| mark?.of_diagnoses.get(diagnosis).copied();
-            if of(before) != of(after.as_ref()) {
+            if of(before) != of(after.as_ref()) || was_missed(report, diagnosis, silence) {
                 self.waker.wake_diagnosis(ObjectRef::new(diagnosis));
             }
         }
@@ -236,6 +237,16 @@ impl ReportMark {
             of_diagnoses,
         }
     }
+}
+
+/// True where a node was silent for so long that the diagnosis calls it unreachable, though it may say the same as before.
+fn was_missed(report: &NodeNetReport, diagnosis: &str, silence: i64) -> bool {
+    let mut own = report.spec.assignments.iter();
+    own.any(|own| {
+        own.name == diagnosis
+            && own.mode == Mode::Continuous
+            && silence >= longest_silence(own.window_seconds)
+    })
 }
 
 /// A window that runs changes only a deadline, and who is past it is looked at again.

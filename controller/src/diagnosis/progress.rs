@@ -9,10 +9,11 @@ use netdiag_crds::{
     report::{Mode, RunResult, state},
 };
 
-use crate::{run::Run, stored_report};
+use crate::{
+    run::{GRACE, Run, longest_silence},
+    stored_report,
+};
 
-/// Seconds for a result to arrive after its window, and for an agent that was never heard of to see its assignment.
-pub const GRACE: i64 = 60;
 /// Seconds for an agent that has acknowledged before to see its assignment: one that is known to be there may have to
 /// open its watch anew, which it notices after 75 s.
 const GRACE_OF_KNOWN: i64 = 120;
@@ -136,7 +137,10 @@ pub fn of<'a>(
         .elapsed
         .saturating_sub(assignment.assigned_after_seconds);
     let (waited, limit) = match reported {
-        Some(_) => (waited.silence.min(since_assigned), longest_silence(run)),
+        Some(_) => (
+            waited.silence.min(since_assigned),
+            longest_silence(run.window_seconds),
+        ),
         None => (since_assigned, first_deadline(run, report, result)),
     };
     let left = limit.saturating_sub(waited);
@@ -196,11 +200,6 @@ fn first_deadline(run: &Run, report: Option<&NodeNetReport>, result: Option<&Run
 
 /// An agent gives up after so many; a report that claims more gets no more time for it.
 const MOST_ATTEMPTS: i32 = 3;
-
-/// Seconds within which a node that reports window after window must write again: two intervals and the grace.
-fn longest_silence(run: &Run) -> i64 {
-    i64::from(run.window_seconds).saturating_mul(2) + GRACE
-}
 
 /// True where an agent has ever acknowledged assignments on this node.
 fn was_heard(report: Option<&NodeNetReport>) -> bool {

@@ -17,6 +17,14 @@ use serde::Serialize;
 /// The annotation that does the same as `spec.rerun`: tools that keep the spec as it is in a repository leave it alone.
 const RERUN: &str = "netdiag.dev/rerun";
 
+/// Seconds for a result to arrive after its window, and for an agent that was never heard of to see its assignment.
+pub const GRACE: i64 = 60;
+
+/// Seconds within which a node that reports window after window must write again: two intervals and the grace.
+pub fn longest_silence(window_seconds: i32) -> i64 {
+    i64::from(window_seconds).saturating_mul(2) + GRACE
+}
+
 /// The window of a diagnosis: how often, and seconds of each.
 pub fn window(spec: &NodeNetDiagnosisSpec) -> (Mode, i32) {
     match (&spec.continuous, &spec.once) {

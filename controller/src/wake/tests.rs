@@ -21,6 +21,7 @@ struct Caches {
     of_reports: ReportChanges,
     of_diagnoses: DiagnosisChanges,
     queues: Queues,
+    time: RunningTime,
 }
 
 impl Caches {
@@ -28,11 +29,12 @@ impl Caches {
         let (nodes, node_writer) = reflector::store();
         let (reports, report_writer) = reflector::store();
         let (diagnoses, diagnosis_writer) = reflector::store();
+        let time = RunningTime::start();
         let (waker, queues) = Waker::new(Stores {
             nodes,
             reports,
             diagnoses,
-            heartbeats: Heartbeats::new(RunningTime::start()),
+            heartbeats: Heartbeats::new(time.clone()),
         });
         let mut caches = Self {
             nodes: node_writer,
@@ -42,6 +44,7 @@ impl Caches {
             of_reports: ReportChanges::new(&waker),
             of_diagnoses: DiagnosisChanges::new(&waker),
             queues,
+            time,
         };
         for name in ["a", "b"] {
             caches.node(&testing::node(name));
@@ -146,6 +149,23 @@ fn acknowledgements_running_windows_and_heartbeats_wake_nobody() {
     assert_eq!(caches.report(finished(71)), [""; 0]);
     let refused = report().refused();
     assert_eq!(caches.report(refused.build()), ["rx-dropped"]);
+}
+
+#[test]
+fn a_continuous_run_learns_that_an_agent_is_back_though_it_says_the_same() {
+    let mut caches = Caches::new();
+    let mut written = |seconds: i64| {
+        let report = ReportBuilder::new("a").assigned(0).result("Finished");
+        let mut report = report.written(seconds).build();
+        report.spec.assignments[0].mode = Mode::Continuous;
+        caches.time.skip(seconds.unsigned_abs());
+        caches.report(report)
+    };
+    assert_eq!(written(10), ["a", "rx-dropped"]);
+    // Two windows of 35 s and a minute.
+    assert_eq!(written(129), [""; 0]);
+    assert_eq!(written(130), ["rx-dropped"]);
+    assert_eq!(written(20), [""; 0]);
 }
 
 #[test]
