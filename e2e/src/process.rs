@@ -32,6 +32,8 @@ impl Process {
         let file =
             File::create(log).with_context(|| format!("failed to create {}", log.display()))?;
         command
+            // The last lines of a program that ended are its error.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(file.try_clone().context("failed to share the log")?)
             .stderr(file);
@@ -77,6 +79,16 @@ impl Process {
     /// Asks it to end and waits for it; as the kubelet does with a pod.
     pub fn terminate(&self) {
         end(&self.child);
+    }
+
+    /// Stops it where it is, as a machine without processor time does: its connections stay open.
+    pub fn freeze(&self) {
+        signal_group(&self.locked(), libc::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        signal_group(&self.locked(), libc::SIGCONT);
     }
 
     /// The last lines that it wrote.

@@ -8,6 +8,8 @@ mod certificates;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -26,9 +28,18 @@ pub struct ControlPlane {
     apiserver: Process,
     etcd: Process,
     certificates: Certificates,
-    port: u16,
+    ports: Ports,
     place: Place,
+    admission: Option<String>,
     folder: TemporaryFolder,
+}
+
+/// The ports of its programs.
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    etcd: u16,
+    peer: u16,
+    apiserver: u16,
 }
 
 /// The network from which the API server is reached.
@@ -82,35 +93,69 @@ impl ControlPlane {
     fn start_at(place: Place, admission: Option<&str>) -> Result<Self> {
         let folder = TemporaryFolder::new("control-plane")?;
         let certificates = Certificates::write(folder.path(), place.address())?;
-        let [client_port, peer_port, secure_port] = free_ports()?;
-        let etcd = start_etcd(folder.path(), &place, client_port, peer_port)?;
-        let apiserver = start_apiserver(
-            folder.path(),
-            &place,
-            &certificates,
-            [client_port, secure_port],
-            admission,
-        )?;
+        let [etcd_port, peer, apiserver_port] = free_ports()?;
+        let ports = Ports {
+            etcd: etcd_port,
+            peer,
+            apiserver: apiserver_port,
+        };
+        let etcd = start_etcd(folder.path(), &place, ports)?;
+        let apiserver = start_apiserver(folder.path(), &place, &certificates, ports, admission)?;
         let plane = Self {
             apiserver,
             etcd,
             certificates,
-            port: secure_port,
+            ports,
             place,
+            admission: admission.map(str::to_owned),
             folder,
         };
         plane.kubeconfig_of("admin", &plane.certificates.admin)?;
-        wait::until("the API server", wait::LIMIT, || {
-            plane.etcd.check_running()?;
-            plane.apiserver.check_running()?;
-            plane.kubectl().run(&["get", "--raw=/readyz"]).map(Some)
-        })?;
+        plane.wait_until_ready()?;
         Ok(plane)
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
+        wait::until("the API server", wait::LIMIT, || {
+            self.etcd.check_running()?;
+            self.apiserver.check_running()?;
+            self.kubectl().run(&["get", "--raw=/readyz"]).map(Some)
+        })
+        .map(drop)
+    }
+
+    /// The API server.
+    pub fn apiserver(&self) -> &Process {
+        &self.apiserver
+    }
+
+    /// Kills the API server, lets this time pass, and starts it anew.
+    pub fn restart_apiserver(&mut self, away: Duration) -> Result<()> {
+        self.apiserver.kill()?;
+        thread::sleep(away);
+        let folder = self.folder.path();
+        let admission = self.admission.as_deref();
+        self.apiserver = start_apiserver(
+            folder,
+            &self.place,
+            &self.certificates,
+            self.ports,
+            admission,
+        )?;
+        self.wait_until_ready()
+    }
+
+    /// Kills the store under the API server, lets this time pass, and starts it anew with what it has stored.
+    pub fn restart_etcd(&mut self, away: Duration) -> Result<()> {
+        self.etcd.kill()?;
+        thread::sleep(away);
+        self.etcd = start_etcd(self.folder.path(), &self.place, self.ports)?;
+        self.wait_until_ready()
     }
 
     /// The API server's port on loopback.
     pub fn port(&self) -> u16 {
-        self.port
+        self.ports.apiserver
     }
 
     /// An administrator's kubeconfig file.
@@ -158,9 +203,16 @@ impl ControlPlane {
         Ok(path)
     }
 
+    /// The same with a file that holds the token, as a pod has it: it may be replaced.
+    pub fn kubeconfig_with_token_file(&self, name: &str, token: &Path) -> Result<PathBuf> {
+        let path = self.folder.path().join(format!("{name}.kubeconfig"));
+        self.write_kubeconfig(&path, &json!({ "tokenFile": token }))?;
+        Ok(path)
+    }
+
     fn write_kubeconfig(&self, path: &Path, user: &Value) -> Result<()> {
         let cluster = json!({
-            "server": format!("https://{}:{}", self.place.address(), self.port),
+            "server": format!("https://{}:{}", self.place.address(), self.ports.apiserver),
             "certificate-authority": self.certificates.authority,
         });
         // JSON is YAML.
@@ -177,9 +229,9 @@ impl ControlPlane {
     }
 }
 
-fn start_etcd(folder: &Path, place: &Place, client_port: u16, peer_port: u16) -> Result<Process> {
-    let client = format!("http://127.0.0.1:{client_port}");
-    let peer = format!("http://127.0.0.1:{peer_port}");
+fn start_etcd(folder: &Path, place: &Place, ports: Ports) -> Result<Process> {
+    let client = format!("http://127.0.0.1:{}", ports.etcd);
+    let peer = format!("http://127.0.0.1:{}", ports.peer);
     let mut command = programs::kubernetes_in(place.namespace(), "etcd");
     command
         .arg("--data-dir")
@@ -199,7 +251,7 @@ fn start_apiserver(
     folder: &Path,
     place: &Place,
     certificates: &Certificates,
-    [etcd_port, port]: [u16; 2],
+    ports: Ports,
     admission: Option<&str>,
 ) -> Result<Process> {
     let path = |path: &Path| path.display().to_string();
@@ -209,8 +261,8 @@ fn start_apiserver(
         Place::Network { address, .. } => (*address, "lease"),
     };
     let flags = [
-        ("etcd-servers", format!("http://127.0.0.1:{etcd_port}")),
-        ("secure-port", port.to_string()),
+        ("etcd-servers", format!("http://127.0.0.1:{}", ports.etcd)),
+        ("secure-port", ports.apiserver.to_string()),
         ("bind-address", place.address().to_string()),
         ("advertise-address", advertised.to_string()),
         ("endpoint-reconciler-type", endpoints.to_owned()),

@@ -113,7 +113,7 @@ impl Suite {
             Self::Live => 25 * 60,
             Self::Cluster => 10 * 60,
             Self::Kernels => return guests::LIMIT,
-            Self::Apiserver => 10 * 60,
+            Self::Apiserver => 15 * 60,
             _ => 5 * 60,
         })
     }

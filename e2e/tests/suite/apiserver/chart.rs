@@ -51,8 +51,15 @@ impl Installed {
 
     /// kubectl with the token that a pod of the service account on this node would have.
     fn agent_on(&self, node: &str) -> Kubectl {
-        self.kubectl.create_node(node, &json!({})).unwrap();
         let name = format!("agent-{node}");
+        let token = self.agent_token(node, &name);
+        let kubeconfig = self.plane.kubeconfig_with_token(&name, &token).unwrap();
+        Kubectl::new(&kubeconfig)
+    }
+
+    /// The token of the agent's pod of this name on a node, which are both made.
+    pub fn agent_token(&self, node: &str, name: &str) -> String {
+        self.kubectl.create_node(node, &json!({})).unwrap();
         let pod = json!({
             "apiVersion": "v1",
             "kind": "Pod",
@@ -64,9 +71,14 @@ impl Installed {
             },
         });
         self.kubectl.apply(&pod.to_string()).unwrap();
-        let token = self.kubectl.token(NAMESPACE, AGENT, Some(&name)).unwrap();
-        let kubeconfig = self.plane.kubeconfig_with_token(&name, &token).unwrap();
-        Kubectl::new(&kubeconfig)
+        self.kubectl.token(NAMESPACE, AGENT, Some(name)).unwrap()
+    }
+
+    /// Deletes an agent's pod, and with it the right of its token.
+    pub fn delete_pod(&self, name: &str) {
+        let now = ["--grace-period=0", "--force"];
+        let delete = ["delete", "pod", name, "-n", NAMESPACE];
+        self.kubectl.run(&[&delete[..], &now].concat()).unwrap();
     }
 }
 

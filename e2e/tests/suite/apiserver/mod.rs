@@ -1,5 +1,6 @@
 //! Against a real API server: what it accepts and refuses, and with which words.
 
+mod agents;
 mod chart;
 mod chart_installed;
 mod chart_values;
@@ -8,6 +9,7 @@ mod election;
 mod harness;
 mod helm_test;
 mod older_chart;
+mod outages;
 mod platforms;
 mod releases;
 mod report_size;
