@@ -33,6 +33,8 @@ pub enum Evidence {
     Retransmissions,
     /// The rules of the node's own namespace.
     PacketFilter,
+    /// Counters of the namespaces' protocols (/proc/PID/net).
+    ProtocolCounters,
     /// A window of so many milliseconds.
     Duration(u64),
 }
@@ -113,6 +115,7 @@ impl Evidence {
             Self::ReceiveOffload => window.gro.value().is_some(),
             Self::Retransmissions => window.retransmissions.value().is_some(),
             Self::PacketFilter => window.packet_filter.value().is_some(),
+            Self::ProtocolCounters => window.namespaces.iter().any(|one| !one.counters.is_empty()),
             // No evidence by themselves.
             Self::FunctionNames | Self::ReasonsOrNames | Self::Duration(_) => false,
         }
@@ -141,6 +144,8 @@ impl Evidence {
             Self::PacketSockets => observed(&window.packet_sockets),
             Self::KernelLog => observed(&window.kernel_log),
             Self::CpuBacklogs => observed(&window.softnet),
+            // Every process may read these files: they are missing only together with their namespace.
+            Self::ProtocolCounters => Vec::new(),
             Self::FrameCopies => {
                 let lost = window.frame_copies.value().map_or(0, |copies| copies.lost);
                 let mut gaps = on_demand(&window.frame_copies);

@@ -19,10 +19,13 @@ use crate::{
     finding::{Finding, Outcome, Subject, Unchecked},
 };
 
-const NEEDS: &[Need] = &[Need::part(
-    Evidence::Drops,
-    "last segments of refused handshakes",
-)];
+const NEEDS: &[Need] = &[
+    Need::part(
+        Evidence::ProtocolCounters,
+        "connections that listeners refuse",
+    ),
+    Need::part(Evidence::Drops, "last segments of refused handshakes"),
+];
 
 /// The `ListenQueue` check.
 pub(super) struct ListenQueue;
