@@ -11,9 +11,16 @@ use crate::programs;
 /// The image of the programs that make traffic.
 pub const LAB_IMAGE: &str = "localhost/netdiag-lab:1";
 
-/// Archives of the images of agent and controller, as built from the Dockerfile, and of those of traffic and pause,
-/// which are written into a folder.
-pub fn local_images(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Archives of the images of agent and controller, as built from the Dockerfile of this checkout.
+pub fn local_images() -> Result<[PathBuf; 2]> {
+    Ok([
+        programs::image("netdiag-agent")?,
+        programs::image("netdiag-controller")?,
+    ])
+}
+
+/// Archives of the images of traffic and pause, which are written into a folder.
+pub fn images_of_tests(folder: &Path) -> Result<[PathBuf; 2]> {
     let packed = |name, program: &Path, arguments| {
         let image = Image {
             name,
@@ -22,9 +29,7 @@ pub fn local_images(folder: &Path) -> Result<Vec<PathBuf>> {
         };
         image.write(folder)
     };
-    Ok(vec![
-        programs::image("netdiag-agent")?,
-        programs::image("netdiag-controller")?,
+    Ok([
         packed(LAB_IMAGE, &programs::lab()?, &[])?,
         packed(PAUSE_IMAGE, Path::new("/usr/bin/sleep"), &["infinity"])?,
     ])

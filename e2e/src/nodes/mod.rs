@@ -22,7 +22,7 @@ use std::process::Command;
 use anyhow::Result;
 
 pub use host_settings::{restore_settings, settings_of_host};
-pub use local_images::{LAB_IMAGE, local_images};
+pub use local_images::{LAB_IMAGE, images_of_tests, local_images};
 pub use node::RealNode;
 pub use remains::Remains;
 

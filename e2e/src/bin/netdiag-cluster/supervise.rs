@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use netdiag_e2e::cleanup::{TemporaryFolder, Undo};
-use netdiag_e2e::nodes::{RealCluster, local_images, settings_of_host};
+use netdiag_e2e::nodes::{RealCluster, images_of_tests, local_images, settings_of_host};
 
 use crate::record::{self, Reach, Record};
 
@@ -28,7 +28,7 @@ pub fn supervise(folder: &Path) -> Result<()> {
     });
     eprintln!("packing what pods need besides agent and controller");
     let images = TemporaryFolder::new("images")?;
-    let archives = local_images(images.path())?;
+    let archives = [local_images()?, images_of_tests(images.path())?].concat();
     eprintln!("starting etcd, the API server, controllers, scheduler and {NODES} nodes");
     let cluster = RealCluster::start(NODES, &archives)?;
     drop(images);

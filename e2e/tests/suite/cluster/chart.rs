@@ -31,9 +31,9 @@ fn it_is_installed_finds_faults_and_leaves_nothing() {
         .helm
         .run(&["uninstall", "netdiag", "--wait"])
         .unwrap();
-    nothing_is_left(&installed, &traces);
+    installed.assert_nothing_left(&traces);
     gitops::it_is_installed_as_argocd_does_and_diagnoses_where_an_agent_can_be(&installed);
-    nothing_is_left(&installed, &traces);
+    installed.assert_nothing_left(&traces);
 }
 
 fn healthy_nodes_have_nothing_worth_a_warning(installed: &Installed) {
@@ -190,23 +190,6 @@ fn an_upgrade_and_a_rollback_keep_what_was_found_and_what_runs(installed: &Insta
         assert_eq!(after[field], status[field], "{after:#}");
     }
     kubectl.run(&["delete", "nnd", "continuous"]).unwrap();
-}
-
-fn nothing_is_left(installed: &Installed, traces: &Traces) {
-    let kubectl = &installed.kubectl;
-    wait::until("the pods' end", wait::LIMIT, || {
-        let left = kubectl.run(&["get", "pods,leases", "-n", NAMESPACE, "-o", "name"])?;
-        Ok(left.trim().is_empty().then_some(()))
-    })
-    .unwrap();
-    let kinds = "crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,role,rolebinding,daemonset,deployment";
-    let left = kubectl.run(&["get", kinds, "-A", "-o", "name"]).unwrap();
-    let ours: Vec<_> = left
-        .lines()
-        .filter(|name| name.contains("netdiag"))
-        .collect();
-    assert!(ours.is_empty(), "{ours:?}");
-    traces.assert_nothing_new();
 }
 
 /// Diagnoses both nodes; `fault` happens once both windows count. Returns the diagnosis when it is complete.

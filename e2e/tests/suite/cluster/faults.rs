@@ -1,26 +1,28 @@
 //! Faults on real nodes, with real pods as victims.
 
+use std::thread;
+
 use netdiag_e2e::nodes::LAB_IMAGE;
 use netdiag_e2e::programs;
 use serde_json::{Value, json};
 
-use super::installed::Installed;
+use super::installed::Nodes;
 
 /// On node-1: pods `client` and `server` on the node's bridge, and pod `mesh` on the node's network with a program that
 /// takes the client's frames and writes them out again. The note that their checksums are unfinished gets lost.
 pub struct LostChecksum<'a> {
-    installed: &'a Installed,
+    nodes: &'a Nodes,
     server: String,
 }
 
 impl<'a> LostChecksum<'a> {
-    pub fn new(installed: &'a Installed) -> Self {
+    pub fn new(nodes: &'a Nodes) -> Self {
         let serve = ["tcp-serve", "0.0.0.0", "5001", "--seconds", "600"];
-        installed.start_pod("server", "node-1", pod("server", "app", &serve));
-        let without = installed.veths("node-1");
+        nodes.start_pod("server", "node-1", pod("server", "app", &serve));
+        let without = nodes.veths("node-1");
         let idle = ["udp-receive", "0.0.0.0", "9", "--seconds", "600"];
-        installed.start_pod("client", "node-1", pod("client", "app", &idle));
-        let with = installed.veths("node-1");
+        nodes.start_pod("client", "node-1", pod("client", "app", &idle));
+        let with = nodes.veths("node-1");
         let client = with.iter().find(|veth| !without.contains(veth)).unwrap();
         for step in [
             "link add up0 type veth peer name up1",
@@ -28,7 +30,7 @@ impl<'a> LostChecksum<'a> {
             "link set up1 master cni0 up",
             &format!("link set {client} nomaster"),
         ] {
-            installed
+            nodes
                 .node("node-1")
                 .run("ip", &step.split(' ').collect::<Vec<_>>())
                 .unwrap();
@@ -38,12 +40,23 @@ impl<'a> LostChecksum<'a> {
         mesh["hostNetwork"] = json!(true);
         mesh["containers"][0]["securityContext"] =
             json!({ "capabilities": { "add": ["NET_RAW", "NET_ADMIN"] } });
-        installed.start_pod("mesh", "node-1", mesh);
-        let server = installed.kubectl.get(&["pod", "server"]).unwrap();
+        nodes.start_pod("mesh", "node-1", mesh);
+        let server = nodes.kubectl.get(&["pod", "server"]).unwrap();
         Self {
-            installed,
+            nodes,
             server: server["status"]["podIP"].as_str().unwrap().to_owned(),
         }
+    }
+
+    /// The result of a function during which the client tries to connect.
+    pub fn while_it_talks<T: Send>(&self, function: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let result = scope.spawn(function);
+            while !result.is_finished() {
+                self.talk();
+            }
+            result.join().unwrap()
+        })
     }
 
     /// The client tries to connect.
@@ -51,7 +64,7 @@ impl<'a> LostChecksum<'a> {
         let load = format!("tcp-load {} 5001 --seconds 6 --bytes 200000", self.server);
         let arguments = ["exec", "client", "--", "/netdiag-lab"];
         let arguments = [&arguments[..], &load.split(' ').collect::<Vec<_>>()].concat();
-        let said = self.installed.kubectl.run(&arguments).unwrap();
+        let said = self.nodes.kubectl.run(&arguments).unwrap();
         assert!(
             said.contains("connected=0"),
             "no connection comes about: {said}"
@@ -61,20 +74,20 @@ impl<'a> LostChecksum<'a> {
 
 /// On node-2: the node has a second port, enslaved to a bridge, and a switch beyond announces itself.
 pub struct Announcements<'a> {
-    installed: &'a Installed,
+    nodes: &'a Nodes,
 }
 
 impl<'a> Announcements<'a> {
-    pub fn new(installed: &'a Installed) -> Self {
-        let node = installed.node("node-2");
-        installed.beyond(
+    pub fn new(nodes: &'a Nodes) -> Self {
+        let node = nodes.node("node-2");
+        nodes.beyond(
             "ip",
             &format!(
                 "link add sw0 type veth peer name lan0 netns {}",
                 node.network()
             ),
         );
-        installed.beyond("ip", "link set sw0 up");
+        nodes.beyond("ip", "link set sw0 up");
         for step in [
             "link add br0 type bridge",
             "link set br0 up",
@@ -83,12 +96,12 @@ impl<'a> Announcements<'a> {
             node.run("ip", &step.split(' ').collect::<Vec<_>>())
                 .unwrap();
         }
-        Self { installed }
+        Self { nodes }
     }
 
     pub fn send(&self, frames: u64) {
         let lab = programs::lab().unwrap().display().to_string();
-        self.installed
+        self.nodes
             .beyond(&lab, &format!("frames sw0 lldp {frames} --system leaf-3a"));
     }
 }

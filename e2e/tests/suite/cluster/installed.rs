@@ -1,13 +1,17 @@
 //! A cluster of real nodes with the chart on it.
 
+use std::ops::Deref;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use netdiag_e2e::cleanup::TemporaryFolder;
 use netdiag_e2e::helm::{CHART, Helm};
 use netdiag_e2e::kubectl::Kubectl;
-use netdiag_e2e::nodes::{RealCluster, RealNode, local_images};
+use netdiag_e2e::nodes::{RealCluster, RealNode, images_of_tests, local_images};
 use netdiag_e2e::{process, wait};
 use serde_json::{Value, json};
+
+use super::traces::Traces;
 
 pub const NAMESPACE: &str = "netdiag-system";
 
@@ -19,20 +23,32 @@ const VALUES: [&str; 4] = [
     "--timeout=120s",
 ];
 
-pub struct Installed {
+/// A cluster of real nodes with images of netdiag, and nothing of netdiag in it.
+pub struct Nodes {
     pub cluster: RealCluster,
     pub kubectl: Kubectl,
-    pub helm: Helm,
     _images: TemporaryFolder,
 }
 
+/// Two nodes with the chart on them.
+pub struct Installed {
+    nodes: Nodes,
+    pub helm: Helm,
+}
+
+impl Deref for Installed {
+    type Target = Nodes;
+
+    fn deref(&self) -> &Nodes {
+        &self.nodes
+    }
+}
+
 impl Installed {
-    /// Two nodes, and the chart with its default values except where its images are.
+    /// The chart with its default values except where its images are.
     pub fn on_two_nodes() -> Self {
-        let folder = TemporaryFolder::new("images").unwrap();
-        let images = local_images(folder.path()).unwrap();
-        let cluster = RealCluster::start(2, &images).unwrap();
-        let helm = cluster.helm(NAMESPACE);
+        let nodes = Nodes::start(2);
+        let helm = nodes.cluster.helm(NAMESPACE);
         let began = Instant::now();
         let install = ["install", "netdiag", CHART, "--create-namespace"];
         helm.run(&[&install[..], &VALUES].concat()).unwrap();
@@ -40,12 +56,7 @@ impl Installed {
             "installed and ready after {:.1} s",
             began.elapsed().as_secs_f64()
         );
-        Self {
-            kubectl: cluster.kubectl(),
-            helm,
-            cluster,
-            _images: folder,
-        }
+        Self { nodes, helm }
     }
 
     /// Upgrades the release with these values besides.
@@ -54,6 +65,26 @@ impl Installed {
         self.helm
             .run(&[&upgrade[..], &VALUES, values].concat())
             .unwrap();
+    }
+}
+
+impl Nodes {
+    /// So many nodes.
+    pub fn start(count: u8) -> Self {
+        Self::with(count, local_images().unwrap())
+    }
+
+    /// So many nodes with these images of netdiag.
+    pub fn with(count: u8, images: [PathBuf; 2]) -> Self {
+        let folder = TemporaryFolder::new("images").unwrap();
+        let tests = images_of_tests(folder.path()).unwrap();
+        let images = [images, tests].concat();
+        let cluster = RealCluster::start(count, &images).unwrap();
+        Self {
+            kubectl: cluster.kubectl(),
+            cluster,
+            _images: folder,
+        }
     }
 
     /// The node of this name.
@@ -114,5 +145,23 @@ impl Installed {
             &limit,
         ];
         self.kubectl.run(&agents).unwrap();
+    }
+
+    /// Asserts that the cluster has no object of netdiag, and this machine nothing that an agent left.
+    pub fn assert_nothing_left(&self, traces: &Traces) {
+        let kubectl = &self.kubectl;
+        wait::until("the pods' end", wait::LIMIT, || {
+            let left = kubectl.run(&["get", "pods,leases", "-n", NAMESPACE, "-o", "name"])?;
+            Ok(left.trim().is_empty().then_some(()))
+        })
+        .unwrap();
+        let kinds = "crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,role,rolebinding,daemonset,deployment";
+        let left = kubectl.run(&["get", kinds, "-A", "-o", "name"]).unwrap();
+        let ours: Vec<_> = left
+            .lines()
+            .filter(|name| name.contains("netdiag"))
+            .collect();
+        assert!(ours.is_empty(), "{ours:?}");
+        traces.assert_nothing_new();
     }
 }
