@@ -15,6 +15,7 @@ mod kernels;
 mod kernels_in_ci;
 mod live;
 mod outcome;
+mod release;
 mod scenarios;
 mod workflows;
 

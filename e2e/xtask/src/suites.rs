@@ -111,7 +111,7 @@ impl Suite {
     fn limit(self) -> Duration {
         Duration::from_secs(match self {
             Self::Live => 25 * 60,
-            Self::Cluster => 10 * 60,
+            Self::Cluster => 15 * 60,
             Self::Kernels => return guests::LIMIT,
             Self::Apiserver => 15 * 60,
             _ => 5 * 60,
@@ -121,8 +121,8 @@ impl Suite {
     /// The arguments with which `program` runs this suite's tests, if it has any.
     ///
     /// Tests that need more than a compiler are ignored by default. Those in the end-to-end program's module
-    /// `apiserver` need only a control plane, those in `cluster` real nodes, those in `arm64` an emulator, those in
-    /// `dockerfile` images that it compiled, those in `kernels` a guest; all others are live ones.
+    /// `apiserver` need only a control plane, those in `cluster` and `release` real nodes, those in `arm64` an emulator,
+    /// those in `dockerfile` images that it compiled, those in `kernels` a guest; all others are live ones.
     fn arguments(self, program: &Executable) -> Option<&'static [&'static str]> {
         let end_to_end = program.package == "netdiag-e2e" && program.kind == "test";
         match (self, end_to_end) {
@@ -143,6 +143,7 @@ impl Suite {
                 "--skip=cluster::",
                 "--skip=arm64::",
                 "--skip=dockerfile::",
+                "--skip=release::",
             ]),
             (Self::Apiserver, true) => Some(&["apiserver::", "--ignored", "--nocapture"]),
             // By what it leaves out, so that a filter behind it narrows it: names given side by side add up.
@@ -313,6 +314,7 @@ mod tests {
             assert!(suite.contains(&"--skip=kernels::"), "they need a guest");
             assert!(suite.contains(&"--skip=dockerfile::"), "they need images");
         }
+        assert!(live.contains(&"--skip=release::") && !cluster.contains(&"--skip=release::"));
         let dockerfile = Suite::Dockerfile.arguments(&end_to_end).unwrap();
         assert!(dockerfile.contains(&"dockerfile::"));
         assert!(live.contains(&"--ignored") && apiserver.contains(&"--ignored"));

@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::build::{self, Built};
 use crate::codegen;
+use crate::dist;
 use crate::fuzz;
 use crate::guests::{self, Choice};
 use crate::image;
@@ -205,7 +206,16 @@ fn suite_rows(
             }
         }
     }
-    let variables = suites::environment(workspace, suite, folder.as_deref())?;
+    let mut variables = suites::environment(workspace, suite, folder.as_deref())?;
+    if suite == Suite::Cluster
+        && let Some(images) = &folder
+    {
+        match dist::around(workspace, images) {
+            Ok(release) => variables.push(("NETDIAG_RELEASE", release)),
+            // Its test says that it has none.
+            Err(error) => eprintln!("no folder like that of a release: {error:#}"),
+        }
+    }
     rows.push(suites::run(workspace, suite, filter, built, |command| {
         command.envs(variables.iter().cloned());
         command.envs(built.environment());

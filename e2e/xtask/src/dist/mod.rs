@@ -13,6 +13,7 @@ mod programs;
 mod publish;
 mod sbom;
 mod tree;
+mod trial;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,10 +22,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::image::{self, Arch, Release};
+use crate::image::{self, Arch, Archive, Release};
 use crate::machine::Machine;
 use crate::offline;
 use crate::setup::{self, Need};
+use crate::suites::Suite;
 use crate::workspace::Workspace;
 use programs::Program;
 
@@ -38,10 +40,14 @@ const NEEDS: [Need; 4] = [
     Need::ControlPlane,
 ];
 
+/// A first diagnosis, and the capabilities for `kubectl debug`.
+const EXAMPLES: [&str; 2] = ["diagnosis.yaml", "debug-capabilities.json"];
+
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask dist --yes                                 everything, for both architectures, into target/dist
+  cargo xtask dist --arch amd64 --try                    for this machine, and install it from the folder as a test
   cargo xtask dist --registry registry.example.com/x     names of images in the manifest and in the archives
   cargo xtask dist --against OTHER                       fail if a file differs from that of another run")]
 pub struct DistArgs {
@@ -57,6 +63,12 @@ pub struct DistArgs {
     /// Folder of an earlier run, which must have the same bytes
     #[arg(long, value_name = "FOLDER")]
     against: Option<PathBuf>,
+    /// Install on a cluster of a real node from the folder and nothing else
+    #[arg(long = "try")]
+    tried: bool,
+    /// Try the folder of an earlier run, and make nothing
+    #[arg(long, requires = "tried")]
+    made: bool,
     /// Set up what is missing without asking
     #[arg(long)]
     yes: bool,
@@ -65,13 +77,23 @@ pub struct DistArgs {
 /// Makes the folder, and ends with a table of its files.
 pub fn dist(workspace: &Workspace, args: &DistArgs) -> Result<ExitCode> {
     let machine = Machine::look();
+    let needs = match args.tried {
+        true => [&NEEDS[..], Suite::Cluster.needs()].concat(),
+        false => NEEDS.to_vec(),
+    };
     setup::require(
         workspace,
         &machine,
-        &NEEDS,
+        &needs,
         args.yes,
         "no release can be made",
     )?;
+    let folder = args.output.clone();
+    let folder = folder.unwrap_or_else(|| workspace.target.join("dist"));
+    if args.made {
+        trial::try_it(workspace, &folder)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let both = [Arch::Amd64, Arch::Arm64];
     let arches = match args.arch.is_empty() {
         true => &both[..],
@@ -82,8 +104,6 @@ pub fn dist(workspace: &Workspace, args: &DistArgs) -> Result<ExitCode> {
     {
         bail!("nothing can be built for arm64: {why}");
     }
-    let folder = args.output.clone();
-    let folder = folder.unwrap_or_else(|| workspace.target.join("dist"));
     let release = image::release(workspace, &args.registry)?;
     begin(&folder)?;
     make(workspace, &release, arches, &folder)?;
@@ -98,6 +118,9 @@ pub fn dist(workspace: &Workspace, args: &DistArgs) -> Result<ExitCode> {
             );
         }
         println!("The same bytes as in {}.", other.display());
+    }
+    if args.tried {
+        trial::try_it(workspace, &folder)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -123,10 +146,34 @@ fn make(workspace: &Workspace, release: &Release, arches: &[Arch], folder: &Path
             write(folder, &program.sbom_file(), &sbom)?;
         }
     }
-    let archive = chart::archive(workspace, version, folder)?;
-    let manifest = chart::manifest(workspace, &archive, release.registry())?;
-    write(folder, "install.yaml", &manifest)?;
     write(folder, "RELEASE-NOTES.md", &notes::of(workspace, version)?)?;
+    finish(workspace, version, release.registry(), folder)
+}
+
+/// A folder like that of a release, around images of this machine that are there: what people do with a release can be
+/// tried on it. It has no lists of components, because a quick build is linked with other packages, and no notes.
+pub fn around(workspace: &Workspace, images: &Path) -> Result<PathBuf> {
+    let folder = workspace.run_folder().join("release");
+    begin(&folder)?;
+    let version = image::version(workspace)?;
+    for name in programs::NAMES {
+        let path = images.join(name).with_extension("tar");
+        let archive = Archive::read(workspace, name.to_owned(), path)?;
+        Program::unpack(workspace, &archive, Arch::HERE, &version, &folder)?;
+    }
+    finish(workspace, &version, image::LOCAL, &folder)?;
+    Ok(folder)
+}
+
+/// Adds all that is the same for every architecture, and the checksums.
+fn finish(workspace: &Workspace, version: &str, registry: &str, folder: &Path) -> Result<()> {
+    let archive = chart::archive(workspace, version, folder)?;
+    let manifest = chart::manifest(workspace, &archive, registry)?;
+    write(folder, "install.yaml", &manifest)?;
+    for name in EXAMPLES {
+        let from = workspace.root.join("examples").join(name);
+        fs::copy(&from, folder.join(name)).with_context(|| format!("failed to copy {name}"))?;
+    }
     checksums::write(workspace, folder)
 }
 

@@ -18,6 +18,8 @@ use crate::workspace::Workspace;
 /// The eBPF programs, which are in the agent as bytes.
 const EBPF: (&str, &str) = ("netdiag-ebpf", "bpfel-unknown-none");
 const AGENT: &str = "netdiag-agent";
+/// The programs, as their images are called.
+pub const NAMES: [&str; 2] = [AGENT, "netdiag-controller"];
 
 /// A program in the folder of the release.
 pub struct Program {

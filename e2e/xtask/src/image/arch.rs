@@ -19,6 +19,13 @@ pub enum Arch {
 }
 
 impl Arch {
+    /// That of this machine.
+    pub const HERE: Self = if cfg!(target_arch = "aarch64") {
+        Self::Arm64
+    } else {
+        Self::Amd64
+    };
+
     /// As images name it.
     pub fn name(self) -> &'static str {
         match self {

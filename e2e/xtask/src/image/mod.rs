@@ -28,7 +28,7 @@ use sources::Sources;
 
 pub use arch::Arch;
 pub use archive::Archive;
-pub use release::{Release, release};
+pub use release::{Release, release, version};
 pub use sources::build_changed;
 
 /// The needs of building without a network.

@@ -32,6 +32,11 @@ pub fn release(workspace: &Workspace, registry: &str) -> Result<Release> {
     })
 }
 
+/// The workspace's version.
+pub fn version(workspace: &Workspace) -> Result<String> {
+    Ok(Sources::read(workspace)?.version)
+}
+
 impl Release {
     /// The workspace's version.
     pub fn version(&self) -> &str {
