@@ -109,7 +109,7 @@ impl Link {
         self.kind == Some(LinkKind::Veth)
     }
 
-    fn master_id(&self) -> Option<LinkId> {
+    pub(crate) fn master_id(&self) -> Option<LinkId> {
         Some((self.netns, self.master?))
     }
 

@@ -37,6 +37,8 @@ pub(super) struct Fault<'a> {
     /// The port that they were to go out by, where it is known.
     pub(super) egress: Option<&'a Link>,
     pub(super) namespace: &'a Namespace,
+    /// The ways on from the bridge, see [`ways_on`]. With two, frames could circle.
+    pub(super) ways_on: usize,
     pub(super) tally: Tally,
     pub(super) assessment: Assessment,
     pub(super) confidence: Confidence,
@@ -90,9 +92,11 @@ pub(super) fn faults<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Fault<
                 Kind::NotForwarding(egress) | Kind::Isolated(egress) => egress,
                 Kind::HairpinOff | Kind::Locked => None,
             };
+            let bridge = window.topology.master(ingress)?;
             Some(Fault {
                 kind,
-                bridge: window.topology.master(ingress)?,
+                bridge,
+                ways_on: ways_on(window, bridge),
                 ingress,
                 egress: egress.and_then(|id| window.topology.link(id.0, id.1)),
                 namespace: window.namespace(ingress.netns)?,
@@ -102,6 +106,25 @@ pub(super) fn faults<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Fault<
             })
         })
         .collect()
+}
+
+/// The ports and upper devices by which a frame can get to another bridge or switch: all but those that lead to one
+/// host. That is a veth whose other end is known and no port itself, or a guest's device. Without two ways on no
+/// frame comes back to the bridge.
+fn ways_on(window: &Window<'_>, bridge: &Link) -> usize {
+    let ports = window.topology.ports(bridge);
+    let onward = ports.filter(|port| !leads_to_one_host(window, port));
+    let upper = window.topology.on_top(bridge);
+    let enslaved = upper.filter(|upper| upper.master_id().is_some());
+    onward.count() + enslaved.count()
+}
+
+fn leads_to_one_host(window: &Window<'_>, port: &Link) -> bool {
+    let is_end = |end: &Link| end.master_id().is_none();
+    match port.kind {
+        Some(LinkKind::Tun | LinkKind::MacVtap | LinkKind::IpVtap) => true,
+        _ => window.topology.veth_peer(port).is_some_and(is_end),
+    }
 }
 
 /// The frame of a sample that is for one receiver.

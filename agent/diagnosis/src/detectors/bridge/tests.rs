@@ -121,6 +121,39 @@ fn a_port_that_does_not_forward_lets_nothing_through() {
     }
 }
 
+/// The commands that change something, where so many ports of the bridge lead on.
+fn changes(uplinks: u32, stp: bool) -> Vec<String> {
+    let listening = BridgePort {
+        state: 1,
+        state_before: None,
+        ..forwards()
+    };
+    let drops = key("BRIDGE_INGRESS_STP_STATE", "br_handle_frame");
+    let mut window = bridge([listening, forwards()], stp, drops);
+    for uplink in 0..uplinks {
+        let uplink = Link {
+            kind: None,
+            peer: None,
+            ..port(20 + uplink, "eth", forwards())
+        };
+        links_of(&mut window).push(uplink);
+    }
+    let outcome = judge(&window);
+    let remedies = only(&outcome).remedies.iter();
+    let changes = remedies.filter(|remedy| remedy.change.is_some());
+    changes.filter_map(|one| one.command.clone()).collect()
+}
+
+#[test]
+fn no_command_lets_frames_circle() {
+    let ended = ["ip link set dev br0 type bridge stp_state 0"];
+    assert_eq!(changes(0, true), ended);
+    assert_eq!(changes(1, true), ended);
+    assert_eq!(changes(2, true), [] as [&str; 0]);
+    assert_eq!(changes(1, false), ["bridge link set dev vethA state 3"]);
+    assert_eq!(changes(2, false), [] as [&str; 0]);
+}
+
 #[test]
 fn a_port_that_forwards_by_the_end_lost_packets() {
     let young = BridgePort {

@@ -197,7 +197,28 @@ fn not_forwarding(fault: &Fault<'_>) -> Vec<Remedy> {
     let bridge = fault.bridge.name.as_str();
     let blamed = fault.subject();
     let name = blamed.name.as_str();
-    if fault.bridge.bridge.is_some_and(|bridge| bridge.stp) {
+    let command = |text: &str, words: &[&str], name: &str| {
+        Remedy::command_in(fault.namespace, text, words, &[name])
+    };
+    let has_spanning_tree = fault.bridge.bridge.is_some_and(|bridge| bridge.stp);
+    if fault.ways_on > 1 {
+        let advice = match has_spanning_tree {
+            true => format!(
+                "{} ways lead on from {bridge}, so that frames may circle without its spanning tree: keep it. Where the \
+                 port leads to hosts only, shorten the forward delay of the tree's root bridge (2 s at the least).",
+                fault.ways_on
+            ),
+            false => format!(
+                "{} ways lead on from {bridge}, so that frames may circle when the port forwards: find the program that set \
+                 its state.",
+                fault.ways_on
+            ),
+        };
+        let words = ["bridge", "-details", "link", "show", "master", bridge];
+        let look = command("See the state of each port.", &words, bridge);
+        return vec![Remedy::advice(advice), look];
+    }
+    if has_spanning_tree {
         let set = |value: &str| {
             let words = [
                 "ip",
@@ -210,14 +231,20 @@ fn not_forwarding(fault: &Fault<'_>) -> Vec<Remedy> {
                 "stp_state",
                 value,
             ];
-            let text = "If no second way leads around this bridge, end its spanning tree: ports forward at once.";
-            Remedy::command_in(fault.namespace, text, &words, &[bridge])
+            let text = format!(
+                "End the spanning tree of {bridge}: ports forward at once. {}, so that no frame can circle.",
+                match fault.ways_on {
+                    0 => "Its ports lead to single hosts",
+                    _ => "Only one way leads on from it",
+                }
+            );
+            command(&text, &words, bridge)
         };
         return vec![
             set("0")
                 .undone_by(set("1"))
                 .with_effect(
-                    "a loop of bridges is no longer cut: frames would circle in it for ever",
+                    "a second way that is added later is no longer cut: frames would circle for ever",
                 )
                 .lasting(
                     "STP=no in [Bridge] of the .netdev file, or stp off where the bridge is made",
@@ -230,7 +257,7 @@ fn not_forwarding(fault: &Fault<'_>) -> Vec<Remedy> {
     }
     let set = |value: &str| {
         let words = ["bridge", "link", "set", "dev", name, "state", value];
-        Remedy::command_in(fault.namespace, "Let the port forward.", &words, &[name])
+        command("Let the port forward.", &words, name)
     };
     vec![set("3").undone_by(set(&state.to_string()))]
 }
