@@ -29,9 +29,52 @@ pub(crate) fn sentence(text: &str) -> String {
     }
 }
 
+/// The words that begin a headline and are no names.
+const ORDINARY: [&str; 22] = [
+    "A",
+    "An",
+    "Connection",
+    "Connections",
+    "Each",
+    "Every",
+    "Fragments",
+    "Frames",
+    "More",
+    "New",
+    "No",
+    "Nobody",
+    "Nothing",
+    "Only",
+    "Packets",
+    "Rules",
+    "Service",
+    "Services",
+    "Some",
+    "The",
+    "There",
+    "Too",
+];
+
+/// A headline inside a sentence: an ordinary word at its beginning is written small, a name stays.
+pub(crate) fn within(headline: &str) -> String {
+    match headline.split_once(' ') {
+        Some((first, rest)) if ORDINARY.contains(&first) => {
+            format!("{} {rest}", first.to_lowercase())
+        }
+        _ => headline.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_names_keep_their_capitals_inside_a_sentence() {
+        assert_eq!(within("Nothing passes eth0"), "nothing passes eth0");
+        assert_eq!(within("Ethernet OAM is dropped"), "Ethernet OAM is dropped");
+        assert_eq!(within("TCP dropped 3 segments"), "TCP dropped 3 segments");
+    }
 
     #[test]
     fn durations_are_rounded_for_people() {

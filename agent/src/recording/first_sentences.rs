@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use netdiag_diagnosis::{EvidenceWindow, Settings, diagnose};
+use netdiag_diagnosis::{EvidenceWindow, Settings, diagnose, finding::Severity, verdict::Verdict};
 
 use super::testdata::recordings;
 use crate::{
@@ -169,31 +169,99 @@ fn a_page_is_read_as_it_is_written() {
 /// The lines within which a person must find what to do.
 const FIRST_LINES: usize = 6;
 
+/// The line of the first act above the findings' blocks, and that of the first command; lines count from 1.
+#[derive(Debug)]
+struct FirstLines {
+    act: Option<usize>,
+    command: Option<usize>,
+}
+
+impl FirstLines {
+    fn of(text: &str, commands: &[&str]) -> Self {
+        let head = (1..).zip(text.lines().take_while(|line| !line.starts_with('[')));
+        let mut head = head.filter_map(|(number, line)| {
+            let (label, behind) = line.strip_prefix("  ")?.split_once(' ')?;
+            Some((number, label, behind.trim_start()))
+        });
+        let act = head.clone().find(|(_, label, _)| *label == "Do");
+        let is_command = |behind: &str| {
+            let begin: Vec<&str> = behind.split_whitespace().take(2).collect();
+            commands
+                .iter()
+                .any(|command| command.starts_with(&begin.join(" ")))
+        };
+        let command = head.find(|(_, label, behind)| {
+            ["Do", "Look"].contains(label) && is_command(behind.trim_end_matches(" \\"))
+        });
+        Self {
+            act: act.map(|(line, ..)| line),
+            command: command.map(|(line, ..)| line),
+        }
+    }
+}
+
+/// What asks for an act is found at once: a finding of Warning or worse, or one of the verdict with a remedy.
 #[test]
 fn what_to_do_stands_within_the_first_lines() {
     let mut late = Vec::new();
-    let mut lines: Vec<usize> = Vec::new();
+    let (mut acts, mut commands): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+    for (file, recording) in recordings() {
+        let window = &recording.evidence;
+        let diagnosis = diagnose(window, &Settings::default());
+        let text = render(&report(window, &diagnosis), Style::new(None, false, false));
+        let verdict = Verdict::of(&diagnosis, window);
+        let named = verdict.findings();
+        let remedies = || named.iter().flat_map(|one| &one.remedies);
+        // Beside what asks for an act, the first advice is enough.
+        let asking = named.iter().filter(|one| one.severity() > Severity::Info);
+        let first = named.iter().find(|one| !one.remedies.is_empty());
+        let typed: Vec<&str> = asking
+            .chain(first)
+            .flat_map(|one| &one.remedies)
+            .filter_map(|remedy| remedy.command.as_deref())
+            .collect();
+        let lines = FirstLines::of(&text, &typed);
+        acts.extend(lines.act);
+        commands.extend(lines.command);
+        let (asks, is_typed) = (remedies().next().is_some(), !typed.is_empty());
+        let is_late = |line: Option<usize>| line.is_none_or(|line| line > FIRST_LINES);
+        if asks && is_late(lines.act) || is_typed && is_late(lines.command) {
+            late.push(format!("{}: {lines:?}", name(&file)));
+        }
+    }
+    for (what, lines) in [("act", &mut acts), ("command", &mut commands)] {
+        lines.sort_unstable();
+        println!(
+            "{}: in {} recordings, at line {:?} in the median, {:?} at most",
+            what,
+            lines.len(),
+            lines.get(lines.len() / 2),
+            lines.last()
+        );
+    }
+    assert!(late.is_empty(), "{}", late.join("\n"));
+}
+
+/// A colon does not end a sentence: what follows begins with a capital only where it is a name.
+#[test]
+fn no_ordinary_word_is_capital_behind_a_colon() {
+    const NAMES: [&str; 4] = ["Ethernet", "Realtek", "Linux", "Cisco"];
+    let mut wrong = Vec::new();
     for (file, recording) in recordings() {
         let window = &recording.evidence;
         let diagnosis = diagnose(window, &Settings::default());
         let text = render(&report(window, &diagnosis), Style::new(None, false, false));
         let head = text.lines().take_while(|line| !line.starts_with('['));
-        let mut acts = (1..)
-            .zip(head)
-            .filter(|(_, text)| text.starts_with("  Do "));
-        let Some((line, _)) = acts.next() else {
-            continue;
+        let head: Vec<&str> = head.flat_map(str::split_whitespace).collect();
+        let behind = head.windows(2).filter(|pair| pair[0].ends_with(':'));
+        let is_ordinary = |word: &str| {
+            let mut letters = word.chars();
+            letters.next().is_some_and(char::is_uppercase)
+                && letters.next().is_some_and(char::is_lowercase)
+                && !NAMES.contains(&word)
         };
-        lines.push(line);
-        if line > FIRST_LINES {
-            late.push(format!("{}: {line}", name(&file)));
-        }
+        let words = behind.filter(|pair| is_ordinary(pair[1]));
+        wrong.extend(words.map(|pair| format!("{}: {}", name(&file), pair.join(" "))));
     }
-    lines.sort_unstable();
-    let median = lines.get(lines.len() / 2);
-    println!(
-        "{} recordings have an act, at line {median:?} in the median",
-        lines.len()
-    );
-    assert!(late.is_empty(), "{}", late.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,10 +1,14 @@
 //! The first lines under the verdict: what to type and where, and how to take it back.
 
-use netdiag_crds::report::{Finding, LedgerEntry, Remedy, RunResult, acts, answer, remedy_kind};
+use netdiag_crds::{
+    report::{Finding, Remedy, RunResult, acts, answer, remedy_kind},
+    severity::Severity,
+};
 use netdiag_diagnosis::text::printable;
 
 use super::{
     ledger::is_open,
+    severity,
     text::{hang, wrap_command},
 };
 use crate::wording::sentence;
@@ -14,35 +18,68 @@ const LABEL: usize = 9;
 /// The room between a command and the note beside it.
 const GAP: usize = 4;
 
-/// The lines `Do` and `Undo`; none where nothing is to be done.
-pub(super) fn act(result: &RunResult, about: &[&Finding], node: &str, width: usize) -> Vec<String> {
-    let Some(finding) = about.first() else {
-        let ledger = &result.ledger;
-        let verdict = result.verdict.as_ref();
-        let is_clear = verdict.is_some_and(|verdict| verdict.answer == answer::CLEAR);
-        return match is_clear && !ledger.is_empty() && !ledger.iter().any(is_open) {
-            true => vec![nothing(ledger, width)],
-            false => Vec::new(),
-        };
+/// The finding that lines are about, and the number of its block where the verdict begins with another.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    finding: &'a Finding,
+    number: Option<usize>,
+}
+
+/// A remedy with its command.
+type Typed<'a> = (&'a Remedy, &'a str);
+
+/// The lines `Do` and `Undo`; none where nothing is to be done. `shown`: the findings with a block, by their numbers.
+pub(super) fn act(
+    result: &RunResult,
+    about: &[&Finding],
+    shown: &[&Finding],
+    node: &str,
+    width: usize,
+) -> Vec<String> {
+    let named = about.iter().enumerate().map(|(index, finding)| {
+        let number = shown.iter().position(|one| one.id == finding.id);
+        Named {
+            finding,
+            number: number.map(|at| at + 1).filter(|_| index > 0),
+        }
+    });
+    let named: Vec<Named<'_>> = named.collect();
+    let has_remedy = |one: &&Named<'_>| !one.finding.remedies.is_empty();
+    let Some(one) = named.iter().find(has_remedy) else {
+        return about_counters(result, about, width);
     };
-    let Some(first) = finding.remedies.first() else {
+    let Some(first) = one.finding.remedies.first() else {
         return Vec::new();
     };
-    let mut remedies = finding.remedies.iter();
-    let typed = remedies.find_map(|remedy| Some((remedy, remedy.command.as_ref()?)));
-    let advice = |name: &str| hang(&label(name), &sentence(&first.text), width);
-    let typed = typed.map(|(remedy, command)| (remedy.kind.as_deref(), remedy, command));
+    let advice = |name: &str| {
+        let whose = one.number.map(|number| format!("[{number}] "));
+        let text = format!("{}{}", whose.unwrap_or_default(), sentence(&first.text));
+        hang(&label(name), &text, width)
+    };
+    let is_look = |remedy: &Remedy| remedy.kind.as_deref() == Some(remedy_kind::LOOK);
     // Advice may be the best that there is. A command that ends it stands above, so that it is read at once, one that
     // only looks under it.
-    match typed {
-        None => vec![advice("Do")],
-        Some((Some(remedy_kind::LOOK), remedy, command)) if first.command.is_none() => {
+    match typed(one.finding) {
+        None => {
             let mut lines = vec![advice("Do")];
-            lines.extend(command_lines("Look", command, remedy, finding, node, width));
+            // What asks for nothing needs no second look.
+            let mut asking = named
+                .iter()
+                .filter(|other| severity(other.finding) > Severity::Info);
+            let other = asking.find_map(|other| Some((other, typed(other.finding)?)));
+            lines.extend(other.into_iter().flat_map(|(other, typed)| {
+                let name = if is_look(typed.0) { "Look" } else { "Do" };
+                command_lines(name, typed, *other, node, width)
+            }));
             lines
         }
-        Some((_, remedy, command)) => {
-            let mut lines = command_lines("Do", command, remedy, finding, node, width);
+        Some(typed) if first.command.is_none() && is_look(typed.0) => {
+            let mut lines = vec![advice("Do")];
+            lines.extend(command_lines("Look", typed, *one, node, width));
+            lines
+        }
+        Some(typed) => {
+            let mut lines = command_lines("Do", typed, *one, node, width);
             if first.command.is_none() {
                 lines.push(advice("Or"));
             }
@@ -51,12 +88,36 @@ pub(super) fn act(result: &RunResult, about: &[&Finding], node: &str, width: usi
     }
 }
 
+/// The first command of a finding.
+fn typed(finding: &Finding) -> Option<Typed<'_>> {
+    let mut remedies = finding.remedies.iter();
+    remedies.find_map(|remedy| Some((remedy, remedy.command.as_deref()?)))
+}
+
+/// The advice where no finding of the verdict has any, and nobody misses what the counters have.
+fn about_counters(result: &RunResult, about: &[&Finding], width: usize) -> Vec<String> {
+    let ledger = &result.ledger;
+    let verdict = result.verdict.as_ref();
+    let is_clear = verdict.is_some_and(|verdict| verdict.answer == answer::CLEAR);
+    if ledger.is_empty() || ledger.iter().any(is_open) || (about.is_empty() && !is_clear) {
+        return Vec::new();
+    }
+    let nothing = if is_clear { "nothing; " } else { "" };
+    let mut counters: Vec<&str> = ledger.iter().map(|entry| entry.counter.as_str()).collect();
+    counters.sort_unstable();
+    counters.dedup();
+    let text = format!(
+        "{nothing}leave benign drops out of the alert on {}",
+        counters.join(", ")
+    );
+    vec![hang(&label("Do"), &text, width)]
+}
+
 /// A command with its undo, and where and until when it acts.
 fn command_lines(
     name: &str,
-    command: &str,
-    remedy: &Remedy,
-    finding: &Finding,
+    (remedy, command): Typed<'_>,
+    named: Named<'_>,
     node: &str,
     width: usize,
 ) -> Vec<String> {
@@ -69,7 +130,10 @@ fn command_lines(
     let mut lines = vec![labelled(name, command)];
     let undo = remedy.undo.as_ref();
     lines.extend(undo.map(|undo| labelled("Undo", undo)));
-    let note = note(remedy, finding, node);
+    let mut note = note(remedy, named.finding, node);
+    if let Some(number) = named.number {
+        note.push_str(&format!("; for [{number}]"));
+    }
     let note = printable(&note);
     // Beside the first command that leaves room.
     let measure = textwrap::core::display_width;
@@ -106,18 +170,6 @@ fn note(remedy: &Remedy, finding: &Finding, node: &str) -> String {
         note.push_str("; no command takes it back");
     }
     note
-}
-
-/// The advice where nobody misses what the counters have.
-fn nothing(ledger: &[LedgerEntry], width: usize) -> String {
-    let mut counters: Vec<&str> = ledger.iter().map(|entry| entry.counter.as_str()).collect();
-    counters.sort_unstable();
-    counters.dedup();
-    let text = format!(
-        "nothing; leave benign drops out of the alert on {}",
-        counters.join(", ")
-    );
-    hang(&label("Do"), &text, width)
 }
 
 /// A label with its indentation.

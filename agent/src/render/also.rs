@@ -6,6 +6,7 @@ use netdiag_crds::{
 };
 
 use super::{findings::owner, listed};
+use crate::wording::{counted, within};
 
 /// The causes of one kind that are named.
 const CAUSES_SHOWN: usize = 3;
@@ -56,11 +57,15 @@ impl Kind {
     }
 }
 
-/// Findings of one kind and cause.
+/// Findings of one kind and mechanism.
 struct Group<'a> {
     first: &'a Finding,
+    findings: usize,
     places: Vec<String>,
-    packets: i64,
+    /// Packets, where each finding knows how many.
+    packets: Option<i64>,
+    /// Events: frames, lines of a log.
+    times: i64,
 }
 
 /// The whole line, without its label; empty when nothing is folded.
@@ -92,22 +97,12 @@ pub(super) fn also(folded: &[&Finding]) -> String {
 fn causes(findings: &[&Finding]) -> String {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for finding in findings.iter().copied() {
-        let same = |group: &&mut Group<'_>| {
-            (&group.first.check, &group.first.cause) == (&finding.check, &finding.cause)
-                && group.first.subject.protocol == finding.subject.protocol
-        };
-        let place = place(&finding.subject);
-        let packets = finding.packets.unwrap_or(finding.count);
-        match groups.iter_mut().find(same) {
-            Some(group) => {
-                group.packets = group.packets.saturating_add(packets);
-                group.places.extend(place);
-            }
-            None => groups.push(Group {
-                first: finding,
-                places: place.into_iter().collect(),
-                packets,
-            }),
+        match groups
+            .iter_mut()
+            .find(|group| is_alike(group.first, finding))
+        {
+            Some(group) => group.add(finding),
+            None => groups.push(Group::of(finding)),
         }
     }
     let shown = groups.iter().take(CAUSES_SHOWN).map(Group::words);
@@ -119,14 +114,45 @@ fn causes(findings: &[&Finding]) -> String {
     texts.join("; ")
 }
 
-impl Group<'_> {
-    /// `LLDP dropped: 3 on bond0`, `interface promiscuous for a bridge: eth0, eth1 and 3 more`.
+/// The same cause and protocol. The kernel's own names differ by IP version and by function, so that where the cause is
+/// one of these, the mechanism tells.
+fn is_alike(one: &Finding, other: &Finding) -> bool {
+    let is_same_cause = (&one.check, &one.cause) == (&other.check, &other.cause);
+    let is_same_mechanism = one.check == other.check
+        && one.explanation.is_some()
+        && one.explanation == other.explanation
+        && listed::cause(one).is_none()
+        && listed::cause(other).is_none();
+    (is_same_cause || is_same_mechanism) && one.subject.protocol == other.subject.protocol
+}
+
+impl<'a> Group<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self {
+            first: finding,
+            findings: 1,
+            places: place(&finding.subject).into_iter().collect(),
+            packets: finding.packets,
+            times: finding.count,
+        }
+    }
+
+    fn add(&mut self, finding: &Finding) {
+        self.findings += 1;
+        self.places.extend(place(&finding.subject));
+        let packets = self.packets.zip(finding.packets);
+        self.packets = packets.map(|(all, more)| all.saturating_add(more));
+        self.times = self.times.saturating_add(finding.count);
+    }
+
+    /// `LLDP dropped, 3 times (bond0)`, `80 packets refused by a rule`, `interface promiscuous for a bridge (eth0, eth1
+    /// and 3 more)`.
     fn words(&self) -> String {
         let what = what(self.first);
         if listed::cause(self.first).is_none() {
-            return match self.places.len() {
-                ..=1 => what,
-                places => format!("{what}; {} more like it", places - 1),
+            return match self.findings {
+                1 => what,
+                findings => format!("{what}; {} more like it", findings - 1),
             };
         }
         let mut places = self.places.clone();
@@ -137,19 +163,41 @@ impl Group<'_> {
         if rest > 0 {
             where_.push_str(&format!(" and {rest} more"));
         }
-        match (self.packets, where_.is_empty()) {
-            (0, true) => what,
-            (0, false) => format!("{what} ({where_})"),
-            (packets, true) => format!("{packets} {what}"),
-            (packets, false) => format!("{packets} {what} ({where_})"),
+        let what = self.counted(&what);
+        match where_.is_empty() {
+            true => what,
+            false => format!("{what} ({where_})"),
         }
     }
+
+    /// The cause with its number, where it has one.
+    fn counted(&self, what: &str) -> String {
+        let of_packets = what.strip_prefix("packets ");
+        match (self.packets, self.times, of_packets) {
+            (Some(0) | None, 0, _) => what.to_owned(),
+            (packets, times, Some(rest)) => {
+                format!("{} {rest}", packets_of(packets.unwrap_or(times)))
+            }
+            (Some(packets), ..) => format!("{what}, {}", packets_of(packets)),
+            (None, 1, _) => format!("{what}, once"),
+            (None, times, _) => format!("{what}, {times} times"),
+        }
+    }
+}
+
+/// `1 packet`, `80 packets`.
+fn packets_of(packets: i64) -> String {
+    counted(
+        usize::try_from(packets).unwrap_or_default(),
+        "packet",
+        "packets",
+    )
 }
 
 /// The cause in the words of the list; the headline where it is not in the list.
 fn what(finding: &Finding) -> String {
     let Some(cause) = listed::cause(finding) else {
-        return finding.summary.trim_end_matches('.').to_owned();
+        return within(finding.summary.trim_end_matches('.'));
     };
     let protocol = finding.subject.protocol.as_deref();
     cause

@@ -93,7 +93,7 @@ fn result(node: &str, result: &RunResult, style: Style) -> String {
         true => Choice::all(&result.findings),
         false => Choice::of(&result.findings, &about, &rows.own),
     };
-    let mut acts = act::act(result, &about, node, style.width);
+    let mut acts = act::act(result, &about, &choice.shown, node, style.width);
     let also = also::also(&choice.folded);
     if !also.is_empty() {
         acts.push(hang(&act::label("Also"), &also, style.width));

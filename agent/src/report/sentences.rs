@@ -7,7 +7,7 @@ use netdiag_diagnosis::{
     verdict::{Aside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict},
 };
 
-use crate::wording::{counted, seconds, sentence};
+use crate::wording::{counted, seconds, sentence, within};
 
 /// The most problems that the first sentence names.
 pub(super) const NAMED: usize = 2;
@@ -46,7 +46,7 @@ pub(super) fn sentences(
             decided(&aside.decisions),
         ]),
         Verdict::Costly(findings) => join([
-            format!("no packets lost, but {}", headlines(findings)),
+            format!("no packets lost, but {}", within(&headlines(findings))),
             decided(&aside.decisions),
         ]),
         Verdict::Clear => clear(diagnosis, aside),
@@ -108,16 +108,6 @@ fn clause(problem: &Problem<'_>) -> String {
         _ => format!("{} are lost", packets_of_share(problem.finding)),
     };
     format!("{opening}: {}", within(&headline(problem)))
-}
-
-/// A headline inside a sentence: an article at its beginning is written small.
-fn within(headline: &str) -> String {
-    match headline.split_once(' ') {
-        Some((article @ ("The" | "A" | "An" | "No" | "Rules"), rest)) => {
-            format!("{} {rest}", article.to_lowercase())
-        }
-        _ => headline.to_owned(),
-    }
 }
 
 /// `12 of 700 packets`, or `packets` where a share is not known: the headline has the number.
@@ -234,7 +224,7 @@ fn open(findings: &[&Finding], window: &EvidenceWindow) -> String {
         .fold(0, u64::saturating_add);
     match (packets, findings) {
         (_, []) => "no proven loss.".to_owned(),
-        (0, findings) => format!("no proven loss, but {}", headlines(findings)),
+        (0, findings) => format!("no proven loss, but {}", within(&headlines(findings))),
         (packets, findings) => {
             let drops = if packets == 1 { "drop" } else { "drops" };
             let kernel = without_reasons(window)
@@ -390,8 +380,10 @@ fn explained(diagnosis: &Diagnosis) -> String {
         1 => ("One counter rose".to_owned(), "it"),
         many => (format!("{many} counters rose"), "them"),
     };
+    let mut bookings = ledger.iter().flat_map(|entry| &entry.explained);
     let what = match harmless_protocol(ledger) {
         Some(protocol) => format!("harmless {protocol} frames"),
+        None if bookings.all(is_benign) => "harmless drops".to_owned(),
         None => "the findings".to_owned(),
     };
     format!("{rose}, and {what} explain all of {them}.")
@@ -400,12 +392,15 @@ fn explained(diagnosis: &Diagnosis) -> String {
 /// The one protocol whose benign frames explain everything.
 fn harmless_protocol(ledger: &[LedgerEntry]) -> Option<&str> {
     let mut bookings = ledger.iter().flat_map(|entry| &entry.explained);
-    let benign = |booking: &Booking| booking.verdict == finding::Verdict::Benign;
-    let first = bookings.next().filter(|booking| benign(booking))?;
+    let first = bookings.next().filter(|booking| is_benign(booking))?;
     let protocol = first.protocol.as_deref()?;
     bookings
-        .all(|booking| benign(booking) && booking.protocol.as_deref() == Some(protocol))
+        .all(|booking| is_benign(booking) && booking.protocol.as_deref() == Some(protocol))
         .then_some(protocol)
+}
+
+fn is_benign(booking: &Booking) -> bool {
+    booking.verdict == finding::Verdict::Benign
 }
 
 fn counter(entry: &LedgerEntry) -> String {

@@ -1,6 +1,9 @@
 //! The lines under the first sentence: what to type, how to take it back, what else there is.
 
-use netdiag_diagnosis::finding::Acts;
+use netdiag_diagnosis::{
+    causes::{CORRUPTION, NOT_LOSS, SHARED_BROADCAST_DOMAIN, UNSUPPORTED_PROTOCOL},
+    finding::Acts,
+};
 
 use super::*;
 
@@ -82,7 +85,7 @@ fn command_and_undo_stand_within_the_first_six_lines() {
     let headline = "a headline of many words about a device ".repeat(6);
     let mut diagnosis = lost_with(vec![long("1500").undone_by(long("9000"))], &headline);
     let mut second = diagnosis.findings[0].clone();
-    second.cause = (&netdiag_diagnosis::causes::CORRUPTION).into();
+    second.cause = (&CORRUPTION).into();
     diagnosis.findings.push(second);
     let text = render(&window("node-17"), &diagnosis, plain(110));
     let first: Vec<&str> = text.lines().take(8).collect();
@@ -117,14 +120,77 @@ fn what_nobody_must_act_on_is_one_line() {
     assert_eq!(
         acts(&diagnosis)[1..],
         [
-            "  Also   harmless: interface promiscuous for a bridge (eth0, eth1 and 1 more); 3 LLDP dropped (bond0). Refused",
-            "         as meant: no program listens for 12 packets.",
+            "  Also   harmless: interface promiscuous for a bridge (eth0, eth1 and 1 more); LLDP dropped, 3 times (bond0).",
+            "         Refused as meant: no program listens for 12 packets.",
         ]
     );
     let text = render(&window("n"), &diagnosis, plain(110));
     assert!(!text.contains("[2]"), "folded: {text}");
     let wide = render(&window("n"), &diagnosis, Style::new(None, false, true));
     assert!(wide.contains("[6]") && !wide.contains("Also"), "{wide}");
+}
+
+#[test]
+fn the_next_finding_of_the_verdict_gives_the_act_where_the_first_has_none() {
+    let mut diagnosis = lost_with(Vec::new(), "x");
+    let mut second = Finding::new(
+        &CORRUPTION,
+        Assessment::of(Harm::Outage).by(Culprit::Here),
+        on("veth2"),
+        text("y", "", ""),
+    );
+    second.remedies = vec![set_mtu("1500")];
+    diagnosis.findings.push(second);
+    let expected =
+        ["  Do     ip link set dev veth1 mtu 1500    on node-17; changes nothing; for [2]"];
+    assert_eq!(acts(&diagnosis), expected);
+}
+
+#[test]
+fn what_is_folded_is_counted_in_words_that_fit() {
+    let of = |cause: Mechanism, packets: u64, times: u64| {
+        let assessment = Assessment::none().with_packets(packets);
+        let assessment = Assessment {
+            packets: Some(packets).filter(|many| *many > 0),
+            ..assessment
+        };
+        let mut finding = Finding::new(cause, assessment, Subject::default(), text("", "", ""));
+        finding.count = times;
+        finding
+    };
+    let told = |findings: Vec<Finding>| {
+        let diagnosis = Diagnosis {
+            findings,
+            ..Diagnosis::default()
+        };
+        acts(&diagnosis).join(" ")
+    };
+    let line = told(vec![of((&NOT_LOSS).into(), 1, 1)]);
+    assert_eq!(
+        line,
+        "  Also   harmless: 1 packet dropped that nobody misses."
+    );
+    let line = told(vec![of((&UNSUPPORTED_PROTOCOL).into(), 0, 3)]);
+    assert_eq!(
+        line,
+        "  Also   harmless: driver cannot fill in checksums, 3 times."
+    );
+    let line = told(vec![of((&SHARED_BROADCAST_DOMAIN).into(), 120, 120)]);
+    assert_eq!(
+        line,
+        "  Also   harmless: two interfaces in one broadcast domain, 120 packets."
+    );
+    // The kernel's names for one mechanism differ by IP version.
+    let by_version = ["ip_forward", "ip6_forward"].map(|name| {
+        let mut finding = of(Mechanism::Kernel(name.to_owned()), 3, 3);
+        finding.text = text("There was no way on for 3 packets", "The route is gone", "");
+        finding
+    });
+    let line = told(by_version.to_vec());
+    assert_eq!(
+        line,
+        "  Also   harmless: there was no way on for 3 packets; 1 more like it."
+    );
 }
 
 #[test]
