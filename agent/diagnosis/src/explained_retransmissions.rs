@@ -81,8 +81,10 @@ impl Explained {
 pub(crate) fn prove(window: &Window<'_>, outcome: &mut Outcome) {
     let mut lost: HashMap<&FindingId, Vec<usize>> = HashMap::new();
     for claim in outcome.claims.iter() {
-        if claim.verdict == Verdict::Harmful {
-            lost.entry(&claim.finding).or_default().push(claim.drop);
+        if claim.verdict == Verdict::Harmful
+            && let Some(finding) = &claim.finding
+        {
+            lost.entry(finding).or_default().push(claim.drop);
         }
     }
     for finding in &mut outcome.findings {
@@ -149,7 +151,7 @@ mod tests {
                 drop: 0,
                 verdict,
                 protocol: None,
-                finding: finding.id.clone(),
+                finding: Some(finding.id.clone()),
             }]
             .into_iter()
             .collect(),

@@ -240,7 +240,7 @@ pub(crate) fn first_drop_claimed() -> Outcome {
             drop: 0,
             verdict: Verdict::Harmful,
             protocol: None,
-            finding: explained.id,
+            finding: Some(explained.id),
         }]
         .into_iter()
         .collect(),

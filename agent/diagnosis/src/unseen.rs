@@ -16,9 +16,10 @@ pub(crate) fn tell(window: &Window<'_>, outcome: &mut Outcome) {
     let mut unseen: HashMap<&FindingId, (u64, usize)> = HashMap::new();
     for claim in outcome.claims.iter() {
         if let Some(key) = counts.get(claim.drop)
+            && let Some(finding) = &claim.finding
             && window.lacks_samples(claim.drop)
         {
-            let (drops, samples) = unseen.entry(&claim.finding).or_default();
+            let (drops, samples) = unseen.entry(finding).or_default();
             *drops = drops.saturating_add(key.count);
             *samples += window.samples_of(claim.drop).count();
         }

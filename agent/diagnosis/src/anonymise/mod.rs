@@ -37,7 +37,7 @@ const ARCHITECTURES: [&str; 2] = ["aarch64", "x86_64"];
 /// The kernel's own names are shorter: KSYM_NAME_LEN is 128 at first, 512 today, and few come near.
 const LONGEST_SYMBOL: usize = 128;
 
-/// The same window with names and addresses replaced. The seed chooses the replacement: whoever knows it can undo that
+/// The same window with names and addresses replaced. The seed chooses the replacement: a reader that knows it can undo that
 /// of addresses, so take a random one and forget it.
 pub fn anonymise(window: &EvidenceWindow, seed: u128) -> EvidenceWindow {
     let mut anonymiser = Anonymiser {

@@ -15,7 +15,7 @@ pub enum Verdict {
     Unknown,
 }
 
-/// A detector's word on one key of the drop evidence: what it was and which finding explains it.
+/// A detector's word on one key of the drop evidence: what it was and the finding that explains it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     /// Index into [`crate::evidence::Drops::counts`].
@@ -24,8 +24,8 @@ pub struct Claim {
     pub verdict: Verdict,
     /// Protocol by name, when known: `LLDP`.
     pub protocol: Option<String>,
-    /// The finding that explains it.
-    pub finding: FindingId,
+    /// The finding that explains it; `None` where nobody misses so few packets and no finding tells of them.
+    pub finding: Option<FindingId>,
 }
 
 /// Claims on drops. A drop is claimed once: the first claim stands.

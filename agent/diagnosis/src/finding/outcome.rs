@@ -28,7 +28,7 @@ impl Outcome {
             drop,
             verdict,
             protocol: finding.subject.protocol.clone(),
-            finding: finding.id.clone(),
+            finding: Some(finding.id.clone()),
         });
         Self {
             claims: claims.collect(),

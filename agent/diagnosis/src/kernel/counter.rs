@@ -33,6 +33,10 @@ pub enum NamespaceCounter {
     UdpIgnoredMulti,
     /// IPv4 datagrams whose reassembly failed.
     ReasmFails,
+    /// IPv4 packets with a broken header, or whose hop limit ran out.
+    InHdrErrors,
+    /// The same of IPv6.
+    Ip6InHdrErrors,
     /// IPv4 packets that no route leads on.
     InNoRoutes,
     /// IPv4 packets that the reverse path filter refused.
@@ -105,6 +109,8 @@ impl NamespaceCounter {
             Self::Udp6NoPorts => "Udp6.NoPorts",
             Self::UdpIgnoredMulti => "Udp.IgnoredMulti",
             Self::ReasmFails => "Ip.ReasmFails",
+            Self::InHdrErrors => "Ip.InHdrErrors",
+            Self::Ip6InHdrErrors => "Ip6.InHdrErrors",
             Self::InNoRoutes => "IpExt.InNoRoutes",
             Self::ReversePathFilter => "TcpExt.IPReversePathFilter",
             Self::ListenOverflows => "TcpExt.ListenOverflows",
@@ -129,6 +135,8 @@ impl NamespaceCounter {
             | Self::Udp6RcvbufErrors
             | Self::UdpNoPorts
             | Self::Udp6NoPorts
+            | Self::InHdrErrors
+            | Self::Ip6InHdrErrors
             | Self::InNoRoutes
             | Self::ReversePathFilter
             | Self::ConntrackDrop => Kind::Packets,

@@ -211,7 +211,8 @@ impl<'a> Books<'a> {
         for drop in 0..counts.len() {
             let is_wrong_checksum = claims
                 .get(&drop)
-                .is_some_and(|claim| *claim.finding.check() == CHECKSUM_DROP);
+                .and_then(|claim| claim.finding.as_ref())
+                .is_some_and(|finding| *finding.check() == CHECKSUM_DROP);
             for counter in booking::counters_raised(window, drop, is_wrong_checksum) {
                 raised.entry(counter).or_default().push(drop);
             }
@@ -247,7 +248,7 @@ impl<'a> Books<'a> {
                 protocol: claim.and_then(|claim| claim.protocol.clone()),
                 count,
                 verdict: claim.map_or(Verdict::Unknown, |claim| claim.verdict),
-                finding: claim.map(|claim| claim.finding.clone()),
+                finding: claim.and_then(|claim| claim.finding.clone()),
             });
         }
     }

@@ -115,7 +115,7 @@ fn claim(drop: usize, protocol: &str) -> Claim {
         drop,
         verdict: Verdict::Benign,
         protocol: Some(protocol.to_owned()),
-        finding: finding.id,
+        finding: Some(finding.id),
     }
 }
 
@@ -214,7 +214,7 @@ fn without_reasons_tcp_books_what_a_check_found_to_be_a_wrong_checksum() {
         drop: 0,
         verdict: Verdict::Harmful,
         protocol: None,
-        finding: found.id,
+        finding: Some(found.id),
     };
     let entry = &balance(&window, &[claim])[0];
     assert_eq!((entry.explained[0].count, entry.unexplained), (12, 0));

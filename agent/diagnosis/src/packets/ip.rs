@@ -20,7 +20,7 @@ pub(crate) const AUTHENTICATION: u8 = 51;
 pub(crate) const DESTINATION_OPTIONS: u8 = 60;
 pub(crate) const MOBILITY: u8 = 135;
 
-/// A packet has a handful of extension headers; more is an attack on whoever walks them.
+/// A packet has a handful of extension headers; more is an attack on a program that walks them.
 pub(crate) const MOST_EXTENSION_HEADERS: usize = 8;
 
 const IPV4_HEADER: usize = 20;
@@ -49,6 +49,8 @@ pub(crate) struct IpPacket<'a> {
     pub transport_length: Option<usize>,
     /// Transport header and payload, as far as the sample reaches; empty in any but the first fragment.
     pub transport_bytes: &'a [u8],
+    /// TTL of IPv4, hop limit of IPv6.
+    pub hop_limit: u8,
 }
 
 /// Which part of a datagram a fragment is.
@@ -135,6 +137,7 @@ impl<'a> IpPacket<'a> {
             fragment,
             transport_length,
             transport_bytes: transport_part(bytes, header_length, transport_length, fragment),
+            hop_limit: u8_at(bytes, 8)?,
         })
     }
 
@@ -161,6 +164,7 @@ impl<'a> IpPacket<'a> {
                 transport_length,
                 extensions.fragment,
             ),
+            hop_limit: u8_at(bytes, 7)?,
         })
     }
 

@@ -7,6 +7,8 @@ use crate::finding::{Culprit, Decision};
 pub(super) enum Class {
     /// Nobody misses the packet: a copy, old data, what is left in a queue at its end.
     Unmissed,
+    /// What its sender wanted has happened. Unlike the former it is said, because people look for it.
+    Wanted,
     /// A rule, a policy, a closed port or a shaper meant it so.
     Decision(Decision),
     /// One place ends wanted and unwanted packets.
@@ -16,6 +18,9 @@ pub(super) enum Class {
     /// There is no way on. The same, but only where it lasts: an address that goes away takes its route and its port with
     /// it, and its peers try for a few seconds more.
     NoWay(By),
+    /// The packets are for another host, and this one does not forward. The same, but only where it should: an end of the
+    /// dead flow is behind it. A plain host drops what is not for it.
+    NotForwarded,
     /// Wanted packets had no room or were broken: loss by the share of what was carried.
     Loss(Culprit, Carried),
     /// The packet opens a connection, and the client sends it again.
@@ -62,10 +67,10 @@ impl Class {
     /// The order in which the rows of several drop keys speak for one finding: the last does.
     pub(super) fn rank(self) -> u8 {
         match self {
-            Self::Unmissed => 0,
+            Self::Unmissed | Self::Wanted => 0,
             Self::Decision(_) => 1,
             Self::Unknown => 2,
-            Self::Flow(_) | Self::NoWay(_) => 3,
+            Self::Flow(_) | Self::NoWay(_) | Self::NotForwarded => 3,
             Self::NeighbourQueue => 4,
             Self::Neighbour => 5,
             Self::Delay => 6,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Window,
     detectors::kit::{Tally, harm},
-    evidence::{LinkKind, PacketSample},
+    evidence::{LinkKind, Namespace, PacketSample},
     finding::{Assessment, Culprit, Harm, Severity},
     kernel::{
         DeviceCounter,
@@ -64,6 +64,7 @@ impl Group<'_> {
         let outage = |culprit| harm::outage(window, tally, culprit);
         match self.class() {
             Class::Unmissed => Assessment::none(),
+            Class::Wanted => Assessment::none().with_packets(tally.count),
             Class::Decision(by) => match outage(Culprit::Unknown) {
                 Some(outage) => Assessment {
                     decision: Some(by),
@@ -79,8 +80,21 @@ impl Group<'_> {
             }
             Class::NoWay(by) => {
                 let culprit = self.culprit(window, by);
+                if self.ended(window).is_some() {
+                    return Assessment {
+                        is_towards_nobody: true,
+                        ..Assessment::of(Harm::Outage)
+                            .by(Culprit::Elsewhere)
+                            .with_packets(tally.count)
+                            .with_flows(harm::flows(window, tally))
+                    };
+                }
                 let outage = outage(culprit).filter(|_| tally.lasted_ms() >= LASTING_MS);
                 outage.unwrap_or_else(|| unknown(window, tally).by(culprit))
+            }
+            Class::NotForwarded => {
+                let outage = outage(Culprit::Here).filter(|_| self.should_forward(window));
+                outage.unwrap_or_else(|| unknown(window, tally))
             }
             Class::Loss(culprit, carried) => Assessment {
                 is_towards_nobody: carried == Carried::Sent && self.device_is_gone(window),
@@ -136,6 +150,23 @@ impl Group<'_> {
         let peer = window.topology.veth_peer(link);
         let peer = peer.and_then(|peer| window.namespace(peer.netns));
         self.namespace.pod.is_some() || is_guests || peer.is_some_and(|peer| peer.pod.is_some())
+    }
+
+    /// Packets came from a pod or a guest behind this host, or were for one.
+    fn should_forward(&self, window: &Window<'_>) -> bool {
+        let is_behind = |address: IpAddr| {
+            // Every host has link-local addresses, and nobody forwards them.
+            let is_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+            let mut holders = window.holders_of(address).iter();
+            !is_local && holders.any(|(holder, _)| holder.id != self.namespace.id)
+        };
+        let mut packets = self.drops.tally.samples(window);
+        packets.any(|sample| {
+            let packet = IpPacket::of_sample(sample);
+            packet.is_some_and(|packet| {
+                is_behind(packet.source) || is_behind(packet.final_destination)
+            })
+        })
     }
 
     /// The device ended within the window: links are read at its end. What was sent into it was for a pod or a guest that
@@ -238,6 +269,33 @@ impl Group<'_> {
             addresses,
             is_next_hop,
         })
+    }
+
+    /// The namespaces that had the destinations and ended within the window, where each packet that was seen was for
+    /// one: an address that goes away takes its route with it. `None` where some packet was for anybody else.
+    pub(super) fn ended<'a>(&self, window: &'a Window<'_>) -> Option<Vec<&'a Namespace>> {
+        let tally = &self.drops.tally;
+        let is_no_way = matches!(self.class(), Class::NoWay(_));
+        if !is_no_way || tally.lacks_samples(window) {
+            return None;
+        }
+        let mut ended: Vec<&Namespace> = Vec::new();
+        for sample in tally.samples(window) {
+            let holders = window.holders_of(IpPacket::of_sample(sample)?.destination);
+            let has_ended = |(namespace, ifindex): &(&Namespace, u32)| {
+                let link = window.topology.link(namespace.id, *ifindex);
+                link.is_some_and(|link| window.has_ended(link))
+            };
+            if holders.is_empty() || !holders.iter().all(has_ended) {
+                return None;
+            }
+            for (namespace, _) in holders {
+                if ended.iter().all(|known| known.id != namespace.id) {
+                    ended.push(namespace);
+                }
+            }
+        }
+        (!ended.is_empty()).then_some(ended)
     }
 
     /// The device itself has the address's prefix: no router lies between.

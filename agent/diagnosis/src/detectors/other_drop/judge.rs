@@ -19,8 +19,8 @@ use crate::{
         checksum_drop::may_have_lost_checksum,
         kit::{self, Tally, unclaimed},
     },
-    evidence::{DropCount, NetnsId, PacketSample},
-    finding::{Assessment, Culprit, Decision, Finding, Harm, Outcome, Severity, Verdict},
+    evidence::{DropCount, Namespace, NetnsId, PacketSample},
+    finding::{Assessment, Claim, Culprit, Decision, Finding, Harm, Outcome, Severity, Verdict},
     kernel::{Reason, site},
     packets::{ip::IpPacket, protocols::is_group_only},
 };
@@ -38,6 +38,8 @@ pub(super) struct Judged<'a> {
     pub(super) assessment: Assessment,
     /// The neighbours that do not answer, where that is the cause.
     pub(super) silent: Option<Silent>,
+    /// The namespaces whose end is the cause: the packets were for their addresses.
+    pub(super) ended: Vec<&'a Namespace>,
 }
 
 /// Drops that belong to no known device or namespace of this node.
@@ -63,7 +65,7 @@ pub(super) struct Leftovers<'a> {
     pub(super) folded: Vec<Judged<'a>>,
     pub(super) nowhere: Nowhere,
     /// Drops of the whole node that nobody misses.
-    unmissed: Tally,
+    pub(super) unmissed: Tally,
 }
 
 impl Judged<'_> {
@@ -163,6 +165,16 @@ pub(super) fn explained(finding: Finding, tally: &Tally) -> Outcome {
     Outcome::explained(finding, keys.map(|key| (key, verdict)))
 }
 
+/// Claims on drops that nobody misses and no finding tells of: a counter that they raised has no open part.
+pub(super) fn untold(tally: &Tally) -> impl Iterator<Item = Claim> {
+    tally.keys.iter().map(|drop| Claim {
+        drop: *drop,
+        verdict: Verdict::Benign,
+        protocol: None,
+        finding: None,
+    })
+}
+
 /// The namespace and device of a group, and its cause: what makes two keys one group.
 type Place<'a> = (NetnsId, Option<u32>, &'a str);
 
@@ -202,10 +214,15 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
         drops.at_least = drops.at_least.max(unexcluded);
     }
     let groups = with_symptoms_folded(groups.into_values().collect());
-    let judged = groups.into_iter().map(|group| Judged {
-        assessment: group.assess(window),
-        silent: group.silent(window),
-        group,
+    let judged = groups.into_iter().map(|group| {
+        let assessment = group.assess(window);
+        let ended = group.ended(window).filter(|_| assessment.is_towards_nobody);
+        Judged {
+            silent: group.silent(window),
+            ended: ended.unwrap_or_default(),
+            assessment,
+            group,
+        }
     });
     let has_reasons = window.drops.value().is_some_and(|drops| drops.has_reasons);
     leftovers.list(judged.collect(), has_reasons);
@@ -275,10 +292,9 @@ impl<'a> Leftovers<'a> {
         self.listed.append(&mut others);
     }
 
-    /// Drops that nobody misses, if they are so many that a person who watches drops has seen them.
-    pub(super) fn frequent_unmissed(&self, window: &Window<'_>) -> Option<&Tally> {
-        let is_frequent = window.reaches_rate(self.unmissed.count, NOT_LOSS_PER_MINUTE);
-        is_frequent.then_some(&self.unmissed)
+    /// The drops that nobody misses are so many that a person who watches drops has seen them.
+    pub(super) fn is_unmissed_frequent(&self, window: &Window<'_>) -> bool {
+        window.reaches_rate(self.unmissed.count, NOT_LOSS_PER_MINUTE)
     }
 }
 

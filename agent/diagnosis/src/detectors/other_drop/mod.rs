@@ -15,6 +15,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod traced;
 
 use self::judge::{Judged, Nowhere};
 use super::{
@@ -77,10 +78,13 @@ impl Detector for OtherDrop {
             let finding = no_device(window, nowhere);
             outcome.extend(Outcome::explained(finding, nowhere.verdicts()));
         }
-        if let Some(tally) = leftovers.frequent_unmissed(window) {
-            let text = text::not_loss(window, tally);
-            let finding = of_node(window, &NOT_LOSS, Assessment::none(), tally, text);
-            outcome.extend(judge::explained(finding, tally));
+        let unmissed = &leftovers.unmissed;
+        if leftovers.is_unmissed_frequent(window) {
+            let text = text::not_loss(window, unmissed);
+            let finding = of_node(window, &NOT_LOSS, Assessment::none(), unmissed, text);
+            outcome.extend(judge::explained(finding, unmissed));
+        } else {
+            outcome.claims.extend(judge::untold(unmissed));
         }
         outcome
     }
@@ -103,7 +107,10 @@ fn of_group(window: &Window<'_>, judged: &Judged<'_>) -> Finding {
     finding.evidence = proof::drops(window, &group.drops.tally);
     finding.evidence.extend(text::noise(group.drops.noise));
     finding.details = say::flows(window, &group.drops.tally).collect();
-    finding.remedies = text::remedies(window, group);
+    finding.remedies = match judged.ended.is_empty() {
+        true => text::remedies(window, group),
+        false => vec![text::ended_remedy()],
+    };
     finding
 }
 

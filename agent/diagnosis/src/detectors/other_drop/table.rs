@@ -4,6 +4,7 @@ use super::{
     advice::Advice,
     class::Class,
     seen::{Around, Seen},
+    traced,
 };
 use crate::{
     Window,
@@ -61,6 +62,10 @@ pub(super) enum When {
     Counted(NamespaceCounter),
     /// This counter of the namespace was read and did not rise.
     Uncounted(NamespaceCounter),
+    /// The hop limit of each packet ran out: each was seen, and the counter of that rose.
+    HopLimit,
+    /// The same, for what the packets show: probes of a traceroute.
+    Traced,
 }
 
 /// `BR_STATE_BLOCKING`.
@@ -226,6 +231,15 @@ impl When {
                 rose(counter).is_some_and(|rose| rose.saturating_mul(2) >= key.count.max(1))
             }
             Self::Uncounted(counter) => rose(counter) == Some(0),
+            Self::HopLimit => {
+                let rose = traced::counter(key).and_then(rose);
+                traced::have_no_hops_left(key, &around.samples)
+                    && rose.is_some_and(|rose| rose >= key.count)
+            }
+            Self::Traced => {
+                let is_said = !key.reason.is_unnamed() || Self::HopLimit.holds(key, around);
+                is_said && traced::are_probes(key, &around.samples, around.link)
+            }
         }
     }
 }

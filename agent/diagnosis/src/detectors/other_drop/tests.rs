@@ -67,6 +67,11 @@ fn an_idle_nodes_noise_is_silent() {
     let outcome = diagnose(&window(counts));
     assert_eq!(outcome.findings, []);
     assert_eq!(outcome.unchecked, []);
+    // A counter that they raised has no open part.
+    assert_eq!(outcome.claims.len(), noise.len());
+    for claim in outcome.claims {
+        assert_eq!((claim.verdict, claim.finding), (Verdict::Benign, None));
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod hurts;
 mod remedies;
 
-pub(super) use self::remedies::remedies;
+pub(super) use self::remedies::{ended_remedy, remedies};
 use std::net::IpAddr;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Window,
     detectors::kit::{Tally, proof, say},
-    evidence::{DropCount, Link},
+    evidence::{DropCount, Link, Namespace},
     finding::{Assessment, Proof, Subject, Text},
 };
 
@@ -30,9 +30,13 @@ pub(super) fn group(window: &Window<'_>, judged: &Judged<'_>, subject: &Subject)
         group,
         assessment,
         silent,
+        ended,
     } = judged;
     let count = group.drops.tally.count;
     let place = say::place(subject);
+    if !ended.is_empty() {
+        return of_ended(ended, count, &place, hurts::of_ended(assessment));
+    }
     let hurts = hurts::of(assessment, subject);
     let Some(row) = group.drops.row else {
         let (headline, what) = match group.drops.tally.drops(window).next() {
@@ -77,6 +81,28 @@ fn no_answer(silent: &Silent, count: u64, place: &str) -> String {
         }
         (false, 1) => format!("{names} does not answer: {dropped} dropped {place}"),
         (false, _) => format!("{names} do not answer: {dropped} dropped {place}"),
+    }
+}
+
+/// `pod shop/cart-0 ended: no way led to it for 12 packets on cni0`.
+fn of_ended(ended: &[&Namespace], count: u64, place: &str, hurts: String) -> Text {
+    let names = ended.iter().map(|namespace| {
+        let place = Subject::of_namespace(namespace).place();
+        place.unwrap_or_else(|| "a namespace of this node".to_owned())
+    });
+    let names: Vec<String> = names.collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let them = if names.len() == 1 { "it" } else { "them" };
+    Text {
+        headline: format!(
+            "{} ended: no way led to {them} any more for {} {place}",
+            say::list(&names),
+            say::count(count, "packet"),
+        ),
+        what: "The addresses went away with their device within the window, and the route to them as well. Peers go on \
+               for some seconds, and the kernel tells them by ICMP."
+            .to_owned(),
+        hurts,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The queue between the kernel and whoever reads a TAP, TUN or macvtap device was full: a guest or program stalled for
+//! The queue between the kernel and the reader of a TAP, TUN or macvtap device was full: a guest or program stalled for
 //! longer than its queue could hold.
 //!
 //! On kernels before 4.16 a macvtap could also drop while its queue had room: [`race`].

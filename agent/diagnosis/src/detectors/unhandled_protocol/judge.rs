@@ -197,7 +197,7 @@ impl<'a> Unreceived<'a> {
             drop: *index,
             verdict,
             protocol: Some(self.frames.name_of(key.ethertype)),
-            finding: finding.clone(),
+            finding: Some(finding.clone()),
         })
     }
 

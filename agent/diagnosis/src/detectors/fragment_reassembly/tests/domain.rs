@@ -294,7 +294,7 @@ fn arp_makes_a_domain_likely() {
     );
 }
 
-/// Whoever opened a filtering interface is to blame, and whoever opened a veth is not.
+/// The opener of a filtering interface is to blame, that of a veth is not.
 #[test]
 fn only_the_promiscuity_of_an_interface_that_filters_is_a_cause() {
     let opened = |kind: Option<&str>| -> Finding {

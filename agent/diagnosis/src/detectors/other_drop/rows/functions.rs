@@ -196,6 +196,7 @@ pub(super) static ROWS: &[Row] = &[
         // Left in the queue of a socket that was closed, or a sender's own copies.
         &site::SKB_RELEASE_DATA,
         &site::SK_STREAM_KILL_QUEUES,
+        &site::TCP_DISCONNECT,
         &site::SKB_QUEUE_PURGE,
         &site::SKB_RBTREE_PURGE,
         &site::INET_SOCK_DESTRUCT,

@@ -8,11 +8,11 @@ use crate::{
         table::{
             On::{At, Reasons},
             Row,
-            When::Any,
+            When::{Any, HopLimit, Traced},
         },
     },
     finding::Culprit,
-    kernel::{Reason, site},
+    kernel::{Reason, Site, site},
 };
 
 pub(super) static ROWS: &[Row] = &[
@@ -26,16 +26,28 @@ pub(super) static ROWS: &[Row] = &[
     )
     .advised(super::queues::LISTENER_ADVICE),
     Row::new(
-        At(&[Reason::IP_INHDR], &[&site::IP_FORWARD, &site::IP6_FORWARD]),
-        Class::Flow(By::Culprit(Culprit::Unknown)),
-        "The hop limit (TTL) of {packets} ran out",
-        "traceroute and mtr mean it so, with few packets and hop limits in turn. Many packets of one flow go in a \
-         circle: the next hop sends them back.",
+        At(&[Reason::IP_INHDR, Reason::ABSENT], FORWARDING),
+        Class::Wanted,
+        "{packets} of traceroute or mtr reached their hop limit (TTL)",
+        "A program sent them with a hop limit that ends here, to learn the way: few, each another probe, and they did \
+         not go in a circle. The kernel told the program by ICMP.",
     )
-    .advised(&[Advice::look(
-        "See where the route leads. If the next hop is the way that they came from, correct its route.",
-        &["ip", "route", "get", DESTINATION],
-    )]),
+    .when(Traced),
+    Row::new(
+        At(&[Reason::IP_INHDR], FORWARDING),
+        HOP_LIMIT_CLASS,
+        HOP_LIMIT,
+        HOP_LIMIT_MECHANISM,
+    )
+    .advised(HOP_LIMIT_ADVICE),
+    Row::new(
+        At(&[Reason::ABSENT], FORWARDING),
+        HOP_LIMIT_CLASS,
+        HOP_LIMIT,
+        HOP_LIMIT_MECHANISM,
+    )
+    .when(HopLimit)
+    .advised(HOP_LIMIT_ADVICE),
     // Without this reason until 6.15; see `br_handle_frame_finish` among the functions. A tunnel means another thing
     // by it. A switch floods what is for nobody here; unicast for a guest behind a port may end here as well.
     Row::new(
@@ -78,3 +90,13 @@ pub(super) static ROWS: &[Row] = &[
         "On the host that translates the addresses: use more addresses, or switch TCP timestamps off on the clients.",
     )]),
 ];
+
+const FORWARDING: &[&Site] = &[&site::IP_FORWARD, &site::IP6_FORWARD];
+const HOP_LIMIT_CLASS: Class = Class::Flow(By::Culprit(Culprit::Unknown));
+const HOP_LIMIT: &str = "The hop limit (TTL) of {packets} ran out";
+const HOP_LIMIT_MECHANISM: &str = "traceroute and mtr mean it so, with few packets and hop limits in turn. Many packets \
+     of one flow go in a circle: the next hop sends them back.";
+const HOP_LIMIT_ADVICE: &[Advice] = &[Advice::look(
+    "See where the route leads. If the next hop is the way that they came from, correct its route.",
+    &["ip", "route", "get", DESTINATION],
+)];

@@ -40,7 +40,7 @@ pub(super) static ROWS: &[Row] = &[
     // ip_error on a host that does not forward; ip6_forward and ip6_pkt_drop.
     Row::new(
         Reasons(&[Reason::IP_INADDRERRORS]),
-        UNKNOWN,
+        Class::NotForwarded,
         "{packets were} for another host {on}, which does not forward them",
         "The device does not forward, or the addresses are not valid. A plain host drops what is not for it; a node \
          whose pods lie behind it has to forward.",

@@ -20,7 +20,7 @@ pub(super) static ROWS: &[Row] = &[
         "{packets} had more IPv6 extension headers than this node reads",
         "The kernel bounds the number of extension headers that it reads of one packet.",
     ),
-    // RFC 4861, 7.1 (the hop limit must be 255, the code 0) and RFC 6980 (no fragments): whoever is not on the link cannot
+    // RFC 4861, 7.1 (the hop limit must be 255, the code 0) and RFC 6980 (no fragments): a host that is not on the link cannot
     // send such a message.
     Row::new(
         Reasons(&[

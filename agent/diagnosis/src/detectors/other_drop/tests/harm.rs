@@ -4,7 +4,9 @@ use super::{commands, count, diagnose, drops, window};
 use crate::{
     evidence::{Address, DropCount, EvidenceWindow, LinkKind, PacketSample},
     finding::{Assessment, Culprit, Decision, Harm, Severity, Verdict},
-    testing::{NODE, POD, drops_of, ipv4_sample as ipv4, link, links_of, only, veth},
+    testing::{
+        NODE, POD, drops_of, ipv4_sample as ipv4, link, links_of, only, pod_namespace, veth,
+    },
 };
 
 const SYN: u8 = 2;
@@ -54,7 +56,6 @@ fn a_refused_flow_is_unknown_until_a_segment_of_it_died_three_times() {
     for (reason, location, culprit) in [
         ("IP_RPFILTER", "ip_rcv_finish_core", Culprit::Unknown),
         ("IP_INNOROUTES", "ip_error", Culprit::Unknown),
-        ("IP_INADDRERRORS", "ip_error", Culprit::Unknown),
         ("IP_INHDR", "ip_forward", Culprit::Unknown),
         ("NOT_SPECIFIED", "ip_error", Culprit::Here),
         ("PKT_TOO_BIG", "ip_forward", Culprit::Here),
@@ -86,6 +87,25 @@ fn a_missing_route_of_a_pods_device_is_this_nodes_to_fix() {
     links_of(&mut window)[0] = link(NODE, 2, "eth0");
     let warning = (Harm::Outage, Culprit::Unknown, Severity::Warning);
     assert_eq!(told(&window), warning);
+}
+
+#[test]
+fn a_plain_host_need_not_forward_what_is_for_another() {
+    let mut window = dropped("IP_INADDRERRORS", "ip_error", vec![segment(SYN, b""); 3]);
+    let unknown = (Harm::Unknown, Culprit::Unknown, Severity::Info);
+    assert_eq!(told(&window), unknown);
+    // The sender or the receiver is a pod behind this host.
+    for address in [[10, 0, 0, 1], [10, 0, 0, 2]] {
+        let mut pod = pod_namespace(POD, 7, "shop", "cart-0");
+        pod.addresses = vec![Address {
+            ifindex: 2,
+            address: address.into(),
+            prefix: 24,
+        }];
+        window.namespaces = vec![window.namespaces[0].clone(), pod];
+        let critical = (Harm::Outage, Culprit::Here, Severity::Critical);
+        assert_eq!(told(&window), critical);
+    }
 }
 
 #[test]
@@ -405,6 +425,91 @@ fn peers_of_a_deleted_pod_try_for_a_few_seconds_only() {
         drops_of(&mut window).counts[0].last_ms = 3_300;
         assert_eq!(told(&window).0, Harm::Unknown, "{reason}");
     }
+}
+
+/// Packets without a way to 10.0.0.2, an address of pod shop/cart-0, whose device is the window's `ended` links' if it
+/// has ended.
+fn without_a_way_to_a_pod(has_ended: bool) -> EvidenceWindow {
+    let mut window = dropped("IP_INNOROUTES", "ip_error", vec![segment(ACK, b"x"); 4]);
+    drops_of(&mut window).counts[0].last_ms = 3_300;
+    let mut pod = pod_namespace(POD, 7, "shop", "cart-0");
+    pod.addresses = vec![Address {
+        ifindex: 2,
+        address: [10, 0, 0, 2].into(),
+        prefix: 24,
+    }];
+    window.namespaces.push(pod);
+    let device = link(POD, 2, "eth0");
+    match has_ended {
+        true => window.ended_links.push(device),
+        false => links_of(&mut window).push(device),
+    }
+    window
+}
+
+#[test]
+fn packets_without_a_way_to_a_pod_that_ended_are_for_nobody() {
+    let outcome = diagnose(&without_a_way_to_a_pod(true));
+    let finding = only(&outcome);
+    let judged = &finding.assessment;
+    assert!(judged.is_towards_nobody);
+    assert_eq!(
+        (judged.harm, judged.severity()),
+        (Harm::Outage, Severity::Info)
+    );
+    assert_eq!(
+        finding.text.headline,
+        "pod shop/cart-0 ended: no way led to it any more for 9 packets on eth0"
+    );
+    // A look at routes would be of no use.
+    assert_eq!(commands(finding), [] as [&str; 0]);
+}
+
+#[test]
+fn packets_without_a_way_to_a_pod_that_lives_or_to_others_are_no_ones_end() {
+    assert_eq!(told(&without_a_way_to_a_pod(false)).0, Harm::Unknown);
+    // The next window does not know the pod any more.
+    let mut lasting = without_a_way_to_a_pod(true);
+    drops_of(&mut lasting).counts[0].last_ms = 20_000;
+    assert!(assessed(&lasting).is_towards_nobody);
+    // Somebody else's as well, or too few were seen.
+    let mut others = without_a_way_to_a_pod(true);
+    drops_of(&mut others)
+        .samples
+        .push(datagram([10, 9, 9, 9], 53));
+    assert_eq!(told(&others).0, Harm::Unknown);
+    let mut unseen = without_a_way_to_a_pod(true);
+    drops_of(&mut unseen).samples.truncate(2);
+    assert_eq!(told(&unseen).0, Harm::Unknown);
+}
+
+#[test]
+fn the_probes_of_a_traceroute_are_harmless_and_a_circle_is_not_known() {
+    let probe = |port| {
+        let mut probe = datagram([10, 9, 9, 9], port);
+        probe.bytes[8] = 1;
+        probe
+    };
+    let of = |reason: &str, ports: &[u16]| {
+        let mut window = dropped(
+            reason,
+            "ip_forward",
+            ports.iter().copied().map(probe).collect(),
+        );
+        drops_of(&mut window).counts[0].count = u64::try_from(ports.len()).expect("few");
+        window
+    };
+    let hop = [33_434, 33_435, 33_436];
+    assert_eq!(told(&of("IP_INHDR", &hop)).0, Harm::None);
+    assert_eq!(told(&of("IP_INHDR", &[53, 53, 53])).0, Harm::Unknown);
+    // Without reasons the counter of the namespace has to say that the hop limit ended them.
+    let mut nameless = of("", &hop);
+    assert_eq!(told(&nameless).0, Harm::Unknown);
+    let counters = &mut nameless.namespaces[0];
+    let name = "Ip.InHdrErrors".to_owned();
+    counters.counters_before.insert(name.clone(), 1);
+    counters.counters.insert(name, 4);
+    assert_eq!(told(&nameless).0, Harm::None);
 }
 
 #[test]

@@ -56,6 +56,15 @@ pub(super) fn of(assessment: &Assessment, subject: &Subject) -> String {
     }
 }
 
+/// Whom it hurts where the receiver ended within the window.
+pub(super) fn of_ended(assessment: &Assessment) -> String {
+    let packets = say::count(assessment.packets.unwrap_or_default(), "packet");
+    format!(
+        "Only the senders, until they learn that nobody has the address any more. {packets}{}.",
+        of_flows(&flows(assessment))
+    )
+}
+
 /// `, of pod shop/cart-0`.
 fn whose(subject: &Subject) -> String {
     let place = subject.place();

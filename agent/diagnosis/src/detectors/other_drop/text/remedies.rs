@@ -49,6 +49,13 @@ pub(in super::super) fn remedies(window: &Window<'_>, group: &Group<'_>) -> Vec<
         .collect()
 }
 
+/// The advice where the receiver ended within the window.
+pub(in super::super) fn ended_remedy() -> Remedy {
+    Remedy::advice(
+        "Nothing, unless it goes on: then see which program or service still has the address.",
+    )
+}
+
 impl Names<'_> {
     /// The packets are of this IP version, or of none that is known.
     fn are_of(&self, version: Version) -> bool {

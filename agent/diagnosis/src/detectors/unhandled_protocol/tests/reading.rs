@@ -267,7 +267,7 @@ fn what_a_broadcast_does_in_every_pod_is_one_finding() {
         outcome
             .claims
             .iter()
-            .all(|claim| claim.finding == finding.id)
+            .all(|claim| claim.finding.as_ref() == Some(&finding.id))
     );
 }
 
