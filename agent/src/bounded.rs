@@ -1,4 +1,4 @@
-//! Bounded readings whose overflow cannot be ignored: whoever takes the value says where the overflow is noted, and the
+//! Bounded readings whose overflow cannot be ignored: a caller that takes the value says where the overflow is noted, and the
 //! notes become `unchecked`.
 
 use std::{

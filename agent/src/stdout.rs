@@ -13,7 +13,7 @@ pub(crate) fn style(wide: bool) -> Style {
     Style::new(width, on_terminal && !no_colour, wide)
 }
 
-/// Prints. Whoever closes the pipe (`| head`) has read enough.
+/// Prints. A reader that closes the pipe (`| head`) has read enough.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),

@@ -133,7 +133,7 @@ where
         Box::pin(async move {
             let whole = async {
                 let answer = answer.await?;
-                // Whoever watches notices by itself when nothing comes.
+                // The watcher notices by itself when nothing comes.
                 if streams && answer.status().is_success() {
                     Ok(answer)
                 } else {

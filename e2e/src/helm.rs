@@ -89,7 +89,7 @@ pub fn rendered_for_gitops(values: &str) -> Result<String> {
 
 fn command(network: Option<&str>) -> Command {
     let mut command = programs::kubernetes_in(network, "helm");
-    // No plugins, repositories or settings of whoever runs the tests.
+    // No plugins, repositories or settings of the user that runs the tests.
     for (variable, folder) in [
         ("HELM_CONFIG_HOME", "config"),
         ("HELM_CACHE_HOME", "cache"),

@@ -11,7 +11,7 @@ pub struct LogArgs {
     /// Form of the log lines on stderr
     #[arg(long, env = "NETDIAG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    // kube's client logs each failed request; whoever made it logs it too, with what it was for.
+    // kube's client logs each failed request; its caller logs it too, with what it was for.
     /// The level to log (error, warn, info, debug, trace), or targets with levels
     #[arg(
         long,

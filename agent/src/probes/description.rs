@@ -59,7 +59,7 @@ impl Hook {
     }
 }
 
-/// Offsets of fields, of the type that a probe's programs read. Whoever loads the probe knows the type.
+/// Offsets of fields, of the type that a probe's programs read. The loader of the probe knows the type.
 pub(super) type AnyLayout = Box<dyn Any + Send + Sync>;
 
 /// A probe as the object holds it, and its demands on the kernel.

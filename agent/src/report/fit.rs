@@ -1,4 +1,4 @@
-//! Keeps a node's object small, because every node has one and every change of it goes to whoever watches.
+//! Keeps a node's object small, because every node has one and every change of it goes to each watcher.
 
 use std::{
     cmp::Reverse,

@@ -89,7 +89,7 @@ impl PacketDrops {
         (record.socket, record.cookie, record.inum, record.protocol)
     }
 
-    /// The packets that the socket has dropped since. Whoever asks for PACKET_STATISTICS sets the ring's count to 0.
+    /// The packets that the socket has dropped since. A query of PACKET_STATISTICS sets the ring's count to 0.
     fn until(&self, record: &PacketSocketRecord) -> u32 {
         let (drops, ring) = match self.by_socket.get(&Self::key(record)) {
             Some(before) => *before,

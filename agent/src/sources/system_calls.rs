@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
-/// A duplicate of a socket that another process holds. Whoever gets it must close it soon: until then the process
+/// A duplicate of a socket that another process holds. Its owner must close it soon: until then the process
 /// cannot really close its end.
 ///
 /// # Errors

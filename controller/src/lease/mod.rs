@@ -1,10 +1,10 @@
-//! One controller at a time: whoever holds the Lease works, the others wait.
+//! One controller at a time: the holder of the Lease works, the others wait.
 //!
 //! A leader that cannot renew stops well before another may take over, and its process ends: the kubelet starts it anew
 //! as one that waits. Should a frozen one thaw and still believe in its lease, each of its writes carries the version
 //! that it was decided on, and the API server refuses it.
 //!
-//! The Lease is made at run time, by whoever finds none: it needs no manifest, and it comes back when somebody deletes
+//! The Lease is made at run time, by the controller that finds none: it needs no manifest, and it comes back when somebody deletes
 //! it. Where a release of Helm is named, it has Helm's marks, so that an upgrade, whose manifest has the Lease, takes it
 //! over.
 

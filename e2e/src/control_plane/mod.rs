@@ -47,7 +47,7 @@ struct Ports {
 enum Place {
     /// Only by this host.
     Loopback,
-    /// By whoever is in this network namespace or has a route to the address.
+    /// By a program that is in this network namespace or has a route to the address.
     Network {
         namespace: String,
         address: Ipv4Addr,

@@ -55,7 +55,7 @@ pub(super) fn all() -> Vec<RecordedKernel> {
     files.sort();
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
-        write::parse(&text).unwrap_or_else(|line| panic!("{path:?}: {line}"))
+        write::parse(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
     };
     files.into_iter().map(read).collect()
 }

@@ -7,6 +7,13 @@ use super::{Member, RecordedKernel};
 /// Stands for what the kernel lacks.
 const NONE: &str = "-";
 
+/// A line of such a file that says nothing known.
+#[derive(Debug, thiserror::Error)]
+#[error("malformed line {line:?}")]
+pub(super) struct Malformed {
+    line: String,
+}
+
 /// The file's text.
 pub(super) fn text(kernel: &RecordedKernel) -> String {
     let mut text = String::from("# Written by `cargo xtask kernel-facts`.\n");
@@ -59,10 +66,12 @@ fn place_text(place: &Member) -> String {
 ///
 /// # Errors
 /// The line that is malformed.
-pub(super) fn parse(text: &str) -> Result<RecordedKernel, String> {
+pub(super) fn parse(text: &str) -> Result<RecordedKernel, Malformed> {
     let mut kernel = RecordedKernel::default();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
-        take(&mut kernel, line).ok_or_else(|| line.to_owned())?;
+        take(&mut kernel, line).ok_or_else(|| Malformed {
+            line: line.to_owned(),
+        })?;
     }
     Ok(kernel)
 }

@@ -79,7 +79,7 @@ impl Build<'_> {
         targets.iter().map(archive).collect()
     }
 
-    /// Whoever builds the same beside this one would compile all of it too; afterwards it finds the layers.
+    /// A second builder of the same would compile all of it too; afterwards it finds the layers.
     fn wait_for_turn(&self) -> Result<File> {
         fs::create_dir_all(&self.workspace.cache).context("failed to create the cache")?;
         let path = self.workspace.cache.join("image.lock");
