@@ -8,7 +8,7 @@ mod text;
 use self::judge::{Fault, Kind};
 use super::{
     Detector,
-    kit::{Evidence, Need, proof, say},
+    kit::{Evidence, Need, explained_by},
 };
 use crate::{
     Window,
@@ -54,15 +54,11 @@ impl Kind {
 }
 
 fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
-    let verdict = fault.assessment.verdict();
     let subject = Subject::of_link(fault.subject(), Some(fault.namespace));
     let text = text::text(window, fault);
     let mut finding = Finding::new(fault.kind.cause(), fault.assessment.clone(), subject, text);
     finding.confidence = fault.confidence;
-    fault.tally.measure(&mut finding);
-    finding.evidence = proof::drops(window, &fault.tally);
-    finding.evidence.extend(text::proofs(fault));
-    finding.details = say::flows(window, &fault.tally).collect();
+    finding.evidence = text::proofs(fault);
     finding.remedies = text::remedies(fault);
-    Outcome::explained(finding, fault.tally.keys.iter().map(|key| (*key, verdict)))
+    explained_by(finding, window, &fault.tally)
 }

@@ -13,7 +13,7 @@ mod text;
 use self::{fault::Fault, text::Words};
 use super::{
     Detector,
-    kit::{Evidence, Need, proof, say},
+    kit::{Evidence, Need, explained_by},
 };
 use crate::{
     Window,
@@ -45,7 +45,6 @@ impl Detector for ConnectionTracking {
 }
 
 fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
-    let verdict = fault.assessment.verdict();
     let words = Words { window, fault };
     let mut finding = Finding::new(
         fault.kind.cause(),
@@ -54,10 +53,7 @@ fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
         words.text(),
     );
     finding.confidence = fault.confidence;
-    fault.tally.measure(&mut finding);
     finding.evidence = words.proofs();
-    finding.evidence.extend(proof::drops(window, &fault.tally));
-    finding.details = say::flows(window, &fault.tally).collect();
     finding.remedies = words.remedies();
-    Outcome::explained(finding, fault.tally.keys.iter().map(|key| (*key, verdict)))
+    explained_by(finding, window, &fault.tally)
 }

@@ -1,6 +1,7 @@
 //! Helpers that the detectors share: one way to add up drops, to judge their harm, to prove, to report what was not
 //! checked, and to name things.
 
+mod explained;
 pub(crate) mod harm;
 pub(crate) mod needs;
 pub(crate) mod offload;
@@ -9,5 +10,6 @@ pub(crate) mod say;
 pub(crate) mod sockets;
 mod tally;
 
+pub(crate) use explained::explained_by;
 pub(crate) use needs::{Evidence, Need};
 pub(crate) use tally::{Tally, unclaimed};

@@ -6,6 +6,7 @@ use super::say;
 use crate::{
     Window,
     evidence::{InetSocket, Namespace},
+    finding::Outcome,
 };
 
 /// The sockets of this namespace that fit and dropped something within the window, those that dropped most first.
@@ -20,6 +21,13 @@ pub(crate) fn that_dropped<'a>(
         .collect();
     sockets.sort_by_key(|socket| (std::cmp::Reverse(socket.dropped()), socket.port));
     sockets
+}
+
+/// Why findings lack the sockets that they are about, if they do: counters and events tell that there was no room, and
+/// not whose it was.
+pub(crate) fn unread(window: &Window<'_>, outcome: &Outcome, what: &str) -> Option<String> {
+    let missing = window.inet_sockets.missing()?;
+    (!outcome.findings.is_empty()).then(|| format!("{what}: {missing}"))
 }
 
 /// `10.0.0.1:5000`, `[::1]:5000`, `port 5000` for every address.

@@ -11,7 +11,7 @@ use crate::{
 /// `hard_header_len` of Ethernet, bytes.
 const ETHERNET_HEADER: u32 = 14;
 /// VLAN_HLEN: `__is_skb_forwardable` leaves room for one 802.1Q tag.
-const VLAN_TAG: u32 = 4;
+pub(super) const VLAN_TAG: u32 = 4;
 
 /// One end of a veth.
 #[derive(Clone, Copy)]
@@ -144,7 +144,7 @@ impl Refused {
 }
 
 /// At the drop the packet begins with its Ethernet header; the limit is MTU + that header + one tag.
-fn length_without_link_header(sample: &PacketSample) -> u32 {
+pub(super) fn length_without_link_header(sample: &PacketSample) -> u32 {
     if sample.has_link_header {
         sample.length.saturating_sub(ETHERNET_HEADER)
     } else {

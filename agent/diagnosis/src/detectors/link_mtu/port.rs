@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::{
+    judge::{End, VLAN_TAG, length_without_link_header},
+    text::set_mtu,
+};
 use crate::{
     Window,
     causes::PORT_MTU_SMALLER,
@@ -12,10 +16,6 @@ use crate::{
     },
     kernel::{hook, site},
 };
-
-/// ETH_HLEN, and VLAN_HLEN, for which `is_skb_forwardable` leaves room.
-const ETHERNET_HEADER: u32 = 14;
-const VLAN_TAG: u32 = 4;
 
 /// Packets that a bridge refused to send out by a port.
 struct Refused<'a> {
@@ -66,7 +66,9 @@ fn add<'a>(
     namespace: &'a Namespace,
 ) {
     let samples: Vec<&PacketSample> = window.samples_of(index).collect();
-    let lengths = samples.iter().map(|sample| length(sample));
+    let lengths = samples
+        .iter()
+        .map(|sample| length_without_link_header(sample));
     let (too_long, fitting): (Vec<u32>, Vec<u32>) =
         lengths.partition(|length| *length > egress.mtu.saturating_add(VLAN_TAG));
     let (Some(smallest), Some(largest)) = (too_long.iter().min(), too_long.iter().max()) else {
@@ -91,13 +93,6 @@ fn add<'a>(
     refused.ingress = refused.ingress.or_else(|| ports.next());
     if !fitting.is_empty() {
         refused.confidence = Confidence::Likely;
-    }
-}
-
-fn length(sample: &PacketSample) -> u32 {
-    match sample.has_link_header {
-        true => sample.length.saturating_sub(ETHERNET_HEADER),
-        false => sample.length,
     }
 }
 
@@ -159,13 +154,19 @@ impl Refused<'_> {
 
     /// Raising only the port would move the loss to the device behind it, so the sender is lowered first.
     fn remedies(&self, window: &Window<'_>) -> Vec<Remedy> {
+        let set = |link, namespace, text: &str, mtu| {
+            let change = set_mtu(End { link, namespace }, text, mtu);
+            change.lasting(
+                "the MTU in the network plugin's configuration, one for all ports of the bridge",
+            )
+        };
         let sender = self
             .ingress
             .and_then(|port| window.topology.veth_peer(port));
         let place = sender.and_then(|sender| window.namespace(sender.netns));
         let lower = sender.zip(place).map(|(sender, place)| {
             let text = format!("Lower the sender, {}, to the smaller MTU.", sender.name);
-            set_mtu(place, sender, &text, self.egress.mtu).with_effect(format!(
+            set(sender, place, &text, self.egress.mtu).with_effect(format!(
                 "its packets above {} bytes are cut, or its programs get an error that they can act on",
                 self.egress.mtu
             ))
@@ -176,21 +177,10 @@ impl Refused<'_> {
                 "Or raise {} to the larger MTU, if what is behind it takes that as well.",
                 self.egress.name
             );
-            set_mtu(self.namespace, self.egress, &text, port.mtu).with_effect(
+            set(self.egress, self.namespace, &text, port.mtu).with_effect(
                 "packets that are longer than the device behind it takes are lost there",
             )
         });
         lower.into_iter().chain(raise).collect()
     }
-}
-
-fn set_mtu(place: &Namespace, link: &Link, text: &str, mtu: u32) -> Remedy {
-    let name = link.name.as_str();
-    let set = |mtu: u32| {
-        let words = ["ip", "link", "set", "dev", name, "mtu", &mtu.to_string()];
-        Remedy::command_in(place, text, &words, &[name])
-    };
-    set(mtu)
-        .undone_by(set(link.mtu))
-        .lasting("the MTU in the network plugin's configuration, one for all ports of the bridge")
 }

@@ -94,30 +94,34 @@ pub(super) fn remedies(loss: &Loss<'_>) -> Vec<Remedy> {
         )];
     }
     let lower = format!("Lower {} to the MTU of its peer.", sender.name);
-    let lower = set_mtu(loss.sender, &lower, receiver.mtu).with_effect(format!(
+    let lower = lasting(loss.sender, &lower, receiver.mtu).with_effect(format!(
         "packets above {} bytes are fragmented, or their sender gets an error that it can act on",
         receiver.mtu
     ));
     let raise = format!("Or raise {} to the MTU of its peer.", receiver.name);
-    let raise = set_mtu(loss.receiver, &raise, sender.mtu).with_effect(format!(
+    let raise = lasting(loss.receiver, &raise, sender.mtu).with_effect(format!(
         "ends the loss on this link; do it only where the whole way behind {} carries {} bytes",
         receiver.name, sender.mtu
     ));
     vec![lower, raise]
 }
 
-/// The command that gives an end another MTU.
-fn set_mtu(end: End<'_>, text: &str, mtu: u32) -> Remedy {
-    let name = end.link.name.as_str();
-    let set = |mtu: u32| {
-        let words = ["ip", "link", "set", "dev", name, "mtu", &mtu.to_string()];
-        Remedy::command_in(end.namespace, text, &words, &[name])
-    };
-    let change = set(mtu).undone_by(set(end.link.mtu));
+fn lasting(end: End<'_>, text: &str, mtu: u32) -> Remedy {
+    let change = set_mtu(end, text, mtu);
     match end.namespace.pod {
         Some(_) => change.lasting("the MTU in the network plugin's configuration, for both ends"),
         None => change.lasting(format!(
             "MTUBytes={mtu} in [Link] of a .link file for this end"
         )),
     }
+}
+
+/// The command that gives a device another MTU.
+pub(super) fn set_mtu(end: End<'_>, text: &str, mtu: u32) -> Remedy {
+    let name = end.link.name.as_str();
+    let set = |mtu: u32| {
+        let words = ["ip", "link", "set", "dev", name, "mtu", &mtu.to_string()];
+        Remedy::command_in(end.namespace, text, &words, &[name])
+    };
+    set(mtu).undone_by(set(end.link.mtu))
 }

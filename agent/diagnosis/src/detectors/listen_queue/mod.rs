@@ -11,7 +11,7 @@ mod text;
 use self::{judge::Fault, text::Words};
 use super::{
     Detector,
-    kit::{Evidence, Need, proof, say},
+    kit::{Evidence, Need, explained_by, sockets},
 };
 use crate::{
     Window,
@@ -48,23 +48,14 @@ impl Detector for ListenQueue {
         let unknown = text::without_settings(&unknown);
         let unknown = unknown.map(|reason| Unchecked::in_part(&LISTEN_QUEUE, reason));
         outcome.unchecked.extend(unknown);
-        // Counters and events tell that there was no room; without sockets only whose it was is not known.
-        if let Some(missing) = window
-            .inet_sockets
-            .missing()
-            .filter(|_| !outcome.findings.is_empty())
-        {
-            let reason = format!("which listener refuses connections: {missing}");
-            outcome
-                .unchecked
-                .push(Unchecked::in_part(&LISTEN_QUEUE, reason));
-        }
+        let unread = sockets::unread(window, &outcome, "which listener refuses connections");
+        let unread = unread.map(|reason| Unchecked::in_part(&LISTEN_QUEUE, reason));
+        outcome.unchecked.extend(unread);
         outcome
     }
 }
 
 fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
-    let verdict = fault.assessment.verdict();
     let words = Words { window, fault };
     let mut finding = Finding::new(
         fault.kind.cause(),
@@ -73,11 +64,8 @@ fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
         words.text(),
     );
     finding.confidence = fault.confidence;
-    fault.tally.measure(&mut finding);
     finding.evidence = words.proofs();
-    finding.evidence.extend(proof::drops(window, &fault.tally));
     finding.details = words.listeners();
-    finding.details.extend(say::flows(window, &fault.tally));
     finding.remedies = words.remedies();
-    Outcome::explained(finding, fault.tally.keys.iter().map(|key| (*key, verdict)))
+    explained_by(finding, window, &fault.tally)
 }

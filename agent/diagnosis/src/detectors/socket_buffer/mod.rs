@@ -8,7 +8,7 @@ mod text;
 use self::{judge::Fault, text::Words};
 use super::{
     Detector,
-    kit::{Evidence, Need, proof, say},
+    kit::{Evidence, Need, explained_by, sockets},
 };
 use crate::{
     Window,
@@ -52,23 +52,14 @@ impl Detector for SocketBuffer {
             finding.remedies = vec![text::packet_socket_remedy(&full)];
             outcome.findings.push(finding);
         }
-        // Counters and events tell that there was no room; without sockets only whose it was is not known.
-        if let Some(missing) = window
-            .inet_sockets
-            .missing()
-            .filter(|_| !outcome.findings.is_empty())
-        {
-            let reason = format!("which socket had no room: {missing}");
-            outcome
-                .unchecked
-                .push(Unchecked::in_part(&SOCKET_BUFFER, reason));
-        }
+        let unread = sockets::unread(window, &outcome, "which socket had no room");
+        let unread = unread.map(|reason| Unchecked::in_part(&SOCKET_BUFFER, reason));
+        outcome.unchecked.extend(unread);
         outcome
     }
 }
 
 fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
-    let verdict = fault.assessment.verdict();
     let words = Words { window, fault };
     let mut finding = Finding::new(
         fault.kind.cause(),
@@ -76,11 +67,8 @@ fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
         Subject::of_namespace(fault.namespace),
         words.text(),
     );
-    fault.tally.measure(&mut finding);
     finding.evidence = words.proofs();
-    finding.evidence.extend(proof::drops(window, &fault.tally));
     finding.details = words.sockets();
-    finding.details.extend(say::flows(window, &fault.tally));
     finding.remedies = words.remedies();
-    Outcome::explained(finding, fault.tally.keys.iter().map(|key| (*key, verdict)))
+    explained_by(finding, window, &fault.tally)
 }

@@ -1,0 +1,17 @@
+//! Findings about drops, with all that their keys tell.
+
+use super::{Tally, proof, say};
+use crate::{
+    Window,
+    finding::{Finding, Outcome},
+};
+
+/// The finding with the number of these drops and their times, each key as proof behind its own proofs, and their flows
+/// behind its own details; and its claims to these drops.
+pub(crate) fn explained_by(mut finding: Finding, window: &Window<'_>, tally: &Tally) -> Outcome {
+    let verdict = finding.assessment.verdict();
+    tally.measure(&mut finding);
+    finding.evidence.extend(proof::drops(window, tally));
+    finding.details.extend(say::flows(window, tally));
+    Outcome::explained(finding, tally.keys.iter().map(|key| (*key, verdict)))
+}
