@@ -75,10 +75,24 @@ pub(crate) struct Description {
     pub layout: &'static str,
     /// The hooks that it is attached to; nowhere when it is an iterator.
     pub hooks: &'static [Hook],
-    /// Its support on a kernel with these facts.
+    /// Its support on a kernel with types and these facts.
     pub supported: fn(&KernelFacts) -> Support,
     /// Looks up every offset.
     pub resolve: fn(&dyn Types, &KernelFacts) -> Result<AnyLayout, btf::Error>,
+}
+
+impl Description {
+    /// Its support on a kernel with these facts: none without types, which tell where structures have their fields.
+    pub(crate) fn support(&self, facts: &KernelFacts) -> Support {
+        if facts.has_types {
+            (self.supported)(facts)
+        } else {
+            Support::No(
+                "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its structures is unknown"
+                    .to_owned(),
+            )
+        }
+    }
 }
 
 /// A probe's layout as one of any probe.

@@ -5,7 +5,7 @@ use netdiag_abi::inet_sockets::InetSocketLayout;
 use super::{
     btf::Error,
     description::{Description, any_layout},
-    facts::KernelFacts,
+    facts::{KernelFacts, Support},
     open_files,
     probe::Registration,
     standing,
@@ -29,7 +29,7 @@ pub(super) static DESCRIPTION: Description = Description {
     large_maps: &[],
     layout: "INET_SOCKET_LAYOUT",
     hooks: &[],
-    supported: open_files::supported,
+    supported: |_| Support::Full,
     resolve: |types, facts| any_layout(layout(types, facts)),
 };
 

@@ -51,7 +51,7 @@ impl Kernel {
     /// # Errors
     /// The probe does not work on this kernel.
     pub(super) fn layout<L: Copy + 'static>(&self, probe: &Description) -> Result<L, Error> {
-        if let Support::No(reason) = (probe.supported)(&self.facts) {
+        if let Support::No(reason) = probe.support(&self.facts) {
             return Err(Error::Unsupported { reason });
         }
         let inconsistent = Error::Inconsistent { name: probe.layout };

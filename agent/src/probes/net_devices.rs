@@ -25,21 +25,12 @@ pub(super) static DESCRIPTION: Description = Description {
     large_maps: &["NET_DEVICES_WRITTEN"],
     layout: "NET_DEVICE_LAYOUT",
     hooks: &[],
-    supported,
+    supported: |_| Support::Full,
     resolve: |types, facts| any_layout(layout(types, facts)),
 };
 
 /// Its program in the eBPF object.
 pub(super) const PROGRAM: &str = "net_devices";
-
-/// Decides whether devices can be read on a kernel with these facts.
-fn supported(facts: &KernelFacts) -> Support {
-    if facts.has_types {
-        Support::Full
-    } else {
-        Support::No("the kernel carries no type information (CONFIG_DEBUG_INFO_BTF)".to_owned())
-    }
-}
 
 /// Looks every offset up.
 ///
@@ -64,17 +55,4 @@ fn layout(types: &dyn Types, facts: &KernelFacts) -> Result<NetDeviceLayout, Err
             None => 0xff,
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn type_information_is_all_that_it_needs() {
-        let mut facts = KernelFacts::default();
-        assert!(matches!(supported(&facts), Support::No(_)));
-        facts.has_types = true;
-        assert_eq!(supported(&facts), Support::Full);
-    }
 }

@@ -2,20 +2,7 @@
 
 use netdiag_abi::open_files::OpenFileLayout;
 
-use super::{
-    btf::Error,
-    facts::{KernelFacts, Support},
-    types::Types,
-};
-
-/// Decides whether sockets can be read on a kernel with these facts.
-pub(super) fn supported(facts: &KernelFacts) -> Support {
-    if facts.has_types {
-        Support::Full
-    } else {
-        Support::No("the kernel carries no type information (CONFIG_DEBUG_INFO_BTF)".to_owned())
-    }
-}
+use super::{btf::Error, facts::KernelFacts, types::Types};
 
 /// Looks every offset up.
 ///
@@ -49,17 +36,4 @@ pub(super) fn layout(types: &dyn Types, facts: &KernelFacts) -> Result<OpenFileL
         sock_receive_buffer: types.offset_of("sock", "sk_rcvbuf")?,
         sock_receive_memory: types.offset_of("sock", "sk_backlog.rmem_alloc")?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn type_information_is_all_that_is_needed() {
-        let mut facts = KernelFacts::default();
-        assert!(matches!(supported(&facts), Support::No(reason) if reason.contains("BTF")));
-        facts.has_types = true;
-        assert_eq!(supported(&facts), Support::Full);
-    }
 }

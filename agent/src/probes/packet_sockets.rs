@@ -7,7 +7,7 @@ use netdiag_diagnosis::{EvidenceWindow, evidence::PacketSocketReader};
 use super::{
     btf::Error,
     description::{Description, any_layout},
-    facts::KernelFacts,
+    facts::{KernelFacts, Support},
     open_files,
     probe::Registration,
     standing,
@@ -32,7 +32,7 @@ pub(super) static DESCRIPTION: Description = Description {
     large_maps: &[],
     layout: "PACKET_SOCKET_LAYOUT",
     hooks: &[],
-    supported: open_files::supported,
+    supported: |_| Support::Full,
     resolve: |types, facts| any_layout(layout(types, facts)),
 };
 

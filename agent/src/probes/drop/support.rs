@@ -2,14 +2,8 @@
 
 use crate::probes::facts::{KernelFacts, Support};
 
-/// Decides whether and how well the probe works on a kernel with these facts.
+/// Decides whether and how well the probe works on a kernel with types and these facts.
 pub(super) fn supported(facts: &KernelFacts) -> Support {
-    if !facts.has_types {
-        return Support::No(
-            "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its packets is unknown"
-                .to_owned(),
-        );
-    }
     if !facts.has_ring_buffer {
         return Support::No("the kernel has no BPF ring buffer (5.8 and later have)".to_owned());
     }
@@ -34,7 +28,6 @@ mod tests {
         KernelFacts {
             release: release.to_owned(),
             architecture: "x86_64".to_owned(),
-            has_types: true,
             tracepoints: [("kfree_skb", arguments)].into(),
             namespaces_have_cookies: has_cookies,
             has_ring_buffer: true,
@@ -66,7 +59,6 @@ mod tests {
     fn a_kernel_without_what_the_probe_stands_on_is_not_supported() {
         let whole = recorded("6.1.0", 3, true);
         for facts in [
-            KernelFacts::default(),
             KernelFacts {
                 has_ring_buffer: false,
                 ..whole.clone()

@@ -2,14 +2,8 @@
 
 use crate::probes::facts::{KernelFacts, Support};
 
-/// Decides whether the probe works on a kernel with these facts.
+/// Decides whether the probe works on a kernel with types and these facts.
 pub(super) fn supported(facts: &KernelFacts) -> Support {
-    if !facts.has_types {
-        return Support::No(
-            "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its packets is unknown"
-                .to_owned(),
-        );
-    }
     match facts.arguments("netif_receive_skb") {
         Some(1) => Support::Full,
         _ => Support::No("the kernel has no usable tracepoint netif_receive_skb".to_owned()),
@@ -27,7 +21,6 @@ mod tests {
         KernelFacts {
             release: release.to_owned(),
             architecture: "x86_64".to_owned(),
-            has_types: true,
             tracepoints: [("netif_receive_skb", 1)].into(),
             namespaces_have_cookies: has_cookies,
             ..KernelFacts::default()
@@ -49,7 +42,6 @@ mod tests {
     #[test]
     fn a_kernel_without_what_the_probe_stands_on_is_not_supported() {
         for facts in [
-            KernelFacts::default(),
             KernelFacts {
                 tracepoints: BTreeMap::new(),
                 ..recorded("6.1.0", true)

@@ -11,14 +11,8 @@ const TRACEPOINTS: [&str; 4] = [
     "napi_gro_frags_exit",
 ];
 
-/// Decides whether and how well the probe works on a kernel with these facts.
+/// Decides whether and how well the probe works on a kernel with types and these facts.
 pub(super) fn supported(facts: &KernelFacts) -> Support {
-    if !facts.has_types {
-        return Support::No(
-            "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its packets is unknown"
-                .to_owned(),
-        );
-    }
     if TRACEPOINTS
         .iter()
         .any(|name| facts.arguments(name).is_none())
@@ -56,7 +50,6 @@ mod tests {
         KernelFacts {
             release: release.to_owned(),
             architecture: "x86_64".to_owned(),
-            has_types: true,
             tracepoints: TRACEPOINTS.map(|name| (name, 1)).into(),
             gro_results: results
                 .iter()
@@ -111,7 +104,6 @@ mod tests {
     fn a_kernel_without_what_the_probe_stands_on_is_not_supported() {
         let whole = recorded("6.1.0", true, &RESULTS);
         for facts in [
-            KernelFacts::default(),
             KernelFacts {
                 tracepoints: BTreeMap::new(),
                 ..whole.clone()

@@ -29,7 +29,7 @@ const OPTIONAL: [&str; 11] = [
 fn dead(kernel: &RecordedKernel, facts: &KernelFacts) -> BTreeSet<&'static str> {
     let is_dead = |probe: &&'static _| {
         let probe: &crate::probes::description::Description = probe;
-        let unsupported = matches!((probe.supported)(facts), Support::No(_));
+        let unsupported = matches!(probe.support(facts), Support::No(_));
         unsupported || (probe.resolve)(kernel, facts).is_err()
     };
     let probes = PROBES.iter().map(|probe| probe.description);
@@ -63,7 +63,7 @@ fn each_probe_works_on_each_kernel() {
         assert_eq!(dead(&kernel, &facts), BTreeSet::new(), "{}", kernel.release);
         let lesser = PROBES
             .iter()
-            .filter(|probe| (probe.description.supported)(&facts) != Support::Full)
+            .filter(|probe| probe.description.support(&facts) != Support::Full)
             .map(|probe| probe.description.name);
         let mut expected = Vec::new();
         if facts.drop_reasons.is_empty() {

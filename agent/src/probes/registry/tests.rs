@@ -1,7 +1,11 @@
 //! Tests that the eBPF object has the form which the loader expects.
 
 use super::*;
-use crate::probes::{description::Backend, object::object};
+use crate::probes::{
+    description::Backend,
+    facts::{KernelFacts, Support},
+    object::object,
+};
 
 pub(super) fn parsed_object() -> Option<aya_obj::Object> {
     let object = object().map(|object| aya_obj::Object::parse(object).unwrap());
@@ -93,5 +97,14 @@ fn no_two_probes_have_a_name_or_a_layout_in_common() {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), PROBES.len());
+    }
+}
+
+#[test]
+fn no_probe_is_supported_by_a_kernel_without_types() {
+    let facts = KernelFacts::default();
+    for probe in &PROBES {
+        let support = probe.description.support(&facts);
+        assert!(matches!(support, Support::No(reason) if reason.contains("CONFIG_DEBUG_INFO_BTF")));
     }
 }

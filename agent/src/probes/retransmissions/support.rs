@@ -2,14 +2,8 @@
 
 use crate::probes::facts::{KernelFacts, Support};
 
-/// Decides whether the probe works on a kernel with these facts.
+/// Decides whether the probe works on a kernel with types and these facts.
 pub(super) fn supported(facts: &KernelFacts) -> Support {
-    if !facts.has_types {
-        return Support::No(
-            "the kernel carries no type information (CONFIG_DEBUG_INFO_BTF), so the layout of its packets is unknown"
-                .to_owned(),
-        );
-    }
     let has = |tracepoint, least| {
         let arguments = facts.arguments(tracepoint);
         arguments.is_some_and(|count| count >= least)
@@ -33,7 +27,6 @@ mod tests {
         KernelFacts {
             release: release.to_owned(),
             architecture: "x86_64".to_owned(),
-            has_types: true,
             tracepoints: [
                 ("kfree_skb", drop_arguments),
                 ("tcp_retransmit_skb", retransmit_arguments),
@@ -58,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_kernel_without_what_the_probe_stands_on_is_not_supported() {
-        let mut lacking = vec![KernelFacts::default()];
+        let mut lacking = Vec::new();
         for tracepoint in ["kfree_skb", "tcp_retransmit_skb", "tcp_retransmit_synack"] {
             let mut facts = recorded("6.1.0", 3, 2);
             facts.tracepoints.remove(tracepoint);
