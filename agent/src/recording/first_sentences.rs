@@ -200,7 +200,7 @@ impl FirstLines {
     }
 }
 
-/// What asks for an act is found at once: a finding of Warning or worse, or one of the verdict with a remedy.
+/// A call to act is found at once: a finding of Warning or worse, or one of the verdict with a remedy.
 #[test]
 fn what_to_do_stands_within_the_first_lines() {
     let mut late = Vec::new();

@@ -9,7 +9,7 @@ sites! {
     /// The rest of the queues of a stream socket that is closed.
     SK_STREAM_KILL_QUEUES = Site::new(Socket, &["sk_stream_kill_queues"]).ending(Ends::Unmissed);
 
-    /// What a TCP connection had received and nobody had read, when its program or its listener ended it.
+    /// Data that a TCP connection had received and nobody had read, when its program or its listener ended it.
     TCP_DISCONNECT = Site::new(Socket, &["tcp_disconnect"]).ending(Ends::Unmissed);
 
     /// The rest of any queue that is given up.
