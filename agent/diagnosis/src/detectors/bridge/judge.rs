@@ -108,7 +108,7 @@ pub(super) fn faults<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Fault<
         .collect()
 }
 
-/// The ports and upper devices by which a frame can get to another bridge or switch: all but those that lead to one
+/// The ports and upper devices by which a frame can get to another bridge or switch, except those that lead to one
 /// host. That is a veth whose other end is known and no port itself, or a guest's device. Without two ways on no
 /// frame comes back to the bridge.
 fn ways_on(window: &Window<'_>, bridge: &Link) -> usize {

@@ -7,7 +7,7 @@ use crate::finding::{Culprit, Decision};
 pub(super) enum Class {
     /// Nobody misses the packet: a copy, old data, what is left in a queue at its end.
     Unmissed,
-    /// What its sender wanted has happened. Unlike the former it is said, because people look for it.
+    /// The effect that its sender wanted. Unlike the former it is said, because people look for it.
     Wanted,
     /// A rule, a policy, a closed port or a shaper meant it so.
     Decision(Decision),

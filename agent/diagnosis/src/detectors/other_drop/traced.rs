@@ -25,7 +25,7 @@ const VISITS: u64 = 8;
 /// Echo requests of ICMP and ICMPv6, by protocol and type.
 const ECHO_REQUESTS: [(u8, u8); 2] = [(1, 8), (58, 128)];
 
-/// What the probes of one series have in common.
+/// The sign that the probes of one series have in common.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Series {
     /// Datagrams. Their source port may be another each time, which a tracing program uses to recognise the answer.
