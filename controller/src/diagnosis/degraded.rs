@@ -6,7 +6,7 @@ use netdiag_crds::{conditions::reasons, limits, report::RunResult};
 
 use super::{
     asked::Asked,
-    members::{Member, Roster},
+    members::{MOST_KIBIBYTES, Member, Roster},
     phrase,
     progress::{State, Why},
 };
@@ -127,7 +127,7 @@ impl<'a> Gaps<'a> {
         }
         if *beyond_limit > 0 {
             parts.push(format!(
-                "{beyond_limit} not assigned (a run can have {} nodes)",
+                "{beyond_limit} not assigned (a run can have {} nodes, and {MOST_KIBIBYTES} KiB of their names)",
                 limits::MEMBERS
             ));
         }

@@ -131,8 +131,26 @@ fn nodes_beyond_what_a_run_can_have_are_counted_as_not_assigned() {
     assert_eq!(columns(&diagnosis), "Once Degraded 5000/5001");
     let counts = status(&diagnosis).nodes.as_ref().expect("always there");
     assert_eq!(counts.not_assigned, 1);
-    let members = status(&diagnosis).members.as_ref().expect("remembered");
-    assert!(serde_json::to_vec(members).expect("plain data").len() <= 128 * 1024);
+}
+
+#[test]
+fn five_thousand_nodes_with_long_names_are_remembered_and_longer_ones_counted() {
+    let remembered = |suffix: &str| {
+        let mut diagnosis = testing::diagnosis();
+        let names = (0..5000).map(|number| format!("ip-192-168-{number:04}.{suffix}"));
+        let fleet: Vec<Node> = names.map(|name| node(&name)).collect();
+        step(&mut diagnosis, &fleet, &[], 0);
+        let status = status(&diagnosis);
+        let members = status.members.as_ref().expect("remembered");
+        let bytes = serde_json::to_vec(members).expect("plain data").len();
+        assert!(bytes <= 256 * 1024, "{bytes} bytes");
+        let omitted = status.omitted.as_ref();
+        let omitted = omitted.map_or(0, |omitted| omitted.members);
+        (members.len(), omitted)
+    };
+    assert_eq!(remembered("ap-southeast-1.compute.internal"), (5000, 0));
+    let (kept, omitted) = remembered(&"long.".repeat(20));
+    assert!(kept > 2000 && omitted > 2000, "{kept}, {omitted}");
 }
 
 #[test]
