@@ -4,6 +4,7 @@ mod agents;
 mod chart;
 mod chart_installed;
 mod chart_values;
+mod continuous;
 mod diagnosis_spec;
 mod election;
 mod harness;
