@@ -20,7 +20,7 @@ const USUAL: Size = Size {
     links: 256,
 };
 /// The evidence of a namespace at both ends of a window: mostly its counters, some 400 by name.
-const NAMESPACE_BYTES: u64 = 128 * 1024;
+pub(crate) const NAMESPACE_BYTES: u64 = 128 * 1024;
 /// The evidence of a link at both ends, and what is concluded from it.
 const LINK_BYTES: u64 = 4 * 1024;
 /// The part of the limit that is left for what the kernel charges besides: sockets, page tables, files.
@@ -135,6 +135,8 @@ impl Drop for Reservation {
 
 #[cfg(test)]
 mod tests {
+    use netdiag_diagnosis::evidence::Link;
+
     use super::*;
 
     const CHART: Option<u64> = Some(256 * MEBIBYTE);
@@ -175,6 +177,14 @@ mod tests {
         assert!(text.contains(numbers), "{text}");
         assert!(text.contains("agent.resources.limits.memory"));
         assert!(Budget::within(Some(MEBIBYTE)).admit(0).is_err());
+    }
+
+    /// A link is read at both ends, and a third time where it changed between; with its names, each in an allocation.
+    #[test]
+    fn a_link_at_both_ends_takes_no_more_than_is_estimated() {
+        const NAMES: u64 = 8 * 48;
+        let link = u64::try_from(size_of::<Link>()).unwrap() + NAMES;
+        assert!(3 * link <= LINK_BYTES, "{link}");
     }
 
     #[test]

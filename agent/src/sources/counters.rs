@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use netdiag_diagnosis::text::printable_up_to;
 
-use super::{namespaces::OpenNamespace, snmp};
+use super::{namespaces::OpenNamespace, proc_net::ProcNet, snmp};
+use crate::bounded::{Bounded, Overflows};
 
 /// Counters by name: `Tcp.InCsumErrors`, `Udp6.InErrors`, `TcpExt.TCPTimeouts`, `Conntrack.invalid`.
 pub(super) type Counters = BTreeMap<String, u64>;
@@ -12,7 +13,6 @@ pub(super) type Counters = BTreeMap<String, u64>;
 /// A kernel knows about 400 of them; the ICMP ones come by message type.
 const MOST_COUNTERS: usize = 2_048;
 const LONGEST_NAME: usize = 64;
-const LONGEST_FILE: u64 = 256 * 1024;
 
 /// The counters of a namespace, and the number of connections that it tracks.
 #[derive(Debug, Default)]
@@ -23,22 +23,24 @@ pub(super) struct Read {
 }
 
 /// Reads all counters of a namespace; empty when it has no process to read them through.
-pub(super) fn read(namespace: &OpenNamespace) -> Read {
+pub(super) fn read(namespace: &OpenNamespace, overflows: &mut Overflows) -> Read {
     let mut read = Read::default();
     let counters = &mut read.counters;
-    let text = |file| namespace.read_proc_net(file, LONGEST_FILE);
-    for file in ["snmp", "netstat"] {
-        if let Some(text) = text(file) {
-            add(counters, snmp::pairs_of_lines(&text));
+    for file in [ProcNet::Snmp, ProcNet::Netstat] {
+        if let Some(text) = namespace.read_proc_net(file) {
+            let text = text.noted(overflows);
+            add(counters, snmp::pairs_of_lines(&text)).noted(overflows);
         }
     }
-    if let Some(text) = text("snmp6") {
-        add(counters, snmp::lines(&text));
+    if let Some(text) = namespace.read_proc_net(ProcNet::Snmp6) {
+        let text = text.noted(overflows);
+        add(counters, snmp::lines(&text)).noted(overflows);
     }
-    if let Some(text) = text("stat/nf_conntrack") {
+    if let Some(text) = namespace.read_proc_net(ProcNet::Conntrack) {
+        let text = text.noted(overflows);
         let sums = parse_conntrack(&text);
         let sums = sums.iter().map(|(name, sum)| ("Conntrack", *name, *sum));
-        add(counters, sums);
+        add(counters, sums).noted(overflows);
         read.connections = parse_connections(&text);
     }
     read
@@ -48,14 +50,17 @@ pub(super) fn read(namespace: &OpenNamespace) -> Read {
 pub(super) fn add<'a>(
     counters: &mut Counters,
     read: impl Iterator<Item = (&'a str, &'a str, u64)>,
-) {
+) -> Bounded<()> {
+    let mut left_out = 0;
     for (protocol, name, value) in read {
         if counters.len() == MOST_COUNTERS {
-            return;
+            left_out += 1;
+            continue;
         }
         let name = format!("{protocol}.{name}");
         counters.insert(printable_up_to(&name, LONGEST_NAME), value);
     }
+    Bounded::without((), "counters of protocols", MOST_COUNTERS, left_out)
 }
 
 /// `stat/nf_conntrack`: a line of names, then a line of hexadecimal values for each CPU. `entries` is no statistic of
@@ -85,6 +90,7 @@ fn parse_connections(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::NAMESPACE_BYTES;
 
     #[test]
     fn conntrack_is_summed_over_the_cpus() {
@@ -106,11 +112,33 @@ mod tests {
         }
     }
 
+    /// As the kernel of this machine has them; a quarter of the estimate is for the rest of a namespace's evidence.
+    #[test]
+    fn counters_at_both_ends_leave_a_quarter_of_a_namespace_s_estimate() {
+        let text = |file: &str| std::fs::read_to_string(format!("/proc/net/{file}"));
+        let mut counters = Counters::new();
+        for file in ["snmp", "netstat"] {
+            let text = text(file).unwrap();
+            assert!(add(&mut counters, snmp::pairs_of_lines(&text)).is_whole());
+        }
+        let text = text("snmp6").unwrap_or_default();
+        assert!(add(&mut counters, snmp::lines(&text)).is_whole());
+        assert!(counters.len() > 100, "{}", counters.len());
+        // Nodes of the tree are half full at least, and an allocation takes 16 bytes more than it was asked for.
+        let entry = 2 * size_of::<(String, u64)>();
+        let bytes: usize = counters
+            .keys()
+            .map(|name| name.capacity() + 16 + entry)
+            .sum();
+        println!("{} counters, {bytes} bytes at each end", counters.len());
+        assert!(2 * bytes as u64 <= NAMESPACE_BYTES / 4 * 3, "{bytes}");
+    }
+
     #[test]
     fn no_more_counters_are_kept_than_a_kernel_has() {
         let text: String = (0..9_999).map(|n| format!("Ip6Name{n} 1\n")).collect();
         let mut counters = Counters::new();
-        add(&mut counters, snmp::lines(&text));
+        assert!(!add(&mut counters, snmp::lines(&text)).is_whole());
         assert_eq!(counters.len(), MOST_COUNTERS);
     }
 }

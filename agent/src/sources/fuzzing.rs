@@ -73,7 +73,7 @@ pub fn proc_file(file: u8, text: &str) {
         14 => drop(Confinement::parse(text)),
         _ => {
             let mut all = counters::Counters::default();
-            counters::add(&mut all, snmp::pairs_of_lines(text));
+            counters::add(&mut all, snmp::pairs_of_lines(text)).part();
             pulse::pick(snmp::lines(text));
         }
     }

@@ -36,6 +36,7 @@ mod namespaces;
 pub(crate) mod packet_filter;
 mod packet_sockets;
 mod pods;
+mod proc_net;
 mod processes;
 mod protocol_handlers;
 pub(crate) mod pulse;
@@ -212,12 +213,11 @@ impl Sources {
             devices::fill_own_from_sysfs(value, discovery.own());
             devices::fill(value, &discovery.devices, |id| discovery.get(id)?.cookie);
         }
+        let mut overflows = Overflows::default();
+        let namespaces = discovery.namespaces.iter();
+        let namespaces = namespaces.map(|open| self.namespace(open, &mut overflows));
         Reading {
-            namespaces: discovery
-                .namespaces
-                .iter()
-                .map(|open| self.namespace(open))
-                .collect(),
+            namespaces: namespaces.collect(),
             links,
             links_read,
             identities: discovery
@@ -225,7 +225,7 @@ impl Sources {
                 .iter()
                 .map(|open| (open.id, Identity::of(open)))
                 .collect(),
-            overflows: Overflows::default(),
+            overflows,
         }
     }
 
@@ -264,9 +264,9 @@ impl Sources {
         })
     }
 
-    fn namespace(&self, open: &OpenNamespace) -> Namespace {
+    fn namespace(&self, open: &OpenNamespace, overflows: &mut Overflows) -> Namespace {
         let counted = if self.is_wanted(open) {
-            counters::read(open)
+            counters::read(open, overflows)
         } else {
             counters::Read::default()
         };
@@ -310,10 +310,8 @@ impl Sources {
                 // Addresses only help to name ends of flows, so that an error here is not worth a word.
                 namespace.addresses =
                     addresses::read(&self.route, open, overflows).unwrap_or_default();
-                namespace.protocol_handlers =
-                    protocol_handlers::read(open).map(|handlers| handlers.noted(overflows));
-                namespace.multicast_groups =
-                    multicast_groups::read(open).map(|groups| groups.noted(overflows));
+                namespace.protocol_handlers = protocol_handlers::read(open, overflows);
+                namespace.multicast_groups = multicast_groups::read(open, overflows);
             }
         }
         let (Observed::Complete { value: links } | Observed::Partial { value: links, .. }) = links

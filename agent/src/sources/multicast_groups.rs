@@ -2,10 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::namespaces::OpenNamespace;
-use crate::bounded::{Bounded, at_most};
+use super::{namespaces::OpenNamespace, proc_net::ProcNet};
+use crate::bounded::{Overflows, at_most};
 
-const LONGEST_FILE: u64 = 256 * 1024;
 /// A router for multicast may have joined thousands.
 const MOST_GROUPS: usize = 1_024;
 
@@ -15,19 +14,18 @@ const SITE_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0, 2);
 
 /// Groups of more than link-local scope that were joined on some device. Those of link-local scope are the network's
 /// own, and every host has some. `None` where the namespace has no process to read through.
-pub(super) fn read(namespace: &OpenNamespace) -> Option<Bounded<Vec<IpAddr>>> {
-    let file = |name| namespace.read_proc_net(name, LONGEST_FILE);
-    let ipv4 = file("igmp")?;
+pub(super) fn read(namespace: &OpenNamespace, overflows: &mut Overflows) -> Option<Vec<IpAddr>> {
+    let mut file = |file| Some(namespace.read_proc_net(file)?.noted(overflows));
+    let ipv4 = file(ProcNet::Igmp)?;
     // A kernel without IPv6 has no such file.
-    let ipv6 = file("igmp6").unwrap_or_default();
+    let ipv6 = file(ProcNet::Igmp6).unwrap_or_default();
     let ipv4 = groups_of_ipv4(&ipv4).map(IpAddr::V4);
     let ipv6 = groups_of_ipv6(&ipv6).map(IpAddr::V6);
     let groups = at_most(ipv4.chain(ipv6), MOST_GROUPS, "multicast groups");
-    Some(groups.map(|mut groups| {
-        groups.sort_unstable();
-        groups.dedup();
-        groups
-    }))
+    let mut groups = groups.noted(overflows);
+    groups.sort_unstable();
+    groups.dedup();
+    Some(groups)
 }
 
 /// `igmp_mc_seq_show`: a line for each device, and below it one for each group, indented, its address as a number of the

@@ -13,12 +13,12 @@ use super::{
     descriptors,
     namespaces::{Discovery, OpenNamespace},
     pods::Pods,
+    proc_net::ProcNet,
     processes::Ticks,
 };
 
 /// The most sockets that are kept.
 const MOST_SOCKETS: usize = 4_096;
-const LONGEST_FILE: u64 = 256 * 1024;
 
 /// Sockets out of the iterator's records: one for each socket, owned by the lowest-numbered process that holds it
 /// (a child inherits its parent's). Only those in a namespace that is wanted. `read_at`: before the records were read.
@@ -149,8 +149,10 @@ pub(super) fn from_procfs(
     why: Missing,
 ) -> Observed<Vec<PacketSocket>> {
     let mut listed = Vec::new();
+    let mut overflows = Overflows::default();
     for namespace in discovery.namespaces.iter().filter(|one| wanted(one)) {
-        let text = namespace.read_proc_net("packet", LONGEST_FILE);
+        let text = namespace.read_proc_net(ProcNet::Packet);
+        let text = text.map(|text| text.noted(&mut overflows));
         let lines = text.as_deref().unwrap_or_default().lines().skip(1);
         listed.extend(lines.filter_map(|line| Some((namespace.id, parse_line(line)?))));
     }
@@ -164,6 +166,7 @@ pub(super) fn from_procfs(
     let Missing { text, why } = why;
     let text = format!("which packet sockets ask for promiscuity was not read ({text})");
     let mut missing = vec![Missing { text, why }];
+    missing.extend(overflows.missing());
     let sockets: Vec<_> = listed
         .into_iter()
         .map(|(netns, line)| PacketSocket {

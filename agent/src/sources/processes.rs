@@ -68,25 +68,6 @@ pub(super) fn closed(restrictions: &Restrictions) -> Missing {
     Missing::not_permitted(text, restrictions.lacking(Access::Processes))
 }
 
-/// A file below /proc/net as one of these processes sees it in this namespace, at most `limit` bytes of it. `None` when
-/// none of them is there any more: procfs shows a namespace only through a process, and entering it takes SYS_ADMIN.
-pub(super) fn read_proc_net(
-    pids: &[u32],
-    namespace: NetnsId,
-    file: &str,
-    limit: u64,
-) -> Option<String> {
-    pids.iter().copied().find_map(|pid| {
-        let mut bytes = Vec::new();
-        File::open(path(pid, &format!("net/{file}")))
-            .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
-            .ok()?;
-        // Asked afterwards: the process may have ended and its pid be another's, or it may have moved.
-        let is_there = network_namespace(pid).is_ok_and(|id| id == namespace);
-        is_there.then(|| String::from_utf8_lossy(&bytes).into_owned())
-    })
-}
-
 /// The number of a namespace's file.
 ///
 /// # Errors

@@ -2,25 +2,24 @@
 
 use netdiag_diagnosis::{evidence::ProtocolHandler, text::printable_up_to};
 
-use super::namespaces::OpenNamespace;
-use crate::bounded::{Bounded, at_most};
+use super::{namespaces::OpenNamespace, proc_net::ProcNet};
+use crate::bounded::{Overflows, at_most};
 
 /// A packet socket adds a line; a namespace with more than this many is not worth more.
 const MOST_HANDLERS: usize = 1_024;
-const LONGEST_FILE: u64 = 256 * 1024;
 /// KSYM_NAME_LEN before 6.1; what receives packets has a short name.
 const LONGEST_FUNCTION: usize = 128;
 /// IFNAMSIZ without its zero.
 const LONGEST_DEVICE: usize = 15;
 
 /// The receivers of a namespace; `None` when it has no process to read them through.
-pub(super) fn read(namespace: &OpenNamespace) -> Option<Bounded<Vec<ProtocolHandler>>> {
-    let text = namespace.read_proc_net("ptype", LONGEST_FILE)?;
-    Some(at_most(
-        parse(&text),
-        MOST_HANDLERS,
-        "receivers of protocols",
-    ))
+pub(super) fn read(
+    namespace: &OpenNamespace,
+    overflows: &mut Overflows,
+) -> Option<Vec<ProtocolHandler>> {
+    let text = namespace.read_proc_net(ProcNet::Ptype)?.noted(overflows);
+    let handlers = at_most(parse(&text), MOST_HANDLERS, "receivers of protocols");
+    Some(handlers.noted(overflows))
 }
 
 /// `ptype_seq_show` (net/core/net-procfs.c): `%04x` or `ALL `, then ` %-8s %ps`, with an empty device for all of them.

@@ -5,12 +5,16 @@ use std::time::{Duration, Instant};
 
 use netdiag_diagnosis::evidence::{Namespace, NetnsId};
 
-use super::{counters::Counters, processes, reading::Reading, snmp};
+use super::{
+    counters::Counters,
+    proc_net::{self, ProcNet},
+    reading::Reading,
+    snmp,
+};
 use crate::probes::question::{ProtocolCounters, Rise};
 
 /// The longest time of one read. A node with many pods is read in turn, so that this costs a few thousandths of a CPU.
 const MOST_TIME: Duration = Duration::from_millis(3);
-const LONGEST_FILE: u64 = 64 * 1024;
 
 /// The namespaces whose counters are followed: those that were there when the window began and have a process.
 #[derive(Debug, Default)]
@@ -64,9 +68,13 @@ impl CounterWatch {
 
 impl Followed {
     fn read(&mut self) -> Option<Rise> {
-        let file = |name| processes::read_proc_net(&self.pids, self.netns, name, LONGEST_FILE);
+        // A window's own readings tell of a file that is too long.
+        let file = |file| Some(proc_net::read(&self.pids, self.netns, file)?.part());
         // Without IPv6 there is no `snmp6`.
-        let now = parse(&file("snmp")?, &file("snmp6").unwrap_or_default());
+        let now = parse(
+            &file(ProcNet::Snmp)?,
+            &file(ProcNet::Snmp6).unwrap_or_default(),
+        );
         let by = difference(now, self.last);
         self.last = now;
         (by != ProtocolCounters::default()).then_some(Rise {
@@ -119,6 +127,7 @@ fn difference(now: ProtocolCounters, before: ProtocolCounters) -> ProtocolCounte
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::processes;
     use crate::sources::processes::Ticks;
     use crate::sources::{counters, reading::Identity};
 
@@ -144,8 +153,8 @@ mod tests {
         let snmp = std::fs::read_to_string("/proc/net/snmp").unwrap();
         let snmp6 = std::fs::read_to_string("/proc/net/snmp6").unwrap_or_default();
         let mut all = Counters::new();
-        counters::add(&mut all, snmp::pairs_of_lines(&snmp));
-        counters::add(&mut all, snmp::lines(&snmp6));
+        counters::add(&mut all, snmp::pairs_of_lines(&snmp)).part();
+        counters::add(&mut all, snmp::lines(&snmp6)).part();
         assert_eq!(parse(&snmp, &snmp6), of(&all));
     }
 

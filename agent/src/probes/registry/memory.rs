@@ -14,7 +14,7 @@ use netdiag_crds::limits::ASSIGNMENTS;
 use super::{PROBES, map_bytes::bytes_of, tests::parsed_object};
 use crate::{
     collect::{Request, Stop, collect},
-    memory::{LOAD_BYTES, MEBIBYTE, WINDOW_BYTES},
+    memory::{Budget, LOAD_BYTES, MEBIBYTE, WINDOW_BYTES},
     probes::{Kernel, share_one_heap},
 };
 
@@ -59,6 +59,34 @@ fn the_chart_s_limit_holds_all_windows_of_a_node_with_many_processors() {
     let limit = limit_of_the_chart();
     // A tenth is left for what the kernel charges besides: sockets, page tables, files.
     assert!(most + most / 10 <= limit, "{most} of {limit}");
+}
+
+/// The estimate by which a window is admitted is made of the same sizes.
+#[test]
+fn on_512_processors_some_windows_fit_the_chart_s_limit_and_the_others_are_refused() {
+    let Some(object) = parsed_object() else {
+        return;
+    };
+    let maps: u64 = kept().map(|prefix| bytes_of(&object, prefix, 512)).sum();
+    let budget = Budget::within(Some(limit_of_the_chart()));
+    let admitted: Vec<_> = (0..ASSIGNMENTS)
+        .map_while(|_| budget.admit(maps).ok())
+        .collect();
+    println!(
+        "{} windows with maps of {} MiB",
+        admitted.len(),
+        maps / MEBIBYTE
+    );
+    assert!(
+        (1..ASSIGNMENTS).contains(&admitted.len()),
+        "{}",
+        admitted.len()
+    );
+    let refused = budget.admit(maps).err().unwrap().to_string();
+    assert!(
+        refused.contains("agent.resources.limits.memory"),
+        "{refused}"
+    );
 }
 
 /// As many windows as a node may have, on the running kernel: what they keep in user space, and that the kernel takes

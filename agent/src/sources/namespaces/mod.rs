@@ -30,7 +30,9 @@ use crate::{
 
 use super::{
     attributes::{self, attributes},
-    cgroups, descriptors, devices, processes,
+    cgroups, descriptors, devices,
+    proc_net::{self, ProcNet},
+    processes,
     route_netlink::RouteSocket,
     system_calls,
 };
@@ -106,9 +108,9 @@ impl Discovery {
 }
 
 impl OpenNamespace {
-    /// A file below /proc/net as a process of this namespace sees it; see [`processes::read_proc_net`].
-    pub(crate) fn read_proc_net(&self, file: &str, limit: u64) -> Option<String> {
-        processes::read_proc_net(&self.pids, self.id, file, limit)
+    /// A file below /proc/net as a process of this namespace sees it; see [`proc_net::read`].
+    pub(crate) fn read_proc_net(&self, file: ProcNet) -> Option<Bounded<String>> {
+        proc_net::read(&self.pids, self.id, file)
     }
 }
 
