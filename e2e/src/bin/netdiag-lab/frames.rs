@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// EtherType of `other` frames, hexadecimal.
     #[arg(long, default_value = "88b5", value_parser = hexadecimal)]
     ethertype: u16,
+    /// Give each `other` frame the EtherType behind that of the last.
+    #[arg(long)]
+    next: bool,
     /// VLAN number of an 802.1Q tag; 0 has a priority and no VLAN.
     #[arg(long)]
     vlan: Option<u16>,
@@ -49,11 +52,18 @@ enum Kind {
 
 /// Sends the frames.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let frame = frame(args)?;
+    let mut ethertype = args.ethertype;
+    let mut frame = frame(args, ethertype)?;
     let socket = PacketSocket::open(&args.device, 0)?;
     for _ in 0..args.count {
         socket.send(&frame).context("failed to send a frame")?;
-        thread::sleep(Duration::from_millis(args.gap_ms));
+        if args.gap_ms > 0 {
+            thread::sleep(Duration::from_millis(args.gap_ms));
+        }
+        if args.next {
+            ethertype = ethertype.wrapping_add(1);
+            frame = self::frame(args, ethertype)?;
+        }
     }
     println!("sent={}", args.count);
     Ok(())
@@ -64,7 +74,7 @@ pub(crate) fn hexadecimal(text: &str) -> Result<u16> {
     u16::from_str_radix(text, 16).with_context(|| format!("{text:?} is no EtherType"))
 }
 
-fn frame(args: &Args) -> Result<Vec<u8>> {
+fn frame(args: &Args, ethertype: u16) -> Result<Vec<u8>> {
     let (destination, payload) = match args.kind {
         Kind::Lldp => (
             [0x01, 0x80, 0xc2, 0, 0, 0x0e],
@@ -90,7 +100,7 @@ fn frame(args: &Args) -> Result<Vec<u8>> {
             [0x01, 0x1b, 0x19, 0, 0, 0],
             [&[0x88, 0xf7, 0, 2][..], &[0; 42]].concat(),
         ),
-        Kind::Other => ([0xff; 6], args.ethertype.to_be_bytes().to_vec()),
+        Kind::Other => ([0xff; 6], ethertype.to_be_bytes().to_vec()),
     };
     let destination = match &args.destination {
         Some(address) => mac(address)?,

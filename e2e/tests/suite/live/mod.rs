@@ -3,6 +3,7 @@
 mod capabilities;
 mod diagnosed;
 mod harness;
+mod loaded;
 mod protocol;
 
 use crate::scenarios::{Harness, Outlived, Scenario, for_each_scenario};

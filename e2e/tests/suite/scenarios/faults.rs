@@ -3,7 +3,7 @@
 use anyhow::Result;
 use netdiag_e2e::{
     lab::Node,
-    scenarios::{BridgedNics, UnequalMtu},
+    scenarios::{BridgedNics, FloodOfKeys, UnequalMtu},
 };
 use serde_json::Value;
 
@@ -78,5 +78,28 @@ fn assert_commands_act_in_their_pod_only(
     for key in ["command", "undo"] {
         typed(key).expect_err("the pod is gone");
     }
+    Ok(())
+}
+
+/// A pod with NET_RAW fills the drop probe with 4,095 EtherTypes and with one loud kind, before and after another pod's
+/// fault: that one is found by its samples all the same, and each frame of the flood is counted.
+pub fn fault_beside_a_flood_of_keys(harness: &Harness) -> Result<()> {
+    let stage = harness.node("flooded")?;
+    let flood = FloodOfKeys::new(stage.node(), 50_000)?;
+    let (made, outcome) = stage.watch(6, |_| flood.attack())?;
+    assert_eq!(made.refused, (50, 50), "{made:?}");
+    assert!(made.dropped >= made.sent, "{made:?}");
+    let finding = outcome.finding_in("jumbo", "LinkMtu", "PeerMtuSmaller", "eth0");
+    assert_eq!(finding["count"], 50, "{finding:#}");
+    assert_eq!(finding["severity"], "Critical", "{finding:#}");
+    // Without its samples it would be Likely.
+    assert_eq!(finding["confidence"], "Certain", "{finding:#}");
+    let alarming = outcome.alarming();
+    assert_eq!(alarming, [finding], "{alarming:#?}");
+    outcome.assert_explained("shop/jumbo", "eth0", "tx_dropped", 50);
+    outcome.assert_explained("", "veth-jumbo", "rx_dropped", 50);
+    outcome.assert_nearly_explained("veth-noisy", "rx_dropped", made.dropped);
+    let lost = &outcome.result["lost"];
+    assert_eq!(lost["mapEntries"].as_u64().unwrap_or(0), 0, "{lost:#}");
     Ok(())
 }

@@ -50,6 +50,7 @@ macro_rules! for_each_scenario {
                 refusals_for_several_reasons: other_drop, [];
             }
             faults {
+                fault_beside_a_flood_of_keys: link_mtu, [Cluster];
                 lldp_on_macvlan_nics_under_a_bridge: unhandled_protocol, [];
                 veth_with_a_smaller_end: link_mtu, [];
             }
