@@ -12,6 +12,9 @@ use std::{
 
 use crate::finding::Harm;
 
+/// The project's address, as the chart and the images name it. What it serves has the paths of this repository.
+const HOME: &str = "https://netdiag.dev";
+
 /// A part of the network stack that is looked at.
 pub struct Check {
     /// Its name, as `spec.checks` and findings have it. Its page is docs/checks/NAME.md.
@@ -226,8 +229,13 @@ checks! {
 }
 
 impl Check {
-    /// Its page in this repository.
+    /// The address of its page.
     pub fn docs(&self) -> String {
+        format!("{HOME}/{}", self.page())
+    }
+
+    /// The path of its page in this repository.
+    pub fn page(&self) -> String {
         format!("docs/checks/{}.md", self.name)
     }
 }

@@ -109,7 +109,7 @@ pub struct Finding {
     /// Its last event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Time>,
-    /// The page that explains the check.
+    /// The address of the page that explains the check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::LINE))]
     pub docs: Option<String>,

@@ -28,7 +28,7 @@ fn many_alike_findings_are_told_in_short_and_keep_their_numbers() {
     let wide = render(&window("n"), &diagnosis, Style::new(None, false, true));
     assert_eq!(wide.matches("    Hurts").count(), 40);
     assert!(
-        wide.contains("    Docs     docs/checks/LinkMtu.md"),
+        wide.contains("    Docs     https://netdiag.dev/docs/checks/LinkMtu.md"),
         "{wide}"
     );
 }
