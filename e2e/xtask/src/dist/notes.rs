@@ -9,6 +9,9 @@ use super::commits;
 use crate::machine::output_of;
 use crate::workspace::Workspace;
 
+/// The project's address, as Cargo.toml and the chart have it. What it serves has the paths of this repository.
+const HOME: &str = "https://netdiag.dev";
+
 const VERIFY: &str = "\
 `sha256sum --check --ignore-missing SHA256SUMS` compares the files with their checksums. `gh attestation verify FILE \
 --repo OWNER/NAME` says which workflow built a file from which commit, where the page has such a signature. `*.cdx.json` \
@@ -34,7 +37,7 @@ fn text(version: &str, changes: &str, earlier: Option<&str>, subjects: &str) -> 
     let mut lines = vec![
         format!("# netdiag {version}"),
         String::new(),
-        changes.trim().to_owned(),
+        with_addresses(changes.trim()),
         String::new(),
         "## Verify".to_owned(),
         String::new(),
@@ -48,6 +51,15 @@ fn text(version: &str, changes: &str, earlier: Option<&str>, subjects: &str) -> 
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// Text whose links to files of this repository are addresses: the notes are read elsewhere.
+fn with_addresses(text: &str) -> String {
+    ["docs", "charts", "examples"]
+        .iter()
+        .fold(text.to_owned(), |text, folder| {
+            text.replace(&format!("]({folder}/"), &format!("]({HOME}/{folder}/"))
+        })
 }
 
 /// The changelog's section of a version; what is not released yet belongs to the version to come, unless that has one.
@@ -86,11 +98,13 @@ mod tests {
     fn every_commit_is_named() {
         let notes = text(
             "0.2.0",
-            "New.",
+            "New: [a](docs/a.md#b).",
             Some("v0.1.0"),
             "chart: add x\nagent: find y",
         );
-        assert!(notes.starts_with("# netdiag 0.2.0\n\nNew.\n"), "{notes}");
+        let link = "[a](https://netdiag.dev/docs/a.md#b)";
+        let begin = format!("# netdiag 0.2.0\n\nNew: {link}.\n");
+        assert!(notes.starts_with(&begin), "{notes}");
         assert!(notes.contains("## 2 commits since v0.1.0\n\n**agent**\n\n- find y\n\n**chart**"));
     }
 
