@@ -58,7 +58,7 @@ fn a_routing_header_is_named_with_driver_and_device() {
     );
     assert_eq!(
         finding.text.headline,
-        "driver ixgbe of eth0 cannot finish checksums of packets with IPv6 routing header"
+        "The driver ixgbe of eth0 cannot finish checksums of packets with IPv6 routing header"
     );
     assert_eq!(
         (finding.severity(), finding.confidence, finding.count),

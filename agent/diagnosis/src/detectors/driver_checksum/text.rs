@@ -11,8 +11,8 @@ pub(super) fn text(group: &Complaints<'_>) -> Text {
     let refused = group.refused;
     let driver = group.drivers().next().unwrap_or("of an unknown name");
     let whose = match group.link {
-        Some(link) => format!("driver {driver} of {}", link.name),
-        None => format!("driver {driver}"),
+        Some(link) => format!("The driver {driver} of {}", link.name),
+        None => format!("The driver {driver}"),
     };
     let number = match refused {
         Refused::Transport(number) => format!(" (protocol number {number:#04x})"),
@@ -20,7 +20,7 @@ pub(super) fn text(group: &Complaints<'_>) -> Text {
     };
     let mut what = format!(
         "The stack left the checksum of these packets to the device (CHECKSUM_PARTIAL). The driver looked for TCP or \
-         UDP behind the IP header and found {refused}{number}, which it cannot pass over. The kernel limits the rate \
+         UDP behind the IP header and found another protocol, {refused}{number}, which it cannot pass over. The kernel limits the rate \
          of these lines, so there may be more packets than lines."
     );
     if group.link.is_none() {

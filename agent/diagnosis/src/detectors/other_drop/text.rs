@@ -100,7 +100,7 @@ fn of_ended(ended: &[&Namespace], count: u64, place: &str, hurts: String) -> Tex
             say::count(count, "packet"),
         ),
         what: "The addresses went away with their device within the window, and the route to them as well. Peers go on \
-               for some seconds, and the kernel tells them by ICMP."
+               until they learn of it; the kernel tells them by ICMP."
             .to_owned(),
         hurts,
     }

@@ -106,12 +106,13 @@ impl Words<'_> {
         let (lack, why) = match are_local {
             true => (
                 "no endpoint on this node",
-                "Its traffic policy is Local, and none of its pods that are ready runs here. kube-proxy drops what comes \
-                 for it from outside.",
+                "The traffic policy of the service is Local, and none of its pods that are ready runs here. kube-proxy \
+                 drops what comes for it from outside.",
             ),
             false => (
                 "no endpoints",
-                "No pod behind it is ready, or none matches its selector. kube-proxy refuses what comes for it.",
+                "No pod behind the service is ready, or none matches its selector. kube-proxy refuses what comes for the \
+                 service.",
             ),
         };
         let seen = say::seen(&self.refusal.assessment);

@@ -46,7 +46,7 @@ fn overflow(queue: &FullQueue<'_>) -> String {
     };
     let way = match queue.direction {
         Direction::Receive => "What comes in for the guest",
-        Direction::Transmit => "What the stack sends to it",
+        Direction::Transmit => "What the stack sends to the guest or program",
     };
     let why = if queue.is_stopped {
         "Not one packet was taken meanwhile: the reader is stopped, or reads another queue."

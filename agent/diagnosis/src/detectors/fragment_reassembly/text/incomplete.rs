@@ -35,7 +35,7 @@ pub(crate) fn text(found: &Incomplete<'_>, assessment: &Assessment) -> Text {
     Text {
         headline: format!("{count}{flow} stayed incomplete{place}: fragments were lost on the way"),
         what: format!(
-            "The kernel waited for the missing fragments ({}, {} s unless changed), then gave the datagrams up with the \
+            "The kernel waited for the missing fragments ({}, {} s unless changed), then gave up what was incomplete, with the \
              {fragments} fragments that had come. {copies} The missing ones were lost before this node's reassembly: on \
              the network, at the sender, or at a filter that refuses fragments without ports.",
             found.version.timeout(),

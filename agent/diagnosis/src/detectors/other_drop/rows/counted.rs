@@ -28,7 +28,7 @@ pub(super) static ROWS: &[Row] = &[
         At(REFUSED_BY_HOOK, &[&site::NF_HOOK_SLOW]),
         CONNECTIONS,
         "Connection tracking refused {packets} of new connections",
-        "It could not keep their entries, and the table was not full: two packets opened one connection at once and \
+        "Connection tracking could not keep an entry for each, and the table was not full: two packets opened one connection at once and \
          raced, or no port was left to translate their source to.",
     )
     .when(Counted(NamespaceCounter::ConntrackInsertFailed))

@@ -24,7 +24,7 @@ pub(super) static ROWS: &[Row] = &[
         Sites(&[&site::DEV_FORWARD_SKB]),
         Class::Loss(Culprit::Unknown, Carried::Sent),
         "The other end of a veth took none of {packets}",
-        "It is down, gone, or its MTU is smaller.",
+        "The other end is down, gone, or has a smaller MTU.",
     )
     .advised(OTHER_END),
     // The ring of a receiver with XDP or threaded NAPI: the packet's device is the receiver then.
@@ -45,13 +45,13 @@ pub(super) static ROWS: &[Row] = &[
         Sites(&[&site::TAP_HANDLE_FRAME, &site::TUN_NET_XMIT]),
         Class::Loss(Culprit::Unknown, Carried::BySite),
         "The program or guest behind the device did not take {packets}",
-        "Its queue was full, or nobody read it.",
+        "The queue of the device was full, or nobody read it.",
     ),
     Row::new(
         Sites(&[&site::VALIDATE_XMIT_SKB]),
         Class::Loss(Culprit::Here, Carried::Sent),
         "{packets were} dropped on the way out",
-        "They could not be cut into packets or given a checksum.",
+        "The kernel could not cut a super-frame into packets, or compute a checksum.",
     ),
     Row::new(
         Sites(&[

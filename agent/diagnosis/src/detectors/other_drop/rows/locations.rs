@@ -21,7 +21,7 @@ pub(super) static ROWS: &[Row] = &[
         At(&[Reason::NO_SOCKET], site::COOKIE_CHECKS),
         Class::Delay,
         "A listening socket's queue of connections to accept was full and refused {packets}",
-        "These are connections by SYN cookie. The client believes that its connection stands, and its first data is \
+        "The connections were opened by SYN cookie. A client believes that its connection stands, and its first data is \
          dropped until the queue has room.",
     )
     .advised(super::queues::LISTENER_ADVICE),

@@ -63,8 +63,7 @@ pub(super) static ROWS: &[Row] = &[
 const TABLE: Class = Class::Loss(Culprit::Here, Carried::Sent);
 
 const NO_ANSWER: &str = "A neighbour did not answer: {packets were} dropped";
-const NO_ANSWER_MECHANISM: &str =
-    "They waited for its link layer address (ARP, neighbour discovery) until the kernel gave up.";
+const NO_ANSWER_MECHANISM: &str = "Packets for a neighbour wait for its link layer address (ARP, neighbour discovery) until the kernel gives up.";
 const NO_ANSWER_ADVICE: &[Advice] = &[
     Advice::look(
         "See which addresses do not answer.",

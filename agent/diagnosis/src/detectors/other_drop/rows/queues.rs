@@ -120,7 +120,7 @@ pub(super) static ROWS: &[Row] = &[
         Reasons(&[Reason::QDISC_BURST_DROP]),
         Class::Loss(Culprit::Here, Carried::Sent),
         "Too many packets at once waited to enter the queueing discipline: {packets were} dropped",
-        "They come from several CPUs faster than one CPU takes them in; net.core.qdisc_max_burst bounds their number.",
+        "Several CPUs send faster than one CPU takes the packets in; net.core.qdisc_max_burst bounds the number of those that wait.",
     )
     .advised(&[Advice::look(
         "See the limit. Twice the number helps only against short bursts: the device has to send faster, or fewer \
@@ -180,7 +180,7 @@ pub(super) static ROWS: &[Row] = &[
         ]),
         BROKEN,
         "{packets} had a wrong checksum",
-        "Their checksum did not fit their bytes, or was missing where IPv6 demands one.",
+        "The checksum of a packet did not fit its bytes, or was missing where IPv6 demands one.",
     ),
     Row::new(
         Reasons(&[
@@ -192,14 +192,14 @@ pub(super) static ROWS: &[Row] = &[
         ]),
         Class::Loss(Culprit::Unknown, Carried::Received),
         "The headers of {packets} were broken",
-        "They were cut, or contradict themselves.",
+        "A header was cut, or contradicts itself.",
     ),
     // RFC 6040: the outer header says that the way is congested, and the inner one cannot carry that on.
     Row::new(
         Reasons(&[Reason::IP_TUNNEL_ECN]),
         Class::Loss(Culprit::Unknown, Carried::Received),
         "A tunnel dropped {packets} that a congested way had marked",
-        "Their inner packets do not take part in congestion notification (ECN), so the mark becomes a drop.",
+        "The packets in the tunnel do not take part in congestion notification (ECN), so the mark becomes a drop.",
     ),
     Row::new(
         Reasons(&[Reason::NOMEM, Reason::PFMEMALLOC]),
@@ -240,7 +240,7 @@ pub(super) static ROWS: &[Row] = &[
         Reasons(&[Reason::DEV_READY, Reason::DEV_HDR]),
         Class::Flow(By::Culprit(Culprit::Unknown)),
         "The device was not ready for {packets}",
-        "It was down, nobody had it open, or it had no link layer header for them.",
+        "The device was down, nobody had it open, or it had no link layer header for the packets.",
     ),
 ];
 
@@ -250,7 +250,8 @@ pub(super) const BROADCAST_QUEUE: &str =
 pub(super) const BROADCAST_QUEUE_MECHANISM: &str =
     "Broadcasts and multicasts for the devices on top wait there for a worker of the kernel.";
 pub(super) const RECEIVE_BUFFER: &str = "A socket's receive buffer was full and dropped {packets}";
-pub(super) const RECEIVE_BUFFER_MECHANISM: &str = "Its program reads slower than packets arrive.";
+pub(super) const RECEIVE_BUFFER_MECHANISM: &str =
+    "The program of the socket reads slower than packets arrive.";
 pub(super) const RECEIVE_BUFFER_ADVICE: &[Advice] = &[Advice::look(
     "Find the socket (its drops are the d of skmem, its buffer the rb). Let its program read faster, or ask for a \
      SO_RCVBUF of twice that; net.core.rmem_max bounds it.",

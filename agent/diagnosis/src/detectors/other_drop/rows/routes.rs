@@ -157,7 +157,7 @@ pub(super) const NO_ROUTE_ADVICE: &[Advice] = &[Advice::look(
     ],
 )];
 pub(super) const TOO_LONG: &str = "{packets were} longer than the MTU of the way onward";
-pub(super) const TOO_LONG_MECHANISM: &str = "They must not be cut, so the kernel drops them and tells the sender by ICMP to send shorter ones.";
+pub(super) const TOO_LONG_MECHANISM: &str = "Packets that are too long and must not be cut are dropped, and the kernel tells the sender by ICMP to send shorter ones.";
 pub(super) const TOO_LONG_ADVICE: &[Advice] = &[
     Advice::look(
         "See the MTU of the way onward (mtu of the route, else of its device).",
@@ -170,7 +170,7 @@ pub(super) const TOO_LONG_ADVICE: &[Advice] = &[
 ];
 pub(super) const NO_REMOTE: &str = "The tunnel knows no other end for {packets}";
 pub(super) const NO_REMOTE_MECHANISM: &str =
-    "Its forwarding table has no entry for their destination, not even a default one.";
+    "The forwarding table of the tunnel has no entry for the destination, not even a default one.";
 pub(super) const NO_REMOTE_ADVICE: &[Advice] = &[Advice::look(
     "See which ends the tunnel knows, and whether the agent that writes them runs.",
     &["bridge", "fdb", "show", "dev", DEVICE],

@@ -38,13 +38,13 @@ pub(super) static ROWS: &[Row] = &[
         Reasons(&[Reason::MAC_INVALID_SOURCE]),
         Class::Unknown,
         "{packets} had a source address of the link layer that no host has",
-        "It was a group's, or empty.",
+        "The source was the address of a group, or empty.",
     ),
     Row::new(
         Reasons(&[Reason::VXLAN_ENTRY_EXISTS]),
         Class::Flow(By::Culprit(Culprit::Unknown)),
         "A tunnel refused {packets} that came from another end than its forwarding table says",
-        "Its entry for their source is permanent, so the tunnel does not learn another end.",
+        "The entry for the source is permanent, so the tunnel does not learn another end.",
     )
     .advised(&[Advice::look(
         "See the entry, and whether the agent that writes it runs.",
@@ -81,7 +81,7 @@ pub(super) static ROWS: &[Row] = &[
         Reasons(&[Reason::SKB_UCOPY_FAULT]),
         Class::Unknown,
         "The bytes of {packets} could not be copied",
-        "They lay in the memory of a program, and the kernel failed to copy them.",
+        "The bytes lay in the memory of a program, and the kernel failed to copy them.",
     ),
     Row::new(
         Reasons(&[
@@ -124,7 +124,7 @@ pub(super) static ROWS: &[Row] = &[
         ]),
         Class::Unknown,
         "{packets} of a CAN bus were malformed",
-        "They have no length or format that the bus allows.",
+        "A frame had no length or format that the bus allows.",
     ),
 ];
 

@@ -270,3 +270,14 @@ fn a_device_without_carrier_is_told_from_a_full_queue() {
     assert!(of(0x1_1043, Some("fq_codel")).contains("queueing discipline"));
     assert!(of(0x1_1043, Some("noqueue")).contains("not active yet"));
 }
+
+/// It is read without the symptom where the first sentence has that.
+#[test]
+fn a_mechanism_names_what_it_is_about() {
+    const PRONOUNS: [&str; 7] = ["It", "Its", "They", "Their", "Them", "These", "This"];
+    for row in all() {
+        let first = row.mechanism.split(' ').next();
+        let is_pronoun = first.is_some_and(|first| PRONOUNS.contains(&first));
+        assert!(!is_pronoun, "{}", row.mechanism);
+    }
+}
