@@ -12,13 +12,13 @@ use crate::outcome::{Outcome, booked, rows};
 /// The variable that asks for another number of namespaces.
 const NAMESPACES: &str = "NETDIAG_LOADED_NAMESPACES";
 /// Network namespaces, each with a process and a link. The agent looks at 1,024.
-const USUAL_NAMESPACES: usize = 100;
+const USUAL_NAMESPACES: usize = 60;
 /// One of so many comes and goes.
 const STAYING: usize = 5;
 /// Windows at the same time.
 const WINDOWS: usize = 3;
 /// Frames of one kind in each of two floods, as fast as they can be sent.
-const LOUD: u64 = 200_000;
+const LOUD: u64 = 50_000;
 /// Lines of the kernel's log in the window: more than the agent keeps.
 const LINES: usize = 1_500;
 
