@@ -78,8 +78,8 @@ impl Words<'_> {
                     _ => " It was not answered with SYN cookies, which need no place in it.",
                 };
                 format!(
-                    "Each SYN takes a place until the client has answered, and clients that never answer keep theirs for about \
-                     a minute.{cookies} No drop event tells who sent them: a flood, or clients that the answers do not \
+                    "Each SYN takes a place until the client has answered, and clients that never answer keep theirs for \
+                     7 s to a minute.{cookies} No drop event tells who sent them: a flood, or clients that the answers do not \
                      reach."
                 )
             }
@@ -96,7 +96,10 @@ impl Words<'_> {
             ),
             _ => {
                 let accepted = assessment.carried.map_or_else(String::new, |accepted| {
-                    format!(", while {} came about", say::count(accepted, "connection"))
+                    format!(
+                        ", while {} of this namespace came about",
+                        say::count(accepted, "connection")
+                    )
                 });
                 let again = match self.fault.kind {
                     Kind::AcceptQueueFull => "Clients ask again 1 s later or more.",
