@@ -66,6 +66,16 @@ impl Process {
         signal_group(&self.locked(), libc::SIGINT);
     }
 
+    /// Takes its processor time away, as a node that is too busy would, until [`Self::resume`].
+    pub fn pause(&self) {
+        signal_group(&self.locked(), libc::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        signal_group(&self.locked(), libc::SIGCONT);
+    }
+
     /// Kills it without a chance to clean up, as a crash would.
     pub fn kill(&self) -> Result<()> {
         let mut child = self.locked();

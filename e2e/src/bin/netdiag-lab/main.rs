@@ -3,11 +3,14 @@
 //! Each command ends by itself after its count or its seconds, whatever happens to its parent, and says on stdout what
 //! it did in `name=number` words that a scenario can check.
 
+mod burst;
 mod capture;
+mod flood;
 mod forward;
 mod frames;
 mod guest;
 mod hang;
+mod hold;
 mod listen;
 mod multicast;
 mod packet_socket;
@@ -15,6 +18,7 @@ mod poll;
 mod raw_socket;
 mod requests;
 mod scan;
+mod segments;
 mod tcp;
 mod tcp_requests;
 mod trace;
@@ -64,6 +68,12 @@ enum Command {
     Hang(ListenArgs),
     /// Open connections side by side and keep them.
     TcpConnect(hang::ConnectArgs),
+    /// Ask for connections and never answer.
+    Flood(flood::Args),
+    /// Connect by hand and send bursts of small segments.
+    Burst(flood::Args),
+    /// Accept a connection and hold its socket in a read.
+    Hold(ListenArgs),
     /// Try each of many ports once.
     Scan(scan::Args),
     /// Poll an address, whether anybody has it or not.
@@ -93,6 +103,9 @@ fn main() -> anyhow::Result<()> {
         Command::Ask(args) => requests::ask(&args),
         Command::Hang(args) => hang::hang(&args),
         Command::TcpConnect(args) => hang::connect(&args),
+        Command::Flood(args) => flood::run(&args),
+        Command::Burst(args) => burst::run(&args),
+        Command::Hold(args) => hold::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Poll(args) => poll::run(&args),
         Command::Trace(args) => trace::run(&args),

@@ -102,13 +102,26 @@ pub fn assert_chain(finding: &Value, chain: &str) {
 /// Does what a finding's last change says.
 #[track_caller]
 pub fn follow_remedy(finding: &Value, node: &Node) {
+    let command = last_change(finding, "command");
+    node.namespace().run("sh", &["-c", command]).unwrap();
+}
+
+/// Undoes it again.
+#[track_caller]
+pub fn undo_remedy(finding: &Value, node: &Node) {
+    let command = last_change(finding, "undo");
+    node.namespace().run("sh", &["-c", command]).unwrap();
+}
+
+/// The command of a finding's last change, or what undoes it.
+#[track_caller]
+fn last_change<'a>(finding: &'a Value, field: &str) -> &'a str {
     let remedies = finding["remedies"].as_array().into_iter().flatten();
     let mut changes = remedies.filter(|remedy| remedy["undo"].is_string());
     let command = changes
         .next_back()
-        .and_then(|remedy| remedy["command"].as_str());
-    let command = command.unwrap_or_else(|| panic!("no change in {finding:#}"));
-    node.namespace().run("sh", &["-c", command]).unwrap();
+        .and_then(|remedy| remedy[field].as_str());
+    command.unwrap_or_else(|| panic!("no change in {finding:#}"))
 }
 
 /// A device whose counters rose by this.

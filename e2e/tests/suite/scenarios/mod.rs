@@ -18,6 +18,7 @@ mod nics;
 mod promiscuity;
 mod registry;
 mod segment_routing;
+mod sockets;
 mod stacked;
 mod stage;
 mod tap;

@@ -106,6 +106,16 @@ macro_rules! for_each_scenario {
                 inline_super_frames_on_their_way_out: segment_offload, [Segment];
                 segments_without_a_routing_header: segment_offload, [Segment], twin;
             }
+            sockets {
+                connections_that_wait_for_a_paused_program: listen_queue, [];
+                handshakes_that_cookies_answer: listen_queue, [], twin;
+                handshakes_that_nobody_completes_in_a_pod: listen_queue, [];
+                handshakes_that_nobody_completes_on_the_node: listen_queue, [];
+                sandbox_that_does_not_read: socket_buffer, [];
+                sandbox_that_reads: socket_buffer, [], twin;
+                sockets_that_are_held: socket_buffer, [Kernel(5, 17)];
+                sockets_that_are_held_for_a_few_segments: socket_buffer, [], twin;
+            }
             stacked {
                 fragments_in_a_vlan_on_a_bond_and_on_a_nic: fragment_reassembly, [Module("bonding")];
                 fragments_on_every_port_of_a_bond_and_of_a_team: fragment_reassembly, [Module("bonding"), Module("team")], twin;
