@@ -137,6 +137,19 @@ impl Cluster {
         }
     }
 
+    /// Diagnoses, and waits until so many nodes have the assignment.
+    async fn assign(&self, nodes: usize) {
+        self.diagnose();
+        self.until("the assignments", |of| of.assigned() == nodes)
+            .await;
+    }
+
+    /// Finishes the assignments, and waits for these columns.
+    async fn finish_until(&self, columns: &str) {
+        self.finish();
+        self.until(columns, |of| of.columns() == columns).await;
+    }
+
     async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let began = Instant::now();
         while !holds(self) {
@@ -221,14 +234,8 @@ async fn nodes_whose_report_is_refused_are_waited_for_and_tried_when_the_server_
         })
     };
     cluster.server.fault(refuse);
-    cluster.diagnose();
-    cluster
-        .until("half of the assignments", |of| of.assigned() == 3)
-        .await;
-    cluster.finish();
-    cluster
-        .until("half of the results", |of| of.columns() == "Running 3/6")
-        .await;
+    cluster.assign(3).await;
+    cluster.finish_until("Running 3/6").await;
     cluster
         .until("a third attempt", |of| of.writes("n00").len() >= 3)
         .await;
@@ -241,10 +248,7 @@ async fn nodes_whose_report_is_refused_are_waited_for_and_tried_when_the_server_
     cluster
         .until("all assignments", |of| of.assigned() == 6)
         .await;
-    cluster.finish();
-    cluster
-        .until("the end", |of| of.columns() == "Complete 6/6")
-        .await;
+    cluster.finish_until("Complete 6/6").await;
 }
 
 #[tokio::test]
@@ -255,10 +259,7 @@ async fn writes_that_are_never_answered_do_not_stop_the_others() {
         let silent = (0..16).any(|number| is_write_of(request, &format!("n{number:02}")));
         silent.then_some(Fault::NoAnswer)
     });
-    cluster.diagnose();
-    cluster
-        .until("the other assignments", |of| of.assigned() == 4)
-        .await;
+    cluster.assign(4).await;
     cluster
         .until("a second attempt", |of| of.writes("n00").len() > 1)
         .await;
@@ -273,14 +274,8 @@ async fn writes_that_are_never_answered_do_not_stop_the_others() {
 #[tokio::test]
 async fn a_report_is_labelled_with_the_worst_that_its_agent_found_until_it_ends() {
     let cluster = Cluster::of(1).await;
-    cluster.diagnose();
-    cluster
-        .until("the assignment", |of| of.assigned() == 1)
-        .await;
-    cluster.finish();
-    cluster
-        .until("the end", |of| of.columns() == "Complete 1/1")
-        .await;
+    cluster.assign(1).await;
+    cluster.finish_until("Complete 1/1").await;
     let finds = |harm: &str, severity: &str| {
         cluster.server.edit(REPORTS, "n00", |report| {
             report["status"]["summary"] = json!({
@@ -312,16 +307,10 @@ async fn a_report_is_labelled_with_the_worst_that_its_agent_found_until_it_ends(
 #[tokio::test]
 async fn a_report_that_is_deleted_is_made_and_assigned_again() {
     let cluster = Cluster::of(2).await;
-    cluster.diagnose();
-    cluster
-        .until("the assignments", |of| of.assigned() == 2)
-        .await;
+    cluster.assign(2).await;
     cluster.server.delete(REPORTS, "n01");
     cluster.until("it again", |of| of.is_assigned("n01")).await;
-    cluster.finish();
-    cluster
-        .until("the end", |of| of.columns() == "Complete 2/2")
-        .await;
+    cluster.finish_until("Complete 2/2").await;
 }
 
 #[tokio::test]
@@ -337,10 +326,7 @@ async fn watches_that_end_at_once_are_begun_anew_with_pauses() {
     let watches = watches.count();
     assert!((3..=15).contains(&watches), "{watches} watches in 4 s");
     cluster.server.fault(|_| None);
-    cluster.diagnose();
-    cluster
-        .until("the assignment", |of| of.assigned() == 1)
-        .await;
+    cluster.assign(1).await;
 }
 
 #[tokio::test]
@@ -356,14 +342,8 @@ async fn versions_that_are_gone_and_errors_of_the_server_are_got_over() {
                 retry_after: None,
             })
         });
-        cluster.diagnose();
-        cluster
-            .until("the assignments", |of| of.assigned() == 2)
-            .await;
-        cluster.finish();
-        cluster
-            .until("the end", |of| of.columns() == "Complete 2/2")
-            .await;
+        cluster.assign(2).await;
+        cluster.finish_until("Complete 2/2").await;
     }
 }
 
@@ -376,10 +356,7 @@ async fn who_cannot_be_assigned_and_who_is_silent_are_told_apart() {
             retry_after: None,
         })
     });
-    cluster.diagnose();
-    cluster
-        .until("the assignments", |of| of.assigned() == 2)
-        .await;
+    cluster.assign(2).await;
     cluster.server.edit(REPORTS, "n00", finish);
     cluster
         .until("a result", |of| of.columns() == "Running 1/3")
@@ -436,14 +413,8 @@ async fn a_run_takes_two_writes_a_node_and_costs_nothing_when_it_is_over() {
     cluster
         .until("the reports", |of| of.server.names(REPORTS).len() == 30)
         .await;
-    cluster.diagnose();
-    cluster
-        .until("the assignments", |of| of.assigned() == 30)
-        .await;
-    cluster.finish();
-    cluster
-        .until("the end", |of| of.columns() == "Complete 30/30")
-        .await;
+    cluster.assign(30).await;
+    cluster.finish_until("Complete 30/30").await;
     cluster
         .until("its Event", |of| of.is_announced("Complete"))
         .await;
@@ -496,10 +467,7 @@ async fn a_run_takes_two_writes_a_node_and_costs_nothing_when_it_is_over() {
 #[tokio::test]
 async fn a_report_that_changes_all_the_time_is_written_no_more_often() {
     let cluster = Cluster::of(2).await;
-    cluster.diagnose();
-    cluster
-        .until("the assignments", |of| of.assigned() == 2)
-        .await;
+    cluster.assign(2).await;
     cluster.server.edit(REPORTS, "n00", finish);
     cluster
         .until("a result", |of| of.columns() == "Running 1/2")

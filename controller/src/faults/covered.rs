@@ -43,14 +43,8 @@ fn rerun(cluster: &Cluster, word: &str) {
 #[tokio::test]
 async fn nodes_that_can_have_no_agent_are_counted_named_and_not_waited_for() {
     let cluster = at_work(fleet().await);
-    cluster.diagnose();
-    cluster
-        .until("the assignments", |of| of.assigned() == 2)
-        .await;
-    cluster.finish();
-    cluster
-        .until("the end", |of| of.columns() == "Complete 2/2")
-        .await;
+    cluster.assign(2).await;
+    cluster.finish_until("Complete 2/2").await;
     let status = cluster.status();
     assert_eq!(status["nodes"]["notCovered"], 2, "{status:#}");
     assert_eq!(status["nodes"]["unreachable"], 0);
@@ -104,14 +98,8 @@ async fn a_daemon_set_that_may_not_be_read_leaves_every_linux_node_and_is_told()
             })
     });
     let cluster = at_work(server);
-    cluster.diagnose();
-    cluster
-        .until("the assignments", |of| of.assigned() == 3)
-        .await;
-    cluster.finish();
-    cluster
-        .until("the end", |of| of.columns() == "Complete 3/3")
-        .await;
+    cluster.assign(3).await;
+    cluster.finish_until("Complete 3/3").await;
     let said = cluster.message("Degraded");
     let why =
         "every Linux node was selected, because the DaemonSet netdiag-agent could not be read: ";

@@ -34,18 +34,12 @@ fn find(report: &mut Value) {
 async fn a_run_ends_under_older_definitions_with_all_that_they_have_a_field_for() {
     let cluster = Cluster::of(3).await;
     declare(&cluster.server, RELEASE_0_1);
-    cluster.diagnose();
-    cluster
-        .until("the assignments", |of| of.assigned() == 3)
-        .await;
+    cluster.assign(3).await;
     cluster
         .until("a frozen run", |of| of.status()["nodesFrozen"] == true)
         .await;
     cluster.server.edit(REPORTS, "n00", find);
-    cluster.finish();
-    cluster
-        .until("the end", |of| of.columns() == "Complete 3/3")
-        .await;
+    cluster.finish_until("Complete 3/3").await;
     let status = cluster.status();
     assert_eq!(status["nodes"]["affected"], 1, "{status:#}");
     assert_eq!(status["findings"][0]["severity"], "Critical");
@@ -68,10 +62,7 @@ async fn a_node_that_cannot_be_assigned_yet_stays_in_a_run_that_remembers_no_nam
             retry_after: None,
         })
     });
-    cluster.diagnose();
-    cluster
-        .until("one assignment", |of| of.assigned() == 1)
-        .await;
+    cluster.assign(1).await;
     cluster.server.edit(REPORTS, "n00", finish);
     cluster
         .until("its result", |of| of.columns() == "Running 1/2")
@@ -81,10 +72,7 @@ async fn a_node_that_cannot_be_assigned_yet_stays_in_a_run_that_remembers_no_nam
     cluster
         .until("the other assignment", |of| of.assigned() == 2)
         .await;
-    cluster.finish();
-    cluster
-        .until("the end", |of| of.columns() == "Complete 2/2")
-        .await;
+    cluster.finish_until("Complete 2/2").await;
     assert_eq!(cluster.status()["nodesFrozen"], true);
 }
 
@@ -92,10 +80,7 @@ async fn a_node_that_cannot_be_assigned_yet_stays_in_a_run_that_remembers_no_nam
 async fn definitions_that_are_updated_meanwhile_get_everything() {
     let cluster = Cluster::of(1).await;
     declare(&cluster.server, RELEASE_0_1);
-    cluster.diagnose();
-    cluster
-        .until("the assignment", |of| of.assigned() == 1)
-        .await;
+    cluster.assign(1).await;
     cluster.server.edit(REPORTS, "n00", find);
     cluster
         .until("the end", |of| of.columns() == "Complete 1/1")
@@ -117,10 +102,7 @@ async fn definitions_that_are_updated_meanwhile_get_everything() {
 #[tokio::test]
 async fn a_report_of_the_first_release_is_rolled_up_with_the_harm_that_it_implies() {
     let cluster = Cluster::of(2).await;
-    cluster.diagnose();
-    cluster
-        .until("the assignments", |of| of.assigned() == 2)
-        .await;
+    cluster.assign(2).await;
     for (node, report) in [("n00", REPORT_0_1_FRAGMENTS), ("n01", REPORT_0_1_LLDP)] {
         let recorded: Value = serde_json::from_str(report).unwrap();
         cluster.server.edit(REPORTS, node, |report| {
