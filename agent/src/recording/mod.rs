@@ -12,6 +12,8 @@ mod write;
 #[cfg(test)]
 mod first_sentences;
 #[cfg(test)]
+mod harmless_remedies;
+#[cfg(test)]
 mod mutations;
 #[cfg(test)]
 mod stored;
