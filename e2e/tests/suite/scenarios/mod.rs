@@ -118,6 +118,8 @@ fn assert_harmless(outcome: &Outcome) {
 fn assert_quiet(outcome: &Outcome) {
     let sentence = outcome.first_sentence().unwrap();
     println!("FIRST {sentence}");
+    // A run that could not look alarms nobody either, and proves nothing.
+    assert!(!sentence.contains("no verdict"), "{sentence}");
     assert_harmless(outcome);
     // The first sentence is about all that the agent sees on a machine, other tests included.
     assert!(
