@@ -20,6 +20,11 @@ impl<'a> UnequalMtu<'a> {
         Ok(Self { node, pod })
     }
 
+    /// Gives the pod's end the MTU of the node's.
+    pub fn fix(&self) -> Result<()> {
+        self.pod.namespace().ip("link set eth0 mtu 1500").map(drop)
+    }
+
     /// Sends that many datagrams that fit the pod's MTU and not the node's; returns the increase of the pod's
     /// tx_dropped and of the node's rx_dropped.
     pub fn send_large(&self, datagrams: u64) -> Result<(u64, u64)> {

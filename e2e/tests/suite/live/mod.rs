@@ -1,6 +1,7 @@
 //! The scenarios on the running kernel, diagnosed through the real API server; and agent and controller at their work.
 
 mod capabilities;
+mod continuous;
 mod diagnosed;
 mod harness;
 mod loaded;
