@@ -220,6 +220,16 @@ checks! {
             Loss "packets lost, the packet socket that takes them is full";
         };
     }
+    ROUTING "Routing" {
+        finds "packets that the node or a pod does not forward, or that the reverse path filter refuses";
+        FORWARDING_OFF "ForwardingOff" "packets not forwarded, forwarding is off" {
+            Loss "packets lost, forwarding was off";
+            Outage "connections fail, forwarding is off";
+        };
+        REVERSE_PATH_FILTER "ReversePathFilter" "packets refused by the reverse path filter" {
+            Outage "connections fail, the reverse path filter refuses them";
+        };
+    }
     OTHER_DROP "OtherDrop" {
         finds "every other drop by the kernel's own reason, with what it means and what to do";
         NOT_LOSS "NotLoss" "packets dropped that nobody misses";

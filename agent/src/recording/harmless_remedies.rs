@@ -27,9 +27,10 @@ fn drops_needed(command: &str) -> bool {
     command.contains(" drop") && NEEDED.iter().any(|needed| command.contains(needed))
 }
 
-/// The command and its undo set a limit, and the command a lower one.
+/// The command and its undo set a limit, and the command a lower one. The reverse path filter is none: its value is a mode.
 fn lowers(command: &str, undo: &str) -> bool {
     let is_limit = LIMITS.iter().any(|limit| command.contains(limit));
+    let is_limit = is_limit && !command.contains(".rp_filter=");
     is_limit && value(command) < value(undo)
 }
 

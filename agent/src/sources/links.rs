@@ -176,6 +176,10 @@ pub(super) fn merge(before: &[Link], after: Vec<Link>, renewed: &HashSet<NetnsId
                 let earlier = same.and_then(|earlier| earlier.bridge_port);
                 port.state_before = earlier.map(|earlier| earlier.state);
             }
+            if let Some(ipv4) = &mut link.ipv4 {
+                let earlier = same.and_then(|earlier| earlier.ipv4);
+                ipv4.forwarding_before = earlier.map(|earlier| earlier.forwarding);
+            }
             link
         })
         .collect()

@@ -5,7 +5,7 @@
 
 use std::{fs::File, io::Read, str::FromStr};
 
-use netdiag_diagnosis::evidence::{KernelSettings, NamespaceSettings};
+use netdiag_diagnosis::evidence::{Ipv4Settings, Ipv6Settings, KernelSettings, NamespaceSettings};
 
 /// The longest value: three numbers with tabs between them.
 const LONGEST_VALUE: u64 = 128;
@@ -28,7 +28,26 @@ pub(super) fn of_own_namespace() -> NamespaceSettings {
         tcp_max_syn_backlog: number("ipv4/tcp_max_syn_backlog"),
         tcp_syncookies: number("ipv4/tcp_syncookies"),
         tcp_abort_on_overflow: switch("ipv4/tcp_abort_on_overflow"),
+        ipv4_all: ipv4("all"),
+        ipv4_default: ipv4("default"),
+        ipv6_all: ipv6("all"),
+        ipv6_default: ipv6("default"),
     }
+}
+
+fn ipv4(place: &str) -> Option<Ipv4Settings> {
+    Some(Ipv4Settings {
+        forwarding: switch(&format!("ipv4/conf/{place}/forwarding"))?,
+        forwarding_before: None,
+        rp_filter: number(&format!("ipv4/conf/{place}/rp_filter"))?,
+    })
+}
+
+fn ipv6(place: &str) -> Option<Ipv6Settings> {
+    Some(Ipv6Settings {
+        forwarding: switch(&format!("ipv6/conf/{place}/forwarding"))?,
+        accept_ra: number(&format!("ipv6/conf/{place}/accept_ra"))?,
+    })
 }
 
 fn switch(name: &str) -> Option<bool> {

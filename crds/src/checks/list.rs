@@ -4,7 +4,7 @@ use super::Cause;
 use crate::harm::Harm;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 15] = [
+pub const CHECKS: [&str; 16] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
@@ -19,6 +19,7 @@ pub const CHECKS: [&str; 15] = [
     "PacketFilter",
     "ListenQueue",
     "SocketBuffer",
+    "Routing",
     "OtherDrop",
 ];
 
@@ -27,7 +28,7 @@ pub const OTHER_DROP: &str = "OtherDrop";
 
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
-pub const CAUSES: [Cause; 44] = [
+pub const CAUSES: [Cause; 46] = [
     Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
     Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
     Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
@@ -69,6 +70,8 @@ pub const CAUSES: [Cause; 44] = [
     Cause { check: "SocketBuffer", name: "ReceiveBufferFull", headline: "datagrams dropped, a receive buffer is full", by_harm: &[(Harm::Loss, "datagrams lost, a receive buffer is full")] },
     Cause { check: "SocketBuffer", name: "SocketBacklogFull", headline: "packets dropped, their program held the socket too long", by_harm: &[(Harm::Loss, "packets lost, their program held the socket too long"), (Harm::Outage, "{outage}, their program holds the socket too long")] },
     Cause { check: "SocketBuffer", name: "PacketSocketFull", headline: "a packet socket is read too slowly", by_harm: &[(Harm::Loss, "packets lost, the packet socket that takes them is full")] },
+    Cause { check: "Routing", name: "ForwardingOff", headline: "packets not forwarded, forwarding is off", by_harm: &[(Harm::Loss, "packets lost, forwarding was off"), (Harm::Outage, "connections fail, forwarding is off")] },
+    Cause { check: "Routing", name: "ReversePathFilter", headline: "packets refused by the reverse path filter", by_harm: &[(Harm::Outage, "connections fail, the reverse path filter refuses them")] },
     Cause { check: "OtherDrop", name: "NotLoss", headline: "packets dropped that nobody misses", by_harm: &[] },
     Cause { check: "OtherDrop", name: "NoDevice", headline: "packets dropped, device not known", by_harm: &[] },
     Cause { check: "OtherDrop", name: "Remainder", headline: "packets dropped for several small reasons", by_harm: &[] },

@@ -3,8 +3,8 @@
 //! Each pattern names every field, for the same reason as those of [`Anonymiser`](super::Anonymiser).
 
 use crate::evidence::{
-    BondSlave, BridgePort, BridgeSettings, CpuBacklog, GroCount, LinkStats, Lost, Membership, Peer,
-    Softnet, SoftnetCounters, VlanSettings,
+    BondSlave, BridgePort, BridgeSettings, CpuBacklog, GroCount, Ipv4Settings, Ipv6Settings,
+    LinkStats, Lost, Membership, Peer, Softnet, SoftnetCounters, VlanSettings,
 };
 
 const _: fn(Lost) = |Lost {
@@ -37,6 +37,15 @@ const _: fn(BridgeSettings) = |BridgeSettings {
                                    group_forward_mask: _,
                                    forward_delay_cs: _,
                                }| {};
+const _: fn(Ipv4Settings) = |Ipv4Settings {
+                                 forwarding: _,
+                                 forwarding_before: _,
+                                 rp_filter: _,
+                             }| {};
+const _: fn(Ipv6Settings) = |Ipv6Settings {
+                                 forwarding: _,
+                                 accept_ra: _,
+                             }| {};
 const _: fn(BridgePort) = |BridgePort {
                                learning: _,
                                unicast_flood: _,

@@ -208,6 +208,10 @@ impl Anonymiser {
                     tcp_max_syn_backlog: _,
                     tcp_syncookies: _,
                     tcp_abort_on_overflow: _,
+                    ipv4_all: _,
+                    ipv4_default: _,
+                    ipv6_all: _,
+                    ipv6_default: _,
                 },
         } = namespace;
         for counters in [counters_before, counters] {
@@ -308,6 +312,8 @@ impl Anonymiser {
             tx_checksum_offload: _,
             receive_offload: _,
             segment_routing: _,
+            ipv4: _,
+            ipv6: _,
             bridge: _,
             bridge_port: _,
             bond,

@@ -18,6 +18,7 @@ mod promiscuity;
 mod receive_overrun;
 #[cfg(test)]
 pub(crate) mod recorded;
+mod routing;
 mod segment_offload;
 mod socket_buffer;
 mod tap_queue_drop;
@@ -41,5 +42,6 @@ pub static ALL: &[&dyn Detector] = &[
     &packet_filter::PacketFilter,
     &listen_queue::ListenQueue,
     &socket_buffer::SocketBuffer,
+    &routing::Routing,
     &other_drop::OtherDrop,
 ];

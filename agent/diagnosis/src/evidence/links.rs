@@ -62,6 +62,13 @@ pub struct Link {
     /// `net.ipv6.conf.<device>.seg6_enabled`: the device takes packets with a segment routing header that are addressed
     /// to the node. Absent where the device has no IPv6.
     pub segment_routing: Option<bool>,
+    /// Settings of IPv4 on the device (`net.ipv4.conf.<device>`). Absent where the device has no IPv4, and in older
+    /// recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv4: Option<Ipv4Settings>,
+    /// The same of IPv6 (`net.ipv6.conf.<device>`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Settings>,
     /// Settings of a bridge.
     pub bridge: Option<BridgeSettings>,
     /// Settings of a bridge's port.
@@ -110,6 +117,28 @@ pub struct LinkStats {
     pub rx_fifo_errors: u64,
     pub rx_over_errors: u64,
     pub rx_crc_errors: u64,
+}
+
+/// Settings of IPv4 on one device, in IFLA_AF_SPEC, or those that all devices share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ipv4Settings {
+    /// `forwarding`: what comes in on the device and is for another host goes on.
+    pub forwarding: bool,
+    /// The same before the window; absent for a device that was not there, and for what all devices share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarding_before: Option<bool>,
+    /// `rp_filter`: 0 off, 1 strict, any other value loose. In force is the larger of the device's and `all`
+    /// (IN_DEV_RPFILTER).
+    pub rp_filter: u32,
+}
+
+/// The same of IPv6.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ipv6Settings {
+    /// `forwarding`. `ip6_forward` asks only what all devices share; the device's own decides whether it acts as a host.
+    pub forwarding: bool,
+    /// `accept_ra`: 0 no, 1 unless it forwards, 2 always.
+    pub accept_ra: u32,
 }
 
 /// IFLA_BR_*.

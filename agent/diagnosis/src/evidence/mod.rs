@@ -27,8 +27,8 @@ pub use gro::{GroCount, GroKind, GroReceive};
 pub use inet_sockets::{InetSocket, SocketQueues};
 pub use link_kind::LinkKind;
 pub use links::{
-    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkId, LinkStats, MacvlanSettings,
-    Peer, VlanSettings,
+    BondSettings, BondSlave, BridgePort, BridgeSettings, Ipv4Settings, Ipv6Settings, Link, LinkId,
+    LinkStats, MacvlanSettings, Peer, VlanSettings,
 };
 pub use missing::{Missing, Why};
 pub use namespaces::{

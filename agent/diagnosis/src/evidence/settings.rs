@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Ipv4Settings, Ipv6Settings};
+
 /// Settings that hold for all namespaces, as of the end of the window, from /proc/sys of the agent's own. Each is absent
 /// where the kernel has no such file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,18 @@ pub struct NamespaceSettings {
     /// `net.ipv4.tcp_abort_on_overflow`: a full accept queue answers with RST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tcp_abort_on_overflow: Option<bool>,
+    /// `net.ipv4.conf.all`: what all devices share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipv4_all: Option<Ipv4Settings>,
+    /// `net.ipv4.conf.default`: what a new device begins with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipv4_default: Option<Ipv4Settings>,
+    /// `net.ipv6.conf.all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipv6_all: Option<Ipv6Settings>,
+    /// `net.ipv6.conf.default`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipv6_default: Option<Ipv6Settings>,
 }
 
 impl NamespaceSettings {

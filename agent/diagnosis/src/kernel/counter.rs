@@ -39,6 +39,10 @@ pub enum NamespaceCounter {
     Ip6InHdrErrors,
     /// IPv4 packets that no route leads on.
     InNoRoutes,
+    /// IPv4 packets for another host that came by a device that does not forward.
+    InAddrErrors,
+    /// The same of IPv6, and packets whose source must not be forwarded.
+    Ip6InAddrErrors,
     /// IPv4 packets that the reverse path filter refused.
     ReversePathFilter,
     /// Connections for which a listener's queue had no room. tcp_conn_request frees a refused SYN as one that was read.
@@ -112,6 +116,8 @@ impl NamespaceCounter {
             Self::InHdrErrors => "Ip.InHdrErrors",
             Self::Ip6InHdrErrors => "Ip6.InHdrErrors",
             Self::InNoRoutes => "IpExt.InNoRoutes",
+            Self::InAddrErrors => "Ip.InAddrErrors",
+            Self::Ip6InAddrErrors => "Ip6.InAddrErrors",
             Self::ReversePathFilter => "TcpExt.IPReversePathFilter",
             Self::ListenOverflows => "TcpExt.ListenOverflows",
             Self::ListenDrops => "TcpExt.ListenDrops",
@@ -138,6 +144,8 @@ impl NamespaceCounter {
             | Self::InHdrErrors
             | Self::Ip6InHdrErrors
             | Self::InNoRoutes
+            | Self::InAddrErrors
+            | Self::Ip6InAddrErrors
             | Self::ReversePathFilter
             | Self::ConntrackDrop => Kind::Packets,
             Self::ListenOverflows | Self::ListenDrops | Self::ReasmFails => Kind::Counted,

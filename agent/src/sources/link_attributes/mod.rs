@@ -2,8 +2,8 @@
 
 use netdiag_diagnosis::{
     evidence::{
-        BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkKind, LinkStats,
-        MacvlanSettings, Peer, VlanSettings,
+        BondSettings, BondSlave, BridgePort, BridgeSettings, Ipv4Settings, Ipv6Settings, Link,
+        LinkKind, LinkStats, MacvlanSettings, Peer, VlanSettings,
     },
     text::printable_up_to,
 };
@@ -100,7 +100,7 @@ pub(super) fn parse(message: &[u8]) -> Option<ParsedLink> {
             IFLA_TXQLEN => link.tx_queue_length = attribute.u32().unwrap_or_default(),
             IFLA_LINKINFO => link_info(attribute, &mut link),
             IFLA_STATS64 => link.stats = stats(attribute.value),
-            IFLA_AF_SPEC => link.segment_routing = segment_routing(attribute),
+            IFLA_AF_SPEC => families(attribute, &mut link),
             IFLA_PROMISCUITY => link.promiscuity = attribute.u32().unwrap_or_default(),
             IFLA_GSO_MAX_SEGS => link.gso_max_segments = attribute.u32(),
             IFLA_ALLMULTI => link.allmulti = attribute.u32(),
@@ -143,17 +143,54 @@ fn stats(bytes: &[u8]) -> LinkStats {
     }
 }
 
-/// `seg6_enabled` in IFLA_AF_SPEC, which holds the device's settings by address family. The only way to another
-/// namespace's: /proc/sys/net shows the reader's own.
-fn segment_routing(families: Attribute<'_>) -> Option<bool> {
+/// IFLA_AF_SPEC: the device's settings by address family. The only way to another namespace's: /proc/sys/net shows the
+/// reader's own.
+fn families(families: Attribute<'_>, link: &mut Link) {
+    const IFLA_INET_CONF: u16 = 1;
     const IFLA_INET6_CONF: u16 = 2;
-    /// DEVCONF_SEG6_ENABLED of `<linux/ipv6.h>`: an index into 32-bit numbers.
-    const SEG6_ENABLED: usize = 44;
 
-    let mut families = families.nested();
-    let inet6 = families.find(|family| i32::from(family.kind) == libc::AF_INET6)?;
-    let settings = inet6.nested().find(|one| one.kind == IFLA_INET6_CONF)?;
-    array(settings.value, SEG6_ENABLED * 4).map(|value| i32::from_ne_bytes(value) != 0)
+    for family in families.nested() {
+        let wanted = match i32::from(family.kind) {
+            libc::AF_INET => IFLA_INET_CONF,
+            libc::AF_INET6 => IFLA_INET6_CONF,
+            _ => continue,
+        };
+        let Some(settings) = family.nested().find(|one| one.kind == wanted) else {
+            continue;
+        };
+        // 32-bit numbers, by the kernel's own index.
+        let number = |index: usize| array(settings.value, index * 4).map(u32::from_ne_bytes);
+        match i32::from(family.kind) {
+            libc::AF_INET => link.ipv4 = ipv4(number),
+            _ => {
+                link.ipv6 = ipv6(number);
+                /// DEVCONF_SEG6_ENABLED of `<linux/ipv6.h>`.
+                const SEG6_ENABLED: usize = 44;
+                link.segment_routing = number(SEG6_ENABLED).map(|value| value != 0);
+            }
+        }
+    }
+}
+
+/// IPV4_DEVCONF_* of `<linux/ip.h>`, which begin with 1 (`inet_fill_link_af`).
+fn ipv4(number: impl Fn(usize) -> Option<u32>) -> Option<Ipv4Settings> {
+    const FORWARDING: usize = 0;
+    const RP_FILTER: usize = 7;
+    Some(Ipv4Settings {
+        forwarding: number(FORWARDING)? != 0,
+        forwarding_before: None,
+        rp_filter: number(RP_FILTER)?,
+    })
+}
+
+/// DEVCONF_* of `<linux/ipv6.h>` (`inet6_fill_ifla6_attrs`).
+fn ipv6(number: impl Fn(usize) -> Option<u32>) -> Option<Ipv6Settings> {
+    const FORWARDING: usize = 0;
+    const ACCEPT_RA: usize = 3;
+    Some(Ipv6Settings {
+        forwarding: number(FORWARDING)? != 0,
+        accept_ra: number(ACCEPT_RA)?,
+    })
 }
 
 /// IFLA_LINKINFO: what the link is, and what it is to its master.

@@ -17,6 +17,7 @@ mod look_alikes;
 mod nics;
 mod promiscuity;
 mod registry;
+mod routes;
 mod segment_routing;
 mod sockets;
 mod stacked;

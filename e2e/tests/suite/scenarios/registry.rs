@@ -95,6 +95,16 @@ macro_rules! for_each_scenario {
                 devices_promiscuous_for_every_reason: promiscuity, [Module("openvswitch"), Module("bonding")];
                 promiscuity_that_nothing_accounts_for: promiscuity, [];
             }
+            routes {
+                copies_for_a_group_on_two_nics: routing, [], twin;
+                filter_in_loose_mode: routing, [];
+                filter_of_all_devices: routing, [];
+                filter_that_accepts_another_way_back: routing, [], twin;
+                node_that_forwards_nothing: routing, [];
+                plain_hosts_that_forward_nothing: routing, [], twin;
+                pod_that_forwards_nothing: routing, [];
+                strict_filter_of_a_pods_device: routing, [];
+            }
             segment_routing {
                 encapsulated_segments_on_a_veth: segment_offload, [Cluster], twin;
                 encapsulated_segments_that_are_joined: segment_offload, [Segment], twin;

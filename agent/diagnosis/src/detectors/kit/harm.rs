@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Tally;
 use crate::{
     Window,
-    evidence::{Link, Namespace, PacketSample},
+    evidence::{Link, LinkKind, Namespace, PacketSample},
     finding::{Assessment, Culprit, Harm},
     packets::{
         flow::{Flow, frequent_flows},
@@ -97,6 +97,24 @@ pub(crate) fn loss_of(
         outage
     };
     judged.with_flows(dead)
+}
+
+/// The device is a pod's, a guest's, or the node's end of a pod's.
+pub(crate) fn is_of_pod_or_guest(
+    window: &Window<'_>,
+    namespace: &Namespace,
+    link: Option<&Link>,
+) -> bool {
+    let Some(link) = link else {
+        return namespace.pod.is_some();
+    };
+    let is_guests = matches!(
+        link.kind,
+        Some(LinkKind::Tun | LinkKind::MacVtap | LinkKind::IpVtap)
+    );
+    let peer = window.topology.veth_peer(link);
+    let peer = peer.and_then(|peer| window.namespace(peer.netns));
+    namespace.pod.is_some() || is_guests || peer.is_some_and(|peer| peer.pod.is_some())
 }
 
 /// The packets that the link received within the window beside `lost` ones, which its driver has counted as well.

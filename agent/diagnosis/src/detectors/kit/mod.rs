@@ -7,6 +7,7 @@ pub(crate) mod needs;
 pub(crate) mod offload;
 pub(crate) mod proof;
 pub(crate) mod say;
+pub(crate) mod seen;
 pub(crate) mod sockets;
 mod tally;
 

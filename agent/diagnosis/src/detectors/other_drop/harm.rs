@@ -5,12 +5,14 @@ use std::net::IpAddr;
 use super::{
     class::{By, Carried, Class},
     group::Group,
-    seen::{Around, is_for_group, is_within},
 };
 use crate::{
     Window,
-    detectors::kit::{Tally, harm},
-    evidence::{LinkKind, Namespace, PacketSample},
+    detectors::kit::{
+        Tally, harm,
+        seen::{Around, is_for_group, is_within},
+    },
+    evidence::{Namespace, PacketSample},
     finding::{Assessment, Culprit, Harm, Severity},
     kernel::{
         DeviceCounter,
@@ -140,16 +142,7 @@ impl Group<'_> {
 
     /// The device is a pod's, a guest's, or the node's end of a pod's.
     fn is_of_pod_or_guest(&self, window: &Window<'_>) -> bool {
-        let Some(link) = self.link else {
-            return self.namespace.pod.is_some();
-        };
-        let is_guests = matches!(
-            link.kind,
-            Some(LinkKind::Tun | LinkKind::MacVtap | LinkKind::IpVtap)
-        );
-        let peer = window.topology.veth_peer(link);
-        let peer = peer.and_then(|peer| window.namespace(peer.netns));
-        self.namespace.pod.is_some() || is_guests || peer.is_some_and(|peer| peer.pod.is_some())
+        harm::is_of_pod_or_guest(window, self.namespace, self.link)
     }
 
     /// Packets came from a pod or a guest behind this host, or were for one.

@@ -10,7 +10,6 @@ mod group;
 mod harm;
 mod judge;
 mod rows;
-mod seen;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,9 @@
 //! The meaning of drop reasons and sites, as data: the kind of mechanism, its words and the advice.
 
-use super::{
-    advice::Advice,
-    class::Class,
-    seen::{Around, Seen},
-    traced,
-};
+use super::{advice::Advice, class::Class, traced};
 use crate::{
     Window,
+    detectors::kit::seen::{Around, Seen},
     evidence::{DropCount, KernelLogLine, Link, Namespace, PacketSample},
     kernel::{NamespaceCounter, Reason, Site},
 };

@@ -348,7 +348,7 @@ fn recorded_queues_that_overflow_are_judged_and_their_counter_balances() {
             // 184 that waited until the neighbour had failed, and 1916 that found its queue full.
             ("OtherDrop/NEIGH_FAILED/sender/a0", Severity::Info, 2_100),
             // UDP: no sample proves that a flow is dead.
-            ("OtherDrop/IP_RPFILTER/receiver/b0", Severity::Info, 28),
+            ("Routing/ReversePathFilter/receiver/b0", Severity::Info, 28),
         ]
     );
     let [entry] = &diagnosis.ledger[..] else {

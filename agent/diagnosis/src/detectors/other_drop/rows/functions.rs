@@ -1,14 +1,16 @@
 //! Functions, for kernels or drops that come without a reason.
 
 use crate::{
-    detectors::other_drop::{
-        advice::{Advice, DESTINATION, DEVICE, Version},
-        class::{By, Carried, Class},
-        seen::Seen,
-        table::{
-            On::{At, Sites},
-            Row,
-            When::{All, Unready},
+    detectors::{
+        kit::seen::Seen,
+        other_drop::{
+            advice::{Advice, DESTINATION, DEVICE, Version},
+            class::{By, Carried, Class},
+            table::{
+                On::{At, Sites},
+                Row,
+                When::{All, Unready},
+            },
         },
     },
     finding::{Culprit, Decision},

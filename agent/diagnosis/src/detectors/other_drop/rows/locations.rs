@@ -1,14 +1,16 @@
 //! Reasons that mean something else, or something narrower, in some functions.
 
 use crate::{
-    detectors::other_drop::{
-        advice::{Advice, DESTINATION, DEVICE},
-        class::{By, Class},
-        seen::Seen,
-        table::{
-            On::{At, Reasons},
-            Row,
-            When::{Any, HopLimit, Traced},
+    detectors::{
+        kit::seen::Seen,
+        other_drop::{
+            advice::{Advice, DESTINATION, DEVICE},
+            class::{By, Class},
+            table::{
+                On::{At, Reasons},
+                Row,
+                When::{Any, HopLimit, Traced},
+            },
         },
     },
     finding::Culprit,

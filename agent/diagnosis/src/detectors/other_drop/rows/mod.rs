@@ -12,11 +12,8 @@ mod routes;
 mod seldom;
 mod unmissed;
 
-use super::{
-    seen::Seen,
-    table::{Row, Surroundings},
-};
-use crate::evidence::DropCount;
+use super::table::{Row, Surroundings};
+use crate::{detectors::kit::seen::Seen, evidence::DropCount};
 
 /// Every row; the first that matches speaks.
 fn all() -> impl Iterator<Item = &'static Row> {

@@ -1,9 +1,9 @@
 //! The everyday noise of a kernel: what nobody misses by the evidence of the packets, or by what the site is.
 
 use crate::{
-    detectors::other_drop::{
-        seen::Seen,
-        table::{
+    detectors::{
+        kit::seen::Seen,
+        other_drop::table::{
             On::{At, Reasons, Sites},
             Row,
             When::{All, BlockingPort, Counted, Uncounted, UnreadyAndAll},

@@ -26,7 +26,7 @@ const ANNOUNCEMENTS: [u8; 6] = [130, 131, 132, 133, 135, 143];
 
 /// A property of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// It was for everybody or for a group.
     Group,
     /// It was for a group that no router forwards.
@@ -47,7 +47,7 @@ pub(super) enum Seen {
 
 impl Seen {
     /// The sampled packet is so. A packet that cannot be read is nothing.
-    pub(super) fn is(self, sample: &PacketSample, around: Around<'_>) -> bool {
+    pub(crate) fn is(self, sample: &PacketSample, around: Around<'_>) -> bool {
         let packet = IpPacket::of_sample(sample);
         let segment = packet.as_ref().and_then(IpPacket::segment);
         match self {
@@ -72,14 +72,14 @@ impl Seen {
 
 /// The place where a packet was dropped.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Around<'a> {
-    pub(super) namespace: Option<&'a Namespace>,
-    pub(super) link: Option<&'a Link>,
+pub(crate) struct Around<'a> {
+    pub(crate) namespace: Option<&'a Namespace>,
+    pub(crate) link: Option<&'a Link>,
 }
 
 impl<'a> Around<'a> {
     /// The device's own addresses.
-    pub(super) fn prefixes(self) -> impl Iterator<Item = (IpAddr, u8)> {
+    pub(crate) fn prefixes(self) -> impl Iterator<Item = (IpAddr, u8)> {
         let ifindex = self.link.map(|link| link.ifindex);
         let addresses = self.namespace.into_iter().flat_map(|own| &own.addresses);
         addresses
@@ -89,7 +89,7 @@ impl<'a> Around<'a> {
 }
 
 /// The packet was for everybody or a group; `None` where the sample does not tell.
-pub(super) fn is_for_group(sample: &PacketSample, around: Around<'_>) -> Option<bool> {
+pub(crate) fn is_for_group(sample: &PacketSample, around: Around<'_>) -> Option<bool> {
     if [TO_EVERYBODY, TO_A_GROUP].contains(&sample.packet_type) {
         return Some(true);
     }
@@ -124,7 +124,7 @@ fn is_last(address: IpAddr, prefix: u8) -> bool {
 }
 
 /// Both addresses share their first bits.
-pub(super) fn is_within(address: IpAddr, own: IpAddr, prefix: u8) -> bool {
+pub(crate) fn is_within(address: IpAddr, own: IpAddr, prefix: u8) -> bool {
     match (address, own) {
         (IpAddr::V4(address), IpAddr::V4(own)) => {
             let differ = u32::from(address) ^ u32::from(own);

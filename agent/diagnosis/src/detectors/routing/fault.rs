@@ -1,0 +1,94 @@
+//! The mechanisms by which the routing of a namespace ended packets, with the state that proves each.
+
+use crate::{
+    causes::{Cause, FORWARDING_OFF, REVERSE_PATH_FILTER},
+    detectors::kit::Tally,
+    evidence::{Link, Namespace},
+    finding::{Assessment, Confidence},
+};
+
+/// A version of the Internet Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Version {
+    V4,
+    V6,
+}
+
+/// A mechanism, with the state that proves it.
+pub(super) enum Kind<'a> {
+    /// Packets that come in on these devices for another host do not go on.
+    ForwardingOff(Forwarding<'a>),
+    /// No route leads back to the source by the device that packets came by.
+    ReversePathFilter(ReversePath<'a>),
+}
+
+/// Packets that ended by one mechanism in one place.
+pub(super) struct Fault<'a> {
+    pub(super) kind: Kind<'a>,
+    pub(super) namespace: &'a Namespace,
+    /// The device that they came by; `None` where they came by several.
+    pub(super) link: Option<&'a Link>,
+    pub(super) tally: Tally,
+    pub(super) assessment: Assessment,
+    pub(super) confidence: Confidence,
+}
+
+impl Kind<'_> {
+    pub(super) fn cause(&self) -> &'static Cause {
+        match self {
+            Self::ForwardingOff(_) => &FORWARDING_OFF,
+            Self::ReversePathFilter(_) => &REVERSE_PATH_FILTER,
+        }
+    }
+
+    /// The protocol that tells two findings of one place apart.
+    pub(super) fn protocol(&self) -> Option<&'static str> {
+        match self {
+            Self::ForwardingOff(forwarding) if forwarding.version == Version::V6 => Some("IPv6"),
+            _ => None,
+        }
+    }
+}
+
+/// The state that proves that nothing was forwarded.
+pub(super) struct Forwarding<'a> {
+    pub(super) version: Version,
+    /// The devices that the packets came by.
+    pub(super) ingress: Vec<&'a Link>,
+    /// The devices that have to forward, those of the answers too.
+    pub(super) devices: Vec<&'a Link>,
+    /// Every device of the namespace.
+    pub(super) all: Vec<&'a Link>,
+    /// It is off at the end of the window.
+    pub(super) is_off: bool,
+    /// The setting was read; else the place and the packets tell.
+    pub(super) is_read: bool,
+}
+
+/// The state that proves the reverse path filter.
+pub(super) struct ReversePath<'a> {
+    /// The device's own value.
+    pub(super) own: Option<u32>,
+    /// The value that all devices share.
+    pub(super) all: Option<u32>,
+    /// The device has an IPv4 address; `None` where that was not read.
+    pub(super) has_address: Option<bool>,
+    /// Only copies for groups were refused.
+    pub(super) is_group: bool,
+    pub(super) fix: Fix<'a>,
+}
+
+/// The change of settings that lets the packets in.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Fix<'a> {
+    /// Another value for the device.
+    Device { from: u32, to: u32 },
+    /// 0 for what all devices share, and for the device; with the devices that are filtered less by it.
+    All {
+        own: u32,
+        all: u32,
+        lowered: Vec<&'a Link>,
+    },
+    /// Nothing: the value in force is not known, or no value would help.
+    Unknown,
+}

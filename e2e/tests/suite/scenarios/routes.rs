@@ -1,0 +1,260 @@
+//! Packets that IP passes on nowhere: forwarding is off, or the reverse path filter refuses them.
+
+use anyhow::Result;
+use netdiag_e2e::lab::Node;
+use netdiag_e2e::netns::Namespace;
+use netdiag_e2e::scenarios::{Filter, GroupOnTwoNics, MissingForwarding, ReversePaths};
+use serde_json::Value;
+
+use super::{Harness, assert_quiet};
+use crate::outcome::Outcome;
+
+/// Forwarding is off on a node with pods, for both IP versions.
+pub fn node_that_forwards_nothing(harness: &Harness) -> Result<()> {
+    let stage = harness.node("forwards-nothing")?;
+    let missing = MissingForwarding::of_node(stage.node())?;
+    let (made, outcome) = stage.watch(3, |_| missing.ask())?;
+    assert_eq!(made.answered, 0, "{made:?}");
+    let findings = ["", "IPv6"].map(|protocol| {
+        let finding = forwarding_off(&outcome, "veth-client", protocol);
+        assert_eq!(finding["confidence"], "Certain", "{finding:#}");
+        finding
+    });
+    assert!(
+        made.refused4 >= made.asked && made.refused6 >= made.asked,
+        "{made:?}"
+    );
+    assert_eq!(findings[0]["count"], made.refused4, "{made:?}");
+    assert_eq!(findings[1]["count"], made.refused6, "{made:?}");
+    assert_eq!(outcome.alarming().len(), 2, "{:#}", outcome.result);
+    outcome.assert_balanced();
+    let changes = findings.map(Change::of);
+    let answered = Settings::are_restored(stage.node().namespace(), || {
+        changes
+            .iter()
+            .try_for_each(|change| change.make(stage.node()))?;
+        missing.wait_for_answers()?;
+        changes
+            .iter()
+            .try_for_each(|change| change.undo(stage.node()))?;
+        missing.answered()
+    })?;
+    assert_eq!(answered, 0);
+    Ok(())
+}
+
+/// Forwarding is off in a pod through which others go, for both IP versions.
+pub fn pod_that_forwards_nothing(harness: &Harness) -> Result<()> {
+    let stage = harness.node("pod-forwards-nothing")?;
+    let missing = MissingForwarding::of_pod(stage.node())?;
+    let (made, outcome) = stage.watch(3, |_| missing.ask())?;
+    assert_eq!(made.answered, 0, "{made:?}");
+    let finding = forwarding_off(&outcome, "eth0", "");
+    assert_eq!(finding["count"], made.refused4, "{made:?} {finding:#}");
+    assert_eq!(finding["subject"]["pod"]["name"], "gateway", "{finding:#}");
+    let change = Change::of(finding);
+    // What all devices of a pod share was not read: only a look is honest.
+    let finding = forwarding_off(&outcome, "eth0", "IPv6");
+    assert_eq!(finding["confidence"], "Likely", "{finding:#}");
+    assert_eq!(finding["remedies"][0]["undo"], Value::Null, "{finding:#}");
+    assert_eq!(outcome.alarming().len(), 2, "{:#}", outcome.result);
+    outcome.assert_balanced();
+    let versions = Settings::are_restored(missing.place(), || {
+        change.make(stage.node())?;
+        let answered = missing.answered()?;
+        change.undo(stage.node())?;
+        Ok([answered, missing.answered()?])
+    })?;
+    assert_eq!(versions, [1, 0]);
+    Ok(())
+}
+
+/// A node and a pod that are no routers get what is not for them, and need not pass it on.
+pub fn plain_hosts_that_forward_nothing(harness: &Harness) -> Result<()> {
+    let stage = harness.node("plain-hosts")?;
+    let missing = MissingForwarding::of_plain_hosts(stage.node())?;
+    let ([by_node, by_pod], outcome) = stage.watch(3, |_| missing.send_to_nowhere())?;
+    assert!(by_node >= 60 && by_pod >= 60, "{by_node} {by_pod}");
+    assert_quiet(&outcome);
+    assert_no_cause(&outcome, "ForwardingOff");
+    Ok(())
+}
+
+/// The strict filter of a pod's device without an address, where loose mode would refuse too.
+pub fn strict_filter_of_a_pods_device(harness: &Harness) -> Result<()> {
+    let change = refused(harness, "strict-filter", 0, 1)?;
+    assert_eq!(change, "sysctl -w net.ipv4.conf.veth-client.rp_filter=0");
+    Ok(())
+}
+
+/// The filter of the same device is loose already.
+pub fn filter_in_loose_mode(harness: &Harness) -> Result<()> {
+    let change = refused(harness, "loose-filter", 0, 2)?;
+    assert_eq!(change, "sysctl -w net.ipv4.conf.veth-client.rp_filter=0");
+    Ok(())
+}
+
+/// The value that all devices share is strict, so that none of the device helps.
+pub fn filter_of_all_devices(harness: &Harness) -> Result<()> {
+    let change = refused(harness, "shared-filter", 1, 0)?;
+    assert_eq!(change, "sysctl -w net.ipv4.conf.all.rp_filter=0");
+    Ok(())
+}
+
+/// A device without an address refuses connections; returns the change that ended it.
+fn refused(harness: &Harness, node: &str, all: u8, own: u8) -> Result<String> {
+    let stage = harness.node(node)?;
+    let filter = Filter {
+        all,
+        own,
+        has_address: false,
+    };
+    let paths = ReversePaths::new(stage.node(), filter)?;
+    let ((connected, refused), outcome) = stage.watch(5, |_| paths.connect())?;
+    assert_eq!(connected, 0);
+    assert!(refused >= 9, "{refused}");
+    let finding = only(&outcome, "ReversePathFilter");
+    assert_eq!(finding["subject"]["interface"], "veth-client");
+    assert_eq!(finding["severity"], "Critical", "{finding:#}");
+    assert_eq!(finding["harm"], "Outage", "{finding:#}");
+    // Clients send again after the scenario's last look.
+    let count = finding["count"].as_u64().unwrap();
+    assert!(count >= refused, "{refused} {finding:#}");
+    let change = Change::of(finding);
+    Settings::are_restored(stage.node().namespace(), || {
+        change.make(stage.node())?;
+        assert_eq!(paths.connect()?, (3, 0), "{}", change.command);
+        change.undo(stage.node())
+    })?;
+    assert!(paths.is_refused()?, "{}", change.undo);
+    Ok(change.command)
+}
+
+/// Loose mode on a device with an address accepts a source to which another device leads.
+pub fn filter_that_accepts_another_way_back(harness: &Harness) -> Result<()> {
+    let stage = harness.node("another-way-back")?;
+    let filter = Filter {
+        all: 0,
+        own: 2,
+        has_address: true,
+    };
+    let paths = ReversePaths::new(stage.node(), filter)?;
+    let (made, outcome) = stage.watch(3, |_| paths.connect())?;
+    assert_eq!(made, (3, 0));
+    assert_quiet(&outcome);
+    assert_no_cause(&outcome, "ReversePathFilter");
+    Ok(())
+}
+
+/// Two NICs of one network receive a group: the filter refuses one NIC's copies, and the program has all datagrams.
+pub fn copies_for_a_group_on_two_nics(harness: &Harness) -> Result<()> {
+    let stage = harness.node("two-nics")?;
+    let group = GroupOnTwoNics::new(stage.node())?;
+    let ([sent, delivered, refused], outcome) = stage.watch(3, |_| group.send())?;
+    assert_eq!((sent, delivered, refused), (80, 80, 80));
+    assert_quiet(&outcome);
+    let finding = outcome.finding("Routing", "ReversePathFilter", "lan1");
+    assert_eq!(finding["count"], refused, "{finding:#}");
+    assert_eq!(finding["harm"], "None", "{finding:#}");
+    Ok(())
+}
+
+/// The finding that forwarding is off, over IPv6 where that is its protocol.
+#[track_caller]
+fn forwarding_off<'a>(outcome: &'a Outcome, interface: &str, protocol: &str) -> &'a Value {
+    let is_it = |finding: &&Value| {
+        finding["cause"] == "ForwardingOff"
+            && finding["subject"]["interface"] == interface
+            && finding["subject"]["protocol"].as_str().unwrap_or("") == protocol
+    };
+    let found: Vec<&Value> = outcome.all().iter().filter(is_it).collect();
+    let [finding] = found[..] else {
+        panic!("{} findings in {:#}", found.len(), outcome.result);
+    };
+    assert_eq!(finding["severity"], "Critical", "{finding:#}");
+    assert_eq!(finding["harm"], "Outage", "{finding:#}");
+    assert_eq!(finding["culprit"], "Here", "{finding:#}");
+    finding
+}
+
+/// The only finding of Warning or worse.
+#[track_caller]
+fn only<'a>(outcome: &'a Outcome, cause: &str) -> &'a Value {
+    outcome.assert_balanced();
+    match outcome.alarming()[..] {
+        [finding] if finding["cause"] == cause => finding,
+        _ => panic!("{:#}", outcome.result),
+    }
+}
+
+#[track_caller]
+fn assert_no_cause(outcome: &Outcome, cause: &str) {
+    let found = outcome.all().iter().any(|one| one["cause"] == cause);
+    assert!(!found, "{:#}", outcome.result);
+}
+
+/// The first change of a finding, as it is printed.
+struct Change {
+    command: String,
+    undo: String,
+}
+
+impl Change {
+    #[track_caller]
+    fn of(finding: &Value) -> Self {
+        let remedies = finding["remedies"].as_array().into_iter().flatten();
+        let change = remedies
+            .filter_map(|remedy| Some((remedy["command"].as_str()?, remedy["undo"].as_str()?)))
+            .next();
+        let (command, undo) = change.unwrap_or_else(|| panic!("no change in {finding:#}"));
+        Self {
+            command: command.to_owned(),
+            undo: undo.to_owned(),
+        }
+    }
+
+    fn make(&self, node: &Node) -> Result<()> {
+        Self::run(node, &self.command)
+    }
+
+    fn undo(&self, node: &Node) -> Result<()> {
+        Self::run(node, &self.undo)
+    }
+
+    /// As root on the node does.
+    fn run(node: &Node, command: &str) -> Result<()> {
+        node.namespace().run("sh", &["-c", command]).map(drop)
+    }
+}
+
+/// The settings of all devices of a namespace, by name.
+#[derive(Debug, PartialEq)]
+struct Settings(Vec<String>);
+
+impl Settings {
+    fn of(place: &Namespace) -> Result<Self> {
+        let list = "cd /proc/sys/net && grep -rs . ipv4/conf ipv6/conf ipv4/ip_forward; true";
+        let text = place.run("sh", &["-c", list])?;
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        assert!(lines.len() > 100, "{text}");
+        lines.sort_unstable();
+        Ok(Self(lines))
+    }
+
+    /// Asserts that every setting is after an act as it was before it.
+    fn are_restored<T>(place: &Namespace, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        let before = Self::of(place)?;
+        let done = act()?;
+        let after = Self::of(place)?;
+        let differ: Vec<_> = before
+            .0
+            .iter()
+            .filter(|line| !after.0.contains(line))
+            .collect();
+        assert!(
+            differ.is_empty() && before.0.len() == after.0.len(),
+            "{differ:#?}"
+        );
+        Ok(done)
+    }
+}
