@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkKind, NetnsId};
+use super::{Ipv4Settings, Ipv6Settings, LinkKind, NetnsId};
 use crate::uapi::flags::{IFF_ALLMULTI, IFF_LOWER_UP, IFF_PROMISC, IFF_UP};
 
 /// The namespace of a link and its index there.
@@ -117,28 +117,6 @@ pub struct LinkStats {
     pub rx_fifo_errors: u64,
     pub rx_over_errors: u64,
     pub rx_crc_errors: u64,
-}
-
-/// Settings of IPv4 on one device, in IFLA_AF_SPEC, or those that all devices share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ipv4Settings {
-    /// `forwarding`: what comes in on the device and is for another host goes on.
-    pub forwarding: bool,
-    /// The same before the window; absent for a device that was not there, and for what all devices share.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forwarding_before: Option<bool>,
-    /// `rp_filter`: 0 off, 1 strict, any other value loose. In force is the larger of the device's and `all`
-    /// (IN_DEV_RPFILTER).
-    pub rp_filter: u32,
-}
-
-/// The same of IPv6.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ipv6Settings {
-    /// `forwarding`. `ip6_forward` asks only what all devices share; the device's own decides whether it acts as a host.
-    pub forwarding: bool,
-    /// `accept_ra`: 0 no, 1 unless it forwards, 2 always.
-    pub accept_ra: u32,
 }
 
 /// IFLA_BR_*.

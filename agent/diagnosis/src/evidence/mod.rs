@@ -8,6 +8,7 @@ mod drops;
 mod frame_copies;
 mod gro;
 mod inet_sockets;
+mod ip_settings;
 mod link_kind;
 mod links;
 mod missing;
@@ -25,10 +26,11 @@ pub use drops::{DropCount, Drops, PacketSample};
 pub use frame_copies::{FrameCopies, FrameCopy};
 pub use gro::{GroCount, GroKind, GroReceive};
 pub use inet_sockets::{InetSocket, SocketQueues};
+pub use ip_settings::{Ipv4Settings, Ipv6Settings};
 pub use link_kind::LinkKind;
 pub use links::{
-    BondSettings, BondSlave, BridgePort, BridgeSettings, Ipv4Settings, Ipv6Settings, Link, LinkId,
-    LinkStats, MacvlanSettings, Peer, VlanSettings,
+    BondSettings, BondSlave, BridgePort, BridgeSettings, Link, LinkId, LinkStats, MacvlanSettings,
+    Peer, VlanSettings,
 };
 pub use missing::{Missing, Why};
 pub use namespaces::{
