@@ -93,7 +93,7 @@ fn driver_complaints(times: u64, outcome: &Outcome) {
             let summary = finding["summary"].as_str().unwrap_or_default();
             finding["cause"] == "UnsupportedProtocol"
                 && finding["subject"]["interface"].is_null()
-                && summary.starts_with(&format!("driver {driver} "))
+                && summary.starts_with(&format!("The driver {driver} "))
                 && finding["subject"]["protocol"] == protocol
         };
         let found: Vec<_> = outcome.all().iter().filter(of_driver).collect();

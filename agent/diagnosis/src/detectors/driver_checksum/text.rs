@@ -20,8 +20,8 @@ pub(super) fn text(group: &Complaints<'_>) -> Text {
     };
     let mut what = format!(
         "The stack left the checksum of these packets to the device (CHECKSUM_PARTIAL). The driver looked for TCP or \
-         UDP behind the IP header and found another protocol, {refused}{number}, which it cannot pass over. The kernel limits the rate \
-         of these lines, so there may be more packets than lines."
+         UDP behind the IP header and found another protocol, {refused}{number}, which it cannot pass over. The kernel \
+         limits the rate of these lines, so there may be more packets than lines."
     );
     if group.link.is_none() {
         what.push_str(
