@@ -82,7 +82,7 @@ fn fit_result(result: &mut RunResult, budget: usize) {
     if bytes(result) <= budget {
         return;
     }
-    fit_unchecked(result, budget / 8);
+    fit_unchecked(result, budget / 4);
     fit_verdict(result, budget / 8);
     while bytes(&result.resolved) > budget / 8 && result.resolved.pop().is_some() {}
     let mut findings = std::mem::take(&mut result.findings);

@@ -151,7 +151,9 @@ pub fn macvtap_without_a_reader(harness: &Harness) -> Result<()> {
         "IP_INADDRERRORS"
     };
     let finding = outcome.finding("OtherDrop", cause, "macvtap0");
-    assert_eq!(finding["count"], made.arrived, "{finding:#}");
+    // Clients send again after the scenario's last look.
+    let count = finding["count"].as_u64().unwrap();
+    assert!(count >= made.arrived, "{made:?} {finding:#}");
     assert_no_tap_finding(&outcome);
     outcome.assert_balanced();
     if !outcome.has_no_reasons() {

@@ -19,7 +19,7 @@ pub(super) enum Class {
     /// it, and its peers try for a few seconds more.
     NoWay(By),
     /// The packets are for another host, and this one does not forward. The same, but only where it should: an end of the
-    /// dead flow is behind it. A plain host drops what is not for it.
+    /// dead flow is behind it, or the device is a guest's. A plain host drops what is not for it.
     NotForwarded,
     /// Wanted packets had no room or were broken: loss by the share of what was carried.
     Loss(Culprit, Carried),

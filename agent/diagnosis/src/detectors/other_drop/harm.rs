@@ -12,7 +12,7 @@ use crate::{
         Tally, harm,
         seen::{Around, is_for_group, is_within},
     },
-    evidence::{Namespace, PacketSample},
+    evidence::{LinkKind, Namespace, PacketSample},
     finding::{Assessment, Culprit, Harm, Severity},
     kernel::{
         DeviceCounter,
@@ -95,7 +95,12 @@ impl Group<'_> {
                 outage.unwrap_or_else(|| unknown(window, tally).by(culprit))
             }
             Class::NotForwarded => {
-                let outage = outage(Culprit::Here).filter(|_| self.should_forward(window));
+                // What a guest's device leaves to the host found nobody who reads it: who should is not known.
+                let outage = if self.is_of_guest() {
+                    outage(Culprit::Unknown)
+                } else {
+                    outage(Culprit::Here).filter(|_| self.should_forward(window))
+                };
                 outage.unwrap_or_else(|| unknown(window, tally))
             }
             Class::Loss(culprit, carried) => Assessment {
@@ -143,6 +148,12 @@ impl Group<'_> {
     /// The device is a pod's, a guest's, or the node's end of a pod's.
     fn is_of_pod_or_guest(&self, window: &Window<'_>) -> bool {
         harm::is_of_pod_or_guest(window, self.namespace, self.link)
+    }
+
+    /// The device hands what it receives to a program, a virtual machine as a rule, and not to the host.
+    fn is_of_guest(&self) -> bool {
+        let kind = self.link.and_then(|link| link.kind.as_ref());
+        matches!(kind, Some(LinkKind::MacVtap | LinkKind::IpVtap))
     }
 
     /// Packets came from a pod or a guest behind this host, or were for one.

@@ -109,6 +109,14 @@ fn a_plain_host_need_not_forward_what_is_for_another() {
 }
 
 #[test]
+fn what_a_guests_device_leaves_to_the_host_is_an_outage() {
+    let mut window = dropped("IP_INADDRERRORS", "ip_error", vec![segment(SYN, b""); 3]);
+    links_of(&mut window)[0].kind = Some(LinkKind::MacVtap);
+    let warning = (Harm::Outage, Culprit::Unknown, Severity::Warning);
+    assert_eq!(told(&window), warning);
+}
+
+#[test]
 fn a_decision_keeps_its_outage_and_is_info() {
     let scan = dropped("NETFILTER_DROP", "nft_do_chain", vec![segment(SYN, b"")]);
     let found = assessed(&scan);
