@@ -55,7 +55,7 @@ fn commands() -> Vec<Vec<String>> {
             let here = command
                 .replace("node-17", "node-1")
                 .replace("registry.example.com/netdiag", "localhost")
-                .replace("examples/", &format!("{CHECKOUT}/examples/"));
+                .replace("=docs/", &format!("={CHECKOUT}/docs/"));
             let words = here.split_whitespace().skip(1).map(str::to_owned);
             words.chain(WINDOW.map(str::to_owned)).collect()
         })

@@ -41,7 +41,7 @@ const NEEDS: [Need; 4] = [
 ];
 
 /// A first diagnosis, and the capabilities for `kubectl debug`.
-const EXAMPLES: [&str; 2] = ["diagnosis.yaml", "debug-capabilities.json"];
+const EXAMPLES: [&str; 2] = ["examples/diagnosis.yaml", "docs/debug-capabilities.json"];
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -170,9 +170,10 @@ fn finish(workspace: &Workspace, version: &str, registry: &str, folder: &Path) -
     let archive = chart::archive(workspace, version, folder)?;
     let manifest = chart::manifest(workspace, &archive, registry)?;
     write(folder, "install.yaml", &manifest)?;
-    for name in EXAMPLES {
-        let from = workspace.root.join("examples").join(name);
-        fs::copy(&from, folder.join(name)).with_context(|| format!("failed to copy {name}"))?;
+    for path in EXAMPLES {
+        let from = workspace.root.join(path);
+        let name = from.file_name().unwrap_or_default();
+        fs::copy(&from, folder.join(name)).with_context(|| format!("failed to copy {path}"))?;
     }
     checksums::write(workspace, folder)
 }
