@@ -30,7 +30,7 @@ pub(crate) fn sentence(text: &str) -> String {
 }
 
 /// The words that begin a headline and are no names.
-const ORDINARY: [&str; 22] = [
+const ORDINARY: [&str; 24] = [
     "A",
     "An",
     "Connection",
@@ -40,12 +40,14 @@ const ORDINARY: [&str; 22] = [
     "Fragments",
     "Frames",
     "More",
+    "Namespace",
     "New",
     "No",
     "Nobody",
     "Nothing",
     "Only",
     "Packets",
+    "Pod",
     "Rules",
     "Service",
     "Services",
