@@ -115,7 +115,7 @@ pub fn undo_remedy(finding: &Value, node: &Node) {
 
 /// The command of a finding's last change, or what undoes it.
 #[track_caller]
-fn last_change<'a>(finding: &'a Value, field: &str) -> &'a str {
+pub fn last_change<'a>(finding: &'a Value, field: &str) -> &'a str {
     let remedies = finding["remedies"].as_array().into_iter().flatten();
     let mut changes = remedies.filter(|remedy| remedy["undo"].is_string());
     let command = changes

@@ -1,11 +1,11 @@
 //! Packets that IP passes on nowhere: forwarding is off, or the reverse path filter refuses them.
 
 use anyhow::Result;
-use netdiag_e2e::lab::Node;
 use netdiag_e2e::netns::Namespace;
 use netdiag_e2e::scenarios::{Filter, GroupOnTwoNics, MissingForwarding, ReversePaths};
 use serde_json::Value;
 
+use super::control_frames::{follow_remedy, last_change, undo_remedy};
 use super::{Harness, assert_quiet};
 use crate::outcome::Outcome;
 
@@ -28,15 +28,14 @@ pub fn node_that_forwards_nothing(harness: &Harness) -> Result<()> {
     assert_eq!(findings[1]["count"], made.refused6, "{made:?}");
     assert_eq!(outcome.alarming().len(), 2, "{:#}", outcome.result);
     outcome.assert_balanced();
-    let changes = findings.map(Change::of);
     let answered = Settings::are_restored(stage.node().namespace(), || {
-        changes
-            .iter()
-            .try_for_each(|change| change.make(stage.node()))?;
+        for finding in findings {
+            follow_remedy(finding, stage.node());
+        }
         missing.wait_for_answers()?;
-        changes
-            .iter()
-            .try_for_each(|change| change.undo(stage.node()))?;
+        for finding in findings {
+            undo_remedy(finding, stage.node());
+        }
         missing.answered()
     })?;
     assert_eq!(answered, 0);
@@ -49,10 +48,9 @@ pub fn pod_that_forwards_nothing(harness: &Harness) -> Result<()> {
     let missing = MissingForwarding::of_pod(stage.node())?;
     let (made, outcome) = stage.watch(3, |_| missing.ask())?;
     assert_eq!(made.answered, 0, "{made:?}");
-    let finding = forwarding_off(&outcome, "eth0", "");
-    assert_eq!(finding["count"], made.refused4, "{made:?} {finding:#}");
-    assert_eq!(finding["subject"]["pod"]["name"], "gateway", "{finding:#}");
-    let change = Change::of(finding);
+    let ipv4 = forwarding_off(&outcome, "eth0", "");
+    assert_eq!(ipv4["count"], made.refused4, "{made:?} {ipv4:#}");
+    assert_eq!(ipv4["subject"]["pod"]["name"], "gateway", "{ipv4:#}");
     // What all devices of a pod share was not read: only a look is honest.
     let finding = forwarding_off(&outcome, "eth0", "IPv6");
     assert_eq!(finding["confidence"], "Likely", "{finding:#}");
@@ -60,9 +58,9 @@ pub fn pod_that_forwards_nothing(harness: &Harness) -> Result<()> {
     assert_eq!(outcome.alarming().len(), 2, "{:#}", outcome.result);
     outcome.assert_balanced();
     let versions = Settings::are_restored(missing.place(), || {
-        change.make(stage.node())?;
+        follow_remedy(ipv4, stage.node());
         let answered = missing.answered()?;
-        change.undo(stage.node())?;
+        undo_remedy(ipv4, stage.node());
         Ok([answered, missing.answered()?])
     })?;
     assert_eq!(versions, [1, 0]);
@@ -120,14 +118,15 @@ fn refused(harness: &Harness, node: &str, all: u8, own: u8) -> Result<String> {
     // Clients send again after the scenario's last look.
     let count = finding["count"].as_u64().unwrap();
     assert!(count >= refused, "{refused} {finding:#}");
-    let change = Change::of(finding);
+    let change = last_change(finding, "command");
     Settings::are_restored(stage.node().namespace(), || {
-        change.make(stage.node())?;
-        assert_eq!(paths.connect()?, (3, 0), "{}", change.command);
-        change.undo(stage.node())
+        follow_remedy(finding, stage.node());
+        assert_eq!(paths.connect()?, (3, 0), "{change}");
+        undo_remedy(finding, stage.node());
+        Ok(())
     })?;
-    assert!(paths.is_refused()?, "{}", change.undo);
-    Ok(change.command)
+    assert!(paths.is_refused()?, "{finding:#}");
+    Ok(change.to_owned())
 }
 
 /// Loose mode on a device with an address accepts a source to which another device leads.
@@ -191,40 +190,6 @@ fn only<'a>(outcome: &'a Outcome, cause: &str) -> &'a Value {
 fn assert_no_cause(outcome: &Outcome, cause: &str) {
     let found = outcome.all().iter().any(|one| one["cause"] == cause);
     assert!(!found, "{:#}", outcome.result);
-}
-
-/// The first change of a finding, as it is printed.
-struct Change {
-    command: String,
-    undo: String,
-}
-
-impl Change {
-    #[track_caller]
-    fn of(finding: &Value) -> Self {
-        let remedies = finding["remedies"].as_array().into_iter().flatten();
-        let change = remedies
-            .filter_map(|remedy| Some((remedy["command"].as_str()?, remedy["undo"].as_str()?)))
-            .next();
-        let (command, undo) = change.unwrap_or_else(|| panic!("no change in {finding:#}"));
-        Self {
-            command: command.to_owned(),
-            undo: undo.to_owned(),
-        }
-    }
-
-    fn make(&self, node: &Node) -> Result<()> {
-        Self::run(node, &self.command)
-    }
-
-    fn undo(&self, node: &Node) -> Result<()> {
-        Self::run(node, &self.undo)
-    }
-
-    /// As root on the node does.
-    fn run(node: &Node, command: &str) -> Result<()> {
-        node.namespace().run("sh", &["-c", command]).map(drop)
-    }
 }
 
 /// The settings of all devices of a namespace, by name.
