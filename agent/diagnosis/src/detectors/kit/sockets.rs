@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::say;
 use crate::{
     Window,
+    causes::Check,
     evidence::{InetSocket, Namespace},
-    finding::Outcome,
+    finding::{Outcome, Unchecked},
 };
 
 /// The sockets of this namespace that fit and dropped something within the window, those that dropped most first.
@@ -25,9 +26,14 @@ pub(crate) fn that_dropped<'a>(
 
 /// Why findings lack the sockets that they are about, if they do: counters and events tell that there was no room, and
 /// not whose it was.
-pub(crate) fn unread(window: &Window<'_>, outcome: &Outcome, what: &str) -> Option<String> {
+pub(crate) fn unread(
+    window: &Window<'_>,
+    outcome: &Outcome,
+    check: &'static Check,
+    what: &str,
+) -> Option<Unchecked> {
     let missing = window.inet_sockets.missing()?;
-    (!outcome.findings.is_empty()).then(|| format!("{what}: {missing}"))
+    (!outcome.findings.is_empty()).then(|| Unchecked::in_part(check, format!("{what}: {missing}")))
 }
 
 /// `10.0.0.1:5000`, `[::1]:5000`, `port 5000` for every address.

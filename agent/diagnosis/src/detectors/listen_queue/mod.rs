@@ -48,8 +48,12 @@ impl Detector for ListenQueue {
         let unknown = text::without_settings(&unknown);
         let unknown = unknown.map(|reason| Unchecked::in_part(&LISTEN_QUEUE, reason));
         outcome.unchecked.extend(unknown);
-        let unread = sockets::unread(window, &outcome, "which listener refuses connections");
-        let unread = unread.map(|reason| Unchecked::in_part(&LISTEN_QUEUE, reason));
+        let unread = sockets::unread(
+            window,
+            &outcome,
+            &LISTEN_QUEUE,
+            "which listener refuses connections",
+        );
         outcome.unchecked.extend(unread);
         outcome
     }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Window,
     causes::{Check, PACKET_SOCKET_FULL, SOCKET_BUFFER},
-    finding::{Finding, Outcome, Subject, Unchecked},
+    finding::{Finding, Outcome, Subject},
 };
 
 const NEEDS: &[Need] = &[
@@ -52,8 +52,7 @@ impl Detector for SocketBuffer {
             finding.remedies = vec![text::packet_socket_remedy(&full)];
             outcome.findings.push(finding);
         }
-        let unread = sockets::unread(window, &outcome, "which socket had no room");
-        let unread = unread.map(|reason| Unchecked::in_part(&SOCKET_BUFFER, reason));
+        let unread = sockets::unread(window, &outcome, &SOCKET_BUFFER, "which socket had no room");
         outcome.unchecked.extend(unread);
         outcome
     }
