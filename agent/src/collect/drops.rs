@@ -35,7 +35,7 @@ impl DropWatch {
     }
 
     /// Detaches the probe and tells what it saw on these namespaces' links, and on those that `ended` within the window.
-    /// What only samples name is added to these.
+    /// Links that only samples name are added to these.
     pub(super) fn finish(
         self,
         edges: &Edges,

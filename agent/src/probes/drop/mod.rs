@@ -198,8 +198,8 @@ impl DropProbe {
     ///
     /// `namespaces` and `links` are those of the node at the start or the end of the window: a drop is told to be on a
     /// device only if it is one of these, of those that `ended` meanwhile, or of one that a sample names in one of these
-    /// namespaces. Those that only a sample names are added to `ended`. First and last times are those of samples, or, between samples, of the reads
-    /// that saw a count move: as exact as the reads are frequent.
+    /// namespaces. Those that only a sample names are added to `ended`. First and last times are those of samples, or,
+    /// between samples, of the reads that saw a count move: as exact as the reads are frequent.
     pub(crate) fn finish(
         self,
         edges: &Edges,

@@ -49,7 +49,7 @@ pub(super) struct Silent {
 impl Group<'_> {
     /// The judgement on these drops.
     ///
-    /// Where too few packets were seen to exclude an urgent cause, it is no decision and no less urgent.
+    /// It is no decision and no less urgent than a cause that too few packets were seen to exclude.
     pub(super) fn assess(&self, window: &Window<'_>) -> Assessment {
         let assessed = self.assess_class(window);
         if self.drops.at_least == Severity::Info {

@@ -216,7 +216,7 @@ fn routed<'a>(window: &'a Window<'_>, link: &'a Link) -> &'a Link {
     master.unwrap_or(link)
 }
 
-/// A guest is behind the device: a TAP has a link layer address, the TUN of a VPN has none. Whoever reads a macvtap has
+/// A guest is behind the device: a TAP has a link layer address, the TUN of a VPN has none. The reader of a macvtap has
 /// the addresses that come in there.
 fn is_of_guest(link: &Link) -> bool {
     link.kind == Some(LinkKind::Tun) && link.address.is_some()
