@@ -58,6 +58,8 @@ pub(crate) struct WindowProgress<'a> {
     pub node: &'a NodeFacts,
     /// Interfaces of the node's own namespace, where they could be read.
     pub interfaces: Option<usize>,
+    /// The time when it began, in ms since 1970 by the wall clock.
+    pub start_unix_ms: i64,
     /// Time since the window began.
     pub elapsed: Duration,
     /// The planned length of the window.
@@ -109,6 +111,7 @@ pub(crate) fn collect(
         progress(&WindowProgress {
             node: &node,
             interfaces,
+            start_unix_ms,
             elapsed,
             duration: request.duration,
         });

@@ -85,6 +85,7 @@ mod tests {
         let progress = WindowProgress {
             node: &node,
             interfaces: Some(6),
+            start_unix_ms: 0,
             elapsed: Duration::from_millis(21_400),
             duration: Duration::from_secs(35),
         };

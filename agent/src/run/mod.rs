@@ -124,7 +124,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
                     None => return,
                 },
                 event = agent.windows.next() => match event {
-                    Event::Begun(key) => agent.begun(&key),
+                    Event::Begun(begun) => agent.begun(&begun),
                     Event::Ended(ended) => agent.ended(*ended),
                 },
                 () = agent.writer.due() => agent.writer.write().await,

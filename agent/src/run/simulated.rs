@@ -3,6 +3,7 @@
 use std::{path::PathBuf, pin::pin, sync::Arc, thread, time::Duration};
 
 use futures::StreamExt;
+use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, core::DeserializeGuard};
 use netdiag_client::watch::watch;
 use netdiag_crds::NodeNetReport;
@@ -90,12 +91,18 @@ impl Simulation {
                 }
                 Some(step) = watched.next() => agent.observe(step),
                 event = agent.windows.next() => match event {
-                    Event::Begun(key) => agent.begun(&key),
+                    Event::Begun(begun) => agent.begun(&begun),
                     Event::Ended(ended) => agent.ended(*ended),
                 },
                 () = agent.writer.due() => agent.writer.write().await,
             }
         }
+    }
+}
+
+fn counting() -> Stage {
+    Stage::Counting {
+        start_unix_ms: Timestamp::now().as_millisecond(),
     }
 }
 
@@ -106,7 +113,7 @@ impl Work for Recorded {
         _: &Stop,
         reached: &mut dyn FnMut(Stage),
     ) -> Result<Option<Outcome>, Refusal> {
-        reached(Stage::Counting);
+        reached(counting());
         thread::sleep(order.request.duration);
         Ok(Some(outcome(order, &self.window, &self.diagnosis)))
     }
@@ -120,7 +127,7 @@ impl Work for Script {
         stop: &Stop,
         reached: &mut dyn FnMut(Stage),
     ) -> Result<Option<Outcome>, Refusal> {
-        reached(Stage::Counting);
+        reached(counting());
         while !stop.wait(BETWEEN_LOOKS) {
             match (self.0)(&order.key.name) {
                 Played::NotOver => {}

@@ -26,12 +26,15 @@ use super::{
     turn::turn,
     watched::Watched,
     windows::{
-        Ended, NoOutcome, Windows,
+        Begun, Ended, NoOutcome, Windows,
         work::{Order, Outcome, Wanted, Work},
     },
     writer::Writer,
 };
-use crate::{collect::Request, report};
+use crate::{
+    collect::Request,
+    report::{self, time_of},
+};
 
 /// Windows that end within so short a time of each other share a write: those of diagnoses that were applied together.
 const TOGETHER: Duration = Duration::from_secs(3);
@@ -186,14 +189,14 @@ impl Agent {
     }
 
     /// A window counts from now on, so that its result may say that it runs.
-    pub(super) fn begun(&mut self, key: &RunKey) {
+    pub(super) fn begun(&mut self, begun: &Begun) {
         let mut is_news = false;
         for result in &mut self.results {
-            if key.is_of(result)
+            if begun.key.is_of(result)
                 && result.state == state::RUNNING
                 && let Some(window) = &mut result.window
             {
-                window.start_time = now().into();
+                window.start_time = time_of(begun.start_unix_ms);
                 is_news = true;
             }
         }

@@ -67,7 +67,7 @@ fn assign(agent: &mut Agent, assignments: Vec<Assignment>) {
 async fn run_until_idle(agent: &mut Agent) {
     while !agent.windows.keys().is_empty() {
         match agent.windows.next().await {
-            Event::Begun(key) => agent.begun(&key),
+            Event::Begun(begun) => agent.begun(&begun),
             Event::Ended(ended) => agent.ended(*ended),
         }
     }
@@ -138,7 +138,7 @@ async fn a_window_that_works_again_ends_the_row() {
 async fn next_state(agent: &mut Agent) -> String {
     loop {
         match agent.windows.next().await {
-            Event::Begun(key) => agent.begun(&key),
+            Event::Begun(begun) => agent.begun(&begun),
             Event::Ended(ended) => {
                 agent.ended(*ended);
                 return agent.results[0].state.clone();
@@ -154,7 +154,7 @@ async fn a_hang_fails_its_window_at_once_and_is_not_run_again() {
     assign(&mut agent, vec![once("hangs"), once("healthy")]);
     while result(&agent, "healthy").state != state::FINISHED {
         match agent.windows.next().await {
-            Event::Begun(key) => agent.begun(&key),
+            Event::Begun(begun) => agent.begun(&begun),
             Event::Ended(ended) => agent.ended(*ended),
         }
     }
@@ -168,7 +168,7 @@ async fn a_hang_fails_its_window_at_once_and_is_not_run_again() {
         tokio::select! {
             biased;
             event = agent.windows.next() => match event {
-                Event::Begun(key) => agent.begun(&key),
+                Event::Begun(begun) => agent.begun(&begun),
                 Event::Ended(ended) => agent.ended(*ended),
             },
             () = tokio::time::advance(Duration::from_secs(60)) => {}

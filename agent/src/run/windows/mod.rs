@@ -55,10 +55,17 @@ pub(super) struct Windows {
     reached: UnboundedReceiver<(Id, Stage)>,
 }
 
+/// The begin of a window.
+pub(super) struct Begun {
+    pub(super) key: RunKey,
+    /// The time that its result will name as its start, in ms since 1970 by the wall clock.
+    pub(super) start_unix_ms: i64,
+}
+
 /// The reports of a window to its owner.
 pub(super) enum Event {
     /// Its first counters are read: what happens from now on is counted.
-    Begun(RunKey),
+    Begun(Begun),
     /// It has ended.
     Ended(Box<Ended>),
 }
@@ -263,9 +270,10 @@ impl Windows {
     fn reached(&mut self, id: Id, stage: Stage) -> Option<Event> {
         let running = self.running.get_mut(&id)?;
         match stage {
-            Stage::Counting => {
+            Stage::Counting { start_unix_ms } => {
                 running.counts = true;
-                (!running.is_stopped).then(|| Event::Begun(running.key.clone()))
+                let key = running.key.clone();
+                (!running.is_stopped).then_some(Event::Begun(Begun { key, start_unix_ms }))
             }
             Stage::Concluding => {
                 running.deadline = Instant::now() + LONGEST_DIAGNOSIS;

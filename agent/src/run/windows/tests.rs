@@ -5,6 +5,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use k8s_openapi::jiff::Timestamp;
 use netdiag_crds::report::{RunResult, state};
 use netdiag_diagnosis::Settings;
 use tokio::time::{advance, timeout};
@@ -55,7 +56,9 @@ impl Work for Faulty {
             }
             _ => {}
         }
-        reached(Stage::Counting);
+        reached(Stage::Counting {
+            start_unix_ms: Timestamp::now().as_millisecond(),
+        });
         reached(Stage::Concluding);
         let less = |left: usize| left.checked_sub(1);
         match order.key.name.as_str() {
@@ -146,7 +149,7 @@ async fn next_end_in_time(windows: &mut Windows) -> Ended {
 /// Waits until a window counts.
 async fn begun(windows: &mut Windows) -> RunKey {
     loop {
-        if let Event::Begun(key) = windows.next().await {
+        if let Event::Begun(Begun { key, .. }) = windows.next().await {
             return key;
         }
     }

@@ -54,7 +54,10 @@ pub(in crate::run) struct Wanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::run) enum Stage {
     /// The first counters are read.
-    Counting,
+    Counting {
+        /// The window's start, in ms since 1970 by the wall clock.
+        start_unix_ms: i64,
+    },
     /// All is read.
     Concluding,
 }
@@ -120,11 +123,13 @@ impl Work for Engine {
             refused.is_none()
         };
         let mut counts = false;
-        let mut progress = |_: &WindowProgress<'_>| {
+        let mut progress = |progress: &WindowProgress<'_>| {
             // The first word of progress comes when the first counters are read.
             if !counts {
                 counts = true;
-                reached(Stage::Counting);
+                reached(Stage::Counting {
+                    start_unix_ms: progress.start_unix_ms,
+                });
             }
         };
         let request = &order.request;
