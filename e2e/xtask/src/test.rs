@@ -2,7 +2,9 @@
 
 use std::env;
 use std::fs;
+use std::panic::resume_unwind;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -109,29 +111,79 @@ fn run(workspace: &Workspace, machine: &Machine, args: &TestArgs) -> Result<Tabl
         }
     }
     let _slowed = args.slow.map(Slow::begin).transpose()?;
-    for suite in suites {
-        eprintln!("{} ..", suite.name());
-        let rows = match (suite, &built) {
-            (Suite::Lint, _) => lint_rows(workspace, ebpf)?,
-            (Suite::Fuzz, _) => fuzz::rows(workspace)?,
-            (_, Err(_)) => vec![Row::failed(suite.name(), Duration::ZERO, "no test program")],
-            (Suite::Codegen, Ok(built)) => vec![codegen_row(workspace, built)],
-            (suite, Ok(built)) => match obstacle(*suite, machine, &outcome) {
-                Some(why) => vec![Row::skipped(suite.name(), &why)],
-                None if *suite == Suite::Kernels => kernel_rows(workspace, built),
-                None => match left_out(workspace, *suite, args) {
-                    Some(row) => vec![row],
-                    None => suite_rows(workspace, *suite, &args.filter, built)?,
-                },
-            },
-        };
-        for row in rows {
-            eprintln!("{}: {}", row.step, verdict(&row.counts));
-            table.0.push(row);
+    let run = Run {
+        workspace,
+        machine,
+        args,
+        outcome: &outcome,
+        ebpf,
+        built: &built,
+    };
+    thread::scope(|scope| -> Result<()> {
+        let mut beside = None;
+        for &suite in suites {
+            eprintln!("{} ..", suite.name());
+            if suite == Suite::Live && has_guests_beside(suites, args.slow) {
+                eprintln!("{} beside it ..", Suite::Kernels.name());
+                beside = Some(scope.spawn(|| run.rows(Suite::Kernels)));
+            }
+            let rows = match beside.take_if(|_| suite == Suite::Kernels) {
+                Some(guests) => guests.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                None => run.rows(suite)?,
+            };
+            for row in rows {
+                eprintln!("{}: {}", row.step, verdict(&row.counts));
+                table.0.push(row);
+            }
         }
-    }
+        Ok(())
+    })?;
     table.0.splice(0..0, outcome.rows);
     Ok(table)
+}
+
+/// The facts that all suites of a run share.
+struct Run<'a> {
+    workspace: &'a Workspace,
+    machine: &'a Machine,
+    args: &'a TestArgs,
+    outcome: &'a Outcome,
+    ebpf: bool,
+    built: &'a Result<Built>,
+}
+
+impl Run<'_> {
+    fn rows(&self, suite: Suite) -> Result<Vec<Row>> {
+        let workspace = self.workspace;
+        let built = match (suite, self.built) {
+            (Suite::Lint, _) => return lint_rows(workspace, self.ebpf),
+            (Suite::Fuzz, _) => return fuzz::rows(workspace),
+            (_, Ok(built)) => built,
+            (_, Err(_)) => {
+                let why = "no test program";
+                return Ok(vec![Row::failed(suite.name(), Duration::ZERO, why)]);
+            }
+        };
+        if suite == Suite::Codegen {
+            return Ok(vec![codegen_row(workspace, built)]);
+        }
+        if let Some(why) = obstacle(suite, self.machine, self.outcome) {
+            return Ok(vec![Row::skipped(suite.name(), &why)]);
+        }
+        if suite == Suite::Kernels {
+            return Ok(kernel_rows(workspace, built));
+        }
+        match left_out(workspace, suite, self.args) {
+            Some(row) => Ok(vec![row]),
+            None => suite_rows(workspace, suite, &self.args.filter, built),
+        }
+    }
+}
+
+/// True if guests run beside the suites on the running kernel: both wait more than they work. What is slow on purpose
+/// runs one after the other.
+fn has_guests_beside(suites: &[Suite], slow: Option<Slow>) -> bool {
+    suites.contains(&Suite::Kernels) && slow.is_none()
 }
 
 fn set_up(
