@@ -1,7 +1,7 @@
 //! The first lines under the verdict: what to type and where, and how to take it back.
 
 use netdiag_crds::{
-    report::{Finding, Remedy, RunResult, acts, answer, remedy_kind},
+    report::{Finding, Remedy, RunResult, acts, answer, place, remedy_kind},
     severity::Severity,
 };
 use netdiag_diagnosis::text::printable;
@@ -148,6 +148,8 @@ fn command_lines(
 
 /// The place where it must run, and the time until which it lasts.
 fn note(remedy: &Remedy, finding: &Finding, node: &str) -> String {
+    let is_anywhere = remedy.place.as_deref() == Some(place::CLUSTER);
+    let node = if is_anywhere { place::CLUSTER } else { node };
     match remedy.kind.as_deref() {
         Some(remedy_kind::LOOK) => return format!("on {node}; changes nothing"),
         Some(_) => {}

@@ -1,6 +1,6 @@
 //! The remedies of a finding: what each does, from when on and until when, and how to take it back.
 
-use netdiag_crds::report::{Remedy, acts, remedy_kind};
+use netdiag_crds::report::{Remedy, acts, place, remedy_kind};
 
 use super::text::{hang, wrap_command};
 use crate::wording::sentence;
@@ -62,6 +62,7 @@ fn kind(remedy: &Remedy) -> String {
     let place = remedy.place.as_deref().unwrap_or_default();
     match (remedy.kind.as_deref(), remedy.acts.as_deref()) {
         (None, _) => String::new(),
+        (Some(remedy_kind::LOOK), _) if place == place::CLUSTER => format!(" (look, on {place})"),
         (Some(remedy_kind::LOOK), _) => " (look)".to_owned(),
         (_, Some(acts::NEXT_SOCKET)) => " (change; for sockets opened from then on)".to_owned(),
         (_, Some(acts::NEXT_LISTEN)) => " (change; from the next listen() on)".to_owned(),

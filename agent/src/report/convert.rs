@@ -3,7 +3,7 @@
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netdiag_crds::report::{
     Evidence, Explained, Finding, LedgerEntry, Lost, Pod, Remedy, RunResult, Subject, Unchecked,
-    Window, remedy_kind, state, verdict as booked,
+    Window, place, remedy_kind, state, verdict as booked,
 };
 use netdiag_diagnosis::{Diagnosis, EvidenceWindow, evidence, finding, ledger};
 
@@ -156,9 +156,10 @@ fn convert_remedy(remedy: &finding::Remedy, node: &str) -> Remedy {
         Some(_) => remedy_kind::CHANGE,
         None => remedy_kind::LOOK,
     };
-    let place = match change.map(|change| &change.acts) {
-        Some(finding::Acts::Elsewhere(host)) => host,
-        _ => node,
+    let place = match (change.map(|change| &change.acts), remedy.place) {
+        (Some(finding::Acts::Elsewhere(host)), _) => host,
+        (_, finding::Place::Cluster) => place::CLUSTER,
+        (_, finding::Place::Node) => node,
     };
     let of_change = |part: fn(&finding::Change) -> &Option<String>| {
         let text = change.and_then(|change| part(change).as_deref());

@@ -4,7 +4,7 @@ use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
     finding::{self, Decision, Finding, Harm},
     ledger::{Booking, LedgerEntry},
-    verdict::{Aside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict},
+    verdict::{Aside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict, risen_beside},
 };
 
 use crate::wording::{counted, seconds, sentence, within};
@@ -27,7 +27,7 @@ pub(super) fn sentences(
         }
         Verdict::Withheld(blind) => join([
             format!("no verdict: {}.", why_blind(blind)),
-            rose(diagnosis, aside),
+            rose(diagnosis, window, aside),
             decided(&aside.decisions),
         ]),
         Verdict::Slight(findings) => join([
@@ -49,7 +49,7 @@ pub(super) fn sentences(
             format!("no packets lost, but {}", within(&headlines(findings))),
             decided(&aside.decisions),
         ]),
-        Verdict::Clear => clear(diagnosis, aside),
+        Verdict::Clear => clear(diagnosis, window, aside),
     }
 }
 
@@ -331,12 +331,12 @@ fn no_interface(unmatched: &Unmatched) -> String {
 }
 
 /// The counters that rose while nothing could judge them.
-fn rose(diagnosis: &Diagnosis, aside: &Aside) -> String {
+fn rose(diagnosis: &Diagnosis, window: &EvidenceWindow, aside: &Aside) -> String {
     match diagnosis.ledger.as_slice() {
         // Counters of interfaces that were not asked for may have risen.
         [] if diagnosis.unmatched.is_some() => String::new(),
-        [] => "No drop counter rose.".to_owned(),
-        _ if aside.unexplained.packets == 0 => explained(diagnosis),
+        [] => none_rose(window),
+        _ if aside.unexplained.packets == 0 => explained(diagnosis, window),
         [only] => format!(
             "{} rose by {}, harmful or harmless is not known.",
             counter(only),
@@ -350,7 +350,7 @@ fn rose(diagnosis: &Diagnosis, aside: &Aside) -> String {
 }
 
 /// Nobody misses anything that was found.
-fn clear(diagnosis: &Diagnosis, aside: &Aside) -> String {
+fn clear(diagnosis: &Diagnosis, window: &EvidenceWindow, aside: &Aside) -> String {
     let decided = decided(&aside.decisions);
     if aside.not_asked > 0 {
         let verb = if aside.not_asked == 1 { "was" } else { "were" };
@@ -366,17 +366,17 @@ fn clear(diagnosis: &Diagnosis, aside: &Aside) -> String {
         "no packet loss found."
     };
     let rose = match decided.is_empty() {
-        true => explained(diagnosis),
+        true => explained(diagnosis, window),
         false => String::new(),
     };
     join([found.to_owned(), decided, rose])
 }
 
 /// `One counter rose, and harmless LLDP frames explain all of it.`
-fn explained(diagnosis: &Diagnosis) -> String {
+fn explained(diagnosis: &Diagnosis, window: &EvidenceWindow) -> String {
     let ledger = &diagnosis.ledger;
     let (rose, them) = match ledger.len() {
-        0 => return "No drop counter rose.".to_owned(),
+        0 => return none_rose(window),
         1 => ("One counter rose".to_owned(), "it"),
         many => (format!("{many} counters rose"), "them"),
     };
@@ -386,7 +386,25 @@ fn explained(diagnosis: &Diagnosis) -> String {
         None if bookings.all(is_benign) => "harmless drops".to_owned(),
         None => "the findings".to_owned(),
     };
-    format!("{rose}, and {what} explain all of {them}.")
+    let beside = protocols(window).map_or_else(String::new, |all| format!("; {all} as well"));
+    format!("{rose}, and {what} explain all of {them}{beside}.")
+}
+
+/// No counter of the ledger rose; those of protocols that did are told.
+fn none_rose(window: &EvidenceWindow) -> String {
+    match protocols(window) {
+        Some(protocols) => format!("No drop counter of a device rose; {protocols}."),
+        None => "No drop counter rose.".to_owned(),
+    }
+}
+
+/// `the protocol counter TcpExt.IPReversePathFilter rose by 80`: the counters that the ledger does not balance.
+fn protocols(window: &EvidenceWindow) -> Option<String> {
+    match risen_beside(window).as_slice() {
+        [] => None,
+        [(name, rose)] => Some(format!("the protocol counter {name} rose by {rose}")),
+        several => Some(format!("{} protocol counters rose", several.len())),
+    }
 }
 
 /// The one protocol whose benign frames explain everything.

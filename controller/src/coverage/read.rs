@@ -57,7 +57,7 @@ impl Agents {
         let Some(named) = &self.0 else {
             return Ok(Arc::default());
         };
-        // Whoever comes while it is being read waits for that.
+        // A caller that comes while it is being read waits for that.
         let mut known = named.known.lock().await;
         if let (Some((at, coverage)), Some(oldest)) = (&*known, oldest)
             && *at >= oldest

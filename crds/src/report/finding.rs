@@ -229,7 +229,7 @@ pub struct Remedy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::COMMAND))]
     pub command: Option<String>,
-    /// The place to do it: this node, or another host by name.
+    /// The place to do it: this node, another host by name, or `any host with kubectl`.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::LINE))]
     pub place: Option<String>,

@@ -14,4 +14,4 @@ pub use status::{
     AgentInfo, Fact, Lost, NodeNetReportStatus, Omitted, Probe, ReportSummary, ResolvedFinding,
     RunResult, Unchecked, Window, WindowVerdict,
 };
-pub use words::{acts, answer, fact, remedy_kind, state, verdict};
+pub use words::{acts, answer, fact, place, remedy_kind, state, verdict};

@@ -54,6 +54,12 @@ pub mod remedy_kind {
     pub const CHANGE: &str = "Change";
 }
 
+/// Places of a remedy that are no host's name.
+pub mod place {
+    /// Any host from which kubectl reaches the cluster.
+    pub const CLUSTER: &str = "any host with kubectl";
+}
+
 /// The time at which a remedy acts.
 pub mod acts {
     /// At once.

@@ -24,7 +24,7 @@ pub use harm::{Culprit, Harm};
 pub use id::FindingId;
 pub use outcome::Outcome;
 pub use proof::Proof;
-pub use remedy::{Acts, Change, Remedy};
+pub use remedy::{Acts, Change, Place, Remedy};
 pub use severity::Severity;
 pub use share::Share;
 pub use subject::Subject;

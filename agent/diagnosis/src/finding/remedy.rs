@@ -39,13 +39,25 @@ pub struct Change {
     pub lasting: Option<String>,
 }
 
+/// The host that a command is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// The node.
+    #[default]
+    Node,
+    /// Any host from which kubectl reaches the cluster.
+    Cluster,
+}
+
 /// One way to end it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remedy {
     /// The act, as a sentence.
     pub text: String,
-    /// The command for root on the node, shell-quoted. Absent where a name in it could not be trusted.
+    /// The command for root on the node (see `place`), shell-quoted. Absent where a name in it could not be trusted.
     pub command: Option<String>,
+    /// The host that the command is for, unless [`Acts::Elsewhere`] names another.
+    pub place: Place,
     /// The changes that it makes, side effects first.
     pub effect: Option<String>,
     /// The change that the command makes; absent for a command that only looks.
@@ -75,6 +87,14 @@ impl Remedy {
             text: text.into(),
             command,
             ..Self::default()
+        }
+    }
+
+    /// The same for arguments of kubectl, from wherever it reaches the cluster.
+    pub fn kubectl(text: impl Into<String>, arguments: &[&str], names: &[&str]) -> Self {
+        Self {
+            place: Place::Cluster,
+            ..Self::command(text, &[&["kubectl"], arguments].concat(), names)
         }
     }
 

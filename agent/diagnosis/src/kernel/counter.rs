@@ -94,6 +94,34 @@ impl DeviceCounter {
 }
 
 impl NamespaceCounter {
+    /// Every one.
+    pub const ALL: [Self; 24] = [
+        Self::TcpInCsumErrors,
+        Self::UdpInCsumErrors,
+        Self::Udp6InCsumErrors,
+        Self::UdpRcvbufErrors,
+        Self::Udp6RcvbufErrors,
+        Self::UdpNoPorts,
+        Self::Udp6NoPorts,
+        Self::UdpIgnoredMulti,
+        Self::ReasmFails,
+        Self::InHdrErrors,
+        Self::Ip6InHdrErrors,
+        Self::InNoRoutes,
+        Self::InAddrErrors,
+        Self::Ip6InAddrErrors,
+        Self::ReversePathFilter,
+        Self::ListenOverflows,
+        Self::ListenDrops,
+        Self::SynQueueFullDrop,
+        Self::SynQueueFullCookies,
+        Self::ConntrackDrop,
+        Self::ConntrackInsertFailed,
+        Self::ConntrackChainTooLong,
+        Self::ConntrackEarlyDrop,
+        Self::ConntrackInvalid,
+    ];
+
     /// Those that the ledger balances.
     pub const BALANCED: [Self; 3] = [
         Self::TcpInCsumErrors,

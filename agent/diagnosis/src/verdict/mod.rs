@@ -5,6 +5,7 @@
 //! it. The ledger proves no loss: what a row holds beyond the findings is told as not explained.
 
 mod blind;
+mod counters;
 mod problems;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 pub use crate::settings::Unmatched;
 pub use blind::Blind;
+pub use counters::risen_beside;
 pub use problems::Problem;
 
 use crate::{

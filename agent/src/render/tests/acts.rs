@@ -55,6 +55,24 @@ fn a_change_says_where_until_when_and_how_to_take_it_back() {
 }
 
 #[test]
+fn a_command_of_kubectl_is_for_any_host_that_has_it() {
+    let text = "See which endpoints it has.";
+    let look = Remedy::kubectl(text, &["-n", "shop", "get", "endpointslices"], &["shop"]);
+    let diagnosis = lost_with(vec![look], "x");
+    assert_eq!(
+        acts(&diagnosis),
+        [
+            "  Do     kubectl -n shop get endpointslices    on any host with kubectl; changes nothing"
+        ]
+    );
+    let whole = render(&window("node-17"), &diagnosis, plain(110));
+    assert!(
+        whole.contains("See which endpoints it has (look, on any host with kubectl):"),
+        "{whole}"
+    );
+}
+
+#[test]
 fn advice_that_comes_first_stands_above_the_first_command() {
     let advice = Remedy::advice("Look for the faulty cable.");
     let both = lost_with(vec![advice.clone(), set_mtu("1500")], "x");

@@ -281,6 +281,57 @@ fn decisions_are_a_second_sentence_and_never_the_first() {
 }
 
 #[test]
+fn no_counter_is_said_to_stand_that_rose() {
+    let rose_in = |diagnosis: &Diagnosis, counters: &[(&str, u64)]| {
+        let mut window = window("n");
+        let counters = counters.iter();
+        let counters = counters.map(|(name, rose)| ((*name).to_owned(), *rose));
+        window.namespaces = vec![Namespace {
+            counters: counters.collect(),
+            ..Namespace::default()
+        }];
+        let text = render(&window, diagnosis, plain(110));
+        let first = text.split("\n\n").next().unwrap_or_default();
+        let first = first.replace('\n', " ");
+        first
+            .trim_start_matches("n: no packet loss found. ")
+            .to_owned()
+    };
+    let rose = |counters: &[(&str, u64)]| rose_in(&diagnosis(), counters);
+    let filtered = ("TcpExt.IPReversePathFilter", 80);
+    assert_eq!(rose(&[]), "No drop counter rose.");
+    assert_eq!(
+        rose(&[filtered]),
+        "No drop counter of a device rose; the protocol counter TcpExt.IPReversePathFilter rose by 80."
+    );
+    assert_eq!(
+        rose(&[filtered, ("Udp.NoPorts", 1)]),
+        "No drop counter of a device rose; 2 protocol counters rose."
+    );
+    let explained = Diagnosis {
+        ledger: vec![entry(
+            "eth0",
+            3,
+            vec![booking(3, "LLDP", "X", Verdict::Benign)],
+            0,
+        )],
+        ..diagnosis()
+    };
+    assert_eq!(
+        rose_in(&explained, &[filtered]),
+        "One counter rose, and harmless LLDP frames explain all of it; the protocol counter \
+         TcpExt.IPReversePathFilter rose by 80 as well."
+    );
+    // One that counts no packets, one of packets that arrived, and one that stood.
+    let none = [
+        ("Conntrack.invalid", 7),
+        ("Tcp.InSegs", 99),
+        ("Udp.NoPorts", 0),
+    ];
+    assert_eq!(rose(&none), "No drop counter rose.");
+}
+
+#[test]
 fn loss_of_a_cause_that_was_not_asked_for_is_no_health() {
     let mut diagnosis = diagnosis();
     let harmful = booking(7, "TCP", "TCP_CSUM", Verdict::Harmful);

@@ -89,6 +89,7 @@ fn no_line_is_wider_than_the_terminal_and_nothing_hostile_gets_through() {
                     undo: Some(format!("ip link show {hostile}")),
                     lasting: Some(hostile.clone()),
                 }),
+                ..Remedy::default()
             },
         );
     }

@@ -50,7 +50,7 @@ impl Drop for Agent {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // Its panic has been printed; whoever waits for its results fails.
+            // Its panic has been printed; a test that waits for its results fails.
             let _ = thread.join();
         }
     }
@@ -102,7 +102,7 @@ pub fn ending_after(mut window: EvidenceWindow, later: Duration) -> EvidenceWind
     window
 }
 
-/// The content of a mutex, whoever has panicked.
+/// The content of a mutex, also after a panic.
 pub fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -152,7 +152,7 @@ fn is_found(result: &Value) -> bool {
 
 #[test]
 #[ignore = "needs a control plane"]
-fn a_continuous_run_tells_what_is_and_what_is_over_whoever_is_started_anew() {
+fn a_continuous_run_tells_what_is_and_what_is_over_after_each_restart() {
     let watched = Watched::begin();
     let other = watched.start_other_agent();
     let spec = json!({

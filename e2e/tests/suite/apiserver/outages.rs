@@ -236,7 +236,7 @@ fn a_run_outlives_a_frozen_leader_and_the_end_of_its_agents_token() {
     begin(kubectl, name, 300);
 
     first.process.freeze();
-    // As an expired one: whoever was given it is nobody any more.
+    // As an expired one: its holder is nobody any more.
     installed.delete_pod("before");
     second.wait_until_leading();
     let lease = || kubectl.get(&["lease", account, "-n", NAMESPACE]).unwrap();

@@ -1,9 +1,9 @@
-//! Findings about drops, with all that their keys tell.
+//! Findings about drops, with all that their keys tell, and drops of which no finding tells.
 
 use super::{Tally, proof, say};
 use crate::{
     Window,
-    finding::{Finding, Outcome},
+    finding::{Claim, Finding, Outcome, Verdict},
 };
 
 /// The finding with the number of these drops and their times, each key as proof behind its own proofs, and their flows
@@ -14,4 +14,14 @@ pub(crate) fn explained_by(mut finding: Finding, window: &Window<'_>, tally: &Ta
     finding.evidence.extend(proof::drops(window, tally));
     finding.details.extend(say::flows(window, tally));
     Outcome::explained(finding, tally.keys.iter().map(|key| (*key, verdict)))
+}
+
+/// Claims on drops that nobody misses and no finding tells of: a counter that they raised has no open part.
+pub(crate) fn untold(tally: &Tally) -> impl Iterator<Item = Claim> {
+    tally.keys.iter().map(|drop| Claim {
+        drop: *drop,
+        verdict: Verdict::Benign,
+        protocol: None,
+        finding: None,
+    })
 }

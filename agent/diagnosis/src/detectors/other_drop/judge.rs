@@ -20,7 +20,7 @@ use crate::{
         kit::{self, Tally, unclaimed},
     },
     evidence::{DropCount, Namespace, NetnsId, PacketSample},
-    finding::{Assessment, Claim, Culprit, Decision, Finding, Harm, Outcome, Severity, Verdict},
+    finding::{Assessment, Culprit, Decision, Finding, Harm, Outcome, Severity, Verdict},
     kernel::{Reason, site},
     packets::{ip::IpPacket, protocols::is_group_only},
 };
@@ -163,16 +163,6 @@ pub(super) fn explained(finding: Finding, tally: &Tally) -> Outcome {
     let verdict = finding.assessment.verdict();
     let keys = tally.keys.iter().copied();
     Outcome::explained(finding, keys.map(|key| (key, verdict)))
-}
-
-/// Claims on drops that nobody misses and no finding tells of: a counter that they raised has no open part.
-pub(super) fn untold(tally: &Tally) -> impl Iterator<Item = Claim> {
-    tally.keys.iter().map(|drop| Claim {
-        drop: *drop,
-        verdict: Verdict::Benign,
-        protocol: None,
-        finding: None,
-    })
 }
 
 /// The namespace and device of a group, and its cause: what makes two keys one group.

@@ -19,7 +19,7 @@ mod traced;
 use self::judge::{Judged, Nowhere};
 use super::{
     Detector,
-    kit::{Evidence, Need, Tally, proof, say},
+    kit::{Evidence, Need, Tally, proof, say, untold},
 };
 use crate::{
     Window,
@@ -83,7 +83,7 @@ impl Detector for OtherDrop {
             let finding = of_node(window, &NOT_LOSS, Assessment::none(), unmissed, text);
             outcome.extend(judge::explained(finding, unmissed));
         } else {
-            outcome.claims.extend(judge::untold(unmissed));
+            outcome.claims.extend(untold(unmissed));
         }
         outcome
     }

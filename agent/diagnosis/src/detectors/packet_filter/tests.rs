@@ -7,7 +7,7 @@ use crate::{
         Address, DropCount, FilterBackend, FilterFamily, FilterHook, FilterRule, FilterVerdict,
         OnDemand, PacketFilter as Rules, PacketSample, RefusedPort,
     },
-    finding::{Confidence, Culprit, Harm, Outcome, Severity},
+    finding::{Confidence, Culprit, Harm, Outcome, Place, Severity},
     testing::{NODE, POD, drops_of, ipv4_drops, ipv4_sample, link, only, proofs, window},
 };
 
@@ -240,6 +240,7 @@ fn a_rule_for_a_service_without_endpoints_is_no_decision() {
         finding.remedies[0].command.as_deref(),
         Some("kubectl -n shop get endpointslices -l kubernetes.io/service-name=cart")
     );
+    assert_eq!(finding.remedies[0].place, Place::Cluster);
     // Beside it another rule refused others: each has its own packets.
     let window = node(
         vec![refused(100, "nft_do_chain")],

@@ -154,20 +154,12 @@ impl Words<'_> {
                 let looks = shown.filter_map(|service| {
                     let (namespace, name) = service.parts()?;
                     let label = format!("kubernetes.io/service-name={name}");
-                    Some(Remedy::command(
+                    Some(Remedy::kubectl(
                         format!(
                             "See which endpoints {} has, and which of them are ready.",
                             service.name
                         ),
-                        &[
-                            "kubectl",
-                            "-n",
-                            namespace,
-                            "get",
-                            "endpointslices",
-                            "-l",
-                            &label,
-                        ],
+                        &["-n", namespace, "get", "endpointslices", "-l", &label],
                         &[namespace, name],
                     ))
                 });

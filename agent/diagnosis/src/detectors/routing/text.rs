@@ -315,8 +315,8 @@ fn reverse_path(window: &Window<'_>, fault: &Fault<'_>, filter: &ReversePath<'_>
             format!("These flows get nothing through {device}: {packets} refused{within}.{seen}")
         }
         _ => format!(
-            "Not known: whoever sends with that source through {device} gets nothing through, and a forged source is \
-             refused the same way. {packets} refused{within}.{seen}"
+            "Not known: a sender with that source gets nothing through {device}, and a forged source is refused the same \
+             way. {packets} refused{within}.{seen}"
         ),
     };
     Text {

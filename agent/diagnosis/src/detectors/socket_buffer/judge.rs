@@ -1,7 +1,6 @@
 //! Which sockets had no room, and what that cost.
 
-use std::net::IpAddr;
-
+use super::sandbox;
 use crate::{
     Window,
     causes::{Cause, RECEIVE_BUFFER_FULL, SOCKET_BACKLOG_FULL},
@@ -13,7 +12,6 @@ use crate::{
         Reason,
         site::{self, Layer},
     },
-    uapi::ethertype::{ETH_P_ALL, ETH_P_IP, ETH_P_IPV6},
 };
 
 /// The part of a socket that was full.
@@ -125,28 +123,6 @@ pub(super) fn packet_sockets<'a>(window: &'a Window<'_>) -> Vec<FullPacketSocket
 }
 
 impl FullPacketSocket<'_> {
-    /// The stack has no address on the device, and nothing is on top of it: a program with a stack of its own takes what
-    /// arrives, and nobody else.
-    fn is_without_stack(&self, window: &Window<'_>, link: &Link) -> bool {
-        let addresses = &self.namespace.addresses;
-        let has_address = addresses.iter().any(|held| {
-            // The kernel gives each device a link-local address of IPv6 by itself.
-            let is_own = !matches!(held.address, IpAddr::V6(own) if own.is_unicast_link_local());
-            held.ifindex == link.ifindex && is_own
-        });
-        let mut uppers = window.topology.uppers(link);
-        // Without any address the reading may have failed.
-        !self.namespace.is_node
-            && !addresses.is_empty()
-            && !has_address
-            && link.master.is_none()
-            && uppers.next().is_none()
-    }
-
-    fn takes_ip(socket: &PacketSocket) -> bool {
-        [ETH_P_ALL, ETH_P_IP, ETH_P_IPV6].contains(&socket.ethertype)
-    }
-
     /// Another packet socket gets the same packets.
     fn has_others(&self, window: &Window<'_>) -> bool {
         let sockets = window.packet_sockets.value().into_iter().flatten();
@@ -154,7 +130,7 @@ impl FullPacketSocket<'_> {
         others.any(|other| {
             other.netns == self.socket.netns
                 && [0, self.socket.ifindex].contains(&other.ifindex)
-                && Self::takes_ip(other)
+                && sandbox::takes_ip(other)
         })
     }
 
@@ -163,7 +139,8 @@ impl FullPacketSocket<'_> {
         let dropped = u64::from(self.socket.dropped);
         let own_stack = self
             .link
-            .filter(|link| Self::takes_ip(self.socket) && self.is_without_stack(window, link));
+            .filter(|_| sandbox::takes_ip(self.socket))
+            .filter(|link| sandbox::is_without_stack(window, self.namespace, link));
         match own_stack {
             Some(link) if !self.has_others(window) => {
                 let carried = harm::received_beside(link, dropped);

@@ -1,6 +1,7 @@
 //! Sockets that have no room for what arrives: their program reads too slowly, or holds them too long.
 
 mod judge;
+mod sandbox;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -8,7 +9,7 @@ mod text;
 use self::{judge::Fault, text::Words};
 use super::{
     Detector,
-    kit::{Evidence, Need, explained_by, sockets},
+    kit::{Evidence, Need, explained_by, sockets, untold},
 };
 use crate::{
     Window,
@@ -52,6 +53,8 @@ impl Detector for SocketBuffer {
             finding.remedies = vec![text::packet_socket_remedy(&full)];
             outcome.findings.push(finding);
         }
+        let copies = sandbox::copies(window, so_far);
+        outcome.claims.extend(untold(&copies));
         let unread = sockets::unread(window, &outcome, &SOCKET_BUFFER, "which socket had no room");
         outcome.unchecked.extend(unread);
         outcome

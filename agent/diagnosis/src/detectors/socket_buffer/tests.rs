@@ -180,3 +180,55 @@ fn a_capture_misses_copies_and_a_sandbox_its_packets() {
     }
     assert_eq!(harm(&node), Harm::None);
 }
+
+/// A pod in which IP ended 600 copies of what a packet socket on eth0 takes.
+fn sandbox(reason: &str, function: &str, addresses: &[(u32, &str)]) -> EvidenceWindow {
+    let mut window = dropped(reason, function, 600, Vec::new());
+    let seen = capture(addresses);
+    window.packet_sockets = seen.packet_sockets;
+    window.namespaces = seen.namespaces;
+    if let crate::evidence::Observed::Complete { value } = &mut window.packet_sockets {
+        value[0].dropped = 0;
+    }
+    window
+}
+
+#[test]
+fn copies_of_what_a_sandbox_takes_are_nobodys_loss() {
+    const OWN: &[(u32, &str)] = &[(1, "127.0.0.1"), (2, "fe80::1")];
+    let is_claimed = |window: &EvidenceWindow| {
+        let outcome = judge(window);
+        assert!(outcome.findings.is_empty(), "{:?}", outcome.findings);
+        let claims: Vec<Verdict> = outcome.claims.iter().map(|one| one.verdict).collect();
+        assert!(claims.is_empty() || claims == [Verdict::Benign]);
+        !claims.is_empty()
+    };
+    for (reason, function) in [
+        ("IP_INNOROUTES", "ip_error"),
+        ("IP_INADDRERRORS", "ip_error"),
+        ("IP_RPFILTER", "ip_rcv_finish_core"),
+        ("", "ip_rcv_finish_core"),
+        ("NOT_SPECIFIED", "ip_error"),
+    ] {
+        assert!(is_claimed(&sandbox(reason, function, OWN)), "{reason}");
+    }
+    // A rule, and a program's own queue, drop before the socket or for another reason.
+    assert!(!is_claimed(&sandbox("NETFILTER_DROP", "nft_do_chain", OWN)));
+    // A router has an address somewhere, and a capture in a pod is no stack of its own.
+    let router = [(1, "127.0.0.1"), (3, "10.0.0.1")];
+    assert!(!is_claimed(&sandbox("IP_INNOROUTES", "ip_error", &router)));
+    let pod = [(1, "127.0.0.1"), (2, "10.0.0.9")];
+    assert!(!is_claimed(&sandbox("IP_INNOROUTES", "ip_error", &pod)));
+    // No address was read at all.
+    assert!(!is_claimed(&sandbox("IP_INNOROUTES", "ip_error", &[])));
+    let with_socket = |ifindex, ethertype| {
+        let mut window = sandbox("IP_INNOROUTES", "ip_error", OWN);
+        if let crate::evidence::Observed::Complete { value } = &mut window.packet_sockets {
+            (value[0].ifindex, value[0].ethertype) = (ifindex, ethertype);
+        }
+        is_claimed(&window)
+    };
+    assert!(with_socket(0, 0x0800), "of every device");
+    assert!(!with_socket(2, 0x86dd), "of the other version");
+    assert!(!with_socket(7, 0x0003), "of another device");
+}
