@@ -53,8 +53,10 @@ impl Words<'_> {
         match self.fault.kind {
             Kind::AcceptQueueFull => {
                 let answer = match self.fault.namespace.settings.tcp_abort_on_overflow {
+                    // `tcp_conn_request` drops a SYN whatever is set; `tcp_check_req` answers the last ACK.
                     Some(true) => {
-                        "answers what comes next with RST, because tcp_abort_on_overflow is 1"
+                        "ignores new handshakes; the last segment of one that had begun it answers with RST, because \
+                         tcp_abort_on_overflow is 1"
                     }
                     _ => "ignores what comes next",
                 };
