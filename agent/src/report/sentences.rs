@@ -2,6 +2,7 @@
 
 use netdiag_diagnosis::{
     Diagnosis, EvidenceWindow,
+    causes::LISTEN_QUEUE,
     finding::{self, Decision, Finding, Harm},
     ledger::{Booking, LedgerEntry},
     verdict::{Aside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict, risen_beside},
@@ -101,9 +102,13 @@ fn affected(problems: &[Problem<'_>], named: usize, blind: Option<Blind<'_>>) ->
 
 /// One problem as a clause, its harm first.
 fn clause(problem: &Problem<'_>) -> String {
+    // It counts attempts: what a client sends again is one more.
+    let is_about_connections = *problem.finding.check() == LISTEN_QUEUE;
     let opening = match problem.harm() {
         Harm::Outage if problem.finding.assessment.are_flows_dead => "connections fail".to_owned(),
+        Harm::Outage if is_about_connections => "new connections fail".to_owned(),
         Harm::Outage => "packets do not get through".to_owned(),
+        Harm::Delay if is_about_connections => "new connections come about late".to_owned(),
         Harm::Delay => format!("{} arrive late", packets_of_share(problem.finding)),
         _ => format!("{} are lost", packets_of_share(problem.finding)),
     };

@@ -178,7 +178,7 @@ impl Outcome {
 }
 
 /// Words that claim a loss that somebody misses.
-const CLAIMS: [&str; 12] = [
+const CLAIMS: [&str; 13] = [
     "packet loss found",
     "loss on ",
     "packets lost",
@@ -187,6 +187,7 @@ const CLAIMS: [&str; 12] = [
     "was lost",
     "were lost",
     "arrive late",
+    "come about late",
     "connections fail",
     "do not get through",
     "things fail",
