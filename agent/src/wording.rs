@@ -30,7 +30,7 @@ pub(crate) fn sentence(text: &str) -> String {
 }
 
 /// The words that begin a headline and are no names.
-const ORDINARY: [&str; 24] = [
+const ORDINARY: [&str; 25] = [
     "A",
     "An",
     "Connection",
@@ -52,6 +52,7 @@ const ORDINARY: [&str; 24] = [
     "Service",
     "Services",
     "Some",
+    "Stacked",
     "The",
     "There",
     "Too",

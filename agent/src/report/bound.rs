@@ -91,6 +91,7 @@ fn bound_finding(finding: &mut Finding) -> i64 {
     }
     bound_subject(&mut finding.subject);
     cut(&mut finding.summary, limits::LINE);
+    cut_option(&mut finding.symptom, limits::LINE);
     cut_option(&mut finding.explanation, limits::PARAGRAPH);
     cut_option(&mut finding.impact, limits::PARAGRAPH);
     cut_option(&mut finding.docs, limits::LINE);

@@ -8,6 +8,7 @@ use netdiag_crds::report::{
 use netdiag_diagnosis::{Diagnosis, EvidenceWindow, evidence, finding, ledger};
 
 use super::{text::escaped, verdict::verdict};
+use crate::wording::within;
 
 /// Which run a result belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +90,7 @@ fn convert_finding(finding: &finding::Finding, window: &EvidenceWindow) -> Findi
         confidence: finding.confidence.as_str().to_owned(),
         subject: convert_subject(&finding.subject),
         summary: escaped(&finding.text.headline),
+        symptom: non_empty(&within(&finding.symptom)),
         explanation: non_empty(&finding.text.what),
         impact: non_empty(&finding.text.hurts),
         evidence: details

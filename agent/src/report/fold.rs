@@ -124,6 +124,7 @@ fn fold_group(severity: &str, alike: FindingLikeness, group: &[&Finding]) -> Fin
         confidence: least_confidence(group).to_owned(),
         subject: Subject::default(),
         summary: summary(total, check, group),
+        symptom: common_symptom(group),
         folded: Some(total),
         count: group
             .iter()
@@ -201,6 +202,13 @@ fn worst_harm(group: &[&Finding]) -> Option<Harm> {
     let mut said = group.iter().map(|finding| finding.harm.as_ref());
     said.all(|harm| harm.is_some())
         .then(|| group.iter().map(|finding| finding.harm()).max())?
+}
+
+/// The symptom of all, where all have the same.
+fn common_symptom(group: &[&Finding]) -> Option<String> {
+    let (first, rest) = group.split_first()?;
+    let is_common = rest.iter().all(|finding| finding.symptom == first.symptom);
+    first.symptom.clone().filter(|_| is_common)
 }
 
 /// The culprit of all, where all have the same.

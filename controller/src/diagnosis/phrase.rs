@@ -1,5 +1,7 @@
 //! Findings in a few words, for a column.
 
+use std::borrow::Cow;
+
 use netdiag_crds::{
     checks,
     harm::{Harm, Suffering},
@@ -16,6 +18,8 @@ pub struct Kind<'a> {
     pub check: &'a str,
     /// The cause.
     pub cause: &'a str,
+    /// The words of their agents for a cause that the list does not have, where all agree.
+    pub symptom: Option<&'a str>,
     /// The protocol, where they are about one.
     pub protocol: Option<&'a str>,
     /// The worst that they do.
@@ -35,16 +39,44 @@ pub fn headline(kind: &Kind<'_>, on: usize) -> String {
     let own = known.and_then(|known| known.words_for(kind.suffering.harm));
     // What was meant so is neither loss nor a failure.
     let own = own.filter(|_| is_everywhere && !kind.decision);
-    // Without words: the kernel's reason in its spelling, or the name of a newer agent's cause.
-    let words = own.unwrap_or_else(|| known.map_or(kind.cause, |known| known.headline));
+    let words = match own.or(known.map(|known| known.headline)) {
+        Some(words) => Cow::Borrowed(words),
+        None => unlisted(kind),
+    };
     // Words of the list say which packets end; of what the kernel or a newer agent names, the harm must be said.
     let says_harm =
         own.is_some() || is_everywhere && known.is_some() && kind.suffering.harm == Harm::Loss;
-    let (what, why) = words.split_once(", ").unwrap_or((words, ""));
+    let (what, why) = words.split_once(", ").unwrap_or((&words, ""));
     let comma = if why.is_empty() { "" } else { ", " };
     let verdict = verdict(kind, says_harm, is_everywhere);
     let what = with_protocol(&what.replace(OUTAGE, outage(kind.suffering)), kind.protocol);
     format!("{what} on {}{comma}{why}{verdict}", nodes(on))
+}
+
+/// The words for a cause that the list does not have: those of its agents, else the kernel's reason in its spelling, or
+/// the name of a newer agent's cause.
+fn unlisted<'a>(kind: &Kind<'a>) -> Cow<'a, str> {
+    match kind.symptom {
+        Some(symptom) => Cow::Borrowed(symptom),
+        None if is_kernels_own(kind.check, kind.cause) => {
+            Cow::Owned(format!("packets dropped ({})", kind.cause))
+        }
+        None => Cow::Borrowed(kind.cause),
+    }
+}
+
+/// The cause is a reason or a function by the kernel's own name, which tells a person little.
+fn is_kernels_own(check: &str, cause: &str) -> bool {
+    check == checks::OTHER_DROP && checks::cause(check, cause).is_none()
+}
+
+/// The name of a finding in a column or an Event: `TapQueueDrop/ReceiveQueueFull`, or the check only where the cause is
+/// the kernel's own name.
+pub fn title(check: &str, cause: &str) -> String {
+    match is_kernels_own(check, cause) {
+        true => check.to_owned(),
+        false => format!("{check}/{cause}"),
+    }
 }
 
 /// The judgement that follows the words of a finding: `, harmless`. Where only some of the nodes suffer the worst,
@@ -160,6 +192,7 @@ mod tests {
         Kind {
             check,
             cause,
+            symptom: None,
             protocol: None,
             suffering: harm.into(),
             harmed: 2,
@@ -197,7 +230,22 @@ mod tests {
         let newer = kind("NewCheck", "NewCause", Harm::Loss, Warning);
         check(newer, "NewCause on 2 nodes, packets lost");
         let kernel = kind("OtherDrop", "PROTO_MEM", Harm::Outage, Critical);
-        check(kernel, "PROTO_MEM on 2 nodes, packets do not get through");
+        check(
+            kernel,
+            "packets dropped (PROTO_MEM) on 2 nodes, packets do not get through",
+        );
+        let told = |symptom| Kind {
+            symptom: Some(symptom),
+            ..kernel
+        };
+        check(
+            told("packets were dropped because the memory for sockets was used up"),
+            "packets were dropped because the memory for sockets was used up on 2 nodes, packets do not get through",
+        );
+        check(
+            told("packets were dropped, perhaps by the queueing discipline"),
+            "packets were dropped on 2 nodes, perhaps by the queueing discipline, packets do not get through",
+        );
         let died = |kind| Kind {
             suffering: Suffering {
                 harm: Harm::Outage,
@@ -205,7 +253,10 @@ mod tests {
             },
             ..kind
         };
-        check(died(kernel), "PROTO_MEM on 2 nodes, connections fail");
+        check(
+            died(kernel),
+            "packets dropped (PROTO_MEM) on 2 nodes, connections fail",
+        );
         check(
             died(corrupt),
             "connections fail on 2 nodes, packets arrive corrupt",
@@ -249,7 +300,10 @@ mod tests {
             decision: true,
             ..kind("OtherDrop", "NETFILTER_DROP", Harm::Loss, Severity::Info)
         };
-        check(rule, "NETFILTER_DROP on 2 nodes, refused as meant");
+        check(
+            rule,
+            "packets dropped (NETFILTER_DROP) on 2 nodes, refused as meant",
+        );
         let listed = Kind {
             decision: true,
             ..mild(Harm::Outage)

@@ -1,6 +1,6 @@
 //! The results of all nodes as one: counters summed, alike findings counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use netdiag_crds::{
     diagnosis::{CommonFactor, FleetCounter, FleetFinding},
@@ -139,6 +139,8 @@ struct Group<'a> {
     is_more: bool,
     /// Of each counter, how much these findings explain.
     booked: BTreeMap<&'a str, i64>,
+    /// The words of their agents for a cause that the list does not have.
+    symptoms: BTreeSet<&'a str>,
 }
 
 impl<'a> Group<'a> {
@@ -146,6 +148,7 @@ impl<'a> Group<'a> {
         let worst = self.nodes.entry(node).or_default();
         *worst = finding.suffering().max(*worst);
         add(&mut self.events, finding.count);
+        self.symptoms.extend(finding.symptom.as_deref());
         match finding.packets {
             Some(packets) => add(&mut self.packets, packets),
             None => self.is_more = true,
@@ -211,7 +214,8 @@ fn booked_to<'a>(ledger: &'a [LedgerEntry], id: &str) -> impl Iterator<Item = (&
 pub struct Rolled {
     /// As it is stored.
     pub finding: FleetFinding,
-    /// In a few words, for the column: `TapQueueDrop/ReceiveQueueFull: VM queue full on 12 nodes`.
+    /// In a few words, for the column: `TapQueueDrop/ReceiveQueueFull: VM queue full on 12 nodes`; with the check only
+    /// where the cause is the kernel's own name.
     pub headline: String,
 }
 
@@ -227,6 +231,12 @@ impl<'a> Group<'a> {
     /// The worst on any node.
     fn worst(&self) -> Suffering {
         self.nodes.values().copied().max().unwrap_or_default()
+    }
+
+    /// The words of all agents, where these agree.
+    fn symptom(&self) -> Option<&'a str> {
+        let only = self.symptoms.first().copied();
+        only.filter(|_| self.symptoms.len() == 1)
     }
 
     /// The nodes on which they do the worst, then the others.
@@ -255,6 +265,7 @@ impl<'a> Group<'a> {
         let kind = Kind {
             check: alike.check,
             cause: alike.cause,
+            symptom: self.symptom(),
             protocol: alike.protocol,
             suffering: self.worst(),
             harmed: self
@@ -283,7 +294,7 @@ impl<'a> Group<'a> {
             common_factors,
         };
         Rolled {
-            headline: format!("{}/{}: {words}", finding.check, finding.cause),
+            headline: format!("{}: {words}", phrase::title(alike.check, alike.cause)),
             finding,
         }
     }

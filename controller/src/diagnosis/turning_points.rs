@@ -8,7 +8,7 @@ use netdiag_crds::{
     severity::Severity,
 };
 
-use super::rollup;
+use super::{phrase, rollup};
 
 /// A moment worth an Event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub fn between(
     let mut points = Vec::new();
     if before.is_none() && after.start_time.is_some() {
         let selected = after.nodes.as_ref().map_or(0, |nodes| nodes.selected);
-        let nodes = super::phrase::nodes(usize::try_from(selected).unwrap_or_default());
+        let nodes = phrase::nodes(usize::try_from(selected).unwrap_or_default());
         points.push(news(
             "Started",
             format!("{nodes} selected, window {window_seconds} s"),
@@ -44,7 +44,7 @@ pub fn between(
     match (worst_before, worst_after) {
         (before, Some(found)) if before.is_none_or(|before| is_worse(found, before)) => {
             let first = found.example_nodes.first().map_or("", String::as_str);
-            let note = format!("{}/{}, first on {first}", found.check, found.cause);
+            let note = format!("{}, first on {first}", what(found));
             points.push(warning(reasons_of(found).found, note));
         }
         // With one window after another, a fault can be fixed while it is watched. That of a node that is not heard any
@@ -66,6 +66,15 @@ pub fn between(
         ));
     }
     points
+}
+
+/// `TapQueueDrop/ReceiveQueueFull`; where the cause is the kernel's own name, the words of the roll-up.
+fn what(finding: &FleetFinding) -> String {
+    let title = phrase::title(&finding.check, &finding.cause);
+    match title == finding.check {
+        true => format!("{title}: {}", finding.summary),
+        false => title,
+    }
 }
 
 /// Reasons of the Events about one harm.
@@ -226,6 +235,18 @@ mod tests {
         assert_eq!(told(Some(&warned), &critical), found);
         assert!(told(Some(&critical), &warned).is_empty());
         assert!(told(Some(&warned), &quiet())[0].starts_with("LossEnded"));
+    }
+
+    #[test]
+    fn what_the_kernel_names_is_told_in_words() {
+        let mut found = with("Loss", "Warning");
+        found.findings[0].check = "OtherDrop".to_owned();
+        found.findings[0].cause = "PROTO_MEM".to_owned();
+        found.findings[0].summary = "memory for sockets used up on 1 node".to_owned();
+        assert_eq!(
+            told(Some(&quiet()), &found),
+            ["LossFound OtherDrop: memory for sockets used up on 1 node, first on vm-03"]
+        );
     }
 
     #[test]

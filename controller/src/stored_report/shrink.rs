@@ -142,6 +142,7 @@ fn finding(finding: Finding, numbers: &mut Numbers) -> Finding {
         },
         connections_died: finding.connections_died,
         summary: finding.summary,
+        symptom: finding.symptom,
         neighbours: finding.neighbours,
         caused_by: finding.caused_by,
         remedies: finding.remedies.into_iter().take(1).map(first).collect(),
@@ -150,7 +151,11 @@ fn finding(finding: Finding, numbers: &mut Numbers) -> Finding {
     };
     let subject = &mut kept.subject;
     let texts = [&mut kept.check, &mut kept.cause, &mut kept.summary];
-    let optional = [&mut subject.interface, &mut subject.protocol];
+    let optional = [
+        &mut subject.interface,
+        &mut subject.protocol,
+        &mut kept.symptom,
+    ];
     let pod = subject.pod.iter_mut();
     let pod = pod.flat_map(|pod| [&mut pod.namespace, &mut pod.name]);
     texts

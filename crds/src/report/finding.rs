@@ -69,6 +69,11 @@ pub struct Finding {
     /// One line, readable by itself.
     #[schemars(length(max = limits::LINE))]
     pub summary: String,
+    /// The same without numbers and places, as a roll-up has it, for a cause that is the kernel's own name. Absent for
+    /// others: a roll-up has words for these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::LINE))]
+    pub symptom: Option<String>,
     /// The events in the kernel, in sentences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::PARAGRAPH))]

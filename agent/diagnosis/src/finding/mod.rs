@@ -48,6 +48,9 @@ pub struct Finding {
     pub subject: Subject,
     /// Its sentences.
     pub text: Text,
+    /// The headline without numbers and places, for a cause that the kernel names; empty for one of the list, which has
+    /// its own words.
+    pub symptom: String,
     /// The facts.
     pub evidence: Vec<Proof>,
     /// Labelled lines of its own for people, such as `Sender`: (label, text).
@@ -84,6 +87,7 @@ impl Finding {
             confidence: Confidence::Certain,
             subject,
             text,
+            symptom: String::new(),
             evidence: Vec::new(),
             details: Vec::new(),
             neighbours: Vec::new(),

@@ -391,3 +391,23 @@ fn a_window_that_a_person_ended_gives_no_verdict_but_keeps_what_was_found() {
          60 s."
     );
 }
+
+#[test]
+fn what_full_maps_and_rings_lost_is_said_in_text_and_report() {
+    let lost = Diagnosis {
+        lost: Lost {
+            counts: 3,
+            samples: 5,
+        },
+        ..diagnosis()
+    };
+    let text = render(&window("n"), &lost, plain(110));
+    assert!(text.contains("Lost: 3 counts, 5 samples."), "{text}");
+    let said = |diagnosis: &Diagnosis| {
+        let report = crate::diagnose::report(&window("n"), diagnosis);
+        let lost = report.status.expect("a status").results[0].lost;
+        lost.map(|lost| (lost.map_entries, lost.samples))
+    };
+    assert_eq!(said(&lost), Some((3, 5)));
+    assert_eq!(said(&diagnosis()), None);
+}

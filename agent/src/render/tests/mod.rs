@@ -11,7 +11,7 @@ use netdiag_diagnosis::{
         BRIDGE_PORT, CHECKS, CHECKSUM_DROP, LINK_MTU, Mechanism, NO_RECEIVER, PEER_MTU_SMALLER,
         PROMISCUITY,
     },
-    evidence::{Capability, Drops, Missing, Namespace, NetnsId, NodeFacts, Observed},
+    evidence::{Capability, Drops, Lost, Missing, Namespace, NetnsId, NodeFacts, Observed},
     finding::{
         Assessment, Culprit, Decision, Finding, Harm, Proof, Remedy, Subject, Text, Unchecked,
         Unmade, Verdict,

@@ -222,8 +222,8 @@ fn what_was_decided_is_not_counted_with_what_was_not() {
     assert_eq!(
         rows,
         [
-            "OtherDrop Unknown Info: PeerMtuSmaller on 1 node, harm not known: 4 packets",
-            "OtherDrop Unknown Info: PeerMtuSmaller on 2 nodes, refused as meant: 8 packets",
+            "OtherDrop Unknown Info: packets dropped (PeerMtuSmaller) on 1 node, harm not known: 4 packets",
+            "OtherDrop Unknown Info: packets dropped (PeerMtuSmaller) on 2 nodes, refused as meant: 8 packets",
         ]
     );
 }
@@ -341,4 +341,32 @@ fn affected_nodes_of_one_pool_are_told_apart() {
         findings[1].finding.common_factors.is_empty(),
         "harmless findings are not compared"
     );
+}
+
+#[test]
+fn a_kernels_own_name_is_told_by_the_words_of_its_agents() {
+    let memory = |symptom: Option<&str>| Finding {
+        cause: "PROTO_MEM".into(),
+        symptom: symptom.map(str::to_owned),
+        ..harmful("OtherDrop", Harm::Loss, "Warning")
+    };
+    let headline = |symptoms: [Option<&str>; 2]| {
+        let [a, b] = symptoms.map(memory);
+        let fleet = Fleet(vec![finished("a", vec![a]), finished("b", vec![b])]);
+        let (findings, _) = findings(&fleet.reporters(), &[]);
+        findings[0].headline.clone()
+    };
+    let used_up = "packets were dropped because the memory for sockets was used up";
+    assert_eq!(
+        headline([Some(used_up); 2]),
+        format!("OtherDrop: {used_up} on 2 nodes, packets lost")
+    );
+    // An older agent has no words, and does not contradict those of a newer one.
+    assert_eq!(
+        headline([None, Some(used_up)]),
+        format!("OtherDrop: {used_up} on 2 nodes, packets lost")
+    );
+    let unknown = "OtherDrop: packets dropped (PROTO_MEM) on 2 nodes, packets lost";
+    assert_eq!(headline([None, None]), unknown);
+    assert_eq!(headline([Some("one thing"), Some("another")]), unknown);
 }

@@ -116,11 +116,17 @@ pub(crate) fn part(assessment: &Assessment, noun: &str) -> String {
     format!("{lost} of {} ({share} %)", count(all, noun))
 }
 
-/// ` Seen: 10.0.0.1:40000 -> 10.0.0.2:80 TCP and 2 more flows.`, or nothing.
+/// ` Seen: 10.0.0.1:40000 -> 10.0.0.2:80 TCP and at least 2 more flows.`, or nothing. Samples show some of the flows, and
+/// a finding names a few of these.
 pub(crate) fn seen(assessment: &Assessment) -> String {
     match assessment.flows.as_slice() {
         [] => String::new(),
-        [first, others @ ..] => format!(" Seen: {}.", and_others(first, others.len(), "flow")),
+        [only] => format!(" Seen: {only}."),
+        [first, others @ ..] => format!(
+            " Seen: {first} and at least {} more {}.",
+            others.len(),
+            plural(others.len() as u64, "flow")
+        ),
     }
 }
 
@@ -173,7 +179,11 @@ mod tests {
         };
         assert_eq!(seen(&[]), "");
         assert_eq!(seen(&["a -> b TCP"]), " Seen: a -> b TCP.");
-        assert_eq!(seen(&["a", "b", "c"]), " Seen: a and 2 more flows.");
+        assert_eq!(seen(&["a", "b"]), " Seen: a and at least 1 more flow.");
+        assert_eq!(
+            seen(&["a", "b", "c"]),
+            " Seen: a and at least 2 more flows."
+        );
     }
 
     #[test]

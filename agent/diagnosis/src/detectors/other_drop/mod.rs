@@ -101,6 +101,7 @@ fn of_group(window: &Window<'_>, judged: &Judged<'_>) -> Finding {
         subject,
         text,
     );
+    finding.symptom = text::symptom(judged);
     finding.confidence = group.confidence();
     group.drops.tally.measure(&mut finding);
     finding.evidence = proof::drops(window, &group.drops.tally);

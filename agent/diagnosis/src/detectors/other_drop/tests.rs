@@ -87,9 +87,10 @@ fn much_of_what_nobody_misses_is_one_harmless_finding() {
     assert_eq!(finding.severity(), Severity::Info);
     assert_eq!(
         finding.text.headline,
-        "3501 packets were freed as dropped, and nobody misses them: QUEUE_PURGE 3000, OTHERHOST 500, \
-         sk_stream_kill_queues 1"
+        "3501 packets were freed as dropped, and nobody misses them"
     );
+    let names = "By the kernel's names: QUEUE_PURGE 3000, OTHERHOST 500, sk_stream_kill_queues 1";
+    assert!(finding.text.what.ends_with(names), "{}", finding.text.what);
     assert!(
         outcome
             .claims
@@ -356,4 +357,27 @@ fn recorded_queues_that_overflow_are_judged_and_their_counter_balances() {
     };
     assert_eq!((entry.counter, entry.increase), ("tx_dropped", 85));
     assert_eq!((entry.explained[0].count, entry.unexplained), (85, 0));
+}
+
+#[test]
+fn a_fleet_reads_what_happened_and_no_kernel_constant() {
+    let symptom = |reason: &str, location: &str| {
+        let outcome = diagnose(&window(vec![drops(Some(NODE), reason, location, 7)]));
+        only(&outcome).symptom.clone()
+    };
+    let memory = symptom("PROTO_MEM", "tcp_data_queue");
+    assert_eq!(
+        memory,
+        "packets were dropped because the memory for sockets was used up"
+    );
+    let host = symptom("IP_INADDRERRORS", "ip_error");
+    assert_eq!(host, "packets were for another host and not forwarded");
+    let ring = symptom("NOT_SPECIFIED", "veth_xmit");
+    assert_eq!(ring, "A veth could not hand over packets");
+    // All that is known of it.
+    let unknown = symptom("NEW_REASON", "foo");
+    assert_eq!(
+        unknown,
+        "packets dropped for a reason that netdiag does not know (NEW_REASON)"
+    );
 }

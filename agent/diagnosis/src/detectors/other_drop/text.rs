@@ -18,7 +18,7 @@ use crate::{
     finding::{Assessment, Proof, Subject, Text},
 };
 
-/// As many causes as fit a headline.
+/// As many causes as a person reads.
 const CAUSES_SHOWN: usize = 3;
 /// Stands for `1 packet was`, `12 packets were` in a symptom.
 const PACKETS_WERE: &str = "{packets were}";
@@ -70,6 +70,24 @@ pub(super) fn group(window: &Window<'_>, judged: &Judged<'_>, subject: &Subject)
     }
 }
 
+/// The event without numbers and places: what a fleet has in common.
+pub(super) fn symptom(judged: &Judged<'_>) -> String {
+    let group = &judged.group;
+    if !judged.ended.is_empty() {
+        return "no way led to pods that had ended".to_owned();
+    }
+    let Some(row) = group.drops.row else {
+        return format!(
+            "packets dropped for a reason that netdiag does not know ({})",
+            group.cause
+        );
+    };
+    row.symptom
+        .replace(PACKETS_WERE, "packets were")
+        .replace(PACKETS, "packets")
+        .replace(&format!(" {PLACE}"), "")
+}
+
 /// `10.0.0.9 does not answer: 5 packets were dropped on eth0`.
 fn no_answer(silent: &Silent, count: u64, place: &str) -> String {
     let addresses: Vec<String> = silent.addresses.iter().map(IpAddr::to_string).collect();
@@ -116,20 +134,15 @@ pub(super) fn remainder(
     let (headline, what) = if drops.is_some_and(|drops| drops.has_reasons) {
         (
             format!(
-                "{} dropped for {} more causes or on more devices{}",
+                "{} dropped for {} more causes or on more devices",
                 were(tally.count),
                 folded.len(),
-                causes(window, tally),
             ),
             "Too many to list one by one; what may hurt more is a finding of its own.".to_owned(),
         )
     } else {
         (
-            format!(
-                "{} dropped without a reason{}",
-                were(tally.count),
-                causes(window, tally)
-            ),
+            format!("{} dropped without a reason", were(tally.count)),
             format!(
                 "Linux {} gives no reasons, and these functions end wanted and unwanted packets.",
                 window.node.kernel
@@ -138,7 +151,7 @@ pub(super) fn remainder(
     };
     Text {
         headline,
-        what,
+        what: what + &causes(window, tally),
         hurts: hurts::of(assessment, &Subject::default()),
     }
 }
@@ -151,13 +164,13 @@ pub(super) fn no_device(
 ) -> Text {
     Text {
         headline: format!(
-            "{} dropped without a device that this node knows{}",
-            were(count),
-            causes(window, tally)
+            "{} dropped without a device that this node knows",
+            were(count)
         ),
         what: "The packet no longer had a device when it was freed, or has one of another namespace: a socket's queue, \
                a pod that ended within the window, or another node that shares this kernel."
-            .to_owned(),
+            .to_owned()
+            + &causes(window, tally),
         hurts: hurts::of(assessment, &Subject::default()),
     }
 }
@@ -165,13 +178,13 @@ pub(super) fn no_device(
 pub(super) fn not_loss(window: &Window<'_>, tally: &Tally) -> Text {
     Text {
         headline: format!(
-            "{} freed as dropped, and nobody misses them{}",
-            were(tally.count),
-            causes(window, tally)
+            "{} freed as dropped, and nobody misses them",
+            were(tally.count)
         ),
         what: "Tools that count drops show these. They are copies, data that had arrived before, frames for other \
                hosts, multicasts that nobody reads, or what was left in a queue when its socket was closed."
-            .to_owned(),
+            .to_owned()
+            + &causes(window, tally),
         hurts: hurts::of(&Assessment::none(), &Subject::default()),
     }
 }
@@ -195,7 +208,7 @@ fn were(count: u64) -> String {
     format!("{} {verb}", say::count(count, "packet"))
 }
 
-/// `: QUEUE_PURGE 300, OTHERHOST 20, ..`, the most frequent causes; empty for none.
+/// ` By the kernel's names: QUEUE_PURGE 300, OTHERHOST 20, ..`, the most frequent causes; empty for none.
 fn causes(window: &Window<'_>, tally: &Tally) -> String {
     let mut sums: Vec<(&str, u64)> = Vec::new();
     for key in tally.drops(window) {
@@ -220,7 +233,7 @@ fn causes(window: &Window<'_>, tally: &Tally) -> String {
     } else {
         ""
     };
-    format!(": {}{more}", shown.join(", "))
+    format!(" By the kernel's names: {}{more}", shown.join(", "))
 }
 
 /// The counters that are gone with links on which packets were dropped.

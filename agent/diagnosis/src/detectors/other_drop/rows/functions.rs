@@ -25,7 +25,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::new(
         Sites(&[&site::DEV_FORWARD_SKB]),
         Class::Loss(Culprit::Unknown, Carried::Sent),
-        "The other end of a veth took none of {packets}",
+        "The other end of a veth did not take {packets}",
         "The other end is down, gone, or has a smaller MTU.",
     )
     .advised(OTHER_END),

@@ -41,7 +41,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::new(
         Reasons(&[Reason::IP_INADDRERRORS]),
         Class::NotForwarded,
-        "{packets were} for another host {on}, which does not forward them",
+        "{packets were} for another host and not forwarded {on}",
         "The device does not forward, or the addresses are not valid. A plain host drops what is not for it; a node \
          whose pods lie behind it has to forward.",
     )

@@ -101,7 +101,8 @@ fn flows(assessment: &Assessment) -> String {
         .split_at(assessment.flows.len().min(FLOWS_SHOWN));
     match rest.len() {
         0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+        // Samples show some of the flows, and a finding names a few of these.
+        more => format!("{} and at least {more} more", shown.join(", ")),
     }
 }
 
