@@ -20,7 +20,12 @@ const TRIES: usize = 3;
 
 /// The flows of the sampled packets, the most frequent first.
 pub(crate) fn flows(window: &Window<'_>, tally: &Tally) -> Vec<String> {
-    let flows = frequent_flows(tally.samples(window), FLOWS);
+    flows_of_samples(tally.samples(window))
+}
+
+/// The flows of these samples, the most frequent first.
+pub(crate) fn flows_of_samples<'a>(samples: impl Iterator<Item = &'a PacketSample>) -> Vec<String> {
+    let flows = frequent_flows(samples, FLOWS);
     flows.iter().map(Flow::to_string).collect()
 }
 
@@ -36,10 +41,19 @@ pub(crate) fn outage(window: &Window<'_>, tally: &Tally, culprit: Culprit) -> Op
     })
 }
 
-/// The flows of which the same segment died three times: TCP sends a segment again only while nothing answers it. A FIN,
-/// a RST or a bare ACK proves nothing.
+/// The flows of which the same segment died three times: TCP sends a segment again only while nothing answers it.
 pub(crate) fn dead_flows<'a>(samples: impl Iterator<Item = &'a PacketSample>) -> Vec<String> {
-    let mut tries: BTreeMap<(Flow, u32), usize> = BTreeMap::new();
+    let dead = tries(samples).into_iter();
+    let dead = dead.filter(|(_, tries)| *tries >= TRIES);
+    let mut flows: Vec<String> = dead.map(|((flow, _), _)| flow.to_string()).collect();
+    flows.dedup();
+    flows.truncate(FLOWS);
+    flows
+}
+
+/// How often each segment died. A FIN, a RST or a bare ACK proves nothing.
+fn tries<'a>(samples: impl Iterator<Item = &'a PacketSample>) -> BTreeMap<(Flow, u32), usize> {
+    let mut tries = BTreeMap::new();
     for sample in samples {
         let segment = IpPacket::of_sample(sample).and_then(|packet| packet.segment());
         let segment = segment.filter(|segment| segment.is_syn || segment.has_payload);
@@ -47,11 +61,19 @@ pub(crate) fn dead_flows<'a>(samples: impl Iterator<Item = &'a PacketSample>) ->
             *tries.entry((flow, segment.sequence)).or_default() += 1;
         }
     }
-    let dead = tries.into_iter().filter(|(_, tries)| *tries >= TRIES);
-    let mut flows: Vec<String> = dead.map(|((flow, _), _)| flow.to_string()).collect();
-    flows.dedup();
-    flows.truncate(FLOWS);
-    flows
+    tries
+}
+
+/// A segment was seen to die once less than proves its flow dead, and packets were not seen of which one may be the
+/// last try.
+fn may_be_last_try(window: &Window<'_>, tally: &Tally) -> bool {
+    let dropped = tally.drops(window).map(|key| key.count);
+    let dropped = dropped.fold(0, u64::saturating_add);
+    let seen = tally.samples(window).count() as u64;
+    dropped > seen
+        && tries(tally.samples(window))
+            .values()
+            .any(|tries| *tries + 1 == TRIES)
 }
 
 /// Wanted packets that died: an outage where the samples prove one, else loss by the share of what was carried.
@@ -69,11 +91,27 @@ pub(crate) fn loss(
 /// The same judgement; where too few of the packets were seen to tell whether a flow died, no less urgent than that
 /// outage would be.
 pub(crate) fn unless_dead(window: &Window<'_>, tally: &Tally, loss: Assessment) -> Assessment {
-    if !tally.lacks_samples(window) {
-        return loss;
+    match tally.lacks_samples(window) {
+        true => as_urgent_as_outage(loss),
+        false => unless_last_try(window, tally, loss),
     }
-    let outage = Assessment::of(Harm::Outage).by(loss.culprit);
-    loss.no_less_than(outage.severity())
+}
+
+/// The same only for a flow that was seen to try again.
+pub(crate) fn unless_last_try(
+    window: &Window<'_>,
+    tally: &Tally,
+    judged: Assessment,
+) -> Assessment {
+    match may_be_last_try(window, tally) {
+        true => as_urgent_as_outage(judged),
+        false => judged,
+    }
+}
+
+fn as_urgent_as_outage(judged: Assessment) -> Assessment {
+    let outage = Assessment::of(Harm::Outage).by(judged.culprit);
+    judged.no_less_than(outage.severity())
 }
 
 /// The same for these samples of the lost packets. An outage whose culprit is not here leaves a loss that is critical
@@ -214,6 +252,30 @@ mod tests {
         drops_of(&mut window).samples = (0..4).map(|n| segment(n, ACK, b"x")).collect();
         let seen = judged(&window, Culprit::Here);
         assert_eq!(seen, (Harm::Loss, Severity::Info));
+    }
+
+    #[test]
+    fn three_flows_of_which_half_of_the_packets_were_seen_may_be_dead() {
+        let keys = vec![ipv4_drops(NODE, 2, "IP_RPFILTER", "ip_rcv_finish_core", 9)];
+        let mut window = window(Vec::new(), keys);
+        // Each of three clients sends its SYN three times.
+        let all: Vec<_> = (0..9).map(|number| segment(number % 3, SYN, b"")).collect();
+        let mut judged = |samples: Vec<PacketSample>| {
+            drops_of(&mut window).samples = samples;
+            let window = Window::of(&window);
+            let counts = &window.drops.value().expect("drops").counts;
+            let tally = counts.iter().enumerate().collect();
+            let unknown = Assessment::of(Harm::Unknown)
+                .by(Culprit::Here)
+                .with_packets(9);
+            unless_dead(&window, &tally, unknown).severity()
+        };
+        let half = |from: usize| all.iter().skip(from).step_by(2).cloned().collect();
+        assert_eq!(judged(half(0)), Severity::Critical);
+        assert_eq!(judged(half(1)), Severity::Critical);
+        // Other segments that died once prove nothing, however many were not seen.
+        let others = (0..5).map(|number| segment(number, ACK, b"x")).collect();
+        assert_eq!(judged(others), Severity::Info);
     }
 
     #[test]

@@ -75,10 +75,13 @@ impl Group<'_> {
                 None => Assessment::decided(by, Harm::Unknown, tally.count)
                     .with_flows(harm::flows(window, tally)),
             },
-            Class::Unknown => outage(Culprit::Unknown).unwrap_or_else(|| unknown(window, tally)),
+            Class::Unknown => outage(Culprit::Unknown)
+                .unwrap_or_else(|| harm::unless_last_try(window, tally, unknown(window, tally))),
             Class::Flow(by) => {
                 let culprit = self.culprit(window, by);
-                outage(culprit).unwrap_or_else(|| unknown(window, tally).by(culprit))
+                outage(culprit).unwrap_or_else(|| {
+                    harm::unless_last_try(window, tally, unknown(window, tally).by(culprit))
+                })
             }
             Class::NoWay(by) => {
                 let culprit = self.culprit(window, by);
