@@ -197,7 +197,7 @@ checks! {
         };
     }
     LISTEN_QUEUE "ListenQueue" {
-        finds "listeners whose queues refuse connections, with the program that should accept them";
+        finds "listeners whose queues refuse connections, with the program that should accept them, and ports on which nobody listens";
         ACCEPT_QUEUE_FULL "AcceptQueueFull" "new connections refused, accept queue full" {
             Delay "new connections late, accept queue full";
             Outage "new connections fail, accept queue full";
@@ -206,6 +206,10 @@ checks! {
             Delay "new connections late, queue of handshakes full";
             Outage "new connections fail, queue of handshakes full";
         };
+        LOOPBACK_ONLY "LoopbackOnly" "packets refused, the program listens on another address only" {
+            Outage "connections refused, the program listens on another address only";
+        };
+        PORT_CLOSED "PortClosed" "packets for ports on which nobody listens refused";
     }
     SOCKET_BUFFER "SocketBuffer" {
         finds "sockets that are read too slowly, with their program";

@@ -28,7 +28,7 @@ pub const OTHER_DROP: &str = "OtherDrop";
 
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
-pub const CAUSES: [Cause; 46] = [
+pub const CAUSES: [Cause; 48] = [
     Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
     Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
     Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
@@ -67,6 +67,8 @@ pub const CAUSES: [Cause; 46] = [
     Cause { check: "PacketFilter", name: "ServiceWithoutEndpoints", headline: "packets to a service without endpoints refused", by_harm: &[(Harm::Outage, "connections to a service fail, it has no endpoints")] },
     Cause { check: "ListenQueue", name: "AcceptQueueFull", headline: "new connections refused, accept queue full", by_harm: &[(Harm::Delay, "new connections late, accept queue full"), (Harm::Outage, "new connections fail, accept queue full")] },
     Cause { check: "ListenQueue", name: "SynQueueFull", headline: "new connections refused, queue of handshakes full", by_harm: &[(Harm::Delay, "new connections late, queue of handshakes full"), (Harm::Outage, "new connections fail, queue of handshakes full")] },
+    Cause { check: "ListenQueue", name: "LoopbackOnly", headline: "packets refused, the program listens on another address only", by_harm: &[(Harm::Outage, "connections refused, the program listens on another address only")] },
+    Cause { check: "ListenQueue", name: "PortClosed", headline: "packets for ports on which nobody listens refused", by_harm: &[] },
     Cause { check: "SocketBuffer", name: "ReceiveBufferFull", headline: "datagrams dropped, a receive buffer is full", by_harm: &[(Harm::Loss, "datagrams lost, a receive buffer is full")] },
     Cause { check: "SocketBuffer", name: "SocketBacklogFull", headline: "packets dropped, their program held the socket too long", by_harm: &[(Harm::Loss, "packets lost, their program held the socket too long"), (Harm::Outage, "{outage}, their program holds the socket too long")] },
     Cause { check: "SocketBuffer", name: "PacketSocketFull", headline: "a packet socket is read too slowly", by_harm: &[(Harm::Loss, "packets lost, the packet socket that takes them is full")] },

@@ -39,26 +39,20 @@ pub fn refusals_for_several_reasons(harness: &Harness) -> Result<()> {
         // One function refuses what has no route and what has one that refuses.
         let unrouted = made.to_nowhere.0 + made.to_blackhole;
         refused("ip_error", unrouted, "Info", "No route");
-        refused(
-            "__udp4_lib_rcv",
-            made.to_closed_port.0,
-            "Info",
-            "No socket was open",
-        );
     } else {
         let blackhole = refused("ip_error", made.to_blackhole, "Info", "A route refuses");
         assert!(blackhole.to_string().contains("blackhole"), "{blackhole:#}");
         refused("IP_INNOROUTES", made.to_nowhere.0, "Info", "No route");
-        refused(
-            "NO_SOCKET",
-            made.to_closed_port.0,
-            "Info",
-            "No socket was open",
-        );
     }
-    let is_by_rule = |finding: &&Value| finding["cause"] == "RuleDropped";
-    let by_rule = outcome.all().iter().find(is_by_rule);
-    let by_rule = by_rule.unwrap_or_else(|| panic!("{:#}", outcome.result));
+    let by_cause = |cause: &str| {
+        let mut found = outcome.all().iter();
+        let found = found.find(|finding| finding["cause"] == cause);
+        found.unwrap_or_else(|| panic!("{:#}", outcome.result))
+    };
+    let closed = by_cause("PortClosed");
+    assert_eq!(closed["count"], made.to_closed_port.0, "{closed:#}");
+    assert_eq!(closed["decision"], true, "{closed:#}");
+    let by_rule = by_cause("RuleDropped");
     assert_eq!(by_rule["count"], made.against_policy.0, "{by_rule:#}");
     assert_eq!(by_rule["decision"], true, "{by_rule:#}");
     // Datagrams: no sample proves that a flow is dead.

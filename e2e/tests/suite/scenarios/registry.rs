@@ -121,6 +121,7 @@ macro_rules! for_each_scenario {
                 handshakes_that_cookies_answer: listen_queue, [], twin;
                 handshakes_that_nobody_completes_in_a_pod: listen_queue, [];
                 handshakes_that_nobody_completes_on_the_node: listen_queue, [];
+                program_on_another_address: listen_queue, [], twin;
                 sandbox_that_does_not_read: socket_buffer, [];
                 sandbox_that_reads: socket_buffer, [], twin;
                 sockets_that_are_held: socket_buffer, [Kernel(5, 17)];

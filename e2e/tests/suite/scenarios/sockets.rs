@@ -1,7 +1,9 @@
 //! Sockets and listeners that have no room for what arrives.
 
 use anyhow::Result;
-use netdiag_e2e::scenarios::{FullHandshakes, HeldSockets, Listens, PacketSandbox, PausedProgram};
+use netdiag_e2e::scenarios::{
+    FullHandshakes, HeldSockets, Listens, OtherAddress, PacketSandbox, PausedProgram,
+};
 use serde_json::Value;
 
 use super::control_frames::{follow_remedy, undo_remedy};
@@ -87,6 +89,35 @@ pub fn connections_that_wait_for_a_paused_program(harness: &Harness) -> Result<(
     assert_eq!(paused.connect()?, 0);
     undo_remedy(finding, stage.node());
     assert_eq!(paused.setting(SOMAXCONN)?, "3");
+    Ok(())
+}
+
+/// A program listens on loopback only, and nobody on another port: both refuse connections, as somebody decided.
+pub fn program_on_another_address(harness: &Harness) -> Result<()> {
+    let stage = harness.node("loopback")?;
+    let ports = OtherAddress::new(stage.node())?;
+    let (made, outcome) = stage.watch(4, |_| ports.connect())?;
+    assert_eq!(made.connected, [0, made.asked, 0], "{made:?}");
+    assert!(made.resets >= 2 * made.asked, "{made:?}");
+    assert_quiet(&outcome);
+    for (cause, named) in [
+        (
+            "LoopbackOnly",
+            &["netdiag-lab (pid", "127.0.0.1:5001", "[::1]:5001"][..],
+        ),
+        ("PortClosed", &["TCP port 5003"]),
+    ] {
+        let is_it = |one: &&Value| one["cause"] == cause && !one["subject"]["pod"].is_null();
+        let finding = outcome.all().iter().find(is_it);
+        let finding = finding.unwrap_or_else(|| panic!("{:#}", outcome.result));
+        assert_eq!(finding["decision"], true, "{finding:#}");
+        assert_eq!(finding["subject"]["pod"]["name"], "server", "{finding:#}");
+        let text = finding.to_string();
+        for named in named {
+            assert!(text.contains(named), "{named} is not in {finding:#}");
+        }
+        assert!(!text.contains("5002"), "{finding:#}");
+    }
     Ok(())
 }
 

@@ -1,14 +1,20 @@
 //! Connections that a listener refuses because one of its queues is full: that of connections which its program has not
-//! accepted yet, or that of handshakes which are not complete.
+//! accepted yet, or that of handshakes which are not complete. The kernel frees most of these packets as if it had read
+//! them, so that only counters tell.
 //!
-//! The kernel frees most of these packets as if it had read them, so that only counters tell.
+//! And packets for which no socket is there at all: nobody listens on the port, or a program does on another address.
 
 mod judge;
+mod ports;
 #[cfg(test)]
 mod tests;
 mod text;
 
-use self::{judge::Fault, text::Words};
+use self::{
+    judge::Fault,
+    ports::Refused,
+    text::{PortWords, Words},
+};
 use super::{
     Detector,
     kit::{Evidence, Need, explained_by, sockets},
@@ -44,6 +50,10 @@ impl Detector for ListenQueue {
         for fault in judge::faults(window, so_far) {
             outcome.extend(explained(window, &fault));
         }
+        let mut on_ports = Outcome::default();
+        for refused in ports::refused(window, so_far) {
+            on_ports.extend(refused_at(window, &refused));
+        }
         let unknown = judge::without_settings(window);
         let unknown = text::without_settings(&unknown);
         let unknown = unknown.map(|reason| Unchecked::in_part(&LISTEN_QUEUE, reason));
@@ -55,6 +65,7 @@ impl Detector for ListenQueue {
             "which listener refuses connections",
         );
         outcome.unchecked.extend(unread);
+        outcome.extend(on_ports);
         outcome
     }
 }
@@ -72,4 +83,18 @@ fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
     finding.details = words.listeners();
     finding.remedies = words.remedies();
     explained_by(finding, window, &fault.tally)
+}
+
+fn refused_at(window: &Window<'_>, refused: &Refused<'_>) -> Outcome {
+    let words = PortWords { window, refused };
+    let mut finding = Finding::new(
+        refused.kind.cause(),
+        refused.assessment.clone(),
+        Subject::of_namespace(refused.namespace),
+        words.text(),
+    );
+    finding.confidence = refused.confidence;
+    finding.evidence = words.proofs();
+    finding.remedies = words.remedies();
+    explained_by(finding, window, &refused.tally)
 }

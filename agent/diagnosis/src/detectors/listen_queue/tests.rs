@@ -1,3 +1,5 @@
+mod ports;
+
 use super::ListenQueue;
 use crate::{
     EvidenceWindow, Window,

@@ -1,5 +1,8 @@
 //! The words about listeners whose queues are full, and what to do.
 
+mod ports;
+
+pub(super) use self::ports::PortWords;
 use super::judge::{Fault, Kind, accepted_nobody, handshakes};
 use crate::{
     Window,
