@@ -1,5 +1,5 @@
 //! Writes the sockets of TCP, UDP and raw IP that can lose packets and that a process has open: listeners, those of UDP,
-//! and others that have dropped something.
+//! those that wait for an answer to their SYN, and others that have dropped something.
 
 #![expect(unsafe_code, reason = "reads kernel structures through pointers")]
 
@@ -26,6 +26,7 @@ const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 const TCP: u16 = 6;
 const UDP: u16 = 17;
+const SYN_SENT: u8 = 2;
 const LISTEN: u8 = 10;
 
 /// Called with each open file, and once more at the end with none.
@@ -62,7 +63,8 @@ extern "C" fn inet_sockets(context: *const Context) -> i32 {
         let state: u8 = field(sk, layout!(sock_state));
         let drops = drops_of(&INET_SOCKET_LAYOUT.files, sk);
         let is_listener = protocol == TCP && state == LISTEN;
-        if protocol != UDP && !is_listener && drops == 0 {
+        let is_opening = protocol == TCP && state == SYN_SENT;
+        if protocol != UDP && !is_listener && !is_opening && drops == 0 {
             return 0;
         }
         let mut record = record_of(sk, task);

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{NetnsId, Owner};
 use crate::packets::ip::{TCP, UDP};
 
-/// A socket that can lose packets: a TCP listener, one of UDP, or another one that has dropped something.
+/// A socket that can lose packets: a TCP listener, one that waits for an answer to its SYN, one of UDP, or another one
+/// that has dropped something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InetSocket {
     /// The namespace it is in.
@@ -68,6 +69,16 @@ impl InetSocket {
     pub fn dropped(&self) -> u64 {
         let before = self.before.map_or(0, |before| before.drops);
         u64::from(self.after.drops.wrapping_sub(before))
+    }
+
+    /// It is bound to that address, or to every address of its version.
+    pub fn has_address(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address) {
+            (IpAddr::V6(any), IpAddr::V4(_)) => any.is_unspecified() && !self.is_v6_only,
+            (bound, address) => {
+                bound == address || bound.is_unspecified() && bound.is_ipv4() == address.is_ipv4()
+            }
+        }
     }
 
     /// It takes datagrams of UDP.

@@ -276,7 +276,7 @@ fn takes(window: &Window<'_>, socket: &InetSocket, end: &End, link: Option<&Link
                 || vrf.is_some_and(|vrf| vrf.ifindex == bound)
         }
     };
-    is_of_device && has_address(socket, end.address)
+    is_of_device && socket.has_address(end.address)
 }
 
 /// The VRF that the device is, or is in.
@@ -286,19 +286,4 @@ fn vrf_of<'a>(window: &'a Window<'_>, link: &'a Link) -> Option<&'a Link> {
         return Some(link);
     }
     window.topology.master(link).filter(|master| is_vrf(master))
-}
-
-/// The socket is bound to that address, or to every address of its version.
-fn has_address(socket: &InetSocket, address: IpAddr) -> bool {
-    let bound = match socket.address {
-        IpAddr::V6(bound) => bound.to_ipv4_mapped().map_or(IpAddr::V6(bound), IpAddr::V4),
-        bound => bound,
-    };
-    match (bound, address) {
-        (IpAddr::V6(any), IpAddr::V4(_)) => any.is_unspecified() && !socket.is_v6_only,
-        (bound, address) if bound.is_ipv4() == address.is_ipv4() => {
-            bound.is_unspecified() || bound == address
-        }
-        _ => false,
-    }
 }

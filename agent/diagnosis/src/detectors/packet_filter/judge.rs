@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     rules::{self, Suspects, Way},
-    services,
+    senders, services,
 };
 use crate::{
     Window,
@@ -14,7 +14,7 @@ use crate::{
         kit::{Tally, harm, unclaimed},
         other_drop::is_refused_by_rule,
     },
-    evidence::{DropCount, Namespace, NetnsId, PacketFilter, PacketSample},
+    evidence::{DropCount, InetSocket, Namespace, NetnsId, PacketFilter, PacketSample},
     finding::{Assessment, Confidence, Culprit, Decision, Harm, Outcome, Severity},
     kernel::site,
     packets::ip::IpPacket,
@@ -33,6 +33,8 @@ pub(super) struct Refusal<'a> {
     pub(super) kind: Kind<'a>,
     pub(super) namespace: &'a Namespace,
     pub(super) tally: Tally,
+    /// The sockets of the programs that sent them.
+    pub(super) senders: Vec<&'a InetSocket>,
     pub(super) assessment: Assessment,
     pub(super) confidence: Confidence,
 }
@@ -93,6 +95,7 @@ fn of_namespace<'a>(
             kind: Kind::Service(services),
             namespace,
             tally,
+            senders: Vec::new(),
         }));
     }
     for way in [Way::In, Way::Out] {
@@ -182,6 +185,10 @@ fn by_rule<'a>(
         false => Confidence::Likely,
     };
     Some(Refusal {
+        senders: match way {
+            Way::Out => senders::of(window, namespace, &tally),
+            Way::In => Vec::new(),
+        },
         kind: Kind::Rule(way, suspects),
         namespace,
         tally,

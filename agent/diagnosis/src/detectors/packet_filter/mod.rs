@@ -2,6 +2,7 @@
 
 mod judge;
 mod rules;
+mod senders;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -59,8 +60,9 @@ fn explained(window: &Window<'_>, refusal: &Refusal<'_>) -> Outcome {
     finding
         .evidence
         .extend(proof::drops(window, &refusal.tally));
+    finding.details = words.senders();
     if !refusal.assessment.flows.is_empty() {
-        finding.details = say::flows(window, &refusal.tally).collect();
+        finding.details.extend(say::flows(window, &refusal.tally));
     }
     finding.remedies = words.remedies();
     Outcome::explained(

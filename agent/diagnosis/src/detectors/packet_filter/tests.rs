@@ -5,10 +5,13 @@ use crate::{
     detectors::Detector,
     evidence::{
         Address, DropCount, FilterBackend, FilterFamily, FilterHook, FilterRule, FilterVerdict,
-        OnDemand, PacketFilter as Rules, PacketSample, RefusedPort,
+        InetSocket, OnDemand, PacketFilter as Rules, PacketSample, RefusedPort,
     },
     finding::{Confidence, Culprit, Harm, Outcome, Place, Severity},
-    testing::{NODE, POD, drops_of, ipv4_drops, ipv4_sample, link, only, proofs, window},
+    testing::{
+        NODE, POD, complete, drops_of, ipv4_drops, ipv4_sample, link, listener, only, owner,
+        proofs, window,
+    },
 };
 
 fn refused(count: u64, function: &str) -> DropCount {
@@ -206,6 +209,38 @@ fn what_a_program_sends_is_told_from_what_came_in() {
     assert!(finding.text.what.contains("rule 9") && finding.text.what.contains("EPERM"));
     assert_eq!(finding.assessment.harm, Harm::Outage);
     assert!(finding.assessment.is_decision());
+    assert!(finding.text.headline.contains("packets of programs in"));
+}
+
+#[test]
+fn the_program_that_sent_refused_packets_is_named() {
+    let output = FilterRule {
+        hooks: vec![FilterHook::Output],
+        ..rule(9, 4)
+    };
+    let mut window = node(vec![refused(4, "nft_do_chain")], vec![output]);
+    let sent = sent_by(&mut window);
+    drops_of(&mut window).samples = vec![sent; 4];
+    let socket = |pid: u32, port: u16| InetSocket {
+        port,
+        is_listening: false,
+        address: [10, 0, 0, 1].into(),
+        ..listener(NODE, owner(pid, "curl"))
+    };
+    let elsewhere = InetSocket {
+        netns: POD,
+        ..socket(9, 40_000)
+    };
+    window.inet_sockets = complete(vec![socket(8, 40_001), elsewhere, socket(7, 40_000)]);
+    let outcome = judge(&window);
+    let finding = only(&outcome);
+    let headline = &finding.text.headline;
+    assert!(
+        headline.contains("4 packets of curl (pid 7) in"),
+        "{headline}"
+    );
+    let sender = ("Sender", "curl (pid 7), TCP port 40000".to_owned());
+    assert_eq!(finding.details[0], sender);
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::{
 
 /// As many rules are shown by a command of their own.
 const RULES_SHOWN: usize = 3;
+/// As many senders are shown one by one.
+const SENDERS_SHOWN: usize = 4;
 /// The sources of what was read.
 const NETLINK: &str = "nfnetlink";
 const SOCKET_OPTION: &str = "getsockopt(IPT_SO_GET_ENTRIES)";
@@ -48,7 +50,7 @@ impl Words<'_> {
             None => "A packet filter rule".to_owned(),
         };
         let which = match way {
-            Way::Out => format!("{packets} of programs {place}"),
+            Way::Out => format!("{packets} of {} {place}", self.programs()),
             Way::In => format!("{packets} {place}"),
         };
         let names: Vec<String> = suspects.rules.iter().map(|rule| name(rule)).collect();
@@ -92,6 +94,36 @@ impl Words<'_> {
             what: format!("{what}{errors}"),
             hurts,
         }
+    }
+
+    /// `curl (pid 7) and 1 more program`, `programs` where none is known.
+    fn programs(&self) -> String {
+        let mut processes: Vec<String> = Vec::new();
+        for socket in &self.refusal.senders {
+            let process = say::process(&socket.owner);
+            if !processes.contains(&process) {
+                processes.push(process);
+            }
+        }
+        match processes.split_first() {
+            Some((first, others)) => say::and_others(first, others.len(), "program"),
+            None => "programs".to_owned(),
+        }
+    }
+
+    /// A line for each socket from which refused packets came.
+    pub(super) fn senders(&self) -> Vec<(&'static str, String)> {
+        let shown = self.refusal.senders.iter().take(SENDERS_SHOWN);
+        shown
+            .map(|socket| {
+                let protocol = ip_protocols::name(socket.protocol);
+                let process = say::process_of_pod(&socket.owner);
+                (
+                    "Sender",
+                    format!("{process}, {protocol} port {}", socket.port),
+                )
+            })
+            .collect()
     }
 
     fn of_service(&self, found: &Services<'_>) -> Text {
