@@ -42,6 +42,7 @@ pub(crate) fn hang(args: &ListenArgs) -> Result<()> {
 pub(crate) fn connect(args: &ConnectArgs) -> Result<()> {
     let address = SocketAddr::new(args.address, args.port);
     let limit = Duration::from_millis(args.wait_ms);
+    println!("ready=1");
     let clients: Vec<_> = (0..args.count)
         .map(|_| thread::spawn(move || TcpStream::connect_timeout(&address, limit).ok()))
         .collect();

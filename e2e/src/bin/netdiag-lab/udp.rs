@@ -60,6 +60,7 @@ pub(crate) fn send(args: &SendArgs) -> Result<()> {
         .ports
         .iter()
         .flat_map(|port| args.size.iter().map(move |size| (*port, *size)));
+    println!("ready=1");
     let mut sent = 0;
     for (port, size) in bursts {
         let to = SocketAddr::new(args.address, port);

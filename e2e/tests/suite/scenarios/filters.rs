@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use netdiag_e2e::lab::Node;
-use netdiag_e2e::scenarios::FilterRules;
+use netdiag_e2e::scenarios::{FilterRules, OwnPackets};
 use serde_json::Value;
 
 use super::{Harness, assert_quiet};
@@ -82,6 +82,34 @@ pub fn service_with_an_endpoint_beside_a_rule(harness: &Harness) -> Result<()> {
     let finding = cause(&outcome, "RuleDropped");
     assert_eq!(finding["count"], sent, "{finding:#}");
     assert_eq!(finding["confidence"], "Certain", "{finding:#}");
+    Ok(())
+}
+
+/// Rules of the node and of a pod refuse what their own programs send: a decision, with the program.
+pub fn rules_that_refuse_programs_own_packets(harness: &Harness) -> Result<()> {
+    let stage = harness.node("own")?;
+    let own = OwnPackets::new(stage.node())?;
+    let (sending, outcome) = stage.watch(3, |_| own.send())?;
+    assert_quiet(&outcome);
+    for (pod, refused) in [Value::Null, Value::from("client")]
+        .into_iter()
+        .zip(sending.refused)
+    {
+        let is_it = |one: &&Value| {
+            one["cause"] == "OutputRuleDropped" && one["subject"]["pod"]["name"] == pod
+        };
+        let finding = outcome.all().iter().find(is_it);
+        let finding = finding.unwrap_or_else(|| panic!("{:#}", outcome.result));
+        assert_eq!(finding["decision"], true, "{finding:#}");
+        let count = finding["count"].as_u64().unwrap();
+        assert!(count >= refused, "{refused} {finding:#}");
+        let text = finding.to_string();
+        for named in ["netdiag-lab (pid", ":7780 UDP", ":7780 TCP"] {
+            assert!(text.contains(named), "{named} is not in {finding:#}");
+        }
+    }
+    let nowhere = outcome.all().iter().find(|one| one["cause"] == "NoDevice");
+    assert!(nowhere.is_none(), "{:#}", outcome.result);
     Ok(())
 }
 

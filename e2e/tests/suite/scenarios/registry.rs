@@ -56,6 +56,7 @@ macro_rules! for_each_scenario {
             }
             filters {
                 rules_of_legacy_tables_beside_nftables: packet_filter, [Module("iptable_filter")], twin;
+                rules_that_refuse_programs_own_packets: packet_filter, [], twin;
                 service_with_an_endpoint_beside_a_rule: packet_filter, [], twin;
                 service_without_endpoints_in_iptables_mode: packet_filter, [];
                 service_without_endpoints_in_nftables_mode: packet_filter, [];
