@@ -9,10 +9,19 @@ use crate::{
 /// The finding with the number of these drops and their times, each key as proof behind its own proofs, and their flows
 /// behind its own details; and its claims to these drops.
 pub(crate) fn explained_by(mut finding: Finding, window: &Window<'_>, tally: &Tally) -> Outcome {
+    finding.details.extend(say::flows(window, tally));
+    explained_but_flows(finding, window, tally)
+}
+
+/// The same without flows: those of the keys are not all of this finding.
+pub(crate) fn explained_but_flows(
+    mut finding: Finding,
+    window: &Window<'_>,
+    tally: &Tally,
+) -> Outcome {
     let verdict = finding.assessment.verdict();
     tally.measure(&mut finding);
     finding.evidence.extend(proof::drops(window, tally));
-    finding.details.extend(say::flows(window, tally));
     Outcome::explained(finding, tally.keys.iter().map(|key| (*key, verdict)))
 }
 

@@ -11,6 +11,6 @@ pub(crate) mod seen;
 pub(crate) mod sockets;
 mod tally;
 
-pub(crate) use explained::{explained_by, untold};
+pub(crate) use explained::{explained_but_flows, explained_by, untold};
 pub(crate) use needs::{Evidence, Need};
 pub(crate) use tally::{Tally, unclaimed};

@@ -17,7 +17,7 @@ use self::{
 };
 use super::{
     Detector,
-    kit::{Evidence, Need, explained_by, sockets},
+    kit::{Evidence, Need, explained_but_flows, explained_by, sockets},
 };
 use crate::{
     Window,
@@ -32,6 +32,9 @@ const NEEDS: &[Need] = &[
     ),
     Need::part(Evidence::Drops, "last segments of refused handshakes"),
 ];
+
+/// As many flows are shown one by one.
+const FLOWS_SHOWN: usize = 3;
 
 /// The `ListenQueue` check.
 pub(super) struct ListenQueue;
@@ -96,5 +99,7 @@ fn refused_at(window: &Window<'_>, refused: &Refused<'_>) -> Outcome {
     finding.confidence = refused.confidence;
     finding.evidence = words.proofs();
     finding.remedies = words.remedies();
-    explained_by(finding, window, &refused.tally)
+    let flows = refused.assessment.flows.iter().take(FLOWS_SHOWN);
+    finding.details = flows.map(|flow| ("Flow", flow.clone())).collect();
+    explained_but_flows(finding, window, &refused.tally)
 }

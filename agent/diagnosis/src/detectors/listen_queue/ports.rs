@@ -68,9 +68,10 @@ impl Kind {
 struct Group<'a> {
     closed: Tally,
     closed_ends: BTreeSet<End>,
+    closed_samples: Vec<&'a PacketSample>,
     elsewhere: Tally,
     elsewhere_ends: BTreeSet<End>,
-    elsewhere_flows: Vec<PacketSample>,
+    elsewhere_samples: Vec<&'a PacketSample>,
     sockets: Vec<&'a InetSocket>,
 }
 
@@ -133,16 +134,17 @@ impl<'a> Group<'a> {
         by_port: &BTreeMap<(NetnsId, u8, u16), Vec<&'a InetSocket>>,
     ) {
         let link = window.topology.link(namespace.id, key.ifindex);
-        let (mut closed, mut others) = (0, 0);
-        let mut elsewhere: Vec<&PacketSample> = Vec::new();
+        let (mut closed, mut elsewhere, mut others) = (0, 0, 0);
         for sample in window.samples_of(index) {
             match look(window, namespace, link, sample, by_port) {
                 Look::Closed(end) => {
                     closed += 1;
+                    self.closed_samples.push(sample);
                     self.closed_ends.insert(end);
                 }
                 Look::Elsewhere(end, sockets) => {
-                    elsewhere.push(sample);
+                    elsewhere += 1;
+                    self.elsewhere_samples.push(sample);
                     self.elsewhere_ends.insert(end);
                     for socket in sockets {
                         if self
@@ -157,42 +159,34 @@ impl<'a> Group<'a> {
                 Look::Other => others += 1,
             }
         }
-        let seen = elsewhere.len() as u64;
-        self.elsewhere_flows.extend(elsewhere.into_iter().cloned());
         let part = |taken: u64| DropCount {
             count: key.count.saturating_sub(taken).max(1),
             ..key.clone()
         };
-        match (closed, seen) {
+        match (closed, elsewhere) {
             (0, 0) => {}
             (0, _) => self.elsewhere.add(index, &part(others)),
             // Packets of both share the key: those for a socket elsewhere are counted as they were seen.
-            (_, 0) => self.closed.add(index, &part(others)),
-            (_, seen) => {
-                self.closed.add(index, &part(others + seen));
-                let times = (key.first_ms, key.last_ms);
-                self.elsewhere.merge(&Tally::of_counter(seen, times));
+            (_, elsewhere) => {
+                self.closed.add(index, &part(others + elsewhere));
+                if elsewhere > 0 {
+                    let times = (key.first_ms, key.last_ms);
+                    self.elsewhere.merge(&Tally::of_counter(elsewhere, times));
+                }
             }
         }
     }
 
     fn judged(self, window: &'a Window<'_>, namespace: &'a Namespace) -> Vec<Refused<'a>> {
-        let flows = harm::flows_of_samples(self.elsewhere_flows.iter());
         let elsewhere = Assessment {
             decision: Some(Decision::ClosedPort),
             ..Assessment::of(Harm::Outage)
                 .by(Culprit::Here)
                 .with_packets(self.elsewhere.count)
-                .with_flows(flows)
+                .with_flows(harm::flows_of_samples(self.elsewhere_samples.into_iter()))
         };
-        let closed = match harm::outage(window, &self.closed, Culprit::Unknown) {
-            Some(outage) => Assessment {
-                decision: Some(Decision::ClosedPort),
-                ..outage
-            },
-            None => Assessment::decided(Decision::ClosedPort, Harm::Unknown, self.closed.count)
-                .with_flows(harm::flows(window, &self.closed)),
-        };
+        let closed = Assessment::decided(Decision::ClosedPort, Harm::Unknown, self.closed.count)
+            .with_flows(harm::flows_of_samples(self.closed_samples.into_iter()));
         // A bound may have left out the socket that has the port.
         let of_closed = match window.inet_sockets.missing() {
             None => Confidence::Certain,
