@@ -206,8 +206,8 @@ checks! {
             Delay "new connections late, queue of handshakes full";
             Outage "new connections fail, queue of handshakes full";
         };
-        LOOPBACK_ONLY "LoopbackOnly" "packets refused, the program listens on another address only" {
-            Outage "connections refused, the program listens on another address only";
+        LOOPBACK_ONLY "LoopbackOnly" "packets refused, their program listens on another address only" {
+            Outage "connections fail, their program listens on another address only";
         };
         PORT_CLOSED "PortClosed" "packets for ports on which nobody listens refused";
     }

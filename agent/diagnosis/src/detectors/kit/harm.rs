@@ -51,7 +51,7 @@ pub(crate) fn dead_flows<'a>(samples: impl Iterator<Item = &'a PacketSample>) ->
     flows
 }
 
-/// How often each segment died. A FIN, a RST or a bare ACK proves nothing.
+/// The number of times that each segment died. A FIN, a RST or a bare ACK proves nothing.
 fn tries<'a>(samples: impl Iterator<Item = &'a PacketSample>) -> BTreeMap<(Flow, u32), usize> {
     let mut tries = BTreeMap::new();
     for sample in samples {
