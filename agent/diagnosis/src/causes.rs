@@ -234,6 +234,15 @@ checks! {
             Outage "connections fail, the reverse path filter refuses them";
         };
     }
+    NEIGHBOUR "Neighbour" {
+        finds "neighbours that do not answer (ARP, neighbour discovery), and a table of neighbours that is full";
+        NEIGHBOUR_TABLE_FULL "TableFull" "packets to new neighbours refused, neighbour table full" {
+            Outage "connections to new neighbours fail, neighbour table full";
+        };
+        UNANSWERED "Unanswered" "packets to a neighbour that does not answer" {
+            Outage "{outage}, a neighbour does not answer";
+        };
+    }
     OTHER_DROP "OtherDrop" {
         finds "every other drop by the kernel's own reason, with what it means and what to do";
         NOT_LOSS "NotLoss" "packets dropped that nobody misses";

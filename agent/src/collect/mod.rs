@@ -154,6 +154,7 @@ pub(crate) fn collect(
         tun_holders: seen.tun_holders,
         kernel_log: kernel_log.read(),
         softnet: seen.softnet,
+        neighbour_tables: seen.neighbour_tables,
         settings: sources::settings::of_kernel(),
         lost,
         ..EvidenceWindow::default()

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use netdiag_diagnosis::evidence::{
-    InetSocket, Link, LinkKind, Missing, Namespace, NamespaceSettings, NetnsId, Observed,
-    PacketSocket, PacketSocketReader, Softnet, TunHolder,
+    InetSocket, Link, LinkKind, Missing, Namespace, NamespaceSettings, NeighbourTables, NetnsId,
+    Observed, PacketSocket, PacketSocketReader, Softnet, TunHolder,
 };
 
 use super::drops::DropWatch;
@@ -12,7 +12,9 @@ use crate::{
     causes::causes,
     probes::drop::DropSnapshot,
     sources::{
-        InetReading, PacketDrops, Reading, SourceError, Sources, reading,
+        InetReading, PacketDrops, Reading, SourceError, Sources,
+        neighbour_tables::{self, Tables},
+        reading,
         softnet::{self, Backlogs},
     },
 };
@@ -37,6 +39,7 @@ struct Answers {
     inet_sockets: Observed<Vec<InetSocket>>,
     inet_reading: InetReading,
     tun_holders: Observed<Vec<TunHolder>>,
+    neighbour_tables: Result<Tables, neighbour_tables::Error>,
 }
 
 impl WindowEnd {
@@ -55,11 +58,12 @@ impl WindowEnd {
         let drops = watch.read();
         let found = found.map(|(sources, discovery)| {
             let reading = sources.read(&discovery);
-            (sources, discovery, reading)
+            let tables = sources.neighbour_tables();
+            (sources, discovery, reading, tables)
         });
         let backlogs = softnet::read();
         let drops_after = watch.read();
-        let asked = found.map(|(sources, discovery, mut reading)| {
+        let asked = found.map(|(sources, discovery, mut reading, neighbour_tables)| {
             sources.describe(&discovery, &mut reading);
             let earlier = first.map(|first| &first.packet_drops);
             let (packet_sockets, packet_socket_reader, packet_drops) =
@@ -74,6 +78,7 @@ impl WindowEnd {
                 packet_drops,
                 inet_sockets,
                 inet_reading,
+                neighbour_tables,
                 tun_holders: if has_held_devices(&reading) {
                     let links = reading.links.value().map_or(&[][..], Vec::as_slice);
                     sources.tun_holders(&discovery, links)
@@ -137,6 +142,8 @@ pub(super) struct BothEnds {
     pub tun_holders: Observed<Vec<TunHolder>>,
     /// The CPUs' backlogs.
     pub softnet: Observed<Softnet>,
+    /// The kernel's tables of neighbours.
+    pub neighbour_tables: Observed<NeighbourTables>,
 }
 
 impl BothEnds {
@@ -156,6 +163,10 @@ impl BothEnds {
                     inet_sockets: after.inet_sockets,
                     tun_holders: after.tun_holders,
                     softnet,
+                    neighbour_tables: neighbour_tables::between(
+                        before.neighbour_tables,
+                        after.neighbour_tables,
+                    ),
                 }
             }
             (Err(error), _) | (_, Err(error)) => {
@@ -169,6 +180,7 @@ impl BothEnds {
                     inet_sockets: unavailable(&reason),
                     tun_holders: unavailable(&reason),
                     softnet,
+                    neighbour_tables: unavailable(&reason),
                 }
             }
         }

@@ -7,8 +7,8 @@ use netdiag_diagnosis::{
 
 use super::{
     addresses, attributes, cgroups, counters, descriptors, devices, kernel_log, link_attributes,
-    multicast_groups, packet_sockets, pods, processes, protocol_handlers, pulse, route_netlink,
-    segment_routes, snmp, softnet, tun_holders,
+    multicast_groups, neighbour_tables, packet_sockets, pods, processes, protocol_handlers, pulse,
+    route_netlink, segment_routes, snmp, softnet, tun_holders,
 };
 use crate::privileges::Confinement;
 
@@ -45,6 +45,7 @@ pub fn netlink(bytes: &[u8]) {
             assert!(!name.chars().any(char::is_control), "{name:?}");
         }
         addresses::parse(body);
+        neighbour_tables::parse(body);
         segment_routes::parse(body);
         assert!(attributes::attributes(body).count() <= body.len());
     }

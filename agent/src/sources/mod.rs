@@ -33,6 +33,7 @@ pub(crate) mod link_changes;
 mod links;
 mod multicast_groups;
 mod namespaces;
+pub(crate) mod neighbour_tables;
 pub(crate) mod packet_filter;
 mod packet_sockets;
 mod pods;
@@ -203,6 +204,16 @@ impl Sources {
             namespaces: wanted.len(),
             links,
         }
+    }
+
+    /// Reads the kernel's tables of neighbours. Quick.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub(crate) fn neighbour_tables(
+        &self,
+    ) -> Result<neighbour_tables::Tables, neighbour_tables::Error> {
+        neighbour_tables::read(&self.route)
     }
 
     /// Reads what changes within a window: links with their counters, and protocol counters. Quick.

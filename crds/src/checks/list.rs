@@ -4,7 +4,7 @@ use super::Cause;
 use crate::harm::Harm;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 16] = [
+pub const CHECKS: [&str; 17] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
@@ -20,6 +20,7 @@ pub const CHECKS: [&str; 16] = [
     "ListenQueue",
     "SocketBuffer",
     "Routing",
+    "Neighbour",
     "OtherDrop",
 ];
 
@@ -28,7 +29,7 @@ pub const OTHER_DROP: &str = "OtherDrop";
 
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
-pub const CAUSES: [Cause; 48] = [
+pub const CAUSES: [Cause; 50] = [
     Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
     Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
     Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
@@ -74,6 +75,8 @@ pub const CAUSES: [Cause; 48] = [
     Cause { check: "SocketBuffer", name: "PacketSocketFull", headline: "a packet socket is read too slowly", by_harm: &[(Harm::Loss, "packets lost, the packet socket that takes them is full")] },
     Cause { check: "Routing", name: "ForwardingOff", headline: "packets not forwarded, forwarding is off", by_harm: &[(Harm::Loss, "packets lost, forwarding was off"), (Harm::Outage, "connections fail, forwarding is off")] },
     Cause { check: "Routing", name: "ReversePathFilter", headline: "packets refused by the reverse path filter", by_harm: &[(Harm::Outage, "connections fail, the reverse path filter refuses them")] },
+    Cause { check: "Neighbour", name: "TableFull", headline: "packets to new neighbours refused, neighbour table full", by_harm: &[(Harm::Outage, "connections to new neighbours fail, neighbour table full")] },
+    Cause { check: "Neighbour", name: "Unanswered", headline: "packets to a neighbour that does not answer", by_harm: &[(Harm::Outage, "{outage}, a neighbour does not answer")] },
     Cause { check: "OtherDrop", name: "NotLoss", headline: "packets dropped that nobody misses", by_harm: &[] },
     Cause { check: "OtherDrop", name: "NoDevice", headline: "packets dropped, device not known", by_harm: &[] },
     Cause { check: "OtherDrop", name: "Remainder", headline: "packets dropped for several small reasons", by_harm: &[] },

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::lab::{KernelSetting, Node, Pod};
+use super::router::Router;
+use crate::lab::{Container, KernelSetting, Node, Pod};
 use crate::netns::Namespace;
 use crate::process;
 
@@ -18,12 +19,21 @@ pub struct FullConnections<'a> {
     _size: KernelSetting,
 }
 
-/// A node that looks for many neighbours on `veth-client`, with room for a few.
-pub struct FullNeighbours<'a> {
+/// A node that looks for many neighbours on `veth-client`, over IPv4 and IPv6.
+pub struct ManyNeighbours<'a> {
     node: &'a Node,
     _pod: Pod,
-    _sizes: [KernelSetting; 3],
+    scanner: Container,
+    _sizes: Vec<KernelSetting>,
 }
+
+/// The first addresses of a scan: nobody has any of them.
+const IPV4: &str = "10.84";
+const IPV6: &str = "fd84::";
+/// The addresses of a scan, and the room for fewer and for more.
+const SCANNED: u64 = 100;
+const FEW: &str = "64";
+const MANY: &str = "1024";
 
 impl<'a> FullConnections<'a> {
     /// Starts the pod.
@@ -61,6 +71,11 @@ impl<'a> FullConnections<'a> {
 /// A statistic of /proc/net/stat/nf_conntrack, hexadecimal, of all CPUs.
 pub(super) fn tracking_statistic(namespace: &Namespace, name: &str) -> Result<u64> {
     let text = namespace.run("cat", &["/proc/net/stat/nf_conntrack"])?;
+    statistic(&text, name)
+}
+
+/// A column of such a table, the sum of all CPUs.
+fn statistic(text: &str, name: &str) -> Result<u64> {
     let mut lines = text.lines().map(str::split_whitespace);
     let names = lines.next().context("the table of statistics is empty")?;
     let place = names.into_iter().position(|one| one == name);
@@ -71,32 +86,74 @@ pub(super) fn tracking_statistic(namespace: &Namespace, name: &str) -> Result<u6
     })
 }
 
-impl<'a> FullNeighbours<'a> {
-    /// Starts the pod at the other end of the wire.
-    pub fn new(node: &'a Node) -> Result<Self> {
-        let pod = node.start_pod("client", "10.84.0.1/16", "veth-client")?;
+impl<'a> ManyNeighbours<'a> {
+    /// Tables with less room than a scan takes.
+    pub fn without_room(node: &'a Node) -> Result<Self> {
+        Self::new(node, FEW)
+    }
+
+    /// Tables with room.
+    pub fn with_room(node: &'a Node) -> Result<Self> {
+        Self::new(node, MANY)
+    }
+
+    fn new(node: &'a Node, limit: &str) -> Result<Self> {
+        let router = Router::new(node)?;
+        let pod = router.plug("client", "veth-client", 0, 1)?;
         let inside = node.namespace();
-        inside.ip("address add 10.84.0.254/16 dev veth-client")?;
-        let size = |name: &str, entries: &str| {
-            KernelSetting::set(&format!("net.ipv4.neigh.default.{name}"), entries)
-        };
-        let sizes = [
-            size("gc_thresh1", "1")?,
-            size("gc_thresh2", "2")?,
-            size("gc_thresh3", "4")?,
-        ];
+        inside.ip(&format!("address add {IPV4}.0.254/16 dev veth-client"))?;
+        inside.ip(&format!("address add {IPV6}254/64 dev veth-client nodad"))?;
+        let mut sizes = Vec::new();
+        for family in ["ipv4", "ipv6"] {
+            let limit = [
+                ("gc_thresh1", "1"),
+                ("gc_thresh2", "2"),
+                ("gc_thresh3", limit),
+            ];
+            for (name, entries) in limit {
+                let name = format!("net.{family}.neigh.default.{name}");
+                sizes.push(KernelSetting::set(&name, entries)?);
+            }
+        }
         Ok(Self {
             node,
             _pod: pod,
+            scanner: node.start_host_pod("scanner", "scan")?,
             _sizes: sizes,
         })
     }
 
-    /// A program on the node sends a datagram to each of many addresses that nobody has; returns how many.
-    pub fn send(&self) -> Result<u64> {
-        let container = self.node.start_host_pod("scanner", "scan")?;
-        let scanner = self.node.traffic(&container);
-        scanner.run(&format!("ask 10.84.1.1 5000 {ASKED} --spread"))?;
-        Ok(ASKED)
+    /// A program on the node sends a datagram to each address of a block of its own that nobody has, over both versions;
+    /// how many entries the tables of IPv4 and IPv6 refused meanwhile.
+    pub fn scan(&self, block: u8) -> Result<[u64; 2]> {
+        // What earlier scans left takes no room.
+        let flush = "neigh flush dev veth-client";
+        self.node.namespace().ip(flush)?;
+        self.node.namespace().ip(&format!("-6 {flush}"))?;
+        let before = refused()?;
+        for first in [format!("{IPV4}.{block}.1"), format!("{IPV6}{block}:1")] {
+            let scanner = self.node.traffic(&self.scanner);
+            scanner.run(&format!("ask {first} 5000 {SCANNED} --spread"))?;
+        }
+        let after = refused()?;
+        Ok([after[0] - before[0], after[1] - before[1]])
     }
+
+    /// The limits of both tables.
+    pub fn limits(&self) -> Result<[String; 2]> {
+        let read = |family: &str| {
+            let file = format!("/proc/sys/net/{family}/neigh/default/gc_thresh3");
+            process::run(Command::new("cat").arg(file))
+        };
+        Ok([read("ipv4")?, read("ipv6")?])
+    }
+}
+
+/// The entries that found the tables of IPv4 and IPv6 full, of all namespaces: only the kernel's first one has these files.
+fn refused() -> Result<[u64; 2]> {
+    let of = |table: &str| {
+        let file = format!("/proc/net/stat/{table}");
+        statistic(&process::run(Command::new("cat").arg(file))?, "table_fulls")
+    };
+    Ok([of("arp_cache")?, of("ndisc_cache")?])
 }

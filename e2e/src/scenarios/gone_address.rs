@@ -5,7 +5,7 @@ use std::thread;
 use anyhow::{Result, anyhow};
 
 use super::router::{Router, v4, v6};
-use crate::lab::{Container, Node, Pod};
+use crate::lab::{Container, Node, Pod, Traffic};
 use crate::netns::Namespace;
 
 const POLLS: u32 = 25;
@@ -36,19 +36,33 @@ pub struct Polled {
     pub unreachable: u64,
 }
 
+/// Lets a device give its neighbours up soon.
+pub(super) fn hurry(namespace: &Namespace, device: &str) -> Result<()> {
+    for family in ["ipv4", "ipv6"] {
+        let name = format!("net.{family}.neigh.{device}.retrans_time_ms");
+        namespace.sysctl(&name, RETRANSMISSION)?;
+    }
+    Ok(())
+}
+
+impl Polled {
+    /// Polls an address; `place` names the program's.
+    pub(super) fn by(traffic: &Traffic<'_>, place: &str, address: &str) -> Result<Self> {
+        let facts = traffic.run(&format!("poll {address} 5000 {POLLS} --gap-ms {GAP}"))?;
+        Ok(Self {
+            who: format!("{place} {address}"),
+            answered: facts.get("answered")?,
+            unreachable: facts.get("unreachable")?,
+        })
+    }
+}
+
 impl<'a> GoneAddress<'a> {
     /// Starts the pods.
     pub fn new(node: &'a Node) -> Result<Self> {
         let router = Router::new(node)?;
         let client = router.pod("client", 0)?;
         let other = router.pod("other", 1)?;
-        let hurry = |namespace: &Namespace, device: &str| -> Result<()> {
-            for family in ["ipv4", "ipv6"] {
-                let name = format!("net.{family}.neigh.{device}.retrans_time_ms");
-                namespace.sysctl(&name, RETRANSMISSION)?;
-            }
-            Ok(())
-        };
         hurry(client.namespace(), "eth0")?;
         hurry(node.namespace(), "veth-client")?;
         hurry(node.namespace(), "veth-other")?;
@@ -72,15 +86,10 @@ impl<'a> GoneAddress<'a> {
             {
                 for address in [v4(network, number), v6(network, number)] {
                     polls.push(scope.spawn(move || -> Result<Polled> {
-                        let traffic = if is_pod { pod() } else { node() };
-                        let poll = format!("poll {address} 5000 {POLLS} --gap-ms {GAP}");
-                        let facts = traffic.run(&poll)?;
-                        let place = if is_pod { "pod" } else { "node" };
-                        Ok(Polled {
-                            who: format!("{place} {address}"),
-                            answered: facts.get("answered")?,
-                            unreachable: facts.get("unreachable")?,
-                        })
+                        match is_pod {
+                            true => Polled::by(&pod(), "pod", &address),
+                            false => Polled::by(&node(), "node", &address),
+                        }
                     }));
                 }
             }

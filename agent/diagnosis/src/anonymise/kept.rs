@@ -4,13 +4,24 @@
 
 use crate::evidence::{
     BondSlave, BridgePort, BridgeSettings, CpuBacklog, GroCount, Ipv4Settings, Ipv6Settings,
-    LinkStats, Lost, Membership, Peer, Softnet, SoftnetCounters, VlanSettings,
+    LinkStats, Lost, Membership, NeighbourTable, NeighbourTables, Peer, Softnet, SoftnetCounters,
+    VlanSettings,
 };
 
 const _: fn(Lost) = |Lost {
                          counts: _,
                          samples: _,
                      }| {};
+const _: fn(NeighbourTables) = |NeighbourTables {
+                                    ipv4: _,
+                                    ipv6: _,
+                                    limits_in: _,
+                                }| {};
+const _: fn(NeighbourTable) = |NeighbourTable {
+                                   entries: _,
+                                   gc_thresh3: _,
+                                   table_fulls: _,
+                               }| {};
 const _: fn(Peer) = |Peer {
                          ifindex: _,
                          netns: _,

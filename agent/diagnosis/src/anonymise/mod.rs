@@ -23,9 +23,9 @@ use crate::{
     evidence::{
         Address, BondSettings, DropCount, Drops, EvidenceWindow, ExplainedRetransmissions,
         FrameCopies, FrameCopy, GroReceive, InetSocket, KernelLogLine, KernelSettings, Link,
-        LinkKind, MacvlanSettings, Namespace, NamespaceSettings, NodeFacts, Observed, OnDemand,
-        Owner, PacketSocket, Pod, ProtocolHandler, Retransmissions, SocketQueues, Softnet,
-        TrackedConnections, TunHolder,
+        LinkKind, MacvlanSettings, Namespace, NamespaceSettings, NeighbourTables, NodeFacts,
+        Observed, OnDemand, Owner, PacketSocket, Pod, ProtocolHandler, Retransmissions,
+        SocketQueues, Softnet, TrackedConnections, TunHolder,
     },
     kernel::{Function, Reason},
 };
@@ -97,6 +97,7 @@ impl Anonymiser {
             tun_holders,
             kernel_log,
             softnet,
+            neighbour_tables,
             settings:
                 KernelSettings {
                     conntrack_max: _,
@@ -124,6 +125,7 @@ impl Anonymiser {
         self.observed(kernel_log, Self::log);
         self.observed(drops, Self::drops);
         self.observed(softnet, |_, _: &mut Softnet| {});
+        self.observed(neighbour_tables, |_, _: &mut NeighbourTables| {});
         self.on_demand(frame_copies, Self::frame_copies);
         self.on_demand(gro, Self::gro);
         self.on_demand(retransmissions, Self::retransmissions);

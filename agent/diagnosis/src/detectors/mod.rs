@@ -12,6 +12,7 @@ mod fragment_reassembly;
 mod kit;
 mod link_mtu;
 mod listen_queue;
+mod neighbour;
 mod other_drop;
 mod packet_filter;
 mod promiscuity;
@@ -43,5 +44,6 @@ pub static ALL: &[&dyn Detector] = &[
     &listen_queue::ListenQueue,
     &socket_buffer::SocketBuffer,
     &routing::Routing,
+    &neighbour::Neighbour,
     &other_drop::OtherDrop,
 ];

@@ -13,6 +13,7 @@ mod link_kind;
 mod links;
 mod missing;
 mod namespaces;
+mod neighbours;
 mod observed;
 mod on_demand;
 mod packet_filter;
@@ -37,6 +38,7 @@ pub use namespaces::{
     Address, Membership, MembershipKind, Namespace, NetnsId, Owner, PacketSocket,
     PacketSocketReader, Pod, ProtocolHandler, TunHolder,
 };
+pub use neighbours::{LimitsIn, NeighbourTable, NeighbourTables};
 pub use observed::Observed;
 pub use on_demand::OnDemand;
 pub use packet_filter::{
@@ -82,6 +84,9 @@ pub struct EvidenceWindow {
     /// The CPUs' backlogs. Recordings of older releases have none.
     #[serde(default)]
     pub softnet: Observed<Softnet>,
+    /// The kernel's tables of neighbours. Recordings of older releases have none.
+    #[serde(default)]
+    pub neighbour_tables: Observed<NeighbourTables>,
     /// The kernel's settings. Recordings of older releases have none.
     #[serde(default, skip_serializing_if = "KernelSettings::is_empty")]
     pub settings: KernelSettings,

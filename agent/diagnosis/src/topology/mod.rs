@@ -114,7 +114,7 @@ impl Link {
     }
 
     /// The device that this one lies on; the other end of a veth is none.
-    fn lower_id(&self) -> Option<LinkId> {
+    pub(crate) fn lower_id(&self) -> Option<LinkId> {
         let lower = self.peer.as_ref().filter(|_| !self.is_veth())?;
         Some((lower.netns.unwrap_or(UNNAMED), lower.ifindex))
     }

@@ -1,9 +1,7 @@
 //! Drops that the table of `OtherDrop` explains, full queues and tables, and drops that no event tells of.
 
 use anyhow::Result;
-use netdiag_e2e::scenarios::{
-    FullBacklog, FullNeighbours, HealthyPods, HungProgram, Refusals, SharedPackets,
-};
+use netdiag_e2e::scenarios::{FullBacklog, HealthyPods, HungProgram, Refusals, SharedPackets};
 use serde_json::Value;
 
 use super::Harness;
@@ -89,32 +87,6 @@ pub fn program_that_neither_reads_nor_accepts(harness: &Harness) -> Result<()> {
     assert_eq!(finding["severity"], "Warning");
     assert_eq!(finding["subject"]["pod"]["name"], "server");
     assert_alarming(&outcome, 2);
-    Ok(())
-}
-
-/// Datagrams to so many addresses that nobody has, with room for a few.
-pub fn full_table_of_neighbours(harness: &Harness) -> Result<()> {
-    let stage = harness.node("neighbours")?;
-    let full = FullNeighbours::new(stage.node())?;
-    let (sent, outcome) = stage.watch(3, |_| full.send())?;
-    let cause = if outcome.has_no_reasons() {
-        "ip_finish_output2"
-    } else {
-        "NEIGH_CREATEFAIL"
-    };
-    let finding = outcome.finding("OtherDrop", cause, "veth-client");
-    // The kernel's ICMP errors to itself need neighbours as well.
-    let alarming = outcome.alarming();
-    assert!(
-        alarming.iter().all(|one| one["cause"] == cause),
-        "{alarming:#?}"
-    );
-    let count = finding["count"].as_u64().unwrap();
-    assert!((sent / 2..=sent).contains(&count), "{finding:#}");
-    assert_eq!(finding["severity"], "Critical");
-    let text = finding.to_string();
-    assert!(text.contains("neighbour table had no room"), "{finding:#}");
-    outcome.assert_balanced();
     Ok(())
 }
 

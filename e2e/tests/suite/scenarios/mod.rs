@@ -14,6 +14,7 @@ mod faults;
 mod filters;
 mod fragments;
 mod look_alikes;
+mod neighbours;
 mod nics;
 mod promiscuity;
 mod registry;

@@ -43,7 +43,6 @@ macro_rules! for_each_scenario {
             }
             drops {
                 full_backlog_of_a_cpu: receive_overrun, [Setting];
-                full_table_of_neighbours: other_drop, [Setting];
                 loss_in_a_queueing_discipline: other_drop, [Module("sch_netem")];
                 packets_that_their_sender_still_holds: other_drop, [Module("pktgen")];
                 program_that_neither_reads_nor_accepts: other_drop, [];
@@ -84,6 +83,12 @@ macro_rules! for_each_scenario {
                 programs_that_poll_addresses_that_are_gone: other_drop, [], twin;
                 scans_of_closed_ports: other_drop, [], twin;
                 traceroute_through_the_node_and_a_pod: other_drop, [], twin;
+            }
+            neighbours {
+                full_tables: neighbour, [Setting];
+                gateway_that_does_not_answer: neighbour, [];
+                macvlan_pod_of_the_node: neighbour, [Module("macvlan")], twin;
+                tables_with_room: neighbour, [Setting], twin;
             }
             nics {
                 control_frames_that_the_nic_filters_are_not_seen: unhandled_protocol, [Segment], twin;

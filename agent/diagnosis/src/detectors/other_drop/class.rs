@@ -27,10 +27,6 @@ pub(super) enum Class {
     Delay,
     /// Nothing gets through the device: an outage for the single receiver that the samples show.
     Unreachable(Culprit),
-    /// A neighbour does not answer.
-    Neighbour,
-    /// Too many packets waited for a neighbour: a symptom where it never answers.
-    NeighbourQueue,
 }
 
 /// The place of a change that would end it.
@@ -71,11 +67,9 @@ impl Class {
             Self::Decision(_) => 1,
             Self::Unknown => 2,
             Self::Flow(_) | Self::NoWay(_) | Self::NotForwarded => 3,
-            Self::NeighbourQueue => 4,
-            Self::Neighbour => 5,
-            Self::Delay => 6,
-            Self::Loss(..) => 7,
-            Self::Unreachable(_) => 8,
+            Self::Delay => 4,
+            Self::Loss(..) => 5,
+            Self::Unreachable(_) => 6,
         }
     }
 }

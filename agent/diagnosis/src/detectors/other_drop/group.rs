@@ -1,6 +1,6 @@
 //! Drops with one cause on one device.
 
-use super::{class::Class, table::Row};
+use super::table::Row;
 use crate::{
     detectors::kit::Tally,
     evidence::{DropCount, Link, Namespace, NetnsId},
@@ -72,9 +72,5 @@ impl Group<'_> {
 
     pub(super) fn place(&self) -> (NetnsId, Option<u32>) {
         (self.namespace.id, self.link.map(|link| link.ifindex))
-    }
-
-    pub(super) fn is_of(&self, class: Class) -> bool {
-        self.drops.row.is_some_and(|row| row.class == class)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     Window,
     detectors::kit::{
         Tally, harm,
-        seen::{Around, is_for_group, is_within},
+        seen::{Around, is_for_group},
     },
     evidence::{LinkKind, Namespace, PacketSample},
     finding::{Assessment, Culprit, Harm, Severity},
@@ -31,20 +31,10 @@ const TRIES: u64 = 3;
 const LASTING_MS: u64 = 10_000;
 /// As many flows as a finding names.
 const FLOWS: usize = 4;
-/// UDP ports of VXLAN (Linux's own as well) and GENEVE, and the protocols of other tunnels: IPIP, IPv6 in IPv4, GRE,
-/// ESP.
+/// UDP ports of VXLAN (Linux's own as well) and GENEVE.
 const TUNNEL_PORTS: [u16; 3] = [4789, 8472, 6081];
-const TUNNEL_PROTOCOLS: [u8; 4] = [4, 41, 47, 50];
 /// The headers of UDP and VXLAN, behind which the inner frame begins.
 const VXLAN_HEADERS: usize = 16;
-
-/// Neighbours that do not answer.
-pub(super) struct Silent {
-    /// The destinations of the packets.
-    pub(super) addresses: Vec<IpAddr>,
-    /// No destination is in a prefix of the device: a router on the way does not answer.
-    pub(super) is_next_hop: bool,
-}
 
 impl Group<'_> {
     /// The judgement on these drops.
@@ -110,13 +100,6 @@ impl Group<'_> {
                 is_towards_nobody: carried == Carried::Sent && self.device_is_gone(window),
                 ..harm::loss(window, tally, culprit, self.carried(window, carried))
             },
-            Class::NeighbourQueue => {
-                let sent = self.carried(window, Carried::Sent);
-                Assessment {
-                    is_towards_nobody: self.device_is_gone(window),
-                    ..harm::loss(window, tally, Culprit::Unknown, sent)
-                }
-            }
             Class::Delay => outage(Culprit::Here).unwrap_or_else(|| {
                 Assessment::of(Harm::Delay)
                     .by(Culprit::Here)
@@ -125,7 +108,6 @@ impl Group<'_> {
                     .with_flows(harm::flows(window, tally))
             }),
             Class::Unreachable(culprit) => self.unreachable(window, culprit),
-            Class::Neighbour => self.neighbour(window),
         }
     }
 
@@ -232,52 +214,6 @@ impl Group<'_> {
         }
     }
 
-    /// A neighbour that never answers, by whose it is: the next hop to somewhere else, an address here, the other end
-    /// of a tunnel, or an address in a prefix of this very device that nobody has.
-    fn neighbour(&self, window: &Window<'_>) -> Assessment {
-        let tally = &self.drops.tally;
-        let outage = Assessment::of(Harm::Outage)
-            .by(Culprit::Elsewhere)
-            .with_packets(tally.count);
-        let wanted = tally.samples(window).filter(|sample| {
-            IpPacket::of_sample(sample).is_some_and(|packet| !self.is_to_nobody(window, &packet))
-        });
-        if let Some(flows) = flows_of(wanted.cloned()) {
-            return outage.with_flows(flows);
-        }
-        let flows = harm::flows(window, tally);
-        if flows.is_empty() {
-            return unknown(window, tally).by(Culprit::Elsewhere);
-        }
-        Assessment {
-            is_towards_nobody: true,
-            ..outage.with_flows(flows)
-        }
-    }
-
-    /// The addresses that do not answer, or to which the next hop does not; those that somebody may miss first.
-    pub(super) fn silent(&self, window: &Window<'_>) -> Option<Silent> {
-        if self.class() != Class::Neighbour {
-            return None;
-        }
-        let packets = self.drops.tally.samples(window);
-        let mut packets: Vec<IpPacket<'_>> = packets.filter_map(IpPacket::of_sample).collect();
-        packets.sort_by_key(|packet| self.is_to_nobody(window, packet));
-        let first = packets.first()?.destination;
-        let is_next_hop = !self.is_in_prefix(first);
-        let mut addresses: Vec<IpAddr> = Vec::new();
-        for packet in packets {
-            let address = packet.destination;
-            if self.is_in_prefix(address) != is_next_hop && !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
-        Some(Silent {
-            addresses,
-            is_next_hop,
-        })
-    }
-
     /// The namespaces that had the destinations and ended within the window, where each packet that was seen was for
     /// one: an address that goes away takes its route with it. `None` where some packet was for anybody else.
     pub(super) fn ended<'a>(&self, window: &'a Window<'_>) -> Option<Vec<&'a Namespace>> {
@@ -303,27 +239,6 @@ impl Group<'_> {
             }
         }
         (!ended.is_empty()).then_some(ended)
-    }
-
-    /// The device itself has the address's prefix: no router lies between.
-    fn is_in_prefix(&self, address: IpAddr) -> bool {
-        let mut prefixes = self.around().prefixes();
-        prefixes.any(|(own, prefix)| is_within(address, own, prefix))
-    }
-
-    /// The destination is in a prefix of this very device, and nobody here has it, or its holder ended within the
-    /// window: links are read at its end.
-    fn is_to_nobody(&self, window: &Window<'_>, packet: &IpPacket<'_>) -> bool {
-        let destination: IpAddr = packet.destination;
-        let port = packet.transport().map(|ports| ports.destination_port);
-        let is_tunnel = TUNNEL_PROTOCOLS.contains(&packet.protocol)
-            || (packet.protocol == UDP && port.is_some_and(|port| TUNNEL_PORTS.contains(&port)));
-        let mut holders = window.holders_of(destination).iter();
-        let is_held = holders.any(|(namespace, ifindex)| {
-            let link = window.topology.link(namespace.id, *ifindex);
-            window.links.value().is_none() || link.is_some_and(|link| !window.has_ended(link))
-        });
-        self.is_in_prefix(destination) && !is_tunnel && !is_held
     }
 }
 

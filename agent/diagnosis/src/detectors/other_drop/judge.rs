@@ -9,8 +9,7 @@ use std::{
 use super::{
     class::Class,
     group::{Drops, Group},
-    harm::{self, Silent},
-    rows,
+    harm, rows,
     table::{Row, Surroundings},
 };
 use crate::{
@@ -36,8 +35,6 @@ const NOT_LOSS_PER_MINUTE: u64 = 6_000;
 pub(super) struct Judged<'a> {
     pub(super) group: Group<'a>,
     pub(super) assessment: Assessment,
-    /// The neighbours that do not answer, where that is the cause.
-    pub(super) silent: Option<Silent>,
     /// The namespaces whose end is the cause: the packets were for their addresses.
     pub(super) ended: Vec<&'a Namespace>,
 }
@@ -203,12 +200,10 @@ pub(super) fn leftovers<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Leftove
         let unexcluded = unexcluded(window, index, key);
         drops.at_least = drops.at_least.max(unexcluded);
     }
-    let groups = with_symptoms_folded(groups.into_values().collect());
-    let judged = groups.into_iter().map(|group| {
+    let judged = groups.into_values().map(|group| {
         let assessment = group.assess(window);
         let ended = group.ended(window).filter(|_| assessment.is_towards_nobody);
         Judged {
-            silent: group.silent(window),
             ended: ended.unwrap_or_default(),
             assessment,
             group,
@@ -235,23 +230,6 @@ fn unexcluded(window: &Window<'_>, index: usize, key: &DropCount) -> Severity {
     } else {
         Severity::Info
     }
-}
-
-/// A queue of packets for a neighbour overflows because the neighbour does not answer: one fault, one finding.
-fn with_symptoms_folded(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
-    let (queues, mut others): (Vec<_>, Vec<_>) = groups
-        .into_iter()
-        .partition(|group| group.is_of(Class::NeighbourQueue));
-    for queue in queues {
-        let silent = others
-            .iter_mut()
-            .find(|group| group.is_of(Class::Neighbour) && group.place() == queue.place());
-        match silent {
-            Some(silent) => silent.drops.tally.merge(&queue.drops.tally),
-            None => others.push(queue),
-        }
-    }
-    others
 }
 
 impl<'a> Leftovers<'a> {

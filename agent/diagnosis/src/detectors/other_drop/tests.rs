@@ -347,7 +347,7 @@ fn recorded_queues_that_overflow_are_judged_and_their_counter_balances() {
                 85
             ),
             // 184 that waited until the neighbour had failed, and 1916 that found its queue full.
-            ("OtherDrop/NEIGH_FAILED/sender/a0", Severity::Info, 2_100),
+            ("Neighbour/Unanswered/sender/a0", Severity::Info, 2_100),
             // UDP: no sample proves that a flow is dead.
             ("Routing/ReversePathFilter/receiver/b0", Severity::Info, 28),
         ]

@@ -4,10 +4,8 @@ mod hurts;
 mod remedies;
 
 pub(super) use self::remedies::{ended_remedy, remedies};
-use std::net::IpAddr;
 
 use super::{
-    harm::Silent,
     judge::{Judged, cause_of},
     table::PACKETS,
 };
@@ -29,7 +27,6 @@ pub(super) fn group(window: &Window<'_>, judged: &Judged<'_>, subject: &Subject)
     let Judged {
         group,
         assessment,
-        silent,
         ended,
     } = judged;
     let count = group.drops.tally.count;
@@ -58,10 +55,9 @@ pub(super) fn group(window: &Window<'_>, judged: &Judged<'_>, subject: &Subject)
     };
     let symptom = row.symptom.replace(PACKETS_WERE, &were(count));
     let symptom = symptom.replace(PACKETS, &say::count(count, "packet"));
-    let headline = match silent {
-        Some(silent) => no_answer(silent, count, &place),
-        None if symptom.contains(PLACE) => symptom.replace(PLACE, &place),
-        None => format!("{symptom} {place}"),
+    let headline = match symptom.contains(PLACE) {
+        true => symptom.replace(PLACE, &place),
+        false => format!("{symptom} {place}"),
     };
     Text {
         headline,
@@ -86,20 +82,6 @@ pub(super) fn symptom(judged: &Judged<'_>) -> String {
         .replace(PACKETS_WERE, "packets were")
         .replace(PACKETS, "packets")
         .replace(&format!(" {PLACE}"), "")
-}
-
-/// `10.0.0.9 does not answer: 5 packets were dropped on eth0`.
-fn no_answer(silent: &Silent, count: u64, place: &str) -> String {
-    let addresses: Vec<String> = silent.addresses.iter().map(IpAddr::to_string).collect();
-    let names: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let (names, dropped) = (say::list(&names), were(count));
-    match (silent.is_next_hop, addresses.len()) {
-        (true, _) => {
-            format!("The next hop to {names} does not answer: {dropped} dropped {place}")
-        }
-        (false, 1) => format!("{names} does not answer: {dropped} dropped {place}"),
-        (false, _) => format!("{names} do not answer: {dropped} dropped {place}"),
-    }
 }
 
 /// `pod shop/cart-0 ended: no way led to it for 12 packets on cni0`.

@@ -45,9 +45,11 @@ sites! {
     IP_FRAGMENT = Site::new(Ip, &["ip_fragment"]).ending(Ends::Wanted);
 
     /// A packet for whose neighbour no entry could be made: __neigh_create fails when the table is full.
-    /// (ip6_finish_output2 frees multicasts without hops left as well.)
     IP_FINISH_OUTPUT2 = Site::new(Ip, &["ip_finish_output2"])
         .ending_on(Kernels::WithoutReasons, Ends::Wanted);
+
+    /// The same of IPv6, which frees multicasts without hops left here as well.
+    IP6_FINISH_OUTPUT2 = Site::new(Ip, &["ip6_finish_output2"]).ending(Ends::Either);
 
     /// Packets that wait for a neighbour: it does not answer, or too many wait.
     NEIGH_EVENT_SEND = Site::new(Ip, &["__neigh_event_send"]).ending(Ends::Wanted);

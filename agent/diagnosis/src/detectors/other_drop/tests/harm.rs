@@ -214,61 +214,6 @@ fn a_queueing_disciplines_loss_is_judged_by_what_the_device_sent() {
 }
 
 #[test]
-fn a_poller_of_an_address_that_is_gone_is_info_and_a_silent_gateway_is_not() {
-    let towards = |destination, port| {
-        dropped(
-            "NEIGH_FAILED",
-            "arp_error_report",
-            vec![datagram(destination, port)],
-        )
-    };
-    let gone = assessed(&towards([10, 0, 0, 9], 5000));
-    assert_eq!((gone.harm, gone.is_towards_nobody), (Harm::Outage, true));
-    assert_eq!(gone.severity(), Severity::Info);
-
-    let warning = (Harm::Outage, Culprit::Elsewhere, Severity::Warning);
-    let gateway = towards([203, 0, 113, 9], 5000);
-    assert_eq!(told(&gateway), warning);
-    assert_eq!(
-        only(&diagnose(&gateway)).text.headline,
-        "The next hop to 203.0.113.9 does not answer: 9 packets were dropped on eth0"
-    );
-    let tunnel = towards([10, 0, 0, 9], 8472);
-    assert_eq!(told(&tunnel), warning);
-    let mut held = towards([10, 0, 0, 9], 5000);
-    held.namespaces[1].addresses = vec![Address {
-        ifindex: 2,
-        address: [10, 0, 0, 9].into(),
-        prefix: 24,
-    }];
-    assert_eq!(told(&held), warning);
-    // Its holder ended within the window.
-    let links = links_of(&mut held);
-    let of_holder = |link: &crate::evidence::Link| (link.netns, link.ifindex) == (POD, 2);
-    let at = links.iter().position(of_holder).expect("the pod's device");
-    let ended = links.remove(at);
-    held.ended_links.push(ended);
-    assert!(assessed(&held).is_towards_nobody);
-    let unseen = dropped("NEIGH_FAILED", "arp_error_report", Vec::new());
-    assert_eq!(told(&unseen).0, Harm::Unknown);
-}
-
-#[test]
-fn a_queue_for_a_silent_neighbour_is_its_symptom() {
-    let mut window = dropped(
-        "NEIGH_FAILED",
-        "arp_error_report",
-        vec![datagram([203, 0, 113, 9], 5000)],
-    );
-    let queue = drops(Some(NODE), "NEIGH_QUEUEFULL", "__neigh_event_send", 90);
-    drops_of(&mut window).counts.push(queue);
-    let outcome = diagnose(&window);
-    let finding = only(&outcome);
-    assert_eq!((finding.cause.name(), finding.count), ("NEIGH_FAILED", 99));
-    assert_eq!(outcome.claims.len(), 2);
-}
-
-#[test]
 fn without_reasons_what_is_left_is_one_line() {
     let keys = ["ip_rcv_core", "ip6_rcv_core", "foo_rcv"];
     let mut window = window(Vec::new());
