@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use netdiag_crds::{
     NodeNetReport,
-    report::{Finding, RunResult},
+    report::{Finding, RunResult, Unchecked},
     severity::Severity,
 };
 
@@ -169,14 +169,16 @@ fn not_checked(result: &RunResult, style: Style) -> Option<String> {
         .filter(|entry| !entry.partly)
         .map(|entry| entry.check.as_str())
         .collect();
+    let shared = shared_reasons(&result.unchecked, style);
     let mut by_reason: BTreeMap<(bool, bool, &str), BTreeSet<&str>> = BTreeMap::new();
     for entry in &result.unchecked {
         let check = entry.check.as_str();
+        let why = why(entry).filter(|why| shared.contains(why));
         by_reason
             .entry((
                 !whole.contains(check),
                 entry.too_rare,
-                entry.reason.as_str(),
+                why.unwrap_or(&entry.reason),
             ))
             .or_default()
             .insert(check);
@@ -195,6 +197,25 @@ fn not_checked(result: &RunResult, style: Style) -> Option<String> {
     let next = result.verdict.as_ref().and_then(|one| one.next.as_ref());
     lines.extend(next.map(|next| wrap("  ", "    ", &format!("Next: {next}"), style.width)));
     Some(lines.join("\n"))
+}
+
+/// `the kernel gives no drop reasons`, of `sizes of lost packets: the kernel gives no drop reasons`; `None` for what comes
+/// too seldom, whose reason is about one protocol.
+fn why(entry: &Unchecked) -> Option<&str> {
+    let (_, why) = entry.reason.split_once(": ")?;
+    (!entry.too_rare).then_some(why)
+}
+
+/// The reasons that keep several checks from different evidence: a person reads them once, with `-o wide` each.
+fn shared_reasons(unchecked: &[Unchecked], style: Style) -> BTreeSet<&str> {
+    let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for entry in unchecked.iter().filter(|_| !style.wide) {
+        if let Some(why) = why(entry) {
+            reasons.entry(why).or_default().insert(&entry.reason);
+        }
+    }
+    reasons.retain(|_, whole| whole.len() > 1);
+    reasons.into_keys().collect()
 }
 
 /// Findings of earlier windows that are over.

@@ -5,7 +5,7 @@ use netdiag_diagnosis::{
     causes::LISTEN_QUEUE,
     finding::{self, Decision, Finding, Harm},
     ledger::{Booking, LedgerEntry},
-    verdict::{Aside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict, risen_beside},
+    verdict::{Aside, Beside, Blind, Decisions, Problem, Unexplained, Unmatched, Verdict},
 };
 
 use crate::wording::{counted, seconds, sentence, within};
@@ -391,25 +391,33 @@ fn explained(diagnosis: &Diagnosis, window: &EvidenceWindow) -> String {
         None if bookings.all(is_benign) => "harmless drops".to_owned(),
         None => "the findings".to_owned(),
     };
-    let beside = protocols(window).map_or_else(String::new, |all| format!("; {all} as well"));
-    format!("{rose}, and {what} explain all of {them}{beside}.")
+    let others = beside(window).map_or_else(String::new, |all| format!("; {all}"));
+    format!("{rose}, and {what} explain all of {them}{others}.")
 }
 
-/// No counter of the ledger rose; those of protocols that did are told.
+/// No counter of the ledger rose; others that did are told.
 fn none_rose(window: &EvidenceWindow) -> String {
-    match protocols(window) {
-        Some(protocols) => format!("No drop counter of a device rose; {protocols}."),
+    match beside(window) {
+        Some(others) => format!("No drop counter of a device rose; {others}."),
         None => "No drop counter rose.".to_owned(),
     }
 }
 
 /// `the protocol counter TcpExt.IPReversePathFilter rose by 80`: the counters that the ledger does not balance.
-fn protocols(window: &EvidenceWindow) -> Option<String> {
-    match risen_beside(window).as_slice() {
+fn beside(window: &EvidenceWindow) -> Option<String> {
+    let Beside {
+        protocols,
+        packet_sockets,
+    } = Beside::of(window);
+    let protocols = match protocols.as_slice() {
         [] => None,
         [(name, rose)] => Some(format!("the protocol counter {name} rose by {rose}")),
         several => Some(format!("{} protocol counters rose", several.len())),
-    }
+    };
+    let sockets = (packet_sockets > 0)
+        .then(|| format!("packet sockets missed {}", packets_of(packet_sockets)));
+    let all: Vec<String> = protocols.into_iter().chain(sockets).collect();
+    (!all.is_empty()).then(|| all.join(", and "))
 }
 
 /// The one protocol whose benign frames explain everything.

@@ -43,9 +43,9 @@ pub fn headline(kind: &Kind<'_>, on: usize) -> String {
         Some(words) => Cow::Borrowed(words),
         None => unlisted(kind),
     };
-    // Words of the list say which packets end; of what the kernel or a newer agent names, the harm must be said.
-    let says_harm =
-        own.is_some() || is_everywhere && known.is_some() && kind.suffering.harm == Harm::Loss;
+    // Words of the list and of agents say which packets end; of a mere name, the harm must be said.
+    let says_end = known.is_some() || kind.symptom.is_some();
+    let says_harm = own.is_some() || is_everywhere && says_end && kind.suffering.harm == Harm::Loss;
     let (what, why) = words.split_once(", ").unwrap_or((&words, ""));
     let comma = if why.is_empty() { "" } else { ", " };
     let verdict = verdict(kind, says_harm, is_everywhere);

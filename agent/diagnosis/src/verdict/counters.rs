@@ -5,9 +5,28 @@ use crate::{
     kernel::{Kind, NamespaceCounter},
 };
 
-/// The protocol counters of lost packets that rose in the namespaces of a window beside those of its ledger, by their
-/// kernel names, with their increases.
-pub fn risen_beside(window: &EvidenceWindow) -> Vec<(&'static str, u64)> {
+/// The counters of lost packets that rose within a window beside those of its ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Protocol counters of namespaces by their kernel names, with their increases.
+    pub protocols: Vec<(&'static str, u64)>,
+    /// Packets that packet sockets had no room for.
+    pub packet_sockets: u64,
+}
+
+impl Beside {
+    /// Those of a window.
+    pub fn of(window: &EvidenceWindow) -> Self {
+        let sockets = window.packet_sockets.value().into_iter().flatten();
+        let missed = sockets.map(|socket| u64::from(socket.dropped));
+        Self {
+            protocols: protocols(window),
+            packet_sockets: missed.fold(0, u64::saturating_add),
+        }
+    }
+}
+
+fn protocols(window: &EvidenceWindow) -> Vec<(&'static str, u64)> {
     let all = NamespaceCounter::ALL.into_iter();
     let beside = all.filter(|counter| {
         counter.kind() != Kind::Signal && !NamespaceCounter::BALANCED.contains(counter)

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 pub use crate::settings::Unmatched;
 pub use blind::Blind;
-pub use counters::risen_beside;
+pub use counters::Beside;
 pub use problems::Problem;
 
 use crate::{

@@ -320,7 +320,20 @@ fn no_counter_is_said_to_stand_that_rose() {
     assert_eq!(
         rose_in(&explained, &[filtered]),
         "One counter rose, and harmless LLDP frames explain all of it; the protocol counter \
-         TcpExt.IPReversePathFilter rose by 80 as well."
+         TcpExt.IPReversePathFilter rose by 80."
+    );
+    // A capture's own counter is none of a device or a protocol.
+    let mut captured = window("n");
+    let capture = PacketSocket {
+        dropped: 507,
+        ..PacketSocket::default()
+    };
+    captured.packet_sockets = Observed::Complete {
+        value: vec![capture],
+    };
+    assert_eq!(
+        first_in(&captured, &diagnosis()),
+        "n: no packet loss found. No drop counter of a device rose; packet sockets missed 507 packets."
     );
     // One that counts no packets, one of packets that arrived, and one that stood.
     let none = [

@@ -11,7 +11,9 @@ use netdiag_diagnosis::{
         BRIDGE_PORT, CHECKS, CHECKSUM_DROP, LINK_MTU, Mechanism, NO_RECEIVER, PEER_MTU_SMALLER,
         PROMISCUITY,
     },
-    evidence::{Capability, Drops, Lost, Missing, Namespace, NetnsId, NodeFacts, Observed},
+    evidence::{
+        Capability, Drops, Lost, Missing, Namespace, NetnsId, NodeFacts, Observed, PacketSocket,
+    },
     finding::{
         Assessment, Culprit, Decision, Finding, Harm, Proof, Remedy, Subject, Text, Unchecked,
         Unmade, Verdict,
@@ -255,6 +257,63 @@ not known.
   eth0 rx_dropped  +37 = 0 explained + 37 unexplained
 {last}"
         )
+    );
+}
+
+#[test]
+fn a_reason_that_keeps_several_checks_from_their_evidence_is_read_once() {
+    let unchecked = |check, unmade, reason: &str| Unchecked {
+        check,
+        unmade,
+        reason: reason.to_owned(),
+    };
+    let unchecked = vec![
+        unchecked(
+            &CHECKSUM_DROP,
+            Unmade::Part,
+            "drop probe: no reasons before 5.17: by function",
+        ),
+        unchecked(
+            &LINK_MTU,
+            Unmade::Part,
+            "sizes of lost packets: no reasons before 5.17: by function",
+        ),
+        unchecked(&PROMISCUITY, Unmade::Part, "unicast filters: EPERM"),
+        unchecked(
+            &PROMISCUITY,
+            Unmade::TooRare,
+            "CDP comes every 60 s: 35 s can miss it",
+        ),
+    ];
+    let diagnosis = Diagnosis {
+        unchecked,
+        ..diagnosis()
+    };
+    let told = |wide| {
+        let text = render(&window("n"), &diagnosis, Style::new(None, false, wide));
+        let blocks = text.split("\n\n").map(str::to_owned);
+        let block = blocks
+            .filter(|block| block.starts_with("Not checked"))
+            .last();
+        block
+            .expect("a block")
+            .lines()
+            .skip(1)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(false),
+        [
+            "  ChecksumDrop, LinkMtu: checked in part; no reasons before 5.17: by function",
+            "  Promiscuity: checked in part; unicast filters: EPERM",
+            "  Promiscuity: CDP comes every 60 s: 35 s can miss it",
+        ]
+    );
+    assert!(
+        told(true)
+            .iter()
+            .any(|line| line.contains("sizes of lost packets"))
     );
 }
 

@@ -359,12 +359,12 @@ fn a_kernels_own_name_is_told_by_the_words_of_its_agents() {
     let used_up = "packets were dropped because the memory for sockets was used up";
     assert_eq!(
         headline([Some(used_up); 2]),
-        format!("OtherDrop: {used_up} on 2 nodes, packets lost")
+        format!("OtherDrop: {used_up} on 2 nodes")
     );
     // An older agent has no words, and does not contradict those of a newer one.
     assert_eq!(
         headline([None, Some(used_up)]),
-        format!("OtherDrop: {used_up} on 2 nodes, packets lost")
+        format!("OtherDrop: {used_up} on 2 nodes")
     );
     let unknown = "OtherDrop: packets dropped (PROTO_MEM) on 2 nodes, packets lost";
     assert_eq!(headline([None, None]), unknown);
