@@ -150,7 +150,7 @@ fn headline(problem: &Problem<'_>) -> String {
     }
 }
 
-/// `2 of 90211 packets`; the total only of a single finding that knows it.
+/// `2 of 90211 packets`, `at least 2 of 90211 packets`; the total only of a single finding that knows it.
 fn numbers(findings: &[&Finding]) -> String {
     let packets = findings
         .iter()
@@ -160,9 +160,13 @@ fn numbers(findings: &[&Finding]) -> String {
         [only] => only.assessment.carried,
         _ => None,
     };
-    match all {
+    let numbers = match all {
         Some(carried) => format!("{packets} of {} packets", packets.saturating_add(carried)),
         None => packets_of(packets),
+    };
+    match findings.iter().any(|finding| finding.assessment.is_least) {
+        true => format!("at least {numbers}"),
+        false => numbers,
     }
 }
 
@@ -179,7 +183,8 @@ fn slight(findings: &[&Finding]) -> String {
     let (late, lost): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(is_late);
     let clause = |findings: &[&Finding], word: &str| {
         let numbers = numbers(findings);
-        let verb = if numbers == "1 packet" { "was" } else { "were" };
+        let is_one = numbers.trim_start_matches("at least ") == "1 packet";
+        let verb = if is_one { "was" } else { "were" };
         format!("{numbers} {verb} {word} {}", place(findings))
     };
     let clauses = [(lost, "lost"), (late, "late")];

@@ -20,6 +20,8 @@ pub struct Assessment {
     pub culprit: Culprit,
     /// The packets that were harmed; `None` where nothing counts them.
     pub packets: Option<u64>,
+    /// More packets may have been harmed than `packets`, which only samples prove.
+    pub is_least: bool,
     /// Packets carried in the same direction meanwhile, by which the share is judged; `None` where nothing counts them.
     pub carried: Option<u64>,
     /// The destination is nobody's whom this node serves, or had gone away: a poller of an address that is gone, a scan.
@@ -41,6 +43,7 @@ impl Assessment {
             decision: None,
             culprit: Culprit::Unknown,
             packets: None,
+            is_least: false,
             carried: None,
             is_towards_nobody: false,
             flows: Vec::new(),
@@ -98,6 +101,11 @@ impl Assessment {
             packets: Some(packets),
             ..self
         }
+    }
+
+    /// The same with a number that is a lower bound, where that is so.
+    pub fn or_more(self, is_least: bool) -> Self {
+        Self { is_least, ..self }
     }
 
     /// The same with the packets that were carried meanwhile.

@@ -92,6 +92,26 @@ fn loss_has_its_numbers_where_they_are_known() {
 }
 
 #[test]
+fn a_lower_bound_is_said_to_be_one() {
+    let least = |packets, carried| {
+        let assessment = Assessment::loss(packets, Some(carried)).or_more(true);
+        first(vec![found(
+            &CORRUPTION,
+            assessment,
+            "at least so many died",
+        )])
+    };
+    assert_eq!(
+        least(13, 47),
+        "node-3: at least 13 of 60 packets are lost: at least so many died."
+    );
+    assert_eq!(
+        least(2, 90_000),
+        "node-3: at least 2 of 90002 packets were lost on eth0, too few to act on."
+    );
+}
+
+#[test]
 fn delay_is_not_called_loss() {
     let late = Assessment {
         harm: Harm::Delay,

@@ -96,7 +96,7 @@ impl<'a> Lost<'a> {
         let carried = of_protocol.or_else(|| self.candidates.carried_by_device(window, lost));
         let samples = self.candidates.lost_samples(window);
         let loss = harm::loss_of(&samples, self.tally.count, Culprit::Here, carried);
-        harm::unless_dead(window, &self.tally, loss)
+        harm::unless_dead(window, &self.tally, loss).or_more(self.candidates.is_least())
     }
 
     /// The forwarder that must have passed the packets on, if there is only one.

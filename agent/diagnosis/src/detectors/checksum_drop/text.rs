@@ -64,7 +64,7 @@ pub(super) fn lost(found: &Lost<'_>, subject: &Subject, assessment: &Assessment)
         );
     }
     let seen = say::seen(assessment);
-    let part = say::part(assessment, &format!("{protocols}packet"));
+    let part = least.to_owned() + &say::part(assessment, &format!("{protocols}packet"));
     let hurts = match assessment.harm {
         _ if found.exceeded_mtu.is_some() => format!(
             "Connections from {from} to {at} open and bulk data crawls: {part} died. Frames that the sender leaves to \
@@ -75,7 +75,7 @@ pub(super) fn lost(found: &Lost<'_>, subject: &Subject, assessment: &Assessment)
             "Connections from {from} to {at} fail: {part} died, the same segment three times or more.{seen}"
         ),
         _ => format!(
-            "{part} from {from} to {at} died, as does every packet on this path whose checksum is left to the \
+            "From {from} to {at}, {part} died, as does every packet on this path whose checksum is left to the \
              device.{seen}"
         ),
     };

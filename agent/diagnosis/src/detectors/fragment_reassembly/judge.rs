@@ -103,7 +103,9 @@ impl<'a> Shared<'a> {
                 let completed = self.domain.namespace.increase("Ip.ReasmOKs");
                 let died = self.collisions.wholes.at_least;
                 let arrived = completed.map(|completed| completed.saturating_sub(died));
-                Assessment::loss(self.lost.at_least, arrived).by(culprit)
+                Assessment::loss(self.lost.at_least, arrived)
+                    .or_more(self.lost.at_least < self.lost.at_most)
+                    .by(culprit)
             }
             State::Uncertain => Assessment {
                 packets: Some(self.lost.at_most).filter(|most| *most > 0),
