@@ -137,6 +137,9 @@ checks! {
             Delay "packets to a VM or program late, its queue is full";
             Outage "nothing gets through to a VM or program, its queue is full";
         };
+        READER_STOPPED "ReaderStopped" "queue to a VM or program full, not one packet was read" {
+            Outage "nothing gets through to a VM or program, it reads nothing";
+        };
         QUEUE_CHECK_RACE "QueueCheckRace" "VM queue drops, perhaps with room in it";
     }
     LINK_MTU "LinkMtu" {
@@ -159,6 +162,29 @@ checks! {
         finds "NICs and CPUs that cannot keep up with what they receive";
         RING_FULL "RingFull" "NIC receive ring full";
         BACKLOG_FULL "BacklogFull" "CPU backlog full";
+    }
+    QUEUEING "Queueing" {
+        finds "devices that hand on nothing (no reader, down, no carrier), and queueing disciplines that drop, by their kind";
+        NO_READER "NoReader" "packets to a VM or program that has its device not open" {
+            Loss "packets to a VM or program lost, it had its device not open";
+            Outage "nothing gets through to a VM or program, it has its device not open";
+        };
+        DEVICE_DOWN "DeviceDown" "packets refused, a device is down" {
+            Outage "nothing gets through a device that is down";
+        };
+        NO_CARRIER "NoCarrier" "packets not sent, a device has no carrier" {
+            Loss "packets lost, a device had no carrier for a while";
+            Outage "nothing gets through a device without carrier";
+        };
+        NOT_YET_ACTIVE "NotYetActive" "packets sent before a device was active";
+        QUEUE_FULL "QueueFull" "packets dropped, a device's queue is full" {
+            Loss "packets lost, a device's queue is full";
+            Outage "{outage}, a device's queue is full";
+        };
+        CONGESTION_SIGNAL "CongestionSignal" "packets dropped so that senders slow down" {
+            Delay "packets late, dropped so that senders slow down";
+        };
+        SHAPED "Shaped" "packets dropped by a shaper that was set on purpose";
     }
     BRIDGE "Bridge" {
         finds "bridge ports that do not forward, are isolated or locked, or send nothing back to where it came from";

@@ -16,6 +16,7 @@ use super::{
     attributes::push,
     link_attributes::parse,
     namespaces::{Discovery, OpenNamespace},
+    queueing,
     route_netlink::{Consistency, RouteSocket},
 };
 
@@ -172,6 +173,10 @@ pub(super) fn merge(before: &[Link], after: Vec<Link>, renewed: &HashSet<NetnsId
                 .filter(|earlier| is_same(earlier, &link));
             link.stats_before = same.map(|earlier| earlier.stats);
             link.promiscuity_before = same.map(|earlier| earlier.promiscuity);
+            if let Some(disciplines) = &mut link.disciplines {
+                let earlier = same.and_then(|earlier| earlier.disciplines.as_deref());
+                queueing::merge(earlier, disciplines);
+            }
             if let Some(port) = &mut link.bridge_port {
                 let earlier = same.and_then(|earlier| earlier.bridge_port);
                 port.state_before = earlier.map(|earlier| earlier.state);

@@ -41,6 +41,7 @@ mod proc_net;
 mod processes;
 mod protocol_handlers;
 pub(crate) mod pulse;
+mod queueing;
 pub(crate) mod reading;
 mod route_netlink;
 mod segment_routes;
@@ -220,11 +221,14 @@ impl Sources {
     pub(crate) fn read(&self, discovery: &Discovery) -> Reading {
         let (mut links, links_read) =
             links::read(&self.route, discovery, |one| self.is_wanted(one));
+        let mut overflows = Overflows::default();
         if let Observed::Complete { value } | Observed::Partial { value, .. } = &mut links {
             devices::fill_own_from_sysfs(value, discovery.own());
             devices::fill(value, &discovery.devices, |id| discovery.get(id)?.cookie);
+            // Where it fails, the disciplines stay unread, and what would need them is no more than likely.
+            let own = discovery.own();
+            let _ = queueing::fill(&self.route, value, own, &mut overflows);
         }
-        let mut overflows = Overflows::default();
         let namespaces = discovery.namespaces.iter();
         let namespaces = namespaces.map(|open| self.namespace(open, &mut overflows));
         Reading {

@@ -4,7 +4,7 @@ use super::Cause;
 use crate::harm::Harm;
 
 /// Every check, in the order of the reference.
-pub const CHECKS: [&str; 17] = [
+pub const CHECKS: [&str; 18] = [
     "Promiscuity",
     "UnhandledProtocol",
     "ChecksumDrop",
@@ -14,6 +14,7 @@ pub const CHECKS: [&str; 17] = [
     "LinkMtu",
     "SegmentOffload",
     "ReceiveOverrun",
+    "Queueing",
     "Bridge",
     "ConnectionTracking",
     "PacketFilter",
@@ -29,7 +30,7 @@ pub const OTHER_DROP: &str = "OtherDrop";
 
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
-pub const CAUSES: [Cause; 50] = [
+pub const CAUSES: [Cause; 58] = [
     Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
     Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
     Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
@@ -47,6 +48,7 @@ pub const CAUSES: [Cause; 50] = [
     Cause { check: "FragmentReassembly", name: "FragmentLoss", headline: "datagrams stay incomplete, fragments are missing", by_harm: &[(Harm::Loss, "datagrams lost, fragments are missing"), (Harm::Outage, "no large datagram arrives, fragments are missing")] },
     Cause { check: "TapQueueDrop", name: "ReceiveQueueFull", headline: "VM queue full", by_harm: &[(Harm::Delay, "packets to a VM late, its queue is full"), (Harm::Outage, "nothing gets through to a VM, its queue is full")] },
     Cause { check: "TapQueueDrop", name: "TransmitQueueFull", headline: "queue to a VM or program full", by_harm: &[(Harm::Delay, "packets to a VM or program late, its queue is full"), (Harm::Outage, "nothing gets through to a VM or program, its queue is full")] },
+    Cause { check: "TapQueueDrop", name: "ReaderStopped", headline: "queue to a VM or program full, not one packet was read", by_harm: &[(Harm::Outage, "nothing gets through to a VM or program, it reads nothing")] },
     Cause { check: "TapQueueDrop", name: "QueueCheckRace", headline: "VM queue drops, perhaps with room in it", by_harm: &[] },
     Cause { check: "LinkMtu", name: "PeerMtuSmaller", headline: "packets above the peer's MTU dropped", by_harm: &[(Harm::Outage, "{outage}, packets exceed the peer's MTU")] },
     Cause { check: "LinkMtu", name: "PortMtuSmaller", headline: "packets above a bridge port's MTU dropped", by_harm: &[(Harm::Outage, "connections fail, packets exceed a bridge port's MTU")] },
@@ -54,6 +56,13 @@ pub const CAUSES: [Cause; 50] = [
     Cause { check: "SegmentOffload", name: "SegmentRoutingGso", headline: "SRv6 super-frames dropped", by_harm: &[(Harm::Outage, "packets over SRv6 do not get through, super-frames are dropped")] },
     Cause { check: "ReceiveOverrun", name: "RingFull", headline: "NIC receive ring full", by_harm: &[] },
     Cause { check: "ReceiveOverrun", name: "BacklogFull", headline: "CPU backlog full", by_harm: &[] },
+    Cause { check: "Queueing", name: "NoReader", headline: "packets to a VM or program that has its device not open", by_harm: &[(Harm::Loss, "packets to a VM or program lost, it had its device not open"), (Harm::Outage, "nothing gets through to a VM or program, it has its device not open")] },
+    Cause { check: "Queueing", name: "DeviceDown", headline: "packets refused, a device is down", by_harm: &[(Harm::Outage, "nothing gets through a device that is down")] },
+    Cause { check: "Queueing", name: "NoCarrier", headline: "packets not sent, a device has no carrier", by_harm: &[(Harm::Loss, "packets lost, a device had no carrier for a while"), (Harm::Outage, "nothing gets through a device without carrier")] },
+    Cause { check: "Queueing", name: "NotYetActive", headline: "packets sent before a device was active", by_harm: &[] },
+    Cause { check: "Queueing", name: "QueueFull", headline: "packets dropped, a device's queue is full", by_harm: &[(Harm::Loss, "packets lost, a device's queue is full"), (Harm::Outage, "{outage}, a device's queue is full")] },
+    Cause { check: "Queueing", name: "CongestionSignal", headline: "packets dropped so that senders slow down", by_harm: &[(Harm::Delay, "packets late, dropped so that senders slow down")] },
+    Cause { check: "Queueing", name: "Shaped", headline: "packets dropped by a shaper that was set on purpose", by_harm: &[] },
     Cause { check: "Bridge", name: "PortNotForwarding", headline: "a bridge port does not forward", by_harm: &[(Harm::Loss, "packets lost, a bridge port did not forward yet"), (Harm::Outage, "connections fail, a bridge port does not forward")] },
     Cause { check: "Bridge", name: "HairpinOff", headline: "packets not sent back to the bridge port that they came from", by_harm: &[(Harm::Outage, "connections of a pod to its own service fail, hairpin is off")] },
     Cause { check: "Bridge", name: "PortsIsolated", headline: "packets between isolated bridge ports refused", by_harm: &[] },

@@ -46,6 +46,7 @@ mod stacked_nics;
 mod tap_queue;
 mod tracked_connections;
 mod unequal_mtu;
+mod unready_devices;
 
 pub use bad_cable::{BadCable, Trouble};
 pub use bridge_ports::BridgePorts;
@@ -88,3 +89,4 @@ pub use stacked_nics::StackedNics;
 pub use tap_queue::{Pace, Plug, Requests, TapQueue};
 pub use tracked_connections::{TrackedConnections, Untracked};
 pub use unequal_mtu::UnequalMtu;
+pub use unready_devices::{GuestWithoutTap, PodBehindVeth, UnreadTaps};

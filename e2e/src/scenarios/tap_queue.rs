@@ -178,6 +178,16 @@ impl<'a> TapQueue<'a> {
         self.machine = None;
     }
 
+    /// The machine gets no processor time any more.
+    pub fn pause_machine(&self) {
+        self.machine.iter().for_each(Process::pause);
+    }
+
+    /// It gets some again.
+    pub fn resume_machine(&self) {
+        self.machine.iter().for_each(Process::resume);
+    }
+
     /// The client's device loses what its queueing discipline refuses.
     pub fn limit_client(&self, discipline: &str) -> Result<()> {
         let arguments = format!("qdisc add dev eth0 root {discipline}");

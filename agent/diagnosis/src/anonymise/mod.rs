@@ -24,8 +24,8 @@ use crate::{
         Address, BondSettings, DropCount, Drops, EvidenceWindow, ExplainedRetransmissions,
         FrameCopies, FrameCopy, GroReceive, InetSocket, KernelLogLine, KernelSettings, Link,
         LinkKind, MacvlanSettings, Namespace, NamespaceSettings, NeighbourTables, NodeFacts,
-        Observed, OnDemand, Owner, PacketSocket, Pod, ProtocolHandler, Retransmissions,
-        SocketQueues, Softnet, TrackedConnections, TunHolder,
+        Observed, OnDemand, Owner, PacketSocket, Pod, ProtocolHandler, QueueingDiscipline,
+        Retransmissions, SocketQueues, Softnet, TrackedConnections, TunHolder,
     },
     kernel::{Function, Reason},
 };
@@ -302,6 +302,7 @@ impl Anonymiser {
             mtu: _,
             tx_queue_length: _,
             qdisc,
+            disciplines,
             gso_max_segments: _,
             requested_flags: _,
             effective_flags: _,
@@ -337,6 +338,17 @@ impl Anonymiser {
         *firmware = None;
         if let Some(qdisc) = qdisc {
             *qdisc = symbol(qdisc);
+        }
+        for QueueingDiscipline {
+            kind,
+            handle: _,
+            parent: _,
+            limit: _,
+            drops_before: _,
+            drops: _,
+        } in disciplines.iter_mut().flatten()
+        {
+            *kind = symbol(kind);
         }
         if let Some(driver) = driver {
             *driver = symbol(driver);

@@ -16,6 +16,7 @@ mod neighbour;
 mod other_drop;
 mod packet_filter;
 mod promiscuity;
+mod queueing;
 mod receive_overrun;
 #[cfg(test)]
 pub(crate) mod recorded;
@@ -38,6 +39,7 @@ pub static ALL: &[&dyn Detector] = &[
     &link_mtu::LinkMtu,
     &segment_offload::SegmentOffload,
     &receive_overrun::ReceiveOverrun,
+    &queueing::Queueing,
     &bridge::Bridge,
     &connection_tracking::ConnectionTracking,
     &packet_filter::PacketFilter,

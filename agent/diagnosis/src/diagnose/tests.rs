@@ -192,7 +192,7 @@ fn every_counter_that_rose_is_explained_by_a_reported_finding() {
         diagnosis
             .findings
             .iter()
-            .all(|finding| finding.severity() == Severity::Critical)
+            .all(|finding| finding.severity() == Severity::Warning)
     );
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ipv4Settings, Ipv6Settings, LinkKind, NetnsId};
+use super::{Ipv4Settings, Ipv6Settings, LinkKind, NetnsId, QueueingDiscipline};
 use crate::uapi::flags::{IFF_ALLMULTI, IFF_LOWER_UP, IFF_PROMISC, IFF_UP};
 
 /// The namespace of a link and its index there.
@@ -35,6 +35,10 @@ pub struct Link {
     /// active. Absent in older recordings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qdisc: Option<String>,
+    /// Its queueing disciplines. Absent where they cannot be read: in namespaces other than the node's own, and in older
+    /// recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disciplines: Option<Vec<QueueingDiscipline>>,
     /// IFLA_GSO_MAX_SEGS: the most segments of a super-frame. Absent in older recordings.
     pub gso_max_segments: Option<u32>,
     /// `ifi_flags`: IFF_PROMISC and IFF_ALLMULTI here are a user's request (`dev->gflags`), never a

@@ -17,6 +17,7 @@ mod neighbours;
 mod observed;
 mod on_demand;
 mod packet_filter;
+mod queueing;
 mod retransmissions;
 mod settings;
 mod softnet;
@@ -44,6 +45,7 @@ pub use on_demand::OnDemand;
 pub use packet_filter::{
     FilterBackend, FilterFamily, FilterHook, FilterRule, FilterVerdict, PacketFilter, RefusedPort,
 };
+pub use queueing::QueueingDiscipline;
 pub use retransmissions::{ExplainedRetransmissions, Retransmissions};
 pub use settings::{KernelSettings, NamespaceSettings, TrackedConnections};
 pub use softnet::{CpuBacklog, Softnet, SoftnetCounters};

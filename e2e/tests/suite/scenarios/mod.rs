@@ -17,6 +17,7 @@ mod look_alikes;
 mod neighbours;
 mod nics;
 mod promiscuity;
+mod queues;
 mod registry;
 mod routes;
 mod segment_routing;

@@ -101,6 +101,14 @@ macro_rules! for_each_scenario {
                 devices_promiscuous_for_every_reason: promiscuity, [Module("openvswitch"), Module("bonding")];
                 promiscuity_that_nothing_accounts_for: promiscuity, [];
             }
+            queues {
+                guest_whose_tap_is_down: queueing, [];
+                packets_before_a_device_is_active: queueing, [], twin;
+                pod_whose_device_is_down: queueing, [];
+                queue_that_is_full: queueing, [Module("sch_fq")];
+                queue_that_tells_senders_to_slow_down: queueing, [Module("sch_fq_codel")], twin;
+                taps_that_nobody_has_open: queueing, [];
+            }
             routes {
                 copies_for_a_group_on_two_nics: routing, [], twin;
                 filter_in_loose_mode: routing, [];
@@ -139,9 +147,10 @@ macro_rules! for_each_scenario {
             }
             tap {
                 bridged_tap_queue_overflow_over_ipv6: tap_queue_drop, [];
+                guest_that_reads_nothing: tap_queue_drop, [];
                 macvtap_queue_overflow: tap_queue_drop, [];
                 macvtap_stalls_that_its_queue_holds: tap_queue_drop, [], twin;
-                macvtap_without_a_reader: tap_queue_drop, [];
+                macvtap_without_a_reader: queueing, [];
                 tap_beside_a_lossy_wire: tap_queue_drop, [Module("sch_netem")];
                 tap_beside_a_short_queueing_discipline: tap_queue_drop, [];
             }

@@ -125,7 +125,12 @@ fn discipline(
         // What frees there (kfree_skb_list) frees other packets too, so that nobody calls it a loss.
         return Ok(());
     }
-    let finding = outcome.finding_in("client", "OtherDrop", "QDISC_DROP", "eth0");
+    // In a pod, only the kind of the root tells.
+    let finding = outcome.finding_in("client", "Queueing", "Shaped", "eth0");
+    assert_eq!(finding["decision"], true, "{finding:#}");
+    assert_eq!(finding["severity"], "Info", "{finding:#}");
+    assert_eq!(finding["confidence"], "Likely", "{finding:#}");
+    assert_harmless(&outcome);
     if explains {
         let (explained, of) = explained_retransmissions(finding);
         assert!(explained > 0 && explained <= of, "{finding:#}");
@@ -145,23 +150,34 @@ pub fn macvtap_without_a_reader(harness: &Harness) -> Result<()> {
     let (made, outcome) = stage.watch(7, |_| tap.ask(3))?;
     assert_eq!((made.answers, made.dropped), (0, 0), "{made:?}");
     assert!(made.arrived > 10, "{made:?}");
-    let cause = if outcome.has_no_reasons() {
-        "ip_error"
-    } else {
-        "IP_INADDRERRORS"
-    };
-    let finding = outcome.finding("OtherDrop", cause, "macvtap0");
+    let finding = outcome.finding("Queueing", "NoReader", "macvtap0");
     // Clients send again after the scenario's last look.
     let count = finding["count"].as_u64().unwrap();
     assert!(count >= made.arrived, "{made:?} {finding:#}");
     assert_no_tap_finding(&outcome);
     outcome.assert_balanced();
-    if !outcome.has_no_reasons() {
-        // The guest is gone, and its clients try each connection three times and more.
-        let alarming = outcome.alarming();
-        assert_eq!(alarming, [finding]);
+    assert_eq!(outcome.alarming(), [finding]);
+    assert_eq!(finding["harm"], "Outage", "{finding:#}");
+    assert_eq!(finding["severity"], "Warning", "{finding:#}");
+    Ok(())
+}
+
+/// A machine that is stopped, behind both kinds of devices.
+pub fn guest_that_reads_nothing(harness: &Harness) -> Result<()> {
+    for plug in [Plug::Macvtap, Plug::BridgedTap] {
+        let stage = harness.node("stopped-guest")?;
+        let tap = TapQueue::without_stalls(stage.node(), plug, 4)?;
+        tap.pause_machine();
+        let (made, outcome) = stage.watch(7, |_| tap.ask(5))?;
+        tap.resume_machine();
+        assert!(made.answers == 0 && made.dropped > 2, "{made:?}");
+        let finding = outcome.finding("TapQueueDrop", "ReaderStopped", plug.device());
+        assert_eq!(outcome.alarming(), [finding]);
+        assert_eq!(finding["harm"], "Outage", "{finding:#}");
         assert_eq!(finding["severity"], "Warning", "{finding:#}");
-        assert_eq!(finding["connectionsDied"], true, "{finding:#}");
+        assert!(!finding.to_string().contains("txqueuelen"), "{finding:#}");
+        outcome.assert_balanced();
+        assert!(tap.ask(2)?.answers > 0);
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ pub(crate) mod say;
 pub(crate) mod seen;
 pub(crate) mod sockets;
 mod tally;
+pub(crate) mod unreachable;
 
 pub(crate) use explained::{explained_but_flows, explained_by, untold};
 pub(crate) use needs::{Evidence, Need};

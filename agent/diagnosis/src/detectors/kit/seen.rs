@@ -78,6 +78,14 @@ pub(crate) struct Around<'a> {
 }
 
 impl<'a> Around<'a> {
+    /// This device of this namespace.
+    pub(crate) fn of(namespace: &'a Namespace, link: &'a Link) -> Self {
+        Self {
+            namespace: Some(namespace),
+            link: Some(link),
+        }
+    }
+
     /// The device's own addresses.
     pub(crate) fn prefixes(self) -> impl Iterator<Item = (IpAddr, u8)> {
         let ifindex = self.link.map(|link| link.ifindex);

@@ -9,32 +9,21 @@ use super::{
 use crate::{
     Window,
     detectors::kit::{
-        Tally, harm,
-        seen::{Around, is_for_group},
+        harm,
+        seen::Around,
+        unreachable::{unknown, unreachable},
     },
-    evidence::{LinkKind, Namespace, PacketSample},
+    evidence::{LinkKind, Namespace},
     finding::{Assessment, Culprit, Harm, Severity},
     kernel::{
         DeviceCounter,
         site::{Layer, Raises},
     },
-    packets::{
-        flow::Flow,
-        frame::Frame,
-        ip::{IpPacket, UDP},
-    },
+    packets::ip::IpPacket,
 };
 
-/// Fewer tries do not tell a device that nothing gets through from one that is just coming up or going down.
-const TRIES: u64 = 3;
 /// Shorter, and peers of a pod that was deleted do the same: what they sent dies for some seconds.
 const LASTING_MS: u64 = 10_000;
-/// As many flows as a finding names.
-const FLOWS: usize = 4;
-/// UDP ports of VXLAN (Linux's own as well) and GENEVE.
-const TUNNEL_PORTS: [u16; 3] = [4789, 8472, 6081];
-/// The headers of UDP and VXLAN, behind which the inner frame begins.
-const VXLAN_HEADERS: usize = 16;
 
 impl Group<'_> {
     /// The judgement on these drops.
@@ -107,7 +96,7 @@ impl Group<'_> {
                     .out_of(self.namespace.increase("Tcp.PassiveOpens"))
                     .with_flows(harm::flows(window, tally))
             }),
-            Class::Unreachable(culprit) => self.unreachable(window, culprit),
+            Class::Unreachable(culprit) => unreachable(window, tally, self.around(), culprit),
         }
     }
 
@@ -197,23 +186,6 @@ impl Group<'_> {
         }
     }
 
-    /// Nothing gets through the device: what was for one receiver proves an outage.
-    fn unreachable(&self, window: &Window<'_>, culprit: Culprit) -> Assessment {
-        let tally = &self.drops.tally;
-        let single = tally.samples(window).filter(|sample| {
-            let sample = inner(sample);
-            is_for_group(&sample, self.around()) == Some(false)
-        });
-        let flows = flows_of(single.map(inner));
-        match flows {
-            Some(flows) if tally.count >= TRIES => Assessment::of(Harm::Outage)
-                .by(culprit)
-                .with_packets(tally.count)
-                .with_flows(flows),
-            _ => unknown(window, tally).by(culprit),
-        }
-    }
-
     /// The namespaces that had the destinations and ended within the window, where each packet that was seen was for
     /// one: an address that goes away takes its route with it. `None` where some packet was for anybody else.
     pub(super) fn ended<'a>(&self, window: &'a Window<'_>) -> Option<Vec<&'a Namespace>> {
@@ -240,47 +212,4 @@ impl Group<'_> {
         }
         (!ended.is_empty()).then_some(ended)
     }
-}
-
-/// Wanted and unwanted packets end there, and nothing tells which these were.
-pub(super) fn unknown(window: &Window<'_>, tally: &Tally) -> Assessment {
-    Assessment::of(Harm::Unknown)
-        .with_packets(tally.count)
-        .with_flows(harm::flows(window, tally))
-}
-
-/// The flows of these samples; frames without one count as well. `None` without a sample.
-fn flows_of(samples: impl Iterator<Item = PacketSample>) -> Option<Vec<String>> {
-    let mut samples = samples.peekable();
-    samples.peek()?;
-    let mut flows: Vec<String> = Vec::new();
-    for sample in samples {
-        let flow = Flow::of_sample(&sample).map(|flow| flow.to_string());
-        if let Some(flow) = flow.filter(|flow| !flows.contains(flow)) {
-            flows.push(flow);
-        }
-    }
-    flows.truncate(FLOWS);
-    Some(flows)
-}
-
-/// The frame that a received VXLAN packet carries; any other packet itself.
-fn inner(sample: &PacketSample) -> PacketSample {
-    let carried = || {
-        let packet = IpPacket::of_sample(sample)?;
-        let port = packet.transport()?.destination_port;
-        if packet.protocol != UDP || !TUNNEL_PORTS.contains(&port) {
-            return None;
-        }
-        let bytes = packet.transport_bytes.get(VXLAN_HEADERS..)?;
-        Frame::decode(bytes)?;
-        Some(PacketSample {
-            bytes: bytes.to_vec(),
-            has_link_header: true,
-            network_offset: None,
-            packet_type: 0,
-            ..sample.clone()
-        })
-    };
-    carried().unwrap_or_else(|| sample.clone())
 }

@@ -9,14 +9,14 @@ use std::{
 use super::{
     class::Class,
     group::{Drops, Group},
-    harm, rows,
+    rows,
     table::{Row, Surroundings},
 };
 use crate::{
     Window,
     detectors::{
         checksum_drop::may_have_lost_checksum,
-        kit::{self, Tally, unclaimed},
+        kit::{self, Tally, unclaimed, unreachable},
     },
     evidence::{DropCount, Namespace, NetnsId, PacketSample},
     finding::{Assessment, Culprit, Decision, Finding, Harm, Outcome, Severity, Verdict},
@@ -116,7 +116,7 @@ impl Nowhere {
     pub(super) fn assess(&self, window: &Window<'_>, lost: u64) -> Assessment {
         let outage = kit::harm::outage(window, &self.ours, Culprit::Unknown);
         let judged = outage.unwrap_or_else(|| {
-            let unknown = harm::unknown(window, &self.tally);
+            let unknown = unreachable::unknown(window, &self.tally);
             match self.lost.count {
                 0 => unknown.with_packets(self.tally.count.saturating_add(lost)),
                 count => Assessment::loss(count, None).with_flows(unknown.flows),

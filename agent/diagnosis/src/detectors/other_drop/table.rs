@@ -44,11 +44,9 @@ pub(super) enum When {
     All(Seen),
     /// Some sampled packet is so.
     Any(Seen),
-    /// The device is down or has no carrier.
-    Unready,
     /// The device has no queue: what a queueing discipline dropped came before the device was active.
     NotYetActive,
-    /// One of both, and each sampled packet is so.
+    /// The device is down, has no carrier or has no queue, and each sampled packet is so.
     UnreadyAndAll(Seen),
     /// The device is a bridge's port that blocks for good, as the redundant way of a spanning tree does.
     BlockingPort,
@@ -213,7 +211,6 @@ impl When {
             Self::Always => true,
             Self::All(seen) => around.all(seen),
             Self::Any(seen) => around.samples.iter().any(|s| seen.is(s, around.around())),
-            Self::Unready => around.is_unready(),
             Self::NotYetActive => around.is_not_yet_active(),
             Self::UnreadyAndAll(seen) => {
                 (around.is_unready() || around.is_not_yet_active()) && around.all(seen)

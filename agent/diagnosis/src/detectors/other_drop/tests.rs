@@ -342,8 +342,8 @@ fn recorded_queues_that_overflow_are_judged_and_their_counter_balances() {
         found,
         [
             (
-                "TapQueueDrop/TransmitQueueFull/sender/tun9",
-                Severity::Critical,
+                "TapQueueDrop/ReaderStopped/sender/tun9",
+                Severity::Warning,
                 85
             ),
             // 184 that waited until the neighbour had failed, and 1916 that found its queue full.

@@ -8,8 +8,13 @@ use std::{
 use super::race;
 use crate::{
     Window,
-    causes::{Cause, QUEUE_CHECK_RACE, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL},
-    detectors::kit::{Tally, harm, unclaimed},
+    causes::{Cause, QUEUE_CHECK_RACE, READER_STOPPED, RECEIVE_QUEUE_FULL, TRANSMIT_QUEUE_FULL},
+    detectors::kit::{
+        Tally, harm,
+        seen::{Around, Seen},
+        unclaimed,
+        unreachable::unreachable,
+    },
     evidence::{DropCount, Link, LinkId, LinkKind, Namespace, Owner},
     explained_retransmissions::Explained,
     finding::{Assessment, Confidence, Culprit, Outcome, Severity},
@@ -25,6 +30,9 @@ const LONG_QUEUE: u32 = 10_000;
 /// Retransmissions 200 ms late from which drops are a warning, however small their part of all packets is: quick
 /// requests and bare acknowledgements make that part small, and the flows that waited no quicker.
 const MANY_LATE: u64 = 30;
+
+/// A reader that took nothing for so long, milliseconds, is stopped and no slow one.
+const STOPPED_MS: u64 = 1_000;
 
 /// As many senders as a person reads.
 const SENDERS_SHOWN: usize = 3;
@@ -64,6 +72,12 @@ impl Direction {
         }
     }
 
+    /// `tun_net_xmit` counts a packet when it is read, so that one of those that were carried proves a reader. What a
+    /// macvtap carried may wait in its queue; then no more of it than the queue holds.
+    fn may_be_stopped(self, tally: &Tally, carried: u64, length: u32) -> bool {
+        self == Self::Receive && carried <= u64::from(length) && tally.lasted_ms() >= STOPPED_MS
+    }
+
     pub(super) fn increase(self, link: &Link) -> u64 {
         link.increase(|stats| match self {
             Self::Receive => stats.rx_dropped,
@@ -92,7 +106,7 @@ pub(super) struct FullQueue<'a> {
     pub(super) longer: Option<u32>,
     /// Packets that found room meanwhile.
     pub(super) carried: u64,
-    /// Not one did: the reader took nothing, and no length helps.
+    /// The reader took nothing, and no length helps.
     pub(super) is_stopped: bool,
 }
 
@@ -167,24 +181,31 @@ impl<'a> FullQueue<'a> {
             tally,
             is_proved,
         } = drops;
-        let cause = direction.cause(&window.node.kernel);
-        let may_race = *cause == QUEUE_CHECK_RACE;
-        let explained = Explained::by(window, &tally.keys);
         let length = link.tx_queue_length;
         let carried = direction.carried(link, tally.count);
-        let is_stopped = carried == 0;
+        let has_taken_nothing = carried == 0;
+        let is_stopped = has_taken_nothing || direction.may_be_stopped(&tally, carried, length);
+        let cause = match is_stopped {
+            true => &READER_STOPPED,
+            false => direction.cause(&window.node.kernel),
+        };
+        let may_race = *cause == QUEUE_CHECK_RACE;
+        let explained = Explained::by(window, &tally.keys);
         let longer = length.saturating_mul(4).clamp(ENOUGH_LENGTH, LONG_QUEUE);
         Self {
             direction,
             cause,
             link,
             namespace,
-            assessment: assessment(window, &tally, carried, explained.as_ref()),
+            assessment: match is_stopped {
+                true => of_stopped(window, namespace, link, &tally),
+                false => assessment(window, &tally, carried, explained.as_ref()),
+            },
             carried,
             confidence: if may_race {
                 // A queue that was really full looks the same there.
                 Confidence::Possible
-            } else if is_proved {
+            } else if is_proved && (has_taken_nothing || !is_stopped) {
                 Confidence::Certain
             } else {
                 Confidence::Likely
@@ -212,6 +233,24 @@ fn assessment(
         return by_share.out_of(None);
     }
     by_share
+}
+
+/// Nothing gets through to a reader that is stopped: an outage of what was for nobody else.
+fn of_stopped(
+    window: &Window<'_>,
+    namespace: &Namespace,
+    link: &Link,
+    tally: &Tally,
+) -> Assessment {
+    let around = Around::of(namespace, link);
+    let mut samples = tally.samples(window);
+    let is_for_groups =
+        !tally.lacks_samples(window) && samples.all(|sample| Seen::Group.is(sample, around));
+    if is_for_groups {
+        return Assessment::none().with_packets(tally.count);
+    }
+    let judged = unreachable(window, tally, around, Culprit::Unknown);
+    harm::unless_dead(window, tally, judged)
 }
 
 fn readers<'a>(window: &'a Window<'_>, link: &Link) -> Vec<&'a Owner> {

@@ -42,7 +42,9 @@ impl Detector for TapQueueDrop {
         let mut outcome = Outcome::default();
         for queue in judge::full_queues(window, so_far) {
             let finding = finding(window, &queue);
-            outcome.extend(Outcome::of_loss(finding, &queue.tally.keys));
+            let verdict = queue.assessment.verdict();
+            let keys = queue.tally.keys.iter();
+            outcome.extend(Outcome::explained(finding, keys.map(|key| (*key, verdict))));
         }
         outcome
     }

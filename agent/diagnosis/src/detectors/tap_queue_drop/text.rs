@@ -5,6 +5,7 @@ use crate::{
     Window,
     causes::QUEUE_CHECK_RACE,
     detectors::kit::{proof, say},
+    evidence::Owner,
     explained_retransmissions::Explained,
     finding::{Harm, Proof, Remedy, Text},
 };
@@ -20,7 +21,16 @@ pub(super) fn text(window: &Window<'_>, queue: &FullQueue<'_>) -> Text {
         Some(owner) => format!(" for {}", say::process(owner)),
         None => String::new(),
     };
-    let (headline, what) = if *queue.cause == QUEUE_CHECK_RACE {
+    let (headline, what) = if queue.is_stopped {
+        let who = match queue.readers.first() {
+            Some(owner) => say::process(owner),
+            None => "The guest or program behind it".to_owned(),
+        };
+        (
+            format!("{who} reads nothing from {name}: its queue of {length} is full, {lost} lost"),
+            overflow(queue),
+        )
+    } else if *queue.cause == QUEUE_CHECK_RACE {
         (
             format!("{name} dropped {lost}{reader}, perhaps while its queue of {length} had room"),
             race(window, queue),
@@ -94,7 +104,14 @@ fn hurts(queue: &FullQueue<'_>) -> String {
     };
     let of_all = queue.assessment.clone().out_of(Some(queue.carried));
     let part = say::part(&of_all, "packet");
+    let packets = say::count(queue.tally.count, "packet");
     let lost = match queue.assessment.harm {
+        Harm::None => {
+            return format!("Nobody: only broadcasts and multicasts were lost, {packets}.");
+        }
+        Harm::Outage if queue.is_stopped => {
+            format!("{whom} does not get through: {packets} lost, and not one was read.")
+        }
         Harm::Outage => format!(
             "{whom}: {part} lost, and the same segments of a connection three times or more, so nothing of it gets \
              through."
@@ -154,16 +171,22 @@ pub(super) fn remedies(queue: &FullQueue<'_>) -> Vec<Remedy> {
         .map(|longer| lengthen(queue, longer))
         .into_iter()
         .collect();
+    if queue.is_stopped {
+        remedies.extend(queue.readers.first().map(|owner| state_of(owner)));
+        remedies.push(Remedy::advice(
+            "Let the guest or program read the device: resume it, start it, or end what stops it. A longer queue does \
+             not help.",
+        ));
+        return remedies;
+    }
     if *queue.cause == QUEUE_CHECK_RACE {
         let text = "Where it still drops then: run a kernel from 4.16 on, which has no such check.";
         remedies.push(Remedy::advice(text));
     }
-    remedies.push(Remedy::advice(if queue.is_stopped {
-        "Let the guest or program read the device: start it, or end what stops it. A longer queue does not help."
-    } else {
+    remedies.push(Remedy::advice(
         "Let the reader keep up: CPU time for the guest and its vhost thread or for the program, more than one queue, \
-         fewer packets."
-    }));
+         fewer packets.",
+    ));
     let text = "See on the sender whether TCP waits because of it: TCPTimeouts rises, and `ss -ti` shows retrans and \
                 an rto of 200 or more. Answers that take 200 to 260 ms while most are quick come from this.";
     let look = ["nstat", "-azs", "TcpRetransSegs", "TcpExtTCPTimeouts"];
@@ -172,6 +195,12 @@ pub(super) fn remedies(queue: &FullQueue<'_>) -> Vec<Remedy> {
         None => Remedy::advice(text),
     });
     remedies
+}
+
+fn state_of(reader: &Owner) -> Remedy {
+    let text = "See its state: T is stopped by a signal, D waits for a disk. In S the guest itself is paused, or its \
+                driver does not run.";
+    Remedy::command_about(reader, text, &["ps", "-o", "pid,stat,wchan:20,args", "-p"])
 }
 
 fn lengthen(queue: &FullQueue<'_>, longer: u32) -> Remedy {

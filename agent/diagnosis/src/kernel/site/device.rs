@@ -52,6 +52,15 @@ sites! {
         .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::TxDropped))])
         .ending(Ends::Wanted);
 
+    /// Packets that a program writes to a tun or tap, refused while the device is down: dev_core_stats_rx_dropped_inc. Frees for
+    /// other reasons as well, which it names from 5.18 on. Seen: DEV_READY 5, rx_dropped +5 (6.18); 5 and +5 without a reason
+    /// (5.10).
+    TUN_GET_USER = Site::new(Device, &["tun_get_user"])
+        .raising(&[(
+            Reasons::OnlyOrUnnamed(&[Reason::DEV_READY]),
+            Raises::Device(DeviceCounter::RxDropped),
+        )]);
+
     /// Failed segmentation or checksumming in software (label out_null). From the source.
     VALIDATE_XMIT_SKB = Site::new(Device, &["validate_xmit_skb"])
         .raising(&[(Reasons::Any, Raises::Device(DeviceCounter::TxDropped))])

@@ -9,7 +9,7 @@ use crate::{
             table::{
                 On::{At, Sites},
                 Row,
-                When::{All, Unready},
+                When::All,
             },
         },
     },
@@ -169,14 +169,6 @@ pub(super) static ROWS: &[Row] = &[
         super::routes::NO_REMOTE_MECHANISM,
     )
     .advised(super::routes::NO_REMOTE_ADVICE),
-    Row::new(
-        Sites(&[&site::KFREE_SKB_LIST]),
-        Class::Unreachable(Culprit::Unknown),
-        "The device has no carrier: {packets} could not be sent",
-        "Nobody takes what the device sends: its cable is out, its other end is down, or no program has it open.",
-    )
-    .when(Unready)
-    .advised(OTHER_END),
     // This kernel frees the parts of a merged packet there as well.
     Row::new(
         Sites(&[&site::KFREE_SKB_LIST]),

@@ -4,11 +4,7 @@ use crate::{
     detectors::other_drop::{
         advice::{Advice, DEVICE},
         class::{By, Carried, Class},
-        table::{
-            On::Reasons,
-            Row,
-            When::{NotYetActive, Unready},
-        },
+        table::{On::Reasons, Row, When::NotYetActive},
     },
     finding::Culprit,
     kernel::Reason,
@@ -77,18 +73,6 @@ pub(super) static ROWS: &[Row] = &[
         "Find the socket whose Recv-Q does not shrink, and see why its program does not read.",
         &["ss", "-tanmp"],
     )]),
-    // noop_enqueue: a device without carrier has no other queueing discipline (dev_deactivate).
-    Row::new(
-        Reasons(&[Reason::QDISC_DROP]),
-        Class::Unreachable(Culprit::Unknown),
-        "The device has no carrier: {packets} could not be sent",
-        "Nobody takes what the device sends: its cable is out, its other end is down, or no program has it open.",
-    )
-    .when(Unready)
-    .advised(&[Advice::look(
-        "See the device's kind and flags. Bring the other end up, or start the program or guest behind it.",
-        &["ip", "-details", "link", "show", "dev", DEVICE],
-    )]),
     Row::new(
         Reasons(&[Reason::QDISC_DROP]),
         Class::Unknown,
@@ -96,7 +80,7 @@ pub(super) static ROWS: &[Row] = &[
         "The device has no queue that could be full. Until its other end is up, the kernel drops what it is to send.",
     )
     .when(NotYetActive),
-    // The kind of the queueing discipline is not read: a queue, a shaper and netem look alike.
+    // Where the kind of the queueing discipline is not known, a queue, a shaper and netem look alike.
     Row::new(
         Reasons(&[
             Reason::QDISC_DROP,
@@ -109,7 +93,7 @@ pub(super) static ROWS: &[Row] = &[
         ]),
         Class::Loss(Culprit::Unknown, Carried::Sent),
         "The queueing discipline dropped {packets}",
-        "The queue was full, or a shaper was set to drop them: netdiag does not read its kind.",
+        "The queue was full, or a shaper was set to drop them: its kind is not known.",
     )
     .advised(&[Advice::look(
         "See which queueing discipline drops, its kind and its limit, before you change any.",
@@ -225,17 +209,6 @@ pub(super) static ROWS: &[Row] = &[
         "{packets} of datagrams that never became complete were given up",
         "Fragments were missing, or a last fragment arrived twice, and then nothing is lost.",
     ),
-    Row::new(
-        Reasons(&[Reason::DEV_READY, Reason::DEV_HDR]),
-        Class::Unreachable(Culprit::Unknown),
-        "The device was down or nobody had it open: {packets were} dropped",
-        "Nobody takes what is sent through the device.",
-    )
-    .when(Unready)
-    .advised(&[Advice::look(
-        "See the device's state. If it should work, switch it on, or start the program or guest behind it.",
-        &["ip", "-details", "link", "show", "dev", DEVICE],
-    )]),
     Row::new(
         Reasons(&[Reason::DEV_READY, Reason::DEV_HDR]),
         Class::Flow(By::Culprit(Culprit::Unknown)),

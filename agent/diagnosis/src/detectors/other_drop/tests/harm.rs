@@ -189,20 +189,6 @@ fn an_unknown_network_number_is_told_by_the_frame_inside() {
 }
 
 #[test]
-fn a_device_without_carrier_fails_who_sends_through_it_often_enough() {
-    let mut window = dropped(
-        "QDISC_DROP",
-        "__dev_queue_xmit",
-        vec![datagram([10, 0, 0, 9], 5000)],
-    );
-    links_of(&mut window)[0].requested_flags = 0x1003;
-    let outage = (Harm::Outage, Culprit::Unknown, Severity::Warning);
-    assert_eq!(told(&window), outage);
-    drops_of(&mut window).counts[0].count = 2;
-    assert_eq!(told(&window).0, Harm::Unknown);
-}
-
-#[test]
 fn a_queueing_disciplines_loss_is_judged_by_what_the_device_sent() {
     let mut window = dropped("QDISC_DROP", "__dev_queue_xmit", Vec::new());
     links_of(&mut window)[0].requested_flags = 0x1_1043;
