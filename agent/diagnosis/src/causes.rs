@@ -222,6 +222,13 @@ checks! {
             Outage "connections to a service fail, it has no endpoints";
         };
     }
+    PATH_MTU "PathMtu" {
+        finds "packets that are longer than the way onward takes, and senders that never learn of it";
+        BLACK_HOLE "BlackHole" "packets above the path MTU dropped, their senders do not learn of it" {
+            Outage "{outage}, packets exceed the path MTU";
+        };
+        TOO_BIG "TooBig" "packets above the path MTU dropped";
+    }
     LISTEN_QUEUE "ListenQueue" {
         finds "listeners whose queues refuse connections, with the program that should accept them, and ports on which nobody listens";
         ACCEPT_QUEUE_FULL "AcceptQueueFull" "new connections refused, accept queue full" {

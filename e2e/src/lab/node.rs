@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 
 use super::watch::{self, Watch};
-use super::{Container, Facts, HostRoot, KernelLog, Pod, Traffic, relay};
+use super::{Container, Facts, HostRoot, KernelLog, Pod, Traffic, relay, traffic};
 use crate::control_plane::ControlPlane;
 use crate::http;
 use crate::netns::Namespace;
@@ -210,9 +210,19 @@ impl Wire {
 
     /// Runs a traffic program there to its end.
     pub fn run(&self, arguments: &str) -> Result<Facts> {
-        let mut command = self.namespace.command(&programs::lab()?.to_string_lossy());
-        let said = process::run(command.args(arguments.split_whitespace()))?;
+        let said = process::run(&mut self.command(arguments)?)?;
         Ok(Facts::read(&said))
+    }
+
+    /// Starts a traffic program there and waits until it is ready; its output is kept beside the node's.
+    pub fn start(&self, node: &Node, arguments: &str) -> Result<Process> {
+        traffic::start(&node.host, arguments, self.command(arguments)?)
+    }
+
+    fn command(&self, arguments: &str) -> Result<Command> {
+        let mut command = self.namespace.command(&programs::lab()?.to_string_lossy());
+        command.args(arguments.split_whitespace());
+        Ok(command)
     }
 
     /// Sends link layer frames: `lldp 20`, `cdp 3`, ..

@@ -58,15 +58,7 @@ impl<'a> Traffic<'a> {
 
     /// Starts a program and waits until it is ready.
     pub fn start(&self, arguments: &str) -> Result<Process> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let log = self.host.path().join(format!("traffic-{number}.log"));
-        let process = Process::start(arguments, self.command(arguments)?, &log)?;
-        wait::until(arguments, wait::LIMIT, || {
-            process.check_running()?;
-            Ok(process.log_tail().contains("ready=1").then_some(()))
-        })?;
-        Ok(process)
+        start(self.host, arguments, self.command(arguments)?)
     }
 
     fn command(&self, arguments: &str) -> Result<Command> {
@@ -74,4 +66,17 @@ impl<'a> Traffic<'a> {
         command.args(arguments.split_whitespace());
         Ok(command)
     }
+}
+
+/// Starts a traffic program and waits until it is ready.
+pub(super) fn start(host: &HostRoot, arguments: &str, command: Command) -> Result<Process> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let log = host.path().join(format!("traffic-{number}.log"));
+    let process = Process::start(arguments, command, &log)?;
+    wait::until(arguments, wait::LIMIT, || {
+        process.check_running()?;
+        Ok(process.log_tail().contains("ready=1").then_some(()))
+    })?;
+    Ok(process)
 }

@@ -72,24 +72,7 @@ impl<'a> MissingForwarding<'a> {
         let router = Router::new(node)?;
         let client = router.pod("client", 0)?;
         let gateway = router.pod("gateway", 1)?;
-        let host = node.plug_veth_into(gateway.namespace(), "eth1")?;
-        let [inside, beyond] = [gateway.namespace(), host.namespace()];
-        for place in ["eth1", "all"] {
-            inside.sysctl(&format!("net.ipv6.conf.{place}.disable_ipv6"), "0")?;
-        }
-        beyond.sysctl("net.ipv6.conf.wire0.disable_ipv6", "0")?;
-        for (namespace, device, number) in [(inside, "eth1", GATEWAY), (beyond, host.device, 1)] {
-            let [address4, address6] = [v4(BEYOND, number), v6(BEYOND, number)];
-            namespace.ip(&format!("address add {address4}/24 dev {device}"))?;
-            namespace.ip(&format!("address add {address6}/64 dev {device} nodad"))?;
-        }
-        beyond.ip(&format!("route add default via {}", v4(BEYOND, GATEWAY)))?;
-        beyond.ip(&format!("-6 route add default via {}", v6(BEYOND, GATEWAY)))?;
-        for (prefix, via) in [("10.88.2.0/24", v4(1, 1)), ("fd88:2::/64", v6(1, 1))] {
-            let route = format!("route add {prefix} via {via} dev veth-gateway");
-            node.namespace().ip(&route)?;
-        }
-        forward(inside, true)?;
+        let host = router.host_behind(&gateway, 1, BEYOND)?;
         let this = Self {
             node,
             client,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::lab::{Node, Pod};
+use crate::lab::{Node, Pod, Wire};
 
 /// A node whose pods have a wire of their own each, and the node as their gateway.
 pub(super) struct Router<'a>(pub &'a Node);
@@ -39,6 +39,39 @@ impl<'a> Router<'a> {
         inside.ip(&format!("route add default via {gateway4}"))?;
         inside.ip(&format!("-6 route add default via {gateway6} dev eth0"))?;
         Ok(pod)
+    }
+
+    /// A host behind host number 1 of network `via`, a pod that forwards for it: on a wire `eth1` of that pod, with host
+    /// number 1 of network `network`.
+    pub fn host_behind(&self, pod: &Pod, via: u8, network: u8) -> Result<Wire> {
+        let host = self.0.plug_veth_into(pod.namespace(), "eth1")?;
+        let [inside, beyond] = [pod.namespace(), host.namespace()];
+        for place in ["eth1", "all"] {
+            inside.sysctl(&format!("net.ipv6.conf.{place}.disable_ipv6"), "0")?;
+        }
+        beyond.sysctl("net.ipv6.conf.wire0.disable_ipv6", "0")?;
+        for (namespace, device, number) in [(inside, "eth1", GATEWAY), (beyond, host.device, 1)] {
+            let [address4, address6] = [v4(network, number), v6(network, number)];
+            namespace.ip(&format!("address add {address4}/24 dev {device}"))?;
+            namespace.ip(&format!("address add {address6}/64 dev {device} nodad"))?;
+        }
+        beyond.ip(&format!("route add default via {}", v4(network, GATEWAY)))?;
+        beyond.ip(&format!(
+            "-6 route add default via {}",
+            v6(network, GATEWAY)
+        ))?;
+        let prefixes = [
+            format!("10.88.{network}.0/24"),
+            format!("fd88:{network}::/64"),
+        ];
+        for (prefix, via) in prefixes.iter().zip([v4(via, 1), v6(via, 1)]) {
+            self.0
+                .namespace()
+                .ip(&format!("route add {prefix} via {via}"))?;
+        }
+        inside.sysctl("net.ipv4.ip_forward", "1")?;
+        inside.sysctl("net.ipv6.conf.all.forwarding", "1")?;
+        Ok(host)
     }
 
     /// Gives a device of the node the gateway's addresses.

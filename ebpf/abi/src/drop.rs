@@ -241,6 +241,10 @@ pub struct SampleHeader {
     pub length: u32,
     /// `skb->skb_iif`.
     pub skb_iif: u32,
+    /// `net_device.ifindex` of the device of the packet's route; 0 without a route.
+    pub route_ifindex: u32,
+    /// The MTU of that route itself (`RTAX_MTU` of its metrics), bytes; 0 where it has none.
+    pub route_mtu: u32,
     /// The number of the bytes that follow which are the packet's.
     pub copied: u16,
     /// Offset of the network header from the first copied byte, or [`ABSENT`].
@@ -263,6 +267,8 @@ pub mod sample_flags {
     pub const LINK_HEADER: u16 = 1;
     /// The device had taken a VLAN tag out of the frame.
     pub const VLAN: u16 = 2;
+    /// The MTU of the packet's route is locked (`ip route .. mtu lock N`).
+    pub const ROUTE_MTU_LOCKED: u16 = 4;
 }
 
 /// A sample of an ordinary packet.
@@ -348,6 +354,8 @@ pub struct DropLayout {
     pub skb_route: u32,
     /// `dst_entry.dev`.
     pub route_device: u32,
+    /// `dst_entry._metrics`: a pointer to the route's metrics, with flags in its lowest two bits.
+    pub route_metrics: u32,
     /// `task_struct.nsproxy`.
     pub task_nsproxy: u32,
     /// `nsproxy.net_ns`.
@@ -396,6 +404,7 @@ impl DropLayout {
         sock_net: 0,
         skb_route: 0,
         route_device: 0,
+        route_metrics: 0,
         task_nsproxy: 0,
         nsproxy_net: 0,
         has_cookie: 0,

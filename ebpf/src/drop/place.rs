@@ -5,7 +5,7 @@
 //! it knows.
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
-use netdiag_abi::drop::{DeviceName, DropLayout, origin};
+use netdiag_abi::drop::{DeviceName, DropLayout, SampleHeader, origin, sample_flags};
 
 use super::layout;
 
@@ -34,6 +34,16 @@ const IFINDEX_LIMIT: u32 = 1 << 24;
 
 /// The lowest bit of `_skb_refdst` says that the packet holds no reference to its route (SKB_DST_NOREF).
 const ROUTE_FLAGS: u64 = 1;
+
+/// The lowest bits of `_metrics` (DST_METRICS_FLAGS of include/net/dst.h).
+const METRICS_FLAGS: u64 = 3;
+
+/// Offsets in the metrics, four bytes each from RTAX_LOCK = 1 on (include/uapi/linux/rtnetlink.h).
+const LOCKED_METRICS: u32 = 0;
+const MTU_METRIC: u32 = 4;
+
+/// The bit of RTAX_MTU in the locked metrics.
+const MTU_IS_LOCKED: u32 = 1 << 2;
 
 /// The device that the packet is on; failing that the one it came in on, in the namespace of the socket that was to
 /// receive it, of the socket that owns it, of its route, or of the task that runs.
@@ -128,6 +138,36 @@ unsafe fn route_device(skb: *const u8, layout: &'static DropLayout) -> *const u8
             return core::ptr::null();
         }
         Probed::pointer(route as *const u8, constant(&layout.route_device))
+    }
+}
+
+/// Fills in what is known of the packet's route. A packet without one, and what the kernel keeps in that field meanwhile
+/// (the queues of TCP), leave zeros or numbers that the agent finds to be no device.
+///
+/// # Safety
+/// `skb` must be the tracepoint's argument.
+#[inline(always)]
+pub unsafe fn note_route(skb: *const u8, header: &mut SampleHeader) {
+    // SAFETY: the caller's promise; the helper checks every address.
+    unsafe {
+        let route = Probed::field::<u64>(skb, layout!(skb_route)) & !ROUTE_FLAGS;
+        if route == 0 {
+            return;
+        }
+        let route = route as *const u8;
+        let device = Probed::pointer(route, layout!(route_device));
+        let ifindex: u32 = Probed::field(device, layout!(device_ifindex));
+        if ifindex >= IFINDEX_LIMIT {
+            return;
+        }
+        header.route_ifindex = ifindex;
+        let metrics = Probed::field::<u64>(route, layout!(route_metrics)) & !METRICS_FLAGS;
+        let metrics = metrics as *const u8;
+        header.route_mtu = Probed::field(metrics, MTU_METRIC);
+        let locked: u32 = Probed::field(metrics, LOCKED_METRICS);
+        if locked & MTU_IS_LOCKED != 0 {
+            header.flags |= sample_flags::ROUTE_MTU_LOCKED;
+        }
     }
 }
 

@@ -104,7 +104,7 @@ fn measure<R: Read>(skb: *const u8, index: u32) -> Extent {
             data
         };
         let tag = vlan_tag::<R>(skb);
-        Extent {
+        let mut extent = Extent {
             start,
             end,
             header: SampleHeader {
@@ -112,6 +112,8 @@ fn measure<R: Read>(skb: *const u8, index: u32) -> Extent {
                 index,
                 length: data.wrapping_add(length).wrapping_sub(start),
                 skb_iif: R::field(skb, layout!(skb_iif)),
+                route_ifindex: 0,
+                route_mtu: 0,
                 copied: 0,
                 network_offset: offset_from(start, network, has_network),
                 transport_offset: offset_from(
@@ -132,7 +134,9 @@ fn measure<R: Read>(skb: *const u8, index: u32) -> Extent {
                     0
                 } | if tag.is_some() { sample_flags::VLAN } else { 0 },
             },
-        }
+        };
+        place::note_route(skb, &mut extent.header);
+        extent
     }
 }
 

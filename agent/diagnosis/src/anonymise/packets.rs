@@ -14,9 +14,10 @@ use crate::{
         bytes::{array_at, head, tail, u8_at, u16_at},
         frame::{Carried, Frame},
         ip::{
-            AUTHENTICATION, DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, IpPacket, MOBILITY,
-            MOST_EXTENSION_HEADERS, ROUTING, TCP, UDP,
+            AUTHENTICATION, DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, ICMP, ICMPV6, IpPacket,
+            MOBILITY, MOST_EXTENSION_HEADERS, ROUTING, TCP, UDP,
         },
+        too_big,
     },
     uapi::ethertype::{ETH_P_IP, ETH_P_IPV6, ETH_P_LLDP},
 };
@@ -39,6 +40,7 @@ pub(super) fn anonymise(sample: &mut PacketSample, ethertype: u16, anonymiser: &
         packet_type: _,
         skb_iif: _,
         vlan_tci: _,
+        route: _,
         bytes,
     } = sample;
     let (carried, payload_at) = if old.has_link_header {
@@ -77,7 +79,10 @@ pub(super) fn anonymise(sample: &mut PacketSample, ethertype: u16, anonymiser: &
         };
         let end = transport + packet.transport_bytes.len();
         let header = transport_header(&packet);
-        keep_sum(bytes, transport + header, end);
+        match quoted_at(&packet) {
+            Some(at) => quoted(bytes, &old.bytes, (transport + at, end), anonymiser),
+            None => keep_sum(bytes, transport + header, end),
+        }
         // A later fragment, or padding.
         blank(bytes, end, usize::MAX);
         let new = PacketSample {
@@ -92,6 +97,29 @@ pub(super) fn anonymise(sample: &mut PacketSample, ethertype: u16, anonymiser: &
     } else {
         // Subtypes stand first.
         blank(bytes, payload_at + 1, usize::MAX);
+    }
+}
+
+/// Offset of the packet that an ICMP error quotes in the ICMP message; `None` where it is no error.
+fn quoted_at(packet: &IpPacket<'_>) -> Option<usize> {
+    let kind = u8_at(packet.transport_bytes, 0)?;
+    too_big::is_error(packet.protocol, kind).then_some(too_big::ICMP_HEADER)
+}
+
+/// The packet that an ICMP error quotes: its addresses are replaced, and its transport header stays without its checksum.
+fn quoted(bytes: &mut [u8], old: &[u8], (at, end): (usize, usize), anonymiser: &Anonymiser) {
+    let Some(packet) = IpPacket::decode(head(tail(old, at), end.saturating_sub(at))) else {
+        return blank(bytes, at, end);
+    };
+    let transport = match packet.source {
+        IpAddr::V4(_) => ipv4_header(bytes, at, anonymiser),
+        IpAddr::V6(_) => ipv6_headers(bytes, at, anonymiser),
+    };
+    blank(bytes, transport + transport_header(&packet), end);
+    match packet.protocol {
+        TCP => blank(bytes, transport + 16, transport + 18),
+        UDP => blank(bytes, transport + 6, transport + 8),
+        _ => {}
     }
 }
 
@@ -158,8 +186,6 @@ fn ipv6_headers(bytes: &mut [u8], at: usize, anonymiser: &Anonymiser) -> usize {
 /// Length of the transport header that is kept.
 fn transport_header(packet: &IpPacket<'_>) -> usize {
     const SCTP: u8 = 132;
-    const ICMP: u8 = 1;
-    const ICMPV6: u8 = 58;
     match packet.protocol {
         TCP => u8_at(packet.transport_bytes, 12).map_or(20, |byte| usize::from(byte >> 4) * 4),
         UDP => 8,

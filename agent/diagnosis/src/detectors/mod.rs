@@ -15,6 +15,7 @@ mod listen_queue;
 mod neighbour;
 mod other_drop;
 mod packet_filter;
+mod path_mtu;
 mod promiscuity;
 mod queueing;
 mod receive_overrun;
@@ -43,6 +44,7 @@ pub static ALL: &[&dyn Detector] = &[
     &bridge::Bridge,
     &connection_tracking::ConnectionTracking,
     &packet_filter::PacketFilter,
+    &path_mtu::PathMtu,
     &listen_queue::ListenQueue,
     &socket_buffer::SocketBuffer,
     &routing::Routing,

@@ -83,9 +83,23 @@ pub struct PacketSample {
     pub skb_iif: u32,
     /// 802.1Q tag that the device had taken out of the frame, if any (`skb->vlan_tci`).
     pub vlan_tci: Option<u16>,
+    /// The route by which it was to go on, where it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
     /// The packet's first bytes: from the link header when `has_link_header`, else from the network header.
     #[serde(with = "hex_bytes")]
     pub bytes: Vec<u8>,
+}
+
+/// The route of a packet (`struct dst_entry`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Index of the device that it leads to, in the namespace of the drop.
+    pub ifindex: u32,
+    /// Its own MTU (`ip route .. mtu N`, or what an ICMP error told), bytes; 0 where it has none.
+    pub mtu: u32,
+    /// That MTU is locked (`mtu lock N`).
+    pub is_mtu_locked: bool,
 }
 
 /// Bytes as one hex string, so that a recording stays readable and small.

@@ -24,7 +24,7 @@ mod softnet;
 
 pub use capability::Capability;
 pub(crate) use drops::DropPlace;
-pub use drops::{DropCount, Drops, PacketSample};
+pub use drops::{DropCount, Drops, PacketSample, Route};
 pub use frame_copies::{FrameCopies, FrameCopy};
 pub use gro::{GroCount, GroKind, GroReceive};
 pub use inet_sockets::{InetSocket, SocketQueues};

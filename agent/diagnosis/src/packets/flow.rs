@@ -16,16 +16,35 @@ pub(crate) struct Flow {
 impl Flow {
     /// The flow of a sampled packet; `None` when it is no IP packet or was cut before its addresses.
     pub(crate) fn of_sample(sample: &PacketSample) -> Option<Self> {
-        let packet = IpPacket::of_sample(sample)?;
+        IpPacket::of_sample(sample).map(|packet| Self::of_packet(&packet))
+    }
+
+    /// The flow of a packet.
+    pub(crate) fn of_packet(packet: &IpPacket<'_>) -> Self {
         let transport = packet.transport();
-        Some(Self {
+        Self {
             source: (packet.source, transport.map(|ports| ports.source_port)),
             destination: (
                 packet.final_destination,
                 transport.map(|ports| ports.destination_port),
             ),
             protocol: packet.protocol,
-        })
+        }
+    }
+
+    /// Its protocol is one of these.
+    pub(crate) fn is_of(&self, protocols: &[u8]) -> bool {
+        protocols.contains(&self.protocol)
+    }
+
+    /// Its sender.
+    pub(crate) fn sender(&self) -> IpAddr {
+        self.source.0
+    }
+
+    /// Both have the same sender and transport. A translation of destinations changes the rest.
+    pub(crate) fn is_of_same_sender(&self, other: &Self) -> bool {
+        self.source == other.source && self.protocol == other.protocol
     }
 }
 

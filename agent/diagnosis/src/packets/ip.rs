@@ -5,6 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::bytes::{array_at, head, tail, u8_at, u16_at, u32_at};
 use crate::evidence::PacketSample;
 
+/// Protocol number of ICMP.
+pub(crate) const ICMP: u8 = 1;
+/// Protocol number of ICMPv6.
+pub(crate) const ICMPV6: u8 = 58;
 /// Protocol number of TCP.
 pub(crate) const TCP: u8 = 6;
 /// Protocol number of UDP.
@@ -44,6 +48,8 @@ pub(crate) struct IpPacket<'a> {
     pub identification: Option<u16>,
     /// Set when this is a fragment of a datagram.
     pub fragment: Option<Fragment>,
+    /// No router may cut it: the flag DF of IPv4, and every packet of IPv6.
+    pub must_stay_whole: bool,
     /// Length of transport header and payload by the IP header's length field, in bytes. `None` when that field is 0
     /// (super-frames and jumbograms) or contradicts the headers.
     pub transport_length: Option<usize>,
@@ -135,6 +141,7 @@ impl<'a> IpPacket<'a> {
             routing_type: None,
             identification: Some(identification),
             fragment,
+            must_stay_whole: flags_and_offset & 0x4000 != 0,
             transport_length,
             transport_bytes: transport_part(bytes, header_length, transport_length, fragment),
             hop_limit: u8_at(bytes, 8)?,
@@ -157,6 +164,7 @@ impl<'a> IpPacket<'a> {
             routing_type: extensions.routing_type,
             identification: None,
             fragment: extensions.fragment,
+            must_stay_whole: true,
             transport_length,
             transport_bytes: transport_part(
                 bytes,

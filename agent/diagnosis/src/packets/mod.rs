@@ -13,10 +13,13 @@ pub(crate) mod ip_protocols;
 pub(crate) mod lldp;
 pub(crate) mod protocols;
 mod text;
+pub(crate) mod too_big;
 
 #[cfg(test)]
 mod tests {
-    use super::{cdp::Cdp, frame::Frame, ip::IpPacket, lldp::Lldp, protocols::Protocol};
+    use super::{
+        cdp::Cdp, frame::Frame, ip::IpPacket, lldp::Lldp, protocols::Protocol, too_big::TooBig,
+    };
 
     /// A small xorshift generator: the same bytes in every run, so that a failure can be repeated.
     struct Noise(u64);
@@ -38,6 +41,7 @@ mod tests {
         if let Some(packet) = IpPacket::decode(bytes) {
             assert!(packet.transport_bytes.len() <= bytes.len());
             let _ = packet.transport();
+            let _ = TooBig::of(&packet);
         }
         for text in [
             Lldp::decode(bytes).and_then(|found| found.system),

@@ -52,6 +52,7 @@ pub(in crate::probes) fn resolve(
         route_device: types
             .offset_of("dst_entry", "dev")
             .or_else(|_| types.offset_of("dst_entry", "dev_rcu"))?,
+        route_metrics: types.offset_of("dst_entry", "_metrics")?,
         task_nsproxy: types.offset_of("task_struct", "nsproxy")?,
         nsproxy_net: types.offset_of("nsproxy", "net_ns")?,
         has_cookie: u32::from(facts.namespaces_have_cookies),

@@ -6,7 +6,7 @@ use netdiag_abi::drop::{
     ABSENT, DeviceName, DropKey, FIRST_SAMPLES, FLOW_SLOTS, LONG_SAMPLE_BYTES, SampleHeader,
     sample_flags,
 };
-use netdiag_diagnosis::text::printable_up_to;
+use netdiag_diagnosis::{evidence::Route, text::printable_up_to};
 
 /// Samples of one key that are kept whatever comes: its first ones, and two of each flow slot.
 const FIRST_KEPT: usize = (FIRST_SAMPLES + 2 * FLOW_SLOTS) as usize;
@@ -95,6 +95,16 @@ impl Sampled {
         self.header.flags & flag != 0
     }
 
+    /// The packet's route.
+    pub(super) fn route(&self) -> Option<Route> {
+        let header = self.header;
+        (header.route_ifindex != 0).then(|| Route {
+            ifindex: header.route_ifindex,
+            mtu: header.route_mtu,
+            is_mtu_locked: self.has(sample_flags::ROUTE_MTU_LOCKED),
+        })
+    }
+
     /// The VLAN tag that the device had taken out.
     pub(super) fn vlan_tci(&self) -> Option<u16> {
         self.has(sample_flags::VLAN).then_some(self.header.vlan_tci)
@@ -109,6 +119,8 @@ fn parse(record: &[u8]) -> Option<Sampled> {
         index: u32::from_ne_bytes(next(&mut rest)?),
         length: u32::from_ne_bytes(next(&mut rest)?),
         skb_iif: u32::from_ne_bytes(next(&mut rest)?),
+        route_ifindex: u32::from_ne_bytes(next(&mut rest)?),
+        route_mtu: u32::from_ne_bytes(next(&mut rest)?),
         copied: u16::from_ne_bytes(next(&mut rest)?),
         network_offset: u16::from_ne_bytes(next(&mut rest)?),
         transport_offset: u16::from_ne_bytes(next(&mut rest)?),
@@ -149,7 +161,9 @@ mod tests {
         record.extend(at_ns.to_ne_bytes());
         record.extend(index.to_ne_bytes());
         record.extend(60u32.to_ne_bytes());
-        record.extend(7u32.to_ne_bytes());
+        for value in [7u32, 8, 1400] {
+            record.extend(value.to_ne_bytes());
+        }
         for value in [packet.len() as u16, 14, ABSENT, 100] {
             record.extend(value.to_ne_bytes());
         }
@@ -177,6 +191,13 @@ mod tests {
         assert_eq!(sample.vlan_tci(), Some(100));
         assert_eq!(sample.device.as_deref(), Some("eth0"));
         assert_eq!((sample.header.packet_type, sample.header.ip_summed), (2, 3));
+        assert_eq!(sample.header.skb_iif, 7);
+        let route = Route {
+            ifindex: 8,
+            mtu: 1400,
+            is_mtu_locked: false,
+        };
+        assert_eq!(sample.route(), Some(route));
     }
 
     #[test]

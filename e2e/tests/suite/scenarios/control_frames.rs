@@ -1,5 +1,6 @@
 //! Expectations of frames of protocols that nobody receives, and of the promiscuity that lets them in.
 
+use anyhow::Result;
 use netdiag_e2e::lab::Node;
 use netdiag_e2e::scenarios::Increase;
 use serde_json::Value;
@@ -113,15 +114,37 @@ pub fn undo_remedy(finding: &Value, node: &Node) {
     node.namespace().run("sh", &["-c", command]).unwrap();
 }
 
+/// Does what each change of a finding says, one after the other, and undoes it behind `between`.
+pub fn follow_each_remedy(
+    finding: &Value,
+    node: &Node,
+    mut between: impl FnMut(&Value) -> Result<()>,
+) -> Result<()> {
+    for change in changes(finding) {
+        let run = |field: &str| {
+            let command = change[field].as_str().unwrap_or_default();
+            node.namespace().run("sh", &["-c", command])
+        };
+        run("command")?;
+        between(change)?;
+        run("undo")?;
+    }
+    Ok(())
+}
+
 /// The command of a finding's last change, or what undoes it.
 #[track_caller]
 pub fn last_change<'a>(finding: &'a Value, field: &str) -> &'a str {
-    let remedies = finding["remedies"].as_array().into_iter().flatten();
-    let mut changes = remedies.filter(|remedy| remedy["undo"].is_string());
-    let command = changes
-        .next_back()
-        .and_then(|remedy| remedy[field].as_str());
+    let command = changes(finding)
+        .last()
+        .and_then(|last| last[field].as_str());
     command.unwrap_or_else(|| panic!("no change in {finding:#}"))
+}
+
+/// The changes among a finding's remedies.
+pub fn changes(finding: &Value) -> impl Iterator<Item = &Value> {
+    let remedies = finding["remedies"].as_array().into_iter().flatten();
+    remedies.filter(|remedy| remedy["undo"].is_string())
 }
 
 /// A device whose counters rose by this.

@@ -16,6 +16,7 @@ mod fragments;
 mod look_alikes;
 mod neighbours;
 mod nics;
+mod path_mtu;
 mod promiscuity;
 mod queues;
 mod registry;

@@ -95,6 +95,12 @@ macro_rules! for_each_scenario {
                 lldp_on_a_bridge_that_forwards_it: unhandled_protocol, [Segment];
                 lldp_on_the_only_port_of_a_vlan_filtering_bridge: unhandled_protocol, [Segment];
             }
+            path_mtu {
+                black_hole_behind_a_pod: path_mtu, [];
+                black_hole_behind_the_node: path_mtu, [];
+                black_hole_of_datagrams: path_mtu, [];
+                path_mtu_discovery: path_mtu, [], twin;
+            }
             promiscuity {
                 control_frames_of_many_protocols_and_a_listener: unhandled_protocol, [Cluster];
                 devices_promiscuous_for_common_reasons: promiscuity, [Cluster];

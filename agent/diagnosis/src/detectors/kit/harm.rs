@@ -16,7 +16,7 @@ use crate::{
 /// As many flows as a finding names.
 const FLOWS: usize = 4;
 /// The same segment dropped so often proves that nothing of its flow gets through.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 
 /// The flows of the sampled packets, the most frequent first.
 pub(crate) fn flows(window: &Window<'_>, tally: &Tally) -> Vec<String> {

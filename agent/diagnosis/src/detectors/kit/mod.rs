@@ -1,6 +1,7 @@
 //! Helpers that the detectors share: one way to add up drops, to judge their harm, to prove, to report what was not
 //! checked, and to name things.
 
+pub(crate) mod change;
 mod explained;
 pub(crate) mod harm;
 pub(crate) mod needs;

@@ -6,7 +6,7 @@ use crate::{
     evidence::{Link, Namespace, PacketSample},
     packets::{
         frame::{Frame, Mac},
-        ip::IpPacket,
+        ip::{ICMP, ICMPV6, IpPacket},
     },
 };
 
@@ -15,9 +15,7 @@ const TO_EVERYBODY: u8 = 1;
 const TO_A_GROUP: u8 = 2;
 const TO_ANOTHER_HOST: u8 = 3;
 
-const ICMP: u8 = 1;
 const IGMP: u8 = 2;
-const ICMPV6: u8 = 58;
 /// Echo replies of ICMP and ICMPv6.
 const ECHO_REPLIES: [(u8, u8); 2] = [(ICMP, 0), (ICMPV6, 129)];
 /// ICMPv6 messages that the kernel sends by itself when a device comes up: multicast listener reports, router

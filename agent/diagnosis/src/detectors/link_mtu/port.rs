@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    judge::{End, VLAN_TAG, length_without_link_header},
-    text::set_mtu,
-};
+use super::judge::{VLAN_TAG, length_without_link_header};
 use crate::{
     Window,
     causes::PORT_MTU_SMALLER,
-    detectors::kit::{Tally, harm, proof, say, unclaimed},
+    detectors::kit::{Tally, change::set_mtu, harm, proof, say, unclaimed},
     evidence::{DropCount, Link, LinkId, LinkKind, Namespace, PacketSample},
     finding::{
         Assessment, Confidence, Culprit, Finding, Harm, Outcome, Proof, Remedy, Subject, Text,
@@ -155,7 +152,7 @@ impl Refused<'_> {
     /// Raising only the port would move the loss to the device behind it, so the sender is lowered first.
     fn remedies(&self, window: &Window<'_>) -> Vec<Remedy> {
         let set = |link, namespace, text: &str, mtu| {
-            let change = set_mtu(End { link, namespace }, text, mtu);
+            let change = set_mtu(link, namespace, text, mtu);
             change.lasting(
                 "the MTU in the network plugin's configuration, one for all ports of the bridge",
             )

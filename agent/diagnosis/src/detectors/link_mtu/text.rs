@@ -3,7 +3,7 @@
 use super::judge::{End, Loss};
 use crate::{
     Window,
-    detectors::kit::{proof, say},
+    detectors::kit::{change::set_mtu, proof, say},
     finding::{Assessment, Harm, Proof, Remedy, Text},
     kernel::hook,
 };
@@ -107,21 +107,11 @@ pub(super) fn remedies(loss: &Loss<'_>) -> Vec<Remedy> {
 }
 
 fn lasting(end: End<'_>, text: &str, mtu: u32) -> Remedy {
-    let change = set_mtu(end, text, mtu);
+    let change = set_mtu(end.link, end.namespace, text, mtu);
     match end.namespace.pod {
         Some(_) => change.lasting("the MTU in the network plugin's configuration, for both ends"),
         None => change.lasting(format!(
             "MTUBytes={mtu} in [Link] of a .link file for this end"
         )),
     }
-}
-
-/// The command that gives a device another MTU.
-pub(super) fn set_mtu(end: End<'_>, text: &str, mtu: u32) -> Remedy {
-    let name = end.link.name.as_str();
-    let set = |mtu: u32| {
-        let words = ["ip", "link", "set", "dev", name, "mtu", &mtu.to_string()];
-        Remedy::command_in(end.namespace, text, &words, &[name])
-    };
-    set(mtu).undone_by(set(end.link.mtu))
 }

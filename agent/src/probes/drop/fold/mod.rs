@@ -140,6 +140,7 @@ impl Fold<'_> {
             packet_type: header.packet_type,
             skb_iif: header.skb_iif,
             vlan_tci: sample.vlan_tci(),
+            route: sample.route(),
             bytes: sample.bytes,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     Window,
-    detectors::unhandled_protocol::judge::Unreceived,
+    detectors::{kit::change::part_of_table_name, unhandled_protocol::judge::Unreceived},
     evidence::{Link, Namespace},
     finding::Remedy,
     packets::frame::Mac,
@@ -120,18 +120,8 @@ fn match_expression(found: &Unreceived<'_>, link: &Link) -> Option<String> {
     }
 }
 
-/// A name for an nftables table: letters, digits and underscores.
+/// A name for an nftables table.
 fn table_name(protocol: &str, device: &str) -> String {
-    let clean = |text: &str| -> String {
-        text.chars()
-            .map(|character| {
-                if character.is_ascii_alphanumeric() {
-                    character.to_ascii_lowercase()
-                } else {
-                    '_'
-                }
-            })
-            .collect()
-    };
-    format!("no_{}_{}", clean(protocol), clean(device))
+    let [protocol, device] = [protocol, device].map(part_of_table_name);
+    format!("no_{protocol}_{device}")
 }
