@@ -61,10 +61,8 @@ impl<'a> SmallerPathMtu<'a> {
                 small(node.namespace(), "veth-gateway")?;
                 small(gateway.namespace(), "eth0")?;
             }
-            SmallHop::OfPod => {
-                small(gateway.namespace(), "eth1")?;
-                small(host.namespace(), "wire0")?;
-            }
+            // The host's own MTU stays: it tells the client by its MSS how long segments may be.
+            SmallHop::OfPod => small(gateway.namespace(), "eth1").map(drop)?,
             SmallHop::OfRoute => {
                 let route = format!(
                     "route change 10.88.{BEYOND}.0/24 via {} mtu {}",
@@ -163,7 +161,7 @@ impl<'a> SmallerPathMtu<'a> {
         })
     }
 
-    /// What the sender has not been acknowledged stays with its kernel when the program ends.
+    /// Data that is not acknowledged stays with the kernel of the sender when the program ends.
     fn send(&self, is_ipv6: bool) -> Result<()> {
         let address = address(is_ipv6);
         let load =

@@ -23,7 +23,7 @@ const UNHEARD_TRIES: usize = 2;
 /// As many flows as a finding names.
 const FLOWS: usize = 4;
 
-/// What becomes of the flows.
+/// The fate of flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Connections that send the same segment again and again, or whose answers died here.
