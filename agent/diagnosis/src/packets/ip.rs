@@ -92,6 +92,8 @@ pub(crate) struct Segment {
     pub is_syn: bool,
     /// It carries data.
     pub has_payload: bool,
+    /// Bytes of data; `None` for a super-frame whose IP header has no length.
+    pub length: Option<u32>,
 }
 
 impl<'a> IpPacket<'a> {
@@ -190,6 +192,9 @@ impl<'a> IpPacket<'a> {
             sequence: u32_at(bytes, 4)?,
             is_syn: u8_at(bytes, 13)? & SYN != 0,
             has_payload,
+            length: self
+                .transport_length
+                .and_then(|length| u32::try_from(length.checked_sub(header)?).ok()),
         })
     }
 

@@ -3,10 +3,12 @@
 //! A router tells the sender by ICMP which length would pass (`icmp_send` in IPv4's forwarding, `icmpv6_send` in IPv6's). The kernel never
 //! limits the rate of these answers, so that one that is missing was dropped. Each quotes the packet that it is about.
 
+use std::collections::BTreeMap;
+
 use crate::{
     Window,
     detectors::other_drop::is_refused_by_rule,
-    evidence::DropCount,
+    evidence::{DropCount, PacketSample},
     finding::{FindingId, Outcome},
     kernel::{Reason, site},
     packets::{flow::Flow, ip::IpPacket, too_big::TooBig},
@@ -26,6 +28,8 @@ const UNREAD: [Reason; 6] = [
 pub(super) struct Answer {
     /// Index of its drop key.
     key: usize,
+    /// Drops of that key, where all that were seen are answers; else 0.
+    count: u64,
     /// The flow of the packet that was too long.
     about: Flow,
     mtu: u32,
@@ -40,6 +44,8 @@ pub(super) struct Answers {
     pub(super) mtu: Option<u32>,
     /// The seen ones.
     pub(super) seen: usize,
+    /// All of them, as far as drop keys have nothing else.
+    pub(super) died: u64,
     /// The drop key of the first one.
     pub(super) key: Option<usize>,
     /// The findings about what dropped them.
@@ -49,20 +55,28 @@ pub(super) struct Answers {
 /// Every answer of the window that was seen to die.
 pub(super) fn all(window: &Window<'_>) -> Vec<Answer> {
     let counts = window.drops.value().map_or(&[][..], |drops| &drops.counts);
-    let unread = counts
+    let keys = counts.iter().enumerate();
+    let unread = keys.filter(|(index, key)| died_unread(window, *index, key));
+    unread
+        .flat_map(|(index, key)| of_key(window, index, key))
+        .collect()
+}
+
+fn of_key(window: &Window<'_>, index: usize, key: &DropCount) -> Vec<Answer> {
+    let samples: Vec<&PacketSample> = window.samples_of(index).collect();
+    let packets = samples
         .iter()
-        .enumerate()
-        .filter(|(index, key)| died_unread(window, *index, key));
-    let seen = unread.flat_map(|(key, _)| window.samples_of(key).map(move |sample| (key, sample)));
-    seen.filter_map(|(key, sample)| {
-        let answer = TooBig::of(&IpPacket::of_sample(sample)?)?;
-        Some(Answer {
-            key,
-            about: Flow::of_packet(&answer.about),
-            mtu: answer.mtu,
-        })
-    })
-    .collect()
+        .filter_map(|sample| IpPacket::of_sample(sample));
+    let answers: Vec<TooBig<'_>> = packets.filter_map(|packet| TooBig::of(&packet)).collect();
+    let is_pure = answers.len() == samples.len();
+    let count = if is_pure { key.count } else { 0 };
+    let answers = answers.iter().map(|answer| Answer {
+        key: index,
+        count,
+        about: Flow::of_packet(&answer.about),
+        mtu: answer.mtu,
+    });
+    answers.collect()
 }
 
 fn died_unread(window: &Window<'_>, index: usize, key: &DropCount) -> bool {
@@ -79,6 +93,7 @@ impl Answers {
     /// before its destination was translated.
     pub(super) fn about(all: &[Answer], flows: &[Flow], so_far: &Outcome) -> Self {
         let mut answers = Self::default();
+        let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
         for answer in all {
             let about = flows
                 .iter()
@@ -89,6 +104,7 @@ impl Answers {
             let agrees = answers.seen == 0 || answers.mtu == Some(answer.mtu);
             answers.mtu = (agrees && answer.mtu > 0).then_some(answer.mtu);
             answers.seen += 1;
+            counts.insert(answer.key, answer.count);
             answers.key = answers.key.or(Some(answer.key));
             if !answers.about.contains(about) {
                 answers.about.push(about.clone());
@@ -100,6 +116,7 @@ impl Answers {
                 answers.refused_by.push(finding);
             }
         }
+        answers.died = counts.into_values().fold(0, u64::saturating_add);
         answers
     }
 }

@@ -20,6 +20,8 @@ use crate::{
 const DATAGRAMS: usize = 4;
 /// Tries of a segment by which a sender shows that it has heard of nothing: who hears sends shorter ones at once.
 const UNHEARD_TRIES: usize = 2;
+/// An answer is at its sender by then, wherever that is.
+const LONGER_THAN_A_ROUND_TRIP_MS: u64 = 1_000;
 /// As many flows as a finding names.
 const FLOWS: usize = 4;
 
@@ -54,8 +56,8 @@ impl Kind {
     }
 }
 
-/// The fate of the flows of these packets. `are_told`: all senders are here and received as many answers. A change here ends each: a smaller MTU of the sender's device, or smaller
-/// segments.
+/// The fate of the flows of these packets. `are_told`: all senders are here and received as many answers. A change here
+/// ends each: a smaller MTU of the sender's device, or smaller segments.
 pub(super) fn of(
     window: &Window<'_>,
     tally: &Tally,
@@ -63,10 +65,16 @@ pub(super) fn of(
     answers: &Answers,
     are_told: bool,
 ) -> Fate {
-    let (kind, flows) = kind(samples, answers, are_told && !tally.lacks_samples(window));
+    let seen = Seen {
+        are_told: are_told && !tally.lacks_samples(window),
+        none_told: !answers.about.is_empty() && answers.died >= tally.count,
+        lasted: tally.lasted_ms() >= LONGER_THAN_A_ROUND_TRIP_MS,
+        sent_again_late: sent_again_late(window, tally) >= harm::TRIES as u64,
+    };
+    let (kind, flows) = kind(samples, answers, &seen);
     let harm = match kind {
         Kind::Dead => Harm::Outage,
-        Kind::Stubborn if !answers.about.is_empty() => Harm::Outage,
+        Kind::Stubborn if seen.none_told => Harm::Outage,
         Kind::Stubborn | Kind::Unheard => Harm::Loss,
         Kind::Told => Harm::None,
         Kind::Open => Harm::Unknown,
@@ -97,28 +105,49 @@ pub(super) fn of(
     }
 }
 
-fn kind(samples: &[&PacketSample], answers: &Answers, are_told: bool) -> (Kind, Vec<Flow>) {
+/// The facts about all packets of one way.
+struct Seen {
+    /// All senders are here, and received as many answers as packets died.
+    are_told: bool,
+    /// As many answers died here as packets.
+    none_told: bool,
+    /// Packets died for longer than an answer takes to its sender.
+    lasted: bool,
+    /// Senders here sent segments again by a timeout. Who hears an answer does so at once.
+    sent_again_late: bool,
+}
+
+/// Segments that died here and were sent again after 200 ms or more.
+fn sent_again_late(window: &Window<'_>, tally: &Tally) -> u64 {
+    let rows = tally
+        .drops(window)
+        .flat_map(|key| window.retransmitted_after(&key.place()));
+    rows.map(|row| row.late).fold(0, u64::saturating_add)
+}
+
+fn kind(samples: &[&PacketSample], answers: &Answers, seen: &Seen) -> (Kind, Vec<Flow>) {
     let tries = Tries::of(samples);
     let is_unheard = |flow: &Flow| answers.about.contains(flow);
     let dead = tries.flows(|flow, tries| {
-        tries.same_segment >= harm::TRIES || (is_unheard(flow) && tries.segments >= UNHEARD_TRIES)
+        let is_again = tries.same_data >= UNHEARD_TRIES || seen.none_told && tries.segments >= 2;
+        tries.same_data >= harm::TRIES || is_unheard(flow) && is_again
     });
     if !dead.is_empty() {
         return (Kind::Dead, dead);
     }
     let stubborn = tries.flows(|flow, tries| {
-        tries.same_length >= DATAGRAMS && (is_unheard(flow) || !flow.is_of(&[ICMP, ICMPV6]))
+        let is_wanted = seen.lasted && !flow.is_of(&[ICMP, ICMPV6]);
+        tries.same_length >= DATAGRAMS && (is_wanted || seen.none_told && is_unheard(flow))
     });
     if !stubborn.is_empty() {
         return (Kind::Stubborn, stubborn);
     }
-    let unheard =
-        tries.flows(|flow, tries| is_unheard(flow) || tries.same_segment >= UNHEARD_TRIES);
-    if !unheard.is_empty() {
+    let unheard = tries.flows(|flow, tries| is_unheard(flow) || tries.same_data >= UNHEARD_TRIES);
+    if !unheard.is_empty() || seen.sent_again_late {
         return (Kind::Unheard, unheard);
     }
     let is_all_tcp = !samples.is_empty() && tries.0.keys().all(|flow| flow.is_of(&[TCP]));
-    match are_told && is_all_tcp {
+    match seen.are_told && is_all_tcp {
         true => (Kind::Told, Vec::new()),
         false => (Kind::Open, Vec::new()),
     }
@@ -132,39 +161,40 @@ struct Tries(BTreeMap<Flow, Tried>);
 struct Tried {
     /// Segments with data.
     segments: usize,
-    /// Most of them with the same data.
-    same_segment: usize,
+    /// Most of them with the same first byte. A super-frame has the bytes of all segments that it stands for.
+    same_data: usize,
     /// Most packets of another protocol than TCP with the same length.
     same_length: usize,
 }
 
 impl Tries {
     fn of(samples: &[&PacketSample]) -> Self {
-        let mut counts: BTreeMap<(Flow, bool, u32), usize> = BTreeMap::new();
+        let mut of_flows: BTreeMap<Flow, (Vec<Data>, Vec<u32>)> = BTreeMap::new();
         for sample in samples {
             let Some(packet) = IpPacket::of_sample(sample) else {
                 continue;
             };
             let flow = Flow::of_packet(&packet);
-            let segment = packet.segment().filter(|segment| segment.has_payload);
-            let key = match segment {
-                Some(segment) => (flow, true, segment.sequence),
-                None => (flow, false, sample.length),
-            };
-            *counts.entry(key).or_default() += 1;
-        }
-        let mut tries: BTreeMap<Flow, Tried> = BTreeMap::new();
-        for ((flow, is_segment, _), count) in counts {
             let is_tcp = flow.is_of(&[TCP]);
-            let tried = tries.entry(flow).or_default();
-            if is_segment {
-                tried.segments += count;
-                tried.same_segment = tried.same_segment.max(count);
-            } else if !is_tcp {
-                tried.same_length = tried.same_length.max(count);
+            let (data, lengths) = of_flows.entry(flow).or_default();
+            match packet.segment().filter(|segment| segment.has_payload) {
+                Some(segment) => data.push(Data {
+                    first: segment.sequence,
+                    length: segment.length.unwrap_or(1),
+                }),
+                None if !is_tcp => lengths.push(sample.length),
+                None => {}
             }
         }
-        Self(tries)
+        let tried = of_flows.into_iter().map(|(flow, (data, lengths))| {
+            let tried = Tried {
+                segments: data.len(),
+                same_data: most(&data, Data::has_first_of),
+                same_length: most(&lengths, u32::eq),
+            };
+            (flow, tried)
+        });
+        Self(tried.collect())
     }
 
     fn flows(&self, is_meant: impl Fn(&Flow, &Tried) -> bool) -> Vec<Flow> {
@@ -172,4 +202,23 @@ impl Tries {
         let meant = flows.filter(|(flow, tried)| is_meant(flow, tried));
         meant.map(|(flow, _)| flow.clone()).collect()
     }
+}
+
+/// The bytes that a segment carries.
+struct Data {
+    first: u32,
+    length: u32,
+}
+
+impl Data {
+    /// The other's first byte is among these.
+    fn has_first_of(&self, other: &Self) -> bool {
+        other.first.wrapping_sub(self.first) < self.length
+    }
+}
+
+/// The most that belong together with some of them.
+fn most<T>(all: &[T], is_alike: impl Fn(&T, &T) -> bool) -> usize {
+    let alike = |one: &T| all.iter().filter(|other| is_alike(other, one)).count();
+    all.iter().map(alike).max().unwrap_or_default()
 }

@@ -2,7 +2,10 @@ use super::PathMtu;
 use crate::{
     Window,
     detectors::{ALL, Detector as _},
-    evidence::{Address, DropCount, EvidenceWindow, Link, PacketSample, Route},
+    evidence::{
+        Address, DropCount, EvidenceWindow, ExplainedRetransmissions, Link, OnDemand, PacketSample,
+        Retransmissions, Route,
+    },
     finding::{Acts, Confidence, Finding, Harm, Outcome, Severity},
     testing::{NODE, POD, drops_of, ipv4_drops, ipv4_sample, link, only, proofs, window},
 };
@@ -57,8 +60,9 @@ fn long(protocol: u8, rest: &[u8]) -> PacketSample {
     }
 }
 
+/// Its sequence number is 256 times this one.
 fn segment(port: u8, sequence: u8) -> PacketSample {
-    let mut header = vec![0x9c, port, 0, 80, 0, 0, 0, sequence, 0, 0, 0, 0, 0x50, 0x10];
+    let mut header = vec![0x9c, port, 0, 80, 0, 0, sequence, 0, 0, 0, 0, 0, 0x50, 0x10];
     header.extend([0; 10]);
     long(TCP, &header)
 }
@@ -152,6 +156,89 @@ fn two_tries_prove_it_where_the_answers_died_here() {
 }
 
 #[test]
+fn a_super_frame_and_its_segments_are_the_same_data() {
+    let sized = |sequence: u8, length: u16| {
+        let mut sample = segment(1, sequence);
+        sample.bytes[2..4].copy_from_slice(&length.to_be_bytes());
+        PacketSample {
+            length: u32::from(length),
+            ..sample
+        }
+    };
+    // The whole window, its last segment, its first one.
+    let tries = vec![sized(1, 14_520), sized(50, 1_500), sized(1, 1_500)];
+    let outcome = judged(&node(vec![(too_big(3), tries)]));
+    assert_is(only(&outcome), "BlackHole", Harm::Loss, Severity::Warning);
+    let tries = vec![
+        sized(1, 14_520),
+        sized(1, 1_500),
+        sized(50, 1_500),
+        sized(1, 1_500),
+    ];
+    let outcome = judged(&node(vec![(too_big(4), tries)]));
+    assert_is(
+        only(&outcome),
+        "BlackHole",
+        Harm::Outage,
+        Severity::Critical,
+    );
+}
+
+#[test]
+fn some_answers_that_died_do_not_prove_that_all_did() {
+    let burst: Vec<_> = [1, 9].map(|sequence| segment(1, sequence)).to_vec();
+    let answers = vec![answer(&burst[0])];
+    let window = node(vec![(too_big(2), burst.clone()), (refused(1), answers)]);
+    assert_is(
+        only(&judged(&window)),
+        "BlackHole",
+        Harm::Loss,
+        Severity::Info,
+    );
+    let other = ipv4_sample(UDP, [10, 0, 0, 7], &[0, 53, 0, 53, 0, 8, 0, 0]);
+    let answers = vec![answer(&burst[0]), other];
+    let window = node(vec![(too_big(2), burst), (refused(2), answers)]);
+    assert_is(
+        only(&judged(&window)),
+        "BlackHole",
+        Harm::Loss,
+        Severity::Info,
+    );
+}
+
+#[test]
+fn segments_that_were_sent_again_late_were_not_heard_of() {
+    let mut window = node(vec![(
+        too_big(3),
+        vec![segment(1, 1), segment(2, 1), segment(3, 1)],
+    )]);
+    let row = |late| ExplainedRetransmissions {
+        netns: Some(NODE),
+        ifindex: 2,
+        ethertype: 0x800,
+        reason: "PKT_TOO_BIG".into(),
+        location: "ip_forward".into(),
+        segments: 9,
+        late,
+    };
+    let mut with = |late| {
+        let value = Retransmissions {
+            explained: vec![row(late)],
+            ..Retransmissions::default()
+        };
+        window.retransmissions = OnDemand::Ran {
+            question: String::new(),
+            from_ms: 0,
+            until_ms: 1,
+            value,
+        };
+        judged(&window)
+    };
+    assert_is(only(&with(2)), "TooBig", Harm::Unknown, Severity::Info);
+    assert_is(only(&with(3)), "BlackHole", Harm::Loss, Severity::Warning);
+}
+
+#[test]
 fn few_tries_are_loss_where_the_sender_did_not_learn() {
     let tries = vec![segment(1, 1)];
     let answers = tries.iter().map(answer).collect();
@@ -196,9 +283,15 @@ fn segments_that_died_once_hurt_nobody_where_the_sender_was_told() {
 #[test]
 fn datagrams_of_one_length_never_get_through() {
     let datagrams = |count| vec![datagram(); count];
+    let for_seconds = DropCount {
+        last_ms: 2_000,
+        ..too_big(20)
+    };
+    let outcome = judged(&node(vec![(for_seconds, datagrams(6))]));
+    assert_is(only(&outcome), "BlackHole", Harm::Loss, Severity::Warning);
+    // A sender that is far away has not heard yet.
     let outcome = judged(&node(vec![(too_big(20), datagrams(6))]));
-    let finding = only(&outcome);
-    assert_is(finding, "BlackHole", Harm::Loss, Severity::Warning);
+    assert_is(only(&outcome), "TooBig", Harm::Unknown, Severity::Info);
     let answers = vec![answer(&datagram())];
     let window = node(vec![(too_big(20), datagrams(6)), (refused(20), answers)]);
     let outcome = judged(&window);

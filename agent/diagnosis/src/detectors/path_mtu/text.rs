@@ -14,6 +14,8 @@ use crate::{
 /// Headers of IP and TCP without options, bytes: what an MSS leaves out of an MTU.
 const HEADERS_V4: u32 = 40;
 const HEADERS_V6: u32 = 60;
+/// Senders that are named, each with its command.
+const SENDERS: usize = 4;
 /// The least MSS that every host takes (RFC 879).
 const LEAST_MSS: u32 = 536;
 
@@ -69,10 +71,12 @@ impl Words<'_> {
         };
         match self.too_long.fate.kind {
             Kind::Dead => format!(
-                "Connections{from} die, path MTU black hole: {packets} too long for {way} dropped"
+                "Path MTU black hole: {packets}{from} too long for {way} dropped, again and again"
             ),
             Kind::Stubborn => {
-                format!("Packets{from} never get through, too long for {way}: {packets} dropped")
+                format!(
+                    "Path MTU black hole: {packets}{from} of one length too long for {way} dropped"
+                )
             }
             Kind::Unheard => format!(
                 "Path MTU black hole: {packets}{from} too long for {way} dropped, and the sender does not learn of it"
@@ -166,7 +170,7 @@ pub(super) fn proofs(window: &Window<'_>, too_long: &TooLong<'_>) -> Vec<Proof> 
             hook::KFREE_SKB,
         ));
     }
-    for sender in too_long.senders.iter().take(4) {
+    for sender in too_long.senders.iter().take(SENDERS) {
         let name = format!(
             "MTU of {}",
             say::device(sender.link, Some(sender.namespace))
@@ -200,7 +204,7 @@ pub(super) fn remedies(too_long: &TooLong<'_>) -> Vec<Remedy> {
         && let Some(mtu) = too_long.way.mtu
     {
         let senders = too_long.senders.iter().filter(|sender| sender.takes(mtu));
-        remedies.extend(senders.take(4).map(|sender| lower(sender, mtu)));
+        remedies.extend(senders.take(SENDERS).map(|sender| lower(sender, mtu)));
         remedies.extend(clamp(too_long, mtu));
     }
     if remedies.is_empty() {
@@ -209,7 +213,7 @@ pub(super) fn remedies(too_long: &TooLong<'_>) -> Vec<Remedy> {
     remedies.push(Remedy::advice(match too_long.answers.refused_by[..] {
         [] => "See that ICMP errors of this kind (fragmentation needed, packet too big) reach the sender.",
         _ => {
-            "Or let ICMP errors of this kind (fragmentation needed, packet too big) pass the rule that drops them: then \
+            "Let ICMP errors of this kind (fragmentation needed, packet too big) pass the rule that drops them: then \
              senders shorten their packets by themselves."
         }
     }));
@@ -256,7 +260,7 @@ fn clamp(too_long: &TooLong<'_>, mtu: u32) -> Option<Remedy> {
     let undo = ["nft", "delete", "table", family, &table];
     let undo = Remedy::command_in(namespace, "", &undo, &[name]);
     let text = format!(
-        "Or limit the segments of TCP through {name} to that MTU (MSS {size}), whoever sends them."
+        "Limit the segments of TCP through {name} to its MTU (MSS {size}), whoever sends them."
     );
     Some(
         Remedy::command_in(namespace, text, &["nft", &rules], &[name])
