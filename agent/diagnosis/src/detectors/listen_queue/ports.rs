@@ -21,6 +21,8 @@ use crate::{
 
 const SYN: u8 = 2;
 const ACK: u8 = 16;
+/// The first port that the kernel chooses by itself (ip_local_port_range).
+const FIRST_EPHEMERAL: u16 = 32_768;
 const OUT_RSTS: &str = "Tcp.OutRsts";
 
 /// The reason why no socket took the packets.
@@ -251,7 +253,11 @@ fn end(sample: &PacketSample) -> Option<End> {
     let transport = packet.transport()?;
     let opens = match packet.protocol {
         TCP => transport.tcp_flags & (SYN | ACK) == SYN,
-        protocol => protocol == UDP,
+        // The answer of a server to a client whose socket is closed by now.
+        UDP => {
+            transport.source_port >= FIRST_EPHEMERAL || transport.destination_port < FIRST_EPHEMERAL
+        }
+        _ => false,
     };
     opens.then_some(End {
         protocol: packet.protocol,

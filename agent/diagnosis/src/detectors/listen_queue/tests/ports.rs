@@ -142,6 +142,25 @@ fn segments_of_closed_connections_are_no_part() {
 }
 
 #[test]
+fn late_answers_are_for_a_client_that_is_gone() {
+    let datagram = |from: u16, to: u16| {
+        let mut bytes = Vec::new();
+        for field in [from, to, 8, 0] {
+            bytes.extend(field.to_be_bytes());
+        }
+        ipv4_sample(17, [10, 0, 0, 9], &bytes)
+    };
+    let judged = |from, to| {
+        let mut window = pod(vec![datagram(from, to); 4], Vec::new());
+        drops_of(&mut window).counts[0].location = "__udp4_lib_rcv".into();
+        judge(&window).findings.len()
+    };
+    assert_eq!(judged(53, 40_000), 0);
+    assert_eq!(judged(50_000, 33_434), 1);
+    assert_eq!(judged(53, 53), 1);
+}
+
+#[test]
 fn without_reasons_the_counter_of_resets_tells() {
     let mut window = pod(vec![segment(81, SYN); 4], Vec::new());
     drops_of(&mut window).counts[0].reason = crate::kernel::Reason::ABSENT;
