@@ -59,9 +59,11 @@ pub(super) fn faults<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Fault<
             .filter_map(|sample| wanted(window, namespace, link, sample))
             .collect();
         let is_unseen = samples.is_empty();
-        let is_proved = !wanted.is_empty() || is_unseen && is_of_neighbour(window, namespace, link);
-        let may_be = is_unseen && has_neighbours(window, namespace);
-        if !is_proved && !may_be {
+        let is_read = version == Version::V4 || namespace.settings.ipv6_all.is_some();
+        let is_proved =
+            !wanted.is_empty() || is_unseen && is_read && is_of_neighbour(window, namespace, link);
+        // What was not seen belongs to what proves that nothing is forwarded there.
+        if !is_proved && !is_unseen {
             continue;
         }
         let group = groups.entry((namespace.id, version)).or_default();
@@ -116,10 +118,7 @@ fn refused(
             let is_told = is_named || counted.is_some_and(|rose| rose >= key.at_least.max(1));
             let is_off = match namespace.settings.ipv6_all {
                 Some(all) => !all.forwarding,
-                None => {
-                    let mut samples = window.samples_of(index).peekable();
-                    samples.peek().is_some() && samples.all(has_global_source)
-                }
+                None => window.samples_of(index).all(has_global_source),
             };
             (is_told && is_off).then_some(Version::V6)
         }
@@ -230,11 +229,6 @@ fn is_of_neighbour(window: &Window<'_>, namespace: &Namespace, link: &Link) -> b
         peer.id != namespace.id && !peer.is_node && (peer.pod.is_some() || !namespace.is_node)
     });
     is_pods || is_of_guest(link)
-}
-
-fn has_neighbours(window: &Window<'_>, namespace: &Namespace) -> bool {
-    let mut links = window.topology.links_in(namespace.id);
-    links.any(|link| is_of_neighbour(window, namespace, link))
 }
 
 fn add<'a>(links: &mut Vec<&'a Link>, link: &'a Link) {

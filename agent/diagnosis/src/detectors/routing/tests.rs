@@ -260,6 +260,28 @@ fn ipv6_asks_what_all_devices_share() {
     assert!(judge(&window).findings.is_empty(), "a link-local source");
 }
 
+#[test]
+fn what_was_not_seen_counts_where_others_prove_that_nothing_is_forwarded() {
+    let mut window = node(ipv6_key(), vec![ipv6_sample(0xfd); 4]);
+    let holder = Address {
+        ifindex: 2,
+        address: "fd00::1".parse().expect("an address"),
+        prefix: 64,
+    };
+    window.namespaces[1].addresses.push(holder);
+    let by_uplink = DropCount {
+        ifindex: 2,
+        ..ipv6_key()
+    };
+    drops_of(&mut window).counts.push(by_uplink);
+    let outcome = judge(&window);
+    assert_eq!(only(&outcome).count, 60);
+    assert_eq!(only(&outcome).severity(), Severity::Critical);
+    // Nothing proves it, where the setting was not read either.
+    drops_of(&mut window).samples.clear();
+    assert!(judge(&window).findings.is_empty());
+}
+
 /// Refusals of the filter on veth1, with the value of all devices and of its own.
 fn filtered(all: u32, own: u32, samples: Vec<PacketSample>) -> EvidenceWindow {
     let key = ipv4_drops(NODE, 3, "IP_RPFILTER", "ip_rcv_finish_core", 30);
