@@ -104,6 +104,16 @@ fn above<'a>(
         .take(DEEPEST)
 }
 
+/// The kind of the shaper that dropped, or of the one above what dropped.
+pub(super) fn shaper(link: &Link) -> Option<&str> {
+    let dropping = dropping(link);
+    let mut read = dropping
+        .iter()
+        .flat_map(|one| std::iter::once(*one).chain(above(link, one)));
+    let read = read.find(|one| is_shaper(&one.kind));
+    read.map(|one| one.kind.as_str()).or(link.qdisc.as_deref())
+}
+
 fn is_shaper(kind: &str) -> bool {
     SHAPING.contains(&kind)
 }

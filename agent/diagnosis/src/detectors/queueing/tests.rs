@@ -309,6 +309,16 @@ fn the_kind_of_a_discipline_tells_a_full_queue_from_a_signal_and_a_shaper() {
         let finding = found(&dropped(read, noop(50), GUEST), cause);
         assert_eq!(finding.confidence, Confidence::Certain, "{kind}");
     }
+    let hurts = |kind, cause| {
+        let finding = found(&dropped(ready(kind), noop(50), GUEST), cause);
+        finding.text.hurts
+    };
+    let full = hurts("pfifo_fast", &QUEUE_FULL);
+    assert!(full.starts_with("50 of 150 packets (33 %) that eth0 was to send were lost."));
+    let signal = hurts("fq_codel", &CONGESTION_SIGNAL);
+    assert!(signal.starts_with("Nobody: 50 packets dropped"));
+    let shaped = hurts("tbf", &SHAPED);
+    assert!(shaped.starts_with("As it is meant to: 50 of 150 packets (33 %) dropped"));
     // Its queues may be of any kind.
     assert!(
         judged(&dropped(ready("mq"), noop(50), GUEST))

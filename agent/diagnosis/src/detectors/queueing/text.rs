@@ -107,9 +107,9 @@ fn what(window: &Window<'_>, fault: &Fault<'_>) -> String {
             disciplines(fault.link)
         ),
         Kind::Shaped => format!(
-            "What {name} is to send passes {}, which delays and drops packets. The kernel sets none by itself: a person, \
-             a program or a bandwidth limit of a pod did.",
-            disciplines(fault.link)
+            "What {name} is to send passes the queueing discipline {}, which delays and drops packets. The kernel sets \
+             none such by itself: a person, a program or a bandwidth limit of a pod did.",
+            discipline::shaper(fault.link).unwrap_or("of a kind that shapes")
         ),
     }
 }
@@ -118,6 +118,7 @@ fn what(window: &Window<'_>, fault: &Fault<'_>) -> String {
 fn disciplines(link: &Link) -> String {
     let dropping = discipline::dropping(link);
     let mut kinds: Vec<&str> = dropping.iter().map(|one| one.kind.as_str()).collect();
+    kinds.sort_unstable();
     kinds.dedup();
     if kinds.is_empty() {
         kinds.extend(link.qdisc.as_deref());
@@ -163,7 +164,18 @@ fn hurts(window: &Window<'_>, fault: &Fault<'_>) -> String {
     let (seen, within) = (say::seen(&fault.assessment), say::within(window));
     let packets = say::count(fault.tally.count, "packet");
     let name = &fault.link.name;
+    let part = say::part(&fault.assessment, "packet");
     match (fault.assessment.harm, fault.kind) {
+        (_, Kind::Shaped) => format!("As it is meant to: {part} dropped{within}.{seen}"),
+        (Harm::Delay, _) => format!(
+            "{part} came 200 ms late or later, because TCP learned of the drop only by a timeout.{seen}"
+        ),
+        (_, Kind::Signal) => format!(
+            "Nobody: {packets} dropped{within}, as it is meant to be. TCP sends its own again at once and then slower."
+        ),
+        (_, Kind::Full) => format!(
+            "{part} that {name} was to send were lost. TCP sends its own again, UDP does not.{seen}"
+        ),
         (Harm::None, _) => {
             format!("Nobody: only broadcasts and multicasts were sent there, {packets}{within}.")
         }
@@ -176,10 +188,7 @@ fn hurts(window: &Window<'_>, fault: &Fault<'_>) -> String {
         (Harm::Loss, Kind::NotYetActive) => {
             format!("Who sent them: {packets} lost while the other end came up{within}.{seen}")
         }
-        (Harm::Loss, _) => format!(
-            "{} were lost until then.{seen}",
-            say::part(&fault.assessment, "packet")
-        ),
+        (Harm::Loss, _) => format!("{part} were lost until then.{seen}"),
         _ => format!("{packets} lost{within}; whether somebody waits for them is not known.{seen}"),
     }
 }
