@@ -158,6 +158,22 @@ fn a_node_and_its_own_macvlan_pod_are_kept_apart() {
 }
 
 #[test]
+fn a_node_and_its_own_ipvlan_pod_are_kept_apart_as_well() {
+    let mut window = silent(vec![datagram([10, 0, 0, 9], 5000); 9]);
+    links_of(&mut window)[1] = Link {
+        kind: Some(LinkKind::IpVlan),
+        macvlan: None,
+        ..macvlan(2, "")
+    };
+    window.namespaces[1].addresses[0].address = [10, 0, 0, 9].into();
+    let outcome = judge(&window);
+    let finding = only(&outcome);
+    assert!(finding.assessment.is_decision());
+    assert!(finding.text.headline.contains("ipvlan"), "{finding:?}");
+    assert_eq!(proofs(finding)[0], ("ipvlan of eth0", "on eth0"));
+}
+
+#[test]
 fn macvlan_pods_of_one_device_talk_except_in_private_mode() {
     for (mode, is_decision) in [("bridge", false), ("private", true)] {
         let mut window = silent(vec![datagram([10, 0, 1, 8], 5000); 9]);

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     Window,
-    detectors::kit::{proof, say},
-    evidence::LimitsIn,
+    detectors::kit::say,
+    evidence::{LimitsIn, LinkKind},
     finding::{Harm, Proof, Remedy, Subject, Text},
 };
 
@@ -163,7 +163,8 @@ pub(super) fn unanswered(window: &Window<'_>, silent: &Unanswered<'_>, subject: 
             format!("The next hop to {names} does not answer: {packets} dropped {place}")
         }
         Role::KeptApart(_) => format!(
-            "{names} {verb} not answer, and cannot: macvlan keeps it apart, {packets} dropped {place}"
+            "{names} {verb} not answer, and cannot: {} keeps it apart, {packets} dropped {place}",
+            kind(silent)
         ),
         _ => format!("{names} {verb} not answer: {packets} dropped {place}"),
     };
@@ -172,6 +173,16 @@ pub(super) fn unanswered(window: &Window<'_>, silent: &Unanswered<'_>, subject: 
         what: what(silent, holder.as_deref()),
         hurts: hurts(window, silent, &packets),
     }
+}
+
+/// The kind of the device that shares another one: `macvlan`, `ipvlan`.
+fn kind(silent: &Unanswered<'_>) -> String {
+    let link = match silent.role {
+        Role::KeptApart(Apart::Child) => silent.holder.map(|(_, link)| link),
+        _ => silent.link,
+    };
+    let kind = link.and_then(|link| link.kind.as_ref());
+    kind.map_or_else(|| "macvlan".to_owned(), LinkKind::to_string)
 }
 
 fn what(silent: &Unanswered<'_>, holder: Option<&str>) -> String {
@@ -183,12 +194,14 @@ fn what(silent: &Unanswered<'_>, holder: Option<&str>) -> String {
     let holder = holder.unwrap_or("a device of this node");
     let who = match silent.role {
         Role::KeptApart(Apart::Child) => format!(
-            " {holder} is a macvlan device on {device}: what {device} itself sends goes to the wire and never to the devices \
-             on top of it. A node and its own macvlan pods cannot talk, by design."
+            " {holder} is of the kind {0} and on {device}: what {device} itself sends goes to the wire and never to the \
+             devices on top of it. A node and its own {0} pods cannot talk, by design.",
+            kind(silent)
         ),
         Role::KeptApart(Apart::Lower) => format!(
-            " {device} is a macvlan device, and {holder} lies below it: what {device} sends passes that device's own stack \
-             and goes to the wire. A macvlan pod and its own node cannot talk, by design."
+            " {device} is of the kind {0}, and {holder} lies below it: what {device} sends passes that device's own stack \
+             and goes to the wire. A pod with {0} and its own node cannot talk, by design.",
+            kind(silent)
         ),
         Role::KeptApart(Apart::Private) => format!(
             " {device} and {holder} are macvlan devices on one device, and one is in private mode: they cannot talk, as \
@@ -229,10 +242,14 @@ pub(super) fn neighbour_proofs(window: &Window<'_>, silent: &Unanswered<'_>) -> 
     };
     let links = [silent.link, silent.holder.map(|(_, link)| link)];
     let upper = links.into_iter().flatten().filter_map(|link| {
-        let mode = &link.macvlan.as_ref()?.mode;
-        let lower = window.topology.lowers(link).into_iter().next()?;
-        let value = format!("on {}, mode {mode}", lower.name);
-        Some(proof::setting(link, "macvlan", value, "", TABLES))
+        let (netns, ifindex) = link.lower_id()?;
+        let lower = &window.topology.link(netns, ifindex)?.name;
+        let value = match &link.macvlan {
+            Some(macvlan) => format!("on {lower}, mode {}", macvlan.mode),
+            None => format!("on {lower}"),
+        };
+        let name = format!("{} of {}", link.kind.as_ref()?, link.name);
+        Some(Proof::new(name, value, "", TABLES))
     });
     upper.collect()
 }
@@ -241,8 +258,8 @@ pub(super) fn neighbour_remedies(silent: &Unanswered<'_>) -> Vec<Remedy> {
     let mut remedies = Vec::new();
     if let Role::KeptApart(_) = silent.role {
         remedies.push(Remedy::advice(
-            "If the node must reach such pods, give it a macvlan device of its own on the same device, in bridge mode, and \
-             route the pods' addresses by it.",
+            "If the node must reach such pods, give it a device of that kind of its own on the same device (macvlan: in bridge \
+             mode), and route the pods' addresses by it.",
         ));
     }
     let Some(link) = silent.link else {

@@ -28,7 +28,7 @@ pub(super) enum Role {
     Unseen,
     /// An address in a prefix of this very device that nobody here has.
     Nobody,
-    /// The address is here, and macvlan keeps both devices apart on purpose.
+    /// The address is here, and macvlan or ipvlan keeps both devices apart on purpose.
     KeptApart(Apart),
     /// An address of this node, of a pod or of a guest here.
     Held,
@@ -38,7 +38,7 @@ pub(super) enum Role {
     NextHop,
 }
 
-/// The pairs of devices that macvlan does not join.
+/// The pairs of devices that macvlan and ipvlan do not join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Apart {
     /// The device below sends to one on top of it.
@@ -187,16 +187,13 @@ impl<'w> Device<'w, '_> {
         })
     }
 
-    /// The reason why macvlan does not join this device to the one with that address. What the device below sends never
-    /// comes to those on top of it, and theirs goes out by it, past its own stack (`macvlan_queue_xmit`).
+    /// The reason why macvlan or ipvlan does not join this device to the one with that address. What the device below
+    /// sends never comes to those on top of it, and their broadcasts go out by it, past its own stack
+    /// (`macvlan_queue_xmit`, `ipvlan_process_multicast`).
     fn apart_from(&self, address: IpAddr) -> Option<Apart> {
         let link = self.link?;
         let (_, holder) = self.holder(address)?;
-        let lower = |upper: &Link| {
-            upper
-                .lower_id()
-                .filter(|_| upper.kind == Some(LinkKind::MacVlan))
-        };
+        let lower = |upper: &Link| upper.lower_id().filter(|_| shares_device(upper));
         if lower(holder) == Some(link.id()) {
             return Some(Apart::Child);
         }
@@ -210,6 +207,10 @@ impl<'w> Device<'w, '_> {
         let are_siblings = lower(link).is_some() && lower(link) == lower(holder);
         (are_siblings && (is_private(link) || is_private(holder))).then_some(Apart::Private)
     }
+}
+
+fn shares_device(link: &Link) -> bool {
+    matches!(link.kind, Some(LinkKind::MacVlan | LinkKind::IpVlan))
 }
 
 /// The judgement; where too few packets were seen, a neighbour that somebody misses may be among them.
