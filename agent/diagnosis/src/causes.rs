@@ -258,13 +258,22 @@ checks! {
         };
     }
     ROUTING "Routing" {
-        finds "packets that the node or a pod does not forward, or that the reverse path filter refuses";
+        finds "packets that the node or a pod does not forward, that have no route or one that refuses, that go in a circle, or that the reverse path filter refuses";
         FORWARDING_OFF "ForwardingOff" "packets not forwarded, forwarding is off" {
             Loss "packets lost, forwarding was off";
             Outage "connections fail, forwarding is off";
         };
         REVERSE_PATH_FILTER "ReversePathFilter" "packets refused by the reverse path filter" {
             Outage "connections fail, the reverse path filter refuses them";
+        };
+        NO_ROUTE "NoRoute" "packets without a route" {
+            Outage "connections fail, no route leads to their destination";
+        };
+        BLACKHOLE_ROUTE "BlackholeRoute" "packets refused by a route" {
+            Outage "connections fail, a route refuses their destination";
+        };
+        TTL_EXCEEDED "TtlExceeded" "packets in a circle of routes" {
+            Outage "connections fail, packets go in a circle of routes";
         };
     }
     NEIGHBOUR "Neighbour" {

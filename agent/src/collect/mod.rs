@@ -10,6 +10,7 @@ mod filter;
 mod live_tests;
 mod node;
 mod on_demand;
+mod routes;
 mod snapshot;
 mod stop;
 
@@ -33,6 +34,7 @@ use drops::DropWatch;
 use filter::FilterWatch;
 pub(crate) use node::{host_name, node_facts};
 use on_demand::OnDemandProbes;
+use routes::RouteWatch;
 use snapshot::{BothEnds, WindowEnd};
 pub(crate) use stop::Stop;
 
@@ -103,6 +105,7 @@ pub(crate) fn collect(
     let began = Instant::now();
     let before = WindowEnd::read(&sources, &mut watch, None);
     let rules = FilterWatch::begin();
+    let mut routes = RouteWatch::begin();
     let mut churn = Churn::begin(&before);
     let mut on_demand = OnDemandProbes::begin(sources.as_ref().ok(), &before, kernel);
     let interfaces = before.interfaces();
@@ -123,6 +126,7 @@ pub(crate) fn collect(
             break false;
         }
         watch.read();
+        routes.tick();
         churn.tick(sources.as_ref().ok());
         on_demand.tick(kernel, began.elapsed());
     };
@@ -160,6 +164,7 @@ pub(crate) fn collect(
         ..EvidenceWindow::default()
     };
     rules.finish(lasted, &mut window);
+    routes.finish(lasted, &mut window);
     on_demand.finish(lasted, &mut window);
     Collected { window, complete }
 }

@@ -44,6 +44,7 @@ pub(crate) mod pulse;
 mod queueing;
 pub(crate) mod reading;
 mod route_netlink;
+pub(crate) mod routes;
 mod segment_routes;
 pub(crate) mod settings;
 mod snmp;

@@ -31,7 +31,7 @@ pub const OTHER_DROP: &str = "OtherDrop";
 
 /// Every cause, in the order of the checks.
 #[rustfmt::skip]
-pub const CAUSES: [Cause; 60] = [
+pub const CAUSES: [Cause; 63] = [
     Cause { check: "Promiscuity", name: "BridgePort", headline: "interface promiscuous for a bridge", by_harm: &[] },
     Cause { check: "Promiscuity", name: "OpenVSwitchPort", headline: "interface promiscuous for Open vSwitch", by_harm: &[] },
     Cause { check: "Promiscuity", name: "MacvlanPassthru", headline: "interface promiscuous for a macvlan", by_harm: &[] },
@@ -87,6 +87,9 @@ pub const CAUSES: [Cause; 60] = [
     Cause { check: "SocketBuffer", name: "PacketSocketFull", headline: "a packet socket is read too slowly", by_harm: &[(Harm::Loss, "packets lost, the packet socket that takes them is full")] },
     Cause { check: "Routing", name: "ForwardingOff", headline: "packets not forwarded, forwarding is off", by_harm: &[(Harm::Loss, "packets lost, forwarding was off"), (Harm::Outage, "connections fail, forwarding is off")] },
     Cause { check: "Routing", name: "ReversePathFilter", headline: "packets refused by the reverse path filter", by_harm: &[(Harm::Outage, "connections fail, the reverse path filter refuses them")] },
+    Cause { check: "Routing", name: "NoRoute", headline: "packets without a route", by_harm: &[(Harm::Outage, "connections fail, no route leads to their destination")] },
+    Cause { check: "Routing", name: "BlackholeRoute", headline: "packets refused by a route", by_harm: &[(Harm::Outage, "connections fail, a route refuses their destination")] },
+    Cause { check: "Routing", name: "TtlExceeded", headline: "packets in a circle of routes", by_harm: &[(Harm::Outage, "connections fail, packets go in a circle of routes")] },
     Cause { check: "Neighbour", name: "TableFull", headline: "packets to new neighbours refused, neighbour table full", by_harm: &[(Harm::Outage, "connections to new neighbours fail, neighbour table full")] },
     Cause { check: "Neighbour", name: "Unanswered", headline: "packets to a neighbour that does not answer", by_harm: &[(Harm::Outage, "{outage}, a neighbour does not answer")] },
     Cause { check: "OtherDrop", name: "NotLoss", headline: "packets dropped that nobody misses", by_harm: &[] },

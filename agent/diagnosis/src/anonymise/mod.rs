@@ -11,6 +11,7 @@ mod log_lines;
 mod names;
 mod packet_filter;
 mod packets;
+mod routes;
 mod sums;
 mod texts;
 
@@ -109,6 +110,7 @@ impl Anonymiser {
             gro,
             retransmissions,
             packet_filter,
+            routes,
             lost: _,
         } = window;
         self.node(node);
@@ -130,6 +132,7 @@ impl Anonymiser {
         self.on_demand(gro, Self::gro);
         self.on_demand(retransmissions, Self::retransmissions);
         self.on_demand(packet_filter, Self::packet_filter);
+        self.on_demand(routes, Self::routes);
     }
 
     fn observed<T>(&mut self, evidence: &mut Observed<T>, change: impl FnOnce(&mut Self, &mut T)) {

@@ -28,6 +28,7 @@ mod tap_queue_drop;
 mod unhandled_protocol;
 
 pub use detector::Detector;
+pub use routing::{RouteQuestions, route_questions};
 
 /// Every detector, causes before their effects; the one for what is left over comes last.
 pub static ALL: &[&dyn Detector] = &[

@@ -19,6 +19,7 @@ mod on_demand;
 mod packet_filter;
 mod queueing;
 mod retransmissions;
+mod routes;
 mod settings;
 mod softnet;
 
@@ -47,6 +48,10 @@ pub use packet_filter::{
 };
 pub use queueing::QueueingDiscipline;
 pub use retransmissions::{ExplainedRetransmissions, Retransmissions};
+pub(crate) use routes::is_within;
+pub use routes::{
+    Refusal, RouteAnswer, RouteEntry, RouteLookup, RouteQuestion, Routes, RoutingRule,
+};
 pub use settings::{KernelSettings, NamespaceSettings, TrackedConnections};
 pub use softnet::{CpuBacklog, Softnet, SoftnetCounters};
 
@@ -104,6 +109,9 @@ pub struct EvidenceWindow {
     /// The rules of the node's own namespace that refuse packets.
     #[serde(default)]
     pub packet_filter: OnDemand<PacketFilter>,
+    /// The routes of the node's own namespace for packets that found no way on.
+    #[serde(default)]
+    pub routes: OnDemand<Routes>,
     /// Counters that were lost to a full map or ring.
     pub lost: Lost,
 }

@@ -121,8 +121,12 @@ macro_rules! for_each_scenario {
                 filter_of_all_devices: routing, [];
                 filter_that_accepts_another_way_back: routing, [], twin;
                 node_that_forwards_nothing: routing, [];
+                node_whose_routes_are_deleted: routing, [];
+                node_whose_routes_refuse: routing, [];
                 plain_hosts_that_forward_nothing: routing, [], twin;
                 pod_that_forwards_nothing: routing, [];
+                pollers_of_addresses_that_are_gone: routing, [], twin;
+                routes_in_a_circle: routing, [];
                 strict_filter_of_a_pods_device: routing, [];
             }
             segment_routing {

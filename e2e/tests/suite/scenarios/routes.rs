@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use netdiag_e2e::netns::Namespace;
-use netdiag_e2e::scenarios::{Filter, GroupOnTwoNics, MissingForwarding, ReversePaths};
+use netdiag_e2e::scenarios::{
+    Filter, GoneAddresses, GroupOnTwoNics, MissingForwarding, MissingRoutes, ReversePaths,
+    RouteCircle,
+};
 use serde_json::Value;
 
 use super::control_frames::{follow_remedy, last_change, undo_remedy};
@@ -158,11 +161,148 @@ pub fn copies_for_a_group_on_two_nics(harness: &Harness) -> Result<()> {
     Ok(())
 }
 
+/// The routes to a network behind a pod are deleted while another pod asks there, over both IP versions.
+pub fn node_whose_routes_are_deleted(harness: &Harness) -> Result<()> {
+    let stage = harness.node("deleted-routes")?;
+    let missing = MissingRoutes::new(stage.node())?;
+    let (refused, outcome) = stage.watch(3, |_| {
+        missing.delete()?;
+        missing.ask()
+    })?;
+    assert_no_way(&missing, &outcome, "NoRoute", refused)
+}
+
+/// Routes of types that refuse hide the routes to that network, over both IP versions.
+pub fn node_whose_routes_refuse(harness: &Harness) -> Result<()> {
+    let stage = harness.node("refusing-routes")?;
+    let missing = MissingRoutes::new(stage.node())?;
+    missing.refuse()?;
+    let (refused, outcome) = stage.watch(3, |_| missing.ask())?;
+    for (version, prefix) in MissingRoutes::REFUSED.iter().enumerate() {
+        let protocol = ["", "IPv6"][version];
+        let finding = dead_end(&outcome, "BlackholeRoute", protocol);
+        assert!(finding.to_string().contains(prefix), "{finding:#}");
+        let look = finding["remedies"][1]["command"].as_str().unwrap();
+        let shown = stage.node().namespace().run("sh", &["-c", look])?;
+        assert!(shown.contains(prefix), "{look}: {shown}");
+    }
+    assert_no_way(&missing, &outcome, "BlackholeRoute", refused)
+}
+
+/// A host beyond a NIC asks where no route leads, and a pod asks for an address of a network plugin's own prefix that no
+/// pod has.
+pub fn pollers_of_addresses_that_are_gone(harness: &Harness) -> Result<()> {
+    let stage = harness.node("gone-addresses")?;
+    let gone = GoneAddresses::new(stage.node())?;
+    let (sent, outcome) = stage.watch(3, |_| gone.ask())?;
+    assert_quiet(&outcome);
+    outcome.assert_balanced();
+    for (cause, interface) in [("NoRoute", "eth0"), ("BlackholeRoute", "veth-client")] {
+        let finding = outcome.finding("Routing", cause, interface);
+        assert_eq!(finding["count"], sent, "{finding:#}");
+        assert_eq!(finding["severity"], "Info", "{finding:#}");
+        assert_eq!(finding["harm"], "Unknown", "{finding:#}");
+        assert_eq!(finding["remedies"][0]["undo"], Value::Null, "{finding:#}");
+    }
+    Ok(())
+}
+
+/// The node routes a network to a pod that sends all of it back: packets die in the pod and in the node, by the number of
+/// their hops.
+pub fn routes_in_a_circle(harness: &Harness) -> Result<()> {
+    let stage = harness.node("route-circle")?;
+    let circle = RouteCircle::new(stage.node())?;
+    let (made, outcome) = stage.watch(3, |_| circle.ask())?;
+    assert_eq!(made.died_in_gateway, made.asked, "{made:?}");
+    assert_eq!(made.died_in_node, made.asked, "{made:?}");
+    outcome.assert_balanced();
+    for (interface, protocol) in [("eth0", ""), ("veth-gateway", "IPv6")] {
+        let finding = one_finding(&outcome, "TtlExceeded", interface, protocol);
+        assert_eq!(finding["count"], made.asked, "{finding:#}");
+        assert_eq!(finding["harm"], "Outage", "{finding:#}");
+        assert_eq!(finding["severity"], "Warning", "{finding:#}");
+        assert_eq!(finding["confidence"], "Certain", "{finding:#}");
+        // No change is honest; each look shows one of the two hops.
+        let hops = [("veth-gateway", 0), ("eth0", 1)];
+        for (device, remedy) in hops {
+            let remedy = &finding["remedies"][remedy];
+            assert_eq!(remedy["undo"], Value::Null, "{finding:#}");
+            let look = remedy["command"].as_str().unwrap();
+            let shown = stage.node().namespace().run("sh", &["-c", look])?;
+            assert!(shown.contains(&format!("dev {device}")), "{look}: {shown}");
+        }
+    }
+    assert_eq!(outcome.alarming().len(), 2, "{:#}", outcome.result);
+    Ok(())
+}
+
+/// Asserts a finding of this cause over each IP version with these packets, whose change lets the pod through and whose
+/// undo refuses it again.
+#[track_caller]
+fn assert_no_way(
+    missing: &MissingRoutes<'_>,
+    outcome: &Outcome,
+    cause: &str,
+    refused: u64,
+) -> Result<()> {
+    outcome.assert_balanced();
+    assert_eq!(outcome.alarming().len(), 2, "{:#}", outcome.result);
+    let findings = ["", "IPv6"].map(|protocol| dead_end(outcome, cause, protocol));
+    for finding in findings {
+        assert_eq!(finding["count"], refused, "{finding:#}");
+    }
+    let before = missing.routes()?;
+    for finding in findings {
+        follow_remedy(finding, missing.node());
+    }
+    assert_eq!(missing.answered()?, 2);
+    for finding in findings {
+        undo_remedy(finding, missing.node());
+    }
+    assert_eq!(missing.routes()?, before);
+    assert_eq!(missing.answered()?, 0);
+    Ok(())
+}
+
+/// The finding that nothing from the client reaches its destination.
+#[track_caller]
+fn dead_end<'a>(outcome: &'a Outcome, cause: &str, protocol: &str) -> &'a Value {
+    let finding = outage_here(outcome, cause, "veth-client", protocol);
+    assert_eq!(finding["confidence"], "Certain", "{finding:#}");
+    finding
+}
+
 /// The finding that forwarding is off, over IPv6 where that is its protocol.
 #[track_caller]
 fn forwarding_off<'a>(outcome: &'a Outcome, interface: &str, protocol: &str) -> &'a Value {
+    outage_here(outcome, "ForwardingOff", interface, protocol)
+}
+
+/// The finding of an outage by this cause, over IPv6 where that is its protocol.
+#[track_caller]
+fn outage_here<'a>(
+    outcome: &'a Outcome,
+    cause: &str,
+    interface: &str,
+    protocol: &str,
+) -> &'a Value {
+    let finding = one_finding(outcome, cause, interface, protocol);
+    assert_eq!(finding["severity"], "Critical", "{finding:#}");
+    assert_eq!(finding["harm"], "Outage", "{finding:#}");
+    assert_eq!(finding["culprit"], "Here", "{finding:#}");
+    finding
+}
+
+/// The finding of this cause, over IPv6 where that is its protocol.
+#[track_caller]
+fn one_finding<'a>(
+    outcome: &'a Outcome,
+    cause: &str,
+    interface: &str,
+    protocol: &str,
+) -> &'a Value {
     let is_it = |finding: &&Value| {
-        finding["cause"] == "ForwardingOff"
+        finding["cause"] == cause
             && finding["subject"]["interface"] == interface
             && finding["subject"]["protocol"].as_str().unwrap_or("") == protocol
     };
@@ -170,9 +310,6 @@ fn forwarding_off<'a>(outcome: &'a Outcome, interface: &str, protocol: &str) -> 
     let [finding] = found[..] else {
         panic!("{} findings in {:#}", found.len(), outcome.result);
     };
-    assert_eq!(finding["severity"], "Critical", "{finding:#}");
-    assert_eq!(finding["harm"], "Outage", "{finding:#}");
-    assert_eq!(finding["culprit"], "Here", "{finding:#}");
     finding
 }
 

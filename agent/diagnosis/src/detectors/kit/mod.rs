@@ -11,6 +11,7 @@ pub(crate) mod say;
 pub(crate) mod seen;
 pub(crate) mod sockets;
 mod tally;
+pub(crate) mod traced;
 pub(crate) mod unreachable;
 
 pub(crate) use explained::{explained_but_flows, explained_by, untold};

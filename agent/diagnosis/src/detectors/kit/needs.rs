@@ -33,6 +33,8 @@ pub enum Evidence {
     Retransmissions,
     /// The rules of the node's own namespace.
     PacketFilter,
+    /// The node's routes for packets that found no way on.
+    Routes,
     /// Counters of the namespaces' protocols (/proc/PID/net).
     ProtocolCounters,
     /// A window of so many milliseconds.
@@ -115,6 +117,7 @@ impl Evidence {
             Self::ReceiveOffload => window.gro.value().is_some(),
             Self::Retransmissions => window.retransmissions.value().is_some(),
             Self::PacketFilter => window.packet_filter.value().is_some(),
+            Self::Routes => window.routes.value().is_some(),
             Self::ProtocolCounters => window.namespaces.iter().any(|one| !one.counters.is_empty()),
             // No evidence by themselves.
             Self::FunctionNames | Self::ReasonsOrNames | Self::Duration(_) => false,
@@ -175,11 +178,12 @@ impl Evidence {
             Self::PacketFilter => {
                 let filter = window.packet_filter.value();
                 let missing = filter.map_or(&[][..], |filter| &filter.missing);
-                let mut gaps = on_demand(&window.packet_filter);
-                gaps.extend(gap_if(!missing.is_empty(), Unmade::Part, || {
-                    missing.join("; ")
-                }));
-                gaps
+                with_parts(&window.packet_filter, missing)
+            }
+            Self::Routes => {
+                let missing = window.routes.value();
+                let missing = missing.map_or(&[][..], |routes| &routes.missing);
+                with_parts(&window.routes, missing)
             }
             Self::Duration(least_ms) => {
                 gap_if(window.duration_ms < least_ms, Unmade::TooRare, || {
@@ -222,6 +226,15 @@ fn on_demand<T>(evidence: &OnDemand<T>) -> Vec<Gap> {
     gap_if(missing.is_some(), Unmade::All, || {
         missing.unwrap_or_default().to_owned()
     })
+}
+
+/// The same with the parts that were not read.
+fn with_parts<T>(evidence: &OnDemand<T>, missing: &[String]) -> Vec<Gap> {
+    let mut gaps = on_demand(evidence);
+    gaps.extend(gap_if(!missing.is_empty(), Unmade::Part, || {
+        missing.join("; ")
+    }));
+    gaps
 }
 
 #[cfg(test)]

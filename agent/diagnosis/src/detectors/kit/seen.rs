@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+pub(crate) use crate::evidence::is_within;
 use crate::{
     evidence::{Link, Namespace, PacketSample},
     packets::{
@@ -127,21 +128,6 @@ fn is_last(address: IpAddr, prefix: u8) -> bool {
     };
     let host = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or_default();
     u32::from(address) & host == host
-}
-
-/// Both addresses share their first bits.
-pub(crate) fn is_within(address: IpAddr, own: IpAddr, prefix: u8) -> bool {
-    match (address, own) {
-        (IpAddr::V4(address), IpAddr::V4(own)) => {
-            let differ = u32::from(address) ^ u32::from(own);
-            differ.leading_zeros() >= u32::from(prefix)
-        }
-        (IpAddr::V6(address), IpAddr::V6(own)) => {
-            let differ = u128::from(address) ^ u128::from(own);
-            differ.leading_zeros() >= u32::from(prefix)
-        }
-        _ => false,
-    }
 }
 
 fn is_link_local(sample: &PacketSample) -> bool {

@@ -14,7 +14,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
-mod traced;
 
 use self::judge::{Judged, Nowhere};
 use super::{

@@ -1,9 +1,12 @@
 //! The meaning of drop reasons and sites, as data: the kind of mechanism, its words and the advice.
 
-use super::{advice::Advice, class::Class, traced};
+use super::{advice::Advice, class::Class};
 use crate::{
     Window,
-    detectors::kit::seen::{Around, Seen},
+    detectors::kit::{
+        seen::{Around, Seen},
+        traced,
+    },
     evidence::{DropCount, KernelLogLine, Link, Namespace, PacketSample},
     kernel::{NamespaceCounter, Reason, Site},
 };

@@ -1,9 +1,9 @@
 //! The mechanisms by which the routing of a namespace ended packets, with the state that proves each.
 
 use crate::{
-    causes::{Cause, FORWARDING_OFF, REVERSE_PATH_FILTER},
+    causes::{BLACKHOLE_ROUTE, Cause, FORWARDING_OFF, NO_ROUTE, REVERSE_PATH_FILTER, TTL_EXCEEDED},
     detectors::kit::Tally,
-    evidence::{Link, Namespace},
+    evidence::{Link, Namespace, RouteEntry, RouteLookup, RoutingRule},
     finding::{Assessment, Confidence},
 };
 
@@ -20,6 +20,10 @@ pub(super) enum Kind<'a> {
     ForwardingOff(Forwarding<'a>),
     /// No route leads back to the source by the device that packets came by.
     ReversePathFilter(ReversePath<'a>),
+    /// No route leads on, or one that refuses.
+    NoWay(NoWay<'a>),
+    /// Packets go in a circle.
+    Circle(Circle<'a>),
 }
 
 /// Packets that ended by one mechanism in one place.
@@ -38,6 +42,9 @@ impl Kind<'_> {
         match self {
             Self::ForwardingOff(_) => &FORWARDING_OFF,
             Self::ReversePathFilter(_) => &REVERSE_PATH_FILTER,
+            Self::NoWay(no_way) if no_way.refusing.is_empty() => &NO_ROUTE,
+            Self::NoWay(_) => &BLACKHOLE_ROUTE,
+            Self::Circle(_) => &TTL_EXCEEDED,
         }
     }
 
@@ -45,6 +52,8 @@ impl Kind<'_> {
     pub(super) fn protocol(&self) -> Option<&'static str> {
         match self {
             Self::ForwardingOff(forwarding) if forwarding.version == Version::V6 => Some("IPv6"),
+            Self::NoWay(no_way) if no_way.version == Version::V6 => Some("IPv6"),
+            Self::Circle(circle) if circle.version == Version::V6 => Some("IPv6"),
             _ => None,
         }
     }
@@ -63,6 +72,34 @@ pub(super) struct Forwarding<'a> {
     pub(super) is_off: bool,
     /// The setting was read; else the place and the packets tell.
     pub(super) is_read: bool,
+}
+
+/// The kernel's answer for the packets that came by one device.
+pub(super) struct NoWay<'a> {
+    pub(super) version: Version,
+    /// The answer for the first packet.
+    pub(super) first: &'a RouteLookup,
+    /// The routes that refuse; none where no route matches, or where a rule refuses.
+    pub(super) refusing: Vec<&'a RouteEntry>,
+    /// A routing daemon or a network plugin wrote one of them.
+    pub(super) is_of_daemon: bool,
+    /// The rules that refuse, or may.
+    pub(super) rules: Vec<&'a RoutingRule>,
+    /// The routes that led on until they were deleted within the window.
+    pub(super) removed: Vec<&'a RouteEntry>,
+    /// The route that leads on once the first one that refuses is gone.
+    pub(super) otherwise: Option<&'a RouteEntry>,
+}
+
+/// The kernel's answer that proves a circle.
+pub(super) struct Circle<'a> {
+    pub(super) version: Version,
+    /// The answer for the first packet.
+    pub(super) first: &'a RouteLookup,
+    /// The device of the node by which the packets come back, and by which it sends them off.
+    pub(super) back: &'a Link,
+    /// The namespace of the next hop, where it is one here.
+    pub(super) holder: Option<&'a Namespace>,
 }
 
 /// The state that proves the reverse path filter.

@@ -10,7 +10,7 @@ use super::fault::{Fault, Forwarding, Kind, Version};
 use crate::{
     Window,
     detectors::kit::{Tally, harm, seen, unclaimed},
-    evidence::{DropCount, Link, LinkKind, Namespace, NetnsId, PacketSample},
+    evidence::{DropCount, Link, LinkKind, Namespace, NetnsId, PacketSample, is_within},
     finding::{Assessment, Confidence, Culprit, Harm, Outcome, Severity},
     kernel::{NamespaceCounter, Reason, site},
     packets::ip::IpPacket,
@@ -195,7 +195,7 @@ fn connected<'a>(
     address: IpAddr,
 ) -> Option<&'a Link> {
     let mut own = namespace.addresses.iter();
-    let own = own.find(|own| seen::is_within(address, own.address, own.prefix))?;
+    let own = own.find(|own| is_within(address, own.address, own.prefix))?;
     window.topology.link(namespace.id, own.ifindex)
 }
 

@@ -1,14 +1,21 @@
-//! Packets that find no way on: forwarding is off, or the reverse path filter refuses their source.
+//! Packets that find no way on: forwarding is off, no route leads on or one refuses, routes form a circle, or the reverse path
+//! filter refuses their source.
 
+mod circle;
+mod circle_text;
 mod fault;
 mod forwarding;
 mod judge;
+mod no_way;
+mod no_way_text;
+mod questions;
 mod reverse_path;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use self::fault::Fault;
+pub use self::questions::{RouteQuestions, route_questions};
 use super::{
     Detector,
     kit::{Evidence, Need, proof, say},
@@ -22,6 +29,7 @@ use crate::{
 const NEEDS: &[Need] = &[
     Need::all(Evidence::Links, "settings of devices"),
     Need::all(Evidence::Drops, "drop probe"),
+    Need::part(Evidence::Routes, "routes of packets that found no way on"),
 ];
 
 /// The `Routing` check.
@@ -61,8 +69,8 @@ fn explained(window: &Window<'_>, fault: &Fault<'_>) -> Outcome {
     finding.confidence = fault.confidence;
     fault.tally.measure(&mut finding);
     finding.evidence = proof::drops(window, &fault.tally);
-    finding.evidence.extend(text::proofs(fault));
+    finding.evidence.extend(text::proofs(window, fault));
     finding.details = say::flows(window, &fault.tally).collect();
-    finding.remedies = text::remedies(fault);
+    finding.remedies = text::remedies(window, fault);
     Outcome::explained(finding, fault.tally.keys.iter().map(|key| (*key, verdict)))
 }

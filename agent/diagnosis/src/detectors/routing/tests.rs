@@ -1,10 +1,11 @@
-use super::Routing;
+use super::{Routing, route_questions};
 use crate::{
     EvidenceWindow, Window,
-    causes::{FORWARDING_OFF, REVERSE_PATH_FILTER},
+    causes::{BLACKHOLE_ROUTE, FORWARDING_OFF, NO_ROUTE, REVERSE_PATH_FILTER, TTL_EXCEEDED},
     detectors::Detector,
     evidence::{
-        Address, DropCount, Ipv4Settings, Ipv6Settings, Link, LinkKind, NetnsId, PacketSample,
+        Address, DropCount, Ipv4Settings, Ipv6Settings, Link, LinkKind, NetnsId, OnDemand,
+        PacketSample, Refusal, RouteAnswer, RouteEntry, RouteLookup, Routes, RoutingRule,
     },
     finding::{Confidence, Finding, Harm, Outcome, Severity},
     testing::{
@@ -360,4 +361,330 @@ fn a_connection_that_died_is_an_outage_of_the_pod() {
     let mut uplink = filtered(0, 1, samples);
     links_of(&mut uplink)[2].kind = Some(LinkKind::Vlan);
     assert_eq!(only(&judge(&uplink)).severity(), Severity::Warning);
+}
+
+/// Packets of a pod to [`FAR`] that found no way on, with the kernel's answer.
+fn unrouted(answer: RouteAnswer) -> EvidenceWindow {
+    let key = ipv4_drops(NODE, 3, "NOT_SPECIFIED", "ip_error", 30);
+    let mut window = node(key, to(FAR));
+    for link in links_of(&mut window) {
+        link.ipv4 = ipv4(true, 0);
+    }
+    let questions = route_questions(&window).of_node;
+    assert_eq!(questions.len(), 1, "{questions:?}");
+    let lookups = questions
+        .into_iter()
+        .map(|question| RouteLookup { question, answer });
+    window.routes = OnDemand::Ran {
+        question: String::new(),
+        from_ms: 0,
+        until_ms: 0,
+        value: Routes {
+            lookups: lookups.collect(),
+            ..Routes::default()
+        },
+    };
+    window
+}
+
+fn routes_of(window: &mut EvidenceWindow) -> &mut Routes {
+    match &mut window.routes {
+        OnDemand::Ran { value, .. } => value,
+        _ => panic!("no routes"),
+    }
+}
+
+fn route(prefix: [u8; 4], length: u8, refusal: Option<Refusal>) -> RouteEntry {
+    RouteEntry {
+        prefix: prefix.into(),
+        length,
+        refusal,
+        table: 254,
+        metric: 0,
+        protocol: 3,
+        gateway: None,
+        ifindex: 0,
+        is_onlink: false,
+        is_plain: true,
+    }
+}
+
+const BLACKHOLE: RouteAnswer = RouteAnswer::Refused {
+    by: Refusal::Blackhole,
+};
+
+/// Packets that a route refuses; the default route would lead out of eth0.
+fn blackholed() -> EvidenceWindow {
+    let mut window = unrouted(BLACKHOLE);
+    let default = RouteEntry {
+        ifindex: 2,
+        gateway: Some([10, 0, 9, 1].into()),
+        ..route([0; 4], 0, None)
+    };
+    routes_of(&mut window).covering = vec![
+        default,
+        route([192, 0, 2, 0], 24, Some(Refusal::Blackhole)),
+        route([192, 0, 0, 0], 8, Some(Refusal::Blackhole)),
+    ];
+    window
+}
+
+fn harm(finding: &Finding) -> (Harm, Severity) {
+    (finding.assessment.harm, finding.severity())
+}
+
+const OUT: (Harm, Severity) = (Harm::Outage, Severity::Critical);
+const NOT_KNOWN: (Harm, Severity) = (Harm::Unknown, Severity::Info);
+
+#[test]
+fn a_missing_route_is_the_kernels_answer_at_the_windows_end() {
+    let missing = judge(&unrouted(RouteAnswer::NoRoute));
+    let finding = only(&missing);
+    assert!(finding.cause.is(&NO_ROUTE));
+    assert_eq!(harm(finding), OUT);
+    assert_eq!(
+        finding.remedies[0].command.as_deref(),
+        Some("ip -4 route get 192.0.2.7 from 10.0.0.1 iif veth1")
+    );
+    assert_eq!(finding.remedies[0].change, None);
+    let by_now = judge(&unrouted(RouteAnswer::Leads {
+        ifindex: 2,
+        gateway: None,
+    }));
+    assert!(by_now.findings.is_empty(), "a route leads there by now");
+}
+
+#[test]
+fn a_route_that_was_deleted_within_the_window_is_added_again() {
+    let mut window = unrouted(RouteAnswer::NoRoute);
+    let removed = RouteEntry {
+        ifindex: 2,
+        gateway: Some([10, 0, 9, 1].into()),
+        metric: 7,
+        ..route([192, 0, 2, 0], 24, None)
+    };
+    routes_of(&mut window).removed = vec![removed];
+    assert_eq!(
+        commands(only(&judge(&window))),
+        (
+            "ip -4 route add 192.0.2.0/24 via 10.0.9.1 dev eth0 metric 7",
+            "ip -4 route del 192.0.2.0/24 via 10.0.9.1 dev eth0 metric 7"
+        )
+    );
+    routes_of(&mut window).removed[0].is_plain = false;
+    assert_eq!(only(&judge(&window)).remedies[0].change, None);
+}
+
+#[test]
+fn the_route_that_refuses_is_the_one_with_the_longest_prefix() {
+    let window = blackholed();
+    let outcome = judge(&window);
+    let finding = only(&outcome);
+    assert!(finding.cause.is(&BLACKHOLE_ROUTE));
+    assert_eq!(harm(finding), OUT);
+    let headline = &finding.text.headline;
+    assert!(headline.contains("192.0.2.0/24 refused"), "{headline}");
+}
+
+#[test]
+fn a_route_that_refuses_is_deleted_only_where_another_leads_on() {
+    let mut window = blackholed();
+    // The next one refuses as well.
+    assert_eq!(only(&judge(&window)).remedies[0].change, None);
+    routes_of(&mut window).covering.pop();
+    assert_eq!(
+        commands(only(&judge(&window))),
+        (
+            "ip -4 route del blackhole 192.0.2.0/24",
+            "ip -4 route add blackhole 192.0.2.0/24"
+        )
+    );
+}
+
+#[test]
+fn what_is_left_of_a_plugins_block_or_of_pods_prefix_is_no_outage() {
+    let mut window = blackholed();
+    routes_of(&mut window).covering[1].protocol = 80;
+    let outcome = judge(&window);
+    assert_eq!(harm(only(&outcome)), NOT_KNOWN);
+    assert_eq!(only(&outcome).remedies[0].change, None);
+    let mut block = blackholed();
+    block.namespaces[2].addresses = vec![address(2, [192, 0, 2, 9])];
+    assert_eq!(harm(only(&judge(&block))), NOT_KNOWN);
+}
+
+#[test]
+fn a_blackhole_without_its_route_or_rule_is_not_named() {
+    let mut window = blackholed();
+    routes_of(&mut window).covering.clear();
+    assert!(judge(&window).findings.is_empty());
+    routes_of(&mut window).rules = vec![RoutingRule {
+        is_ipv6: false,
+        priority: 90,
+        refusal: Some(Refusal::Blackhole),
+        goes_by_more: true,
+    }];
+    let outcome = judge(&window);
+    let finding = only(&outcome);
+    assert!(finding.cause.is(&NO_ROUTE));
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert_eq!(
+        finding.remedies[0].command.as_deref(),
+        Some("ip -4 rule show")
+    );
+}
+
+#[test]
+fn a_longer_route_that_leads_on_hides_one_that_refuses() {
+    let mut window = blackholed();
+    let longer = route([192, 0, 2, 7], 32, None);
+    routes_of(&mut window).covering.push(longer);
+    assert!(judge(&window).findings.is_empty());
+}
+
+#[test]
+fn packets_with_different_answers_are_left_to_the_kernels_words() {
+    let mut window = unrouted(RouteAnswer::NoRoute);
+    let mut other = to(SERVER);
+    drops_of(&mut window).samples.append(&mut other);
+    let questions = route_questions(&window).of_node;
+    routes_of(&mut window).lookups = questions
+        .into_iter()
+        .map(|question| RouteLookup {
+            question,
+            answer: match question.destination == std::net::IpAddr::from(FAR) {
+                true => RouteAnswer::NoRoute,
+                false => RouteAnswer::Leads {
+                    ifindex: 4,
+                    gateway: None,
+                },
+            },
+        })
+        .collect();
+    assert!(judge(&window).findings.is_empty());
+}
+
+#[test]
+fn who_is_none_of_ours_is_not_said_to_miss_a_route() {
+    let mut window = unrouted(RouteAnswer::NoRoute);
+    links_of(&mut window)[2].kind = Some(LinkKind::Vlan);
+    window.namespaces[1].addresses.clear();
+    assert_eq!(harm(only(&judge(&window))), NOT_KNOWN);
+    // A pod here is the receiver.
+    window.namespaces[2].addresses = vec![address(2, FAR)];
+    assert_eq!(harm(only(&judge(&window))), OUT);
+    // It has gone.
+    let gone = links_of(&mut window).pop().expect("its eth0");
+    window.ended_links = vec![gone];
+    assert!(judge(&window).findings.is_empty());
+}
+
+#[test]
+fn a_packet_or_two_and_a_scan_tell_of_nobody_who_needs_the_way() {
+    let mut few = unrouted(RouteAnswer::NoRoute);
+    drops_of(&mut few).counts[0].count = 2;
+    drops_of(&mut few).samples.truncate(2);
+    assert_eq!(harm(only(&judge(&few))), NOT_KNOWN);
+    let mut unseen = unrouted(RouteAnswer::NoRoute);
+    drops_of(&mut unseen).samples.clear();
+    assert_eq!(
+        harm(only(&judge(&unseen))),
+        OUT,
+        "no milder without a sample"
+    );
+}
+
+#[test]
+fn a_host_that_forwards_nothing_lacks_no_route() {
+    let mut window = unrouted(RouteAnswer::NoRoute);
+    links_of(&mut window)[2].ipv4 = ipv4(false, 0);
+    let outcome = judge(&window);
+    let found = outcome.findings.iter();
+    assert_eq!(found.filter(|one| one.cause.is(&NO_ROUTE)).count(), 0);
+}
+
+/// Packets of a pod to [`FAR`] that ran out of hops where this device received this many, with the kernel's answer.
+fn circling(key: DropCount, received: u64, answer: RouteAnswer) -> EvidenceWindow {
+    let mut samples = to(FAR);
+    for sample in &mut samples {
+        sample.bytes[8] = 1;
+    }
+    let place = (key.netns, key.ifindex);
+    let mut window = node(key, samples);
+    for link in links_of(&mut window) {
+        link.ipv4 = ipv4(true, 0);
+        if (Some(link.netns), link.ifindex) == place {
+            link.stats.rx_packets = received;
+        }
+    }
+    let questions = route_questions(&window).of_node.into_iter();
+    let lookups = questions.map(|question| RouteLookup { question, answer });
+    window.routes = OnDemand::Ran {
+        question: String::new(),
+        from_ms: 0,
+        until_ms: 0,
+        value: Routes {
+            lookups: lookups.collect(),
+            ..Routes::default()
+        },
+    };
+    window
+}
+
+fn out_of(ifindex: u32) -> RouteAnswer {
+    RouteAnswer::Leads {
+        ifindex,
+        gateway: Some(SERVER.into()),
+    }
+}
+
+fn expired(netns: NetnsId, ifindex: u32) -> DropCount {
+    ipv4_drops(netns, ifindex, "IP_INHDR", "ip_forward", 30)
+}
+
+#[test]
+fn what_the_node_sends_back_where_it_came_from_goes_in_a_circle() {
+    let outcome = judge(&circling(expired(NODE, 4), 900, out_of(4)));
+    let finding = only(&outcome);
+    assert!(finding.cause.is(&TTL_EXCEEDED));
+    assert_eq!(harm(finding), (Harm::Outage, Severity::Warning));
+    assert_eq!(finding.confidence, Confidence::Certain);
+    assert!(finding.remedies.iter().all(|one| one.change.is_none()));
+    let command = finding.remedies[0].command.as_deref();
+    let asked = "ip -4 route get 192.0.2.7 from 10.0.0.1 iif veth2";
+    assert_eq!(command, Some(asked));
+}
+
+#[test]
+fn what_ends_in_a_pod_goes_in_a_circle_where_the_nodes_route_leads_there() {
+    let window = circling(expired(OTHER_POD, 2), 900, out_of(4));
+    let outcome = judge(&window);
+    assert!(only(&outcome).cause.is(&TTL_EXCEEDED));
+    assert_eq!(only(&outcome).confidence, Confidence::Certain);
+    let on = judge(&circling(expired(OTHER_POD, 2), 900, out_of(2)));
+    assert!(on.findings.is_empty());
+}
+
+#[test]
+fn a_hop_limit_that_ends_once_is_no_circle() {
+    let on = judge(&circling(expired(NODE, 4), 900, out_of(2)));
+    assert!(on.findings.is_empty(), "the route leads on");
+    let straight = judge(&circling(expired(NODE, 4), 100, out_of(4)));
+    assert!(straight.findings.is_empty(), "each came by once");
+    let mut has_hops = circling(expired(NODE, 4), 900, out_of(4));
+    drops_of(&mut has_hops).samples[0].bytes[8] = 9;
+    assert!(judge(&has_hops).findings.is_empty());
+}
+
+#[test]
+fn before_reasons_the_counter_tells_whether_the_samples_show_all() {
+    let refused = |no_routes: u64| {
+        let mut window = blackholed();
+        drops_of(&mut window).counts[0].reason = "".into();
+        let counters = &mut window.namespaces[0].counters;
+        counters.insert("IpExt.InNoRoutes".to_owned(), no_routes);
+        judge(&window).findings.len()
+    };
+    assert_eq!(refused(0), 1);
+    assert_eq!(refused(12), 0, "another 12 had no route");
 }

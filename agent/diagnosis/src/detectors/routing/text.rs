@@ -1,6 +1,10 @@
 //! The words about packets that find no way on.
 
-use super::fault::{Fault, Fix, Forwarding, Kind, ReversePath, Version};
+use super::{
+    circle_text,
+    fault::{Fault, Fix, Forwarding, Kind, ReversePath, Version},
+    no_way_text,
+};
 use crate::{
     Window,
     detectors::kit::{proof, say},
@@ -16,17 +20,21 @@ pub(super) fn text(window: &Window<'_>, fault: &Fault<'_>) -> Text {
     match &fault.kind {
         Kind::ForwardingOff(forwarding) => forwarding_off(window, fault, forwarding),
         Kind::ReversePathFilter(filter) => reverse_path(window, fault, filter),
+        Kind::NoWay(no_way) => no_way_text::text(window, fault, no_way),
+        Kind::Circle(circle) => circle_text::text(window, fault, circle),
     }
 }
 
-pub(super) fn proofs(fault: &Fault<'_>) -> Vec<Proof> {
+pub(super) fn proofs(window: &Window<'_>, fault: &Fault<'_>) -> Vec<Proof> {
     match &fault.kind {
         Kind::ForwardingOff(forwarding) => forwarding_proofs(fault, forwarding),
         Kind::ReversePathFilter(filter) => filter_proofs(fault, filter),
+        Kind::NoWay(no_way) => no_way_text::proofs(fault, no_way),
+        Kind::Circle(circle) => circle_text::proofs(window, fault, circle),
     }
 }
 
-pub(super) fn remedies(fault: &Fault<'_>) -> Vec<Remedy> {
+pub(super) fn remedies(window: &Window<'_>, fault: &Fault<'_>) -> Vec<Remedy> {
     match &fault.kind {
         Kind::ForwardingOff(forwarding) => match forwarding.version {
             _ if !forwarding.is_off => Vec::new(),
@@ -36,6 +44,8 @@ pub(super) fn remedies(fault: &Fault<'_>) -> Vec<Remedy> {
         // Copies are refused as they should be.
         Kind::ReversePathFilter(filter) if filter.is_group => Vec::new(),
         Kind::ReversePathFilter(filter) => vec![filter_less(fault, filter)],
+        Kind::NoWay(no_way) => no_way_text::remedies(window, fault, no_way),
+        Kind::Circle(circle) => circle_text::remedies(circle),
     }
 }
 

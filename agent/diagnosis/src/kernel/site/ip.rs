@@ -32,8 +32,8 @@ sites! {
     DST_DISCARD = Site::new(Ip, &["dst_discard", "dst_discard_out"])
         .ending_on(Kernels::WithReasons, Ends::Refused);
 
-    /// IPv6's end of a route that leads nowhere; ip6_pkt_drop where a compiler has not inlined it.
-    IP6_PKT_DROP = Site::new(Ip, &["ip6_pkt_discard", "ip6_pkt_drop"]);
+    /// IPv6's end of a route that leads nowhere; ip6_pkt_drop where a compiler has not made its last call a jump.
+    IP6_PKT_DROP = Site::new(Ip, &["ip6_pkt_discard", "ip6_pkt_prohibit", "ip6_pkt_drop"]);
 
     /// Forwarding: the hop limit, the MTU. Frames to a broadcast address end here without a reason.
     IP_FORWARD = Site::new(Ip, &["ip_forward"]);

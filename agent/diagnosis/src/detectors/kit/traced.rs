@@ -7,8 +7,8 @@
 
 use std::{collections::BTreeMap, net::IpAddr, ops::RangeInclusive};
 
+use super::harm;
 use crate::{
-    detectors::kit::harm,
     evidence::{DropCount, Link, PacketSample},
     kernel::{NamespaceCounter, site},
     packets::ip::{IpPacket, UDP},
@@ -38,7 +38,7 @@ enum Series {
 type Probes = BTreeMap<(IpAddr, IpAddr, Series), Vec<u16>>;
 
 /// Every one of these packets was seen, and its hop limit ended here.
-pub(super) fn have_no_hops_left(key: &DropCount, samples: &[&PacketSample]) -> bool {
+pub(crate) fn have_no_hops_left(key: &DropCount, samples: &[&PacketSample]) -> bool {
     let ended = |sample: &&PacketSample| {
         IpPacket::of_sample(sample).is_some_and(|packet| packet.hop_limit <= 1)
     };
@@ -47,7 +47,7 @@ pub(super) fn have_no_hops_left(key: &DropCount, samples: &[&PacketSample]) -> b
 }
 
 /// The counter of the namespace that rises when a forwarded packet's hop limit has run out.
-pub(super) fn counter(key: &DropCount) -> Option<NamespaceCounter> {
+pub(crate) fn counter(key: &DropCount) -> Option<NamespaceCounter> {
     match key.ethertype {
         ETH_P_IP => Some(NamespaceCounter::InHdrErrors),
         ETH_P_IPV6 => Some(NamespaceCounter::Ip6InHdrErrors),
@@ -56,7 +56,7 @@ pub(super) fn counter(key: &DropCount) -> Option<NamespaceCounter> {
 }
 
 /// Each of these packets is a probe of a series, and none went in a circle.
-pub(super) fn are_probes(key: &DropCount, samples: &[&PacketSample], link: Option<&Link>) -> bool {
+pub(crate) fn are_probes(key: &DropCount, samples: &[&PacketSample], link: Option<&Link>) -> bool {
     let is_forwarded = key
         .location
         .is_of_any(&[&site::IP_FORWARD, &site::IP6_FORWARD]);
