@@ -6,6 +6,7 @@ use crate::{
     evidence::{BridgePort, BridgeSettings, DropCount, Link, LinkKind, PacketSample},
     finding::{Confidence, Finding, Harm, Outcome, Severity},
     testing::{NODE, POD, drops_of, ipv4_drops, link, links_of, only, veth, window},
+    uapi::flags::{IFF_LOWER_UP, IFF_UP},
 };
 
 const FORWARDING: u8 = 3;
@@ -19,6 +20,7 @@ fn port(ifindex: u32, name: &str, settings: BridgePort) -> Link {
         master: Some(9),
         slave_kind: Some(LinkKind::Bridge),
         bridge_port: Some(settings),
+        requested_flags: IFF_UP | IFF_LOWER_UP,
         ..veth(link(NODE, ifindex, name), (POD, ifindex))
     }
 }
@@ -207,6 +209,27 @@ fn a_way_out_that_does_not_forward_is_the_one_to_blame() {
             Some("bridge link set dev vethB state 0")
         )
     );
+}
+
+#[test]
+fn a_port_that_is_down_is_given_no_state_that_the_kernel_refuses() {
+    let disabled = BridgePort {
+        state: 0,
+        ..forwards()
+    };
+    let on = (
+        Some("ip link set dev vethB up"),
+        Some("ip link set dev vethB down"),
+    );
+    let look = (Some("ip -details link show dev vethB"), None);
+    for (flags, expected) in [(0, on), (IFF_UP, look)] {
+        let mut window = bridge([forwards(), disabled], false, key("NOT_SPECIFIED", FINISH));
+        links_of(&mut window)[2].requested_flags = flags;
+        let outcome = judge(&window);
+        let finding = only(&outcome);
+        assert_eq!(command(finding), expected);
+        assert!(finding.text.what.contains("disables a port that is down"));
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::judge::{Fault, Kind};
 use crate::{
     Window,
-    detectors::kit::{proof, say},
+    detectors::kit::{change::switch_on, proof, say},
     evidence::{BridgePort, Link},
     finding::{Harm, Proof, Remedy, Text},
 };
@@ -73,6 +73,14 @@ fn what(fault: &Fault<'_>) -> String {
     match fault.kind {
         Kind::NotForwarding(_) => {
             let settings = fault.bridge.bridge.unwrap_or_default();
+            let blamed = fault.subject();
+            if is_dead(blamed) {
+                let why = match blamed.is_up() {
+                    true => "has no carrier: its other end is down or gone",
+                    false => "is switched off",
+                };
+                return format!("A bridge disables a port that is down. {} {why}.", say::device(blamed, Some(fault.namespace)));
+            }
             let why = match (settings.stp, settings.forward_delay_cs) {
                 (true, Some(delay)) => format!(
                     "{bridge} runs a spanning tree: a new port listens for {0} s, then learns for {0} s, and only \
@@ -193,10 +201,24 @@ pub(super) fn remedies(fault: &Fault<'_>) -> Vec<Remedy> {
     }
 }
 
+/// The bridge itself disables a port that is down or has no carrier, and lets it forward no sooner
+/// (`br_port_carrier_check`, `br_set_port_state`).
+fn is_dead(port: &Link) -> bool {
+    !port.is_up() || port.lacks_carrier()
+}
+
 fn not_forwarding(fault: &Fault<'_>) -> Vec<Remedy> {
     let bridge = fault.bridge.name.as_str();
     let blamed = fault.subject();
     let name = blamed.name.as_str();
+    if !blamed.is_up() {
+        return vec![switch_on(blamed, fault.namespace)];
+    }
+    if is_dead(blamed) {
+        let words = ["ip", "-details", "link", "show", "dev", name];
+        let text = "See what it is connected to: the bridge lets it forward once it has a carrier.";
+        return vec![Remedy::command_in(fault.namespace, text, &words, &[name])];
+    }
     let command = |text: &str, words: &[&str], name: &str| {
         Remedy::command_in(fault.namespace, text, words, &[name])
     };

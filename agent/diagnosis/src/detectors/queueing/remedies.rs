@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Window,
+    detectors::kit::change::switch_on,
     evidence::{Link, LinkKind, QueueingDiscipline},
     finding::Remedy,
 };
@@ -26,7 +27,7 @@ pub(super) fn remedies(window: &Window<'_>, fault: &Fault<'_>) -> Vec<Remedy> {
             "Start the guest or program that reads it; see its kind and the user that it belongs to. If nobody needs it \
              any more, remove it.",
         )],
-        Kind::DeviceDown => switch_on(window, link).into_iter().collect(),
+        Kind::DeviceDown => switched_on(window, link).into_iter().collect(),
         Kind::NoCarrier(Lasts::Still) => without_carrier(window, fault),
         Kind::Full => full(fault),
         Kind::Shaped => vec![disciplines_of(
@@ -122,7 +123,7 @@ fn look(fault: &Fault<'_>, text: &str) -> Remedy {
 fn without_carrier(window: &Window<'_>, fault: &Fault<'_>) -> Vec<Remedy> {
     let other = other(window, fault.link);
     let switched_off = other.filter(|other| !other.is_up());
-    if let Some(remedy) = switched_off.and_then(|other| switch_on(window, other)) {
+    if let Some(remedy) = switched_off.and_then(|other| switched_on(window, other)) {
         return vec![remedy];
     }
     let text = match &fault.link.kind {
@@ -134,24 +135,7 @@ fn without_carrier(window: &Window<'_>, fault: &Fault<'_>) -> Vec<Remedy> {
 }
 
 /// The command that switches the device on; `None` where its namespace is not known.
-fn switch_on(window: &Window<'_>, link: &Link) -> Option<Remedy> {
+fn switched_on(window: &Window<'_>, link: &Link) -> Option<Remedy> {
     let namespace = window.namespace(link.netns)?;
-    let name = link.name.as_str();
-    let set = |state: &str| {
-        let words = ["ip", "link", "set", "dev", name, state];
-        Remedy::command_in(
-            namespace,
-            "Switch it on, if it should work.",
-            &words,
-            &[name],
-        )
-    };
-    let change = set("up").undone_by(set("down"));
-    Some(match (&namespace.pod, namespace.is_node) {
-        (Some(_), _) => change.with_effect("it ends with the pod"),
-        (None, true) => change.lasting(
-            "ActivationPolicy=always-up in [Link] of the .network file for the device (/etc/systemd/network/)",
-        ),
-        (None, false) => change,
-    })
+    Some(switch_on(link, namespace))
 }

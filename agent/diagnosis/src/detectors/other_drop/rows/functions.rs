@@ -34,9 +34,10 @@ pub(super) static ROWS: &[Row] = &[
         Sites(&[&site::VETH_XMIT]),
         Class::Loss(Culprit::Unknown, Carried::Received),
         "A veth could not hand over {packets}",
-        "The receiver's ring was full, or the other end is gone.",
+        "The receiver's ring was full, or the other end is gone. A ring is there where the receiver has an XDP program \
+         or receives by NAPI (GRO is on).",
     )
-    .advised(OTHER_END),
+    .advised(RECEIVER),
     Row::new(
         Sites(&[&site::ENQUEUE_TO_BACKLOG]),
         Class::Loss(Culprit::Here, Carried::Received),
@@ -208,6 +209,11 @@ pub(super) static ROWS: &[Row] = &[
 
 const OTHER_END: &[Advice] = &[Advice::look(
     "Compare state and MTU with the other end.",
+    &["ip", "-details", "link", "show", "dev", DEVICE],
+)];
+const RECEIVER: &[Advice] = &[Advice::look(
+    "See whether the receiver has an XDP program. Where the other end is there, its ring of 256 packets was full: smaller \
+     bursts help, or a receiving CPU that has less to do.",
     &["ip", "-details", "link", "show", "dev", DEVICE],
 )];
 /// `ip route get` shows no prefix of a route that refuses: the kernel answers with an error.
