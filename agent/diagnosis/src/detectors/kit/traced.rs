@@ -19,9 +19,15 @@ use crate::{
 const PROBES: RangeInclusive<usize> = 3..=10;
 /// The destination ports of traceroute's datagrams: 30 hops with ten each, from its first port on.
 const PORTS: RangeInclusive<u16> = 33_434..=33_733;
-/// A packet that some host sent with a hop limit of 64, and that goes in a circle of a few hosts, comes by at least so
-/// often.
-const VISITS: u64 = 8;
+/// Tracing programs that give each datagram another port count up from here (mtr) or from a higher one; `traceroute -U`
+/// sends all of them to the port of DNS.
+const FIRST_PORT: u16 = 33_000;
+const DNS_PORT: u16 = 53;
+/// As many packets of one socket, sent one after the other, are no probes of one hop where more than [`PROBES`] ended.
+const ROW: usize = 4;
+/// A packet that some host sent with a hop limit of 64 comes by a device of two hosts that send it to each other 32 times;
+/// fewer where more hosts take part.
+pub(crate) const VISITS: u64 = 8;
 /// Echo requests of ICMP and ICMPv6, by protocol and type.
 const ECHO_REQUESTS: [(u8, u8); 2] = [(1, 8), (58, 128)];
 
@@ -39,11 +45,74 @@ type Probes = BTreeMap<(IpAddr, IpAddr, Series), Vec<u16>>;
 
 /// Every one of these packets was seen, and its hop limit ended here.
 pub(crate) fn have_no_hops_left(key: &DropCount, samples: &[&PacketSample]) -> bool {
-    let ended = |sample: &&PacketSample| {
-        IpPacket::of_sample(sample).is_some_and(|packet| packet.hop_limit <= 1)
-    };
     let seen = u64::try_from(samples.len());
-    seen.is_ok_and(|seen| seen > 0 && seen >= key.count) && samples.iter().all(ended)
+    seen.is_ok_and(|seen| seen > 0 && seen >= key.count) && ended(samples)
+}
+
+/// The hop limit of each of these packets ended here.
+pub(crate) fn ended(samples: &[&PacketSample]) -> bool {
+    let mut packets = samples.iter().map(|sample| IpPacket::of_sample(sample));
+    packets.all(|packet| packet.is_some_and(|packet| packet.hop_limit <= 1))
+}
+
+/// These packets may all be probes: echoes, datagrams to the ports of tracing programs and SYNs, none of which was sent
+/// again, nor more of them in a row than a tracing program sends to one hop.
+pub(crate) fn may_be_traced(key: &DropCount, samples: &[&PacketSample]) -> bool {
+    let may_be_probes = samples.iter().all(|sample| may_be_probe(sample));
+    let is_row = u64::try_from(*PROBES.end()).is_ok_and(|most| key.count > most)
+        && (longest_row(samples) >= ROW || most_of_a_socket(samples) >= ROW);
+    may_be_probes && !is_row && harm::dead_flows(samples.iter().copied()).is_empty()
+}
+
+fn may_be_probe(sample: &PacketSample) -> bool {
+    let Some(packet) = IpPacket::of_sample(sample) else {
+        return true;
+    };
+    if packet.protocol == UDP {
+        let ports = packet.transport();
+        return ports.is_none_or(|ports| {
+            ports.destination_port >= FIRST_PORT || ports.destination_port == DNS_PORT
+        });
+    }
+    let is_syn = packet.segment().is_some_and(|segment| segment.is_syn);
+    is_syn || probe(&packet).is_some()
+}
+
+/// The most echoes of one program that it numbered one after the other.
+fn longest_row(samples: &[&PacketSample]) -> usize {
+    let mut echoes = Probes::new();
+    for sample in samples {
+        let packet = IpPacket::of_sample(sample);
+        let echo = packet.and_then(|packet| {
+            let (series, number) = probe(&packet)?;
+            Some(((packet.source, packet.final_destination, series), number))
+        });
+        if let Some((key, number)) = echo.filter(|((_, _, series), _)| *series != Series::Datagrams)
+        {
+            echoes.entry(key).or_default().push(number);
+        }
+    }
+    let rows = echoes.into_values().map(|mut numbers| {
+        numbers.sort_unstable();
+        let rows = numbers.chunk_by(|one, next| next.wrapping_sub(*one) == 1);
+        rows.map(<[u16]>::len).max().unwrap_or_default()
+    });
+    rows.max().unwrap_or_default()
+}
+
+/// The most datagrams from one port to one other.
+fn most_of_a_socket(samples: &[&PacketSample]) -> usize {
+    let mut sockets: BTreeMap<_, usize> = BTreeMap::new();
+    for packet in samples.iter().filter_map(|one| IpPacket::of_sample(one)) {
+        let ports = packet.transport().filter(|_| packet.protocol == UDP);
+        if let Some(ports) = ports {
+            let (from, to) = (ports.source_port, ports.destination_port);
+            *sockets
+                .entry((packet.source, packet.destination, from, to))
+                .or_default() += 1;
+        }
+    }
+    sockets.into_values().max().unwrap_or_default()
 }
 
 /// The counter of the namespace that rises when a forwarded packet's hop limit has run out.
@@ -213,6 +282,39 @@ mod tests {
         assert!(!are(&clients, Some(&quiet)));
         let syns: Vec<_> = (0..3).map(|from| syn(40_000 + from)).collect();
         assert!(!are(&syns, Some(&quiet)));
+    }
+
+    fn may_be(samples: &[PacketSample], count: u64) -> bool {
+        let key = ipv4_drops(NODE, 2, "IP_INHDR", "ip_forward", count);
+        may_be_traced(&key, &samples.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn echoes_of_each_round_and_syns_of_new_connections_may_be_traced() {
+        // mtr numbers the echoes of a round one after the other, one for each hop.
+        let rounds: Vec<_> = (0..4).map(|round| echo(round * 5)).collect();
+        assert!(may_be(&rounds, 35));
+        let row: Vec<_> = (0..4).map(echo).collect();
+        assert!(may_be(&row, 4));
+        assert!(!may_be(&row, 35));
+        let syns: Vec<_> = (0..4).map(|from| syn(40_000 + from)).collect();
+        assert!(may_be(&syns, 4));
+        assert!(!may_be(&vec![syn(40_000); 3], 3));
+    }
+
+    #[test]
+    fn datagrams_to_other_ports_and_many_of_one_socket_are_not_traced() {
+        let to = |port: u16| {
+            (0..4)
+                .map(|from| datagram(40_000 + from, port))
+                .collect::<Vec<_>>()
+        };
+        assert!(may_be(&to(53), 30));
+        assert!(may_be(&to(33_434), 30));
+        assert!(!may_be(&to(5_000), 4));
+        let same = vec![datagram(40_000, 33_434); 4];
+        assert!(may_be(&same, 4));
+        assert!(!may_be(&same, 30));
     }
 
     #[test]

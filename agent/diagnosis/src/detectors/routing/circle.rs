@@ -18,13 +18,8 @@ use crate::{
     detectors::kit::{Tally, harm, traced, unclaimed},
     evidence::{DropCount, Link, Namespace, NetnsId, PacketSample, RouteAnswer, RouteLookup},
     finding::{Assessment, Confidence, Culprit, Harm, Outcome},
-    packets::ip::IpPacket,
     uapi::ethertype::ETH_P_IPV6,
 };
-
-/// A packet that some host sent with a hop limit of 64 comes by a device of two hosts that send it to each other 32 times;
-/// fewer where more hosts take part.
-const VISITS: u64 = 8;
 
 /// The packets that ended on one device.
 #[derive(Default)]
@@ -68,13 +63,9 @@ fn circle<'a>(
     let link = window.topology.link(key.netns?, key.ifindex)?;
     let place = questions::place(window, key)?;
     let samples: Vec<&PacketSample> = window.samples_of(index).collect();
-    let ended = |sample: &&PacketSample| {
-        IpPacket::of_sample(sample).is_some_and(|packet| packet.hop_limit <= 1)
-    };
     let received = harm::received_beside(link, 0);
-    if !samples.iter().all(ended)
-        || received < key.count.saturating_mul(VISITS)
-        || traced::are_probes(key, &samples, Some(link))
+    let is_traced = !samples.is_empty() && traced::may_be_traced(key, &samples);
+    if !traced::ended(&samples) || received < key.count.saturating_mul(traced::VISITS) || is_traced
     {
         return None;
     }
@@ -93,10 +84,26 @@ fn circle<'a>(
     };
     let lookups: Vec<&RouteLookup> = routes.lookups.iter().filter(is_of).collect();
     let leads_back = |lookup: &&RouteLookup| match lookup.answer {
-        RouteAnswer::Leads { ifindex, .. } => ifindex == place,
+        RouteAnswer::Leads { ifindex, gateway } => {
+            ifindex == place && leads_into(window, link, place, gateway)
+        }
         _ => false,
     };
     (!lookups.is_empty() && lookups.iter().all(leads_back)).then_some((link, lookups))
+}
+
+/// What leaves the node by its device `place` for this next hop comes to the namespace of the link, where that is another
+/// one: the device is the other end of the link, or the next hop is an address there.
+fn leads_into(window: &Window<'_>, link: &Link, place: u32, gateway: Option<IpAddr>) -> bool {
+    let node = window.node_namespace().map(|node| node.id);
+    let is_its_end = window
+        .topology
+        .veth_peer(link)
+        .is_some_and(|end| Some(end.netns) == node && end.ifindex == place);
+    let holders = gateway.map_or(&[][..], |gateway| window.holders_of(gateway));
+    Some(link.netns) == node
+        || is_its_end
+        || holders.iter().any(|(holder, _)| holder.id == link.netns)
 }
 
 fn fault<'a>(

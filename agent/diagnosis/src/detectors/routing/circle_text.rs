@@ -24,7 +24,7 @@ pub(super) fn text(window: &Window<'_>, fault: &Fault<'_>, circle: &Circle<'_>) 
     let hurts = match fault.assessment.harm {
         Harm::Outage => format!(
             "Nothing that the node sends there reaches {destination}: {packets} died{within}, each after going round \
-             dozens of times.{seen}"
+             until its hop limit ran out.{seen}"
         ),
         _ => format!(
             "{packets} died{within}: too few to tell whether somebody needs that way.{seen}"
