@@ -20,7 +20,7 @@ const TRIES: u64 = 3;
 /// As many flows as a finding names.
 const FLOWS: usize = 4;
 /// UDP ports of VXLAN (Linux's own as well) and GENEVE.
-const TUNNEL_PORTS: [u16; 3] = [4789, 8472, 6081];
+pub(crate) const TUNNEL_PORTS: [u16; 3] = [4789, 8472, 6081];
 /// The headers of UDP and VXLAN, behind which the inner frame begins.
 const VXLAN_HEADERS: usize = 16;
 

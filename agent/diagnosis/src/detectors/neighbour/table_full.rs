@@ -13,6 +13,9 @@ use crate::{
 
 /// Fewer refusals do not tell a table that is full from one that was so for a moment.
 const REFUSALS: u64 = 3;
+/// Milliseconds before the window's end in which a table that is still full refuses. The number of entries alone tells
+/// nothing: permanent and externally learned ones are in it, and the limit does not count them (`neigh_alloc`).
+const STILL: u64 = 5_000;
 
 /// Packets that found a table full.
 pub(super) struct FullTable<'a> {
@@ -100,7 +103,9 @@ fn places<'a>(
 
 /// Neighbours that have an entry go on: what is cut off is each new one.
 fn assessment(window: &Window<'_>, table: &NeighbourTable, tally: &Tally) -> Assessment {
-    let is_full = table.entries >= table.gc_thresh3;
+    let last = tally.drops(window).map(|key| key.last_ms).max();
+    let is_full = table.entries >= table.gc_thresh3
+        && last.is_some_and(|last| last.saturating_add(STILL) >= window.duration_ms);
     if is_full && tally.count.min(table.table_fulls) >= REFUSALS {
         return Assessment::of(Harm::Outage)
             .by(Culprit::Here)

@@ -52,11 +52,17 @@ const OUTAGE: (Harm, Culprit, Severity) = (Harm::Outage, Culprit::Elsewhere, Sev
 
 #[test]
 fn a_poller_of_an_address_that_is_gone_is_info_and_a_silent_gateway_is_not() {
-    let gone = judge(&silent(vec![datagram([10, 0, 0, 9], 5000)]));
+    let polled = vec![datagram([10, 0, 0, 9], 5000); 4];
+    let gone = judge(&silent(polled.clone()));
     let finding = only(&gone);
     assert_eq!(finding.id.as_str(), "Neighbour/Unanswered/eth0");
     assert!(finding.assessment.is_towards_nobody);
     assert_eq!(finding.severity(), Severity::Info);
+    // Of nine packets the only one that was seen does not speak for the others.
+    let few = judge(&silent(polled[..1].to_vec()));
+    let finding = only(&few);
+    assert_eq!(finding.severity(), Severity::Warning);
+    assert!(finding.text.hurts.starts_with("Nothing gets through"));
     let gateway = silent(vec![
         datagram([10, 0, 0, 9], 5000),
         datagram([203, 0, 113, 9], 5000),
@@ -64,7 +70,7 @@ fn a_poller_of_an_address_that_is_gone_is_info_and_a_silent_gateway_is_not() {
     assert_eq!(told(&gateway), OUTAGE);
     assert_eq!(
         only(&judge(&gateway)).text.headline,
-        "The next hop to 203.0.113.9 does not answer: 9 packets dropped on eth0"
+        "The next hop to 203.0.113.9 does not answer: 9 packets for this and other neighbours dropped on eth0"
     );
     assert_eq!(told(&silent(vec![datagram([10, 0, 0, 9], 8472)])), OUTAGE);
     // It may be the gateway.
@@ -74,7 +80,7 @@ fn a_poller_of_an_address_that_is_gone_is_info_and_a_silent_gateway_is_not() {
 
 #[test]
 fn an_address_that_a_pod_has_is_missed_until_the_pod_ends() {
-    let mut held = silent(vec![datagram([10, 0, 0, 9], 5000)]);
+    let mut held = silent(vec![datagram([10, 0, 0, 9], 5000); 4]);
     held.namespaces[1].addresses[0].address = [10, 0, 0, 9].into();
     assert_eq!(told(&held), OUTAGE);
     let ended = links_of(&mut held).remove(1);
@@ -228,6 +234,11 @@ fn change(finding: &Finding) -> (Option<&str>, Option<&str>) {
 #[test]
 fn a_full_table_cuts_off_new_neighbours_and_is_made_larger() {
     let mut window = refused(9, 4);
+    // Entries that the limit does not count may be among those that are there.
+    window.duration_ms = 35_000;
+    let earlier = judge(&window);
+    assert_eq!(only(&earlier).assessment.harm, Harm::Loss);
+    drops_of(&mut window).counts[0].last_ms = 31_000;
     let outcome = judge(&window);
     let finding = only(&outcome);
     assert_eq!(finding.id.as_str(), "Neighbour/TableFull");

@@ -146,7 +146,7 @@ pub(super) fn table_remedies(full: &FullTable<'_>) -> Vec<Remedy> {
 }
 
 pub(super) fn unanswered(window: &Window<'_>, silent: &Unanswered<'_>, subject: &Subject) -> Text {
-    let packets = say::count(silent.tally.count, "packet");
+    let packets = packets(silent);
     let place = say::place(subject);
     let addresses: Vec<String> = silent.addresses.iter().map(IpAddr::to_string).collect();
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
@@ -172,6 +172,15 @@ pub(super) fn unanswered(window: &Window<'_>, silent: &Unanswered<'_>, subject: 
         headline,
         what: what(silent, holder.as_deref()),
         hurts: hurts(window, silent, &packets),
+    }
+}
+
+fn packets(silent: &Unanswered<'_>) -> String {
+    let packets = say::count(silent.tally.count, "packet");
+    match (silent.has_others, silent.addresses.len()) {
+        (false, _) => packets,
+        (true, 1) => format!("{packets} for this and other neighbours"),
+        (true, _) => format!("{packets} for these and other neighbours"),
     }
 }
 
@@ -219,14 +228,15 @@ fn what(silent: &Unanswered<'_>, holder: Option<&str>) -> String {
 
 fn hurts(window: &Window<'_>, silent: &Unanswered<'_>, packets: &str) -> String {
     let (within, seen) = (say::within(window), say::seen(&silent.assessment));
+    let is_towards_nobody = silent.assessment.is_towards_nobody;
     if silent.assessment.is_decision() {
         return format!("As it is meant to: {packets} refused{within}.{seen}");
     }
     match silent.assessment.harm {
-        Harm::Outage if silent.role == Role::Nobody => format!(
-            "Only the sender: nobody on this node has the address that it tries, and nobody answers for it. {packets}{within}.{seen}"
+        Harm::Outage if is_towards_nobody && silent.role == Role::Nobody => format!(
+            "Those who send to it: no device of this node has that address, and nobody answers for it. {packets}{within}.{seen}"
         ),
-        Harm::Outage if silent.assessment.is_towards_nobody => format!(
+        Harm::Outage if is_towards_nobody => format!(
             "Nobody any more: the device that they were sent into has gone away. {packets}{within}.{seen}"
         ),
         Harm::Outage => {

@@ -9,6 +9,7 @@ use crate::{
         Tally, harm,
         seen::{Around, is_within},
         unclaimed,
+        unreachable::TUNNEL_PORTS,
     },
     evidence::{DropCount, Link, LinkKind, Namespace, NetnsId},
     finding::{Assessment, Culprit, Decision, Harm, Outcome, Severity},
@@ -16,9 +17,7 @@ use crate::{
     packets::ip::{IpPacket, UDP},
 };
 
-/// UDP ports of VXLAN (Linux's own as well) and GENEVE, and the protocols of other tunnels: IPIP, IPv6 in IPv4, GRE,
-/// ESP.
-const TUNNEL_PORTS: [u16; 3] = [4789, 8472, 6081];
+/// The protocols of tunnels without UDP: IPIP, IPv6 in IPv4, GRE, ESP.
 const TUNNEL_PROTOCOLS: [u8; 4] = [4, 41, 47, 50];
 
 /// The part that a neighbour plays. The last of several speaks for a device.
@@ -57,6 +56,8 @@ pub(super) struct Unanswered<'a> {
     pub(super) role: Role,
     /// The destinations of the packets whose neighbour plays that part.
     pub(super) addresses: Vec<IpAddr>,
+    /// Packets for neighbours that play other parts are among them.
+    pub(super) has_others: bool,
     /// The device with that address, where it is here.
     pub(super) holder: Option<(&'a Namespace, &'a Link)>,
     pub(super) tally: Tally,
@@ -116,8 +117,10 @@ fn fault<'a>(
     };
     let mut role = Role::Unseen;
     let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut has_others = false;
     for packet in tally.samples(window).filter_map(IpPacket::of_sample) {
         let of_packet = device.role(&packet);
+        has_others |= role != Role::Unseen && of_packet != role;
         if of_packet > role {
             role = of_packet;
             addresses.clear();
@@ -135,6 +138,7 @@ fn fault<'a>(
         role,
         holder: addresses.first().and_then(|first| device.holder(*first)),
         addresses,
+        has_others,
         assessment: assessment(window, role, is_gone, &tally),
         tally,
     })
@@ -221,6 +225,7 @@ fn assessment(window: &Window<'_>, role: Role, is_gone: bool, tally: &Tally) -> 
     }
     Assessment {
         decision: None,
+        is_towards_nobody: is_gone,
         ..judged.no_less_than(Severity::Warning)
     }
 }
