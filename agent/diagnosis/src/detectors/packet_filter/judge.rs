@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     rules::{self, Suspects, Way},
-    senders, services,
+    senders::{self, Senders},
+    services,
 };
 use crate::{
     Window,
@@ -14,7 +15,7 @@ use crate::{
         kit::{Tally, harm, unclaimed},
         other_drop::is_refused_by_rule,
     },
-    evidence::{DropCount, InetSocket, Namespace, NetnsId, PacketFilter, PacketSample},
+    evidence::{DropCount, Namespace, NetnsId, PacketFilter, PacketSample},
     finding::{Assessment, Confidence, Culprit, Decision, Harm, Outcome, Severity},
     kernel::site,
     packets::ip::IpPacket,
@@ -33,8 +34,8 @@ pub(super) struct Refusal<'a> {
     pub(super) kind: Kind<'a>,
     pub(super) namespace: &'a Namespace,
     pub(super) tally: Tally,
-    /// The sockets of the programs that sent them.
-    pub(super) senders: Vec<&'a InetSocket>,
+    /// The programs that sent them.
+    pub(super) senders: Senders<'a>,
     pub(super) assessment: Assessment,
     pub(super) confidence: Confidence,
 }
@@ -95,7 +96,7 @@ fn of_namespace<'a>(
             kind: Kind::Service(services),
             namespace,
             tally,
-            senders: Vec::new(),
+            senders: Senders::default(),
         }));
     }
     for way in [Way::In, Way::Out] {
@@ -187,7 +188,7 @@ fn by_rule<'a>(
     Some(Refusal {
         senders: match way {
             Way::Out => senders::of(window, namespace, &tally),
-            Way::In => Vec::new(),
+            Way::In => Senders::default(),
         },
         kind: Kind::Rule(way, suspects),
         namespace,

@@ -239,6 +239,13 @@ fn the_program_that_sent_refused_packets_is_named() {
         headline.contains("4 packets of curl (pid 7) in"),
         "{headline}"
     );
+    drops_of(&mut window).counts[0].count = 500;
+    let others = judge(&window);
+    let headline = &only(&others).text.headline;
+    assert!(
+        headline.contains("500 packets of programs, among them curl (pid 7), in"),
+        "{headline}"
+    );
     let sender = ("Sender", "curl (pid 7), TCP port 40000".to_owned());
     assert_eq!(finding.details[0], sender);
 }

@@ -96,24 +96,31 @@ impl Words<'_> {
         }
     }
 
-    /// `curl (pid 7) and 1 more program`, `programs` where none is known.
+    /// `curl (pid 7) and 1 more program`, `programs, among them curl (pid 7),` where others may have sent some, `programs`
+    /// where none is known.
     fn programs(&self) -> String {
         let mut processes: Vec<String> = Vec::new();
-        for socket in &self.refusal.senders {
+        for socket in &self.refusal.senders.sockets {
             let process = say::process(&socket.owner);
             if !processes.contains(&process) {
                 processes.push(process);
             }
         }
         match processes.split_first() {
-            Some((first, others)) => say::and_others(first, others.len(), "program"),
+            Some((first, others)) => {
+                let known = say::and_others(first, others.len(), "program");
+                match self.refusal.senders.are_all {
+                    true => known,
+                    false => format!("programs, among them {known},"),
+                }
+            }
             None => "programs".to_owned(),
         }
     }
 
     /// A line for each socket from which refused packets came.
     pub(super) fn senders(&self) -> Vec<(&'static str, String)> {
-        let shown = self.refusal.senders.iter().take(SENDERS_SHOWN);
+        let shown = self.refusal.senders.sockets.iter().take(SENDERS_SHOWN);
         shown
             .map(|socket| {
                 let protocol = ip_protocols::name(socket.protocol);
