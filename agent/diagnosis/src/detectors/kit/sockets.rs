@@ -6,8 +6,9 @@ use super::say;
 use crate::{
     Window,
     causes::Check,
-    evidence::{InetSocket, Namespace},
+    evidence::{InetSocket, Link, Namespace},
     finding::{Outcome, Unchecked},
+    uapi::ethertype::ETH_P_ALL,
 };
 
 /// The sockets of this namespace that fit and dropped something within the window, those that dropped most first.
@@ -22,6 +23,18 @@ pub(crate) fn that_dropped<'a>(
         .collect();
     sockets.sort_by_key(|socket| (std::cmp::Reverse(socket.dropped()), socket.port));
     sockets
+}
+
+/// A packet socket of this very device takes what arrives there of this EtherType. One that listens on every device is a
+/// capture: it does not tell that a program has a stack of its own behind this one.
+pub(crate) fn is_taken(window: &Window<'_>, link: &Link, ethertype: u16) -> bool {
+    let sockets = window.packet_sockets.value().into_iter().flatten();
+    let mut taking = sockets.filter(|socket| {
+        socket.netns == link.netns
+            && socket.ifindex == link.ifindex
+            && [ETH_P_ALL, ethertype].contains(&socket.ethertype)
+    });
+    taking.next().is_some()
 }
 
 /// Why findings lack the sockets that they are about, if they do: counters and events tell that there was no room, and

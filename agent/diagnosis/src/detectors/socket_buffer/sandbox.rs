@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::{
     Window,
-    detectors::kit::{Tally, unclaimed},
+    detectors::kit::{Tally, sockets, unclaimed},
     evidence::{DropCount, Link, Namespace, PacketSocket},
     finding::Outcome,
     kernel::{Reason, site},
@@ -51,7 +51,7 @@ pub(super) fn copies(window: &Window<'_>, so_far: &Outcome) -> Tally {
             is_refused_by_ip(key)
                 && has_no_stack_at_all(namespace)
                 && is_without_stack(window, namespace, link)
-                && is_taken(window, link, key.ethertype)
+                && sockets::is_taken(window, link, key.ethertype)
         })
     };
     let keys = unclaimed(window, so_far);
@@ -75,15 +75,4 @@ fn is_refused_by_ip(key: &DropCount) -> bool {
 fn has_no_stack_at_all(namespace: &Namespace) -> bool {
     let mut addresses = namespace.addresses.iter().map(|held| held.address);
     addresses.all(|address| address.is_loopback() || is_by_itself(address))
-}
-
-/// A packet socket takes what arrives by the device of this EtherType.
-fn is_taken(window: &Window<'_>, link: &Link, ethertype: u16) -> bool {
-    let sockets = window.packet_sockets.value().into_iter().flatten();
-    let mut taking = sockets.filter(|socket| {
-        socket.netns == link.netns
-            && [0, link.ifindex].contains(&socket.ifindex)
-            && [ETH_P_ALL, ethertype].contains(&socket.ethertype)
-    });
-    taking.next().is_some()
 }

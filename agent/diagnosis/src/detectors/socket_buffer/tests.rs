@@ -228,7 +228,8 @@ fn copies_of_what_a_sandbox_takes_are_nobodys_loss() {
         }
         is_claimed(&window)
     };
-    assert!(with_socket(0, 0x0800), "of every device");
+    assert!(with_socket(2, 0x0800), "of this device");
+    assert!(!with_socket(0, 0x0003), "a capture of every device");
     assert!(!with_socket(2, 0x86dd), "of the other version");
     assert!(!with_socket(7, 0x0003), "of another device");
 }
