@@ -18,6 +18,7 @@ use crate::{
     detectors::kit::{Tally, harm, traced, unclaimed},
     evidence::{DropCount, Link, Namespace, NetnsId, PacketSample, RouteAnswer, RouteLookup},
     finding::{Assessment, Confidence, Culprit, Harm, Outcome},
+    packets::ip::IpPacket,
     uapi::ethertype::ETH_P_IPV6,
 };
 
@@ -123,7 +124,8 @@ fn fault<'a>(
             .with_packets(tally.count)
             .with_flows(harm::flows(window, &tally))
     };
-    let is_tried = most_of_a_path(window, &tally) >= TRIES
+    let packets = tally.samples(window).filter_map(IpPacket::of_sample);
+    let is_tried = most_of_a_path(packets) >= TRIES
         || tally.lacks_samples(window) && tally.count >= TRIES as u64;
     let assessment = match is_tried {
         true => of(Harm::Outage),

@@ -1,5 +1,7 @@
 //! The mechanisms by which the routing of a namespace ended packets, with the state that proves each.
 
+use std::net::IpAddr;
+
 use crate::{
     causes::{BLACKHOLE_ROUTE, Cause, FORWARDING_OFF, NO_ROUTE, REVERSE_PATH_FILTER, TTL_EXCEEDED},
     detectors::kit::Tally,
@@ -79,6 +81,8 @@ pub(super) struct NoWay<'a> {
     pub(super) version: Version,
     /// The answer for the first packet.
     pub(super) first: &'a RouteLookup,
+    /// The destinations, each once.
+    pub(super) destinations: Vec<IpAddr>,
     /// The routes that refuse; none where no route matches, or where a rule refuses.
     pub(super) refusing: Vec<&'a RouteEntry>,
     /// A routing daemon or a network plugin wrote one of them.
@@ -89,6 +93,10 @@ pub(super) struct NoWay<'a> {
     pub(super) removed: Vec<&'a RouteEntry>,
     /// The route that leads on once the first one that refuses is gone.
     pub(super) otherwise: Option<&'a RouteEntry>,
+    /// A route of some table has one of the destinations, or not all tables were read.
+    pub(super) is_covered: bool,
+    /// The routes that refuse have addresses of pods here to which `otherwise` does not lead.
+    pub(super) keeps_pods: bool,
 }
 
 /// The kernel's answer that proves a circle.

@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     Window,
-    detectors::kit::{Tally, harm, seen, unclaimed},
+    detectors::kit::{Tally, harm, seen, sockets, unclaimed},
     evidence::{
-        DropCount, Link, Namespace, Refusal, RouteAnswer, RouteEntry, RouteLookup, Routes,
-        RoutingRule,
+        DropCount, Link, Namespace, Refusal, RouteAnswer, RouteEntry, RouteLookup, RouteQuestion,
+        Routes, RoutingRule,
     },
-    finding::{Assessment, Confidence, Culprit, Harm, Outcome},
+    finding::{Assessment, Confidence, Culprit, Decision, Harm, Outcome},
     kernel::NamespaceCounter,
     packets::ip::IpPacket,
     uapi::ethertype::ETH_P_IPV6,
@@ -24,10 +24,14 @@ use crate::{
 
 /// Fewer packets between two addresses do not tell somebody who needs the way from somebody who tries.
 pub(super) const TRIES: usize = 3;
-/// The first number of routing daemons and network plugins among the writers of routes (RTPROT_GATED, rtnetlink.h).
+/// The first number of programs among the writers of routes (RTPROT_GATED, rtnetlink.h). Routing daemons and network
+/// plugins refuse what is left of their own prefix, and a DHCP client what is left of one that it was given.
 const FIRST_DAEMON: u8 = 8;
-/// A DHCP client's routes (RTPROT_DHCP).
-const DHCP: u8 = 16;
+/// The number of routes that routers announced (RTPROT_RA).
+const ANNOUNCED: u8 = 9;
+
+/// The table that every look-up asks unless somebody changed the rules (RT_TABLE_MAIN).
+pub(super) const MAIN: u32 = 254;
 
 /// The packets that came by one device and had one kind of answer.
 #[derive(Default)]
@@ -52,7 +56,7 @@ pub(super) fn faults<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Fault<
             ETH_P_IPV6 => Version::V6,
             _ => Version::V4,
         };
-        if !forwards(node, link, version) || is_read_by_program(window, node, link) {
+        if !forwards(node, link, version) || is_read_by_program(window, node, link, key.ethertype) {
             continue;
         }
         let lookups = lookups(window, routes, index, key, link);
@@ -114,17 +118,15 @@ fn forwards(node: &Namespace, link: &Link, version: Version) -> bool {
 }
 
 /// A program with its own stack reads the device, which has no address here: what IP drops is the copy.
-fn is_read_by_program(window: &Window<'_>, node: &Namespace, link: &Link) -> bool {
+fn is_read_by_program(window: &Window<'_>, node: &Namespace, link: &Link, ethertype: u16) -> bool {
     let mut addresses = node.addresses.iter();
     let has_address = addresses.any(|own| {
         let is_link_local = matches!(own.address, IpAddr::V6(own) if own.is_unicast_link_local());
         own.ifindex == link.ifindex && !is_link_local
     });
-    let sockets = window.packet_sockets.value().into_iter().flatten();
-    let mut readers = sockets.filter(|socket| {
-        socket.netns == node.id && socket.ifindex == link.ifindex && socket.ethertype != 0
-    });
-    !has_address && window.topology.veth_peer(link).is_none() && readers.next().is_some()
+    !has_address
+        && window.topology.veth_peer(link).is_none()
+        && sockets::is_taken(window, link, ethertype)
 }
 
 /// The answers for the sampled packets of the key; for those of its device where none of it was sampled. What was left
@@ -183,7 +185,6 @@ fn refusing(routes: &Routes, destination: IpAddr, by: Refusal) -> Option<&RouteE
     let refusing = covering
         .filter(|route| route.refusal == Some(by) && route.has(destination))
         .max_by_key(|route| route.length)?;
-    // Of two routes with one prefix the lower metric is in force.
     let mut longer = routes.covering.iter();
     let is_hidden = longer.any(|route| {
         route.table == refusing.table && route.length > refusing.length && route.has(destination)
@@ -205,21 +206,18 @@ fn fault<'a>(
 ) -> Option<Fault<'a>> {
     let first = *group.lookups.first()?;
     let no_way = no_way(window, routes, version, first, &group.lookups);
-    let destinations: BTreeSet<IpAddr> = group
-        .lookups
-        .iter()
-        .map(|lookup| lookup.question.destination)
-        .collect();
     // Peers of a pod that was deleted go on for a while.
-    if destinations.iter().all(|one| is_of_ended(window, *one)) {
+    let mut destinations = no_way.destinations.iter();
+    if destinations.all(|one| is_of_ended(window, *one)) {
         return None;
     }
-    let is_missed = is_missed(window, namespace, link, &group, &no_way);
-    let culprit = match is_missed {
-        true => Culprit::Here,
-        false => Culprit::Unknown,
+    let missed = missed(window, namespace, link, &group, &no_way);
+    let assessment = match is_by_rule(&no_way, &group.lookups) && !group.tally.lacks_samples(window)
+    {
+        true => Assessment::decided(Decision::Setting, Harm::Outage, group.tally.count)
+            .with_flows(harm::flows(window, &group.tally)),
+        false => assess(window, &group, &missed),
     };
-    let assessment = assess(window, &group, culprit, is_missed);
     let is_by_more = routes
         .rules
         .iter()
@@ -266,14 +264,32 @@ fn no_way<'a>(
     let otherwise = refusing_routes
         .first()
         .and_then(|route| otherwise(routes, route, first.question.destination));
+    let destinations: BTreeSet<IpAddr> = lookups
+        .iter()
+        .map(|lookup| lookup.question.destination)
+        .collect();
+    let covers = |route: &RouteEntry| {
+        let mut destinations = destinations.iter();
+        destinations.any(|destination| route.has(*destination))
+    };
+    let is_covered = !routes.missing.is_empty() || routes.covering.iter().any(covers);
+    let keeps_pods = otherwise.is_some_and(|next| {
+        let mut refusing = refusing_routes.iter();
+        refusing.any(|route| has_pods_elsewhere(window, route, next))
+    });
     NoWay {
         version,
         first,
-        is_of_daemon: refusing_routes.iter().any(|route| is_of_daemon(route)),
+        destinations: destinations.into_iter().collect(),
+        is_of_daemon: refusing_routes
+            .iter()
+            .any(|route| route.protocol >= FIRST_DAEMON),
         refusing: refusing_routes,
         rules,
         removed,
         otherwise,
+        is_covered,
+        keeps_pods,
     }
 }
 
@@ -283,7 +299,8 @@ fn add<'a>(routes: &mut Vec<&'a RouteEntry>, route: &'a RouteEntry) {
     }
 }
 
-/// The route that led there until it was deleted within the window.
+/// The route that led there until it was deleted within the window. The kernel itself deletes those of IPv6 whose device
+/// goes down, and those that routers announced; and a table of its own may be asked for other packets.
 fn removed_route<'a>(
     window: &Window<'_>,
     routes: &'a Routes,
@@ -294,8 +311,10 @@ fn removed_route<'a>(
     removed
         .filter(|route| {
             let link = window.topology.link(node.id, route.ifindex);
-            let is_alive = link.is_some_and(|link| !window.has_ended(link));
-            route.refusal.is_none() && is_alive && route.has(destination)
+            let is_alive = link.is_some_and(|link| link.is_up() && !window.has_ended(link));
+            let is_written = route.refusal.is_none() && route.protocol != ANNOUNCED;
+            let is_asked = route.table == MAIN;
+            is_written && is_alive && is_asked && route.has(destination)
         })
         .max_by_key(|route| route.length)
 }
@@ -314,11 +333,6 @@ fn otherwise<'a>(
     (next.refusal.is_none() && next.ifindex != 0).then_some(next)
 }
 
-/// Network plugins refuse what is left of their own prefix.
-fn is_of_daemon(route: &RouteEntry) -> bool {
-    route.protocol >= FIRST_DAEMON && route.protocol != DHCP
-}
-
 /// A namespace that is gone had this address.
 fn is_of_ended(window: &Window<'_>, address: IpAddr) -> bool {
     let holders = window.holders_of(address);
@@ -332,37 +346,49 @@ fn is_of_ended(window: &Window<'_>, address: IpAddr) -> bool {
             .all(|(holder, ifindex)| !is_alive(holder.id, *ifindex))
 }
 
-/// Somebody here needs the way: the sender or the receiver is a pod or a guest here, or the way was there within the
-/// window, or a route that somebody wrote here refuses.
-fn is_missed(
+/// A rule refuses all of them: somebody wrote it to do so.
+fn is_by_rule(no_way: &NoWay<'_>, lookups: &[&RouteLookup]) -> bool {
+    let mut answers = lookups.iter().map(|lookup| lookup.answer);
+    no_way.refusing.is_empty() && answers.all(|one| matches!(one, RouteAnswer::Refused { .. }))
+}
+
+/// The look-ups of ways that somebody here needs: the sender or the receiver is a pod or a guest here, or the way was
+/// there within the window, or a route that somebody wrote here refuses.
+fn missed<'a>(
     window: &Window<'_>,
     namespace: &Namespace,
     link: &Link,
-    group: &Group<'_>,
+    group: &Group<'a>,
     no_way: &NoWay<'_>,
-) -> bool {
+) -> Vec<&'a RouteLookup> {
     let is_of_pod = |address: IpAddr| {
         let mut holders = window.holders_of(address).iter();
         holders.any(|(holder, _)| holder.pod.is_some()) && !is_of_ended(window, address)
     };
-    let mut lookups = group.lookups.iter();
-    if lookups.any(|lookup| is_of_pod(lookup.question.destination)) {
-        return true;
-    }
+    let lookups = group.lookups.iter().copied();
     if !no_way.refusing.is_empty() {
         let is_block = no_way.refusing.iter().any(|one| is_of_pods(window, one));
-        return !is_block && !no_way.is_of_daemon;
+        let is_written = !is_block && !no_way.is_of_daemon;
+        let is_missed = |one: &&RouteLookup| is_written || is_of_pod(one.question.destination);
+        return lookups.filter(is_missed).collect();
     }
+    // A rule may refuse on purpose what a route of some table leads to.
+    let may_be_meant = no_way.is_covered && !no_way.rules.is_empty();
     let mut ports = window.topology.ports(link).peekable();
     let are_ports_pods = ports.peek().is_some()
         && ports.all(|port| harm::is_of_pod_or_guest(window, namespace, Some(port)));
-    are_ports_pods
-        || harm::is_of_pod_or_guest(window, namespace, Some(link))
-        || !no_way.removed.is_empty()
-        || group
-            .lookups
-            .iter()
-            .any(|lookup| is_of_pod(lookup.question.source))
+    let are_all = are_ports_pods || harm::is_of_pod_or_guest(window, namespace, Some(link));
+    let is_missed = |one: &&RouteLookup| {
+        let RouteQuestion {
+            destination,
+            source,
+            ..
+        } = one.question;
+        let mut removed = no_way.removed.iter();
+        removed.any(|route| route.has(destination))
+            || !may_be_meant && (are_all || is_of_pod(destination) || is_of_pod(source))
+    };
+    lookups.filter(is_missed).collect()
 }
 
 /// The prefix has addresses of pods here: it is their block, and what is refused is an address that none of them has.
@@ -371,7 +397,26 @@ fn is_of_pods(window: &Window<'_>, route: &RouteEntry) -> bool {
     pods.any(|pod| pod.addresses.iter().any(|own| route.has(own.address)))
 }
 
-fn assess(window: &Window<'_>, group: &Group<'_>, culprit: Culprit, is_missed: bool) -> Assessment {
+/// The prefix has addresses of pods here to which this other route does not lead: without the route that refuses, what
+/// is for them could go in a circle.
+fn has_pods_elsewhere(window: &Window<'_>, route: &RouteEntry, next: &RouteEntry) -> bool {
+    let device = window
+        .node_namespace()
+        .and_then(|node| window.topology.link(node.id, next.ifindex));
+    let beyond = device.and_then(|device| window.topology.veth_peer(device));
+    let mut pods = window.namespaces.iter().filter(|one| one.pod.is_some());
+    pods.any(|pod| {
+        let mut addresses = pod.addresses.iter();
+        beyond.is_none_or(|peer| peer.netns != pod.id)
+            && addresses.any(|own| route.has(own.address))
+    })
+}
+
+fn assess(window: &Window<'_>, group: &Group<'_>, missed: &[&RouteLookup]) -> Assessment {
+    let culprit = match missed {
+        [] => Culprit::Unknown,
+        _ => Culprit::Here,
+    };
     let tally = &group.tally;
     let of = |harm: Harm| {
         Assessment::of(harm)
@@ -380,11 +425,18 @@ fn assess(window: &Window<'_>, group: &Group<'_>, culprit: Culprit, is_missed: b
             .with_flows(harm::flows(window, tally))
     };
     let unknown = of(Harm::Unknown);
-    if !is_missed {
+    if missed.is_empty() {
         return unknown;
     }
+    let is_missed = |packet: &IpPacket<'_>| {
+        missed.iter().any(|lookup| {
+            let question = lookup.question;
+            (question.source, question.destination) == (packet.source, packet.destination)
+        })
+    };
+    let packets = tally.samples(window).filter_map(IpPacket::of_sample);
     // The kernel's answer is for addresses and devices: each packet between them ends.
-    let is_tried = most_of_a_path(window, tally) >= TRIES
+    let is_tried = most_of_a_path(packets.filter(is_missed)) >= TRIES
         || tally.lacks_samples(window) && tally.count >= TRIES as u64;
     match is_tried {
         true => harm::outage(window, tally, culprit).unwrap_or_else(|| of(Harm::Outage)),
@@ -392,10 +444,10 @@ fn assess(window: &Window<'_>, group: &Group<'_>, culprit: Culprit, is_missed: b
     }
 }
 
-/// The most sampled packets that went from one address to one other.
-pub(super) fn most_of_a_path(window: &Window<'_>, tally: &Tally) -> usize {
+/// The most of these packets that went from one address to one other.
+pub(super) fn most_of_a_path<'a>(packets: impl Iterator<Item = IpPacket<'a>>) -> usize {
     let mut paths: BTreeMap<(IpAddr, IpAddr), usize> = BTreeMap::new();
-    for packet in tally.samples(window).filter_map(IpPacket::of_sample) {
+    for packet in packets {
         *paths
             .entry((packet.source, packet.destination))
             .or_default() += 1;

@@ -1,6 +1,11 @@
 //! The words about packets that found no way on.
 
-use super::fault::{Fault, NoWay, Version};
+use std::net::IpAddr;
+
+use super::{
+    fault::{Fault, NoWay, Version},
+    no_way::MAIN,
+};
 use crate::{
     Window,
     detectors::kit::{proof, say},
@@ -11,8 +16,6 @@ use crate::{
 
 /// As many routes as a finding names.
 const MOST_ROUTES: usize = 4;
-/// The table that `ip route` means when it is given none (RT_TABLE_MAIN).
-const MAIN: u32 = 254;
 /// The writer that `ip route` notes when it is given none (RTPROT_BOOT).
 const BOOT: u8 = 3;
 const LASTING: &str = "the same route in the files of the node's network manager, or of the program that writes the others";
@@ -34,15 +37,19 @@ pub(super) fn text(window: &Window<'_>, fault: &Fault<'_>, no_way: &NoWay<'_>) -
         }
         (_, Some(by)) => (
             format!("A routing rule of the type {} refused {packets}", by.as_str()),
-            "A rule refuses them before any table is asked. Asked again when the window ended, the kernel gave the \
-             same answer."
+            "A rule refuses them, and no table that is asked before it has a route. Asked again when the window ended, \
+             the kernel gave the same answer."
                 .to_owned(),
         ),
-        _ => (
+        _ if no_way.is_covered => (
             format!(
-                "No route leads to {}: {packets} refused",
-                no_way.first.question.destination
+                "The node's routing finds no way to {}: {packets} refused",
+                destinations(no_way)
             ),
+            missing(no_way),
+        ),
+        _ => (
+            format!("No route leads to {}: {packets} refused", destinations(no_way)),
             missing(no_way),
         ),
     };
@@ -51,6 +58,13 @@ pub(super) fn text(window: &Window<'_>, fault: &Fault<'_>, no_way: &NoWay<'_>) -
         what,
         hurts: hurts(window, fault, no_way),
     }
+}
+
+/// `192.0.2.7`, `192.0.2.7, 192.0.2.8, 192.0.2.9, 192.0.2.10 and 3 more`.
+fn destinations(no_way: &NoWay<'_>) -> String {
+    let names: Vec<String> = no_way.destinations.iter().map(IpAddr::to_string).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    say::list(&names)
 }
 
 fn refused_by(no_way: &NoWay<'_>) -> Option<Refusal> {
@@ -67,8 +81,8 @@ fn refused(no_way: &NoWay<'_>, first: &RouteEntry, by: Refusal) -> String {
     };
     let writer = match no_way.is_of_daemon {
         true => format!(
-            " A routing daemon or a network plugin wrote it (protocol {}): such programs refuse what is left of their \
-             own prefix, so that addresses of pods that are gone end there.",
+            " A program wrote it (protocol {}): routing daemons, network plugins and DHCP clients refuse what is left \
+             of their own prefix, so that addresses that nobody has end there.",
             first.protocol
         ),
         false => String::new(),
@@ -82,22 +96,31 @@ fn refused(no_way: &NoWay<'_>, first: &RouteEntry, by: Refusal) -> String {
 fn missing(no_way: &NoWay<'_>) -> String {
     let history = match no_way.removed.first() {
         Some(route) => format!(
-            " The route {} led there until somebody deleted it within this window.",
+            " The route {} led there until it was deleted within this window.",
             prefix(route)
         ),
         None => String::new(),
     };
     let rule = match no_way.rules.first() {
         Some(rule) => format!(
-            " A routing rule of the type unreachable (priority {}) gives the same answer.",
+            " A routing rule of the type unreachable (priority {}) may be what refuses.",
             rule.priority
         ),
         None => String::new(),
     };
-    format!(
-        "The node has no route for them, not even a default route, and tells their senders so by ICMP. Asked again when \
-         the window ended, it had none either.{history}{rule}"
-    )
+    let lack = match no_way.is_covered {
+        false => "The node has no route for them, not even a default route,",
+        true => "No table that is asked for them has a route, and the node",
+    };
+    let tells = match no_way.is_covered {
+        false => {
+            "and tells their senders so by ICMP. Asked again when the window ended, it had none either."
+        }
+        true => {
+            "tells their senders so by ICMP. Asked again when the window ended, the kernel gave the same answer."
+        }
+    };
+    format!("{lack} {tells}{history}{rule}")
 }
 
 fn hurts(window: &Window<'_>, fault: &Fault<'_>, no_way: &NoWay<'_>) -> String {
@@ -105,9 +128,12 @@ fn hurts(window: &Window<'_>, fault: &Fault<'_>, no_way: &NoWay<'_>) -> String {
     let (within, seen) = (say::within(window), say::seen(&fault.assessment));
     let device = fault.link.map_or("the node", |link| link.name.as_str());
     match fault.assessment.harm {
+        _ if fault.assessment.is_decision() => {
+            format!("As the rule means it: {packets} refused{within}.{seen}")
+        }
         Harm::Outage => format!(
             "Nothing that comes in on {device} reaches {}: {packets} refused{within}.{seen}",
-            no_way.first.question.destination
+            destinations(no_way)
         ),
         _ => format!(
             "Not known: whoever needs that destination gets nothing through, and a scan or a poller of an address that \
@@ -176,8 +202,14 @@ fn restore(window: &Window<'_>, route: &RouteEntry) -> Option<Remedy> {
     if !route.is_plain {
         return None;
     }
-    let text = "Add the route again that was deleted within this window; then find the program that deleted it, or it \
-                will do so again.";
+    // The kernel deletes routes of IPv6 by itself.
+    let text = match route.prefix.is_ipv6() {
+        true => "Add the route again that was deleted within this window.",
+        false => {
+            "Add the route again that was deleted within this window; then find the program that deleted it, or it will \
+             do so again."
+        }
+    };
     let remedy = change(text, ("add", "del"), route, Some(device))
         .with_effect(format!(
             "packets to {} leave by {device} again",
@@ -192,7 +224,7 @@ fn delete(window: &Window<'_>, no_way: &NoWay<'_>) -> Option<Remedy> {
     let ([route], Some(next)) = (&no_way.refusing[..], no_way.otherwise) else {
         return None;
     };
-    if no_way.is_of_daemon || !route.is_plain {
+    if no_way.is_of_daemon || no_way.keeps_pods || !route.is_plain {
         return None;
     }
     let device = device(window, next)?;
@@ -272,8 +304,8 @@ fn show_refusing(no_way: &NoWay<'_>) -> Remedy {
         }
         (false, Some(_)) => "See the route that refuses, and all others of its type.",
         (false, None) => {
-            "See the route that refuses. No other route leads to the destination: write one with a longer prefix, by \
-             the gateway that leads there, or replace this one."
+            "See the route that refuses. Where the destination is wanted, write one with a longer prefix, by the \
+             gateway that leads there, or replace this one."
         }
     };
     Remedy::command(text, &words, &[])

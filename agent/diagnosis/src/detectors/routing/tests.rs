@@ -12,7 +12,7 @@ use crate::{
         NODE, POD, drops_of, ipv4_drops, ipv4_sample, link, links_of, only, pod_namespace, veth,
         window,
     },
-    uapi::ethertype::ETH_P_IPV6,
+    uapi::{ethertype::ETH_P_IPV6, flags::IFF_UP},
 };
 
 const OTHER_POD: NetnsId = NetnsId(3);
@@ -464,6 +464,9 @@ fn a_route_that_was_deleted_within_the_window_is_added_again() {
         ..route([192, 0, 2, 0], 24, None)
     };
     routes_of(&mut window).removed = vec![removed];
+    // The kernel itself deletes what leads out of a device that is down.
+    assert_eq!(only(&judge(&window)).remedies[0].change, None);
+    links_of(&mut window)[1].requested_flags = IFF_UP;
     assert_eq!(
         commands(only(&judge(&window))),
         (
@@ -471,8 +474,57 @@ fn a_route_that_was_deleted_within_the_window_is_added_again() {
             "ip -4 route del 192.0.2.0/24 via 10.0.9.1 dev eth0 metric 7"
         )
     );
+    let change = |alter: fn(&mut RouteEntry)| {
+        let mut altered = window.clone();
+        alter(&mut routes_of(&mut altered).removed[0]);
+        only(&judge(&altered)).remedies[0].change.is_some()
+    };
+    assert!(!change(|route| route.protocol = 9), "announced by a router");
+    assert!(!change(|route| route.table = 7), "a table for others");
     routes_of(&mut window).removed[0].is_plain = false;
     assert_eq!(only(&judge(&window)).remedies[0].change, None);
+}
+
+#[test]
+fn a_default_route_in_some_table_is_not_said_to_be_missing() {
+    let mut window = unrouted(RouteAnswer::NoRoute);
+    let said = |window: &EvidenceWindow| only(&judge(window)).text.what.clone();
+    assert!(said(&window).contains("not even a default route"));
+    routes_of(&mut window).covering = vec![route([0; 4], 0, None)];
+    assert!(!said(&window).contains("default"));
+    assert_eq!(harm(only(&judge(&window))), OUT, "another table's");
+    routes_of(&mut window).rules = vec![RoutingRule {
+        is_ipv6: false,
+        priority: 90,
+        refusal: Some(Refusal::Unreachable),
+        goes_by_more: false,
+    }];
+    assert!(said(&window).contains("may be what refuses"));
+    assert_eq!(harm(only(&judge(&window))), NOT_KNOWN);
+}
+
+#[test]
+fn every_destination_is_named_and_one_that_is_missed_was_tried() {
+    let mut window = unrouted(RouteAnswer::NoRoute);
+    links_of(&mut window)[2].kind = Some(LinkKind::Vlan);
+    window.namespaces[1].addresses.clear();
+    let mut once = to([192, 0, 2, 8]);
+    once.truncate(1);
+    drops_of(&mut window).samples.append(&mut once);
+    let mut other = routes_of(&mut window).lookups[0].clone();
+    other.question.destination = [192, 0, 2, 8].into();
+    routes_of(&mut window).lookups.push(other);
+    // Only the one that was sent a single packet is a pod's.
+    window.namespaces[2].addresses = vec![address(2, [192, 0, 2, 8])];
+    let outcome = judge(&window);
+    let headline = &only(&outcome).text.headline;
+    assert!(
+        headline.starts_with("No route leads to 192.0.2.7 and 192.0.2.8: "),
+        "{headline}"
+    );
+    assert_eq!(harm(only(&outcome)), NOT_KNOWN);
+    window.namespaces[2].addresses = vec![address(2, FAR)];
+    assert_eq!(harm(only(&judge(&window))), OUT);
 }
 
 #[test]
@@ -508,9 +560,17 @@ fn what_is_left_of_a_plugins_block_or_of_pods_prefix_is_no_outage() {
     let outcome = judge(&window);
     assert_eq!(harm(only(&outcome)), NOT_KNOWN);
     assert_eq!(only(&outcome).remedies[0].change, None);
+    // systemd-networkd refuses what is left of a prefix that it was given.
+    routes_of(&mut window).covering[1].protocol = 16;
+    assert_eq!(harm(only(&judge(&window))), NOT_KNOWN);
     let mut block = blackholed();
+    routes_of(&mut block).covering.pop();
     block.namespaces[2].addresses = vec![address(2, [192, 0, 2, 9])];
     assert_eq!(harm(only(&judge(&block))), NOT_KNOWN);
+    // What is for the pods would leave by the default route.
+    assert_eq!(only(&judge(&block)).remedies[0].change, None);
+    routes_of(&mut block).covering[0].ifindex = 4;
+    assert!(only(&judge(&block)).remedies[0].change.is_some());
 }
 
 #[test]
@@ -528,6 +588,7 @@ fn a_blackhole_without_its_route_or_rule_is_not_named() {
     let finding = only(&outcome);
     assert!(finding.cause.is(&NO_ROUTE));
     assert_eq!(finding.confidence, Confidence::Likely);
+    assert!(finding.assessment.is_decision());
     assert_eq!(
         finding.remedies[0].command.as_deref(),
         Some("ip -4 rule show")
@@ -663,6 +724,46 @@ fn what_ends_in_a_pod_goes_in_a_circle_where_the_nodes_route_leads_there() {
     assert_eq!(only(&outcome).confidence, Confidence::Certain);
     let on = judge(&circling(expired(OTHER_POD, 2), 900, out_of(2)));
     assert!(on.findings.is_empty());
+}
+
+#[test]
+fn what_ends_in_a_pod_to_which_the_nodes_answer_does_not_lead_is_no_circle() {
+    let bridged = |holder: [u8; 4]| {
+        let mut window = circling(expired(OTHER_POD, 2), 900, out_of(4));
+        let links = links_of(&mut window);
+        links.push(link(NODE, 9, "br0"));
+        links[3].master = Some(9);
+        links[3].slave_kind = Some(LinkKind::Bridge);
+        for lookup in &mut routes_of(&mut window).lookups {
+            lookup.question.ingress = 9;
+            lookup.answer = RouteAnswer::Leads {
+                ifindex: 9,
+                gateway: Some(holder.into()),
+            };
+        }
+        judge(&window).findings.len()
+    };
+    assert_eq!(bridged(SERVER), 1);
+    assert_eq!(bridged([10, 0, 1, 99]), 0);
+}
+
+#[test]
+fn a_trace_across_a_node_with_one_device_is_no_circle() {
+    let mut window = circling(expired(NODE, 4), 900, out_of(4));
+    for (port, sample) in (40_000_u16..).zip(&mut drops_of(&mut window).samples) {
+        let syn = [
+            0, 0, 0, 179, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0, 0, 0, 0, 0, 0,
+        ];
+        *sample = ipv4_sample(6, FAR, &syn);
+        sample.bytes[20..22].copy_from_slice(&port.to_be_bytes());
+        sample.bytes[8] = 1;
+    }
+    assert!(judge(&window).findings.is_empty());
+    // The same segment again and again: nothing answers.
+    for sample in &mut drops_of(&mut window).samples {
+        sample.bytes[20..22].copy_from_slice(&[0, 80]);
+    }
+    assert_eq!(judge(&window).findings.len(), 1);
 }
 
 #[test]
