@@ -13,8 +13,8 @@ use crate::{
 
 /// Fewer refusals do not tell a table that is full from one that was so for a moment.
 const REFUSALS: u64 = 3;
-/// Milliseconds before the window's end in which a table that is still full refuses. The number of entries alone tells
-/// nothing: permanent and externally learned ones are in it, and the limit does not count them (`neigh_alloc`).
+/// Milliseconds before the window's end in which a table that is still full refuses. The number of entries does not
+/// tell it: permanent and externally learned ones are in it, and the limit does not count them (`neigh_alloc`).
 const STILL: u64 = 5_000;
 
 /// Packets that found a table full.

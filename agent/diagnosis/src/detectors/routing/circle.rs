@@ -93,8 +93,8 @@ fn circle<'a>(
     (!lookups.is_empty() && lookups.iter().all(leads_back)).then_some((link, lookups))
 }
 
-/// What leaves the node by its device `place` for this next hop comes to the namespace of the link, where that is another
-/// one: the device is the other end of the link, or the next hop is an address there.
+/// True where the namespace of the link is the node's, or gets what the node sends by its device `place` to this next
+/// hop: the device is the other end of the link, or the next hop is an address there.
 fn leads_into(window: &Window<'_>, link: &Link, place: u32, gateway: Option<IpAddr>) -> bool {
     let node = window.node_namespace().map(|node| node.id);
     let is_its_end = window
