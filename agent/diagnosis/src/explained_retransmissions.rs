@@ -77,19 +77,22 @@ impl Explained {
     }
 }
 
-/// Adds to each finding how many retransmissions the lost packets explain that it claims.
+/// Adds to each finding how many retransmissions the lost packets explain that it claims: of a loss, and of what a setting
+/// refuses.
 pub(crate) fn prove(window: &Window<'_>, outcome: &mut Outcome) {
-    let mut lost: HashMap<&FindingId, Vec<usize>> = HashMap::new();
+    let mut claimed: HashMap<&FindingId, Vec<(usize, Verdict)>> = HashMap::new();
     for claim in outcome.claims.iter() {
-        if claim.verdict == Verdict::Harmful
-            && let Some(finding) = &claim.finding
-        {
-            lost.entry(finding).or_default().push(claim.drop);
+        if let Some(finding) = &claim.finding {
+            let drop = (claim.drop, claim.verdict);
+            claimed.entry(finding).or_default().push(drop);
         }
     }
     for finding in &mut outcome.findings {
-        let drops = lost.get(&finding.id);
-        if let Some(explained) = drops.and_then(|drops| Explained::by(window, drops)) {
+        let is_decision = finding.assessment.is_decision();
+        let claimed = claimed.get(&finding.id).into_iter().flatten();
+        let lost = claimed.filter(|(_, verdict)| is_decision || *verdict == Verdict::Harmful);
+        let lost: Vec<usize> = lost.map(|(drop, _)| *drop).collect();
+        if let Some(explained) = Explained::by(window, &lost) {
             finding.evidence.extend(explained.proofs());
         }
     }
@@ -102,7 +105,7 @@ mod tests {
         EvidenceWindow,
         causes::Mechanism,
         evidence::{ExplainedRetransmissions, Retransmissions},
-        finding::{Assessment, Claim, Finding, Subject},
+        finding::{Assessment, Claim, Decision, Finding, Harm, Subject},
         testing::{NODE, POD, ipv4_drops, proofs, text, window},
     };
 
@@ -174,6 +177,14 @@ mod tests {
                 ("of these, sent again 200 ms or more after the drop", "12"),
             ]
         );
+    }
+
+    #[test]
+    fn what_a_setting_refused_is_sent_again_too() {
+        let mut outcome = claimed(Verdict::Unknown);
+        outcome.findings[0].assessment = Assessment::decided(Decision::Setting, Harm::Loss, 50);
+        prove(&Window::of(&two_places()), &mut outcome);
+        assert_eq!(proofs(&outcome.findings[0])[0].1, "at least 40 of 64");
     }
 
     #[test]
