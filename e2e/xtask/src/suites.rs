@@ -117,6 +117,8 @@ impl Suite {
         Duration::from_secs(match self {
             Self::Live => 35 * 60,
             Self::Apiserver | Self::Cluster => 15 * 60,
+            // It replays each recording several times.
+            Self::Unit => 10 * 60,
             Self::Kernels => return guests::LIMIT,
             _ => 5 * 60,
         })
