@@ -37,8 +37,10 @@ impl QueueingDiscipline {
         self.parent == ROOT
     }
 
-    /// It is attached to a class of this one.
+    /// It is attached to a class of this one. Major number 0 is that of a root that the kernel made by itself, and of
+    /// what it made below: of these only the root has classes.
     pub fn is_below(&self, upper: &Self) -> bool {
-        !self.is_root() && self.parent >> 16 == upper.handle >> 16
+        let has_classes = upper.handle != 0 || upper.is_root();
+        !self.is_root() && self.parent >> 16 == upper.handle >> 16 && has_classes
     }
 }

@@ -112,7 +112,7 @@ macro_rules! for_each_scenario {
                 packets_before_a_device_is_active: queueing, [], twin;
                 pod_whose_device_is_down: queueing, [];
                 queue_that_is_full: queueing, [Module("sch_fq")];
-                queue_that_tells_senders_to_slow_down: queueing, [Module("sch_fq_codel")], twin;
+                queue_that_tells_senders_to_slow_down: queueing, [Module("sch_fq_codel")];
                 taps_that_nobody_has_open: queueing, [];
             }
             routes {

@@ -67,7 +67,7 @@ fn flows_of(samples: impl Iterator<Item = PacketSample>) -> Option<Vec<String>> 
 }
 
 /// The frame that a received VXLAN packet carries; any other packet itself.
-fn inner(sample: &PacketSample) -> PacketSample {
+pub(crate) fn inner(sample: &PacketSample) -> PacketSample {
     let carried = || {
         let packet = IpPacket::of_sample(sample)?;
         let port = packet.transport()?.destination_port;

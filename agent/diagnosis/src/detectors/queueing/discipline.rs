@@ -26,6 +26,9 @@ const QUEUES: [&str; 6] = [
     "sfq",
 ];
 
+/// Kinds that hold filters and no packets: what they count was refused by a filter.
+const FILTERS: [&str; 2] = ["clsact", "ingress"];
+
 /// Reasons of a discipline that is full.
 const FULL: [Reason; 6] = [
     Reason::QDISC_DROP,
@@ -73,7 +76,8 @@ pub(super) fn why(link: &Link, key: &DropCount) -> Option<(Kind, Confidence)> {
 pub(super) fn dropping(link: &Link) -> Vec<&QueueingDiscipline> {
     let rose = || {
         let all = link.disciplines.iter().flatten();
-        all.filter(|discipline| discipline.increase() > 0)
+        let queues = all.filter(|one| !FILTERS.contains(&one.kind.as_str()));
+        queues.filter(|discipline| discipline.increase() > 0)
     };
     rose()
         .filter(|upper| !rose().any(|lower| lower.is_below(upper)))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     discipline,
     kind::{Kind, Lasts},
-    unready,
+    signal, unready,
 };
 use crate::{
     Window,
@@ -16,12 +16,8 @@ use crate::{
         unreachable::unreachable,
     },
     evidence::{DropCount, Link, LinkId, Namespace, PacketSample},
-    explained_retransmissions::Explained,
     finding::{Assessment, Confidence, Culprit, Decision, Harm, Outcome},
 };
-
-/// Retransmissions 200 ms late from which a signal is no longer what a sender expects.
-const MANY_LATE: u64 = 30;
 
 /// Packets that ended by one mechanism at one device.
 pub(super) struct Fault<'a> {
@@ -120,7 +116,7 @@ fn assessment(
                 ..full
             };
         }
-        Kind::Signal => return of_signal(window, link, tally),
+        Kind::Signal => return signal::assessment(window, link, tally),
         Kind::Shaped => {
             let flows = harm::flows(window, tally);
             return Assessment::decided(Decision::Setting, Harm::Loss, tally.count)
@@ -145,16 +141,4 @@ fn assessment(
         is_towards_nobody,
         ..harm::unless_dead(window, tally, judged)
     }
-}
-
-/// Senders slow down, as they should. Those whose packets came only after a timeout waited.
-fn of_signal(window: &Window<'_>, link: &Link, tally: &Tally) -> Assessment {
-    let late = Explained::by(window, &tally.keys).map_or(0, |explained| explained.late);
-    if late < MANY_LATE {
-        return Assessment::none().with_packets(tally.count);
-    }
-    Assessment::of(Harm::Delay)
-        .with_packets(late)
-        .out_of(Some(harm::sent(link)))
-        .with_flows(harm::flows(window, tally))
 }

@@ -4,6 +4,7 @@ mod discipline;
 mod judge;
 mod kind;
 mod remedies;
+mod signal;
 #[cfg(test)]
 mod tests;
 mod text;

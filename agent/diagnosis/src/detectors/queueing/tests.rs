@@ -7,8 +7,8 @@ use crate::{
     },
     detectors::Detector,
     evidence::{
-        Address, DropCount, Link, LinkKind, LinkStats, PacketSample, Peer, QueueingDiscipline,
-        TunHolder,
+        Address, DropCount, ExplainedRetransmissions, Link, LinkKind, LinkStats, OnDemand,
+        PacketSample, Peer, QueueingDiscipline, Retransmissions, TunHolder,
     },
     finding::{Confidence, Finding, Harm, Outcome, Severity},
     testing::{
@@ -296,8 +296,13 @@ fn the_kind_of_a_discipline_tells_a_full_queue_from_a_signal_and_a_shaper() {
     for (kind, cause, harm, severity) in [
         ("pfifo_fast", &QUEUE_FULL, Harm::Loss, Severity::Critical),
         ("fq", &QUEUE_FULL, Harm::Loss, Severity::Critical),
-        ("fq_codel", &CONGESTION_SIGNAL, Harm::None, Severity::Info),
-        ("cake", &CONGESTION_SIGNAL, Harm::None, Severity::Info),
+        (
+            "fq_codel",
+            &CONGESTION_SIGNAL,
+            Harm::Loss,
+            Severity::Critical,
+        ),
+        ("cake", &CONGESTION_SIGNAL, Harm::Loss, Severity::Critical),
         ("netem", &SHAPED, Harm::Loss, Severity::Info),
         ("tbf", &SHAPED, Harm::Loss, Severity::Info),
     ] {
@@ -316,7 +321,7 @@ fn the_kind_of_a_discipline_tells_a_full_queue_from_a_signal_and_a_shaper() {
     let full = hurts("pfifo_fast", &QUEUE_FULL);
     assert!(full.starts_with("50 of 150 packets (33 %) that eth0 was to send were lost."));
     let signal = hurts("fq_codel", &CONGESTION_SIGNAL);
-    assert!(signal.starts_with("Nobody: 50 packets dropped"));
+    assert!(signal.starts_with("50 of 150 packets (33 %) that eth0 was to send were dropped"));
     let shaped = hurts("tbf", &SHAPED);
     assert!(shaped.starts_with("As it is meant to: 50 of 150 packets (33 %) dropped"));
     // Its queues may be of any kind.
@@ -325,6 +330,71 @@ fn the_kind_of_a_discipline_tells_a_full_queue_from_a_signal_and_a_shaper() {
             .findings
             .is_empty()
     );
+}
+
+/// A TCP segment with data, of a sequence number of its own.
+fn segment(sequence: u8) -> PacketSample {
+    let mut header = vec![
+        0x9c, 1, 0, 80, 0, 0, sequence, 0, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0,
+    ];
+    header.extend([0; 10]);
+    ipv4_sample(6, GUEST, &header)
+}
+
+#[test]
+fn a_signal_hurts_nobody_only_where_tcp_alone_was_seen_and_on_time() {
+    let with = |samples: Vec<PacketSample>, count| {
+        let mut window = dropped(ready("fq_codel"), noop(count), GUEST);
+        drops_of(&mut window).samples = samples;
+        window
+    };
+    let of = |window: &EvidenceWindow| {
+        let finding = found(window, &CONGESTION_SIGNAL);
+        (finding.assessment.harm, finding.severity())
+    };
+    let alive: Vec<_> = (1..5).map(segment).collect();
+    assert_eq!(of(&with(alive.clone(), 50)), (Harm::None, Severity::Info));
+    // Of a segment that was seen twice, the third try may be among those that nobody saw.
+    let again = vec![segment(1), segment(2), segment(3), segment(1)];
+    let may_be_dead = (Harm::Unknown, Severity::Warning);
+    assert_eq!(of(&with(again, 50)), may_be_dead);
+    let dead = vec![segment(1), segment(1), segment(1), segment(2)];
+    assert_eq!(of(&with(dead, 50)), (Harm::Outage, Severity::Warning));
+    assert_eq!(of(&with(Vec::new(), 50)), may_be_dead);
+    // Datagrams beside segments are lost; how many is not known.
+    let datagram = ipv4_sample(UDP, GUEST, &[0x9c, 0x40, 0, 53, 0, 8, 0, 0]);
+    let mixed = [&alive[..3], &[datagram]].concat();
+    assert_eq!(of(&with(mixed, 50)), (Harm::Loss, Severity::Warning));
+    // WireGuard: nothing tells what it carries.
+    let sealed = ipv4_sample(UDP, GUEST, &[0xca, 0x6c, 0xca, 0x6c, 0, 8, 0, 0]);
+    let sealed = with(vec![sealed; 4], 50);
+    assert_eq!(of(&sealed), (Harm::Unknown, Severity::Info));
+    let mut late = with(alive, 50);
+    let mut with_late = |late_segments| {
+        let row = ExplainedRetransmissions {
+            netns: Some(NODE),
+            ifindex: 2,
+            ethertype: 0x800,
+            reason: "QDISC_DROP".into(),
+            location: "__dev_queue_xmit".into(),
+            segments: 50,
+            late: late_segments,
+        };
+        let value = Retransmissions {
+            explained: vec![row],
+            ..Retransmissions::default()
+        };
+        late.retransmissions = OnDemand::Ran {
+            question: String::new(),
+            from_ms: 0,
+            until_ms: 1,
+            value,
+        };
+        of(&late)
+    };
+    assert_eq!(with_late(0), (Harm::None, Severity::Info));
+    assert_eq!(with_late(2), (Harm::Delay, Severity::Info));
+    assert_eq!(with_late(3), (Harm::Delay, Severity::Warning));
 }
 
 #[test]
@@ -349,6 +419,32 @@ fn the_lowest_discipline_that_counted_tells() {
     );
     let mixed = vec![signals(0x1_0001), discipline("pfifo", 0, 0x1_0002, 25)];
     assert!(judged(&of(mixed, "mq")).findings.is_empty());
+}
+
+#[test]
+fn the_queues_of_the_default_mq_tell() {
+    let of = |kinds: [&str; 2], dropped_by| {
+        let mut all = vec![discipline("mq", 0, ROOT, 50)];
+        all.push(discipline(kinds[0], 0, 1, 20));
+        all.push(discipline(kinds[1], 0, 2, 30));
+        // Its parent is the root of what comes in.
+        all.push(discipline("clsact", 0xffff_0000, 0xffff_fff1, dropped_by));
+        dropped(with(all), noop(50), GUEST)
+    };
+    for filtered in [0, 3] {
+        let full = found(&of(["pfifo_fast"; 2], filtered), &QUEUE_FULL);
+        assert_eq!(full.confidence, Confidence::Certain);
+        let signal = found(&of(["fq_codel"; 2], filtered), &CONGESTION_SIGNAL);
+        assert_eq!(signal.confidence, Confidence::Certain);
+    }
+    assert!(
+        judged(&of(["fq_codel", "pfifo_fast"], 0))
+            .findings
+            .is_empty()
+    );
+    // Another root without a handle, alone.
+    let alone = with(vec![discipline("fq_codel", 0, ROOT, 50)]);
+    found(&dropped(alone, noop(50), GUEST), &CONGESTION_SIGNAL);
 }
 
 #[test]

@@ -69,7 +69,12 @@ fn headline(window: &Window<'_>, fault: &Fault<'_>) -> String {
         Kind::Full => {
             format!("The queue of {name} was full: {packets} dropped before they were sent")
         }
-        Kind::Signal => format!("{name} dropped {packets} so that their senders slow down"),
+        Kind::Signal if matches!(fault.assessment.harm, Harm::None | Harm::Delay) => {
+            format!("{name} dropped {packets} so that their senders slow down")
+        }
+        Kind::Signal => {
+            format!("The queue of {name} was congested: {packets} dropped before they were sent")
+        }
         Kind::Shaped => format!("The shaper of {name} dropped {packets}, as somebody set it"),
     }
 }
@@ -102,8 +107,8 @@ fn what(window: &Window<'_>, fault: &Fault<'_>) -> String {
             disciplines(fault.link)
         ),
         Kind::Signal => format!(
-            "What {name} is to send waits in {}, which drops packets that waited too long, so that TCP sends slower. A \
-             longer queue would only make everything late.",
+            "What {name} is to send waits in {}, which drops packets early, and those that find no room, so that TCP \
+             sends slower. A longer queue would only make everything late.",
             disciplines(fault.link)
         ),
         Kind::Shaped => format!(
@@ -170,8 +175,18 @@ fn hurts(window: &Window<'_>, fault: &Fault<'_>) -> String {
         (Harm::Delay, _) => format!(
             "{part} came 200 ms late or later, because TCP learned of the drop only by a timeout.{seen}"
         ),
+        (Harm::None, Kind::Signal) => format!(
+            "Nobody: {packets} of TCP dropped{within}, as it is meant to be. TCP sends its own again and then slower, \
+             and none was seen to come 200 ms late."
+        ),
+        (Harm::Outage, Kind::Signal) => format!(
+            "These connections: the same segment dropped three times or more, {packets} dropped{within} in all.{seen}"
+        ),
+        (Harm::Loss, Kind::Signal) => format!(
+            "{part} that {name} was to send were dropped. TCP sends its own again, UDP does not.{seen}"
+        ),
         (_, Kind::Signal) => format!(
-            "Nobody: {packets} dropped{within}, as it is meant to be. TCP sends its own again at once and then slower."
+            "Not known: {packets} dropped{within}. TCP sends its own again and then slower; whether these are such is not known.{seen}"
         ),
         (_, Kind::Full) => format!(
             "{part} that {name} was to send were lost. TCP sends its own again, UDP does not.{seen}"
