@@ -137,8 +137,8 @@ checks! {
             Delay "packets to a VM or program late, its queue is full";
             Outage "nothing gets through to a VM or program, its queue is full";
         };
-        READER_STOPPED "ReaderStopped" "queue to a VM or program full, not one packet was read" {
-            Outage "nothing gets through to a VM or program, it reads nothing";
+        READER_STOPPED "ReaderStopped" "queue to a VM or program full, it seems to read nothing" {
+            Outage "nothing seems to get through to a VM or program, its queue stays full";
         };
         QUEUE_CHECK_RACE "QueueCheckRace" "VM queue drops, perhaps with room in it";
     }

@@ -174,7 +174,12 @@ pub fn guest_that_reads_nothing(harness: &Harness) -> Result<()> {
         let finding = outcome.finding("TapQueueDrop", "ReaderStopped", plug.device());
         assert_eq!(outcome.alarming(), [finding]);
         assert_eq!(finding["harm"], "Outage", "{finding:#}");
-        assert_eq!(finding["severity"], "Warning", "{finding:#}");
+        // What a macvtap's queue took may have been read by a slow reader, whose loss may be critical.
+        let may_be_slow = plug == Plug::Macvtap && finding["severity"] == "Critical";
+        assert!(
+            may_be_slow || finding["severity"] == "Warning",
+            "{finding:#}"
+        );
         assert!(!finding.to_string().contains("txqueuelen"), "{finding:#}");
         outcome.assert_balanced();
         assert!(tap.ask(2)?.answers > 0);

@@ -40,8 +40,12 @@ pub(super) fn faults<'a>(window: &'a Window<'_>, so_far: &Outcome) -> Vec<Fault<
         if is_noise(namespace, link, &samples) {
             continue;
         }
-        let why = unready::why(window, namespace, link, key, &samples);
-        if let Some((kind, confidence)) = why.or_else(|| discipline::why(link, key)) {
+        // The state is that at the end; a count is of these drops.
+        let why = match discipline::why(link, key) {
+            counted @ Some((_, Confidence::Certain)) => counted,
+            by => unready::why(window, namespace, link, key, &samples).or(by),
+        };
+        if let Some((kind, confidence)) = why {
             let entry = found
                 .entry((link.id(), kind))
                 .or_insert((Tally::default(), confidence));

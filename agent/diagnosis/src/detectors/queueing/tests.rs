@@ -173,6 +173,22 @@ fn a_queue_may_have_been_full_before_the_carrier_was_gone() {
 }
 
 #[test]
+fn a_discipline_that_counted_the_drops_decides_before_the_state_at_the_end() {
+    for flags in [0, IFF_UP] {
+        let full = with(vec![discipline("pfifo", 0x1_0000, ROOT, 50)]);
+        let finding = found(
+            &dropped(with_flags(flags, full), noop(50), GUEST),
+            &QUEUE_FULL,
+        );
+        assert_eq!(finding.confidence, Confidence::Certain);
+    }
+    // It sent something, and nothing tells whether its queue was full before it was switched off.
+    let down = with_flags(0, ready("fq_codel"));
+    let finding = found(&dropped(down, noop(50), GUEST), &DEVICE_DOWN);
+    assert_eq!(finding.confidence, Confidence::Likely);
+}
+
+#[test]
 fn what_came_before_a_device_was_active_is_info() {
     let mut near = with_flags(
         IFF_UP | IFF_LOWER_UP,

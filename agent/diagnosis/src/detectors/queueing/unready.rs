@@ -47,7 +47,8 @@ pub(super) fn why(
     if !link.is_up() {
         let is_sent = is_named || is_unnamed_end_of_sent(key);
         let is_written = key.reason.is_absent() && is_at(&site::TUN_GET_USER);
-        return (is_sent || is_written).then(|| (Kind::DeviceDown, certain_if(is_named)));
+        let is_proved = is_not_ready || (key.reason == Reason::QDISC_DROP && is_of_noop(link, key));
+        return (is_sent || is_written).then(|| (Kind::DeviceDown, certain_if(is_proved)));
     }
     if link.lacks_carrier() {
         let is_asked_in_vain = is_unanswered(key) && harm::sent(link) == 0;
@@ -76,6 +77,12 @@ fn is_counted(link: &Link, key: &DropCount) -> bool {
     link.increase(|stats| stats.tx_dropped) >= key.at_least.max(1)
 }
 
+/// No queue of the device can have dropped them; else it may have been full before the device went down or lost its
+/// carrier.
+fn is_of_noop(link: &Link, key: &DropCount) -> bool {
+    link.has_no_queue() || is_counted(link, key) || harm::sent(link) == 0
+}
+
 fn certain_if(is_certain: bool) -> Confidence {
     match is_certain {
         true => Confidence::Certain,
@@ -90,9 +97,7 @@ fn without_carrier(
     key: &DropCount,
     is_not_ready: bool,
 ) -> (Kind, Confidence) {
-    // The queue may have been full before the carrier was gone.
-    let is_noop = link.has_no_queue() || is_counted(link, key) || harm::sent(link) == 0;
-    let is_proved = is_not_ready || (key.reason == Reason::QDISC_DROP && is_noop);
+    let is_proved = is_not_ready || (key.reason == Reason::QDISC_DROP && is_of_noop(link, key));
     let is_unread = link.kind == Some(LinkKind::Tun) && window.tun_holders_of(link).is_empty();
     let kind = match is_unread {
         true => Kind::NoReader(Lasts::Still),

@@ -17,7 +17,7 @@ use crate::{
     },
     evidence::{DropCount, Link, LinkId, LinkKind, Namespace, Owner},
     explained_retransmissions::Explained,
-    finding::{Assessment, Confidence, Culprit, Outcome, Severity},
+    finding::{Assessment, Confidence, Culprit, Harm, Outcome, Severity},
     kernel::{Reason, site},
     packets::ip::{IpPacket, TCP},
 };
@@ -106,8 +106,15 @@ pub(super) struct FullQueue<'a> {
     pub(super) longer: Option<u32>,
     /// Packets that found room meanwhile.
     pub(super) carried: u64,
-    /// The reader took nothing, and no length helps.
+    /// The reader took nothing or, where packets found room, no more than a slow one takes. No length helps.
     pub(super) is_stopped: bool,
+}
+
+impl FullQueue<'_> {
+    /// Not one packet found room, so that not one was read.
+    pub(super) fn has_taken_nothing(&self) -> bool {
+        self.carried == 0
+    }
 }
 
 /// Drops at one device.
@@ -197,9 +204,15 @@ impl<'a> FullQueue<'a> {
             cause,
             link,
             namespace,
-            assessment: match is_stopped {
-                true => of_stopped(window, namespace, link, &tally),
-                false => assessment(window, &tally, carried, explained.as_ref()),
+            assessment: {
+                let of_slow = || assessment(window, &tally, carried, explained.as_ref());
+                match (is_stopped, has_taken_nothing) {
+                    (true, true) => of_stopped(window, namespace, link, &tally),
+                    (true, false) => {
+                        may_be_slow(of_stopped(window, namespace, link, &tally), of_slow())
+                    }
+                    (false, _) => of_slow(),
+                }
             },
             carried,
             confidence: if may_race {
@@ -233,6 +246,14 @@ fn assessment(
         return by_share.out_of(None);
     }
     by_share
+}
+
+/// A reader that seems to be stopped may be a slow one, whose loss may be more urgent.
+fn may_be_slow(stopped: Assessment, slow: Assessment) -> Assessment {
+    match stopped.harm {
+        Harm::None => stopped,
+        _ => stopped.no_less_than(slow.severity()),
+    }
 }
 
 /// Nothing gets through to a reader that is stopped: an outage of what was for nobody else.

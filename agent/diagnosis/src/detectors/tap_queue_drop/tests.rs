@@ -382,6 +382,28 @@ fn a_longer_queue_is_no_remedy_where_nobody_reads() {
 }
 
 #[test]
+fn a_macvtap_whose_reader_takes_little_is_not_called_stopped_for_sure() {
+    let mut window = macvtap();
+    key(&mut window).count = 40;
+    key(&mut window).first_ms = 0;
+    key(&mut window).last_ms = 2_000;
+    let length = link(&mut window).tx_queue_length;
+    let mut with = |carried: u32| {
+        link(&mut window).stats.rx_packets = u64::from(carried) + 40;
+        only(&diagnose(&window)).clone()
+    };
+    let stopped = with(0);
+    assert!(stopped.text.headline.contains("reads nothing"));
+    assert!(stopped.text.hurts.contains("not one was read"));
+    assert_eq!(stopped.severity(), Severity::Warning);
+    let slow = with(length);
+    assert!(slow.text.headline.contains("seems to read nothing"));
+    assert!(!slow.text.hurts.contains("not one was read"));
+    assert_eq!(slow.confidence, Confidence::Likely);
+    assert_eq!(slow.severity(), Severity::Critical);
+}
+
+#[test]
 fn the_same_segment_dropped_again_and_again_is_named() {
     let mut window = tap();
     link(&mut window).stats.tx_packets = 100_000;

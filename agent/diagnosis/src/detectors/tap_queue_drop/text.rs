@@ -26,8 +26,12 @@ pub(super) fn text(window: &Window<'_>, queue: &FullQueue<'_>) -> Text {
             Some(owner) => say::process(owner),
             None => "The guest or program behind it".to_owned(),
         };
+        let reads = match queue.has_taken_nothing() {
+            true => "reads nothing",
+            false => "seems to read nothing",
+        };
         (
-            format!("{who} reads nothing from {name}: its queue of {length} is full, {lost} lost"),
+            format!("{who} {reads} from {name}: its queue of {length} was full, {lost} lost"),
             overflow(queue),
         )
     } else if *queue.cause == QUEUE_CHECK_RACE {
@@ -58,8 +62,10 @@ fn overflow(queue: &FullQueue<'_>) -> String {
         Direction::Receive => "What comes in for the guest",
         Direction::Transmit => "What the stack sends to the guest or program",
     };
-    let why = if queue.is_stopped {
+    let why = if queue.is_stopped && queue.has_taken_nothing() {
         "Not one packet was taken meanwhile: the reader is stopped, or reads another queue."
+    } else if queue.is_stopped {
+        "No more came in meanwhile than the queue holds: the reader is stopped, reads another queue, or is far too slow."
     } else {
         "The reader is too slow or was stopped for a moment: no CPU time for it or for the guest, or a burst longer \
          than the queue."
@@ -109,9 +115,12 @@ fn hurts(queue: &FullQueue<'_>) -> String {
         Harm::None => {
             return format!("Nobody: only broadcasts and multicasts were lost, {packets}.");
         }
-        Harm::Outage if queue.is_stopped => {
+        Harm::Outage if queue.is_stopped && queue.has_taken_nothing() => {
             format!("{whom} does not get through: {packets} lost, and not one was read.")
         }
+        Harm::Outage if queue.is_stopped => format!(
+            "{whom} seems not to get through: {part} lost, and no more found room than the queue holds."
+        ),
         Harm::Outage => format!(
             "{whom}: {part} lost, and the same segments of a connection three times or more, so nothing of it gets \
              through."
@@ -173,10 +182,16 @@ pub(super) fn remedies(queue: &FullQueue<'_>) -> Vec<Remedy> {
         .collect();
     if queue.is_stopped {
         remedies.extend(queue.readers.first().map(|owner| state_of(owner)));
-        remedies.push(Remedy::advice(
-            "Let the guest or program read the device: resume it, start it, or end what stops it. A longer queue does \
-             not help.",
-        ));
+        remedies.push(Remedy::advice(match queue.has_taken_nothing() {
+            true => {
+                "Let the guest or program read the device: resume it, start it, or end what stops it. A longer queue does \
+                 not help."
+            }
+            false => {
+                "Let the guest or program read the device: resume it, start it, end what stops it, or give it CPU time. A \
+                 longer queue does not help."
+            }
+        }));
         return remedies;
     }
     if *queue.cause == QUEUE_CHECK_RACE {
