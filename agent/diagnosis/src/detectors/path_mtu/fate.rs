@@ -45,6 +45,8 @@ pub(super) struct Fate {
     pub(super) kind: Kind,
     pub(super) assessment: Assessment,
     pub(super) confidence: Confidence,
+    /// As many answers died here as packets, so that no sender was told.
+    pub(super) are_none_told: bool,
 }
 
 impl Kind {
@@ -68,7 +70,6 @@ pub(super) fn of(
     let seen = Seen {
         are_told: are_told && !tally.lacks_samples(window),
         none_told: !answers.about.is_empty() && answers.died >= tally.count,
-        lasted: tally.lasted_ms() >= LONGER_THAN_A_ROUND_TRIP_MS,
         sent_again_late: sent_again_late(window, tally) >= harm::TRIES as u64,
     };
     let (kind, flows) = kind(samples, answers, &seen);
@@ -91,7 +92,7 @@ pub(super) fn of(
             .with_packets(tally.count)
             .with_flows(shown)
     };
-    let is_proved = !answers.about.is_empty() || [Kind::Dead, Kind::Told].contains(&kind);
+    let is_proved = seen.none_told || [Kind::Dead, Kind::Told].contains(&kind);
     Fate {
         kind,
         assessment: match harm {
@@ -102,6 +103,7 @@ pub(super) fn of(
             true => Confidence::Certain,
             false => Confidence::Likely,
         },
+        are_none_told: seen.none_told,
     }
 }
 
@@ -111,8 +113,6 @@ struct Seen {
     are_told: bool,
     /// As many answers died here as packets.
     none_told: bool,
-    /// Packets died for longer than an answer takes to its sender.
-    lasted: bool,
     /// Senders here sent segments again by a timeout. Who hears an answer does so at once.
     sent_again_late: bool,
 }
@@ -136,13 +136,16 @@ fn kind(samples: &[&PacketSample], answers: &Answers, seen: &Seen) -> (Kind, Vec
         return (Kind::Dead, dead);
     }
     let stubborn = tries.flows(|flow, tries| {
-        let is_wanted = seen.lasted && !flow.is_of(&[ICMP, ICMPV6]);
-        tries.same_length >= DATAGRAMS && (is_wanted || seen.none_told && is_unheard(flow))
+        let is_wanted = tries.goes_on && !flow.is_of(&[ICMP, ICMPV6]);
+        let is_untold = seen.none_told && is_unheard(flow);
+        is_wanted || is_untold && tries.same_length >= DATAGRAMS
     });
     if !stubborn.is_empty() {
         return (Kind::Stubborn, stubborn);
     }
-    let unheard = tries.flows(|flow, tries| is_unheard(flow) || tries.same_data >= UNHEARD_TRIES);
+    let unheard = tries.flows(|flow, tries| {
+        seen.none_told && is_unheard(flow) || tries.same_data >= UNHEARD_TRIES
+    });
     if !unheard.is_empty() || seen.sent_again_late {
         return (Kind::Unheard, unheard);
     }
@@ -165,11 +168,27 @@ struct Tried {
     same_data: usize,
     /// Most packets of another protocol than TCP with the same length.
     same_length: usize,
+    /// Packets of one length went on for longer than an answer takes to their sender.
+    goes_on: bool,
+}
+
+/// Packets of one length.
+struct OfLength {
+    packets: usize,
+    first_ms: u64,
+    last_ms: u64,
+}
+
+impl OfLength {
+    fn goes_on(&self) -> bool {
+        let lasted = self.last_ms.saturating_sub(self.first_ms);
+        self.packets >= DATAGRAMS && lasted >= LONGER_THAN_A_ROUND_TRIP_MS
+    }
 }
 
 impl Tries {
     fn of(samples: &[&PacketSample]) -> Self {
-        let mut of_flows: BTreeMap<Flow, (Vec<Data>, Vec<u32>)> = BTreeMap::new();
+        let mut of_flows: BTreeMap<Flow, (Vec<Data>, Vec<(u32, u64)>)> = BTreeMap::new();
         for sample in samples {
             let Some(packet) = IpPacket::of_sample(sample) else {
                 continue;
@@ -182,15 +201,18 @@ impl Tries {
                     first: segment.sequence,
                     length: segment.length.unwrap_or(1),
                 }),
-                None if !is_tcp => lengths.push(sample.length),
+                None if !is_tcp => lengths.push((sample.length, sample.at_ms)),
                 None => {}
             }
         }
         let tried = of_flows.into_iter().map(|(flow, (data, lengths))| {
+            let lengths = by_length(&lengths);
+            let packets = lengths.values().map(|one| one.packets);
             let tried = Tried {
                 segments: data.len(),
                 same_data: most(&data, Data::has_first_of),
-                same_length: most(&lengths, u32::eq),
+                same_length: packets.max().unwrap_or_default(),
+                goes_on: lengths.values().any(OfLength::goes_on),
             };
             (flow, tried)
         });
@@ -202,6 +224,22 @@ impl Tries {
         let meant = flows.filter(|(flow, tried)| is_meant(flow, tried));
         meant.map(|(flow, _)| flow.clone()).collect()
     }
+}
+
+/// Packets of each length, from lengths and times.
+fn by_length(packets: &[(u32, u64)]) -> BTreeMap<u32, OfLength> {
+    let mut lengths: BTreeMap<u32, OfLength> = BTreeMap::new();
+    for (length, at_ms) in packets {
+        let one = lengths.entry(*length).or_insert(OfLength {
+            packets: 0,
+            first_ms: *at_ms,
+            last_ms: *at_ms,
+        });
+        one.packets += 1;
+        one.first_ms = one.first_ms.min(*at_ms);
+        one.last_ms = one.last_ms.max(*at_ms);
+    }
+    lengths
 }
 
 /// The bytes that a segment carries.

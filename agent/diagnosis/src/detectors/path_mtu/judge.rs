@@ -31,6 +31,13 @@ pub(super) struct Way<'a> {
     pub(super) is_of_route: bool,
 }
 
+impl Way<'_> {
+    /// It takes what its device takes.
+    pub(super) fn is_as_its_device(&self) -> bool {
+        self.mtu.is_some() && self.mtu == self.device.map(|device| device.mtu)
+    }
+}
+
 /// Packets that were too long for one way.
 pub(super) struct TooLong<'a> {
     pub(super) namespace: &'a Namespace,
@@ -60,6 +67,8 @@ struct Group<'a> {
     tally: Tally,
     samples: Vec<&'a PacketSample>,
     has_others: bool,
+    /// They were to take several ways, of which none is told.
+    has_ways: bool,
 }
 
 type GroupId = (NetnsId, u16, Option<LinkId>, Option<u32>);
@@ -120,14 +129,16 @@ fn of_key<'a>(
     if too_long.is_empty() && !is_named || others.len() > too_long.len() {
         return None;
     }
-    let mut seen: BTreeMap<(Option<LinkId>, Option<u32>), (usize, Way<'_>)> = BTreeMap::new();
-    for sample in &too_long {
-        let way = ways(sample);
-        let entry = seen.entry((way.device.map(Link::id), way.mtu));
-        entry.or_insert((0, way)).0 += 1;
-    }
-    let most = seen.into_values().max_by_key(|(count, _)| *count);
-    let way = most.map_or_else(|| way_without_sample(window, netns, key), |(_, way)| way);
+    let seen = too_long.iter().map(|sample| ways(sample));
+    let seen = seen.map(|way| ((way.device.map(Link::id), way.mtu), way));
+    let seen: BTreeMap<(Option<LinkId>, Option<u32>), Way<'_>> = seen.collect();
+    let has_ways = seen.len() > 1;
+    let way = match seen.into_values().next() {
+        // Which of them the packets took that nobody saw is not known.
+        Some(_) if has_ways => Way::default(),
+        Some(way) => way,
+        None => way_without_sample(window, netns, key),
+    };
     // Packets that fitted died of something else there.
     let rest = u64::try_from(others.len()).unwrap_or(u64::MAX);
     let mut tally = Tally::default();
@@ -138,6 +149,7 @@ fn of_key<'a>(
         tally: tally.with_count(count),
         samples: too_long,
         has_others: !others.is_empty(),
+        has_ways,
     })
 }
 
@@ -193,6 +205,7 @@ impl<'a> Group<'a> {
         self.tally.merge(&other.tally);
         self.samples.extend(other.samples);
         self.has_others |= other.has_others;
+        self.has_ways |= other.has_ways;
     }
 
     fn judged(
@@ -217,7 +230,8 @@ impl<'a> Group<'a> {
         let fate = fate::of(window, &self.tally, &self.samples, &answers, are_told);
         let lengths = self.samples.iter().map(|sample| length(sample));
         let way = Way {
-            mtu: answers.mtu.or(self.way.mtu),
+            // An answer may be another router's, about another destination.
+            mtu: self.way.mtu.or(answers.mtu.filter(|_| !self.has_ways)),
             ..self.way
         };
         let is_seen = way.device.is_some() && way.mtu.is_some() && !self.has_others;

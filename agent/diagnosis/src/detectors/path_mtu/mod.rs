@@ -59,7 +59,7 @@ fn explained(window: &Window<'_>, too_long: &TooLong<'_>) -> Outcome {
     );
     finding.confidence = too_long.confidence;
     finding.evidence = text::proofs(window, too_long);
-    finding.remedies = text::remedies(too_long);
+    finding.remedies = text::remedies(window, too_long);
     finding.caused_by = too_long.answers.refused_by.clone();
     explained_by(finding, window, &too_long.tally)
 }

@@ -7,7 +7,9 @@ use crate::{
         Retransmissions, Route,
     },
     finding::{Acts, Confidence, Finding, Harm, Outcome, Severity},
-    testing::{NODE, POD, drops_of, ipv4_drops, ipv4_sample, link, only, proofs, window},
+    testing::{
+        NODE, POD, drops_of, ipv4_drops, ipv4_sample, link, links_of, only, proofs, veth, window,
+    },
 };
 
 const TCP: u8 = 6;
@@ -189,21 +191,17 @@ fn some_answers_that_died_do_not_prove_that_all_did() {
     let burst: Vec<_> = [1, 9].map(|sequence| segment(1, sequence)).to_vec();
     let answers = vec![answer(&burst[0])];
     let window = node(vec![(too_big(2), burst.clone()), (refused(1), answers)]);
-    assert_is(
-        only(&judged(&window)),
-        "BlackHole",
-        Harm::Loss,
-        Severity::Info,
-    );
+    let outcome = judged(&window);
+    let finding = only(&outcome);
+    assert_is(finding, "TooBig", Harm::Unknown, Severity::Info);
+    assert!(finding.text.what.contains("Some of the ICMP errors"));
     let other = ipv4_sample(UDP, [10, 0, 0, 7], &[0, 53, 0, 53, 0, 8, 0, 0]);
     let answers = vec![answer(&burst[0]), other];
     let window = node(vec![(too_big(2), burst), (refused(2), answers)]);
-    assert_is(
-        only(&judged(&window)),
-        "BlackHole",
-        Harm::Loss,
-        Severity::Info,
-    );
+    let outcome = judged(&window);
+    let finding = only(&outcome);
+    assert_is(finding, "TooBig", Harm::Unknown, Severity::Info);
+    assert!(finding.text.what.contains("Some of the ICMP errors"));
 }
 
 #[test]
@@ -287,8 +285,18 @@ fn datagrams_of_one_length_never_get_through() {
         last_ms: 2_000,
         ..too_big(20)
     };
-    let outcome = judged(&node(vec![(for_seconds, datagrams(6))]));
+    let spread = |count: u64| {
+        let each = (0..count).map(|number| PacketSample {
+            at_ms: 250 * number,
+            ..datagram()
+        });
+        each.collect::<Vec<_>>()
+    };
+    let outcome = judged(&node(vec![(for_seconds.clone(), spread(6))]));
     assert_is(only(&outcome), "BlackHole", Harm::Loss, Severity::Warning);
+    // Others died all the time; these died at once.
+    let outcome = judged(&node(vec![(for_seconds, datagrams(6))]));
+    assert_is(only(&outcome), "TooBig", Harm::Unknown, Severity::Info);
     // A sender that is far away has not heard yet.
     let outcome = judged(&node(vec![(too_big(20), datagrams(6))]));
     assert_is(only(&outcome), "TooBig", Harm::Unknown, Severity::Info);
@@ -366,7 +374,7 @@ fn the_mtu_of_the_pod_and_the_segments_of_tcp_are_changed() {
     let outcome = judged(&node(vec![(too_big(4), vec![segment(1, 1); 4])]));
     let remedies = &only(&outcome).remedies;
     let enter = r#"nsenter --net="$(find -L /proc/4711/ns/net -inum 2)" "#;
-    let lower = &remedies[0];
+    let lower = &remedies[1];
     assert_eq!(
         lower.command,
         Some(format!("{enter}ip link set dev eth0 mtu 1450"))
@@ -376,13 +384,93 @@ fn the_mtu_of_the_pod_and_the_segments_of_tcp_are_changed() {
         change.undo,
         Some(format!("{enter}ip link set dev eth0 mtu 1500"))
     );
-    let clamp = &remedies[1];
+    let clamp = &remedies[0];
     let change = clamp.change.as_ref().expect("a change");
     assert_eq!(change.undo.as_deref(), Some("nft delete table ip mss_tun0"));
     assert_eq!(change.acts, Acts::NextSocket);
     let command = clamp.command.as_deref().unwrap_or_default();
     assert!(command.contains("iifname \"tun0\""), "{command}");
     assert!(command.contains("maxseg size set 1410"), "{command}");
+}
+
+#[test]
+fn a_lower_mtu_tells_of_the_other_end_that_drops_what_is_longer() {
+    let mut window = node(vec![(too_big(4), vec![segment(1, 1); 4])]);
+    let links = links_of(&mut window);
+    links[0] = veth(links[0].clone(), (POD, 2));
+    links[2] = veth(links[2].clone(), (NODE, 2));
+    let effect = |window: &EvidenceWindow| {
+        let outcome = judged(window);
+        let change = only(&outcome).remedies[1].clone();
+        change.effect.unwrap_or_default()
+    };
+    let both = effect(&window);
+    assert!(both.contains("longer than 1450 bytes"), "{both}");
+    assert!(both.contains("dropped at cali1"), "{both}");
+    links_of(&mut window)[0].mtu = TUNNEL_MTU;
+    assert!(!effect(&window).contains("dropped at"));
+}
+
+#[test]
+fn an_mtu_that_is_not_the_devices_is_not_said_to_be_its() {
+    let by = |route: Route, answers: Vec<PacketSample>| {
+        let tries = vec![
+            PacketSample {
+                route: Some(route),
+                ..segment(1, 1)
+            };
+            4
+        ];
+        let count = answers.len() as u64;
+        let outcome = judged(&node(vec![(too_big(4), tries), (refused(count), answers)]));
+        only(&outcome).clone()
+    };
+    let of_route = Route {
+        ifindex: TUNNEL,
+        mtu: 1_300,
+        is_mtu_locked: false,
+    };
+    // The answer is another router's.
+    let finding = by(of_route, vec![answer(&segment(1, 1))]);
+    let what = &finding.text.what;
+    assert!(what.starts_with("The way by tun0 takes packets up to 1300 bytes,"));
+    let clamp = &finding.remedies[0].text;
+    assert!(clamp.contains("to 1300 bytes with headers (MSS 1260)"));
+    // cali1 takes 1500 bytes, and an answer tells of less.
+    let wide = Route {
+        ifindex: 2,
+        ..Route::default()
+    };
+    let finding = by(wide, vec![answer(&segment(1, 1))]);
+    let headline = &finding.text.headline;
+    assert!(
+        headline.contains("the way by cali1 (MTU 1450)"),
+        "{headline}"
+    );
+    let finding = by(wide, Vec::new());
+    let what = &finding.text.what;
+    assert!(what.starts_with("The way onward takes shorter packets,"));
+}
+
+#[test]
+fn packets_of_several_ways_get_no_command_for_one() {
+    let mut tries = vec![segment(1, 1); 4];
+    tries.push(PacketSample {
+        route: Some(Route {
+            ifindex: TUNNEL,
+            mtu: 1_300,
+            is_mtu_locked: false,
+        }),
+        ..segment(2, 1)
+    });
+    let answers = vec![answer(&segment(1, 1))];
+    let outcome = judged(&node(vec![(too_big(9), tries), (refused(1), answers)]));
+    let finding = only(&outcome);
+    assert_is(finding, "BlackHole", Harm::Outage, Severity::Critical);
+    assert_eq!(finding.confidence, Confidence::Likely);
+    assert_eq!(finding.subject.interface, None);
+    assert!(finding.remedies.iter().all(|one| one.change.is_none()));
+    assert!(finding.remedies[0].command.is_some());
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Words<'_> {
         say::count(self.too_long.tally.count, "packet")
     }
 
-    /// `tun0 (MTU 1450)`, `tun0 by its route (MTU 1400)`, `the way onward`.
+    /// `tun0 (MTU 1450)`, `tun0 by its route (MTU 1400)`, `the way by tun0 (MTU 1380)`, `the way onward`.
     fn way(&self) -> String {
         let way = self.too_long.way;
         let device = match way.device {
@@ -47,6 +47,9 @@ impl Words<'_> {
         };
         match (way.is_of_route, way.mtu) {
             (true, Some(mtu)) => format!("{device} by its route (MTU {mtu})"),
+            (false, Some(mtu)) if way.device.is_some() && !way.is_as_its_device() => {
+                format!("the way by {device} (MTU {mtu})")
+            }
             (false, Some(mtu)) => format!("{device} (MTU {mtu})"),
             (_, None) => device,
         }
@@ -93,6 +96,9 @@ impl Words<'_> {
         };
         let learn = match self.too_long.fate.kind {
             Kind::Told => "The sender was told by ICMP, and sends shorter ones.".to_owned(),
+            _ if self.too_long.answers.seen > 0 && !self.too_long.fate.are_none_told => {
+                "Some of the ICMP errors that tell senders so were dropped on this node.".to_owned()
+            }
             _ if self.too_long.answers.seen > 0 => {
                 "The ICMP error that tells the sender so was dropped on this node: the sender never learns which length \
                  would pass."
@@ -109,16 +115,24 @@ impl Words<'_> {
             Kind::Open => "The kernel tells the sender so by ICMP.".to_owned(),
         };
         format!(
-            "{} takes packets up to its MTU, and longer ones that must not be cut are dropped.{longest} {learn}",
-            self.way_in_short()
+            "{}, and longer ones that must not be cut are dropped.{longest} {learn}",
+            self.takes()
         )
     }
 
-    fn way_in_short(&self) -> String {
-        self.too_long
-            .way
-            .device
-            .map_or_else(|| "The way onward".to_owned(), |device| device.name.clone())
+    /// `tun0 takes packets up to its MTU of 1450 bytes`.
+    fn takes(&self) -> String {
+        let way = self.too_long.way;
+        match (way.device, way.mtu) {
+            (Some(device), Some(mtu)) if way.is_as_its_device() && !way.is_of_route => {
+                format!("{} takes packets up to its MTU of {mtu} bytes", device.name)
+            }
+            (Some(device), Some(mtu)) => {
+                format!("The way by {} takes packets up to {mtu} bytes", device.name)
+            }
+            (None, Some(mtu)) => format!("The way onward takes packets up to {mtu} bytes"),
+            (_, None) => "The way onward takes shorter packets".to_owned(),
+        }
     }
 
     fn hurts(&self) -> String {
@@ -195,7 +209,7 @@ pub(super) fn proofs(window: &Window<'_>, too_long: &TooLong<'_>) -> Vec<Proof> 
 }
 
 /// Ordered, best first. A packet that nobody misses needs no act.
-pub(super) fn remedies(too_long: &TooLong<'_>) -> Vec<Remedy> {
+pub(super) fn remedies(window: &Window<'_>, too_long: &TooLong<'_>) -> Vec<Remedy> {
     if too_long.fate.kind == Kind::Told {
         return Vec::new();
     }
@@ -203,9 +217,10 @@ pub(super) fn remedies(too_long: &TooLong<'_>) -> Vec<Remedy> {
     if too_long.fate.kind != Kind::Open
         && let Some(mtu) = too_long.way.mtu
     {
-        let senders = too_long.senders.iter().filter(|sender| sender.takes(mtu));
-        remedies.extend(senders.take(SENDERS).map(|sender| lower(sender, mtu)));
         remedies.extend(clamp(too_long, mtu));
+        let senders = too_long.senders.iter().filter(|sender| sender.takes(mtu));
+        let senders = senders.take(SENDERS);
+        remedies.extend(senders.map(|sender| lower(window, sender, mtu)));
     }
     if remedies.is_empty() {
         remedies.extend(look(too_long));
@@ -220,15 +235,27 @@ pub(super) fn remedies(too_long: &TooLong<'_>) -> Vec<Remedy> {
     remedies
 }
 
-fn lower(sender: &Sender<'_>, mtu: u32) -> Remedy {
+fn lower(window: &Window<'_>, sender: &Sender<'_>, mtu: u32) -> Remedy {
     let place = say::device(sender.link, Some(sender.namespace));
     let text = format!("Give the sender's device {place} the MTU of the way onward.");
+    let effect = format!(
+        "connections that hang go on with their next try; everything that it sends is at most {mtu} bytes long"
+    );
+    let peer = window.topology.veth_peer(sender.link);
+    let effect = match peer.filter(|peer| peer.mtu > mtu) {
+        Some(peer) => format!(
+            "{effect}; packets to it that are longer than {mtu} bytes (open connections, UDP) are dropped at {} from then \
+             on, without an ICMP error",
+            say::device(peer, window.namespace(peer.netns))
+        ),
+        None => effect,
+    };
     set_mtu(sender.link, sender.namespace, &text, mtu)
-        .with_effect(format!(
-            "connections that hang go on with their next try; everything that it sends is at most {mtu} bytes long"
-        ))
+        .with_effect(effect)
         .lasting(match sender.namespace.pod {
-            Some(_) => format!("mtu {mtu} in the network plugin's configuration, for pods that start later"),
+            Some(_) => format!(
+                "mtu {mtu} in the network plugin's configuration, for pods that start later"
+            ),
             None => format!("MTUBytes={mtu} in [Link] of a .link file"),
         })
 }
@@ -260,7 +287,7 @@ fn clamp(too_long: &TooLong<'_>, mtu: u32) -> Option<Remedy> {
     let undo = ["nft", "delete", "table", family, &table];
     let undo = Remedy::command_in(namespace, "", &undo, &[name]);
     let text = format!(
-        "Limit the segments of TCP through {name} to its MTU (MSS {size}), whoever sends them."
+        "Limit the segments of TCP through {name} to {mtu} bytes with headers (MSS {size}), whoever sends them."
     );
     Some(
         Remedy::command_in(namespace, text, &["nft", &rules], &[name])
