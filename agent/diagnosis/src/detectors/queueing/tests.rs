@@ -7,13 +7,13 @@ use crate::{
     },
     detectors::Detector,
     evidence::{
-        Address, DropCount, ExplainedRetransmissions, Link, LinkKind, LinkStats, OnDemand,
-        PacketSample, Peer, QueueingDiscipline, Retransmissions, TunHolder,
+        Address, DropCount, ExplainedRetransmissions, Link, LinkKind, LinkStats, Missing, Observed,
+        OnDemand, PacketSample, Peer, QueueingDiscipline, Retransmissions, TunHolder,
     },
     finding::{Confidence, Finding, Harm, Outcome, Severity},
     testing::{
-        NODE, POD, complete, drops_of, ipv4_drops, ipv4_sample, link, links_of, only, owner, veth,
-        window,
+        NODE, POD, complete, drops_of, ipv4_drops, ipv4_sample, link, links_of, only, owner,
+        unavailable, veth, window,
     },
     uapi::flags::{IFF_LOWER_UP, IFF_UP},
 };
@@ -87,6 +87,22 @@ fn a_tap_that_nobody_has_open_fails_its_guest() {
     // Its program says that nobody is behind it.
     hold(&mut window, "tap0");
     found(&window, &NO_CARRIER);
+}
+
+#[test]
+fn holders_that_could_not_be_looked_into_leave_it_likely() {
+    let mut window = dropped(without_carrier(tap(2)), noop(5), GUEST);
+    for holders in [
+        unavailable("EPERM"),
+        Observed::without(Vec::new(), [Missing::failed("some are closed")]),
+    ] {
+        window.tun_holders = holders;
+        let finding = found(&window, &NO_READER);
+        assert_eq!(finding.confidence, Confidence::Likely);
+        let headline = "No program was seen that has tap0 open: 5 packets went nowhere";
+        assert_eq!(finding.text.headline, headline);
+        assert!(finding.text.what.contains("It seems that nobody has"));
+    }
 }
 
 #[test]

@@ -48,6 +48,9 @@ fn headline(window: &Window<'_>, fault: &Fault<'_>) -> String {
     let name = name(fault);
     let packets = say::count(fault.tally.count, "packet");
     match fault.kind {
+        Kind::NoReader(Lasts::Still) if window.tun_holders.missing().is_some() => {
+            format!("No program was seen that has {name} open: {packets} went nowhere")
+        }
         Kind::NoReader(Lasts::Still) => {
             format!("No program has {name} open: {packets} went nowhere")
         }
@@ -83,12 +86,14 @@ fn what(window: &Window<'_>, fault: &Fault<'_>) -> String {
     let name = &fault.link.name;
     match fault.kind {
         Kind::NoReader(_) if is_on_top(fault.link) => format!(
-            "{name} hands what comes in to the program that has it open, a virtual machine as a rule. Nobody has, so \
-             the frames for the guest climb this node's own stack, which has no use for them."
+            "{name} hands what comes in to the program that has it open, a virtual machine as a rule. {}, so \
+             the frames for the guest climb this node's own stack, which has no use for them.",
+            nobody(window, fault)
         ),
         Kind::NoReader(_) => format!(
             "What is sent through {name} goes to the program that has it open, a virtual machine or a VPN as a rule. \
-             Nobody has, so the device has no carrier and the kernel drops what it is to send."
+             {}, so the device has no carrier and the kernel drops what it is to send.",
+            nobody(window, fault)
         ),
         Kind::DeviceDown => format!(
             "{name} is switched off, so it takes nothing: neither from the node nor from a program behind it."
@@ -116,6 +121,15 @@ fn what(window: &Window<'_>, fault: &Fault<'_>) -> String {
              none such by itself: a person, a program or a bandwidth limit of a pod did.",
             discipline::shaper(fault.link).unwrap_or("of a kind that shapes")
         ),
+    }
+}
+
+/// `Nobody has`, as far as it is known.
+fn nobody(window: &Window<'_>, fault: &Fault<'_>) -> &'static str {
+    match (fault.kind, window.tun_holders.missing()) {
+        (Kind::NoReader(Lasts::Over), _) => "For a while nobody had",
+        (_, Some(_)) => "It seems that nobody has (not all programs could be looked into)",
+        (_, None) => "Nobody has",
     }
 }
 
@@ -151,7 +165,9 @@ fn why_without(window: &Window<'_>, fault: &Fault<'_>) -> String {
         }
         (Some(LinkKind::Veth), _) => "Its other end is down or gone.".to_owned(),
         (Some(LinkKind::Bridge | LinkKind::Bond | LinkKind::Team), _) => {
-            "None of its ports has one.".to_owned()
+            "It has no port that it can use: none has a carrier, or spanning tree, LACP, ARP monitoring or a minimum of \
+             links holds them back."
+                .to_owned()
         }
         (Some(LinkKind::Tun), _) => {
             "A program has it open and says that there is nobody behind it.".to_owned()

@@ -35,11 +35,13 @@ pub(super) fn why(
     samples: &[&PacketSample],
 ) -> Option<(Kind, Confidence)> {
     if let Some(confidence) = climbed(window, namespace, link, key, samples) {
-        let lasts = match window.tun_holders_of(link).is_empty() {
-            true => Lasts::Still,
-            false => Lasts::Over,
-        };
-        return Some((Kind::NoReader(lasts), confidence));
+        return Some(match is_unread(window, link) {
+            true => (
+                Kind::NoReader(Lasts::Still),
+                as_far_as_seen(window, confidence),
+            ),
+            false => (Kind::NoReader(Lasts::Over), confidence),
+        });
     }
     let is_at = |site: &Site| key.location.is_of(site);
     let is_not_ready = key.reason == Reason::DEV_READY;
@@ -83,6 +85,19 @@ fn is_of_noop(link: &Link, key: &DropCount) -> bool {
     link.has_no_queue() || is_counted(link, key) || harm::sent(link) == 0
 }
 
+/// No program was seen that has the device open.
+fn is_unread(window: &Window<'_>, link: &Link) -> bool {
+    window.tun_holders_of(link).is_empty()
+}
+
+/// What was concluded from holders that were not seen is likely at most where not all could be looked into.
+fn as_far_as_seen(window: &Window<'_>, confidence: Confidence) -> Confidence {
+    match window.tun_holders.missing() {
+        Some(_) => confidence.min(Confidence::Likely),
+        None => confidence,
+    }
+}
+
 fn certain_if(is_certain: bool) -> Confidence {
     match is_certain {
         true => Confidence::Certain,
@@ -98,12 +113,18 @@ fn without_carrier(
     is_not_ready: bool,
 ) -> (Kind, Confidence) {
     let is_proved = is_not_ready || (key.reason == Reason::QDISC_DROP && is_of_noop(link, key));
-    let is_unread = link.kind == Some(LinkKind::Tun) && window.tun_holders_of(link).is_empty();
-    let kind = match is_unread {
-        true => Kind::NoReader(Lasts::Still),
-        false => Kind::NoCarrier(Lasts::Still),
-    };
-    (kind, certain_if(is_proved))
+    let confidence = certain_if(is_proved);
+    match link.kind == Some(LinkKind::Tun) && is_unread(window, link) {
+        // The device refuses so only while no program has it open.
+        true if is_not_ready && key.location.is_of(&site::TUN_NET_XMIT) => {
+            (Kind::NoReader(Lasts::Still), confidence)
+        }
+        true => (
+            Kind::NoReader(Lasts::Still),
+            as_far_as_seen(window, confidence),
+        ),
+        false => (Kind::NoCarrier(Lasts::Still), confidence),
+    }
 }
 
 /// Without reasons: what the queueing discipline or the device of a program refused.
@@ -137,8 +158,7 @@ fn climbed(
         let mut own = Around::of(namespace, link).prefixes();
         let is_unused =
             own.all(|(address, _)| matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()));
-        let is_unread = window.tun_holders_of(link).is_empty();
-        return (is_unused && is_unread).then_some(Confidence::Likely);
+        return (is_unused && is_unread(window, link)).then_some(Confidence::Likely);
     }
     let own = link.address.as_deref().and_then(Mac::parse)?;
     let is_for_guest = |sample: &&PacketSample| {
