@@ -184,7 +184,7 @@ checks! {
         CONGESTION_SIGNAL "CongestionSignal" "packets dropped so that senders slow down" {
             Delay "packets late, dropped so that senders slow down";
             Loss "packets lost in a congested queue";
-            Outage "connections fail, their packets dropped in a congested queue";
+            Outage "{outage}, packets dropped in a congested queue";
         };
         SHAPED "Shaped" "packets dropped by a shaper that was set on purpose";
     }

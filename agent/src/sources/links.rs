@@ -173,9 +173,12 @@ pub(super) fn merge(before: &[Link], after: Vec<Link>, renewed: &HashSet<NetnsId
                 .filter(|earlier| is_same(earlier, &link));
             link.stats_before = same.map(|earlier| earlier.stats);
             link.promiscuity_before = same.map(|earlier| earlier.promiscuity);
-            if let Some(disciplines) = &mut link.disciplines {
-                let earlier = same.and_then(|earlier| earlier.disciplines.as_deref());
-                queueing::merge(earlier, disciplines);
+            let earlier = same.map(|earlier| earlier.disciplines.as_deref());
+            match (earlier, &mut link.disciplines) {
+                // What they had dropped before the window is not known.
+                (Some(None), disciplines) => *disciplines = None,
+                (earlier, Some(disciplines)) => queueing::merge(earlier.flatten(), disciplines),
+                (_, None) => {}
             }
             if let Some(port) = &mut link.bridge_port {
                 let earlier = same.and_then(|earlier| earlier.bridge_port);
@@ -222,7 +225,7 @@ pub(super) fn ended(
 
 #[cfg(test)]
 mod tests {
-    use netdiag_diagnosis::evidence::LinkKind;
+    use netdiag_diagnosis::evidence::{LinkKind, QueueingDiscipline};
 
     use super::*;
 
@@ -250,6 +253,31 @@ mod tests {
         assert_eq!(increase(&[link(1, 2, 10)], link(1, 2, 15), &[]), 5);
         let merged = merge(&[link(1, 2, 10)], vec![link(1, 2, 15)], &HashSet::new());
         assert_eq!(merged[0].promiscuity_before, Some(2));
+    }
+
+    #[test]
+    fn disciplines_of_a_link_count_only_where_they_were_read_before() {
+        let with = |disciplines| Link {
+            disciplines,
+            ..link(1, 2, 0)
+        };
+        let dropped = |drops| {
+            let discipline = QueueingDiscipline {
+                drops,
+                ..QueueingDiscipline::default()
+            };
+            with(Some(vec![discipline]))
+        };
+        let risen = |before: &[Link]| {
+            let merged = merge(before, vec![dropped(12)], &HashSet::new());
+            let disciplines = merged[0].disciplines.as_ref()?;
+            Some(disciplines[0].increase())
+        };
+        assert_eq!(risen(&[dropped(4)]), Some(8));
+        assert_eq!(risen(&[with(None)]), None);
+        // One that is new, and a link that is.
+        assert_eq!(risen(&[with(Some(Vec::new()))]), Some(12));
+        assert_eq!(risen(&[]), Some(12));
     }
 
     #[test]

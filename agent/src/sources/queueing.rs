@@ -28,7 +28,8 @@ const TCA_STATS_QUEUE: u16 = 3;
 /// Asks for the disciplines too that the kernel made below others.
 const TCA_DUMP_INVISIBLE: u16 = 10;
 
-/// Adds the disciplines to the links of this namespace, which is the reader's own.
+/// Adds the disciplines to the links of this namespace, which is the reader's own. Where they are more than fit, links
+/// whose disciplines were not read whole get none.
 ///
 /// # Errors
 /// The error that the kernel answered with.
@@ -47,12 +48,20 @@ pub(super) fn fill(
         bound,
         |(message_type, message)| (message_type == libc::RTM_NEWQDISC).then(|| parse(message))?,
     )?;
+    let is_whole = found.is_whole();
     let mut by_link: HashMap<u32, Vec<QueueingDiscipline>> = HashMap::new();
+    let mut last = None;
     for (ifindex, discipline) in found.noted(overflows) {
+        last = Some(ifindex);
         by_link.entry(ifindex).or_default().push(discipline);
     }
+    // The kernel tells them device by device.
+    if let Some(last) = last.filter(|_| !is_whole) {
+        by_link.remove(&last);
+    }
     for link in links.iter_mut().filter(|link| link.netns == own) {
-        link.disciplines = Some(by_link.remove(&link.ifindex).unwrap_or_default());
+        let read = by_link.remove(&link.ifindex);
+        link.disciplines = read.or_else(|| is_whole.then(Vec::new));
     }
     Ok(())
 }

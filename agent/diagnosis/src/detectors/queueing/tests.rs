@@ -454,6 +454,37 @@ fn the_lowest_discipline_that_counted_tells() {
 }
 
 #[test]
+fn the_limit_of_fq_that_was_reached_is_told() {
+    let headline = |reason, kind| {
+        let key = ipv4_drops(NODE, 2, reason, "__dev_queue_xmit", 50);
+        let read = with(vec![discipline(kind, 0x1_0000, ROOT, 50)]);
+        found(&dropped(read, key, GUEST), &QUEUE_FULL).text.headline
+    };
+    for (reason, kind, words) in [
+        ("QDISC_DROP", "pfifo", "The queue of eth0 was full: "),
+        (
+            "QDISC_DROP",
+            "fq",
+            "The queue of eth0, or one flow's share of it, was full: ",
+        ),
+        ("FQ_BAND_LIMIT", "fq", "The queue of eth0 was full: "),
+        (
+            "FQ_FLOW_LIMIT",
+            "fq",
+            "A flow had as many packets waiting at eth0 as fq lets it: ",
+        ),
+        (
+            "FQ_HORIZON_LIMIT",
+            "fq",
+            "Packets at eth0 were to leave later than fq lets them wait: ",
+        ),
+    ] {
+        let headline = headline(reason, kind);
+        assert!(headline.starts_with(words), "{headline}");
+    }
+}
+
+#[test]
 fn the_queues_of_the_default_mq_tell() {
     let of = |kinds: [&str; 2], dropped_by| {
         let mut all = vec![discipline("mq", 0, ROOT, 50)];

@@ -10,6 +10,7 @@ use crate::{
     detectors::kit::{proof, say},
     evidence::{Link, LinkKind},
     finding::{Harm, Proof, Text},
+    kernel::Reason,
 };
 
 /// As many disciplines as a person reads.
@@ -70,7 +71,19 @@ fn headline(window: &Window<'_>, fault: &Fault<'_>) -> String {
         }
         Kind::NotYetActive => format!("{name} was not active yet: {packets} could not be sent"),
         Kind::Full => {
-            format!("The queue of {name} was full: {packets} dropped before they were sent")
+            let why = match limit(window, fault) {
+                Limit::Queue => format!("The queue of {name} was full"),
+                Limit::Flow => {
+                    format!("A flow had as many packets waiting at {name} as fq lets it")
+                }
+                Limit::Horizon => {
+                    format!("Packets at {name} were to leave later than fq lets them wait")
+                }
+                Limit::QueueOrFlow => {
+                    format!("The queue of {name}, or one flow's share of it, was full")
+                }
+            };
+            format!("{why}: {packets} dropped before they were sent")
         }
         Kind::Signal if matches!(fault.assessment.harm, Harm::None | Harm::Delay) => {
             format!("{name} dropped {packets} so that their senders slow down")
@@ -107,9 +120,25 @@ fn what(window: &Window<'_>, fault: &Fault<'_>) -> String {
              send; it is ready by now."
         ),
         Kind::Full => format!(
-            "What {name} is to send waits in {}, which takes no more when it is full: the device sends slower than \
-             programs do, or they send in bursts.",
-            disciplines(fault.link)
+            "What {name} is to send waits in {}, which takes {}",
+            disciplines(fault.link),
+            match limit(window, fault) {
+                Limit::Queue => {
+                    "no more when it is full: the device sends slower than programs do, or they send in bursts."
+                }
+                Limit::Flow => {
+                    "only so many packets of one flow (flow_limit): the flow is sent slower than its program sends, or in \
+                     bursts."
+                }
+                Limit::Horizon => {
+                    "no packet that is to leave too late (horizon): its program, or the pace of its flow, gave it a time \
+                     too far ahead."
+                }
+                Limit::QueueOrFlow => {
+                    "only so many packets in all (limit) and of one flow (flow_limit): they are sent slower than programs \
+                     send, or in bursts."
+                }
+            }
         ),
         Kind::Signal => format!(
             "What {name} is to send waits in {}, which drops packets early, and those that find no room, so that TCP \
@@ -124,6 +153,38 @@ fn what(window: &Window<'_>, fault: &Fault<'_>) -> String {
     }
 }
 
+/// What was reached of a queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Queue,
+    /// The share of one flow.
+    Flow,
+    /// The time that a packet may wait.
+    Horizon,
+    /// Reasons tell of none, or of several.
+    QueueOrFlow,
+}
+
+/// What of a queue was full: `fq` has more than one limit, and some kernels' reasons tell which.
+fn limit(window: &Window<'_>, fault: &Fault<'_>) -> Limit {
+    let mut reasons = fault.tally.drops(window).map(|key| &key.reason);
+    let is_fq = || disciplines_of(fault.link).contains(&"fq");
+    let of = |reason: &Reason| match reason {
+        reason if *reason == Reason::FQ_FLOW_LIMIT => Limit::Flow,
+        reason if *reason == Reason::FQ_HORIZON_LIMIT => Limit::Horizon,
+        reason if *reason == Reason::FQ_BAND_LIMIT || *reason == Reason::QDISC_OVERLIMIT => {
+            Limit::Queue
+        }
+        _ if is_fq() => Limit::QueueOrFlow,
+        _ => Limit::Queue,
+    };
+    let first = reasons.next().map_or(Limit::Queue, of);
+    match reasons.all(|reason| of(reason) == first) {
+        true => first,
+        false => Limit::QueueOrFlow,
+    }
+}
+
 /// `Nobody has`, as far as it is known.
 fn nobody(window: &Window<'_>, fault: &Fault<'_>) -> &'static str {
     match (fault.kind, window.tun_holders.missing()) {
@@ -135,6 +196,14 @@ fn nobody(window: &Window<'_>, fault: &Fault<'_>) -> &'static str {
 
 /// The queueing discipline that dropped: `its queueing discipline fq_codel`.
 fn disciplines(link: &Link) -> String {
+    match disciplines_of(link).as_slice() {
+        [] => "its queueing discipline".to_owned(),
+        kinds => format!("its queueing discipline {}", say::list(kinds)),
+    }
+}
+
+/// The kinds of those that dropped; else that of the root.
+fn disciplines_of(link: &Link) -> Vec<&str> {
     let dropping = discipline::dropping(link);
     let mut kinds: Vec<&str> = dropping.iter().map(|one| one.kind.as_str()).collect();
     kinds.sort_unstable();
@@ -142,10 +211,7 @@ fn disciplines(link: &Link) -> String {
     if kinds.is_empty() {
         kinds.extend(link.qdisc.as_deref());
     }
-    match kinds.as_slice() {
-        [] => "its queueing discipline".to_owned(),
-        kinds => format!("its queueing discipline {}", say::list(kinds)),
-    }
+    kinds
 }
 
 /// A macvtap or ipvtap: frames come from the device below.
@@ -281,13 +347,7 @@ fn of_disciplines(link: &Link) -> Vec<Proof> {
     }
     if link.disciplines.is_none() {
         let what = "its limit and statistics";
-        proofs.push(proof::setting(
-            link,
-            what,
-            "not read in this namespace",
-            "",
-            "netlink",
-        ));
+        proofs.push(proof::setting(link, what, "not read", "", "netlink"));
     }
     let sent = link.increase(|stats| stats.tx_packets);
     proofs.push(proof::link_rose(link, "tx_packets", sent));
