@@ -188,7 +188,7 @@ impl OfLength {
 
 impl Tries {
     fn of(samples: &[&PacketSample]) -> Self {
-        let mut of_flows: BTreeMap<Flow, (Vec<Data>, Vec<(u32, u64)>)> = BTreeMap::new();
+        let mut of_flows: BTreeMap<Flow, (Vec<Data>, Vec<LengthAndTime>)> = BTreeMap::new();
         for sample in samples {
             let Some(packet) = IpPacket::of_sample(sample) else {
                 continue;
@@ -226,8 +226,11 @@ impl Tries {
     }
 }
 
-/// Packets of each length, from lengths and times.
-fn by_length(packets: &[(u32, u64)]) -> BTreeMap<u32, OfLength> {
+/// Length of a packet, bytes, and the time at which it died, milliseconds after the start of the window.
+type LengthAndTime = (u32, u64);
+
+/// The packets of each length.
+fn by_length(packets: &[LengthAndTime]) -> BTreeMap<u32, OfLength> {
     let mut lengths: BTreeMap<u32, OfLength> = BTreeMap::new();
     for (length, at_ms) in packets {
         let one = lengths.entry(*length).or_insert(OfLength {

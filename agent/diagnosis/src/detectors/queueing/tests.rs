@@ -505,9 +505,9 @@ fn the_queues_of_the_default_mq_tell() {
             .findings
             .is_empty()
     );
-    // Another root without a handle, alone.
-    let alone = with(vec![discipline("fq_codel", 0, ROOT, 50)]);
-    found(&dropped(alone, noop(50), GUEST), &CONGESTION_SIGNAL);
+    // Another root without a handle, by itself.
+    let single = with(vec![discipline("fq_codel", 0, ROOT, 50)]);
+    found(&dropped(single, noop(50), GUEST), &CONGESTION_SIGNAL);
 }
 
 #[test]

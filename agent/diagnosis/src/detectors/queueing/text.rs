@@ -153,7 +153,7 @@ fn what(window: &Window<'_>, fault: &Fault<'_>) -> String {
     }
 }
 
-/// What was reached of a queue.
+/// The limit of a queue that was reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Limit {
     Queue,
@@ -165,7 +165,7 @@ enum Limit {
     QueueOrFlow,
 }
 
-/// What of a queue was full: `fq` has more than one limit, and some kernels' reasons tell which.
+/// The limit that was reached: `fq` has more than one limit, and some kernels' reasons tell which.
 fn limit(window: &Window<'_>, fault: &Fault<'_>) -> Limit {
     let mut reasons = fault.tally.drops(window).map(|key| &key.reason);
     let is_fq = || disciplines_of(fault.link).contains(&"fq");

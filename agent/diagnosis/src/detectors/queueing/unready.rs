@@ -90,7 +90,7 @@ fn is_unread(window: &Window<'_>, link: &Link) -> bool {
     window.tun_holders_of(link).is_empty()
 }
 
-/// What was concluded from holders that were not seen is likely at most where not all could be looked into.
+/// Confidence in that: likely at most where not all programs could be looked into.
 fn as_far_as_seen(window: &Window<'_>, confidence: Confidence) -> Confidence {
     match window.tun_holders.missing() {
         Some(_) => confidence.min(Confidence::Likely),

@@ -209,7 +209,7 @@ impl<'a> FullQueue<'a> {
                 match (is_stopped, has_taken_nothing) {
                     (true, true) => of_stopped(window, namespace, link, &tally),
                     (true, false) => {
-                        may_be_slow(of_stopped(window, namespace, link, &tally), of_slow())
+                        may_be_slow(of_stopped(window, namespace, link, &tally), &of_slow())
                     }
                     (false, _) => of_slow(),
                 }
@@ -249,7 +249,7 @@ fn assessment(
 }
 
 /// A reader that seems to be stopped may be a slow one, whose loss may be more urgent.
-fn may_be_slow(stopped: Assessment, slow: Assessment) -> Assessment {
+fn may_be_slow(stopped: Assessment, slow: &Assessment) -> Assessment {
     match stopped.harm {
         Harm::None => stopped,
         _ => stopped.no_less_than(slow.severity()),
