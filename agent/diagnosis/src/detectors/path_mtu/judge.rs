@@ -129,7 +129,8 @@ fn of_key<'a>(
     if too_long.is_empty() && !is_named || others.len() > too_long.len() {
         return None;
     }
-    let seen = too_long.iter().map(|sample| ways(sample));
+    let routed = too_long.iter().filter(|sample| sample.route.is_some());
+    let seen = routed.map(|sample| ways(sample));
     let seen = seen.map(|way| ((way.device.map(Link::id), way.mtu), way));
     let seen: BTreeMap<(Option<LinkId>, Option<u32>), Way<'_>> = seen.collect();
     let has_ways = seen.len() > 1;

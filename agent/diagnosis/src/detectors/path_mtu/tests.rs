@@ -474,6 +474,19 @@ fn packets_of_several_ways_get_no_command_for_one() {
 }
 
 #[test]
+fn a_sample_without_a_route_makes_no_second_way() {
+    let mut tries = vec![segment(1, 1); 4];
+    tries.push(PacketSample {
+        route: None,
+        ..segment(1, 1)
+    });
+    let outcome = judged(&node(vec![(too_big(5), tries)]));
+    let finding = only(&outcome);
+    assert_eq!(finding.subject.interface.as_deref(), Some("tun0"));
+    assert_eq!(finding.confidence, Confidence::Certain);
+}
+
+#[test]
 fn no_device_with_ipv6_gets_less_than_ipv6_needs() {
     let mut try_again = segment(1, 1);
     try_again.route = Some(Route {
