@@ -30,7 +30,7 @@ pub(crate) fn sentence(text: &str) -> String {
 }
 
 /// The words that begin a headline and are no names.
-const ORDINARY: [&str; 25] = [
+const ORDINARY: [&str; 26] = [
     "A",
     "An",
     "Connection",
@@ -47,6 +47,7 @@ const ORDINARY: [&str; 25] = [
     "Nothing",
     "Only",
     "Packets",
+    "Path",
     "Pod",
     "Rules",
     "Service",
