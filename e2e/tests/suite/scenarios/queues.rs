@@ -107,11 +107,12 @@ pub fn queue_that_is_full(harness: &Harness) -> Result<()> {
     assert_eq!(finding["harm"], "Loss", "{finding:#}");
     assert_eq!(finding["severity"], "Critical", "{finding:#}");
     assert_eq!(finding["confidence"], "Certain", "{finding:#}");
-    let count = finding["count"].as_u64().unwrap();
-    // A few are in the queue when the sender ends.
+    let number = |field: &str| finding[field].as_u64().unwrap();
+    let (count, carried) = (number("count"), number("carried"));
+    // The queue holds 5 when the sender ends; what it holds may get there after the receiver was asked.
     assert!(
-        count <= sent - received && count + 5 >= sent - received - 5,
-        "{finding:#}"
+        count <= sent - received && count + carried + 5 >= sent,
+        "{received} received: {finding:#}"
     );
     Ok(())
 }
