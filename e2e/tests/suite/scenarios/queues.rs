@@ -5,7 +5,7 @@ use netdiag_e2e::scenarios::{GuestWithoutTap, PodBehindVeth, UnreadTaps};
 use serde_json::Value;
 
 use super::control_frames::{follow_remedy, undo_remedy};
-use super::{Harness, assert_quiet};
+use super::{Harness, assert_quiet, kernel_is_since};
 use crate::outcome::Outcome;
 
 /// TAPs that no program has open, one of them for a guest whose address nobody answers for.
@@ -127,7 +127,8 @@ pub fn queue_that_tells_senders_to_slow_down(harness: &Harness) -> Result<()> {
     ])?;
     let ((sent, received), outcome) = stage.watch(6, |_| pod.send_at_once(1500))?;
     assert!(sent == 1500 && received < sent, "{received} of {sent}");
-    if outcome.has_no_reasons() {
+    // Before, fq_codel drops without a reason, in a function of a module that the table of sites does not have.
+    if !kernel_is_since(6, 14) {
         assert_quiet(&outcome);
         return Ok(());
     }
