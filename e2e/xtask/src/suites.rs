@@ -115,7 +115,7 @@ impl Suite {
 
     fn limit(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Live => 35 * 60,
+            Self::Live => 45 * 60,
             Self::Apiserver | Self::Cluster => 15 * 60,
             // It replays each recording several times.
             Self::Unit => 10 * 60,
