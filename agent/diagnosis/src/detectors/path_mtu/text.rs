@@ -287,7 +287,7 @@ fn clamp(too_long: &TooLong<'_>, mtu: u32) -> Option<Remedy> {
     let undo = ["nft", "delete", "table", family, &table];
     let undo = Remedy::command_in(namespace, "", &undo, &[name]);
     let text = format!(
-        "Limit the segments of TCP through {name} to {mtu} bytes with headers (MSS {size}), whoever sends them."
+        "Limit the segments of TCP through {name} to {mtu} bytes with headers (MSS {size}), of all senders."
     );
     Some(
         Remedy::command_in(namespace, text, &["nft", &rules], &[name])

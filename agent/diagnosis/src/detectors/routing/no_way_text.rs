@@ -136,7 +136,7 @@ fn hurts(window: &Window<'_>, fault: &Fault<'_>, no_way: &NoWay<'_>) -> String {
             destinations(no_way)
         ),
         _ => format!(
-            "Not known: whoever needs that destination gets nothing through, and a scan or a poller of an address that \
+            "Not known: those who need that destination get nothing through, and a scan or a poller of an address that \
              is gone ends the same way. {packets} refused{within}.{seen}"
         ),
     }
